@@ -1,0 +1,65 @@
+"""The thin rim: verbs, exit codes, and nothing that computes.
+
+Results go to stdout, talk and progress to stderr. Exit 0: done; 1: something failed; 2: wrong use.
+Each verb lives in a file of its own and is imported only when it is called.
+"""
+
+import importlib
+import sys
+
+import click
+
+from evoked import __version__
+from evoked.core.errors import EvokedError
+
+VERBS = {
+    "sample": "make a study from real media, with staged reactions and a known truth",
+    "run": "take a study folder from videos to a report",
+    "annotate": "find the viewers in reaction videos and score their expressions at 6 Hz",
+    "align": "find where a reaction stands on a content's time",
+    "features": "describe a content video once a second: image, faces, sound",
+    "train": "train the content model on a study's labels and features",
+    "evaluate": "score predictions against labels, with chance and intervals",
+    "predict": "predict what a new video evokes",
+    "report": "write the report page of a study",
+    "weights": "list, fetch, verify the pretrained nets; show their licences",
+}
+
+
+class Verbs(click.Group):
+    """A group whose commands are named here and loaded from evoked.cli.VERB when called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in VERBS:
+            return None
+        found = getattr(importlib.import_module(f"evoked.cli.{name}"), name)
+        assert isinstance(found, click.Command)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="evoked")
+def evoked() -> None:
+    """Learn from people's faces what a video makes its viewers express, and predict it for a new one."""
+
+
+def main() -> None:
+    """Run a verb; an EvokedError is one line on stderr and exit 1, never a traceback."""
+    try:
+        evoked.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted: what was finished is kept; the same command goes on from there", err=True)
+        sys.exit(130)
+    except EvokedError as error:
+        click.echo(f"evoked: {error}", err=True)
+        sys.exit(1)

@@ -1,0 +1,50 @@
+"""Options made from config dataclasses, so that a default and its help stand once."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from evoked.core.settings import describe
+
+Config = TypeVar("Config")
+Command = Callable[..., Any]
+
+
+def settings(config: type) -> Callable[[Command], Command]:
+    """Give a click command one option per field of a config dataclass.
+
+    A field `chunk_s` becomes `--chunk-s`; a bool becomes `--name / --no-name`; a tuple of strings may
+    be given several times. The command receives them as keyword arguments; `made` turns them back.
+    """
+
+    def add(command: Command) -> Command:
+        for known in reversed(describe(config)):
+            flag = known.name.replace("_", "-")
+            if known.kind is bool:
+                option = click.option(f"--{flag}/--no-{flag}", known.name, default=known.default, help=known.help)
+            elif known.kind in (int, float, str):
+                option = click.option(
+                    f"--{flag}", known.name, type=known.kind, default=known.default, show_default=True, help=known.help
+                )
+            else:
+                option = click.option(
+                    f"--{flag}", known.name, multiple=True, default=known.default, show_default=True, help=known.help
+                )
+            command = option(command)
+        return command
+
+    return add
+
+
+def made(config: type[Config], values: dict[str, Any]) -> Config:
+    """Take a config's own settings out of a command's keyword arguments and make it.
+
+    Raises:
+        click.UsageError: if the config refuses a value.
+    """
+    own = {known.name: values.pop(known.name) for known in describe(config)}
+    try:
+        return config(**own)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error

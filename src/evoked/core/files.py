@@ -1,0 +1,60 @@
+"""Files that are whole or not there, and what they weigh up to."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from evoked.core.errors import OutputError
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[Path]:
+    """Hand out a temporary path beside `path`, and rename it into place when the block ends well.
+
+    A reader never sees half a file, and a process killed at any moment leaves the old one. The
+    temporary name keeps the suffix, so writers that go by it work. Missing folders are made.
+
+    Raises:
+        OutputError: if the folder cannot be made or written, or the disk is full.
+    """
+    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield part
+        with part.open("rb+") as file:
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        raise OutputError(
+            f"cannot write {path}: {error.strerror or error}. Free some space or choose another place"
+        ) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text, whole or not at all; OutputError if it cannot be."""
+    with writing(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+def sha256(path: Path) -> str:
+    """The file's sha256 as 64 hex digits, read in blocks of a mebibyte."""
+    total = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            total.update(block)
+    return total.hexdigest()
+
+
+def digest(value: object) -> str:
+    """A key for anything JSON can say: sha256 of its canonical text, 64 hex digits."""
+    return hashlib.sha256(canonical(value).encode()).hexdigest()
+
+
+def canonical(value: object) -> str:
+    """JSON with sorted keys and no spare spaces: equal values give equal text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)

@@ -1,0 +1,64 @@
+"""What made a result: settings, versions, and the digests of what went in.
+
+It travels inside every result file. It holds no clock time and no path, so that the same work done
+again, elsewhere, gives the same bytes.
+"""
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+
+from evoked.core.files import canonical
+
+LIBRARIES = ("numpy", "av", "openvino", "opencv-python-headless", "pyarrow", "torch")
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """How a result came to be.
+
+    Attributes:
+        made_by: the step, e.g. "annotate".
+        config: its settings, JSON values only.
+        inputs: name of each input (a file's name, never its path) → sha256.
+        nets: name of each pretrained net → sha256 of its file.
+        notes: what a reader must know, e.g. "staged: these people did not watch this film".
+    """
+
+    made_by: str
+    config: Mapping[str, object] = field(default_factory=dict)
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    nets: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, object]:
+        """Plain values, with the versions of this program and of the libraries that shape results."""
+        return {
+            "made_by": self.made_by,
+            "config": dict(self.config),
+            "inputs": dict(self.inputs),
+            "nets": dict(self.nets),
+            "notes": list(self.notes),
+            "versions": versions(),
+        }
+
+    def as_json(self) -> str:
+        """The same as one line of canonical JSON."""
+        return canonical(self.as_dict())
+
+
+def versions() -> dict[str, str]:
+    """Version of evoked, of Python and of each installed library that shapes results."""
+    found = {"evoked": _version("evoked") or "0", "python": platform.python_version()}
+    for name in LIBRARIES:
+        if known := _version(name):
+            found[name] = known
+    return found
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

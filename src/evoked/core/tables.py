@@ -1,0 +1,131 @@
+"""Rows in and out of Parquet, CSV and JSON, each with what made it. The one home of pyarrow.
+
+Where the provenance stands: Parquet → schema metadata under the key `evoked`; JSON → beside the
+rows, {"provenance": …, "rows": […]}; CSV → a file of its own beside it, NAME.csv.provenance.json,
+so that every CSV reader still reads the table.
+"""
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from evoked.core.errors import DatasetError, OutputError
+from evoked.core.files import write_text, writing
+from evoked.core.provenance import Provenance
+
+SUFFIXES = (".parquet", ".csv", ".json")
+Columns = Mapping[str, Sequence[Any] | np.ndarray]
+
+
+def check_suffix(path: Path) -> None:
+    """OutputError unless the name ends in a suffix that a table can be written as."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise OutputError(f"cannot tell what to write from {path.name!r}: end it in {', '.join(SUFFIXES)}")
+
+
+def write_table(path: Path, columns: Columns, provenance: Provenance) -> None:
+    """Write named columns of one length; the suffix says how. NaN is written as absent.
+
+    Raises:
+        OutputError: for an unknown suffix, or if it cannot be written.
+        ValueError: if the columns differ in length.
+    """
+    check_suffix(path)
+    if len({len(c) for c in columns.values()}) > 1:
+        raise ValueError(f"columns differ in length: { {n: len(c) for n, c in columns.items()} }")
+    table = pa.table({name: pa.array(c, from_pandas=True) for name, c in columns.items()})
+    kind = path.suffix.lower()
+    if kind == ".parquet":
+        table = table.replace_schema_metadata({"evoked": provenance.as_json()})
+        with writing(path) as part:
+            pq.write_table(table, part)
+    elif kind == ".json":
+        body = {"provenance": provenance.as_dict(), "rows": table.to_pylist()}
+        write_text(path, json.dumps(body, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+    else:
+        with writing(path) as part, part.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(table.column_names)
+            writer.writerows([_cell(v) for v in row.values()] for row in table.to_pylist())
+        write_text(path.with_name(path.name + ".provenance.json"), provenance.as_json() + "\n")
+
+
+def read_table(path: Path, required: Sequence[str] = ()) -> dict[str, list[Any]]:
+    """Read what write_table wrote, or a table from elsewhere.
+
+    Returns:
+        Column name → values; None where absent. CSV numbers and booleans are turned back.
+
+    Raises:
+        DatasetError: if the file is absent, unreadable, or lacks a required column.
+    """
+    if not path.is_file():
+        raise DatasetError(f"no table at {path}")
+    try:
+        columns = _read(path)
+    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise DatasetError(f"{path} cannot be read as a {path.suffix or 'nameless'} table: {first}") from error
+    if missing := [n for n in required if n not in columns]:
+        raise DatasetError(f"{path} has no column {', '.join(missing)}; it has: {', '.join(columns) or 'none'}")
+    return columns
+
+
+def read_provenance(path: Path) -> dict[str, Any] | None:
+    """What made a table, or None where the file does not say."""
+    kind = path.suffix.lower()
+    if kind == ".parquet":
+        raw = (pq.read_schema(path).metadata or {}).get(b"evoked")
+        return json.loads(raw) if raw else None
+    if kind == ".json":
+        body = json.loads(path.read_text(encoding="utf-8"))
+        return body.get("provenance") if isinstance(body, dict) else None
+    beside = path.with_name(path.name + ".provenance.json")
+    return json.loads(beside.read_text(encoding="utf-8")) if beside.is_file() else None
+
+
+def _read(path: Path) -> dict[str, list[Any]]:
+    kind = path.suffix.lower()
+    if kind == ".parquet":
+        return dict(pq.read_table(path).to_pydict())
+    if kind == ".json":
+        body = json.loads(path.read_text(encoding="utf-8"))
+        rows = body["rows"] if isinstance(body, dict) else body
+        names = list(rows[0]) if rows else []
+        return {n: [r[n] for r in rows] for n in names}
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.reader(file, strict=True)
+        names = [n.strip() for n in next(reader, [])]
+        rows = [r for r in reader if r]
+    for number, row in enumerate(rows, start=2):
+        if len(row) != len(names):
+            raise ValueError(f"line {number} has {len(row)} cells, the header has {len(names)}")
+    return {n: [_value(r[i]) for r in rows] for i, n in enumerate(names)}
+
+
+def _cell(value: Any) -> Any:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:.6g}" if isinstance(value, float) else value
+
+
+def _value(cell: str) -> Any:
+    text = cell.strip()
+    if text == "":
+        return None
+    if text in ("true", "false"):
+        return text == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

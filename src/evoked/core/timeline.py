@@ -1,0 +1,56 @@
+"""When things happen: a regular grid of instants, kept exact.
+
+Every Track lives on a Grid. A step is a whole number; its second is start + step / rate, worked
+out anew each time. Nothing adds 1/6 of a second again and again, so hour-long tracks do not drift.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil, floor
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Grid:
+    """`steps` instants at `rate` per second, the first at `start` seconds.
+
+    Step i is played over the half-open span [second(i), second(i + 1)).
+
+    Raises:
+        ValueError: if `rate` is not above zero, or `steps` is below zero.
+    """
+
+    rate: Fraction  # steps per second: Fraction(6) for viewers, Fraction(1) for labels
+    steps: int
+    start: Fraction = Fraction(0)  # seconds
+
+    def __post_init__(self) -> None:
+        if self.rate <= 0:
+            raise ValueError(f"rate must be above zero steps per second, got {self.rate}")
+        if self.steps < 0:
+            raise ValueError(f"steps must not be negative, got {self.steps}")
+
+    @classmethod
+    def covering(cls, duration_s: Fraction, rate: Fraction) -> "Grid":
+        """Every instant i / rate that lies inside a video of this length: [0, duration)."""
+        return cls(rate, ceil(duration_s * rate))
+
+    def second(self, step: int) -> Fraction:
+        """The exact instant of a step, in seconds."""
+        return self.start + step / self.rate
+
+    @property
+    def seconds(self) -> NDArray[np.float64]:
+        """The instant of each step, in seconds, shape (steps,)."""
+        return np.array([float(self.second(i)) for i in range(self.steps)], dtype=np.float64)
+
+    def step_at(self, second: Fraction) -> int:
+        """The step being played at `second`; IndexError outside the grid."""
+        step = floor((second - self.start) * self.rate)
+        if not 0 <= step < self.steps:
+            raise IndexError(
+                f"{float(second):.3f} s is outside [{float(self.start):.3f}, {float(self.second(self.steps)):.3f}) s"
+            )
+        return step
