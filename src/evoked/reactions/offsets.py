@@ -1,0 +1,173 @@
+"""Where the film stands in a reaction: a monotone map, piecewise constant in its offset.
+
+A viewer starts late, pauses, skips and talks, so one offset is not enough: each segment says "from
+here to here the film ran on undisturbed". What no segment covers is unknown, never guessed.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evoked.core.errors import AlignmentError
+from evoked.core.files import write_text
+from evoked.core.provenance import Provenance
+from evoked.core.timeline import Grid
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A span of content that ran through without a stop.
+
+    Attributes:
+        content_start_s, content_end_s: half-open span on the content's time, in seconds.
+        reaction_start_s: second of the reaction at which content_start_s is played.
+        score: standard score of the common sound (how many deviations above sounds that have
+            nothing in common); above 10 is beyond doubt.
+
+    Raises:
+        ValueError: if the span is empty or starts before second 0 of either.
+    """
+
+    content_start_s: float
+    content_end_s: float
+    reaction_start_s: float
+    score: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.content_start_s < self.content_end_s:
+            raise ValueError(f"a segment needs 0 <= start < end, got {self.content_start_s} … {self.content_end_s} s")
+        if self.reaction_start_s < 0:
+            raise ValueError(f"a segment cannot start before the reaction, got {self.reaction_start_s} s")
+
+    @property
+    def offset_s(self) -> float:
+        """Reaction time less content time, in seconds."""
+        return self.reaction_start_s - self.content_start_s
+
+    @property
+    def reaction_end_s(self) -> float:
+        """Second of the reaction at which the span ends."""
+        return self.content_end_s + self.offset_s
+
+
+@dataclass(frozen=True)
+class OffsetMap:
+    """Content time → reaction time, where it is known.
+
+    Attributes:
+        score: the largest score of a segment.
+        segments: in the order of the content, apart from each other on both clocks.
+
+    Raises:
+        ValueError: if there is no segment, or one steps back on either clock.
+    """
+
+    score: float
+    segments: tuple[Segment, ...]
+
+    def __post_init__(self) -> None:
+        if not self.segments:
+            raise ValueError("an offset map needs at least one segment")
+        for a, b in pairwise(self.segments):
+            if b.content_start_s < a.content_end_s or b.reaction_start_s < a.reaction_end_s - 1e-6:
+                raise ValueError(f"segments must follow each other on both clocks, got {a} then {b}")
+
+    def reaction_time(self, content_s: float) -> float | None:
+        """The second of the reaction at which a content second is played; None where not covered."""
+        for segment in self.segments:
+            if segment.content_start_s <= content_s < segment.content_end_s:
+                return content_s + segment.offset_s
+        return None
+
+    def content_time(self, reaction_s: float) -> float | None:
+        """The content second that a second of the reaction plays; None where not covered."""
+        for segment in self.segments:
+            if segment.reaction_start_s <= reaction_s < segment.reaction_end_s:
+                return reaction_s - segment.offset_s
+        return None
+
+    @property
+    def covered_s(self) -> float:
+        """Seconds of content that are covered."""
+        return sum(s.content_end_s - s.content_start_s for s in self.segments)
+
+    def nearest_steps(self, content: Grid, reaction: Grid, lag_s: float = 0.0) -> NDArray[np.int64]:
+        """For each content step, the nearest step of a reaction's grid, worked out exactly.
+
+        Args:
+            content: instants on the content's time.
+            reaction: instants on the reaction's time.
+            lag_s: how long after the film a viewer's face is looked at, in seconds.
+
+        Returns:
+            int64, shape (content.steps,); −1 where no segment covers the instant or the reaction's
+            grid has no step there. Half-way goes to the later step.
+        """
+        steps = np.full(content.steps, -1, dtype=np.int64)
+        for segment in self.segments:
+            start, end = exact(segment.content_start_s), exact(segment.content_end_s)
+            first = max(0, _ceil((start - content.start) * content.rate))
+            last = min(content.steps, _ceil((end - content.start) * content.rate))
+            shift = exact(segment.reaction_start_s) - start + exact(lag_s) - reaction.start
+            # step = floor((content.second(i) + shift) * rate + 1/2) = (grow * i + base) // below, in whole numbers
+            slope = reaction.rate / content.rate
+            origin = (content.start + shift) * reaction.rate + Fraction(1, 2)
+            below = slope.denominator * origin.denominator
+            grow, base = slope.numerator * origin.denominator, origin.numerator * slope.denominator
+            found = [(grow * i + base) // below for i in range(first, last)]
+            steps[first:last] = [step if 0 <= step < reaction.steps else -1 for step in found]
+        return steps
+
+    def as_dict(self) -> dict[str, object]:
+        """Plain values, seconds to the microsecond."""
+        return {
+            "score": round(self.score, 3),
+            "segments": [{k: round(v, 3 if k == "score" else 6) for k, v in asdict(s).items()} for s in self.segments],
+        }
+
+
+def exact(second: float) -> Fraction:
+    """A float second as the exact number of microseconds it stands for: 0.1 is 1/10, as in the files."""
+    return Fraction(round(second * 1_000_000), 1_000_000)
+
+
+def write_offsets(path: Path, offsets: OffsetMap, provenance: Provenance) -> None:
+    """Write `alignments/*.json`: score, segments and what made them; OutputError if it cannot be."""
+    write_text(path, offsets_json(offsets, provenance))
+
+
+def offsets_json(offsets: OffsetMap, provenance: Provenance) -> str:
+    """The text that `write_offsets` writes."""
+    return json.dumps({**offsets.as_dict(), "provenance": provenance.as_dict()}, indent=1, ensure_ascii=False) + "\n"
+
+
+def read_offsets(path: Path) -> OffsetMap:
+    """Read what `write_offsets` wrote.
+
+    Raises:
+        AlignmentError: if the file is absent or is no offset map.
+    """
+    try:
+        return offsets_from(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise AlignmentError(f"no offset map at {path}: {error.strerror or error}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise AlignmentError(f"{path} is no offset map ({error}). Make it again with: evoked align") from error
+
+
+def offsets_from(values: Mapping[str, object]) -> OffsetMap:
+    """An OffsetMap from the plain values of `as_dict`; ValueError, KeyError or TypeError if they are not."""
+    segments = values["segments"]
+    if not isinstance(segments, list):
+        raise TypeError(f"segments must be a list, got {type(segments).__name__}")
+    return OffsetMap(float(values["score"]), tuple(Segment(**s) for s in segments))  # type: ignore[arg-type]
+
+
+def _ceil(value: Fraction) -> int:
+    return -(-value.numerator // value.denominator)

@@ -1,0 +1,70 @@
+"""The map itself: its laws, its file, its exact steps."""
+
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from evoked.core.errors import AlignmentError
+from evoked.core.provenance import Provenance
+from evoked.core.timeline import Grid
+from evoked.reactions.offsets import OffsetMap, Segment, read_offsets, write_offsets
+
+MAP = OffsetMap(14.5, (Segment(0.0, 10.0, 2.25, 14.5), Segment(10.0, 30.5, 20.0, 11.0)))
+
+
+def test_times_go_there_and_back_and_gaps_stay_gaps() -> None:
+    assert MAP.reaction_time(0.0) == 2.25
+    assert MAP.reaction_time(10.0) == 20.0  # half open: the second segment's
+    assert MAP.reaction_time(30.5) is None
+    assert MAP.content_time(15.0) is None  # the pause
+    assert MAP.content_time(21.0) == pytest.approx(11.0)
+    assert MAP.covered_s == pytest.approx(30.5)
+
+
+def test_nearest_steps_agree_with_the_slow_way() -> None:
+    content, reaction = Grid(Fraction(30000, 1001), 900), Grid(Fraction(6), 180, Fraction(1, 4))
+    got = MAP.nearest_steps(content, reaction, lag_s=0.1)
+    for i in range(0, 900, 7):
+        at = MAP.reaction_time(float(content.second(i)))
+        want = -1
+        if at is not None:
+            nearest = min(range(180), key=lambda k: abs(float(reaction.second(k)) - at - 0.1))
+            want = nearest if abs(float(reaction.second(nearest)) - at - 0.1) <= 1 / 12 + 1e-9 else -1
+        assert got[i] == want, i
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "r.json"
+    write_offsets(path, MAP, Provenance("align"))
+    assert read_offsets(path) == MAP
+    body = json.loads(path.read_text())
+    assert list(body) == ["score", "segments", "provenance"]
+    assert list(body["segments"][0]) == ["content_start_s", "content_end_s", "reaction_start_s", "score"]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"score": 1, "segments": []}', '{"score": 1, "segments": [{"a": 1}]}']
+)
+def test_what_is_no_map_is_refused_in_one_line(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "r.json"
+    path.write_text(text)
+    with pytest.raises(AlignmentError, match=r"r\.json is no offset map") as caught:
+        read_offsets(path)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(AlignmentError, match="no offset map at"):
+        read_offsets(tmp_path / "absent.json")
+
+
+def test_a_map_only_goes_forward() -> None:
+    with pytest.raises(ValueError, match="follow each other on both clocks"):
+        OffsetMap(1.0, (Segment(0.0, 10.0, 0.0, 1.0), Segment(9.0, 12.0, 20.0, 1.0)))
+    with pytest.raises(ValueError, match="follow each other on both clocks"):
+        OffsetMap(1.0, (Segment(0.0, 10.0, 0.0, 1.0), Segment(12.0, 13.0, 9.0, 1.0)))
+    with pytest.raises(ValueError, match="start < end"):
+        Segment(3.0, 3.0, 0.0, 1.0)
+    with pytest.raises(ValueError, match="before the reaction"):
+        Segment(0.0, 3.0, -0.1, 1.0)
+    with pytest.raises(ValueError, match="at least one segment"):
+        OffsetMap(1.0, ())
