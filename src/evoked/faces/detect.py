@@ -1,0 +1,167 @@
+"""Where the faces are in a picture: YuNet (2023mar), its answers decoded here.
+
+Source of the decoding: Wu, Peng, Yu, "YuNet: A Tiny Millisecond-level Face Detector" (2023), and
+OpenCV's face_detect.cpp, which the tests compare with.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evoked.core.settings import setting
+from evoked.media.images import resize
+from evoked.weights.cache import Cache
+from evoked.weights.session import Session, open_net
+
+STRIDES = (8, 16, 32)
+GRAIN = 32  # the net's coarsest stride: its input sizes are multiples of it
+
+
+@dataclass(frozen=True, eq=False)
+class Face:
+    """One face in one picture.
+
+    Attributes:
+        box: float32 (4,): x, y, width, height in the picture's pixels; may reach beyond its edges.
+        points: float32 (5, 2): x, y of the eye on the picture's left, the eye on its right, the nose
+            tip, the left and the right corner of the mouth.
+        score: how sure the net is, in [0, 1].
+    """
+
+    box: NDArray[np.float32]
+    points: NDArray[np.float32]
+    score: float
+
+    @property
+    def area(self) -> float:
+        """Of the box, in square pixels."""
+        return float(self.box[2] * self.box[3])
+
+    @property
+    def centre(self) -> NDArray[np.float32]:
+        """Of the box, float32 (2,)."""
+        return np.asarray(self.box[:2] + self.box[2:] / 2, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class DetectConfig:
+    """How faces are looked for."""
+
+    side: int = setting(640, "longest side at which a picture is searched, pixels; smaller ones are enlarged to it")
+    close_side: int = setting(320, "the same for the second look, at a face that fills the picture; 0: no second look")
+    least_score: float = setting(0.6, "faces less certain than this are left out")
+    overlap: float = setting(0.3, "of two boxes that overlap more than this (intersection over union) the better stays")
+
+    def __post_init__(self) -> None:
+        if self.side < GRAIN or (self.close_side and self.close_side < GRAIN):
+            raise ValueError(f"side and close_side must be at least {GRAIN} pixels, got {self.side}, {self.close_side}")
+        if not (0 < self.least_score < 1 and 0 < self.overlap < 1):
+            raise ValueError(
+                f"least_score and overlap must lie between 0 and 1, got {self.least_score}, {self.overlap}"
+            )
+
+
+class FaceDetector:
+    """Find the faces of a picture.
+
+    A face that fills the picture (a tight crop, a still without margin) is larger than anything the
+    net was trained on; so where the first look finds nothing, a second one sees the picture smaller,
+    in the middle of a black border half as wide as itself, and accepts large faces only: small ones
+    the first look would have found.
+    """
+
+    BORDER = 0.5  # of the picture's own sides, all round
+    LARGE = 0.35  # of the picture's shorter side: the least width or height of a face in the second look
+
+    def __init__(self, config: DetectConfig | None = None, cache: Cache | None = None) -> None:
+        self.config = config or DetectConfig()
+        self._net: Session = open_net("yunet", cache)
+
+    def __call__(self, rgb: NDArray[np.uint8]) -> list[Face]:
+        """The faces of an RGB picture (height, width, 3), largest first; an empty list where there are none.
+
+        Raises:
+            ValueError: if the array is no such picture.
+        """
+        if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or 0 in rgb.shape:
+            raise ValueError(f"a picture must be uint8 (height, width, 3), got {rgb.dtype} {rgb.shape}")
+        found = self._look(rgb, self.config.side, 0.0)
+        if not found and self.config.close_side:
+            large = self.LARGE * min(rgb.shape[:2])
+            found = [f for f in self._look(rgb, self.config.close_side, self.BORDER) if max(f.box[2:]) >= large]
+        return sorted(found, key=lambda face: -face.area)
+
+    def _look(self, rgb: NDArray[np.uint8], side: int, border: float) -> list[Face]:
+        height, width = rgb.shape[:2]
+        scale = side / ((1 + 2 * border) * max(height, width))
+        small = resize(rgb, (max(1, round(width * scale)), max(1, round(height * scale))))
+        left, top = round(border * small.shape[1]), round(border * small.shape[0])
+        canvas = np.zeros((_up(small.shape[0] + 2 * top), _up(small.shape[1] + 2 * left), 3), dtype=np.uint8)
+        canvas[top : top + small.shape[0], left : left + small.shape[1]] = small
+        blob = np.ascontiguousarray(canvas[..., ::-1].transpose(2, 0, 1)[None], dtype=np.float32)  # BGR in 0 … 255
+        answers = dict(zip(self._net.outputs, self._net(blob), strict=True))
+        rows = decode(answers, (canvas.shape[1], canvas.shape[0]), self.config.least_score)
+        rows = rows[suppress(rows[:, :4], rows[:, 14], self.config.overlap)]
+        back = np.array([width / small.shape[1], height / small.shape[0]], dtype=np.float32)
+        shift = np.array([left, top], dtype=np.float32)
+        return [
+            Face(
+                np.concatenate([(row[:2] - shift) * back, row[2:4] * back]),
+                (row[4:14].reshape(5, 2) - shift) * back,
+                float(row[14]),
+            )
+            for row in rows
+        ]
+
+
+def decode(answers: dict[str, NDArray[np.float32]], size: tuple[int, int], least_score: float) -> NDArray[np.float32]:
+    """Turn YuNet's twelve answers into boxes and points.
+
+    Args:
+        answers: `cls_S`, `obj_S` (1, n, 1), `bbox_S` (1, n, 4), `kps_S` (1, n, 10) for the strides S
+            8, 16, 32, with n = cells of that stride, row by row.
+        size: width and height of the net's input, multiples of 32.
+        least_score: rows below it are left out; the score is √(cls · obj), both cut to [0, 1].
+
+    Returns:
+        float32 (faces, 15): x, y, width, height, five points x, y, score; in pixels of the input;
+        rows with a value that is not finite are left out.
+    """
+    rows = []
+    for stride in STRIDES:
+        across, down = size[0] // stride, size[1] // stride
+        column, row = np.tile(np.arange(across), down), np.repeat(np.arange(down), across)
+        sure = np.clip(answers[f"cls_{stride}"].reshape(-1), 0, 1) * np.clip(answers[f"obj_{stride}"].reshape(-1), 0, 1)
+        score = np.sqrt(sure)
+        kept = np.flatnonzero(score >= least_score)
+        cells = np.stack([column[kept], row[kept]], axis=1).astype(np.float32)  # (kept, 2)
+        box = answers[f"bbox_{stride}"].reshape(-1, 4)[kept]
+        centre, extent = (cells + box[:, :2]) * stride, np.exp(box[:, 2:]) * stride
+        points = (cells[:, None] + answers[f"kps_{stride}"].reshape(-1, 5, 2)[kept]) * stride
+        rows.append(np.concatenate([centre - extent / 2, extent, points.reshape(-1, 10), score[kept, None]], axis=1))
+    found = np.concatenate(rows).astype(np.float32)
+    return found[np.isfinite(found).all(axis=1)]
+
+
+def suppress(boxes: NDArray[np.float32], scores: NDArray[np.float32], overlap: float) -> list[int]:
+    """Non-maximum suppression: which boxes (x, y, width, height) stay, best first."""
+    waiting = list(np.argsort(-scores, kind="stable"))
+    kept: list[int] = []
+    while waiting:
+        best = waiting.pop(0)
+        kept.append(int(best))
+        waiting = [w for w in waiting if iou(boxes[best], boxes[w]) <= overlap]
+    return kept
+
+
+def iou(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
+    """Intersection over union of two boxes x, y, width, height; 0 where they do not touch."""
+    sides = np.minimum(one[:2] + one[2:], other[:2] + other[2:]) - np.maximum(one[:2], other[:2])
+    common = float(np.prod(np.maximum(sides, 0)))
+    union = float(one[2] * one[3] + other[2] * other[3]) - common
+    return common / union if union > 0 else 0.0
+
+
+def _up(length: int) -> int:
+    return -(-length // GRAIN) * GRAIN
