@@ -1,0 +1,185 @@
+"""The readable recogniser: laws of the ramps, of the resting face and of the prototypes."""
+
+import csv
+import os
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from evoked.core.timeline import Grid
+from evoked.core.track import Track
+from evoked.faces.landmarks import BLENDSHAPES
+from evoked.reactions.actions import ACTIONS, NAMES, REST_CAP, intensities
+from evoked.reactions.prototype import PROTOTYPES, PrototypeRecogniser
+
+SIX_HZ = Fraction(6)
+
+
+def face(**shown: float) -> np.ndarray:
+    """52 blendshapes of a resting face, but for what is named: actions by name with _ for space, at 0…1 of full."""
+    row = np.zeros(len(BLENDSHAPES), np.float32)
+    for action in ACTIONS:
+        level = action.full if shown.get(action.name.replace(" ", "_")) else action.rest
+        for shape in action.shapes:
+            row[BLENDSHAPES.index(shape)] = level
+    return row
+
+
+def track(rows: list[np.ndarray], hidden: tuple[int, ...] = ()) -> Track:
+    valid = np.array([i not in hidden for i in range(len(rows))])
+    return Track.masked(Grid(SIX_HZ, len(rows)), BLENDSHAPES, np.stack(rows), valid)
+
+
+def scores(row: np.ndarray) -> dict[str, float]:
+    found = PrototypeRecogniser().score(track([row] * 18))
+    return dict(zip(found.names, found.values[9].tolist(), strict=True))
+
+
+REST, LAUGH = face(), face(smile=1, upper_teeth_shown=1, eyes_narrowed=1, jaw_dropped=1)
+STARTLED = face(jaw_dropped=1, inner_brows_up=1, outer_brows_up=1, eyes_wide=1)
+
+
+def test_a_ramp_starts_at_rest_and_ends_at_full() -> None:
+    for action in ACTIONS:
+        column = NAMES.index(action.name)
+        both = intensities(track([REST, face(**{action.name.replace(" ", "_"): 1})]))
+        assert both.values[:, column] == pytest.approx([0, 1], abs=1e-4), action.name
+
+
+def test_a_resting_face_shows_nothing() -> None:
+    assert max(scores(REST).values()) < 0.05
+
+
+@pytest.mark.parametrize(
+    ("expression", "row"),
+    [
+        ("amusement", LAUGH),
+        ("surprise", STARTLED),
+        ("contentment", face(smile=1)),
+        ("interest", face(inner_brows_up=1, outer_brows_up=1)),
+        ("concentration", face(brows_down=1, eyes_narrowed=1, lips_pressed=1)),
+    ],
+)
+def test_each_prototype_is_its_own_expression_first(expression: str, row: np.ndarray) -> None:
+    found = scores(row)
+    assert found[expression] > 0.5
+    assert max(found, key=lambda n: found[n]) == expression
+
+
+def test_a_shout_is_no_laughter() -> None:
+    shout = face(jaw_dropped=1, upper_teeth_shown=1, brows_down=1)
+    assert scores(shout)["amusement"] < 0.05 < 0.5 < scores(LAUGH)["amusement"]
+
+
+def test_absence_stays_absence_and_does_not_touch_its_neighbours() -> None:
+    rows = [LAUGH] * 30
+    whole, holed = PrototypeRecogniser().score(track(rows)), PrototypeRecogniser().score(track(rows, hidden=(3, 4)))
+    assert holed.valid.tolist() == [i not in (3, 4) for i in range(30)]
+    np.testing.assert_array_equal(holed.values[5:], whole.values[5:])
+
+
+def test_scores_of_a_short_clip_are_absolute() -> None:
+    smiling = intensities(track([LAUGH] * 18))  # 3 s: no resting face can be known
+    assert smiling.values[:, NAMES.index("smile")] == pytest.approx(1, abs=1e-4)
+
+
+def test_a_face_that_always_half_smiles_is_measured_from_there() -> None:
+    half = REST.copy()
+    for shape in ("mouthSmileLeft", "mouthSmileRight"):
+        half[BLENDSHAPES.index(shape)] = 0.03  # some way up the ramp
+    column = NAMES.index("smile")
+    alone = intensities(track([half] * 18)).values[0, column]
+    known = intensities(track([half] * 6 * 60)).values[180, column]
+    assert 0.1 < alone < REST_CAP
+    assert known == pytest.approx(0, abs=1e-4)
+
+
+def test_laughing_all_along_does_not_become_rest() -> None:
+    column = NAMES.index("smile")
+    long = intensities(track([LAUGH] * 6 * 60)).values[180, column]
+    assert long == pytest.approx(1 - REST_CAP, abs=1e-4)
+    assert PrototypeRecogniser().score(track([LAUGH] * 6 * 60)).values[180, 0] > 0.5
+
+
+def test_the_resting_face_equals_a_plain_running_median() -> None:
+    rng = np.random.default_rng(4)
+    rows = [rng.uniform(0.001, 0.2, len(BLENDSHAPES)).astype(np.float32) for _ in range(6 * 40)]
+    recording = track(rows, hidden=tuple(range(50, 90)))
+    found = intensities(recording, rest_window_s=20, rest_least_s=5)
+    absolute = np.stack([_plain_ramp(r) for r in rows])
+    for second in (0, 7, 12, 25, 39):
+        middle = second * 6 + 3
+        near = [i for i in range(max(0, middle - 60), min(240, middle + 61)) if recording.valid[i]]
+        rest = np.clip(np.median(absolute[near], axis=0), -REST_CAP, REST_CAP)
+        step = second * 6
+        if recording.valid[step]:
+            expected = np.clip(absolute[step] - rest, -0.5, 1.25)
+            np.testing.assert_allclose(found.values[step], expected, atol=1e-5)
+
+
+def _plain_ramp(row: np.ndarray) -> np.ndarray:
+    def odds(p: float) -> float:
+        return float(np.log((p + 1e-3) / (1 - p + 1e-3)))
+
+    out = []
+    for action in ACTIONS:
+        mean = sum(odds(float(row[BLENDSHAPES.index(s)])) for s in action.shapes) / len(action.shapes)
+        out.append((mean - odds(action.rest)) / (odds(action.full) - odds(action.rest)))
+    return np.array(out)
+
+
+def test_every_score_can_be_explained() -> None:
+    told = PrototypeRecogniser().explain(track([LAUGH] * 3), 1)
+    assert told["amusement"].startswith("smile 1.0, upper teeth shown 1.0")
+    assert told["amusement"].endswith("→ amusement 1.0")
+    assert told["surprise"].endswith("→ surprise 0")
+    with pytest.raises(ValueError, match="nothing was seen at step 0"):
+        PrototypeRecogniser().explain(track([LAUGH] * 3, hidden=(0,)), 0)
+
+
+def test_the_tables_speak_of_the_same_actions() -> None:
+    assert all(set(p.weights) <= set(NAMES) for p in PROTOTYPES.values())
+    assert all({a, b} <= set(NAMES) for p in PROTOTYPES.values() for a, b, _ in p.beyond)
+    assert all(s in BLENDSHAPES for a in ACTIONS for s in a.shapes)
+
+
+def test_an_expression_without_prototype_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match="no prototype for awe; there are: amusement"):
+        PrototypeRecogniser(names=("amusement", "awe"))
+
+
+def test_other_columns_are_refused() -> None:
+    bad = Track(Grid(SIX_HZ, 1), ("a",), np.zeros((1, 1), np.float32), np.ones(1, bool))
+    with pytest.raises(ValueError, match="need the 52 blendshapes"):
+        PrototypeRecogniser().score(bad)
+
+
+@pytest.mark.nets
+def test_on_real_labelled_faces_it_ranks_as_well_as_was_measured() -> None:
+    """Noisy web faces, shown as stills: every fifth, so that it stays quick."""
+    where = os.environ.get("EVOKED_SHARED_DATA")
+    if not where:
+        pytest.skip("EVOKED_SHARED_DATA is not set: the labelled web faces are no part of the project")
+    from sklearn.metrics import roc_auc_score
+
+    from evoked.faces.detect import FaceDetector
+    from evoked.faces.mesh import FaceMesh
+    from evoked.media.images import read_image
+
+    rows = list(csv.DictReader((Path(where) / "faces" / "labels.csv").open()))[::5]
+    detect, mesh = FaceDetector(), FaceMesh()
+    shown, names = [], []
+    for row in rows:
+        picture = read_image(Path(where) / "faces" / "images" / row["image"])
+        if faces := detect(picture):
+            shown.append(mesh(picture, faces[0]).blendshapes)
+            names.append(row["expression"])
+    slow = Track.masked(Grid(Fraction(1, 100), len(shown)), BLENDSHAPES, np.stack(shown), np.ones(len(shown), bool))
+    found = PrototypeRecogniser().score(slow)
+    surprise = roc_auc_score([n == "surprise" for n in names], found.values[:, found.names.index("surprise")])
+    amusement = roc_auc_score([n == "happiness" for n in names], found.values[:, found.names.index("amusement")])
+    assert len(shown) >= 0.98 * len(rows)
+    assert surprise >= 0.88
+    assert amusement >= 0.90
