@@ -1,0 +1,42 @@
+# Two commands: `make demo` (set-up, sample, run, report) and `make test` (set-up, tests). The rest serves them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STUDY ?= demo/study
+SIZE ?= small
+
+.PHONY: demo test test-full check bench setup setup-tools clean
+
+demo: setup
+	$(BIN)/evoked sample $(STUDY) --size $(SIZE)
+	$(BIN)/evoked run $(STUDY)
+	@echo "report: $(CURDIR)/$(STUDY)/results/report.html"
+
+test: setup setup-tools
+	$(BIN)/python -m pytest -m "not full"
+
+test-full: setup setup-tools
+	$(BIN)/python -m pytest
+
+check: setup
+	$(BIN)/ruff format --check src tests benchmarks scripts
+	$(BIN)/ruff check src tests benchmarks scripts
+	$(BIN)/mypy
+
+bench: setup
+	$(BIN)/python benchmarks/run.py
+
+# One virtual environment with every pin of constraints.txt; done again when a pin or a dependency changes.
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: constraints.txt pyproject.toml scripts/set_up.sh
+	PYTHON="$(PYTHON)" bash scripts/set_up.sh $(VENV)
+	touch $@
+
+# ffmpeg (a second opinion on times and sound) and Chromium (the report page): installed where this is root on
+# Debian; elsewhere the tests that need them are skipped and say so.
+setup-tools:
+	bash scripts/set_up_tools.sh
+
+clean:
+	rm -rf $(VENV) demo
