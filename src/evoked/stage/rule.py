@@ -1,0 +1,101 @@
+"""The planted rule: a viewer smiles where the film was loud in the last seconds.
+
+It is simple on purpose. What the labels must be is then known for every second of every staged
+reaction, and a model that hears the film can learn it from other stretches of the same film.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evoked.core.settings import setting
+
+QUIETEST_DB = -120.0  # what silence is written as: 20 log10(1e-6)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """When a viewer smiles. All lengths are whole seconds."""
+
+    quantile: float = setting(0.70, "a second is loud at or above this quantile of the whole film's seconds")
+    memory_s: int = setting(3, "smiles while one of the last seconds, this one included, was loud")
+    shortest_s: int = setting(4, "a smile lasts at least so long")
+    gap_s: int = setting(3, "a rest shorter than this is smiled through")
+    longest_s: int = setting(10, "nobody smiles longer than this at a stretch")
+    rest_s: int = setting(5, "seconds without a smile after one of the longest")
+
+    def __post_init__(self) -> None:
+        if not 0 < self.quantile < 1:
+            raise ValueError(f"quantile must lie between 0 and 1, got {self.quantile}")
+        if min(self.memory_s, self.shortest_s, self.gap_s, self.rest_s) < 1 or self.longest_s < self.shortest_s:
+            raise ValueError(f"lengths must be at least 1 s and longest_s at least shortest_s, got {self}")
+
+
+def levels(samples: NDArray[np.float32], hz: int) -> NDArray[np.float64]:
+    """Loudness of each whole second.
+
+    Args:
+        samples: mono, in [-1, 1], shape (n,).
+        hz: samples per second.
+
+    Returns:
+        20 log10 of the root mean square, dB, shape (n // hz,); silence is QUIETEST_DB.
+
+    Raises:
+        ValueError: if there is not one whole second.
+    """
+    seconds = len(samples) // hz
+    if seconds < 1:
+        raise ValueError(f"levels need at least one whole second of sound, got {len(samples)} samples at {hz} Hz")
+    squares = samples[: seconds * hz].astype(np.float64).reshape(seconds, hz) ** 2
+    floor = 10 ** (QUIETEST_DB / 20)
+    loudness: NDArray[np.float64] = 20 * np.log10(np.maximum(np.sqrt(squares.mean(axis=1)), floor))
+    return loudness
+
+
+def smiles(level_db: NDArray[np.float64], threshold_db: float, rule: Rule | None = None) -> NDArray[np.bool_]:
+    """Which seconds of a content its viewers smile in.
+
+    Only the content's own past counts: its viewers know nothing of the film before its first second.
+
+    Args:
+        level_db: loudness of each second of the content, shape (seconds,).
+        threshold_db: loud is at or above this.
+        rule: the lengths.
+
+    Returns:
+        bool, shape (seconds,). Every run is at least `shortest_s` long unless the content ends, and
+        at most `longest_s`.
+    """
+    rule = rule or Rule()
+    loud = level_db >= threshold_db
+    wanted = np.array([loud[max(0, t - rule.memory_s + 1) : t + 1].any() for t in range(len(loud))], dtype=np.bool_)
+    for start, end in runs(~wanted):
+        if start > 0 and end < len(wanted) and end - start < rule.gap_s:
+            wanted[start:end] = True
+    return _held(wanted, rule)
+
+
+def runs(flags: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
+    """First and past-last index of each run of True, in order."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
+    yield from zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
+
+
+def _held(wanted: NDArray[np.bool_], rule: Rule) -> NDArray[np.bool_]:
+    """Walk through the seconds with a face that cannot flicker and does tire."""
+    out = np.zeros(len(wanted), dtype=np.bool_)
+    held, rest = 0, 0  # seconds smiled at a stretch; seconds of rest still to go
+    for t, want in enumerate(wanted):
+        if rest > 0:
+            rest -= 1
+        elif want or 0 < held < rule.shortest_s:
+            out[t] = True
+            held += 1
+            if held == rule.longest_s:
+                held, rest = 0, rule.rest_s
+        else:
+            held = 0
+    return out
