@@ -1,0 +1,103 @@
+"""What was done already, by what key: the reason why a second run does nothing.
+
+Each item (one step for one file) has a record of its own, written after its outputs are in place. A
+record holds the key of everything the item depends on: digests of inputs, settings, nets, and the
+number of the code that made it. The same key and untouched outputs: kept. Anything else: done again.
+"A file exists" is never taken for "it is done".
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.parse import quote
+
+from evoked.core.files import canonical, digest, sha256, write_text
+
+State = Literal["done", "kept", "failed"]
+
+
+@dataclass(frozen=True)
+class Item:
+    """How one step ended for one file.
+
+    Attributes:
+        step: e.g. "annotate".
+        name: file name, or "" for a step over the whole study.
+        state: done now, kept from before, or failed.
+        reason: why it failed, one line; empty otherwise.
+    """
+
+    step: str
+    name: str
+    state: State
+    reason: str = ""
+
+
+class Ledger:
+    """Records below a study's results.
+
+    Args:
+        results: the folder that outputs are named against; records go to its `state` folder.
+    """
+
+    def __init__(self, results: Path) -> None:
+        self._results = results
+        self._state = results / "state"
+        self._digests = self._state / "digests.json"
+        self._known: dict[str, list[object]] = _load(self._digests)
+
+    def key(self, **parts: object) -> str:
+        """One key from plain values; equal values give equal keys."""
+        return digest(parts)
+
+    def content_digest(self, path: Path) -> str:
+        """sha256 of a file, remembered as long as its size and time of change stay the same."""
+        stat = path.stat()
+        stamp = [stat.st_size, stat.st_mtime_ns]
+        known = self._known.get(str(path.resolve()))
+        if known and known[:2] == stamp:
+            return str(known[2])
+        found = sha256(path)
+        self._known[str(path.resolve())] = [*stamp, found]
+        write_text(self._digests, canonical(self._known))
+        return found
+
+    def is_kept(self, step: str, name: str, key: str) -> bool:
+        """True where the item was done under this key and its outputs are still what it wrote."""
+        record = _load(self._record(step, name))
+        if record.get("key") != key:
+            return False
+        outputs = record.get("outputs")
+        return isinstance(outputs, dict) and all(self._untouched(o, sha) for o, sha in outputs.items())
+
+    def write(self, step: str, name: str, key: str, outputs: Sequence[Path]) -> None:
+        """Record that an item was done; its outputs must be in place."""
+        sums = {str(o.relative_to(self._results)): self.content_digest(o) for o in outputs}
+        write_text(self._record(step, name), canonical({"key": key, "outputs": sums}))
+
+    def output_digest(self, path: Path) -> str:
+        """Digest of an output, for the keys of what depends on it."""
+        return self.content_digest(path)
+
+    def write_items(self, items: Sequence[Item]) -> None:
+        """Write how the whole run ended to state/items.json, for the report and for people."""
+        rows = [{"kind": i.step, "step": i.step, "name": i.name, "state": i.state, "reason": i.reason} for i in items]
+        write_text(self._state / "items.json", json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
+
+    def _untouched(self, output: str, sha: str) -> bool:
+        path = self._results / output
+        return path.is_file() and self.content_digest(path) == sha
+
+    def _record(self, step: str, name: str) -> Path:
+        return self._state / step / f"{quote(name, safe=' ') or 'all'}.json"
+
+
+def _load(path: Path) -> dict[str, list[object]]:
+    """A JSON object, or an empty one where there is none or it is damaged: then the work is done again."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
