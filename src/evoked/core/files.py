@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from evoked.core.errors import OutputError
@@ -32,7 +32,8 @@ def writing(path: Path) -> Iterator[Path]:
             f"cannot write {path}: {error.strerror or error}. Free some space or choose another place"
         ) from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(NotADirectoryError):  # a file stands where the folder should be: already told above
+            part.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,0 +1,157 @@
+"""Who watched what: pairs.csv, as people really write it."""
+
+import csv
+import io
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from evoked.core.errors import DatasetError
+from evoked.core.files import write_text
+
+COLUMNS = ("reaction", "content")
+SEPARATORS = (",", ";", "\t")  # Excel writes ; wherever the comma is the decimal sign
+
+
+@dataclass(frozen=True, order=True)
+class Pair:
+    """A recording of someone watching, and the content they watched; both are file names."""
+
+    reaction: str
+    content: str
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """What a pairs.csv says.
+
+    Attributes:
+        pairs: the good lines, in the file's order; each reaction stands once.
+        problems: one line of text for each bad line, with its number: what is wrong and what to do.
+    """
+
+    pairs: tuple[Pair, ...]
+    problems: tuple[str, ...] = ()
+
+    def sound(self) -> tuple[Pair, ...]:
+        """The pairs, if no line was bad.
+
+        Raises:
+            DatasetError: with the first problem, and how many more there are.
+        """
+        if self.problems:
+            more = f" (and {len(self.problems) - 1} more lines are wrong)" if len(self.problems) > 1 else ""
+            raise DatasetError(self.problems[0] + more)
+        return self.pairs
+
+
+def read_pairs(path: Path, reactions: Sequence[str], contents: Sequence[str]) -> Pairs:
+    """Read a table of reactions and contents.
+
+    Comma, semicolon or tab; UTF-8 with or without BOM, or UTF-16 with one; a line `sep=;` before the
+    header; names in either Unicode form (macOS writes ü as two letters); further columns; empty lines.
+
+    Args:
+        path: a CSV file with columns `reaction` and `content`.
+        reactions: file names there are.
+        contents: file names there are.
+
+    Returns:
+        Names as they stand in `reactions` and `contents`. A line with an empty cell, an unknown name, or
+        a reaction that stood before is a problem; the others are still good.
+
+    Raises:
+        DatasetError: if the file is absent, is no such table, lacks a column, or has no line at all.
+    """
+    found: dict[str, tuple[int, Pair]] = {}
+    problems: list[str] = []
+    known = tuple({_plain(name): name for name in names} for names in (reactions, contents))
+    lines = 0
+    for number, cells in _lines(path):
+        lines += 1
+        where = f"{path.name} line {number}"
+        wrong = [text for i in (0, 1) if (text := _name_problem(COLUMNS[i], cells[i], known[i]))]
+        if wrong:
+            problems.append(f"{where}: {'; '.join(wrong)}")
+            continue
+        pair = Pair(known[0][_plain(cells[0])], known[1][_plain(cells[1])])
+        if pair.reaction in found:
+            first, before = found[pair.reaction]
+            problems.append(
+                f"{where}: reaction {pair.reaction!r} stands on line {first} already, with content {before.content!r}; "
+                "keep one of the two lines"
+            )
+            continue
+        found[pair.reaction] = (number, pair)
+    if not lines:
+        raise DatasetError(
+            f"{path} has a header and no pairs below it; add lines of reaction,content or delete the file"
+        )
+    return Pairs(tuple(pair for _, pair in found.values()), tuple(problems))
+
+
+def write_pairs(path: Path, pairs: Sequence[Pair]) -> None:
+    """Write a table that `read_pairs` reads; OutputError if it cannot be written."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows((p.reaction, p.content) for p in pairs)
+    write_text(path, out.getvalue())
+
+
+def _lines(path: Path) -> Iterator[tuple[int, tuple[str, str]]]:
+    """Line number and the two cells of every line below the header that is not empty."""
+    text = _text(path)
+    first = text.split("\n", 1)[0].strip()
+    skipped = 1 if first.lower().startswith("sep=") else 0
+    if skipped:
+        text = text.split("\n", 1)[1] if "\n" in text else ""
+    header_line = text.split("\n", 1)[0]
+    separator = max(SEPARATORS, key=header_line.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    try:
+        header = [cell.strip().lower() for cell in next(reader, [])]
+        if missing := [name for name in COLUMNS if name not in header]:
+            raise DatasetError(
+                f"{path} has no column {', '.join(missing)}; its first line must be reaction,content"
+                f" and is {header_line.strip()!r:.80}"
+            )
+        places = [header.index(name) for name in COLUMNS]
+        for row in reader:
+            if any(cell.strip() for cell in row):
+                cells = [row[i].strip() if i < len(row) else "" for i in places]
+                yield reader.line_num + skipped, (cells[0], cells[1])
+    except csv.Error as error:
+        raise DatasetError(f"{path} line {reader.line_num + skipped} is no line of a table: {error}") from error
+
+
+def _text(path: Path) -> str:
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise DatasetError(f"cannot read {path}: {error.strerror or error}") from error
+    encoding = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    try:
+        text = raw.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise DatasetError(f"{path} line {line} is not UTF-8 text; save the table as 'CSV UTF-8'") from error
+    if "\0" in text:
+        raise DatasetError(f"{path} is no text file; pairs.csv must be a table of reaction,content")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _name_problem(column: str, cell: str, known: dict[str, str]) -> str | None:
+    if not cell:
+        return f"no {column}; give its file name"
+    if _plain(cell) in known:
+        return None
+    near = get_close_matches(_plain(cell), list(known), n=1)
+    hint = f"did you mean {known[near[0]]!r}?" if near else f"there are {len(known)} {column}s and none is like it"
+    return f"no {column} {cell!r}; {hint}"
+
+
+def _plain(name: str) -> str:
+    return unicodedata.normalize("NFC", name.strip())

@@ -1,0 +1,112 @@
+"""The labels table: what is written is read back, and a wrong row is named."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from evoked.core.errors import DatasetError
+from evoked.core.provenance import Provenance
+from evoked.core.tables import read_provenance
+from evoked.core.timeline import Grid
+from evoked.core.track import Track
+from evoked.dataset.labels import Labels, read_labels, write_labels
+from evoked.reactions.votes import vote
+
+NAMES = ("amusement", "surprise")
+MADE = Provenance("annotate", {"quorum": 9}, {"a.mp4": "00"})
+
+
+def labels(rows: list[tuple[int, int] | None], rate: int = 1) -> Labels:
+    """One row per second; None is a second without a label."""
+    values = np.array([row or (np.nan, np.nan) for row in rows], dtype=np.float32).reshape(-1, 2)
+    track = Track(Grid(Fraction(rate), len(rows)), NAMES, values, np.array([r is not None for r in rows], dtype=bool))
+    return Labels(track, np.arange(len(rows)))
+
+
+TWO = {"b.mp4": labels([(1, 0), None, (1, 1)]), "a.mp4": labels([None, (0, 0)])}
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv", ".json"])
+def test_what_is_written_is_read_back(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"labels{suffix}"
+    write_labels(path, TWO, MADE)
+    back = read_labels(path)
+    assert list(back) == ["a.mp4", "b.mp4"]
+    for video, one in TWO.items():
+        np.testing.assert_array_equal(back[video].labels.values, one.labels.values)
+        np.testing.assert_array_equal(back[video].labels.valid, one.labels.valid)
+        np.testing.assert_array_equal(back[video].viewers, one.viewers)
+        assert back[video].labels.grid == one.labels.grid
+    made = read_provenance(path)
+    assert made is not None
+    assert made["config"] == {"quorum": 9}
+
+
+def test_the_table_is_as_the_docs_say(tmp_path: Path) -> None:
+    write_labels(tmp_path / "l.parquet", TWO, MADE)
+    table = pq.read_table(tmp_path / "l.parquet")  # another reader
+    assert table.column_names == ["video", "second", "valid", "viewers", "amusement", "surprise"]
+    assert table["amusement"].to_pylist() == [None, 0, 1, None, 1]  # absent where not valid
+    assert [str(t) for t in table.schema.types] == ["string", "int64", "bool", "int64", "int64", "int64"]
+
+
+def test_equal_labels_give_equal_bytes(tmp_path: Path) -> None:
+    write_labels(tmp_path / "1.parquet", TWO, MADE)
+    write_labels(tmp_path / "2.parquet", dict(reversed(TWO.items())), MADE)
+    assert (tmp_path / "1.parquet").read_bytes() == (tmp_path / "2.parquet").read_bytes()
+
+
+def test_a_vote_can_be_written_as_it_is(tmp_path: Path) -> None:
+    six = Grid(Fraction(6), 18)
+    face = Track(six, NAMES, np.tile(np.array([0.9, 0.1], np.float32), (18, 1)), np.ones(18, bool))
+    write_labels(tmp_path / "l.parquet", {"a": vote([face], Grid(Fraction(1), 3))}, MADE)
+    assert read_labels(tmp_path / "l.parquet")["a"].labels.values.tolist() == [[1, 0]] * 3
+
+
+def test_a_content_that_nobody_was_seen_watching_keeps_its_seconds(tmp_path: Path) -> None:
+    write_labels(tmp_path / "l.parquet", {"a": labels([None, None])}, MADE)
+    back = read_labels(tmp_path / "l.parquet")["a"]
+    assert back.labels.valid.tolist() == [False, False]
+
+
+def test_order_of_rows_and_gaps(tmp_path: Path) -> None:
+    path = tmp_path / "l.csv"
+    path.write_text("video,second,valid,amusement\na,3,true,1\na,0,true,0\n")
+    back = read_labels(path)["a"]
+    assert back.labels.valid.tolist() == [True, False, False, True]
+    assert back.labels.values[[0, 3], 0].tolist() == [0, 1]
+    assert back.viewers.tolist() == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("video,second,valid\na,0,true\n", "has no expression"),
+        ("video,second,valid,amusement\n", "has no rows"),
+        ("video,valid,amusement\na,true,1\n", "has no column second"),
+        ("video,second,valid,amusement\na,0,true,1\na,0,true,1\n", "row 2: second 0 of 'a' stands there twice"),
+        ("video,second,valid,amusement\na,0,true,0.4\n", "row 1: amusement must be 0 or 1 where valid, got 0.4"),
+        ("video,second,valid,amusement\na,0,true,\n", "row 1: amusement must be 0 or 1 where valid, got None"),
+        ("video,second,valid,amusement\na,0.5,true,1\n", "row 1: need a video, a whole second from 0"),
+        ("video,second,valid,amusement\na,-1,true,1\n", "row 1: need a video, a whole second from 0"),
+        ("video,second,valid,amusement\na,0,1,1\n", "row 1: need a video, a whole second from 0 and true or false"),
+    ],
+)
+def test_a_wrong_row_is_named(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "l.csv").write_text(text)
+    with pytest.raises(DatasetError, match=message):
+        read_labels(tmp_path / "l.csv")
+
+
+def test_what_cannot_be_one_table_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no labels to write"):
+        write_labels(tmp_path / "l.parquet", {}, MADE)
+    with pytest.raises(ValueError, match=r"labels of 'b' are .* need .* at 1 Hz"):
+        write_labels(tmp_path / "l.parquet", {"a": labels([(0, 0)]), "b": labels([(0, 0)], rate=6)}, MADE)
+    odd = Labels(Track(Grid(Fraction(1), 0), ("valid",), np.zeros((0, 1), np.float32), np.zeros(0, bool)), np.zeros(0))
+    with pytest.raises(ValueError, match="an expression cannot be called valid"):
+        write_labels(tmp_path / "l.parquet", {"a": odd}, MADE)
+    assert not list(tmp_path.iterdir())
