@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import quote
 
 from evoked.core.files import canonical, digest, sha256, write_text
@@ -46,7 +46,7 @@ class Ledger:
         self._results = results
         self._state = results / "state"
         self._digests = self._state / "digests.json"
-        self._known: dict[str, list[object]] = _load(self._digests)
+        self._known: dict[str, Any] = _load(self._digests)
 
     def key(self, **parts: object) -> str:
         """One key from plain values; equal values give equal keys."""
@@ -77,10 +77,6 @@ class Ledger:
         sums = {str(o.relative_to(self._results)): self.content_digest(o) for o in outputs}
         write_text(self._record(step, name), canonical({"key": key, "outputs": sums}))
 
-    def output_digest(self, path: Path) -> str:
-        """Digest of an output, for the keys of what depends on it."""
-        return self.content_digest(path)
-
     def write_items(self, items: Sequence[Item]) -> None:
         """Write how the whole run ended to state/items.json, for the report and for people."""
         rows = [{"kind": i.step, "step": i.step, "name": i.name, "state": i.state, "reason": i.reason} for i in items]
@@ -94,7 +90,7 @@ class Ledger:
         return self._state / step / f"{quote(name, safe=' ') or 'all'}.json"
 
 
-def _load(path: Path) -> dict[str, list[object]]:
+def _load(path: Path) -> dict[str, Any]:
     """A JSON object, or an empty one where there is none or it is damaged: then the work is done again."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))

@@ -1,0 +1,87 @@
+"""Run one piece of work after another; keep what is kept; let one failure be one failure."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from evoked.core.errors import EvokedError
+from evoked.core.progress import Progress
+from evoked.study.ledger import Item, Ledger
+
+
+@dataclass(frozen=True)
+class Work:
+    """One step for one file.
+
+    Attributes:
+        step: e.g. "annotate".
+        name: the file's name; "" for a step over the whole study.
+        key: of everything the outputs depend on, from Ledger.key.
+        outputs: files that `do` writes, whole or not at all.
+        do: does it; raises EvokedError where a file or a setting is at fault.
+    """
+
+    step: str
+    name: str
+    key: str
+    outputs: Sequence[Path]
+    do: Callable[[Progress], None]
+
+
+class Show(Protocol):
+    """Whoever tells people how it goes."""
+
+    def bar(self, what: str) -> AbstractContextManager[Progress]:
+        """A progress callable for one piece of work."""
+        ...
+
+    def item(self, item: Item) -> None:
+        """One piece of work ended."""
+        ...
+
+
+class Runner:
+    """Does work, remembers how each piece ended.
+
+    Args:
+        ledger: knows what is kept.
+        show: told of each item as it ends.
+    """
+
+    def __init__(self, ledger: Ledger, show: Show) -> None:
+        self.ledger = ledger
+        self.items: list[Item] = []
+        self._show = show
+
+    def do(self, work: Work) -> bool:
+        """Do a piece of work unless it is kept.
+
+        Returns:
+            True where its outputs are in place, False where it failed. An EvokedError fails this piece
+            alone; anything else is a bug and stops the run. An interruption leaves no record.
+        """
+        if self.ledger.is_kept(work.step, work.name, work.key):
+            return self._ended(Item(work.step, work.name, "kept"))
+        try:
+            with self._show.bar(f"{work.step} {work.name}".strip()) as progress:
+                work.do(progress)
+        except EvokedError as error:
+            return self._ended(Item(work.step, work.name, "failed", str(error)))
+        self.ledger.write(work.step, work.name, work.key, work.outputs)
+        return self._ended(Item(work.step, work.name, "done"))
+
+    def fail(self, step: str, name: str, reason: str) -> None:
+        """Note that something could not even be begun."""
+        self._ended(Item(step, name, "failed", reason))
+
+    @property
+    def failed(self) -> list[Item]:
+        """Every item that failed, in order."""
+        return [item for item in self.items if item.state == "failed"]
+
+    def _ended(self, item: Item) -> bool:
+        self.items.append(item)
+        self._show.item(item)
+        return item.state != "failed"

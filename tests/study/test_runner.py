@@ -1,0 +1,83 @@
+"""Work is done once, kept afterwards; a failure stays alone; a bug is no failure."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from evoked.core.errors import MediaError
+from evoked.core.files import write_text
+from evoked.core.progress import Progress, silent
+from evoked.study.ledger import Item, Ledger
+from evoked.study.runner import Runner, Work
+
+
+class Quiet:
+    """Shows nothing, remembers the bars."""
+
+    def __init__(self) -> None:
+        self.bars: list[str] = []
+
+    @contextmanager
+    def bar(self, what: str) -> Iterator[Progress]:
+        self.bars.append(what)
+        yield silent
+
+    def item(self, item: Item) -> None:
+        pass
+
+
+def writes(folder: Path, name: str, key: str = "k", text: str = "x") -> Work:
+    out = folder / f"{name}.txt"
+    return Work("write", name, key, [out], lambda progress: write_text(out, text))
+
+
+def fails(name: str, error: BaseException) -> Work:
+    def do(progress: Progress) -> None:
+        raise error
+
+    return Work("write", name, "k", [], do)
+
+
+def test_a_second_run_does_nothing(tmp_path: Path) -> None:
+    for expected in ("done", "kept"):
+        show = Quiet()
+        runner = Runner(Ledger(tmp_path), show)
+        assert runner.do(writes(tmp_path, "a"))
+        assert [i.state for i in runner.items] == [expected]
+        assert show.bars == (["write a"] if expected == "done" else [])
+
+
+def test_only_what_changed_is_done_again(tmp_path: Path) -> None:
+    first = Runner(Ledger(tmp_path), Quiet())
+    first.do(writes(tmp_path, "a"))
+    first.do(writes(tmp_path, "b"))
+    second = Runner(Ledger(tmp_path), Quiet())
+    second.do(writes(tmp_path, "a"))
+    second.do(writes(tmp_path, "b", key="other", text="y"))
+    assert [i.state for i in second.items] == ["kept", "done"]
+    assert (tmp_path / "b.txt").read_text() == "y"
+
+
+def test_one_bad_file_does_not_take_the_rest_with_it(tmp_path: Path) -> None:
+    runner = Runner(Ledger(tmp_path), Quiet())
+    assert not runner.do(fails("bad", MediaError("bad.mp4 is empty")))
+    assert runner.do(writes(tmp_path, "good"))
+    assert [(i.state, i.reason) for i in runner.items] == [("failed", "bad.mp4 is empty"), ("done", "")]
+    assert [i.name for i in runner.failed] == ["bad"]
+
+
+def test_a_failure_is_tried_again_next_time(tmp_path: Path) -> None:
+    Runner(Ledger(tmp_path), Quiet()).do(fails("a", MediaError("no")))
+    again = Runner(Ledger(tmp_path), Quiet())
+    assert again.do(writes(tmp_path, "a"))
+    assert again.items[0].state == "done"
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("a bug")])
+def test_bugs_and_interruptions_are_not_hidden(tmp_path: Path, error: BaseException) -> None:
+    runner = Runner(Ledger(tmp_path), Quiet())
+    with pytest.raises(type(error)):
+        runner.do(fails("a", error))
+    assert not Ledger(tmp_path).is_kept("write", "a", "k")
