@@ -1,0 +1,173 @@
+"""The shape of a content model: what goes in, what comes out, and the choices between (spec §7)."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+
+from evoked.core.settings import setting
+
+PARTS = {"face": 2}
+"""Modalities whose row is several things side by side: the two largest faces. Others are one thing."""
+
+
+@dataclass(frozen=True)
+class NetSettings:
+    """The choices that do not depend on the data; each stands here once."""
+
+    window_s: int = setting(60, "seconds of content that a prediction looks back on, its own second included")
+    experts: int = setting(2, "experts per expression; one more, the dummy, always says 0")
+    layers: int = setting(1, "GRU layers per modality")
+    dropout: float = setting(0.3, "share of each GRU's input and final state dropped in training")
+    input_gate: bool = setting(True, "context gating of the joined GRU states")
+    output_gate: bool = setting(True, "context gating of the probabilities")
+    standardise: bool = setting(True, "bring each feature column to mean 0, deviation 1 of the training seconds")
+
+    def __post_init__(self) -> None:
+        for name in ("window_s", "experts", "layers"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
+
+
+@dataclass(frozen=True)
+class Modality:
+    """One kind of feature and the GRU that reads it.
+
+    Attributes:
+        name: "image", "face", "audio" or another; the feature file's tensor name.
+        width: numbers per second, D.
+        units: size of the GRU's state, H.
+        parts: how many things stand side by side in a row; a part that is all zeros is absent and stays
+            zero when the others are standardised.
+    """
+
+    name: str
+    width: int
+    units: int
+    parts: int = 1
+
+    def __post_init__(self) -> None:
+        if min(self.width, self.units, self.parts) < 1:
+            raise ValueError(f"modality {self.name!r}: width, units and parts must be 1 or more, got {self}")
+        if self.width % self.parts:
+            raise ValueError(f"modality {self.name!r}: {self.width} columns do not make {self.parts} equal parts")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig(NetSettings):
+    """The exact shape of one network; together with its arrays it is the model.
+
+    Attributes:
+        modalities: in the order in which their states are joined.
+        expressions: what each output is, K names.
+    """
+
+    modalities: tuple[Modality, ...]
+    expressions: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for what, names in (("modalities", [m.name for m in self.modalities]), ("expressions", list(self.expressions))):
+            if not names or len(set(names)) != len(names):
+                raise ValueError(f"{what} must be one or more different names, got {names}")
+
+    @property
+    def fused(self) -> int:
+        """Size of the joined states: 896 with image, face and audio at the paper's sizes."""
+        return sum(m.units for m in self.modalities)
+
+    def as_dict(self) -> dict[str, object]:
+        """Plain JSON values; `config_from` turns them back."""
+        plain = asdict(self)
+        return plain | {"modalities": [asdict(m) for m in self.modalities], "expressions": list(self.expressions)}
+
+
+@dataclass(frozen=True)
+class ModelSettings(NetSettings):
+    """What a user may choose about a model; sizes come from the features."""
+
+    inputs: tuple[str, ...] = setting(("image", "face", "audio"), "modalities to learn from, in this order")
+    image_units: int = setting(512, "size of the image GRU's state")
+    face_units: int = setting(256, "size of the face GRU's state")
+    audio_units: int = setting(128, "size of the audio GRU's state")
+
+    def fit(self, widths: Mapping[str, int], expressions: tuple[str, ...]) -> ModelConfig:
+        """The config for features of these widths.
+
+        Args:
+            widths: modality → numbers per second, as found in the features; more than `inputs` may be given.
+            expressions: what the model shall predict.
+
+        Raises:
+            ValueError: if a modality of `inputs` is not in the features, or has no setting for its units.
+        """
+        if missing := [name for name in self.inputs if name not in widths]:
+            raise ValueError(f"no features of {', '.join(missing)}; there are: {', '.join(widths) or 'none'}")
+        sizes = {"image": self.image_units, "face": self.face_units, "audio": self.audio_units}
+        if unknown := [name for name in self.inputs if name not in sizes]:
+            raise ValueError(f"unknown modality {', '.join(unknown)}; known: {', '.join(sizes)}")
+        found = tuple(Modality(name, widths[name], sizes[name], _parts(name, widths[name])) for name in self.inputs)
+        choices = {f.name: getattr(self, f.name) for f in fields(NetSettings)}
+        return ModelConfig(modalities=found, expressions=expressions, **choices)
+
+
+def config_from(plain: Mapping[str, object]) -> ModelConfig:
+    """Turn `ModelConfig.as_dict` back.
+
+    Raises:
+        KeyError, TypeError, ValueError: if something is missing, of another type, or out of range.
+    """
+    known = {f.name for f in fields(ModelConfig)}
+    if missing := known - set(plain):
+        raise KeyError(f"no {', '.join(sorted(missing))}")
+    choices = {name: plain[name] for name in known - {"modalities", "expressions"}}
+    for f in fields(NetSettings):
+        if type(choices[f.name]) is not type(f.default):
+            raise TypeError(f"{f.name} must be {type(f.default).__name__}, got {choices[f.name]!r}")
+    modalities, expressions = plain["modalities"], plain["expressions"]
+    if not isinstance(modalities, list) or not isinstance(expressions, list):
+        raise TypeError("modalities and expressions must be lists")
+    return ModelConfig(
+        modalities=tuple(Modality(**m) for m in modalities),
+        expressions=tuple(str(e) for e in expressions),
+        **choices,  # type: ignore[arg-type]  # each was checked against its default's type above
+    )
+
+
+def _parts(name: str, width: int) -> int:
+    parts = PARTS.get(name, 1)
+    return parts if width % parts == 0 else 1
+
+
+def shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    """Name and shape of every array of a model, all float32; the network and the checkpoint keep to it.
+
+    Learnt: all but `scale.*` (fixed before training) and `*.mean`, `*.variance` of the gates (running
+    statistics). GRU rows stand in torch's order: reset, update, new.
+    """
+    found: dict[str, tuple[int, ...]] = {}
+    for m in config.modalities:
+        found |= {f"scale.{m.name}.mean": (m.width,), f"scale.{m.name}.deviation": (m.width,)}
+        for layer in range(config.layers):
+            taken = m.width if layer == 0 else m.units
+            found |= {
+                f"gru.{m.name}.{layer}.weight_ih": (3 * m.units, taken),
+                f"gru.{m.name}.{layer}.weight_hh": (3 * m.units, m.units),
+                f"gru.{m.name}.{layer}.bias_ih": (3 * m.units,),
+                f"gru.{m.name}.{layer}.bias_hh": (3 * m.units,),
+            }
+    n, k, m_ = config.fused, len(config.expressions), config.experts
+    if config.input_gate:
+        found |= _gate("input_gate", n)
+    found |= {
+        "experts.gate_weight": (k, m_ + 1, n),
+        "experts.expert_weight": (k, m_, n),
+        "experts.expert_bias": (k, m_),
+    }
+    if config.output_gate:
+        found |= _gate("output_gate", k)
+    return found
+
+
+def _gate(name: str, n: int) -> dict[str, tuple[int, ...]]:
+    return {f"{name}.weight": (n, n)} | {f"{name}.{part}": (n,) for part in ("gain", "bias", "mean", "variance")}

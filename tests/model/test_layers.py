@@ -1,0 +1,162 @@
+"""Each layer against a plain float64 formula, and against torch's own where torch has it."""
+
+import numpy as np
+import pytest
+import torch
+from float64_model import experts, gate, gru, scaled, sigma
+from torch import nn
+
+from evoked.model.layers import ContextGate, Experts, Scale, SharedGRU, dropped
+
+
+def drawn(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def f64(x: torch.Tensor) -> np.ndarray:
+    return x.detach().double().numpy()
+
+
+def test_gru_over_whole_windows_is_the_formula() -> None:
+    layer = SharedGRU(5, 4, drawn())
+    x = torch.randn(7, 3, 5, generator=drawn(1))
+
+    out = layer.sequence(x)
+
+    arrays = [f64(a) for a in (layer.weight_ih, layer.weight_hh, layer.bias_ih, layer.bias_hh)]
+    for n in range(3):
+        np.testing.assert_allclose(f64(out[:, n]), gru(f64(x[:, n]), *arrays), atol=1e-6)
+
+
+def test_gru_is_torch_s_own_module() -> None:
+    layer, own = SharedGRU(5, 4, drawn()), nn.GRU(5, 4)
+    own.load_state_dict({f"{name}_l0": value for name, value in layer.state_dict().items()})
+    x = torch.randn(7, 3, 5, generator=drawn(1))
+
+    assert torch.equal(layer.sequence(x), own(x)[0])
+
+
+@pytest.mark.parametrize("steps", [1, 2, 9])
+def test_gru_over_runs_is_the_formula_on_every_window(steps: int) -> None:
+    layer = SharedGRU(5, 4, drawn())
+    rows = torch.randn(steps + 5, 2, 5, generator=drawn(1))
+    source = torch.arange(steps + 5)[:, None].repeat(1, 2)
+    source[:, 1] = source[:, 1].clamp(min=3)
+
+    out = layer.runs(rows, source, steps, torch.float32)
+
+    assert out.shape == (steps, 6, 2, 4)
+    arrays = [f64(a) for a in (layer.weight_ih, layer.weight_hh, layer.bias_ih, layer.bias_hh)]
+    for b in range(2):
+        for r in range(6):
+            window = f64(rows[source[r : r + steps, b], b])
+            np.testing.assert_allclose(f64(out[:, r, b]), gru(window, *arrays), atol=1e-6)
+
+
+def test_gru_over_runs_has_the_right_gradient() -> None:
+    layer = SharedGRU(3, 2, drawn()).double()
+    rows = torch.randn(7, 2, 3, generator=drawn(1), dtype=torch.float64, requires_grad=True)
+    source = torch.arange(7)[:, None].repeat(1, 2).clamp(min=1)
+
+    def last_and_middle(*_: torch.Tensor) -> torch.Tensor:
+        states = layer.runs(rows, source, 4, torch.float64)
+        return states[-1] + states[1].square()
+
+    assert torch.autograd.gradcheck(last_and_middle, (rows, *layer.parameters()))  # against finite differences
+
+
+def test_gru_first_weights_are_torch_s_range() -> None:
+    layer = SharedGRU(30, 100, drawn())
+
+    for array in layer.parameters():
+        assert array.abs().max() <= 0.1
+        assert array.abs().max() > 0.095
+
+
+def test_context_gate_in_use_is_the_formula() -> None:
+    layer = ContextGate(6, drawn()).eval()
+    with torch.no_grad():
+        for name, low in (("gain", 0.5), ("bias", -1.0), ("mean", -1.0), ("variance", 0.1)):
+            getattr(layer, name).uniform_(low, 1.5, generator=drawn(2))
+    x = torch.randn(4, 6, generator=drawn(1))
+
+    arrays = {f"g.{name}": f64(value) for name, value in layer.state_dict().items()}
+    np.testing.assert_allclose(f64(layer(x)), [gate(row, arrays, "g") for row in f64(x)], atol=1e-6)
+
+
+def test_context_gate_in_training_norms_its_logits_by_the_batch() -> None:
+    layer = ContextGate(6, drawn()).train()
+    x = torch.randn(16, 6, generator=drawn(1))
+
+    out = layer(x)
+
+    logits = f64(x) @ f64(layer.weight).T
+    expected = f64(x) * sigma((logits - logits.mean(axis=0)) / np.sqrt(logits.var(axis=0) + 1e-3))
+    np.testing.assert_allclose(f64(out), expected, atol=1e-6)
+    np.testing.assert_allclose(f64(layer.mean), 0.1 * logits.mean(axis=0), atol=1e-6)
+    np.testing.assert_allclose(f64(layer.variance), 0.9 + 0.1 * logits.var(axis=0, ddof=1), atol=1e-6)
+
+
+def test_context_gate_has_torch_s_batch_norm() -> None:
+    layer, own = ContextGate(6, drawn()), nn.BatchNorm1d(6, eps=1e-3)
+    x = torch.randn(16, 6, generator=drawn(1))
+
+    assert torch.allclose(layer(x), x * torch.sigmoid(own(x @ layer.weight.t())), atol=1e-7)
+
+
+def test_context_gate_starts_at_one_over_root_n() -> None:
+    assert ContextGate(400, drawn()).weight.std().item() == pytest.approx(1 / 20, rel=0.02)
+
+
+def test_experts_are_the_formula() -> None:
+    layer = Experts(6, 3, 2, drawn())
+    with torch.no_grad():
+        layer.expert_bias.uniform_(-1, 1, generator=drawn(2))
+    x = torch.randn(4, 6, generator=drawn(1))
+
+    arrays = [f64(a) for a in (layer.gate_weight, layer.expert_weight, layer.expert_bias)]
+    np.testing.assert_allclose(f64(layer(x)), [experts(row, *arrays) for row in f64(x)], atol=1e-6)
+
+
+def test_the_dummy_expert_always_says_no() -> None:
+    layer = Experts(4, 1, 2, drawn())
+    with torch.no_grad():
+        layer.gate_weight.zero_()
+        layer.expert_weight.zero_()
+        layer.expert_bias.fill_(40)  # both true experts say 1, the gates are equal: two thirds remain
+
+    assert layer(torch.ones(1, 4)).item() == pytest.approx(2 / 3)
+
+
+def test_experts_weight_squares_leave_the_bias_out() -> None:
+    layer = Experts(4, 1, 2, drawn())
+    before = layer.weight_squares().item()
+    with torch.no_grad():
+        layer.expert_bias.fill_(9)
+
+    assert layer.weight_squares().item() == before
+    by_hand = sum(float((f64(a) ** 2).sum()) for a in (layer.gate_weight, layer.expert_weight)) / 2
+    assert before == pytest.approx(by_hand)
+
+
+def test_scale_leaves_an_absent_face_at_zero() -> None:
+    layer = Scale(4, parts=2)
+    layer.mean.copy_(torch.tensor([1.0, 2.0, 3.0, 4.0]))
+    layer.deviation.copy_(torch.tensor([2.0, 2.0, 4.0, 4.0]))
+    rows = torch.tensor([[3.0, 0.0, 0.0, 0.0], [0.0, 0.0, 7.0, 4.0], [0.0, 0.0, 0.0, 0.0]])
+
+    out = layer(rows.half())
+
+    assert out.tolist() == [[1.0, -1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 0.0]]
+    np.testing.assert_allclose(f64(out), scaled(f64(rows), f64(layer.mean), f64(layer.deviation), 2))
+
+
+def test_dropout_keeps_the_mean_and_follows_its_generator() -> None:
+    x = torch.ones(100, 100)
+
+    out = dropped(x, 0.3, drawn(3))
+
+    assert torch.equal(out, dropped(x, 0.3, drawn(3)))
+    assert out.unique().tolist() == pytest.approx([0, 1 / 0.7])
+    assert (out == 0).float().mean().item() == pytest.approx(0.3, abs=0.02)
+    assert dropped(x, 0.0, None) is x

@@ -1,0 +1,93 @@
+"""Sizes come from the features; what does not fit is refused."""
+
+import json
+from math import prod
+
+import pytest
+
+from evoked.core.expressions import EEV5
+from evoked.model.config import Modality, ModelConfig, ModelSettings, config_from, shapes
+
+PAPER = {"image": 2048, "face": 2048, "audio": 128}
+OPEN = {"image": 1280, "face": 256, "audio": 1024}
+
+
+def learnt(config: ModelConfig) -> int:
+    fixed = ("scale.", ".mean", ".variance")
+    return sum(prod(s) for n, s in shapes(config).items() if not n.startswith(fixed[0]) and not n.endswith(fixed[1:]))
+
+
+def test_the_paper_s_size() -> None:
+    config = ModelSettings().fit(PAPER, EEV5)
+
+    grus = sum(3 * h * (d + h + 2) for d, h in ((2048, 512), (2048, 256), (128, 128)))
+    gates = 896 * 896 + 2 * 896 + 5 * 5 + 2 * 5
+    experts = 5 * 3 * 896 + 5 * 2 * 896 + 5 * 2
+    assert config.fused == 896
+    assert learnt(config) == grus + gates + experts == 6_632_365  # spec §7: 6.63 M
+
+
+def test_sizes_follow_the_features() -> None:
+    config = ModelSettings().fit(OPEN, EEV5)
+
+    assert config.modalities == (
+        Modality("image", 1280, 512),
+        Modality("face", 256, 256, parts=2),
+        Modality("audio", 1024, 128),
+    )
+
+
+@pytest.mark.parametrize(("inputs", "fused"), [(("image", "audio"), 640), (("image",), 512)])
+def test_ablated_inputs(inputs: tuple[str, ...], fused: int) -> None:
+    assert ModelSettings(inputs=inputs).fit(OPEN, EEV5).fused == fused
+
+
+def test_a_config_survives_json() -> None:
+    config = ModelSettings(layers=2, output_gate=False, dropout=0.1).fit(OPEN, EEV5)
+
+    assert config_from(json.loads(json.dumps(config.as_dict()))) == config
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [({"experts": None}, "experts"), ({"window_s": "60"}, "window_s must be int"), ({"modalities": 3}, "lists")],
+)
+def test_a_wrong_json_is_refused(change: dict[str, object], said: str) -> None:
+    plain = ModelSettings().fit(OPEN, EEV5).as_dict() | change
+
+    with pytest.raises((KeyError, TypeError, ValueError), match=said):
+        config_from(plain)
+
+
+def test_a_json_that_lacks_something_is_refused() -> None:
+    plain = ModelSettings().fit(OPEN, EEV5).as_dict()
+    del plain["layers"]
+
+    with pytest.raises(KeyError, match="layers"):
+        config_from(plain)
+
+
+def test_a_missing_modality_is_named() -> None:
+    with pytest.raises(ValueError, match=r"no features of face; there are: image, audio"):
+        ModelSettings().fit({"image": 4, "audio": 4}, EEV5)
+
+
+def test_an_unknown_modality_is_named() -> None:
+    with pytest.raises(ValueError, match="unknown modality smell"):
+        ModelSettings(inputs=("smell",)).fit({"smell": 4}, EEV5)
+
+
+@pytest.mark.parametrize("wrong", [{"window_s": 0}, {"experts": 0}, {"layers": 0}, {"dropout": 1.0}, {"dropout": -0.1}])
+def test_numbers_out_of_range_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        ModelSettings(**wrong)  # type: ignore[arg-type]
+
+
+def test_two_of_one_name_are_refused() -> None:
+    with pytest.raises(ValueError, match="expressions must be one or more different names"):
+        ModelSettings().fit(OPEN, ("joy", "joy"))
+
+
+def test_parts_must_divide_the_columns() -> None:
+    with pytest.raises(ValueError, match="5 columns do not make 2 equal parts"):
+        Modality("face", 5, 3, parts=2)
