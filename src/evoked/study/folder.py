@@ -1,0 +1,175 @@
+"""A study folder: what lies where, and what study.toml may say."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from evoked.core.errors import StudyError
+from evoked.core.expressions import EEV5
+from evoked.core.settings import from_mapping, setting
+
+MEDIA = {
+    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv", ".flv"),
+    *(".3gp", ".ogv", ".mxf", ".vob"),
+}
+"""Suffixes that are taken for videos; other files in the folders are left alone."""
+
+
+@dataclass(frozen=True)
+class About:
+    """What the study is: the keys of study.toml that stand before any section."""
+
+    name: str = setting("", "shown in the report; the folder's name where empty")
+    note: str = setting("", "one sentence shown wherever results are, e.g. that the data is staged")
+    staged: bool = setting(False, "true where the people did not really watch these contents")
+    expressions: tuple[str, ...] = setting(EEV5, "what is scored, labelled and predicted")
+
+
+@dataclass(frozen=True)
+class Folder:
+    """Paths of a study.
+
+    Attributes:
+        root: the study's folder.
+        contents, reactions: file names, sorted.
+    """
+
+    root: Path
+    contents: tuple[str, ...] = field(default=())
+    reactions: tuple[str, ...] = field(default=())
+
+    @property
+    def results(self) -> Path:
+        """Where everything goes that evoked makes."""
+        return self.root / "results"
+
+    @property
+    def pairs_csv(self) -> Path:
+        """Who watched what, where a person wrote it down."""
+        return self.root / "pairs.csv"
+
+    def content(self, name: str) -> Path:
+        """A content video."""
+        return self.root / "contents" / name
+
+    def reaction(self, name: str) -> Path:
+        """A recording of someone watching."""
+        return self.root / "reactions" / name
+
+    def alignment(self, reaction: str) -> Path:
+        """Where the offset map of a reaction goes."""
+        return self.results / "alignments" / f"{reaction}.json"
+
+    def annotation(self, reaction: str) -> Path:
+        """Where the viewers' scores of a reaction go."""
+        return self.results / "annotations" / f"{reaction}.parquet"
+
+    def features(self, content: str) -> Path:
+        """Where a content's features go."""
+        return self.results / "features" / f"{content}.safetensors"
+
+    def prediction(self, content: str) -> Path:
+        """Where the predictions for a content go."""
+        return self.results / "predictions" / f"{content}.parquet"
+
+    @property
+    def labels(self) -> Path:
+        """Where the labels of all contents go."""
+        return self.results / "labels.parquet"
+
+    @property
+    def pairs(self) -> Path:
+        """The pairs that were used."""
+        return self.results / "pairs.csv"
+
+    @property
+    def model(self) -> Path:
+        """The folder of the model that learnt from all contents."""
+        return self.results / "model"
+
+    @property
+    def folds(self) -> Path:
+        """Models and predictions of the held-out turns."""
+        return self.results / "folds"
+
+    @property
+    def scores(self) -> Path:
+        """Where the scores go."""
+        return self.results / "scores.json"
+
+    @property
+    def report(self) -> Path:
+        """Where the page goes."""
+        return self.results / "report.html"
+
+
+def open_folder(root: Path) -> Folder:
+    """Look into a study folder.
+
+    Raises:
+        StudyError: if it is absent, or holds no contents/ or no reactions/ with videos.
+    """
+    if not root.is_dir():
+        raise StudyError(f"no study folder at {root}. Make one with contents/ and reactions/, or: evoked sample {root}")
+    found = {}
+    for part in ("contents", "reactions"):
+        folder = root / part
+        if not folder.is_dir():
+            raise StudyError(f"{root} has no folder {part}/. Put the {_what(part)} there")
+        found[part] = tuple(sorted(p.name for p in folder.iterdir() if p.suffix.lower() in MEDIA and p.is_file()))
+        if not found[part]:
+            raise StudyError(f"{folder} holds no video. Put the {_what(part)} there ({', '.join(sorted(MEDIA))})")
+    return Folder(root, found["contents"], found["reactions"])
+
+
+def read_toml(root: Path) -> dict[str, Any]:
+    """The values of study.toml; empty where there is none, since every key has a default.
+
+    Raises:
+        StudyError: if it cannot be read.
+    """
+    path = root / "study.toml"
+    if not path.exists():
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise StudyError(f"{path} cannot be read: {error}") from error
+
+
+def sections(values: Mapping[str, Any], kinds: Mapping[str, type]) -> tuple[About, dict[str, Any]]:
+    """Turn the values of study.toml into configs.
+
+    Args:
+        values: what read_toml gave.
+        kinds: section name → the config class it fills.
+
+    Returns:
+        What stands before any section, and a config for every section, given or not.
+
+    Raises:
+        StudyError: for an unknown section or key, or a value of the wrong kind; says which are known.
+    """
+    top = {k: v for k, v in values.items() if not isinstance(v, dict)}
+    unknown = [k for k, v in values.items() if isinstance(v, dict) and k not in kinds]
+    if unknown:
+        raise StudyError(f"study.toml: no section [{unknown[0]}]; there are: {', '.join(kinds)}")
+    try:
+        about = from_mapping(About, top, "study.toml")
+        made = {n: from_mapping(k, values.get(n, {}), f"study.toml [{n}]") for n, k in kinds.items()}
+    except ValueError as error:
+        raise StudyError(str(error)) from error
+    if not about.expressions or len(set(about.expressions)) != len(about.expressions):
+        raise StudyError("study.toml: expressions must be one or more different names")
+    return about, made
+
+
+def plain(config: Any) -> dict[str, Any]:
+    """A config as plain JSON values, for keys and provenance."""
+    return {f.name: list(v) if isinstance(v := getattr(config, f.name), tuple) else v for f in fields(config)}
+
+
+def _what(part: str) -> str:
+    return "videos that were watched" if part == "contents" else "recordings of the people who watched"

@@ -1,0 +1,96 @@
+"""What a study folder may hold, and what it is told when it does not."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from evoked.core.errors import StudyError
+from evoked.core.expressions import EEV5
+from evoked.core.settings import setting
+from evoked.study.folder import open_folder, plain, read_toml, sections
+
+
+@dataclass(frozen=True)
+class Vote:
+    quorum: int = setting(9, "ticks")
+    lag_s: float = setting(0.0, "seconds")
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    for part, names in (("contents", ("b.mp4", "a.MKV", "notes.txt")), ("reactions", ("r.webm", ".r.part.mp4.swp"))):
+        (tmp_path / part).mkdir()
+        for name in names:
+            (tmp_path / part / name).write_bytes(b"x")
+    return tmp_path
+
+
+def test_videos_are_found_sorted_and_other_files_left_alone(study: Path) -> None:
+    folder = open_folder(study)
+    assert folder.contents == ("a.MKV", "b.mp4")
+    assert folder.reactions == ("r.webm",)
+
+
+def test_names_that_differ_only_in_their_suffix_stay_apart(study: Path) -> None:
+    folder = open_folder(study)
+    assert folder.features("a.mp4") != folder.features("a.mkv")
+
+
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [
+        ("", "no study folder at"),
+        ("contents", r"has no folder contents/. Put the videos that were watched there"),
+        ("reactions/r.webm", r"holds no video. Put the recordings of the people who watched there"),
+    ],
+)
+def test_what_is_missing_is_said(study: Path, missing: str, said: str) -> None:
+    if not missing:
+        with pytest.raises(StudyError, match=said):
+            open_folder(study / "elsewhere")
+        return
+    target = study / missing
+    if target.is_dir():
+        for file in target.iterdir():
+            file.unlink()
+        target.rmdir()
+    else:
+        target.unlink()
+    with pytest.raises(StudyError, match=said):
+        open_folder(study)
+
+
+def test_every_key_has_a_default(study: Path) -> None:
+    about, made = sections(read_toml(study), {"vote": Vote})
+    assert about.expressions == EEV5
+    assert made["vote"] == Vote()
+
+
+def test_keys_are_read(study: Path) -> None:
+    (study / "study.toml").write_text('name = "N"\nexpressions = ["awe"]\n[vote]\nquorum = 3\nlag_s = 1\n')
+    about, made = sections(read_toml(study), {"vote": Vote})
+    assert (about.name, about.expressions) == ("N", ("awe",))
+    assert made["vote"] == Vote(3, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("quorum = 3", "study.toml: no setting 'quorum'; there are: name, note, staged, expressions"),
+        ("[votes]\nquorum = 3", r"no section \[votes\]; there are: vote"),
+        ("[vote]\nquorums = 3", r"study.toml \[vote\]: no setting 'quorums'; there are: quorum, lag_s"),
+        ("[vote]\nquorum = '3'", r"study.toml \[vote\]: quorum must be int, got '3'"),
+        ("expressions = []", "one or more different names"),
+        ("name = ", "study.toml cannot be read"),
+    ],
+)
+def test_a_mistake_in_the_file_is_one_line(study: Path, text: str, said: str) -> None:
+    (study / "study.toml").write_text(text)
+    with pytest.raises(StudyError, match=said) as caught:
+        sections(read_toml(study), {"vote": Vote})
+    assert "\n" not in str(caught.value)
+
+
+def test_a_config_becomes_plain_values() -> None:
+    assert plain(Vote(2, 0.5)) == {"quorum": 2, "lag_s": 0.5}
