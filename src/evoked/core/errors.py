@@ -12,7 +12,8 @@ EvokedError                 something outside the program is not as it should be
 ├── DatasetError            pairs, a manifest, labels, features or a split
 ├── CheckpointError         a trained model's file
 ├── StudyError              a study folder or its study.toml
-└── OutputError             a result could not be written (disk full, no permission)
+├── OutputError             a result could not be written (disk full, no permission)
+└── WorkerError             a process that worked on an item died, or there is nowhere to run it
 
 A wrong argument is a ValueError, never one of these: it is mended in code, not in the world.
 Every message says what is wrong, where, and what to do, on one line.
@@ -77,3 +78,7 @@ class StudyError(EvokedError):
 
 class OutputError(EvokedError):
     """A result could not be written."""
+
+
+class WorkerError(EvokedError):
+    """A process that worked on an item died, or the place where work should run is not there."""

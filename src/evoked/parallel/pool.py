@@ -1,0 +1,51 @@
+"""Where work runs. Rooms ask a Pool; only the command line picks which."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from evoked.core.errors import EvokedError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Done(Generic[Item, Result]):
+    """An item and what came of it."""
+
+    item: Item
+    result: Result
+
+
+@dataclass(frozen=True)
+class Failed(Generic[Item]):
+    """An item and the error it met: reported at the end, and the exit code is not zero."""
+
+    item: Item
+    error: EvokedError
+
+
+class Pool(Protocol):
+    """Somewhere to run work: here, in processes, on a cluster."""
+
+    def run(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Done[Item, Result] | Failed[Item]]:
+        """Run `work` on each item; every item comes back once.
+
+        An EvokedError fails that item alone; any other exception is a bug and stops the run.
+        """
+        ...
+
+
+class HerePool:
+    """One item after another, in this process. The default."""
+
+    def run(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Done[Item, Result] | Failed[Item]]:
+        """Run `work` on each item, in order."""
+        for item in items:
+            try:
+                result = work(item)
+            except EvokedError as error:
+                yield Failed(item, error)
+            else:
+                yield Done(item, result)
