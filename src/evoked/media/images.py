@@ -1,0 +1,155 @@
+"""Arithmetic on single pictures. The one home of OpenCV.
+
+Every picture is uint8 RGB of shape (height, width, 3); every size is (width, height); every point is
+(x, y) in pixels with (0, 0) at the centre of the top left pixel, as OpenCV has it.
+OpenCV keeps one pool of threads for the whole process: whoever spreads work over processes calls
+threads(1) in each; importing this changes nothing.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from evoked.core.errors import MediaError, MissingMedia
+
+Rgb = NDArray[np.uint8]
+Colour = tuple[int, int, int]
+
+
+def threads(count: int) -> None:
+    """Let OpenCV use this many threads in this process; ValueError below 1."""
+    if count < 1:
+        raise ValueError(f"threads must be at least 1, got {count}")
+    cv2.setNumThreads(count)
+
+
+def read_image(path: Path) -> Rgb:
+    """A still image as RGB, upright by its EXIF orientation; 16 bits become 8, transparency is dropped.
+
+    Raises:
+        MissingMedia: if it is absent, a folder, empty, or no image that can be read.
+        MediaError: if it may not be read.
+    """
+    if not path.exists():
+        raise MissingMedia(f"no image at {path}: check the name")
+    if path.is_dir():
+        raise MissingMedia(f"{path} is a folder, not an image: name a file in it")
+    try:
+        data = np.fromfile(path, dtype=np.uint8)
+    except OSError as error:
+        raise MediaError(f"{path} cannot be opened: {error.strerror}. Check that it can be read") from error
+    if not len(data):
+        raise MissingMedia(f"{path} is empty (0 bytes): copy or download it again")
+    bgr = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    if bgr is None:
+        raise MissingMedia(f"{path} is no image that can be read: name a JPEG, PNG or the like")
+    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+
+
+def write_png(path: Path, rgb: Rgb) -> None:
+    """Write a picture as PNG to a path that is the caller's to make whole (see core.files.writing)."""
+    _check(rgb)
+    done, data = cv2.imencode(".png", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
+    assert done  # PNG takes any uint8 picture
+    path.write_bytes(data.tobytes())
+
+
+def resize(rgb: Rgb, size: tuple[int, int]) -> Rgb:
+    """Scale to (width, height): by area where both sides shrink, else bilinear."""
+    _check(rgb)
+    _check_size(size)
+    if size == (rgb.shape[1], rgb.shape[0]):
+        return rgb
+    shrinks = size[0] <= rgb.shape[1] and size[1] <= rgb.shape[0]
+    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR))
+
+
+def warp(rgb: Rgb, matrix: NDArray[np.floating], size: tuple[int, int]) -> Rgb:
+    """Move by an affine map and cut out (width, height), bilinear; outside the picture is black.
+
+    Args:
+        rgb: the picture.
+        matrix: (2, 3), from points of `rgb` to points of the result.
+        size: of the result.
+    """
+    _check(rgb)
+    _check_size(size)
+    if matrix.shape != (2, 3) or not np.isfinite(matrix).all():
+        raise ValueError(f"matrix must be (2, 3) and finite, got {matrix.tolist()}")
+    return np.asarray(cv2.warpAffine(rgb, matrix.astype(np.float64), size, flags=cv2.INTER_LINEAR))
+
+
+def grey(rgb: Rgb) -> NDArray[np.uint8]:
+    """The luma of a picture (BT.601), uint8 (height, width)."""
+    _check(rgb)
+    return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY))
+
+
+@dataclass(frozen=True)
+class Found:
+    """Where a template fits best: its top left corner in pixels, and the correlation there in [-1, 1]."""
+
+    x: int
+    y: int
+    score: float
+
+
+def match(image: NDArray[np.uint8], template: NDArray[np.uint8]) -> Found:
+    """Find a template in an image by normalised correlation with the means taken off.
+
+    Args:
+        image: (height, width) or (height, width, 3).
+        template: of the same kind, and no larger.
+
+    Returns:
+        The best place. A flat template or image has no correlation: score 0.
+
+    Raises:
+        ValueError: if the template is larger, or of another kind.
+    """
+    if image.ndim != template.ndim or image.ndim not in (2, 3):
+        raise ValueError(f"image and template must be of one kind, got shapes {image.shape} and {template.shape}")
+    if template.shape[0] > image.shape[0] or template.shape[1] > image.shape[1] or not template.size:
+        raise ValueError(f"the template {template.shape} must fit into the image {image.shape}")
+    if template.min() == template.max():  # OpenCV calls that a perfect match everywhere
+        return Found(0, 0, 0.0)
+    scores = cv2.matchTemplate(image, template, cv2.TM_CCOEFF_NORMED)
+    # Where the image is flat OpenCV divides by next to nothing: anything may come out
+    scores[~np.isfinite(scores) | (np.abs(scores) > 1.001)] = 0
+    _, best, _, (x, y) = cv2.minMaxLoc(scores)
+    return Found(int(x), int(y), float(min(best, 1.0)))
+
+
+def blur(rgb: Rgb, sigma: float) -> Rgb:
+    """Gaussian blur, sigma in pixels (0: the same picture); ValueError below 0."""
+    _check(rgb)
+    if sigma < 0:
+        raise ValueError(f"sigma must not be negative, got {sigma}")
+    return rgb if sigma == 0 else np.asarray(cv2.GaussianBlur(rgb, (0, 0), sigma))
+
+
+def draw_box(rgb: Rgb, box: tuple[float, float, float, float], colour: Colour, thickness: int = 2) -> None:
+    """Draw a rectangle (x, y, width, height in pixels) into a picture, in place."""
+    _check(rgb)
+    x, y, width, height = (round(v) for v in box)
+    cv2.rectangle(rgb, (x, y), (x + width - 1, y + height - 1), colour, thickness)
+
+
+def draw_text(rgb: Rgb, text: str, at: tuple[int, int], colour: Colour, height: int = 20) -> None:
+    """Write a line of ASCII text, `height` pixels high, its lower left corner at (x, y), in place."""
+    _check(rgb)
+    scale = cv2.getFontScaleFromHeight(cv2.FONT_HERSHEY_SIMPLEX, height, 1)
+    cv2.putText(rgb, text, at, cv2.FONT_HERSHEY_SIMPLEX, scale, colour, max(1, height // 14), cv2.LINE_AA)
+
+
+def _check(rgb: NDArray[np.uint8]) -> None:
+    if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or not rgb.size:
+        raise ValueError(f"a picture must be uint8 of shape (height, width, 3), got {rgb.dtype} {rgb.shape}")
+
+
+def _check_size(size: tuple[int, int]) -> None:
+    if min(size) < 1:
+        raise ValueError(f"a size must be at least 1x1, got {size[0]}x{size[1]}")

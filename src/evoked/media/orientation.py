@@ -1,0 +1,53 @@
+"""Which way up a stored picture is shown, from the display matrix that the file carries."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Orientation:
+    """Swap rows and columns first (transposed), then mirror along x and along y."""
+
+    transposed: bool = False
+    flip_x: bool = False
+    flip_y: bool = False
+
+    def size(self, width: int, height: int) -> tuple[int, int]:
+        """The size (width, height) after turning; its own inverse."""
+        return (height, width) if self.transposed else (width, height)
+
+    def turn(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The picture upright: (height, width, 3) → contiguous, rows and columns swapped if transposed."""
+        if self.transposed:
+            image = image.swapaxes(0, 1)
+        return np.ascontiguousarray(image[:: -1 if self.flip_y else 1, :: -1 if self.flip_x else 1])
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether no rotation alone does it."""
+        return self.transposed ^ self.flip_x ^ self.flip_y
+
+    @property
+    def clockwise(self) -> int:
+        """Degrees clockwise, after a left-right mirror if mirrored: 0, 90, 180 or 270."""
+        if self.transposed:
+            return 90 if self.flip_x else 270
+        return 180 if self.flip_y else 0
+
+
+def orientation_of(frame: Any) -> Orientation:
+    """The orientation of an av.VideoFrame; upright where it carries no display matrix.
+
+    The matrix (a b u / c d v / x y w) maps a stored point (p, q) to (a p + c q + x, b p + d q + y),
+    y downwards. Angles that are no quarter turn are taken to the nearest.
+    """
+    data = next((s for s in frame.side_data if s.type.name == "DISPLAYMATRIX"), None)
+    if data is None:
+        return Orientation()
+    a, b, _, c, d = (int(v) for v in np.frombuffer(bytes(data), dtype=np.int32)[:5])
+    if abs(a) + abs(d) >= abs(b) + abs(c):
+        return Orientation(False, a < 0, d < 0)
+    return Orientation(True, c < 0, b < 0)

@@ -1,0 +1,243 @@
+"""A film, played: pictures on a grid and sound without gaps, from one sequential pass."""
+
+from collections.abc import Generator, Iterator
+from fractions import Fraction
+from pathlib import Path
+from queue import Empty, Queue
+from threading import Event, Thread
+from typing import Any, TypeVar
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from evoked.core.errors import NoPictureError, NoSoundError
+from evoked.core.timeline import Grid
+from evoked.media.container import Source, open_source
+from evoked.media.groups import Decoder, decoder_for
+from evoked.media.pictures import Chooser, Picture, Ticks
+from evoked.media.probe import Media, no_picture, probe
+from evoked.media.sounds import Line, Sound
+
+__all__ = ["Picture", "Play", "Sound", "play", "play_ahead", "sound"]
+
+T = TypeVar("T")
+
+
+def play(path: Path, *, pictures: Grid | None = None, sound_hz: int | None = None, skip: bool = True) -> "Play":
+    """Play a file once from start to end.
+
+    Args:
+        path: a media file.
+        pictures: the instants at which a picture is wanted; None for no pictures. One Picture comes for
+            each step, in order: the frame with the largest presentation time <= the instant, the first
+            frame before that, the last frame to the end of the grid.
+        sound_hz: samples per second of the mono sound; None for no sound. It runs from second 0 to the
+            end of the file, silent where the file has none.
+        skip: leave out of decoding what no wanted picture needs; the pictures are the same either way.
+
+    Returns:
+        An iterator over Picture and Sound, each in order, interleaved about as they lie in the file.
+
+    Raises:
+        MediaError and its kin: as probe.
+        NoPictureError, NoSoundError: if what is wanted is not there; for pictures also at the end of
+            playing, if not one frame could be decoded.
+        ValueError: if neither is wanted, or the rate is not above zero.
+    """
+    return Play(path, pictures, sound_hz, skip)
+
+
+class Play(Iterator[Picture | Sound]):
+    """What play returns; also tells how well it went.
+
+    Attributes:
+        media: the file's description.
+        dropped: packets that could not be decoded, so far.
+    """
+
+    def __init__(self, path: Path, pictures: Grid | None, sound_hz: int | None, skip: bool) -> None:
+        if pictures is None and sound_hz is None:
+            raise ValueError("play needs a grid of pictures, a rate of sound, or both")
+        if sound_hz is not None and sound_hz < 1:
+            raise ValueError(f"sound_hz must be above zero samples per second, got {sound_hz}")
+        self.media: Media = probe(path)
+        if pictures is not None and self.media.picture is None:
+            raise no_picture(path)
+        if sound_hz is not None and self.media.sound is None:
+            raise NoSoundError(f"{path} has no sound: name a file with an audio stream")
+        self.dropped = 0
+        self._reached: dict[str, Fraction] = {}
+        self._enough = False
+        self._items = self._run(path, pictures, sound_hz, skip)
+
+    def __iter__(self) -> Iterator[Picture | Sound]:
+        return self
+
+    def __next__(self) -> Picture | Sound:
+        return next(self._items)
+
+    def close(self) -> None:
+        """Stop, and close the file; leaving the iterator unused does the same."""
+        self._items.close()
+
+    @property
+    def ended_s(self) -> float:
+        """How far into the file, in seconds on its clock, there was anything to decode, so far."""
+        return float(max(self._reached.values(), default=Fraction(0)))
+
+    @property
+    def missing_s(self) -> float:
+        """Seconds at the end that the file declares but did not have; known once playing has ended.
+
+        The longer of picture and sound, of those that were wanted. Pictures in these seconds repeat the
+        last frame, sound is silence. A few hundredths are rounding; more is a file that was cut off.
+        """
+        media, missing = self.media, [Fraction(0)]
+        if "picture" in self._reached and media.picture and not self._enough:
+            missing.append(media.picture.end_s - self._reached["picture"])
+        if "sound" in self._reached and media.sound:
+            missing.append(media.sound.end_s - self._reached["sound"])
+        return float(max(missing))
+
+    def _run(self, path: Path, grid: Grid | None, hz: int | None, skip: bool) -> Generator[Picture | Sound, None, None]:
+        source = open_source(path)
+        try:
+            yield from self._pass(source, grid, hz, skip)
+        finally:
+            source.container.close()
+
+    def _pass(self, source: Source, grid: Grid | None, hz: int | None, skip: bool) -> Iterator[Picture | Sound]:
+        chooser, decoder, line = None, None, None
+        if grid is not None:
+            ticks = Ticks(grid, source.picture.time_base, source.zero)
+            chooser, decoder = Chooser(ticks), decoder_for(source, ticks, skip)
+            self._reached["picture"] = Fraction(0)
+        if hz is not None:
+            _one_thread(source.sound)
+            line = Line(hz, Fraction(source.sound.time_base), source.zero)
+            self._reached["sound"] = Fraction(0)
+        wanted = [s for s in (source.picture if decoder else None, source.sound if line else None) if s is not None]
+        for packet in self._packets(source, wanted):
+            if line is not None and packet.stream_index == source.sound.index:
+                yield from self._hear(line, packet, source)
+            elif chooser is not None and decoder is not None and not chooser.done:
+                yield from self._look(chooser, decoder, packet, source)
+            if chooser is not None and chooser.done:
+                self._enough = True
+                if line is None:
+                    return
+        if chooser is not None and decoder is not None and not chooser.done:
+            yield from self._last_look(chooser, decoder, source)
+        if line is not None:
+            yield from line.end(self.media.duration_s)
+
+    def _packets(self, source: Source, wanted: list[Any]) -> Iterator[Any]:
+        """Packets with something in them; a file that breaks off ends there, and missing_s tells."""
+        try:
+            for packet in source.container.demux(wanted):
+                if packet.size:
+                    yield packet
+        except av.error.FFmpegError:
+            self.dropped += 1
+
+    def _hear(self, line: Line, packet: Any, source: Source) -> Iterator[Sound]:
+        try:
+            frames = packet.decode()
+        except av.error.FFmpegError:
+            self.dropped += 1
+            return
+        self._reach("sound", packet, source)
+        for frame in frames:
+            yield from line.take(frame)
+
+    def _look(self, chooser: Chooser, decoder: Decoder, packet: Any, source: Source) -> Iterator[Picture]:
+        self._reach("picture", packet, source)
+        for frame in decoder.feed(packet):
+            yield from chooser.see(frame)
+        self._count(decoder)
+
+    def _last_look(self, chooser: Chooser, decoder: Decoder, source: Source) -> Iterator[Picture]:
+        for frame in decoder.end():
+            yield from chooser.see(frame)
+        self._count(decoder)
+        if chooser.empty:
+            raise NoPictureError(
+                f"{source.path}: not one frame of its picture can be decoded. Copy or download it again"
+            )
+        yield from chooser.end()
+
+    def _count(self, decoder: Decoder) -> None:
+        self.dropped += decoder.dropped
+        decoder.dropped = 0
+
+    def _reach(self, what: str, packet: Any, source: Source) -> None:
+        if packet.pts is not None:
+            end = source.on_clock(packet.stream, packet.pts + (packet.duration or 0))
+            self._reached[what] = max(end, self._reached[what])
+
+
+def play_ahead(items: Iterator[T], depth: int = 8) -> Iterator[T]:
+    """The same items, made in a thread of its own, at most `depth` ahead of the consumer.
+
+    An exception in the thread is raised to the consumer in its place. When the consumer stops early
+    (closes or drops the iterator), the thread ends, and with it the source is closed.
+
+    Raises:
+        ValueError: if depth is below 1.
+    """
+    if depth < 1:
+        raise ValueError(f"depth must be at least 1, got {depth}")
+    return _ahead(items, depth)
+
+
+def _ahead(items: Iterator[T], depth: int) -> Iterator[T]:
+    ready: Queue[tuple[str, Any]] = Queue(depth)
+    stop = Event()
+
+    def work() -> None:
+        try:
+            for item in items:
+                ready.put(("item", item))
+                if stop.is_set():
+                    break
+            ready.put(("end", None))
+        except BaseException as error:
+            ready.put(("error", error))
+        finally:
+            close = getattr(items, "close", None)
+            if close is not None:
+                close()
+
+    thread = Thread(target=work, name="play-ahead", daemon=True)
+    thread.start()
+    try:
+        while True:
+            kind, value = ready.get()
+            if kind == "end":
+                return
+            if kind == "error":
+                raise value
+            yield value
+    finally:
+        stop.set()
+        while thread.is_alive():  # make room, so that a thread waiting to put goes on and sees the stop
+            try:
+                ready.get(timeout=0.02)
+            except Empty:
+                continue
+        thread.join()
+
+
+def sound(path: Path, hz: int) -> NDArray[np.float32]:
+    """The whole sound of a file, for short work: mono float32 at `hz` from second 0 of its clock, shape (n,).
+
+    Raises:
+        NoSoundError and its kin: as play.
+    """
+    chunks = [item.samples for item in play(path, sound_hz=hz) if isinstance(item, Sound)]
+    return np.concatenate(chunks) if chunks else np.zeros(0, dtype=np.float32)
+
+
+def _one_thread(stream: Any) -> None:
+    stream.codec_context.thread_count = 1

@@ -1,0 +1,287 @@
+"""What a media file holds, and when: its frozen description, and the true times of its frames."""
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from evoked.core.errors import MediaError, MissingMedia, NoPictureError
+from evoked.core.timeline import Grid
+from evoked.media.container import Source, opened
+from evoked.media.orientation import orientation_of
+
+# Their per-stream durations come from an index that covers the whole file.
+DECLARED = {"mov,mp4,m4a,3gp,3g2,mj2"}
+# Their timestamps stay true after a seek, so that reading the tail is enough.
+SEEKABLE = {"matroska,webm", "mpegts"}
+
+
+@dataclass(frozen=True)
+class PictureStream:
+    """The moving picture of a file.
+
+    Attributes:
+        codec: libav's name of it, e.g. "h264".
+        width, height: as shown, upright, in pixels (not corrected for pixels that are not square).
+        coded_width, coded_height: as stored.
+        rotation: degrees clockwise that turn the stored picture upright: 0, 90, 180 or 270.
+        pixel_format: libav's name of it, e.g. "yuv420p".
+        average_rate: frames per second on average, or None where the file does not say.
+        start_s: when the first frame is shown, on the file's clock.
+        duration_s: from then to the end of the last frame.
+        mirrored: the stored picture is turned left to right before it is rotated.
+    """
+
+    codec: str
+    width: int
+    height: int
+    coded_width: int
+    coded_height: int
+    rotation: int
+    pixel_format: str
+    average_rate: Fraction | None
+    start_s: Fraction
+    duration_s: Fraction
+    mirrored: bool = False
+
+    def __post_init__(self) -> None:
+        if self.rotation not in (0, 90, 180, 270):
+            raise ValueError(f"rotation must be 0, 90, 180 or 270 degrees, got {self.rotation}")
+        if min(self.width, self.height) < 1:
+            raise ValueError(f"a picture must have pixels, got {self.width}x{self.height}")
+        stored = (self.coded_width, self.coded_height)
+        if (self.width, self.height) != (stored if self.rotation % 180 == 0 else stored[::-1]):
+            raise ValueError(f"{self.width}x{self.height} is not {stored} turned by {self.rotation} degrees")
+        _check_span(self.start_s, self.duration_s)
+
+    @property
+    def end_s(self) -> Fraction:
+        """When the last frame ends, on the file's clock."""
+        return self.start_s + self.duration_s
+
+
+@dataclass(frozen=True)
+class SoundStream:
+    """The sound of a file; times on the file's clock, the end good to one codec frame."""
+
+    codec: str
+    sample_rate: int
+    channels: int
+    start_s: Fraction
+    duration_s: Fraction
+
+    def __post_init__(self) -> None:
+        if self.sample_rate < 1 or self.channels < 1:
+            raise ValueError(f"sound must have samples, got {self.sample_rate} Hz in {self.channels} channels")
+        _check_span(self.start_s, self.duration_s)
+
+    @property
+    def end_s(self) -> Fraction:
+        """When the sound ends, on the file's clock."""
+        return self.start_s + self.duration_s
+
+
+@dataclass(frozen=True)
+class Media:
+    """What a file holds.
+
+    Attributes:
+        path: where it is.
+        container: libav's name of the format, e.g. "matroska,webm".
+        duration_s: from second 0 to the end of picture and sound, whichever is later.
+        picture: None where there is no picture (cover art is none).
+        sound: None where there is no sound.
+    """
+
+    path: Path
+    container: str
+    duration_s: Fraction
+    picture: PictureStream | None
+    sound: SoundStream | None
+
+    def __post_init__(self) -> None:
+        ends = [s.end_s for s in (self.picture, self.sound) if s]
+        if not ends:
+            raise ValueError("media must have a picture or a sound")
+        if self.duration_s != max(ends):
+            raise ValueError(f"duration must be the latest end {max(ends)} s, got {self.duration_s} s")
+
+    @property
+    def seconds(self) -> Grid:
+        """Every whole second before the end of the picture (of the sound where there is no picture)."""
+        return self.grid(Fraction(1))
+
+    def grid(self, rate: Fraction) -> Grid:
+        """Every instant i / rate before the end of the picture (of the sound where there is no picture)."""
+        shown = self.picture or self.sound
+        assert shown is not None  # held by __post_init__
+        return Grid.covering(shown.end_s, rate)
+
+
+def probe(path: Path) -> Media:
+    """Describe a media file: reads its index or its tail, and decodes its first picture and sound.
+
+    Raises:
+        MissingMedia: if it is absent, a folder, empty, or no media file.
+        NoPictureError: if it has a video stream of which not one frame can be decoded.
+        MediaError: if it is damaged in another way.
+    """
+    with opened(path) as source:
+        firsts = _first_frames(source)
+        container = source.container.format.name
+        if not firsts:
+            raise MissingMedia(f"{path} is no media file: it holds no picture and no sound. Name a video or sound file")
+        live = replace(source, picture=_live(source.picture, firsts), sound=_live(source.sound, firsts))
+        ends = _ends(live)
+        picture = _picture(live, firsts, ends) if live.picture else None
+        sound = _sound(live, firsts, ends) if live.sound else None
+    duration_s = max(s.end_s for s in (picture, sound) if s)
+    return Media(path, container, duration_s, picture, sound)
+
+
+def frame_times(path: Path) -> NDArray[np.float64]:
+    """When each frame is shown, without decoding.
+
+    Returns:
+        Seconds on the file's clock, ascending, shape (frames,). Frames that an edit list hides are left out.
+
+    Raises:
+        NoPictureError: if there is no video stream.
+        MediaError: as probe; also if the frames carry no times.
+    """
+    with opened(path) as source:
+        if source.picture is None:
+            raise no_picture(path)
+        stamps = [p.pts for p in source.container.demux(source.picture) if p.size and not p.is_discard]
+        if None in stamps:
+            raise no_times(path)
+        base, zero = source.picture.time_base, source.zero
+        return np.array([float(pts * base - zero) for pts in sorted(stamps)], dtype=np.float64)
+
+
+def no_picture(path: Path) -> NoPictureError:
+    """The error for a file without a picture."""
+    return NoPictureError(f"{path} has no picture: name a file with a video stream")
+
+
+def no_times(path: Path) -> MediaError:
+    """The error for a raw stream, whose frames do not say when they are shown."""
+    return MediaError(f"{path} does not say when its frames are shown: put it into a container (MP4, MKV) first")
+
+
+def _check_span(start_s: Fraction, duration_s: Fraction) -> None:
+    if start_s < 0 or duration_s < 0:
+        raise ValueError(f"a stream must lie on the clock, got start {start_s} s, duration {duration_s} s")
+
+
+def _live(stream: Any, firsts: dict[int, Any]) -> Any:
+    return stream if stream is not None and stream.index in firsts else None
+
+
+def _first_frames(source: Source) -> dict[int, Any]:
+    """The first frame of each stream that can be decoded, by stream index; empty streams are left out."""
+    streams = [s for s in (source.picture, source.sound) if s is not None]
+    firsts: dict[int, Any] = {}
+    packets = dict.fromkeys((s.index for s in streams), 0)
+    for packet in source.container.demux(streams):
+        if packet.stream_index in firsts:
+            continue
+        packets[packet.stream_index] += bool(packet.size)
+        try:
+            frames = packet.decode()
+        except av.error.FFmpegError:
+            continue  # counted by the absence of any frame below; play() counts each
+        if frames:
+            firsts[packet.stream_index] = frames[0]
+            if len(firsts) == len(streams):
+                break
+    _check_decodable(source, firsts, packets)
+    return firsts
+
+
+def _check_decodable(source: Source, firsts: dict[int, Any], packets: dict[int, int]) -> None:
+    dead = [i for i, count in packets.items() if count and i not in firsts]
+    if not dead:
+        return
+    if source.picture is not None and source.picture.index in dead:
+        raise NoPictureError(f"{source.path}: not one frame of its picture can be decoded. Copy or download it again")
+    if source.picture is None:  # noise is easily taken for MP3
+        raise MissingMedia(f"{source.path} is no media file: nothing in it can be decoded. Name a video or sound file")
+    raise MediaError(f"{source.path}: nothing of its sound can be decoded. Copy or download it again")
+
+
+def _picture(source: Source, firsts: dict[int, Any], ends: dict[int, Fraction]) -> PictureStream:
+    stream, frame = source.picture, firsts[source.picture.index]
+    turn = orientation_of(frame)
+    start_s = source.start_s(stream)
+    width, height = turn.size(frame.width, frame.height)
+    return PictureStream(
+        codec=stream.codec_context.name,
+        width=width,
+        height=height,
+        coded_width=frame.width,
+        coded_height=frame.height,
+        rotation=turn.clockwise,
+        pixel_format=frame.format.name,
+        average_rate=Fraction(stream.average_rate) if stream.average_rate else None,
+        start_s=start_s,
+        duration_s=max(ends[stream.index] - start_s, Fraction(0)),
+        mirrored=turn.mirrored,
+    )
+
+
+def _sound(source: Source, firsts: dict[int, Any], ends: dict[int, Fraction]) -> SoundStream:
+    stream, frame = source.sound, firsts[source.sound.index]
+    start_s = source.start_s(stream)
+    return SoundStream(
+        codec=stream.codec_context.name,
+        sample_rate=int(frame.sample_rate),
+        channels=int(frame.layout.nb_channels),
+        start_s=start_s,
+        duration_s=max(ends[stream.index] - start_s, Fraction(0)),
+    )
+
+
+def _ends(source: Source) -> dict[int, Fraction]:
+    """When each stream ends, in seconds on the clock, by stream index."""
+    streams = [s for s in (source.picture, source.sound) if s is not None]
+    kind = source.container.format.name
+    if kind in DECLARED and all(s.duration for s in streams):
+        return {s.index: source.start_s(s) + s.duration * s.time_base for s in streams}
+    if kind in SEEKABLE and source.container.duration:
+        for back_s in (10, 60):
+            found = _scan(source, streams, back_s)
+            if len(found) == len(streams):
+                return found
+    return _scan(source, streams, None)
+
+
+def _scan(source: Source, streams: list[Any], back_s: int | None) -> dict[int, Fraction]:
+    """The latest end among packets: of the last `back_s` seconds and a bit more, or of the whole file."""
+    found: dict[int, Fraction] = {}
+    with opened(source.path) as again:  # a fresh reader: a second pass over the same one may see stale state
+        if back_s is not None:
+            start = again.container.start_time or 0
+            again.container.seek(max(start, start + again.container.duration - back_s * av.time_base))
+        wanted = [again.container.streams[s.index] for s in streams]
+        last: dict[int, int] = {}
+        for packet in again.container.demux(wanted):
+            at = packet.pts if packet.pts is not None else packet.dts
+            if packet.size and at is not None and not packet.is_discard:
+                end = at + (packet.duration or _usual_ticks(packet.stream))
+                last[packet.stream_index] = max(end, last.get(packet.stream_index, end))
+        for index, end in last.items():
+            found[index] = again.on_clock(again.container.streams[index], end)
+    if back_s is None and len(found) < len(streams):
+        raise no_times(source.path)
+    return found
+
+
+def _usual_ticks(stream: Any) -> int:
+    """How long a frame of unknown duration is taken to last, in the stream's ticks."""
+    rate = getattr(stream, "average_rate", None)
+    return round(1 / (rate * stream.time_base)) if rate else 0

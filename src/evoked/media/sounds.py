@@ -1,0 +1,148 @@
+"""Sound on the clock: mono, at one rate, without a gap from second 0 on."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+SLACK_S = Fraction(1, 100)
+"""Timestamps are believed against the count of samples only beyond this: Matroska rounds them to a
+millisecond, some recorders jitter by a few; the shortest codec frame that can get lost is longer."""
+
+BATCH_S = Fraction(1, 2)
+TAIL_S = Fraction(1, 10)
+"""The padding of a codec's last frame may be cut off; more than this is sound that the file's header hides."""
+
+Samples = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Sound:
+    """A stretch of sound.
+
+    Attributes:
+        start: number of its first sample at the wanted rate, counted from second 0 of the clock; each
+            chunk starts where the one before it ends.
+        samples: float32, shape (n,), mean of the channels, in [-1, 1] for what is not overdriven.
+    """
+
+    start: int
+    samples: Samples
+
+
+class Line:
+    """Decoded frames in, gapless Sound at one rate out.
+
+    Late starts and gaps (by timestamp) become silence, overlaps are trimmed, then the whole line is
+    resampled once, as one signal.
+    """
+
+    def __init__(self, hz: int, base: Fraction, zero: Fraction) -> None:
+        self._hz, self._base, self._zero = hz, base, zero
+        self._rate = 0  # of the source; may change within a file
+        self._resampler: Any = None
+        self._taken = 0  # samples at the source's rate that went in, counted from second 0
+        self._sent = 0  # samples at hz that came out
+        self._batch: list[Samples] = []
+        self._begun = False
+
+    def take(self, frame: Any) -> Iterator[Sound]:
+        """The next av.AudioFrame."""
+        if frame.sample_rate != self._rate:
+            yield from self._flush()
+            self._rate = frame.sample_rate
+            self._taken = round(Fraction(self._sent * self._rate, self._hz))
+        mono = as_mono(frame)
+        gap = 0
+        if frame.pts is not None:
+            gap = round((frame.pts * self._base - self._zero) * self._rate) - self._taken
+            if self._begun and abs(gap) <= SLACK_S * self._rate:
+                gap = 0
+        self._begun = True
+        yield from self._silence(gap)
+        yield from self._push(mono[max(-gap, 0) :])
+
+    def end(self, end_s: Fraction) -> Iterator[Sound]:
+        """No more frames: fill up with silence, or cut a codec's padding, to end at `end_s`."""
+        if not self._rate:
+            self._rate = self._hz
+        yield from self._silence(round(end_s * self._rate) - self._taken)
+        last = list(self._flush())
+        want = round(end_s * self._hz)
+        over = self._sent - want
+        for chunk in last:
+            keep = chunk.samples
+            if 0 < over <= TAIL_S * self._hz:
+                keep = keep[: max(want - chunk.start, 0)]
+            if len(keep):
+                yield Sound(chunk.start, keep)
+        if over < 0:
+            yield Sound(self._sent, np.zeros(-over, dtype=np.float32))
+
+    def _silence(self, count: int) -> Iterator[Sound]:
+        while count > 0:  # in blocks: an hour of silence must not be one array
+            block = min(count, self._rate)
+            yield from self._push(np.zeros(block, dtype=np.float32))
+            count -= block
+
+    def _push(self, mono: Samples) -> Iterator[Sound]:
+        self._batch.append(mono)
+        self._taken += len(mono)
+        if sum(map(len, self._batch)) >= BATCH_S * self._rate:
+            yield from self._resample(self._gather())
+
+    def _flush(self) -> Iterator[Sound]:
+        if self._batch:
+            yield from self._resample(self._gather())
+        if self._resampler is not None:
+            yield from self._out(self._resampler.resample(None))
+            self._resampler = None
+
+    def _gather(self) -> Samples:
+        samples = np.concatenate(self._batch)
+        self._batch = []
+        return samples
+
+    def _resample(self, mono: Samples) -> Iterator[Sound]:
+        if not len(mono):
+            return
+        if self._rate == self._hz:
+            yield self._sound(mono)
+            return
+        if self._resampler is None:
+            self._resampler = av.AudioResampler("fltp", "mono", self._hz)
+        frame = av.AudioFrame.from_ndarray(mono[None], format="fltp", layout="mono")
+        frame.sample_rate = self._rate
+        yield from self._out(self._resampler.resample(frame))
+
+    def _out(self, frames: list[Any]) -> Iterator[Sound]:
+        for frame in frames:
+            if frame.samples:
+                yield self._sound(frame.to_ndarray()[0].astype(np.float32, copy=True))
+
+    def _sound(self, samples: Samples) -> Sound:
+        start = self._sent
+        self._sent += len(samples)
+        return Sound(start, samples)
+
+
+def as_mono(frame: Any) -> Samples:
+    """The mean of an av.AudioFrame's channels, float32 (samples,), full scale = 1."""
+    data = frame.to_ndarray()
+    channels = frame.layout.nb_channels
+    if not frame.format.is_planar:
+        data = data.reshape(-1, channels).T
+    kind = data.dtype
+    if kind == np.uint8:
+        data = data.astype(np.float32) - np.float32(128)
+        scale = np.float32(1 / 128)
+    elif kind.kind == "i":
+        scale = np.float32(1 / 2.0 ** (8 * kind.itemsize - 1))
+    else:
+        scale = np.float32(1)
+    mean = data[0].astype(np.float32) if channels == 1 else data.mean(axis=0, dtype=np.float32)
+    return np.asarray(mean * scale, dtype=np.float32)
