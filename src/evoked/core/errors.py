@@ -11,6 +11,7 @@ EvokedError                 something outside the program is not as it should be
 ├── AlignmentError          a reaction has nothing in common with the content
 ├── DatasetError            pairs, a manifest, labels, features or a split
 ├── CheckpointError         a trained model's file
+├── TrainingError           training cannot start here, or came apart (no such device, a loss that is no number)
 ├── StudyError              a study folder or its study.toml
 ├── OutputError             a result could not be written (disk full, no permission)
 └── WorkerError             a process that worked on an item died, or there is nowhere to run it
@@ -70,6 +71,10 @@ class DatasetError(EvokedError):
 
 class CheckpointError(EvokedError):
     """A trained model's file is absent, damaged, or of another make."""
+
+
+class TrainingError(EvokedError):
+    """Training cannot start on this machine, or its numbers came apart."""
 
 
 class StudyError(EvokedError):

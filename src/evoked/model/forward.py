@@ -133,7 +133,7 @@ class Forward:
 
 def sigmoid(x: Array) -> Array:
     """1 / (1 + e^-x) by way of tanh, which does not overflow."""
-    return np.float32(0.5) * (np.float32(1) + np.tanh(np.float32(0.5) * x))
+    return np.asarray(np.float32(0.5) * (np.float32(1) + np.tanh(np.float32(0.5) * x)))
 
 
 def gru_step(x: Array, state: Array, turned: Array, bias: Array) -> Array:
