@@ -10,6 +10,8 @@ from pathlib import Path
 
 from evoked.core.errors import WeightsError
 from evoked.weights.blocks import plain_sface, plain_yunet
+from evoked.weights.efficientnet import lite0, lite2
+from evoked.weights.yamnet import plain_yamnet
 
 Converter = Callable[[Path, Path], None]
 
@@ -25,6 +27,9 @@ class Conversion:
 CONVERSIONS: dict[str, Conversion] = {
     "yunet": Conversion(1, plain_yunet),
     "sface": Conversion(1, plain_sface),
+    "efficientnet-lite0": Conversion(1, lite0),
+    "efficientnet-lite2": Conversion(1, lite2),
+    "yamnet": Conversion(2, plain_yamnet),
 }
 
 

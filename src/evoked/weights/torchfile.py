@@ -1,0 +1,149 @@
+"""State dictionaries in PyTorch's own files, read without torch and without running their code.
+
+A .pth is a pickle, and a pickle may call anything. This reader lets it call five harmless things
+(an ordered dictionary, and "a tensor of this storage") and refuses the rest. Both layouts are read:
+the zip of torch ≥ 1.6 and the older row of pickles. Source of the layouts: torch/serialization.py.
+"""
+
+import pickle
+import zipfile
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+MAGIC = 0x1950A86A20F9469CFC6C  # first pickle of the older layout
+PROTOCOL = 1001
+KINDS = {
+    "DoubleStorage": np.float64,
+    "FloatStorage": np.float32,
+    "HalfStorage": np.float16,
+    "LongStorage": np.int64,
+    "IntStorage": np.int32,
+    "ShortStorage": np.int16,
+    "CharStorage": np.int8,
+    "ByteStorage": np.uint8,
+    "BoolStorage": np.bool_,
+}
+
+
+def read_state(path: Path) -> dict[str, NDArray]:
+    """The tensors of a state dictionary, by name, in order.
+
+    Raises:
+        ValueError: if it is no such file, is damaged, or asks for anything else than tensors.
+    """
+    try:
+        state = _read_zip(path) if zipfile.is_zipfile(path) else _read_row(path)
+    except (pickle.UnpicklingError, EOFError, zipfile.BadZipFile, KeyError, IndexError, TypeError, AttributeError) as e:
+        raise ValueError(f"{path.name} is no state dictionary that can be read: {e}") from e
+    if not isinstance(state, dict) or not all(isinstance(v, _Tensor) for v in state.values()):
+        raise ValueError(f"{path.name} holds no plain state dictionary (names and tensors)")
+    return {str(name): tensor.array() for name, tensor in state.items()}
+
+
+@dataclass
+class _Storage:
+    """A run of numbers, filled in after the pickle that mentions it."""
+
+    kind: type
+    count: int
+    data: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True)
+class _Tensor:
+    """A view of a storage; all sizes in elements."""
+
+    storage: _Storage
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+    def array(self) -> NDArray:
+        kind = np.dtype(self.storage.kind)
+        flat = np.frombuffer(self.storage.data, dtype=kind.newbyteorder("<"))
+        if len(flat) != self.storage.count:
+            raise ValueError(f"a storage holds {len(flat)} numbers and says {self.storage.count}")
+        steps = list(zip(self.shape, self.strides, strict=True))
+        last = self.offset + sum((n - 1) * s for n, s in steps)
+        if min([self.offset, *self.shape, *self.strides], default=0) < 0 or (0 not in self.shape and last >= len(flat)):
+            raise ValueError(f"a tensor of shape {self.shape} reaches beyond its storage of {len(flat)} numbers")
+        view = np.lib.stride_tricks.as_strided(
+            flat[self.offset :], self.shape, [s * kind.itemsize for s in self.strides], writeable=False
+        )
+        return np.array(view, dtype=kind)
+
+
+def _rebuild(storage: _Storage, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], *_: object) -> _Tensor:
+    return _Tensor(storage, offset, tuple(shape), tuple(strides))
+
+
+def _parameter(tensor: _Tensor, *_: object) -> _Tensor:
+    return tensor
+
+
+ALLOWED: dict[tuple[str, str], Any] = {
+    ("collections", "OrderedDict"): OrderedDict,
+    ("torch._utils", "_rebuild_tensor"): _rebuild,
+    ("torch._utils", "_rebuild_tensor_v2"): _rebuild,
+    ("torch._utils", "_rebuild_parameter"): _parameter,
+    **{("torch", name): kind for name, kind in KINDS.items()},
+}
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, file: IO[bytes], fill: Callable[[str], bytes] | None = None) -> None:
+        super().__init__(file, encoding="utf-8")
+        self.storages: dict[str, _Storage] = {}
+        self._fill = fill
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in ALLOWED:
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}, and only tensors are let in")
+        return ALLOWED[module, name]
+
+    def persistent_load(self, pid: Any) -> _Storage:
+        if not isinstance(pid, tuple) or len(pid) < 5 or pid[0] != "storage" or pid[1] not in KINDS.values():
+            raise pickle.UnpicklingError(f"an unknown kind of storage, {str(pid)[:60]}")
+        if len(pid) > 5 and pid[5] is not None:
+            raise pickle.UnpicklingError("views of storages are not read")
+        key = str(pid[2])
+        if key not in self.storages:
+            data = self._fill(key) if self._fill else b""
+            self.storages[key] = _Storage(pid[1], int(pid[4]), data)
+        return self.storages[key]
+
+
+def _read_zip(path: Path) -> object:
+    with zipfile.ZipFile(path) as packed:
+        names = packed.namelist()
+        stem = next((n.removesuffix("data.pkl") for n in names if n.endswith("/data.pkl")), None)
+        if stem is None:
+            raise ValueError(f"{path.name} is a zip without data.pkl")
+        if f"{stem}byteorder" in names and packed.read(f"{stem}byteorder") != b"little":
+            raise ValueError(f"{path.name} is big-endian, which is not read")
+        with packed.open(f"{stem}data.pkl") as file:
+            return _Unpickler(file, lambda key: packed.read(f"{stem}data/{key}")).load()
+
+
+def _read_row(path: Path) -> object:
+    with path.open("rb") as file:
+        if _Unpickler(file).load() != MAGIC or _Unpickler(file).load() != PROTOCOL:
+            raise ValueError(f"{path.name} is no file of PyTorch's")
+        system = _Unpickler(file).load()
+        if isinstance(system, dict) and not system.get("little_endian", True):
+            raise ValueError(f"{path.name} is big-endian, which is not read")
+        unpickler = _Unpickler(file)
+        state = unpickler.load()
+        for key in _Unpickler(file).load():
+            storage = unpickler.storages[str(key)]
+            count = int.from_bytes(file.read(8), "little")
+            if count != storage.count:
+                raise ValueError(f"{path.name}: storage {key} has {count} numbers, {storage.count} were announced")
+            storage.data = file.read(count * np.dtype(storage.kind).itemsize)
+    return state
