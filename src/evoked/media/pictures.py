@@ -12,7 +12,7 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoRef
 from numpy.typing import NDArray
 
 from evoked.core.timeline import Grid
-from evoked.media.orientation import orientation_of
+from evoked.media.orientation import Orientation
 
 UNTAGGED = (2, 3)  # AVCOL_SPC_UNSPECIFIED, _RESERVED
 NOT_YUV = ("rgb", "bgr", "gbr", "gray", "pal", "mono", "argb", "abgr", "0rgb", "0bgr", "ya")
@@ -21,7 +21,8 @@ NOT_YUV = ("rgb", "bgr", "gbr", "gray", "pal", "mono", "argb", "abgr", "0rgb", "
 class Converter:
     """Frames to upright RGB; one scaler for all frames of a file, safe to call from any thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, turn: Orientation) -> None:
+        self._turn = turn
         self._scaler = VideoReformatter()
         self._lock = Lock()
 
@@ -32,8 +33,7 @@ class Converter:
         columns on and BT.601 below, as players do. Full and limited range are told apart by the tag and
         the pixel format. Transparency is dropped.
         """
-        turn = orientation_of(frame)
-        width, height = turn.size(*size) if size else (frame.width, frame.height)
+        width, height = self._turn.size(*size) if size else (frame.width, frame.height)
         with self._lock:
             out = self._scaler.reformat(
                 frame,
@@ -45,7 +45,7 @@ class Converter:
                 interpolation=Interpolation.BILINEAR,
                 threads=1,
             )
-        return turn.turn(np.asarray(out.to_ndarray(), dtype=np.uint8))
+        return self._turn.turn(np.asarray(out.to_ndarray(), dtype=np.uint8))
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,10 +105,10 @@ class Ticks:
 class Chooser:
     """Takes frames in order of presentation, gives for each instant the last one with pts <= instant."""
 
-    def __init__(self, ticks: Ticks) -> None:
+    def __init__(self, ticks: Ticks, turn: Orientation) -> None:
         self._ticks = ticks
         self._instants: list[int] = ticks.ticks.tolist()
-        self._converter = Converter()
+        self._converter = Converter(turn)
         self._shown: Any = None
         self._step = 0
         self._index = -1

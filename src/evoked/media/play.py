@@ -15,6 +15,7 @@ from evoked.core.errors import NoPictureError, NoSoundError
 from evoked.core.timeline import Grid
 from evoked.media.container import Source, open_source
 from evoked.media.groups import Decoder, decoder_for
+from evoked.media.orientation import Orientation
 from evoked.media.pictures import Chooser, Picture, Ticks
 from evoked.media.probe import Media, no_picture, probe
 from evoked.media.sounds import Line, Sound
@@ -109,9 +110,13 @@ class Play(Iterator[Picture | Sound]):
 
     def _pass(self, source: Source, grid: Grid | None, hz: int | None, skip: bool) -> Iterator[Picture | Sound]:
         chooser, decoder, line = None, None, None
-        if grid is not None:
+        if grid is not None and self.media.picture is not None:
+            shown = self.media.picture
             ticks = Ticks(grid, source.picture.time_base, source.zero)
-            chooser, decoder = Chooser(ticks), decoder_for(source, ticks, skip)
+            chooser, decoder = (
+                Chooser(ticks, Orientation.of(shown.rotation, shown.mirrored)),
+                decoder_for(source, ticks, skip),
+            )
             self._reached["picture"] = Fraction(0)
         if hz is not None:
             _one_thread(source.sound)
