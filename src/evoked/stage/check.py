@@ -6,7 +6,7 @@ vote), and do the labels of the contents. Formats: docs/house.md.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,18 @@ class Check:
         """Whether all pairs are right, all offsets and all labels within the bars."""
         aligned = not self.wrong and all(s.passes for s in self.offsets.values())
         return aligned and all(r.passes for r in self.labels)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; what is not defined (NaN) is None."""
+        kinds = {"labels": self.labels, "steady": self.steady, "ticks": self.ticks}
+        return {
+            "note": STAGED,
+            "passes": self.passes,
+            "pairs": self.pairs,
+            "wrong": list(self.wrong),
+            "offsets": {n: {k: _defined(v) for k, v in asdict(s).items()} for n, s in self.offsets.items()},
+            **{k: [{n: _defined(v) for n, v in asdict(r).items()} for r in lines] for k, lines in kinds.items()},
+        }
 
     def text(self) -> str:
         """The tables, for people."""
@@ -144,3 +156,7 @@ def _ticks(name: str, planted: Mapping[str, Any], results: Path) -> tuple[NDArra
             if valid and 0 <= step < steps:
                 found[step] = max(int(smile > 0.5), found[step] if found[step] != 2 else 0)
     return truth.astype(np.int64), found.astype(np.int64)
+
+
+def _defined(value: object) -> object:
+    return None if isinstance(value, float) and np.isnan(value) else value

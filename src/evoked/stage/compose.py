@@ -94,7 +94,7 @@ def write_reaction(
     black = np.zeros((layout.film[3], layout.film[2], 3), dtype=np.uint8)
     screen = Screen(content, layout.film[2:])
     per_frame = HZ * FRAME_MS // 1000
-    with VideoWriter(path, FRAME, REACTION_RATE, HZ) as writer:
+    with VideoWriter(path, FRAME, REACTION_RATE, HZ, quality=25, preset="ultrafast") as writer:
         for tick in range(reaction.duration_ms // FRAME_MS):
             ms = tick * FRAME_MS
             at = reaction.content_ms(ms)
