@@ -1,0 +1,36 @@
+"""Finding what was made of a video by the video's name."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from evoked.core.errors import DatasetError
+
+
+def files_of(videos: Iterable[str], folder: Path, suffix: str) -> dict[str, Path]:
+    """The result file of each video in a folder: NAME.EXT.suffix, else NAME.suffix.
+
+    Args:
+        videos: file names with their extensions, as in labels.parquet.
+        folder: where the results are.
+        suffix: with its dot.
+
+    Returns:
+        Video → file, for those that have one, in the order of the names.
+
+    Raises:
+        DatasetError: if there is no such folder, or one file would serve two videos.
+    """
+    if not folder.is_dir():
+        raise DatasetError(f"no folder {folder}; make what belongs there first, or give another")
+    found: dict[str, Path] = {}
+    taken: dict[Path, str] = {}
+    for video in sorted(set(videos)):
+        path = folder / f"{video}{suffix}"
+        if not path.is_file():
+            path = folder / f"{Path(video).stem}{suffix}"
+        if not path.is_file():
+            continue
+        if path in taken:
+            raise DatasetError(f"{path} could be of {taken[path]!r} or of {video!r}; name it {video}{suffix}")
+        found[video], taken[path] = path, video
+    return found
