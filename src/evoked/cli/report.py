@@ -1,0 +1,44 @@
+"""evoked report: one page that shows a study's results, or one predicted video."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from evoked.cli.options import made, settings
+from evoked.cli.progress import bar
+from evoked.report.config import ReportConfig
+from evoked.report.page import write_prediction_report, write_report
+
+File = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("study", required=False, type=File)
+@click.option("-o", "--output", type=File, help="where to write the page; default STUDY/results/report.html")
+@click.option("--prediction", type=File, help="a table made by evoked predict: show this one video, without a study")
+@click.option("--video-file", type=File, help="with --prediction: the video that was predicted")
+@settings(ReportConfig)
+def report(
+    study: Path | None, output: Path | None, prediction: Path | None, video_file: Path | None, **own: Any
+) -> None:
+    """Write a page that opens in any browser: one file, no network.
+
+    Its path goes to stdout; what it could not show goes to stderr.
+    """
+    config = made(ReportConfig, own)
+    if (study is None) == (prediction is None):
+        raise click.UsageError("give either a STUDY folder or --prediction TABLE")
+    if video_file is not None and prediction is None:
+        raise click.UsageError("--video-file goes with --prediction; a study knows its own videos")
+    with bar("previews") as progress:
+        if study is not None:
+            path, facts = write_report(study, config, output, progress)
+        else:
+            assert prediction is not None
+            out = output or prediction.with_suffix(".html")
+            path, facts = write_prediction_report(prediction, video_file, config, out, progress)
+    for part, sentences in facts.missing.items():
+        for sentence in sentences:
+            click.echo(f"{part}: {sentence}", err=True)
+    click.echo(str(path))

@@ -1,0 +1,325 @@
+"""From a study's results folder to the facts of a page, by the formats of docs/house.md.
+
+What is missing or cannot be read becomes a sentence on the page (and on stderr), never a failure: a
+report of half a study is worth having.
+"""
+
+import json
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from evoked.core.errors import DatasetError, EvokedError, StudyError
+from evoked.core.tables import read_table
+from evoked.dataset.labels import Labels, read_labels
+from evoked.dataset.statistics import statistics
+from evoked.report.facts import Alignment, Content, Facts, Item, Prediction, Reaction, Score, Scores, Segment
+from evoked.report.origins import Origins
+from evoked.report.series import NOT_EXPRESSIONS, prediction_from, presences, votes
+
+STAGED = "staged: these people did not watch this film"
+HIDDEN = "."
+Read = TypeVar("Read")
+
+
+class Gaps:
+    """Collects what is missing, by part of the page."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, list[str]] = {}
+
+    def tell(self, part: str, sentence: str) -> None:
+        self.found.setdefault(part, []).append(sentence)
+
+    def attempt(self, part: str, path: Path, read: Callable[[Path], Read]) -> Read | None:
+        """`read(path)`, or None with a sentence about what is wrong with the file."""
+        try:
+            return read(path)
+        except EvokedError as error:
+            self.tell(part, str(error).replace(f"{path.parent}/", ""))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            kind = f"{type(error).__name__}: " if isinstance(error, KeyError | TypeError | AttributeError) else ""
+            self.tell(part, f"{path.name} cannot be read: {kind}{error}")
+        return None
+
+    def sentences(self) -> dict[str, tuple[str, ...]]:
+        return {part: tuple(found) for part, found in self.found.items()}
+
+
+def collect(study: Path) -> Facts:
+    """Read all that a study's results tell.
+
+    Raises:
+        StudyError: if there is no such folder, or nothing in it that a report could show.
+    """
+    if not study.is_dir():
+        raise StudyError(f"no study folder at {study}: give the folder that holds contents/ and reactions/")
+    results, gaps, origins = study / "results", Gaps(), Origins()
+    if not results.is_dir():
+        raise StudyError(f"{study} has no results yet: run `evoked run {study}` first")
+    labels = _labels(results, gaps)
+    predictions = _predictions(results, gaps)
+    names = _expressions(labels, predictions)
+    contents = _contents(study, labels, predictions, names, gaps)
+    about = _about(study, gaps)
+    scores = _scores(results, gaps)
+    reactions = _reactions(study, results, gaps, {c.name: c for c in contents})
+    items = _items(results, gaps)
+    made = origins.gather(results, gaps.tell)
+    return Facts(
+        kind="study",
+        name=about.name or study.resolve().name,
+        notes=_notes(study, about, origins.notes),
+        expressions=names,
+        contents=contents,
+        reactions=reactions,
+        statistics=statistics(labels) if labels else None,
+        scores=scores,
+        items=items,
+        made=made,
+        missing=gaps.sentences(),
+    )
+
+
+def collect_prediction(table: Path, video: Path | None) -> Facts:
+    """The facts of one predicted video: a predictions table and, where given, the video itself.
+
+    Raises:
+        DatasetError: if the table is absent, unreadable, or holds no expressions.
+        StudyError: if `video` is no file.
+    """
+    if video is not None and not video.is_file():
+        raise StudyError(f"no video at {video}: give the file that {table.name} was predicted from")
+    columns = read_table(table, ("time_s", "valid"))
+    names = tuple(n for n in columns if n not in NOT_EXPRESSIONS)
+    if not names:
+        raise DatasetError(f"{table} has no column of an expression; it has: {', '.join(columns)}")
+    name = video.name if video else table.stem
+    content = Content(name, video, None, prediction_from(columns, names))
+    origins, gaps = Origins(), Gaps()
+    made = origins.of_tables([table], gaps.tell)
+    return Facts(
+        kind="prediction",
+        name=name,
+        notes=_known_notes(origins.notes),
+        expressions=names,
+        contents=(content,),
+        made=made,
+        missing=gaps.sentences(),
+    )
+
+
+# --- the study itself -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class About:
+    """What study.toml says of the study itself."""
+
+    name: str = ""
+    note: str = ""
+    staged: bool = False
+
+
+def _about(study: Path, gaps: Gaps) -> About:
+    path = study / "study.toml"
+    return (gaps.attempt("made", path, _read_about) if path.is_file() else None) or About()
+
+
+def _read_about(path: Path) -> About:
+    values = tomllib.loads(path.read_text(encoding="utf-8"))
+    name, note = (values.get(key, "") for key in ("name", "note"))
+    return About(str(name), str(note), values.get("staged") is True)
+
+
+def _notes(study: Path, about: About, noted: Iterable[str]) -> tuple[str, ...]:
+    notes = _known_notes([*([about.note] if about.note else []), *noted])
+    staged = about.staged or (study / "truth.json").is_file()
+    return (STAGED, *notes) if staged and not any(n.startswith("staged") for n in notes) else notes
+
+
+def _known_notes(noted: Iterable[str]) -> tuple[str, ...]:
+    """Each note once, the ones about staging first."""
+    return tuple(sorted(dict.fromkeys(noted), key=lambda n: not n.startswith("staged")))
+
+
+def media_files(folder: Path) -> dict[str, Path]:
+    """Files of a folder by name, hidden ones left out."""
+    if not folder.is_dir():
+        return {}
+    return {p.name: p for p in sorted(folder.iterdir()) if p.is_file() and not p.name.startswith(HIDDEN)}
+
+
+def named(key: str, files: Mapping[str, Path]) -> str:
+    """The file name that a result's name means: itself, or the one file with this stem."""
+    if key in files:
+        return key
+    same = [name for name, path in files.items() if path.stem == key]
+    return same[0] if len(same) == 1 else key
+
+
+# --- labels, predictions, contents -------------------------------------------------------------
+
+
+def _labels(results: Path, gaps: Gaps) -> dict[str, Labels] | None:
+    path = results / "labels.parquet"
+    if not path.is_file():
+        gaps.tell("labels", "There are no labels: results/labels.parquet is not there.")
+        return None
+    return gaps.attempt("labels", path, read_labels)
+
+
+def _predictions(results: Path, gaps: Gaps) -> dict[str, dict[str, list[Any]]]:
+    paths = sorted((results / "predictions").glob("*.parquet"))
+    if not paths:
+        gaps.tell("timeline", "There are no predictions: results/predictions/ is empty or not there.")
+    found = {}
+    for path in paths:
+        columns = gaps.attempt("timeline", path, lambda p: read_table(p, ("time_s", "valid")))
+        if columns is not None:
+            found[path.stem] = columns
+    return found
+
+
+def _expressions(
+    labels: Mapping[str, Labels] | None, predictions: Mapping[str, dict[str, list[Any]]]
+) -> tuple[str, ...]:
+    """Every expression, in the order in which labels, then predictions, name them."""
+    labelled = [name for found in (labels or {}).values() for name in found.labels.names]
+    predicted = [name for table in predictions.values() for name in table if name not in NOT_EXPRESSIONS]
+    return tuple(dict.fromkeys([*labelled, *predicted]))
+
+
+def _contents(
+    study: Path,
+    labels: Mapping[str, Labels] | None,
+    predictions: Mapping[str, dict[str, list[Any]]],
+    names: tuple[str, ...],
+    gaps: Gaps,
+) -> tuple[Content, ...]:
+    files = media_files(study / "contents")
+    by_video = {named(key, files): votes(found, names) for key, found in (labels or {}).items()}
+    curves: dict[str, Prediction] = {}
+    for key, columns in predictions.items():
+        curve = gaps.attempt("timeline", Path(f"{key}.parquet"), partial(_curve, columns, names))
+        if curve is not None:
+            curves[named(key, files)] = curve
+    every = sorted({*files, *by_video, *curves})
+    return tuple(Content(n, files.get(n), by_video.get(n), curves.get(n)) for n in every)
+
+
+def _curve(columns: dict[str, list[Any]], names: tuple[str, ...], _: Path) -> Prediction:
+    return prediction_from(columns, names)
+
+
+# --- scores ------------------------------------------------------------------------------------
+
+
+def _scores(results: Path, gaps: Gaps) -> Scores | None:
+    path = results / "scores.json"
+    if not path.is_file():
+        gaps.tell("scores", "There are no scores: results/scores.json is not there.")
+        return None
+    return gaps.attempt("scores", path, _read_scores)
+
+
+def _read_scores(path: Path) -> Scores:
+    body = json.loads(path.read_text(encoding="utf-8"))
+    rows = tuple(
+        Score(
+            name=str(r["name"]),
+            value=_number(r["ap"]),
+            low=_number(r.get("low")),
+            high=_number(r.get("high")),
+            chance=_number(r.get("chance")),
+            seconds=int(r["seconds"]),
+            positives=int(r["positives"]),
+        )
+        for r in body["rows"]
+    )
+    mean = body["map"]
+    whole = Score(
+        "mean", _number(mean["value"]), _number(mean.get("low")), _number(mean.get("high")), _number(mean.get("chance"))
+    )
+    videos = body.get("videos", 0)
+    return Scores(rows, whole, len(videos) if isinstance(videos, list) else int(videos), _folds(body.get("folds")))
+
+
+def _folds(value: Any) -> tuple[tuple[str, ...], ...] | int | None:
+    """Folds as a number, as lists of names, or as objects that name what they held out."""
+    if isinstance(value, list):
+        held = [fold["held_out"] if isinstance(fold, dict) else fold for fold in value]
+        return tuple(tuple(str(v) for v in fold) if isinstance(fold, list) else (str(fold),) for fold in held)
+    return value if isinstance(value, int) else None
+
+
+def _number(value: Any) -> float | None:
+    """A finite number, or None; JSON from elsewhere may hold NaN for undefined."""
+    if value is None:
+        return None
+    number = float(value)
+    return number if number == number and abs(number) != float("inf") else None
+
+
+# --- reactions -----------------------------------------------------------------------------------
+
+
+def _reactions(study: Path, results: Path, gaps: Gaps, contents: Mapping[str, Content]) -> tuple[Reaction, ...]:
+    files = media_files(study / "reactions")
+    pairs = _pairs(results, gaps)
+    annotations = {named(p.stem, files): p for p in sorted((results / "annotations").glob("*.parquet"))}
+    alignments = {named(p.stem, files): p for p in sorted((results / "alignments").glob("*.json"))}
+    if not annotations:
+        gaps.tell("reactions", "No faces were annotated: results/annotations/ is empty or not there.")
+    if not alignments:
+        gaps.tell("reactions", "Nothing was aligned: results/alignments/ is empty or not there.")
+    videos = {name: c.file for name, c in contents.items() if c.file}
+    found = []
+    for name in sorted({*annotations, *alignments}):
+        seen = gaps.attempt("reactions", annotations[name], presences) if name in annotations else None
+        alignment = gaps.attempt("reactions", alignments[name], _read_alignment) if name in alignments else None
+        pair = pairs.get(name, pairs.get(Path(name).stem))
+        ends = [s.reaction_end_s for s in alignment.segments] if alignment else []
+        length = max([seen.length_s if seen else 0.0, *ends])
+        found.append(
+            Reaction(name, named(pair, videos) if pair else None, length, seen.viewers if seen else (), alignment)
+        )
+    return tuple(found)
+
+
+def _pairs(results: Path, gaps: Gaps) -> dict[str, str]:
+    path = results / "pairs.csv"
+    if not path.is_file():
+        gaps.tell("reactions", "Nobody wrote down who watched what: results/pairs.csv is not there.")
+        return {}
+    table = gaps.attempt("reactions", path, lambda p: read_table(p, ("reaction", "content")))
+    rows = zip(table["reaction"], table["content"], strict=True) if table else ()
+    return {str(reaction): str(content) for reaction, content in rows if content is not None}
+
+
+def _read_alignment(path: Path) -> Alignment:
+    body = json.loads(path.read_text(encoding="utf-8"))
+    keys = ("content_start_s", "content_end_s", "reaction_start_s", "score")
+    return Alignment(float(body["score"]), tuple(Segment(*(float(s[k]) for k in keys)) for s in body["segments"]))
+
+
+# --- items -----------------------------------------------------------------------------------------
+
+
+def _items(results: Path, gaps: Gaps) -> tuple[Item, ...]:
+    path = results / "state" / "items.json"
+    if not path.is_file():
+        gaps.tell("items", "Nobody wrote down how each file ended: results/state/items.json is not there.")
+        return ()
+    return gaps.attempt("items", path, _read_items) or ()
+
+
+def _read_items(path: Path) -> tuple[Item, ...]:
+    rows = json.loads(path.read_text(encoding="utf-8"))
+    return tuple(
+        Item(str(r["kind"]), str(r["name"]), str(r["step"]), str(r["state"]).lower(), str(r.get("reason") or ""))
+        for r in rows
+    )

@@ -1,0 +1,184 @@
+"""What a report tells: plain values, read once from the results and checked no further.
+
+Everything on the page comes from these; nothing here knows of files' formats or of HTML.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evoked.dataset.statistics import Statistics
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """The majority votes of one content, one row per second from second 0.
+
+    Attributes:
+        valid: bool, shape (seconds,); False where too few viewers were seen to vote.
+        viewers: int, shape (seconds,): how many viewers were seen.
+        on: bool, shape (seconds, expressions), in the report's order; False where not valid.
+    """
+
+    valid: NDArray[np.bool_]
+    viewers: NDArray[np.int64]
+    on: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What the model predicts for one content, one row per second from second 0.
+
+    Attributes:
+        values: float64, shape (seconds, expressions), in [0, 1]; NaN where there is none.
+    """
+
+    values: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Content:
+    """A video that was watched or is predicted. `file` is None where it is not there."""
+
+    name: str
+    file: Path | None = None
+    labels: Labels | None = None
+    prediction: Prediction | None = None
+
+    @property
+    def seconds(self) -> int:
+        """How many seconds are labelled or predicted, valid or not; 0 where there are neither."""
+        labelled = len(self.labels.valid) if self.labels else 0
+        return max(labelled, len(self.prediction.values) if self.prediction else 0)
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of a content that a reaction shows without a break; seconds."""
+
+    content_start_s: float
+    content_end_s: float
+    reaction_start_s: float
+    score: float
+
+    @property
+    def reaction_end_s(self) -> float:
+        return self.reaction_start_s + self.content_end_s - self.content_start_s
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """Where a reaction stands on its content's time."""
+
+    score: float
+    segments: tuple[Segment, ...]
+
+
+@dataclass(frozen=True)
+class Presence:
+    """When one viewer's face was seen: half open spans in seconds of the reaction, and the share of ticks."""
+
+    viewer: str
+    spans: tuple[tuple[float, float], ...]
+    share: float
+
+
+@dataclass(frozen=True)
+class Reaction:
+    """A recording of people who watched. `content` is None where nobody knows what they watched."""
+
+    name: str
+    content: str | None
+    length_s: float
+    viewers: tuple[Presence, ...]
+    alignment: Alignment | None
+
+
+@dataclass(frozen=True)
+class Score:
+    """Average precision of one expression, or their mean (`seconds` and `positives` are then 0).
+
+    Attributes:
+        value, low, high: in [0, 1]; None where undefined (no positive second, or no interval made).
+        chance: share of seconds that are positive: what guessing scores.
+    """
+
+    name: str
+    value: float | None
+    low: float | None
+    high: float | None
+    chance: float | None
+    seconds: int = 0
+    positives: int = 0
+
+
+@dataclass(frozen=True)
+class Scores:
+    """How well the model predicts contents that it was not trained on."""
+
+    rows: tuple[Score, ...]
+    mean: Score
+    videos: int
+    folds: tuple[tuple[str, ...], ...] | int | None
+
+
+@dataclass(frozen=True)
+class Item:
+    """How one step of one file ended. `state` is done, failed or kept."""
+
+    kind: str
+    name: str
+    step: str
+    state: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Net:
+    """A pretrained net that took part."""
+
+    name: str
+    sha256: str
+    licence: str
+
+
+@dataclass(frozen=True)
+class Made:
+    """What made the results.
+
+    Attributes:
+        config: step → its settings, as JSON text.
+        inputs: file name → sha256.
+    """
+
+    config: Mapping[str, str] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    nets: tuple[Net, ...] = ()
+    inputs: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that one page tells.
+
+    Attributes:
+        kind: "study", or "prediction" for one predicted video without labels.
+        notes: what a reader must know before anything else, e.g. that a study is staged.
+        missing: what is not there or cannot be read, each one sentence, by part of the page
+            (timeline, scores, labels, reactions, items, made).
+    """
+
+    kind: str
+    name: str
+    notes: tuple[str, ...]
+    expressions: tuple[str, ...]
+    contents: tuple[Content, ...]
+    reactions: tuple[Reaction, ...] = ()
+    statistics: Statistics | None = None
+    scores: Scores | None = None
+    items: tuple[Item, ...] = ()
+    made: Made = field(default_factory=Made)
+    missing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -1,0 +1,148 @@
+"""How numbers are written and where marks stand: geometry and formats of the page's charts.
+
+Charts are drawn by the templates with positions in percent, so that they fit any width.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from evoked.report.facts import Reaction, Score, Segment
+
+COLOURS = 8  # page.css names --e0 … --e7, after Okabe and Ito 2008, safe for colour-blind readers
+NOTHING = "–"
+STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.5)  # ticks of a percentage axis
+CLOCK_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)  # ticks of a time axis, seconds
+
+
+def percent(value: float | None) -> str:
+    """A share as percent, with as many decimals as it needs; a dash where undefined."""
+    if value is None or value != value:
+        return NOTHING
+    hundred = 100 * value
+    if 0 < abs(hundred) < 0.995:
+        return f"{hundred:.2f} %"
+    return f"{hundred:.0f} %" if hundred in (0, 100) else f"{hundred:.1f} %"
+
+
+def tick(value: float) -> str:
+    """A share as percent on an axis: no more decimals than it has."""
+    return f"{100 * value:.10g} %"
+
+
+def whole(value: int) -> str:
+    """A count with thin spaces between thousands."""
+    return f"{value:,}".replace(",", "\u202f")
+
+
+def clock(seconds: float) -> str:
+    """m:ss, or h:mm:ss from an hour on."""
+    total = max(0, math.floor(seconds + 0.5))
+    hours, rest = divmod(total, 3600)
+    return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60}:{rest % 60:02d}"
+
+
+def decimals(value: float, places: int = 2) -> str:
+    """A plain number with a true minus sign."""
+    return f"{value:.{places}f}".replace("-", "\u2212")
+
+
+def across(value: float, whole: float) -> str:
+    """`value` as a CSS percentage of `whole`, within 0 and 100."""
+    return f"{100 * min(1.0, max(0.0, value / whole if whole else 0.0)):.3f}%"
+
+
+def expression_colours(names: Sequence[str]) -> dict[str, str]:
+    """A CSS colour for each expression; beyond eight they begin again (the name stands beside each)."""
+    return {name: f"var(--e{k % COLOURS})" for k, name in enumerate(names)}
+
+
+@dataclass(frozen=True)
+class Axis:
+    """An axis from 0 to `end` with marks on it."""
+
+    end: float
+    ticks: tuple[float, ...]
+
+
+def share_axis(values: Sequence[float | None]) -> Axis:
+    """A percentage axis from 0 that holds all values, with three to six ticks."""
+    top = max((v for v in values if v is not None and v == v), default=0.0)
+    step = next((s for s in STEPS if top <= 5 * s), STEPS[-1])
+    count = max(1, math.ceil(round(top / step, 9)))
+    return Axis(count * step, tuple(round(k * step, 6) for k in range(count + 1)))
+
+
+def clock_axis(seconds: float, most: int = 6) -> Axis:
+    """A time axis from 0 to `seconds`, with at most `most` ticks after the first."""
+    step = next((s for s in CLOCK_STEPS if seconds <= most * s), math.ceil(seconds / most / 3600) * 3600)
+    return Axis(seconds, tuple(float(t) for t in range(0, math.floor(seconds) + 1, step)) if seconds > 0 else (0.0,))
+
+
+def score_axis(rows: Sequence[Score]) -> Axis:
+    """The axis on which scores, intervals and chance marks stand together."""
+    return share_axis([v for r in rows for v in (r.value, r.high, r.chance)])
+
+
+def standing(score: Score) -> str:
+    """A score against chance, in words: its interval decides, not the score."""
+    if score.value is None:
+        return "undefined"
+    if score.low is None or score.high is None or score.chance is None:
+        return "no interval"
+    if score.low > score.chance:
+        return "above chance"
+    return "below chance" if score.high < score.chance else "chance is inside the interval"
+
+
+def uncovered(reaction: Reaction, seconds: float) -> tuple[tuple[float, float], ...]:
+    """Stretches of a content's time, within [0, seconds), that no segment of the reaction shows."""
+    gaps, reached = [], 0.0
+    for segment in _in_order(reaction):
+        if segment.content_start_s > reached + 1e-6:
+            gaps.append((reached, min(segment.content_start_s, seconds)))
+        reached = max(reached, segment.content_end_s)
+    if reached < seconds - 1e-6:
+        gaps.append((reached, seconds))
+    return tuple((a, b) for a, b in gaps if b > a)
+
+
+def uncovered_s(reaction: Reaction, seconds: float) -> float:
+    """How many seconds of the content the reaction does not show."""
+    return sum(b - a for a, b in uncovered(reaction, seconds))
+
+
+def offset_span(reaction: Reaction) -> tuple[float, float] | None:
+    """Least and greatest offset, reaction time minus content time, in seconds; None if not aligned."""
+    offsets = [s.reaction_start_s - s.content_start_s for s in _in_order(reaction)]
+    return (min(offsets), max(offsets)) if offsets else None
+
+
+def _in_order(reaction: Reaction) -> list[Segment]:
+    segments = reaction.alignment.segments if reaction.alignment else ()
+    return sorted(segments, key=lambda s: s.content_start_s)
+
+
+def seen_share(reaction: Reaction) -> float | None:
+    """The mean over viewers of the share of ticks at which each was seen; None without viewers."""
+    shares = [v.share for v in reaction.viewers]
+    return sum(shares) / len(shares) if shares else None
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "percent": percent,
+    "tick": tick,
+    "whole": whole,
+    "clock": clock,
+    "decimals": decimals,
+    "across": across,
+    "share_axis": share_axis,
+    "clock_axis": clock_axis,
+    "score_axis": score_axis,
+    "standing": standing,
+    "uncovered": uncovered,
+    "uncovered_s": uncovered_s,
+    "offset_span": offset_span,
+    "seen_share": seen_share,
+}

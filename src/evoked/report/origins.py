@@ -1,0 +1,108 @@
+"""What made the results: the provenance that travels inside each of them, brought together."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import safe_open
+
+from evoked.core.files import canonical
+from evoked.core.tables import read_provenance
+from evoked.report.facts import Made, Net
+
+Tell = Callable[[str, str], None]
+
+
+class Origins:
+    """Gathers provenances; the same step with the same settings stands once."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self._config: dict[str, list[str]] = {}
+        self._versions: dict[str, str] = {}
+        self._nets: dict[str, str] = {}
+        self._inputs: dict[str, str] = {}
+
+    def gather(self, results: Path, tell: Tell) -> Made:
+        """Everything that results tell of their making."""
+        tables = [results / "labels.parquet", *_files(results / "annotations", "*.parquet")]
+        self._tables([*tables, *_files(results / "predictions", "*.parquet")], tell)
+        jsons = [*_files(results / "alignments", "*.json"), results / "model" / "model.json", results / "scores.json"]
+        for path in jsons:
+            self._attempt(path, _json_provenance, tell)
+        for path in _files(results / "features", "*.safetensors"):
+            self._attempt(path, _tensor_provenance, tell)
+        return self._made(tell)
+
+    def of_tables(self, paths: Iterable[Path], tell: Tell) -> Made:
+        """What these tables tell of their making."""
+        self._tables(paths, tell)
+        return self._made(tell)
+
+    def _tables(self, paths: Iterable[Path], tell: Tell) -> None:
+        for path in paths:
+            self._attempt(path, read_provenance, tell)
+
+    def _attempt(self, path: Path, read: Callable[[Path], dict[str, Any] | None], tell: Tell) -> None:
+        if not path.is_file():
+            return
+        try:
+            found = read(path)
+        except Exception as error:
+            # a damaged file of any format: pyarrow and safetensors have error classes of their own
+            tell("made", f"{path.name} does not say what made it: {type(error).__name__}")
+            return
+        if found is None:
+            tell("made", f"{path.name} does not say what made it.")
+        else:
+            self._add(found)
+
+    def _add(self, found: Mapping[str, Any]) -> None:
+        step, config = str(found.get("made_by", "?")), found.get("config") or {}
+        if config and (text := canonical(config)) not in self._config.setdefault(step, []):
+            self._config[step].append(text)
+        self._versions.update(_texts(found.get("versions")))
+        self._nets.update(_texts(found.get("nets")))
+        self._inputs.update(_texts(found.get("inputs")))
+        self.notes.extend(str(note) for note in found.get("notes") or ())
+
+    def _made(self, tell: Tell) -> Made:
+        if not (self._config or self._versions or self._nets or self._inputs):
+            tell("made", "No result says what made it.")
+        config = {
+            step if len(texts) == 1 else f"{step} ({number})": json.dumps(
+                json.loads(text), indent=1, ensure_ascii=False
+            )
+            for step, texts in sorted(self._config.items())
+            for number, text in enumerate(texts, start=1)
+        }
+        nets = tuple(Net(name, key, licence(name)) for name, key in sorted(self._nets.items()))
+        return Made(config, dict(sorted(self._versions.items())), nets, dict(sorted(self._inputs.items())))
+
+
+def licence(name: str) -> str:
+    """The licence of a net by the catalogue; a net that is not in it says so."""
+    from evoked.weights.catalogue import NETS  # here: a page without nets needs no catalogue
+
+    known = NETS.get(name)
+    return known.licence if known else "not in the catalogue"
+
+
+def _files(folder: Path, pattern: str) -> list[Path]:
+    return sorted(folder.glob(pattern)) if folder.is_dir() else []
+
+
+def _texts(value: object) -> dict[str, str]:
+    return {str(k): str(v) for k, v in value.items()} if isinstance(value, Mapping) else {}
+
+
+def _json_provenance(path: Path) -> dict[str, Any] | None:
+    body = json.loads(path.read_text(encoding="utf-8"))
+    return body.get("provenance") if isinstance(body, dict) else None
+
+
+def _tensor_provenance(path: Path) -> dict[str, Any] | None:
+    with safe_open(path, framework="numpy") as file:
+        raw = (file.metadata() or {}).get("evoked")
+    return json.loads(raw) if raw else None

@@ -1,0 +1,155 @@
+"""One HTML file that tells a study's results: no network, no clock, the same bytes from the same inputs."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from evoked.core.files import write_text
+from evoked.core.progress import Progress, silent
+from evoked.report.collect import collect, collect_prediction
+from evoked.report.config import ReportConfig
+from evoked.report.facts import Content, Facts
+from evoked.report.figures import FILTERS, expression_colours
+from evoked.report.series import labels_per_second
+from evoked.report.story import between, tell
+from evoked.report.video import Shown, show
+
+TEMPLATES = Path(__file__).parent / "templates"
+THOUSAND = 1000  # predictions stand in the page as whole thousandths
+
+
+def write_report(
+    study: Path, config: ReportConfig, out: Path | None = None, progress: Progress = silent
+) -> tuple[Path, Facts]:
+    """Write the page of a study.
+
+    Args:
+        study: the study's folder; its results/ must be there, whatever is in it.
+        config: how videos are shown.
+        out: where; default STUDY/results/report.html.
+        progress: told how many of the previews are made.
+
+    Returns:
+        Where the page is, and what it tells (`missing` names what it could not).
+
+    Raises:
+        StudyError: if there are no results.
+        OutputError: if it cannot be written.
+    """
+    facts = collect(study)
+    path = out or study / "results" / "report.html"
+    shown = show(facts.contents, path, study / "results" / "state" / "previews", config, progress)
+    write_text(path, render(facts, shown))
+    return path, facts
+
+
+def write_prediction_report(
+    table: Path, video: Path | None, config: ReportConfig, out: Path, progress: Progress = silent
+) -> tuple[Path, Facts]:
+    """Write the page of one predicted video, without labels and scores.
+
+    Raises:
+        DatasetError: if the predictions cannot be read.
+        StudyError: if the video is not there.
+        OutputError: if it cannot be written.
+    """
+    facts = collect_prediction(table, video)
+    write_text(out, render(facts, show(facts.contents, out, None, config, progress)))
+    return out, facts
+
+
+def render(facts: Facts, shown: Mapping[str, Shown]) -> str:
+    """The whole page as text.
+
+    Every name in it is escaped. The one script is named by its digest in the page's own security
+    policy, so that no other script runs even if something slipped through.
+    """
+    script = _asset("page.js")
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            facts=facts,
+            shown=shown,
+            per_second=labels_per_second(facts.contents),
+            story=tell(facts),
+            between=between,
+            colours=expression_colours(facts.expressions),
+            style=_asset("page.css"),
+            script=script,
+            script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+            index=embedded(_index(facts, shown)),
+            series=[embedded(_series(content, facts.expressions)) for content in facts.contents],
+        )
+    )
+
+
+def embedded(value: object) -> Markup:
+    """JSON that is safe inside a script element: nothing in it can end the element or begin another."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    for sign in "<>&\u2028\u2029":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return Markup(text)
+
+
+def _index(facts: Facts, shown: Mapping[str, Shown]) -> dict[str, object]:
+    """What the script needs to know before a content is chosen."""
+    shares = facts.statistics.shares if facts.statistics else {}
+    return {
+        "expressions": list(facts.expressions),
+        "share": [None if (v := shares.get(n)) is None else round(v, 4) for n in facts.expressions],
+        "contents": [
+            {
+                "name": c.name,
+                "video": shown[c.name].mode,
+                "url": shown[c.name].source if shown[c.name].mode == "link" else "",
+                "reason": shown[c.name].reason,
+            }
+            for c in facts.contents
+        ],
+    }
+
+
+def _series(content: Content, names: tuple[str, ...]) -> dict[str, object]:
+    """One content's seconds: labels as text of 0 and 1, viewers as numbers, predictions in thousandths."""
+    labels, prediction = content.labels, content.prediction
+    found: dict[str, object] = {"seconds": content.seconds, "labels": None, "prediction": None}
+    if labels:
+        found["labels"] = {
+            "valid": _bits(labels.valid),
+            "viewers": [int(n) for n in labels.viewers],
+            "on": [_bits(labels.on[:, k]) for k in range(len(names))],
+        }
+    if prediction:
+        found["prediction"] = [
+            [None if v != v else round(v * THOUSAND) for v in prediction.values[:, k].tolist()]
+            for k in range(len(names))
+        ]
+    return found
+
+
+def _bits(flags: Iterable[object]) -> str:
+    return "".join("1" if flag else "0" for flag in flags)
+
+
+def _asset(name: str) -> str:
+    return (TEMPLATES / name).read_text(encoding="utf-8")
+
+
+@cache
+def _environment() -> Environment:
+    found = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.filters.update(FILTERS)
+    return found

@@ -1,0 +1,88 @@
+"""The contents' videos for a page: small previews inside it, or links to the files beside it."""
+
+import base64
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from evoked.core.errors import MediaError
+from evoked.core.files import digest, sha256
+from evoked.core.progress import Progress, silent
+from evoked.media.preview import preview
+from evoked.report.config import ReportConfig
+from evoked.report.facts import Content
+
+MEGABYTE = 1_000_000
+BYTES_PER_SECOND = 12_000  # the least a 240-line preview with sound was seen to weigh (96 kbit/s)
+PREVIEW = 1  # raised when previews of the same file would come out otherwise
+
+
+@dataclass(frozen=True)
+class Shown:
+    """How one content's video is shown.
+
+    Attributes:
+        mode: "embed", "link" or "none".
+        source: base64 of an MP4 (embed), a relative URL (link), or "".
+        reason: for "none": why there is no video, one sentence.
+    """
+
+    mode: str
+    source: str = ""
+    reason: str = ""
+
+
+def show(
+    contents: Sequence[Content], page: Path, keep: Path | None, config: ReportConfig, progress: Progress = silent
+) -> Mapping[str, Shown]:
+    """Decide for every content how its video is shown, and make the previews that are wanted.
+
+    Args:
+        contents: those whose file is not there get mode "none".
+        page: where the page will stand; links are relative to its folder.
+        keep: a folder in which previews are kept for the next time, or None to make them anew.
+        config: embed falls back to link, for all alike, where the previews weigh more than the limit.
+
+    Returns:
+        Content name → how it is shown. A video that cannot be decoded says so as its reason.
+    """
+    with_file = [(c.name, c.file) for c in contents if c.file is not None]
+    shown = {c.name: Shown("none", reason="The video file is not there.") for c in contents}
+    if config.video == "none":
+        return {c.name: Shown("none", reason="This page was made without video.") for c in contents}
+    links = {name: Shown("link", _url(file, page)) for name, file in with_file}
+    expected = sum(c.seconds for c in contents if c.file) * BYTES_PER_SECOND
+    if config.video == "link" or expected > config.video_limit_mb * MEGABYTE:
+        return {**shown, **links}
+    made, weight = {}, 0
+    for number, (name, file) in enumerate(with_file):
+        progress(number, len(with_file), name)
+        made[name], size = _embedded(file, page, keep, config.preview_height)
+        weight += size
+        if weight > config.video_limit_mb * MEGABYTE:
+            return {**shown, **links}
+    return {**shown, **made}
+
+
+def _embedded(file: Path, page: Path, keep: Path | None, height: int) -> tuple[Shown, int]:
+    """The video's preview as base64, and its weight in bytes."""
+    key = digest({"preview": PREVIEW, "source": sha256(file), "height": height})
+    path = (keep or page.parent) / f"{key[:32]}.mp4"
+    try:
+        if not path.is_file():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            preview(file, path, height=height)
+        data = path.read_bytes()
+    except MediaError as error:
+        return Shown("none", reason=f"No preview: {error}"), 0
+    finally:
+        if keep is None:
+            path.unlink(missing_ok=True)
+    return Shown("embed", base64.b64encode(data).decode()), len(data)
+
+
+def _url(file: Path, page: Path) -> str:
+    """A relative URL from the page to the file; every character that means something in a URL is quoted."""
+    return quote(Path(os.path.relpath(file.resolve(), page.resolve().parent)).as_posix())

@@ -1,0 +1,187 @@
+"""A study's results become facts; what is missing or damaged becomes a sentence, never a failure."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from report_study import EEV5, SECONDS, STAGED, write_predictions, write_scores
+
+from evoked.core.errors import DatasetError, StudyError
+from evoked.report.collect import collect, collect_prediction, named
+from evoked.report.facts import Item
+
+
+def test_all_that_the_writers_wrote_is_found(study: Path) -> None:
+    facts = collect(study)
+
+    assert facts.name == "small study"
+    assert facts.notes == (STAGED,)
+    assert facts.expressions == EEV5
+    assert [c.name for c in facts.contents] == ["first.mp4", "second.mp4"]
+    assert all(c.seconds == SECONDS and c.labels and c.prediction for c in facts.contents)
+    (reaction,) = facts.reactions
+    assert (reaction.name, reaction.content, reaction.length_s) == ("watching.mp4", "first.mp4", 47.0)
+    assert [v.spans for v in reaction.viewers] == [((0.0, 8.0), (12.0, 47.0))] * 2
+    assert reaction.alignment is not None
+    assert [s.reaction_end_s for s in reaction.alignment.segments] == [28.2, 43.2]
+    assert facts.scores is not None
+    assert facts.scores.mean.value == 0.5
+    assert facts.scores.rows[-1].value is None
+    assert Item("reaction", "broken.mp4", "annotate", "failed", "no media <in> it") in facts.items
+    assert facts.statistics is not None
+    assert facts.statistics.valid_seconds == 72
+    assert facts.missing == {}
+
+
+def test_what_made_it_is_gathered_from_every_file(study: Path) -> None:
+    made = collect(study).made
+
+    assert set(made.config) == {"annotate", "votes", "predict", "evaluate", "align"}  # features had no settings
+    assert [(n.name, n.sha256[:4]) for n in made.nets] == [("yamnet", "efef"), ("yunet", "cdcd")]
+    assert all(n.licence for n in made.nets)
+    assert made.inputs == {"a.mp4": "ab" * 32}
+    assert "numpy" in made.versions
+
+
+def test_settings_that_differ_stand_side_by_side(study: Path) -> None:
+    body = json.loads((study / "results/alignments/watching.mp4.json").read_text())
+    body["provenance"]["config"] = {"window_s": 9}
+    (study / "results/alignments/other.mp4.json").write_text(json.dumps(body))
+
+    assert {"align (1)", "align (2)"} <= set(collect(study).made.config)
+
+
+@pytest.mark.parametrize(
+    ("part", "gone", "says"),
+    [
+        ("labels", "labels.parquet", "There are no labels"),
+        ("timeline", "predictions", "There are no predictions"),
+        ("scores", "scores.json", "There are no scores"),
+        ("reactions", "alignments", "Nothing was aligned"),
+        ("reactions", "annotations", "No faces were annotated"),
+        ("reactions", "pairs.csv", "Nobody wrote down who watched what"),
+        ("items", "state", "Nobody wrote down how"),
+    ],
+)
+def test_what_is_missing_is_said_where_it_is_missed(study: Path, part: str, gone: str, says: str) -> None:
+    path = study / "results" / gone
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    assert [sentence for sentence in collect(study).missing[part] if says in sentence]
+
+
+@pytest.mark.parametrize(
+    ("part", "path"),
+    [
+        ("labels", "labels.parquet"),
+        ("timeline", "predictions/first.mp4.parquet"),
+        ("scores", "scores.json"),
+        ("reactions", "alignments/watching.mp4.json"),
+        ("reactions", "annotations/watching.mp4.parquet"),
+        ("items", "state/items.json"),
+    ],
+)
+@pytest.mark.parametrize("damage", [b"", b"{]", b'{"rows": 3}', b"PAR1 but cut off"])
+def test_a_damaged_file_is_named_and_the_rest_is_told(study: Path, part: str, path: str, damage: bytes) -> None:
+    (study / "results" / path).write_bytes(damage)
+
+    facts = collect(study)
+
+    assert any(Path(path).name in sentence for sentence in facts.missing[part])
+    assert len(facts.contents) == 2
+    assert not any("\n" in s for sentences in facts.missing.values() for s in sentences)
+
+
+def test_scores_without_intervals_or_folds_are_read(study: Path) -> None:
+    path = study / "results/scores.json"
+    body = json.loads(path.read_text())
+    del body["folds"], body["map"]["low"], body["map"]["high"]
+    body["rows"][0]["ap"] = float("nan")  # as other programs write undefined
+    path.write_text(json.dumps(body))
+
+    scores = collect(study).scores
+
+    assert scores is not None
+    assert scores.folds is None
+    assert scores.mean.low is None
+    assert scores.rows[0].value is None
+
+
+@pytest.mark.parametrize(
+    ("folds", "read"),
+    [
+        (3, 3),
+        ([["a"], ["b", "c"]], (("a",), ("b", "c"))),
+        (["a", "b"], (("a",), ("b",))),
+        ([{"number": 0, "train": ["b"], "held_out": ["a"]}], (("a",),)),
+    ],
+)
+def test_folds_as_a_number_or_as_lists(study: Path, folds: object, read: object) -> None:
+    write_scores(study / "results", folds)
+    scores = collect(study).scores
+    assert scores is not None
+    assert scores.folds == read
+
+
+def test_results_named_by_stem_find_their_file(study: Path) -> None:
+    (study / "contents").mkdir()
+    for name in ("third.mov", "fourth.mp4", "fourth.mov"):
+        (study / "contents" / name).write_bytes(b"film")
+    write_predictions(study / "results", "third")
+    write_predictions(study / "results", "fourth")
+
+    found = {c.name: c for c in collect(study).contents}
+
+    assert found["third.mov"].prediction is not None
+    assert "third" not in found
+    assert found["fourth"].file is None  # two files have this stem: not guessed
+
+
+def test_named() -> None:
+    files = {"a.mp4": Path("x/a.mp4"), "a": Path("x/a")}
+    assert named("a", files) == "a"
+    assert named("b", files) == "b"
+
+
+def test_the_name_and_note_of_study_toml(study: Path) -> None:
+    (study / "study.toml").write_text('name = "Bunny"\nnote = "Ten minutes."\n')
+    facts = collect(study)
+    assert (facts.name, facts.notes) == ("Bunny", (STAGED, "Ten minutes."))  # staging first
+
+    (study / "study.toml").write_text("name = ")
+    facts = collect(study)
+    assert facts.name == "small study"
+    assert "study.toml" in facts.missing["made"][0]
+
+
+def test_a_truth_file_alone_makes_a_study_staged(study: Path) -> None:
+    for path in (study / "results").rglob("*"):
+        if path.is_file() and path.name != "pairs.csv":
+            path.unlink()
+    assert collect(study).notes == ()
+    (study / "truth.json").write_text("{}")
+    assert collect(study).notes == (STAGED,)
+    (study / "truth.json").unlink()
+    (study / "study.toml").write_text("staged = true\n")
+    assert collect(study).notes == (STAGED,)
+
+
+def test_no_study_and_no_results_are_one_line_each(tmp_path: Path) -> None:
+    with pytest.raises(StudyError, match="no study folder at"):
+        collect(tmp_path / "nowhere")
+    with pytest.raises(StudyError, match="has no results yet: run"):
+        collect(tmp_path)
+
+
+def test_one_predicted_video(tmp_path: Path) -> None:
+    write_predictions(tmp_path, "film.mp4")
+    table = tmp_path / "predictions/film.mp4.parquet"
+
+    facts = collect_prediction(table, None)
+
+    assert (facts.kind, facts.expressions, facts.contents[0].labels) == ("prediction", EEV5, None)
+    with pytest.raises(StudyError, match="no video at"):
+        collect_prediction(table, tmp_path / "no.mp4")
+    with pytest.raises(DatasetError, match="no table at"):
+        collect_prediction(tmp_path / "no.parquet", None)

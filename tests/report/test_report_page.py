@@ -1,0 +1,151 @@
+"""The page is one safe file: escaped, self-contained, the same bytes every time."""
+
+import base64
+import hashlib
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from report_study import NASTY, STAGED, write_items, write_labels, write_predictions, write_reaction
+
+from evoked.core.errors import OutputError
+from evoked.report.config import ReportConfig
+from evoked.report.page import embedded, write_prediction_report, write_report
+
+NO_VIDEO = ReportConfig(video="none")
+
+
+class Elements(HTMLParser):
+    """Every element of a page with its attributes, and the text outside scripts and styles."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[str] = []
+        self.text = ""
+        self._raw = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+        self._raw = tag if tag in ("script", "style") else ""
+
+    def handle_endtag(self, tag: str) -> None:
+        self._raw = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._raw == "script":
+            self.scripts.append(data)
+        elif not self._raw:
+            self.text += data
+
+
+def page_of(study: Path, config: ReportConfig = NO_VIDEO) -> str:
+    path, _ = write_report(study, config)
+    return path.read_text(encoding="utf-8")
+
+
+def test_the_summary_says_staged_scores_chance_and_interval(study: Path) -> None:
+    text = Elements(page_of(study)).text
+    assert STAGED in text
+    assert "chance 28.0 %, 95 % interval 41.0–58.0 %" in text
+    assert "The model does better than guessing" in text
+    assert "1 step failed" in text
+    assert "no media <in> it" in text  # escaped once, so it reads as it was
+
+
+def test_an_undefined_class_is_not_zero(study: Path) -> None:
+    text = Elements(page_of(study)).text
+    assert "surprise: no second carries this label, so the score is undefined." in text
+
+
+def test_the_same_bytes_again(study: Path, tmp_path: Path) -> None:
+    first = page_of(study)
+    path, _ = write_report(study, NO_VIDEO, tmp_path / "elsewhere" / "r.html")
+    assert path.read_text(encoding="utf-8") == first
+
+
+def test_nothing_comes_from_outside(study: Path) -> None:
+    page = Elements(page_of(study))
+    for tag, attributes in page.found:
+        assert tag not in {"iframe", "object", "embed", "base", "form"}
+        assert tag == "link" or not any(str(attributes.get(n, "")).startswith(("http", "//")) for n in ("src", "href"))
+        assert not any(name.startswith("on") for name in attributes), (tag, attributes)
+    assert "http:" not in page_of(study).replace("http-equiv", "")
+    assert "https:" not in page_of(study)
+
+
+def test_the_policy_lets_only_the_page_s_own_script_run(study: Path) -> None:
+    page = Elements(page_of(study))
+    policy = next(a["content"] for t, a in page.found if a.get("http-equiv") == "Content-Security-Policy")
+    own = page.scripts[-1]
+    digest = base64.b64encode(hashlib.sha256(own.encode()).digest()).decode()
+    assert policy is not None
+    assert f"script-src 'sha256-{digest}';" in policy
+    assert "default-src 'none'" in policy
+
+
+def test_names_are_harmless_everywhere(study: Path) -> None:
+    results = study / "results"
+    write_labels(results, [NASTY])
+    stem = NASTY.replace("/", "_")
+    write_predictions(results, stem)
+    write_reaction(results, stem, viewers=("<i>1</i>",))
+    write_items(results, [{"kind": "<u>", "name": NASTY, "step": "&lt;", "state": "<failed>", "reason": "</style>"}])
+    (study / "study.toml").write_text(f"name = {json.dumps(NASTY)}\nnote = {json.dumps(NASTY)}\n")
+
+    page = Elements(page_of(study))
+
+    tags = [t for t, _ in page.found]
+    assert "u" not in tags
+    assert tags.count("script") == len(page.scripts) == 6  # index, four contents, the page's own
+    assert ["owned" in s for s in page.scripts] == [True] + [False] * 5  # as data, once
+    assert all("</script" not in s.lower() for s in page.scripts)
+    assert NASTY in page.text
+    index = json.loads(next(s for s in page.scripts if '"contents"' in s and s.startswith("{")))
+    assert NASTY in [c["name"] for c in index["contents"]]
+
+
+@pytest.mark.parametrize("text", ["</script>", "<!--<script>", "]]>", "\u2028", "&amp;", "ünï\x00\ud7ff", '"\\'])
+def test_embedded_json_cannot_end_its_element_and_reads_back(text: str) -> None:
+    safe = str(embedded({text: [text, None, 1.5]}))
+    assert not re.search("[<>&\u2028\u2029]", safe)
+    assert json.loads(safe) == {text: [text, None, 1.5]}
+
+
+def test_series_are_compact_and_exact(study: Path) -> None:
+    page = Elements(page_of(study))
+    series = json.loads(next(s for s in page.scripts if s.startswith('{"seconds"')))
+    assert series["labels"]["valid"] == "1" * 10 + "0" * 4 + "1" * 26
+    assert series["labels"]["viewers"][9:15] == [2, 0, 0, 0, 0, 2]
+    assert series["prediction"][0][0] == 500
+    assert series["prediction"][0][20] is None
+
+
+def test_an_empty_study_is_a_page_that_says_so(tmp_path: Path) -> None:
+    (tmp_path / "results").mkdir()
+    text = Elements(page_of(tmp_path)).text
+    for said in ("There are no labels", "There are no scores", "There is no content to show", "No result says"):
+        assert said in text
+
+
+def test_one_prediction_has_no_study_s_parts(tmp_path: Path) -> None:
+    write_predictions(tmp_path, "film")
+    path, facts = write_prediction_report(tmp_path / "predictions/film.parquet", None, NO_VIDEO, tmp_path / "r.html")
+    page = Elements(path.read_text(encoding="utf-8"))
+    assert facts.missing == {}
+    assert [a["id"] for t, a in page.found if t == "section"] == ["timeline", "made"]
+    assert "Nobody’s face was measured" in page.text
+
+
+def test_a_place_that_cannot_be_written_is_one_line(study: Path) -> None:
+    with pytest.raises(OutputError, match="cannot write"):
+        write_report(study, NO_VIDEO, study / "results/labels.parquet/r.html")
+
+
+@pytest.mark.parametrize(("name", "value"), [("video", "both"), ("video_limit_mb", -1.0), ("preview_height", 8)])
+def test_settings_out_of_range_are_refused(name: str, value: object) -> None:
+    with pytest.raises(ValueError, match=name):
+        ReportConfig(**{name: value})  # type: ignore[arg-type]

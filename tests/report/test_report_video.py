@@ -1,0 +1,99 @@
+"""Videos in the page: previews where they fit, links where they do not."""
+
+import base64
+import json
+import subprocess
+from pathlib import Path
+from urllib.parse import unquote
+
+import numpy as np
+import pytest
+from report_films import counting_film
+from report_study import NASTY
+
+from evoked.report.config import ReportConfig
+from evoked.report.facts import Content, Prediction
+from evoked.report.page import write_report
+from evoked.report.video import show
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("films") / "a film.mp4"
+    counting_film(path, 3)
+    return path
+
+
+def content(film: Path | None, seconds: int = 3) -> Content:
+    return Content("a film.mp4", film, prediction=Prediction(np.full((seconds, 1), 0.5)))
+
+
+def test_an_embedded_preview_is_the_film_made_small(film: Path, tmp_path: Path) -> None:
+    shown = show([content(film)], tmp_path / "r.html", tmp_path / "kept", ReportConfig(preview_height=64))
+
+    assert shown["a film.mp4"].mode == "embed"
+    small = tmp_path / "out.mp4"
+    small.write_bytes(base64.b64decode(shown["a film.mp4"].source))
+    asked = [
+        "ffprobe",
+        "-v",
+        "error",
+        "-show_entries",
+        "stream=codec_name,height:format=duration",
+        "-of",
+        "json",
+        small,
+    ]
+    told = json.loads(subprocess.run(asked, check=True, capture_output=True).stdout)
+    assert [s["codec_name"] for s in told["streams"]] == ["h264", "aac"]
+    assert told["streams"][0]["height"] == 64
+    assert float(told["format"]["duration"]) == pytest.approx(3.0, abs=0.15)
+
+
+def test_a_preview_is_made_once(film: Path, tmp_path: Path) -> None:
+    config, kept = ReportConfig(preview_height=64), tmp_path / "kept"
+    first = show([content(film)], tmp_path / "r.html", kept, config)
+    (path,) = kept.iterdir()
+    made = path.stat().st_mtime_ns
+
+    assert show([content(film)], tmp_path / "r.html", kept, config) == first
+    assert path.stat().st_mtime_ns == made
+
+
+def test_without_a_place_to_keep_it_nothing_stays_behind(film: Path, tmp_path: Path) -> None:
+    assert show([content(film)], tmp_path / "r.html", None, ReportConfig())["a film.mp4"].mode == "embed"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_does_not_fit_is_linked_without_being_made(film: Path, tmp_path: Path) -> None:
+    page, kept = tmp_path / "deep" / "r.html", tmp_path / "kept"
+
+    expected = show([content(film, seconds=9000)], page, kept, ReportConfig())["a film.mp4"]  # too long to try
+    weighed = show([content(film, seconds=0)], page, kept, ReportConfig(video_limit_mb=0.001))["a film.mp4"]
+
+    assert expected == weighed
+    assert expected.mode == "link"
+    assert (page.parent / unquote(expected.source)).resolve() == film.resolve()
+    assert " " not in expected.source
+
+
+def test_no_video_says_why(film: Path, tmp_path: Path) -> None:
+    page = tmp_path / "r.html"
+    assert "made without video" in show([content(film)], page, None, ReportConfig(video="none"))["a film.mp4"].reason
+    assert "not there" in show([content(None)], page, None, ReportConfig())["a film.mp4"].reason
+    text = tmp_path / "text.mp4"
+    text.write_text("no film")
+    broken = show([content(text)], page, None, ReportConfig())["a film.mp4"]
+    assert broken.mode == "none"
+    assert broken.reason.startswith("No preview:")
+
+
+def test_a_link_to_a_wild_name_is_quoted(study: Path) -> None:
+    wild = NASTY.replace("/", "_")
+    (study / "contents").mkdir()
+    (study / "contents" / wild).write_bytes(b"film")
+    path, _ = write_report(study, ReportConfig(video="link"))
+    page = path.read_text(encoding="utf-8")
+    url = json.loads(f'"{page.split(chr(34) + "url" + chr(34) + ":" + chr(34))[1].split(chr(34))[0]}"')
+    assert (path.parent / unquote(url)).resolve() == (study / "contents" / wild).resolve()
+    assert not set("<>\"'& ") & set(url)
