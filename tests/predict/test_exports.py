@@ -1,0 +1,176 @@
+"""Predictions in files: read back, and WebVTT held against its grammar and against another parser."""
+
+import json
+import re
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from evoked.core.errors import DatasetError, OutputError
+from evoked.core.provenance import Provenance
+from evoked.core.tables import read_provenance
+from evoked.core.timeline import Grid
+from evoked.core.track import Track
+from evoked.predict.exports import as_vtt, check_format, read_predictions, summary, write_predictions
+
+MADE = Provenance("predict", {"model": "m"}, {"film --> 1.mp4": "ab"}, notes=("staged: so and so",))
+NAMES = ("amusement", "interest")
+
+
+def track(rows: list[tuple[float, ...] | None], names: tuple[str, ...] = NAMES) -> Track:
+    values = np.array([row or (np.nan,) * len(names) for row in rows], dtype=np.float32).reshape(-1, len(names))
+    return Track(Grid(Fraction(1), len(rows)), names, values, np.array([r is not None for r in rows], dtype=bool))
+
+
+SOME = track([(0.1, 0.9), (0.8, 0.6), (0.75, 0.5), None, (0.7, 0.1), (0.1, 0.2)])
+
+# The grammar of the specification's section 4.1, as far as it concerns us; written from it, not from our code.
+TIME = r"(?:\d{2,}:)?[0-5]\d:[0-5]\d\.\d{3}"
+TEXT = r"(?:(?!-->)(?:[^&<\n\r]|&(?:amp|lt|gt|lrm|rlm|nbsp);))+"
+CUE = rf"(?:[^\n]*\n)??(?P<from>{TIME})[ \t]+-->[ \t]+(?P<to>{TIME})\n(?P<text>{TEXT}(?:\n{TEXT})*)"
+NOTE = r"NOTE(?:[ \t][^\n]*)?(?:\n(?!\n)[^\n]+)*"
+
+
+def parsed(vtt: str) -> list[tuple[float, float, str]]:
+    """Every cue (start, end, text); AssertionError where it is no WebVTT."""
+    head, *blocks = re.split(r"\n{2,}", vtt.rstrip("\n"))
+    assert re.fullmatch(r"\ufeff?WEBVTT(?:[ \t][^\n]*)?", head)
+    cues = []
+    for block in blocks:
+        if block.startswith("NOTE"):
+            assert re.fullmatch(NOTE, block)
+            assert "-->" not in block
+            continue
+        found = re.fullmatch(CUE, block)
+        assert found, block
+        cues.append((_seconds(found["from"]), _seconds(found["to"]), found["text"]))
+        assert cues[-1][0] < cues[-1][1]
+    return cues
+
+
+def names_in(text: str) -> set[str]:
+    return {part.split(" ")[0] for part in text.split(", ")}
+
+
+def _seconds(clock: str) -> float:
+    return sum(float(part) * 60**i for i, part in enumerate(reversed(clock.split(":"))))
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv", ".json"])
+def test_tables_are_read_back(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"p{suffix}"
+    write_predictions(path, SOME, MADE)
+    back = read_predictions(path)
+    assert back.names == NAMES
+    assert back.grid == SOME.grid
+    np.testing.assert_array_equal(back.valid, SOME.valid)
+    np.testing.assert_allclose(back.values, SOME.values, rtol=1e-6)
+    made = read_provenance(path)
+    assert made is not None
+    assert made["inputs"] == {"film --> 1.mp4": "ab"}
+
+
+def test_the_columns_are_as_the_docs_say(tmp_path: Path) -> None:
+    write_predictions(tmp_path / "p.csv", SOME, MADE)
+    lines = (tmp_path / "p.csv").read_text().splitlines()
+    assert lines[0] == "time_s,valid,amusement,interest"
+    assert lines[1] == "0,true,0.1,0.9"
+    assert lines[4] == "3,false,,"
+
+
+def test_a_span_is_a_cue() -> None:
+    vtt = as_vtt(SOME, MADE)
+    assert parsed(vtt) == [
+        (0, 1, "interest 90 %"),
+        (1, 3, "amusement 78 %, interest 55 %"),  # the set is the same, the strongest stands first
+        (4, 5, "amusement 70 %"),  # second 3 is not valid, second 5 has nothing on
+    ]
+    assert vtt.startswith("WEBVTT\n\nNOTE evoked, on at 50 %\n{")
+    note = json.loads(vtt.split("\n")[3])
+    assert note["inputs"] == {"film --> 1.mp4": "ab"}  # the arrow is escaped, and comes back
+    assert note["notes"] == ["staged: so and so"]
+
+
+def test_nothing_on_is_a_valid_file_without_cues() -> None:
+    assert parsed(as_vtt(track([(0.1, 0.2)]), MADE)) == []
+    assert parsed(as_vtt(track([]), MADE)) == []
+    assert parsed(as_vtt(track([None, None]), MADE)) == []
+
+
+def test_long_films_and_odd_names() -> None:
+    rows: list[tuple[float, ...] | None] = [(0.0,)] * 3700 + [(1.0,)]
+    vtt = as_vtt(track(rows, ("awe & <fear>\n--> x",)), MADE)
+    assert "01:01:40.000 --> 01:01:41.000\nawe &amp; &lt;fear&gt; --&gt; x 100 %\n" in vtt
+    assert parsed(vtt) == [(3700, 3701, "awe &amp; &lt;fear&gt; --&gt; x 100 %")]
+
+
+@given(
+    st.lists(st.one_of(st.none(), st.tuples(st.floats(0, 1, width=32), st.floats(0, 1, width=32))), max_size=30),
+    st.floats(0.01, 1),
+)
+@settings(max_examples=150, deadline=None)
+def test_laws_of_cues(rows: list[tuple[float, ...] | None], threshold: float) -> None:
+    """Cues do not overlap, and a second lies in one exactly where something is on, with just those names."""
+    cues = parsed(as_vtt(track(rows), MADE, threshold))
+    assert all(a[1] <= b[0] for a, b in pairwise(cues))
+    for second, row in enumerate(rows):
+        inside = [text for start, end, text in cues if start <= second < end]
+        on = {n for n, v in zip(NAMES, row or (0, 0), strict=True) if np.float32(v) >= threshold}
+        assert set().union(*map(names_in, inside)) == on
+    for a, b in pairwise(cues):  # no span is cut needlessly
+        assert a[1] < b[0] or names_in(a[2]) != names_in(b[2])
+
+
+def test_another_parser_reads_the_same(tmp_path: Path) -> None:
+    webvtt = pytest.importorskip("webvtt", reason="webvtt-py is not installed")
+    write_predictions(tmp_path / "p.vtt", SOME, MADE)
+    found = [(c.start, c.end, c.text) for c in webvtt.read(str(tmp_path / "p.vtt"))]
+    assert found[1] == ("00:00:01.000", "00:00:03.000", "amusement 78 %, interest 55 %")
+    assert len(found) == 3
+
+
+@pytest.mark.parametrize("threshold", [0.0, -1.0, 1.01])
+def test_a_threshold_outside_is_refused(threshold: float) -> None:
+    with pytest.raises(ValueError, match="threshold must be above 0 and at most 1"):
+        as_vtt(SOME, MADE, threshold)
+
+
+def test_another_suffix_and_a_taken_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"cannot tell what to write from 'p\.srt': end it in \.parquet, .*\.vtt"):
+        write_predictions(tmp_path / "p.srt", SOME, MADE)
+    with pytest.raises(OutputError, match="cannot tell"):
+        check_format(tmp_path / "p")
+    with pytest.raises(ValueError, match="an expression cannot be called valid"):
+        write_predictions(tmp_path / "p.csv", track([(0.5,)], ("valid",)), MADE)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("time_s,valid\n0,true\n", "has no expression"),
+        ("time_s,amusement\n0,0.5\n", "has no column valid"),
+        ("time_s,valid,amusement\n0,true,0.5\n2,true,0.5\n", "row 2: need time_s 1 .* got 2, True"),
+        ("time_s,valid,amusement\n0,true,1.5\n", r"row 1: amusement must be a number in \[0, 1\] where valid, got 1.5"),
+        ("time_s,valid,amusement\n0,true,\n", "row 1: amusement must be a number .* got None"),
+        ("time_s,valid,amusement\n0,true,nan\n", "row 1: amusement must be a number .* got nan"),
+        ("time_s,valid,amusement\n0,yes,0.1\n", "row 1: need time_s 0 and true or false for valid"),
+    ],
+)
+def test_a_wrong_table_is_named_by_row(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "p.csv").write_text(text)
+    with pytest.raises(DatasetError, match=message):
+        read_predictions(tmp_path / "p.csv")
+
+
+def test_the_summary_says_where_the_peak_is() -> None:
+    lines = summary(SOME).splitlines()
+    assert lines[0].split() == ["mean", "peak", "at", "≥", "50", "%"]
+    assert lines[1].split() == ["amusement", "49.0", "80.0", "00:00:01", "3", "s"]
+    assert lines[-1] == "in %; 6 s, 5 of them valid"
+    assert summary(track([None])).splitlines()[1].split() == ["amusement", "–", "–", "–", "–"]
