@@ -52,7 +52,10 @@ def orientation_of(frame: Any) -> Orientation:
     Asking a frame for its side data ties it into a cycle that only the garbage collector frees (measured:
     300 MB of dead frames), so this is asked once per file.
     """
-    data = next((s for s in frame.side_data if s.type.name == "DISPLAYMATRIX"), None)
+    try:
+        data = next((s for s in frame.side_data if s.type.name == "DISPLAYMATRIX"), None)
+    except ValueError:  # a kind of side data that PyAV does not know yet (EXIF in stills); it still knows the angle
+        return Orientation.of(round(-frame.rotation / 90) % 4 * 90, mirrored=False)
     if data is None:
         return Orientation()
     a, b, _, c, d = (int(v) for v in np.frombuffer(bytes(data), dtype=np.int32)[:5])

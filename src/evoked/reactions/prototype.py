@@ -26,7 +26,10 @@ from evoked.reactions.actions import NAMES, intensities
 class Recogniser(Protocol):
     """Anything that turns one viewer's face, tick by tick, into expression scores."""
 
-    names: tuple[str, ...]
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Which expressions, in order."""
+        ...
 
     def score(self, blendshapes: Track) -> Track:
         """One person's 52 blendshapes at 6 Hz → scores in [0, 1], absent where the face was."""

@@ -1,0 +1,271 @@
+"""From a reaction video to its viewers: who is there at 6 Hz, and what each expresses.
+
+Every tick: find the faces, leave out those that belong to the film, follow each person, describe the
+face by mesh and blendshapes. At the end each person's blendshapes go through the recogniser at once,
+because their resting face is only known then. What is kept per tick and person is 52 numbers and a
+box, some 5 MB an hour; pictures and crops are never kept.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evoked.core.progress import Progress, silent
+from evoked.core.settings import setting
+from evoked.core.timeline import Grid
+from evoked.core.track import Track
+from evoked.faces.detect import DetectConfig, Face, FaceDetector
+from evoked.faces.follow import Follower
+from evoked.faces.identity import FaceIdentity
+from evoked.faces.landmarks import BLENDSHAPES
+from evoked.faces.mesh import FaceMesh
+from evoked.media.play import Picture, play, play_ahead
+from evoked.media.probe import no_picture, probe
+from evoked.reactions.prototype import PrototypeRecogniser, Recogniser
+from evoked.reactions.votes import TICKS_PER_S
+from evoked.weights.cache import Cache
+
+NETS = ("yunet", "sface", "face-mesh", "blendshapes")
+BOX = ("x", "y", "width", "height")
+
+
+@dataclass(frozen=True)
+class AnnotateConfig:
+    """How viewers are found."""
+
+    least_face_px: int = setting(24, "faces narrower than this, in pixels of the reaction, are left out")
+    least_presence: float = setting(0.5, "faces of which the mesh net is less sure than this count as not seen")
+    film_share: float = setting(0.5, "a person whose face is the film's own picture more often than this is no viewer")
+
+    def __post_init__(self) -> None:
+        if self.least_face_px < 1 or not 0 <= self.least_presence <= 1 or not 0 < self.film_share <= 1:
+            raise ValueError(
+                "least_face_px must be at least 1, least_presence and film_share within 0 … 1, got "
+                f"{self.least_face_px}, {self.least_presence}, {self.film_share}"
+            )
+
+
+class Film(Protocol):
+    """What knows the film that runs inside a reaction."""
+
+    def owns(self, picture: Picture, rgb: NDArray[np.uint8], box: NDArray[np.float32]) -> bool | None:
+        """Whether a face of the reaction's picture is the film's own; None where that cannot be told."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Viewer:
+    """One person who watches.
+
+    Attributes:
+        blendshapes: the 52, at 6 Hz on the reaction's time.
+        boxes: x, y, width, height in pixels of the reaction, valid where the blendshapes are.
+        scores: expressions in [0, 1], valid there too.
+    """
+
+    blendshapes: Track
+    boxes: Track
+    scores: Track
+
+
+@dataclass(frozen=True, eq=False)
+class Annotation:
+    """Who watched, and what they expressed.
+
+    Attributes:
+        grid: the reaction's 6 Hz grid.
+        viewers: name (v1, v2, … by appearance) → Viewer; empty where nobody was seen.
+        film_faces: how many people were left out because they belong to the film.
+        dropped: packets of the video that could not be decoded.
+        missing_s: seconds at the end that the file declares but does not have.
+    """
+
+    grid: Grid
+    viewers: dict[str, Viewer]
+    film_faces: int
+    dropped: int
+    missing_s: float
+
+
+@dataclass(eq=False)
+class _Person:
+    steps: list[int] = field(default_factory=list)
+    shapes: list[NDArray[np.float32]] = field(default_factory=list)
+    boxes: list[NDArray[np.float32]] = field(default_factory=list)
+    film: list[bool] = field(default_factory=list)
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """What one picture showed: faces, and the blendshapes of each (None where no face was sure)."""
+
+    faces: list[Face]
+    shapes: list[NDArray[np.float32] | None]
+    film: list[bool | None]
+
+
+class Annotator:
+    """Nets loaded once, for any number of reactions.
+
+    Args:
+        recogniser: what turns blendshapes into expressions.
+        config, detect: settings.
+        cache: where the nets are.
+    """
+
+    def __init__(
+        self,
+        recogniser: Recogniser | None = None,
+        config: AnnotateConfig | None = None,
+        detect: DetectConfig | None = None,
+        cache: Cache | None = None,
+    ) -> None:
+        self.recogniser: Recogniser = recogniser or PrototypeRecogniser()
+        self.config = config or AnnotateConfig()
+        self._detect = FaceDetector(detect, cache)
+        self._mesh = FaceMesh(cache)
+        self._identity = FaceIdentity(cache)
+
+    def __call__(self, path: Path, film: Film | None = None, progress: Progress = silent) -> Annotation:
+        """Annotate one reaction.
+
+        Args:
+            path: a video.
+            film: what knows the film in it; without one, every face counts as a viewer's.
+            progress: told the seconds that are done.
+
+        Raises:
+            MediaError and its kin: if the video cannot be used.
+        """
+        media = probe(path)
+        if media.picture is None:
+            raise no_picture(path)
+        grid = media.grid(TICKS_PER_S)
+        playing = play(path, pictures=grid)
+        people: dict[int, _Person] = {}
+        follower = Follower(grid.rate)
+        for picture, seen, rgb in self._look(playing, film):
+            kept = [i for i, shapes in enumerate(seen.shapes) if shapes is not None]
+            describe = partial(self._identify, rgb)
+            numbers = follower.see(picture.step, [seen.faces[i] for i in kept], describe)
+            for i, number in zip(kept, numbers, strict=True):
+                _note(people.setdefault(number, _Person()), picture.step, seen, i)
+            progress(float(picture.time_s), float(media.duration_s))
+        return self._annotation(grid, people, follower.people(), playing.dropped, playing.missing_s)
+
+    def _look(self, playing: Iterator[object], film: Film | None) -> Iterator[tuple[Picture, _Seen, NDArray[np.uint8]]]:
+        """Each tick with what is seen there; a frame that stays on the screen is looked at once."""
+        index, seen, rgb = -1, _Seen([], [], []), np.zeros((1, 1, 3), np.uint8)
+        for picture in play_ahead(playing):
+            assert isinstance(picture, Picture)
+            if picture.index != index:
+                index, rgb = picture.index, picture.rgb()
+                faces = [f for f in self._detect(rgb) if f.box[2] >= self.config.least_face_px and f.area > 0]
+                shapes = [self._describe(rgb, face) for face in faces]
+                seen = _Seen(faces, shapes, [film.owns(picture, rgb, f.box) if film else None for f in faces])
+            yield picture, seen, rgb
+
+    def _describe(self, rgb: NDArray[np.uint8], face: Face) -> NDArray[np.float32] | None:
+        mesh = self._mesh(rgb, face)
+        return mesh.blendshapes if mesh.presence >= self.config.least_presence else None
+
+    def _identify(self, rgb: NDArray[np.uint8], face: Face) -> NDArray[np.float32]:
+        described: NDArray[np.float32] = self._identity(rgb, [face])[0]
+        return described
+
+    def _annotation(
+        self, grid: Grid, people: dict[int, _Person], who: dict[int, int], dropped: int, missing_s: float
+    ) -> Annotation:
+        together: dict[int, _Person] = {}
+        for number in sorted(people):
+            if number in who:
+                _join(together.setdefault(who[number], _Person()), people[number])
+        viewers = [p for p in together.values() if not self._is_film(p)]
+        viewers.sort(key=lambda p: min(p.steps))
+        made = {f"v{i}": self._viewer(grid, person) for i, person in enumerate(viewers, start=1)}
+        return Annotation(grid, made, len(together) - len(viewers), dropped, missing_s)
+
+    def _is_film(self, person: _Person) -> bool:
+        return bool(person.film) and sum(person.film) > self.config.film_share * len(person.film)
+
+    def _viewer(self, grid: Grid, person: _Person) -> Viewer:
+        valid = np.zeros(grid.steps, dtype=np.bool_)
+        shapes = np.zeros((grid.steps, len(BLENDSHAPES)), dtype=np.float32)
+        boxes = np.zeros((grid.steps, len(BOX)), dtype=np.float32)
+        valid[person.steps], shapes[person.steps], boxes[person.steps] = True, person.shapes, person.boxes
+        described = Track.masked(grid, BLENDSHAPES, shapes, valid)
+        return Viewer(described, Track.masked(grid, BOX, boxes, valid), self.recogniser.score(described))
+
+
+def annotate(
+    path: Path,
+    recogniser: Recogniser | None = None,
+    *,
+    film: Film | None = None,
+    cache: Cache | None = None,
+    progress: Progress = silent,
+) -> Annotation:
+    """Annotate one reaction video with default settings; see Annotator for many."""
+    return Annotator(recogniser, cache=cache)(path, film, progress)
+
+
+def columns(annotation: Annotation, names: tuple[str, ...]) -> dict[str, list[object] | NDArray]:
+    """The table of docs/house.md: a row per viewer and tick, viewers in order, ticks in order.
+
+    Returns:
+        `viewer, time_s, valid`, then a column per expression; no rows where nobody was seen.
+    """
+    viewers = annotation.viewers
+    steps = annotation.grid.steps
+    seconds = np.round(annotation.grid.seconds, 6)
+    scores = [v.scores.values for v in viewers.values()]
+    stacked = np.concatenate(scores) if scores else np.zeros((0, len(names)), np.float32)
+    return {
+        "viewer": [name for name in viewers for _ in range(steps)],
+        "time_s": np.tile(seconds, len(viewers)),
+        "valid": np.concatenate([v.scores.valid for v in viewers.values()]) if viewers else np.zeros(0, np.bool_),
+        **{name: stacked[:, k] for k, name in enumerate(names)},
+    }
+
+
+def viewers_of(table: dict[str, list], names: tuple[str, ...]) -> dict[str, Track]:
+    """Turn a table of `columns` back: viewer → scores at 6 Hz on the reaction's time.
+
+    Raises:
+        ValueError: if the rows are not at 6 Hz from second 0, viewer by viewer.
+    """
+    rows: dict[str, list[int]] = {}
+    for i, name in enumerate(table["viewer"]):
+        rows.setdefault(str(name), []).append(i)
+    out = {}
+    for name, places in rows.items():
+        grid = Grid(TICKS_PER_S, len(places))
+        times = np.array([table["time_s"][i] for i in places], dtype=np.float64)
+        if not np.allclose(times, grid.seconds, atol=1e-3):
+            raise ValueError(f"viewer {name!r}: time_s must run from 0 in steps of 1/6 s")
+        valid = np.array([bool(table["valid"][i]) for i in places])
+        values = np.array([[table[n][i] if valid[j] else 0.0 for n in names] for j, i in enumerate(places)])
+        out[name] = Track.masked(grid, names, values.reshape(len(places), len(names)), valid)
+    return out
+
+
+def _note(person: _Person, step: int, seen: _Seen, i: int) -> None:
+    shapes, film = seen.shapes[i], seen.film[i]
+    assert shapes is not None
+    person.steps.append(step)
+    person.shapes.append(shapes)
+    person.boxes.append(seen.faces[i].box)
+    if film is not None:
+        person.film.append(film)
+
+
+def _join(one: _Person, other: _Person) -> None:
+    one.steps += other.steps
+    one.shapes += other.shapes
+    one.boxes += other.boxes
+    one.film += other.film

@@ -1,0 +1,137 @@
+"""Real people, really annotated: who is seen when, and whether a smile is one."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from evoked.core.errors import MissingMedia, NoPictureError
+from evoked.core.provenance import Provenance
+from evoked.core.tables import read_table, write_table
+from evoked.faces.landmarks import BLENDSHAPES
+from evoked.media.play import Picture
+from evoked.media.write import VideoWriter
+from evoked.reactions.annotate import AnnotateConfig, Annotation, Annotator, columns, viewers_of
+from evoked.weights.cache import Cache, default_cache
+
+pytestmark = pytest.mark.nets
+
+
+@pytest.fixture(scope="module")
+def cache() -> Cache:
+    return default_cache()
+
+
+@pytest.fixture(scope="module")
+def annotator(cache: Cache) -> Annotator:
+    return Annotator(cache=cache)
+
+
+@pytest.fixture(scope="module")
+def smiling(cache: Cache, annotator: Annotator) -> Annotation:
+    return annotator(cache.clip("single_face.mp4"))
+
+
+def shares(found: Annotation, viewer: str, expression: str, start_s: float, end_s: float) -> float:
+    scores = found.viewers[viewer].scores
+    at = (found.grid.seconds >= start_s) & (found.grid.seconds < end_s) & scores.valid
+    return float((scores.values[at, scores.names.index(expression)] > 0.5).mean())
+
+
+def test_a_neutral_face_that_begins_to_smile(smiling: Annotation) -> None:
+    assert list(smiling.viewers) == ["v1"]
+    assert smiling.viewers["v1"].scores.valid.all()
+    assert shares(smiling, "v1", "amusement", 0, 0.6) == 0
+    assert shares(smiling, "v1", "amusement", 1.2, 2.4) == 1
+
+
+def test_ticks_are_a_sixth_of_a_second(smiling: Annotation) -> None:
+    assert smiling.grid.rate == Fraction(6)
+    assert smiling.grid.start == 0
+
+
+def test_who_leaves_is_absent_not_zero(cache: Cache, annotator: Annotator) -> None:
+    found = annotator(cache.clip("face_noface.mov"))
+    (viewer,) = found.viewers.values()
+    gone = found.grid.seconds > 3
+    assert viewer.scores.valid[found.grid.seconds < 2].all()
+    assert not viewer.scores.valid[gone].any()
+    assert np.isnan(viewer.scores.values[gone]).all()
+
+
+def test_where_nobody_is_there_are_no_viewers(cache: Cache, annotator: Annotator) -> None:
+    found = annotator(cache.clip("no_face.mp4"))
+    assert found.viewers == {}
+    assert [len(c) for c in columns(found, ("amusement",)).values()] == [0, 0, 0, 0]
+
+
+def test_several_people_in_one_picture(cache: Cache, annotator: Annotator) -> None:
+    found = annotator(cache.clip("multi_face.jpg"))
+    assert found.viewers == {}  # one tick: nobody is there for long enough to be a viewer
+
+
+def test_a_film_that_owns_a_face_takes_it_away(cache: Cache, annotator: Annotator) -> None:
+    class Whole:
+        def owns(self, picture: Picture, rgb: np.ndarray, box: np.ndarray) -> bool:
+            return True
+
+    found = annotator(cache.clip("single_face.mp4"), Whole())
+    assert found.viewers == {}
+    assert found.film_faces == 1
+
+
+def test_a_table_of_viewers_comes_back_as_it_was(smiling: Annotation, tmp_path: Path) -> None:
+    names = smiling.viewers["v1"].scores.names
+    write_table(tmp_path / "a.parquet", columns(smiling, names), Provenance("annotate"))
+    back = viewers_of(read_table(tmp_path / "a.parquet"), names)
+    assert list(back) == ["v1"]
+    np.testing.assert_allclose(back["v1"].values, smiling.viewers["v1"].scores.values, atol=1e-6)
+
+
+def test_a_table_off_the_grid_is_refused(smiling: Annotation) -> None:
+    table = {k: list(v) for k, v in columns(smiling, smiling.viewers["v1"].scores.names).items()}
+    table["time_s"] = [t + 0.05 for t in table["time_s"]]
+    with pytest.raises(ValueError, match="must run from 0 in steps of 1/6 s"):
+        viewers_of(table, smiling.viewers["v1"].scores.names)
+
+
+def test_the_same_video_gives_the_same_numbers(cache: Cache, annotator: Annotator, smiling: Annotation) -> None:
+    again = Annotator(cache=cache)(cache.clip("single_face.mp4"))
+    np.testing.assert_array_equal(again.viewers["v1"].blendshapes.values, smiling.viewers["v1"].blendshapes.values)
+    assert again.viewers["v1"].blendshapes.names == BLENDSHAPES
+
+
+def test_a_still_shown_for_three_seconds_is_scored(cache: Cache, annotator: Annotator, tmp_path: Path) -> None:
+    from evoked.media.images import read_image
+
+    picture = read_image(cache.clip("0-f15-hao-ph.jpg"))  # laughing, posed
+    with VideoWriter(tmp_path / "still.mp4", (picture.shape[1], picture.shape[0]), Fraction(25)) as video:
+        for _ in range(75):
+            video.picture(picture)
+    found = annotator(tmp_path / "still.mp4")
+    assert shares(found, "v1", "amusement", 0, 3) == 1
+    assert found.viewers["v1"].scores.valid.all()
+
+
+def test_bad_files_are_named(annotator: Annotator, tmp_path: Path) -> None:
+    with pytest.raises(MissingMedia, match=r"nowhere\.mp4"):
+        annotator(tmp_path / "nowhere.mp4")
+
+
+def test_settings_out_of_range_are_refused() -> None:
+    with pytest.raises(ValueError, match="within 0 … 1"):
+        AnnotateConfig(least_presence=2)
+
+
+def test_sound_alone_shows_nobody(annotator: Annotator, tmp_path: Path) -> None:
+    import av
+
+    with av.open(str(tmp_path / "a.wav"), "w") as out:
+        stream = out.add_stream("pcm_s16le", rate=16000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 16000), np.int16), format="s16", layout="mono")
+        frame.sample_rate = 16000
+        for packet in (*stream.encode(frame), *stream.encode(None)):
+            out.mux(packet)
+    with pytest.raises(NoPictureError, match="no picture"):
+        annotator(tmp_path / "a.wav")
