@@ -158,7 +158,7 @@ def sections(values: Mapping[str, Any], kinds: Mapping[str, type]) -> tuple[Abou
         raise StudyError(f"study.toml: no section [{unknown[0]}]; there are: {', '.join(kinds)}")
     try:
         about = from_mapping(About, top, "study.toml")
-        made = {n: from_mapping(k, values.get(n, {}), f"study.toml [{n}]") for n, k in kinds.items()}
+        made: dict[str, Any] = {n: from_mapping(k, values.get(n, {}), f"study.toml [{n}]") for n, k in kinds.items()}
     except ValueError as error:
         raise StudyError(str(error)) from error
     if not about.expressions or len(set(about.expressions)) != len(about.expressions):
