@@ -1,0 +1,149 @@
+"""Each video is predicted by a model that never saw it; what was finished is kept."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from evoked.core.errors import DatasetError
+from evoked.core.timeline import Grid
+from evoked.core.track import Track
+from evoked.dataset.examples import Example
+from evoked.dataset.folds import Fold, make_folds
+from evoked.dataset.labels import Labels
+from evoked.learning.config import TrainConfig
+from evoked.learning.crossval import HeldOut, cross_validate
+from evoked.learning.evaluate import EvaluateConfig, evaluate
+from evoked.model.checkpoint import load_checkpoint
+from evoked.model.config import ModelSettings
+
+NAMES = ("amusement", "surprise")
+MODEL = ModelSettings(inputs=("image", "audio"), image_units=8, audio_units=4, window_s=4, dropout=0.0)
+QUICK = TrainConfig(epochs=3, rate=0.02, threads=1)
+
+
+def contents(count: int = 5, seconds: int = 40) -> list[Example]:
+    """Contents in which loud seconds amuse and bright ones surprise; every seventh second is masked."""
+    random = np.random.default_rng(9)
+    made = []
+    for i in range(count):
+        image, audio = random.normal(size=(seconds, 6)), random.normal(size=(seconds, 3))
+        labels = np.stack([audio[:, 0] > 0.5, image[:, 0] > 0.8], axis=1).astype(np.float32)
+        valid = np.arange(seconds) % 7 != 3
+        features = {"image": image.astype(np.float16), "audio": audio.astype(np.float16)}
+        made.append(Example(f"v{i}.mp4", features, labels * valid[:, None], valid, NAMES))
+    return made
+
+
+def folds(examples: list[Example], count: int = 3) -> tuple[Fold, ...]:
+    return make_folds({e.video: e.seconds for e in examples}, count)
+
+
+def same(a: HeldOut, b: HeldOut) -> bool:
+    return a.predictions.keys() == b.predictions.keys() and all(
+        np.array_equal(a.predictions[v].values, b.predictions[v].values) for v in a.predictions
+    )
+
+
+def test_all_is_held_out_once_and_what_can_be_learnt_is_learnt(tmp_path: Path) -> None:
+    examples = contents(8, 80)
+    made = cross_validate(examples, MODEL, replace(QUICK, epochs=10, rate=0.04), folds(examples, 3), tmp_path)
+    assert sorted(made.predictions) == [e.video for e in examples]
+    labels = {
+        e.video: Labels(Track.masked(Grid(p.grid.rate, e.seconds), NAMES, e.labels, e.valid), np.zeros(80, np.int64))
+        for e, p in zip(examples, (made.predictions[e.video] for e in examples), strict=True)
+    }
+    scores = evaluate(made.predictions, labels, EvaluateConfig(resamples=100, shifts=20))
+    assert scores.map.gain_low is not None
+    assert scores.map.gain_low > 0.1
+    assert scores.map.shifted_p == pytest.approx(1 / 21)
+
+
+def test_the_labels_of_a_held_out_video_have_no_say_in_its_prediction(tmp_path: Path) -> None:
+    examples = contents()
+    turns = folds(examples)
+    (out, *_) = turns[1].held_out
+    flipped = [replace(e, labels=(1 - e.labels) * e.valid[:, None]) if e.video == out else e for e in examples]
+    first = cross_validate(examples, MODEL, QUICK, turns, tmp_path / "1")
+    second = cross_validate(flipped, MODEL, QUICK, turns, tmp_path / "2")
+    np.testing.assert_array_equal(first.predictions[out].values, second.predictions[out].values)
+    others = [v for v in first.predictions if v not in turns[1].held_out]
+    assert not np.array_equal(first.predictions[others[0]].values, second.predictions[others[0]].values)
+
+
+def test_finished_folds_are_kept_and_a_stop_in_the_middle_changes_nothing(tmp_path: Path) -> None:
+    examples = contents()
+    turns = folds(examples)
+    whole = cross_validate(examples, MODEL, QUICK, turns, tmp_path / "whole")
+    assert whole.kept == ()
+
+    def stop_in_the_second(done: float, total: float | None, note: str = "") -> None:
+        if done > 1.4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cross_validate(examples, MODEL, QUICK, turns, tmp_path / "cut", progress=stop_in_the_second)
+    again = cross_validate(examples, MODEL, QUICK, turns, tmp_path / "cut")
+    assert again.kept == (0,)
+    assert same(again, whole)
+    third = cross_validate(examples, MODEL, QUICK, turns, tmp_path / "cut")
+    assert third.kept == (0, 1, 2)
+    assert same(third, whole)
+
+
+@pytest.mark.parametrize("change", ["epochs", "data", "damage"])
+def test_what_does_not_fit_any_more_is_trained_anew(tmp_path: Path, change: str) -> None:
+    examples, config = contents(), QUICK
+    turns = folds(examples)
+    before = cross_validate(examples, MODEL, config, turns, tmp_path)
+    if change == "epochs":
+        config = replace(QUICK, epochs=4)
+    if change == "data":
+        (out, *_) = turns[0].held_out  # learnt from in the folds 1 and 2, not in fold 0
+        examples = [replace(e, labels=e.labels * 0) if e.video == out else e for e in examples]
+    if change == "damage":
+        (tmp_path / "fold-1" / "model.safetensors").write_bytes(b"half")
+    after = cross_validate(examples, MODEL, config, turns, tmp_path)
+    assert after.kept == {"epochs": (), "data": (0,), "damage": (0, 2)}[change]
+    assert same(after, before) == (change == "damage")
+
+
+def test_the_models_say_which_fold_they_are_of_and_no_training_state_is_left(tmp_path: Path) -> None:
+    examples = contents()
+    turns = folds(examples)
+    cross_validate(examples, MODEL, QUICK, turns, tmp_path, features={"nets": {"a": "00"}})
+    for fold in turns:
+        found = load_checkpoint(tmp_path / f"fold-{fold.number}")
+        assert found.provenance["config"]["fold"] == fold.as_dict()
+        assert found.features == {"nets": {"a": "00"}}
+    names = {p.name for p in (tmp_path / "fold-0").iterdir()}
+    assert names == {"model.safetensors", "model.json", "history.csv"}
+
+
+def test_progress_goes_up_in_folds(tmp_path: Path) -> None:
+    told: list[tuple[float, float | None, str]] = []
+    examples = contents(3, 20)
+    cross_validate(
+        examples, MODEL, QUICK, folds(examples, 3), tmp_path, progress=lambda d, t, n="": told.append((d, t, n))
+    )
+    done = [d for d, _, _ in told]
+    assert done == sorted(done)
+    assert told[-1] == (3, 3, "fold 3 of 3 done")
+
+
+def test_a_leak_and_an_absent_video_are_refused_before_anything_is_trained(tmp_path: Path) -> None:
+    examples = contents(2, 20)
+    with pytest.raises(DatasetError, match=r"fold 0: 'v0\.mp4' is learnt from and held out"):
+        cross_validate(examples, MODEL, QUICK, [Fold(0, ("v0.mp4", "v1.mp4"), ("v0.mp4",))], tmp_path)
+    with pytest.raises(DatasetError, match=r"without features and labels: v9\.mp4"):
+        cross_validate(examples, MODEL, QUICK, [Fold(0, ("v0.mp4",), ("v9.mp4",))], tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_seconds_without_a_picture_are_not_valid(tmp_path: Path) -> None:
+    examples = contents(2, 20)
+    examples[0].features["image"][3:5] = 0
+    made = cross_validate(examples, MODEL, QUICK, folds(examples, 2), tmp_path)
+    assert np.flatnonzero(~made.predictions["v0.mp4"].valid).tolist() == [3, 4]
+    assert made.predictions["v1.mp4"].valid.all()
