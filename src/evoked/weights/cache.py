@@ -21,8 +21,9 @@ from evoked.core.errors import WeightsMismatch, WeightsMissing
 from evoked.core.files import digest, sha256, write_text
 from evoked.core.progress import Progress, silent
 from evoked.weights import carriers
-from evoked.weights.catalogue import NETS, Address, Clip, Member, Net, Package, Part, net
+from evoked.weights.catalogue import NETS, Address, Clip, Member, Net, Part, net
 from evoked.weights.clips import CLIPS, clip
+from evoked.weights.packages import Package
 
 Say = Callable[[str], None]
 State = Literal["absent", "good", "altered"]
@@ -117,6 +118,11 @@ class Cache:
                 self._say(f"{self.place(file)} is not the catalogue's file: fetching it again")
                 self._fetch(file, replace=True)
         return [self._checked(file) for file in known]
+
+    def stale(self) -> list[Path]:
+        """Files made for the runtime that are not as they were made; they are made again when needed."""
+        folder = self.root / "ready"
+        return [p for p in sorted(folder.glob("*.onnx")) if not _sealed(p)] if folder.is_dir() else []
 
     def place(self, file: File) -> Path:
         """Where a file is, or would be."""

