@@ -92,7 +92,8 @@ class FaceDetector:
         if self.config.close_side:
             close = self._look(rgb, self.config.close_side, self.BORDER)
             large = self.LARGE * min(rgb.shape[:2])
-            rows = np.concatenate([rows, close[close[:, 2:4].max(axis=1) >= large]])
+            close = close[close[:, 2:4].max(axis=1) >= large]
+            rows = np.concatenate([rows[~_parts(rows, close)], close])
         rows = rows[suppress(rows[:, :4], rows[:, 14], self.config.overlap)]
         found = [Face(row[:4], row[4:14].reshape(5, 2), float(row[14])) for row in rows]
         return sorted(found, key=lambda face: -face.area)
@@ -162,6 +163,16 @@ def iou(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
     common = float(np.prod(np.maximum(sides, 0)))
     union = float(one[2] * one[3] + other[2] * other[3]) - common
     return common / union if union > 0 else 0.0
+
+
+def _parts(rows: NDArray[np.float32], close: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Which rows of the first look are no faces but parts of one that the second look saw whole.
+
+    Their centre lies in it, and they are clearly less certain; overlap alone does not tell, they are small.
+    """
+    centres = rows[:, None, :2] + rows[:, None, 2:4] / 2  # (rows, 1, 2) against (1, close, 2)
+    inside = ((centres >= close[None, :, :2]) & (centres <= close[None, :, :2] + close[None, :, 2:4])).all(axis=2)
+    return np.asarray((inside & (rows[:, None, 14] < close[None, :, 14] - 0.1)).any(axis=1))
 
 
 def _up(length: int) -> int:

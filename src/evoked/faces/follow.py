@@ -1,0 +1,258 @@
+"""Who is who from one moment to the next: faces of successive ticks become people.
+
+Position says it where it can, for nothing; the face's description (SFace, some 15 ms) is asked for only
+where position cannot: a new face, a gap, two people close to each other, a cut, and now and then to
+make sure. Nothing is invented: at a tick where a person is not seen, there is nothing of that person.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evoked.core.settings import setting
+from evoked.faces.detect import Face, iou
+from evoked.faces.identity import likeness
+
+Describe = Callable[[Face], NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class FollowConfig:
+    """When two faces are one person. Likeness is the cosine of SFace descriptions."""
+
+    hold_s: float = setting(1.0, "a person unseen for longer is looked for by likeness alone, seconds")
+    refresh_s: float = setting(5.0, "how often a person who only moves is described again, seconds")
+    sure_overlap: float = setting(
+        0.5, "faces of successive ticks that overlap more (IoU), and no other, are one person"
+    )
+    same: float = setting(0.45, "faces at least this alike are one person, wherever they are")
+    other: float = setting(0.2, "faces less alike are two people, wherever they are")
+    fewest_ticks: int = setting(3, "people seen at fewer ticks are left out at the end; 1 keeps everyone")
+
+    def __post_init__(self) -> None:
+        if not -1 <= self.other < self.same <= 1:
+            raise ValueError(f"other must lie below same, both in -1 … 1, got {self.other} and {self.same}")
+        if self.hold_s < 0 or self.refresh_s <= 0 or not 0 < self.sure_overlap < 1 or self.fewest_ticks < 1:
+            raise ValueError(
+                "hold_s must not be negative, refresh_s must be above 0, sure_overlap within 0 … 1, fewest_ticks at "
+                f"least 1; got {self.hold_s}, {self.refresh_s}, {self.sure_overlap}, {self.fewest_ticks}"
+            )
+
+
+@dataclass(eq=False)
+class Person:
+    """What is remembered of someone: constant in size but for the runs.
+
+    Attributes:
+        number: as `see` gives it.
+        box: where they were last.
+        step: when that was.
+        total: sum of their unit descriptions, float64 (128,).
+        told: how many of these there were.
+        described: the step of the last one.
+        runs: [first, last] of each unbroken stretch of steps, in order.
+    """
+
+    number: int
+    box: NDArray[np.float32]
+    step: int
+    total: NDArray[np.float64]
+    told: int
+    described: int
+    runs: list[list[int]] = field(default_factory=list)
+
+    @property
+    def ticks(self) -> int:
+        """At how many ticks they were seen."""
+        return sum(last - first + 1 for first, last in self.runs)
+
+    def learn(self, step: int, description: NDArray[np.float32]) -> None:
+        """Take another description into the mean."""
+        self.total += _unit(description)
+        self.told += 1
+        self.described = step
+
+    def seen(self, step: int, box: NDArray[np.float32]) -> None:
+        """Note where they are now."""
+        if self.runs and step == self.runs[-1][1] + 1:
+            self.runs[-1][1] = step
+        else:
+            self.runs.append([step, step])
+        self.step, self.box = step, box
+
+
+class Follower:
+    """Give each face of a stream of ticks the number of its person.
+
+    Numbers start at 0 in order of appearance and are final where they are given; only at the end is it
+    known who was there too briefly, and which numbers were one person after all: see `people`.
+
+    Args:
+        rate: ticks per second.
+        config: thresholds.
+    """
+
+    def __init__(self, rate: Fraction | float, config: FollowConfig | None = None) -> None:
+        if rate <= 0:
+            raise ValueError(f"rate must be above zero ticks per second, got {rate}")
+        self.config = config or FollowConfig()
+        self._hold = max(1, round(self.config.hold_s * float(rate)))
+        self._refresh = max(1, round(self.config.refresh_s * float(rate)))
+        self._people: list[Person] = []
+        self._step: int | None = None
+        self._next = 0
+
+    def see(self, step: int, faces: Sequence[Face], describe: Describe, *, cut: bool = False) -> list[int]:
+        """Say who is seen at a tick.
+
+        Args:
+            step: the tick; larger than the one before. Steps left out are gaps.
+            faces: what the detector found there.
+            describe: SFace of one of them; called at most once a face, and only where it is needed.
+            cut: a new shot begins here: position says nothing.
+
+        Returns:
+            A number for each face, in the same order; no number twice.
+
+        Raises:
+            ValueError: if steps do not increase, or a box is not finite or has no area.
+        """
+        if self._step is not None and step <= self._step:
+            raise ValueError(f"steps must increase, got {step} after {self._step}")
+        for face in faces:
+            if not np.isfinite(face.box).all() or min(face.box[2:]) <= 0:
+                raise ValueError(f"a face needs a finite box with an area, got {face.box.tolist()}")
+        self._step = step
+        known = _Descriptions(faces, describe)
+        chosen = {} if cut else self._by_position(step, faces, known)
+        self._by_likeness(step, known, chosen, near=not cut)
+        for index in range(len(faces)):
+            if index not in chosen:
+                chosen[index] = self._newcomer(step, faces[index], known[index])
+        for index, person in chosen.items():
+            if known.has(index) and person.described != step:
+                person.learn(step, known[index])
+            person.seen(step, faces[index].box)
+        return [chosen[index].number for index in range(len(faces))]
+
+    def people(self) -> dict[int, int]:
+        """Who was who, once all is seen.
+
+        Returns:
+            Number that `see` gave → number of the person: the smallest of those that are one person
+            (alike, and never seen at the same tick). Numbers seen at fewer than `fewest_ticks` ticks
+            in all are absent.
+        """
+        groups = [_Group([p.number], p.total.copy(), [list(r) for r in p.runs]) for p in self._people]
+        while pair := self._likest(groups):
+            one, other = pair
+            groups.remove(other)
+            one.take(other)
+        kept = [g for g in groups if g.ticks >= self.config.fewest_ticks]
+        return {number: min(group.numbers) for group in kept for number in sorted(group.numbers)}
+
+    def _by_position(self, step: int, faces: Sequence[Face], known: "_Descriptions") -> dict[int, Person]:
+        """Faces that overlap one person of the tick before, who overlaps no other face."""
+        near = [p for p in self._people if step - p.step <= self._hold]
+        reach = {i: [p for p in near if _touch(face.box, p.box)] for i, face in enumerate(faces)}
+        chosen: dict[int, Person] = {}
+        for index, people in reach.items():
+            if len(people) != 1:
+                continue
+            person = people[0]
+            rivals = sum(person in others for others in reach.values())
+            if rivals > 1 or step - person.step > 1 or iou(faces[index].box, person.box) <= self.config.sure_overlap:
+                continue
+            due = self._refresh if person.told > 2 else self._refresh // 5  # know newcomers well soon
+            if step - person.described >= due and _alike(person, known[index]) < self.config.other:
+                continue  # someone else sits there now
+            chosen[index] = person
+        return chosen
+
+    def _by_likeness(self, step: int, known: "_Descriptions", chosen: dict[int, Person], *, near: bool) -> None:
+        """The rest, likest first; those who stand where someone just stood need less."""
+        taken = {id(p) for p in chosen.values()}
+        free = [p for p in self._people if id(p) not in taken]
+        offers = []
+        for index, face in enumerate(known.faces):
+            if index in chosen or not free:
+                continue
+            for person in free:
+                like = _alike(person, known[index])
+                close = near and step - person.step <= self._hold and _touch(face.box, person.box)
+                least = (self.config.same + self.config.other) / 2 if close else self.config.same
+                if like >= least:
+                    offers.append((like + (0.2 if close else 0.0), -index, index, person))
+        for _, _, index, person in sorted(offers, key=lambda o: o[:2], reverse=True):
+            if index not in chosen and id(person) not in taken:
+                chosen[index] = person
+                taken.add(id(person))
+
+    def _newcomer(self, step: int, face: Face, description: NDArray[np.float32]) -> Person:
+        person = Person(self._next, face.box, step, np.zeros(len(description)), 0, step - 1)
+        self._next += 1
+        self._people.append(person)
+        return person
+
+    def _likest(self, groups: "list[_Group]") -> "tuple[_Group, _Group] | None":
+        best, pair = self.config.same, None
+        for at, one in enumerate(groups):
+            for other in groups[at + 1 :]:
+                like = likeness(one.total, other.total)
+                if like >= best and not one.meets(other):
+                    best, pair = like, (one, other)
+        return pair
+
+
+class _Descriptions:
+    """Descriptions of a tick's faces, each made when first asked for."""
+
+    def __init__(self, faces: Sequence[Face], describe: Describe) -> None:
+        self.faces = faces
+        self._describe = describe
+        self._made: dict[int, NDArray[np.float32]] = {}
+
+    def __getitem__(self, index: int) -> NDArray[np.float32]:
+        if index not in self._made:
+            self._made[index] = self._describe(self.faces[index])
+        return self._made[index]
+
+    def has(self, index: int) -> bool:
+        return index in self._made
+
+
+@dataclass(eq=False)
+class _Group:
+    numbers: list[int]
+    total: NDArray[np.float64]
+    runs: list[list[int]]
+
+    @property
+    def ticks(self) -> int:
+        return sum(last - first + 1 for first, last in self.runs)
+
+    def meets(self, other: "_Group") -> bool:
+        return any(a[0] <= b[1] and b[0] <= a[1] for a in self.runs for b in other.runs)
+
+    def take(self, other: "_Group") -> None:
+        self.numbers += other.numbers
+        self.total += other.total
+        self.runs += other.runs
+
+
+def _touch(one: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
+    """Whether two boxes are near enough to be one face that moved: their centres within a face's length."""
+    apart = float(np.hypot(*((one[:2] + one[2:] / 2) - (other[:2] + other[2:] / 2))))
+    return apart <= float(np.sqrt(np.prod(one[2:])) + np.sqrt(np.prod(other[2:]))) / 2
+
+
+def _alike(person: Person, description: NDArray[np.float32]) -> float:
+    return likeness(person.total, description)
+
+
+def _unit(description: NDArray[np.float32]) -> NDArray[np.float64]:
+    length = float(np.linalg.norm(description))
+    return np.asarray(description, dtype=np.float64) / (length or 1.0)
