@@ -1,0 +1,141 @@
+"""From stretches where the film is heard to one map that never steps back."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evoked.reactions.coherence import OVERLAP, Presence
+
+HEARD = 0.10  # coherence taken for "the film is heard": a film 12 dB under a voice has about .15
+SWITCH = 10.0  # nats that a change between heard and not heard costs
+NEW_LINE = 150.0  # nats that a change of offset must bring: 5 s of film 12 dB under a voice has 160 and more, the
+# bars and effects that recur in one score (the same samples, in a mix) have 60 to 250 and last 1 to 8 s
+TOUCH_S = 1.0  # stretches that overlap by less are both cut back
+
+
+@dataclass(frozen=True)
+class Run:
+    """A stretch of the reaction that plays the content at one offset.
+
+    Attributes:
+        offset: reaction time less content time, in samples, with a fraction.
+        start, end: half-open span in the reaction, in samples.
+        weight: log likelihood ratio of "heard" to "not heard", in nats.
+        score: standard score of its mean coherence.
+        level: its mean coherence.
+    """
+
+    offset: float
+    start: float
+    end: float
+    weight: float
+    score: float
+    level: float
+
+
+def runs_of(measured: Presence, offset: float) -> list[Run]:
+    """Cut a line into the stretches over which the film is heard: a two-state Viterbi path.
+
+    The ends are drawn in by a quarter window, because a window that holds half film counts as film, but
+    not where a sound itself ends.
+    """
+    if not len(measured.coherence):
+        return []
+    gain = _gain(measured)
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], heard(gain).astype(np.int8), [0]])))
+    hop, runs = measured.length // OVERLAP, []
+    for first, last in zip(edges[::2], edges[1::2], strict=True):
+        start = float(measured.starts[first] + hop)
+        end = float(measured.starts[last - 1] + measured.length - hop)
+        if measured.starts[first] == measured.common[0]:
+            start -= hop
+        if end + 2 * hop > measured.common[1]:
+            end = float(measured.common[1])
+        here = measured.coherence[first:last]
+        independent = max(1.0, len(here) / OVERLAP * 1.5)
+        level = float(here.mean())
+        score = level / measured.spread * float(np.sqrt(independent))
+        runs.append(Run(offset, start, end, float(gain[first:last].sum()), score, level))
+    return runs
+
+
+def heard(gain: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """The best path through off (0 a step) and on (`gain` a step) with SWITCH to pay at each change."""
+    off, on = 0.0, -SWITCH
+    from_on, from_off = np.zeros(len(gain), np.bool_), np.zeros(len(gain), np.bool_)
+    for i, value in enumerate(gain.tolist()):
+        from_on[i], from_off[i] = on - SWITCH > off, off - SWITCH > on
+        off, on = max(off, on - SWITCH), max(on, off - SWITCH) + value
+    path = np.zeros(len(gain), np.bool_)
+    state = on - SWITCH > off
+    for i in range(len(gain) - 1, -1, -1):
+        path[i] = state
+        state = not from_off[i] if state else bool(from_on[i])
+    return path
+
+
+def best_chain(runs: list[Run], hz: int, bridge_s: float) -> list[Run]:
+    """The runs of greatest total weight that follow each other on both clocks, joined where they are one.
+
+    Args:
+        runs: stretches of any offsets, in any order; they may contradict each other.
+        hz: samples per second.
+        bridge_s: runs of one offset with a gap up to this are one.
+    """
+    order = sorted(runs, key=lambda r: (r.end, r.start, r.offset))
+    touch = TOUCH_S * hz
+    best: list[float] = []
+    before: list[int] = []
+    for i, run in enumerate(order):
+        value, parent = run.weight - NEW_LINE, -1
+        for j in range(i):
+            other = order[j]
+            if _follows(other, run, touch):
+                cost = 0.0 if _same(other, run, hz) else NEW_LINE
+                if best[j] + run.weight - cost > value:
+                    value, parent = best[j] + run.weight - cost, j
+        best.append(value)
+        before.append(parent)
+    if not best or max(best) <= 0:
+        return []
+    at, chain = int(np.argmax(best)), []
+    while at >= 0:
+        chain.append(order[at])
+        at = before[at]
+    return _joined(chain[::-1], hz, bridge_s)
+
+
+def _joined(chain: list[Run], hz: int, bridge_s: float) -> list[Run]:
+    out = [chain[0]]
+    for run in chain[1:]:
+        last = out[-1]
+        if _same(last, run, hz) and run.start - last.end <= bridge_s * hz:
+            score = float(np.hypot(last.score, run.score))
+            out[-1] = replace(last, end=run.end, weight=last.weight + run.weight, score=score)
+        else:
+            out.append(run)
+    for i in range(1, len(out)):  # each pair sees what the pair before has cut
+        a, b = out[i - 1], out[i]
+        over = max(a.end - b.start, (a.end - a.offset) - (b.start - b.offset), 0.0)
+        out[i - 1], out[i] = replace(a, end=a.end - over / 2), replace(b, start=b.start + over / 2)
+    return [run for run in out if run.end > run.start]
+
+
+def _follows(a: Run, b: Run, touch: float) -> bool:
+    """Whether b comes after a on both clocks, but for a touch."""
+    over = max(a.end - b.start, (a.end - a.offset) - (b.start - b.offset))
+    return b.start > a.start and over <= min(touch, (a.end - a.start) / 2, (b.end - b.start) / 2)
+
+
+def _same(a: Run, b: Run, hz: int) -> bool:
+    return abs(a.offset - b.offset) <= 0.002 * hz
+
+
+def _gain(measured: Presence) -> NDArray[np.float64]:
+    """Log likelihood ratio of each window: coherence HEARD against 0, windows overlap OVERLAP times.
+
+    A window's gain is bounded, so that one loud click decides nothing.
+    """
+    ratio = (HEARD * measured.coherence - HEARD**2 / 2) / measured.spread**2
+    return np.clip(ratio / (OVERLAP / 1.5), -6.0, 6.0)

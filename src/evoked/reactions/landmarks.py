@@ -1,0 +1,135 @@
+"""Landmarks of a sound: pairs of spectral peaks, and where two sounds share them.
+
+A peak of the spectrogram survives noise, echo and speech on top; a pair of peaks (where the first is,
+how much higher and later the second) is rare enough to be looked up. Shared pairs whose distance in
+time agrees point at an offset. Source of the idea: Wang 2003, "An industrial-strength audio search
+algorithm", ISMIR; sizes as in dpwe/audfprint, denser, because a film under a voice keeps few peaks.
+
+Cost grows with the length of the sounds (and the hits by chance with their product, at about one in
+a million pairs), so an hour against an hour takes seconds.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+WINDOW_S = 0.064
+HOPS = 4  # windows overlap by three quarters
+CHUNK = 4096  # frames worked on at once: bounds memory, about 8 MB a chunk
+REACH = (4, 6)  # a peak is the largest within ± frames and ± bins: at most about 130 a second
+LOWEST_HZ = 150  # below: hum, and too few cycles in a window
+LATER = (2, 33)  # frames from the first peak of a pair to its second, half open: up to 0.5 s
+HIGHER = 31  # bins between them at most, either way
+NEXT = 48  # peaks after the first that are looked at
+CROWD = 64  # a landmark that stands in a sound more often than this per ten minutes says nothing
+
+
+@dataclass(frozen=True, eq=False)
+class Landmarks:
+    """Pairs of peaks of one sound, in the order of time and, to be looked up, in the order of their keys.
+
+    Attributes:
+        keys: int32, shape (n,): pitch, step and time between of a pair.
+        frames: int32, shape (n,), ascending: when its first peak is, in hops.
+        index, index_frames: the same two, ascending by key.
+        hop: samples from frame to frame.
+        hz: samples per second.
+        frames_total: how many frames the sound has.
+    """
+
+    keys: NDArray[np.int32]
+    frames: NDArray[np.int32]
+    index: NDArray[np.int32]
+    index_frames: NDArray[np.int32]
+    hop: int
+    hz: int
+    frames_total: int
+
+
+def window_of(hz: int) -> int:
+    """Samples in a window: the power of two nearest to 64 ms."""
+    return int(2 ** round(np.log2(WINDOW_S * hz)))
+
+
+def landmarks(sound: NDArray[np.float32], hz: int) -> Landmarks:
+    """The landmarks of a sound.
+
+    Args:
+        sound: float32, shape (samples,), mono. Silence has none.
+        hz: samples per second.
+    """
+    when, pitch = peaks(sound, hz)
+    keys, frames = [], []
+    for k in range(1, min(NEXT, len(when))):
+        later, higher = when[k:] - when[:-k], pitch[k:] - pitch[:-k]
+        near = (later >= LATER[0]) & (later < LATER[1]) & (np.abs(higher) <= HIGHER)
+        key = (pitch[:-k][near] * (2 * HIGHER + 1) + higher[near] + HIGHER) * LATER[1] + later[near]
+        keys.append(key.astype(np.int32))
+        frames.append(when[:-k][near])
+    key = np.concatenate(keys) if keys else np.zeros(0, np.int32)
+    frame = np.concatenate(frames) if frames else np.zeros(0, np.int32)
+    order = np.lexsort((key, frame))
+    key, frame = key[order], frame[order].astype(np.int32)
+    index = np.argsort(key, kind="stable")
+    hop = window_of(hz) // HOPS
+    return Landmarks(key, frame, key[index], frame[index], hop, hz, len(sound) // hop + 1)
+
+
+def peaks(sound: NDArray[np.float32], hz: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Frame and bin of every spectral peak, in order of time, then pitch.
+
+    A peak is the largest of its neighbourhood (± 64 ms, ± 94 Hz) in the log power spectrum, after each
+    bin's own level around it has been taken off, so that a quiet high band has its peaks too.
+    """
+    window = window_of(hz)
+    hop = window // HOPS
+    total = max(0, (len(sound) - window) // hop + 1)
+    shape = np.hanning(window + 1)[:-1].astype(np.float32)
+    lowest = round(LOWEST_HZ * window / hz)
+    margin = REACH[0]
+    times, pitches = [], []
+    for first in range(0, total, CHUNK):
+        start, end = max(0, first - margin), min(total, first + CHUNK + margin)
+        view = np.lib.stride_tricks.sliding_window_view(sound[start * hop : (end - 1) * hop + window], window)[::hop]
+        power = np.abs(np.fft.rfft(view * shape, axis=1)).astype(np.float32) ** 2
+        loud = np.log(power[:, lowest:] + 1e-10)
+        peak = (loud == _largest(_largest(loud, REACH[0], 0), REACH[1], 1)) & (loud > np.log(1e-7))
+        peak[: first - start] = False
+        peak[first - start + CHUNK :] = False
+        at = np.argwhere(peak)
+        times.append((at[:, 0] + start).astype(np.int32))
+        pitches.append(at[:, 1].astype(np.int32))
+    if not times:
+        return np.zeros(0, np.int32), np.zeros(0, np.int32)
+    return np.concatenate(times), np.concatenate(pitches)
+
+
+def shared(one: Landmarks, other: Landmarks, span: tuple[int, int]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Frames (of one, of the other) of the landmarks that both have, for a half-open span of frames of one.
+
+    A landmark that is common in the other is left out: it points everywhere.
+    """
+    limit = CROWD * max(1.0, other.frames_total * other.hop / other.hz / 600)
+    low, high = np.searchsorted(one.frames, np.array(span, dtype=np.int32))
+    keys, frames = one.keys[low:high], one.frames[low:high]
+    left = np.searchsorted(other.index, keys, side="left")
+    count = np.searchsorted(other.index, keys, side="right") - left
+    count[count > limit] = 0
+    mine = np.repeat(np.arange(len(keys)), count)
+    step = np.arange(len(mine)) - np.repeat(np.cumsum(count) - count, count)
+    return frames[mine], other.index_frames[left[mine] + step]
+
+
+def _largest(values: NDArray[np.float32], reach: int, axis: int) -> NDArray[np.float32]:
+    """The largest within ± reach along an axis; the windows of a maximum double, so few passes do."""
+    pad = [(0, 0), (0, 0)]
+    pad[axis] = (reach, reach)
+    out = np.pad(values, pad, constant_values=-np.inf)
+    width, done = 2 * reach + 1, 1
+    while done < width:
+        step = min(done, width - done)
+        a, b = (out[:-step], out[step:]) if axis == 0 else (out[:, :-step], out[:, step:])
+        out = np.maximum(a, b)
+        done += step
+    return out
