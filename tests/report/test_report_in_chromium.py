@@ -23,8 +23,9 @@ from selenium.webdriver.common.by import By
 from evoked.core.files import write_text
 from evoked.core.provenance import Provenance
 from evoked.core.tables import write_table
+from evoked.report.collect import collect_prediction
 from evoked.report.config import ReportConfig
-from evoked.report.page import write_prediction_report, write_report
+from evoked.report.page import write_page, write_report
 
 pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
 
@@ -58,7 +59,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_reaction(results, wild, viewers=("<img src=x onerror=document.title='owned'>", "2"))
     write_text(results / "pairs.csv", f'reaction,content\n"{wild.replace(chr(34), chr(34) * 2)}",counting.mp4\n')
     write_items(results, [{"kind": "a", "name": NASTY, "step": "b", "state": "failed", "reason": NASTY}])
-    return write_report(study, ReportConfig(preview_height=90))[0]
+    return write_report(study, ReportConfig(preview_height=90))
 
 
 @pytest.fixture
@@ -252,7 +253,7 @@ def test_a_linked_video_plays_from_beside_the_page(browser: Chrome, tmp_path: Pa
     film = tmp_path / "study" / "contents" / "a #1 film?.mp4"
     counting_film(film, 3)
     write_predictions(tmp_path / "study" / "results", film.name, 3)
-    path, _ = write_report(tmp_path / "study", ReportConfig(video="link"))
+    path = write_report(tmp_path / "study", ReportConfig(video="link"))
     visit(browser, path)
     assert browser.execute_script("return document.getElementById('video').duration") == pytest.approx(3, abs=0.15)
     assert asked_for(browser) == []
@@ -264,7 +265,7 @@ def test_a_linked_video_that_is_gone_says_so(browser: Chrome, tmp_path: Path) ->
     counting_film(film, 3)
     write_predictions(tmp_path, "film", 3)
     table = tmp_path / "predictions/film.parquet"
-    path, _ = write_prediction_report(table, film, ReportConfig(video="link"), tmp_path / "r.html")
+    path = write_page(collect_prediction(table, film), tmp_path / "r.html", ReportConfig(video="link"))
     film.unlink()
     visit(browser, path)
     assert "cannot play the video" in browser.find_element(By.ID, "no-video").text
@@ -272,7 +273,7 @@ def test_a_linked_video_that_is_gone_says_so(browser: Chrome, tmp_path: Path) ->
 
 def test_parts_that_are_missing_do_no_harm(browser: Chrome, tmp_path: Path) -> None:
     (tmp_path / "results").mkdir()
-    path, _ = write_report(tmp_path, ReportConfig())
+    path = write_report(tmp_path, ReportConfig())
     visit(browser, path)
     assert complaints(browser) == []
     assert "There is no content to show" in browser.find_element(By.ID, "timeline").text
@@ -284,7 +285,7 @@ def test_hundreds_of_contents_are_chosen_from_a_list_and_by_address(browser: Chr
     columns = {"video": [v for v in names for _ in range(n)], "second": list(range(n)) * 200}
     columns |= {"valid": [True] * n * 200, "viewers": [1] * n * 200, "joy": [t % 2 for t in range(n)] * 200}  # type: ignore[dict-item]
     write_table(tmp_path / "results" / "labels.parquet", columns, Provenance("votes"))
-    path, _ = write_report(tmp_path, ReportConfig(video="none"))
+    path = write_report(tmp_path, ReportConfig(video="none"))
     assert path.stat().st_size < 1_000_000
 
     visit(browser, path)

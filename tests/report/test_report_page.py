@@ -11,8 +11,9 @@ import pytest
 from report_study import NASTY, STAGED, write_items, write_labels, write_predictions, write_reaction
 
 from evoked.core.errors import OutputError
+from evoked.report.collect import collect_prediction
 from evoked.report.config import ReportConfig
-from evoked.report.page import embedded, write_prediction_report, write_report
+from evoked.report.page import embedded, write_page, write_report
 
 NO_VIDEO = ReportConfig(video="none")
 
@@ -42,15 +43,20 @@ class Elements(HTMLParser):
             self.text += data
 
 
+def plain(text: str) -> str:
+    """Text with usual spaces and without joiners."""
+    return text.replace("\u00a0", " ").replace("\u2060", "")
+
+
 def page_of(study: Path, config: ReportConfig = NO_VIDEO) -> str:
-    path, _ = write_report(study, config)
+    path = write_report(study, config)
     return path.read_text(encoding="utf-8")
 
 
 def test_the_summary_says_staged_scores_chance_and_interval(study: Path) -> None:
     text = Elements(page_of(study)).text
     assert STAGED in text
-    assert "chance 28.0 %, 95 % interval 41.0–58.0 %" in text
+    assert "chance 28.0 %, 95 % interval 41.0–58.0 %" in plain(text)
     assert "The model does better than guessing" in text
     assert "1 step failed" in text
     assert "no media <in> it" in text  # escaped once, so it reads as it was
@@ -61,9 +67,22 @@ def test_an_undefined_class_is_not_zero(study: Path) -> None:
     assert "surprise: no second carries this label, so the score is undefined." in text
 
 
+def test_the_difference_decides_everywhere_on_the_page(study: Path) -> None:
+    path = study / "results/scores.json"
+    body = json.loads(path.read_text())
+    body["map"] |= {"low": 0.2, "gain": 0.22, "gain_low": 0.05, "gain_high": 0.4}  # 20 % is below chance, 28 %
+    path.write_text(json.dumps(body))
+    page = Elements(page_of(study))
+    assert "chance is inside the interval" not in page.text
+    assert "The model does better than guessing" in page.text
+    labels = [a["aria-label"] or "" for t, a in page.found if a.get("role") == "img" and "interval" in str(a)]
+    assert labels[-1].startswith("mean: ")
+    assert labels[-1].endswith("above chance")
+
+
 def test_the_same_bytes_again(study: Path, tmp_path: Path) -> None:
     first = page_of(study)
-    path, _ = write_report(study, NO_VIDEO, tmp_path / "elsewhere" / "r.html")
+    path = write_report(study, NO_VIDEO, tmp_path / "elsewhere" / "r.html")
     assert path.read_text(encoding="utf-8") == first
 
 
@@ -133,7 +152,8 @@ def test_an_empty_study_is_a_page_that_says_so(tmp_path: Path) -> None:
 
 def test_one_prediction_has_no_study_s_parts(tmp_path: Path) -> None:
     write_predictions(tmp_path, "film")
-    path, facts = write_prediction_report(tmp_path / "predictions/film.parquet", None, NO_VIDEO, tmp_path / "r.html")
+    facts = collect_prediction(tmp_path / "predictions/film.parquet", None)
+    path = write_page(facts, tmp_path / "r.html", NO_VIDEO)
     page = Elements(path.read_text(encoding="utf-8"))
     assert facts.missing == {}
     assert [a["id"] for t, a in page.found if t == "section"] == ["timeline", "made"]

@@ -92,7 +92,7 @@ def test_a_link_to_a_wild_name_is_quoted(study: Path) -> None:
     wild = NASTY.replace("/", "_")
     (study / "contents").mkdir()
     (study / "contents" / wild).write_bytes(b"film")
-    path, _ = write_report(study, ReportConfig(video="link"))
+    path = write_report(study, ReportConfig(video="link"))
     page = path.read_text(encoding="utf-8")
     url = json.loads(f'"{page.split(chr(34) + "url" + chr(34) + ":" + chr(34))[1].split(chr(34))[0]}"')
     assert (path.parent / unquote(url)).resolve() == (study / "contents" / wild).resolve()

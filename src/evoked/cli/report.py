@@ -7,8 +7,9 @@ import click
 
 from evoked.cli.options import made, settings
 from evoked.cli.progress import bar
+from evoked.report.collect import collect, collect_prediction
 from evoked.report.config import ReportConfig
-from evoked.report.page import write_prediction_report, write_report
+from evoked.report.page import default_place, kept_previews, write_page
 
 File = click.Path(path_type=Path)
 
@@ -31,13 +32,13 @@ def report(
         raise click.UsageError("give either a STUDY folder or --prediction TABLE")
     if video_file is not None and prediction is None:
         raise click.UsageError("--video-file goes with --prediction; a study knows its own videos")
+    if study is not None:
+        facts, out, keep = collect(study), output or default_place(study), kept_previews(study)
+    else:
+        assert prediction is not None
+        facts, out, keep = collect_prediction(prediction, video_file), output or prediction.with_suffix(".html"), None
     with bar("previews") as progress:
-        if study is not None:
-            path, facts = write_report(study, config, output, progress)
-        else:
-            assert prediction is not None
-            out = output or prediction.with_suffix(".html")
-            path, facts = write_prediction_report(prediction, video_file, config, out, progress)
+        path = write_page(facts, out, config, keep, progress)
     for part, sentences in facts.missing.items():
         for sentence in sentences:
             click.echo(f"{part}: {sentence}", err=True)

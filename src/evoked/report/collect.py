@@ -16,8 +16,9 @@ from evoked.core.errors import DatasetError, EvokedError, StudyError
 from evoked.core.tables import read_table
 from evoked.dataset.labels import Labels, read_labels
 from evoked.dataset.statistics import statistics
-from evoked.report.facts import Alignment, Content, Facts, Item, Prediction, Reaction, Score, Scores, Segment
+from evoked.report.facts import Alignment, Content, Facts, Item, Prediction, Reaction, Scores, Segment
 from evoked.report.origins import Origins
+from evoked.report.scored import read_scores
 from evoked.report.series import NOT_EXPRESSIONS, prediction_from, presences, votes
 
 STAGED = "staged: these people did not watch this film"
@@ -215,7 +216,7 @@ def _curve(columns: dict[str, list[Any]], names: tuple[str, ...], _: Path) -> Pr
     return prediction_from(columns, names)
 
 
-# --- scores ------------------------------------------------------------------------------------
+# --- scores and reactions -----------------------------------------------------------------------------------
 
 
 def _scores(results: Path, gaps: Gaps) -> Scores | None:
@@ -223,48 +224,7 @@ def _scores(results: Path, gaps: Gaps) -> Scores | None:
     if not path.is_file():
         gaps.tell("scores", "There are no scores: results/scores.json is not there.")
         return None
-    return gaps.attempt("scores", path, _read_scores)
-
-
-def _read_scores(path: Path) -> Scores:
-    body = json.loads(path.read_text(encoding="utf-8"))
-    rows = tuple(
-        Score(
-            name=str(r["name"]),
-            value=_number(r["ap"]),
-            low=_number(r.get("low")),
-            high=_number(r.get("high")),
-            chance=_number(r.get("chance")),
-            seconds=int(r["seconds"]),
-            positives=int(r["positives"]),
-        )
-        for r in body["rows"]
-    )
-    mean = body["map"]
-    whole = Score(
-        "mean", _number(mean["value"]), _number(mean.get("low")), _number(mean.get("high")), _number(mean.get("chance"))
-    )
-    videos = body.get("videos", 0)
-    return Scores(rows, whole, len(videos) if isinstance(videos, list) else int(videos), _folds(body.get("folds")))
-
-
-def _folds(value: Any) -> tuple[tuple[str, ...], ...] | int | None:
-    """Folds as a number, as lists of names, or as objects that name what they held out."""
-    if isinstance(value, list):
-        held = [fold["held_out"] if isinstance(fold, dict) else fold for fold in value]
-        return tuple(tuple(str(v) for v in fold) if isinstance(fold, list) else (str(fold),) for fold in held)
-    return value if isinstance(value, int) else None
-
-
-def _number(value: Any) -> float | None:
-    """A finite number, or None; JSON from elsewhere may hold NaN for undefined."""
-    if value is None:
-        return None
-    number = float(value)
-    return number if number == number and abs(number) != float("inf") else None
-
-
-# --- reactions -----------------------------------------------------------------------------------
+    return gaps.attempt("scores", path, read_scores)
 
 
 def _reactions(study: Path, results: Path, gaps: Gaps, contents: Mapping[str, Content]) -> tuple[Reaction, ...]:

@@ -104,6 +104,7 @@ class Score:
     Attributes:
         value, low, high: in [0, 1]; None where undefined (no positive second, or no interval made).
         chance: share of seconds that are positive: what guessing scores.
+        auc: area under the ROC curve, in [0, 1]; None where undefined or not made.
     """
 
     name: str
@@ -113,16 +114,41 @@ class Score:
     chance: float | None
     seconds: int = 0
     positives: int = 0
+    auc: float | None = None
+
+
+@dataclass(frozen=True)
+class Shifted:
+    """What the mean scores when each video's labels are turned round in time: no timing, same shares."""
+
+    value: float
+    high: float | None
+    p: float | None
 
 
 @dataclass(frozen=True)
 class Scores:
-    """How well the model predicts contents that it was not trained on."""
+    """How well the model predicts contents that it was not trained on.
+
+    Attributes:
+        rows: one per expression.
+        mean: over the expressions that have positives (MAP).
+        gain: the mean minus chance with its interval (its own `chance` is 0), or None where not made.
+        shifted: None where not made.
+        videos: how many were scored.
+        folds: names held out together, turn by turn; or how many turns; None where nobody says.
+        notes: what a reader must know.
+        level: share of draws inside the intervals.
+    """
 
     rows: tuple[Score, ...]
     mean: Score
+    gain: Score | None
+    shifted: Shifted | None
     videos: int
     folds: tuple[tuple[str, ...], ...] | int | None
+    notes: tuple[str, ...] = ()
+    level: float = 0.95
 
 
 @dataclass(frozen=True)

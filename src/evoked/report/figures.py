@@ -12,6 +12,7 @@ from evoked.report.facts import Reaction, Score, Segment
 
 COLOURS = 8  # page.css names --e0 … --e7, after Okabe and Ito 2008, safe for colour-blind readers
 NOTHING = "–"
+PERCENT = "\u00a0%"
 STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.5)  # ticks of a percentage axis
 CLOCK_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)  # ticks of a time axis, seconds
 
@@ -22,13 +23,13 @@ def percent(value: float | None) -> str:
         return NOTHING
     hundred = 100 * value
     if 0 < abs(hundred) < 0.995:
-        return f"{hundred:.2f} %"
-    return f"{hundred:.0f} %" if hundred in (0, 100) else f"{hundred:.1f} %"
+        return f"{hundred:.2f}{PERCENT}"
+    return (f"{hundred:.0f}" if hundred in (0, 100) else f"{hundred:.1f}") + PERCENT
 
 
 def tick(value: float) -> str:
     """A share as percent on an axis: no more decimals than it has."""
-    return f"{100 * value:.10g} %"
+    return f"{100 * value:.10g}{PERCENT}"
 
 
 def whole(value: int) -> str:

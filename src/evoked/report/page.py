@@ -12,21 +12,19 @@ from markupsafe import Markup
 
 from evoked.core.files import write_text
 from evoked.core.progress import Progress, silent
-from evoked.report.collect import collect, collect_prediction
+from evoked.report.collect import collect
 from evoked.report.config import ReportConfig
 from evoked.report.facts import Content, Facts
 from evoked.report.figures import FILTERS, expression_colours
 from evoked.report.series import labels_per_second
-from evoked.report.story import between, tell
+from evoked.report.story import between, interval, points, tell
 from evoked.report.video import Shown, show
 
 TEMPLATES = Path(__file__).parent / "templates"
 THOUSAND = 1000  # predictions stand in the page as whole thousandths
 
 
-def write_report(
-    study: Path, config: ReportConfig, out: Path | None = None, progress: Progress = silent
-) -> tuple[Path, Facts]:
+def write_report(study: Path, config: ReportConfig, out: Path | None = None, progress: Progress = silent) -> Path:
     """Write the page of a study.
 
     Args:
@@ -36,32 +34,42 @@ def write_report(
         progress: told how many of the previews are made.
 
     Returns:
-        Where the page is, and what it tells (`missing` names what it could not).
+        Where the page is.
 
     Raises:
         StudyError: if there are no results.
         OutputError: if it cannot be written.
     """
-    facts = collect(study)
-    path = out or study / "results" / "report.html"
-    shown = show(facts.contents, path, study / "results" / "state" / "previews", config, progress)
-    write_text(path, render(facts, shown))
-    return path, facts
+    return write_page(collect(study), out or default_place(study), config, kept_previews(study), progress)
 
 
-def write_prediction_report(
-    table: Path, video: Path | None, config: ReportConfig, out: Path, progress: Progress = silent
-) -> tuple[Path, Facts]:
-    """Write the page of one predicted video, without labels and scores.
+def default_place(study: Path) -> Path:
+    """Where a study's page stands unless somebody wants it elsewhere."""
+    return study / "results" / "report.html"
+
+
+def kept_previews(study: Path) -> Path:
+    """Where a study keeps the previews of its contents for the next page."""
+    return study / "results" / "state" / "previews"
+
+
+def write_page(
+    facts: Facts, out: Path, config: ReportConfig, keep: Path | None = None, progress: Progress = silent
+) -> Path:
+    """Write a page of facts that are already collected.
+
+    Args:
+        facts: by `collect` or `collect_prediction`; `facts.missing` is what the page cannot show.
+        out: where.
+        config: how videos are shown.
+        keep: a folder in which previews are kept, or None to make them anew.
+        progress: told how many of the previews are made.
 
     Raises:
-        DatasetError: if the predictions cannot be read.
-        StudyError: if the video is not there.
         OutputError: if it cannot be written.
     """
-    facts = collect_prediction(table, video)
-    write_text(out, render(facts, show(facts.contents, out, None, config, progress)))
-    return out, facts
+    write_text(out, render(facts, show(facts.contents, out, keep, config, progress)))
+    return out
 
 
 def render(facts: Facts, shown: Mapping[str, Shown]) -> str:
@@ -80,6 +88,8 @@ def render(facts: Facts, shown: Mapping[str, Shown]) -> str:
             per_second=labels_per_second(facts.contents),
             story=tell(facts),
             between=between,
+            interval=interval,
+            points=points,
             colours=expression_colours(facts.expressions),
             style=_asset("page.css"),
             script=script,

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from evoked.report.facts import Facts, Score
-from evoked.report.figures import clock, percent, standing, whole
+from evoked.report.facts import Facts, Score, Scores
+from evoked.report.figures import PERCENT, clock, percent, standing, whole
 
 VERDICTS = {
     "above chance": "The model does better than guessing: the whole interval lies above chance.",
@@ -12,6 +12,7 @@ VERDICTS = {
     "no interval": "There is no interval, so nobody can say whether this is more than luck.",
     "undefined": "No expression has a labelled second, so there is nothing to score.",
 }
+JOINER = "\u2060"  # no line break here
 
 
 @dataclass(frozen=True)
@@ -47,18 +48,40 @@ def tell(facts: Facts) -> Story:
     if facts.scores is None:
         return Story(tuple(tiles), "")
     mean = facts.scores.mean
-    tiles.append(Tile("Mean average precision", percent(mean.value), against(mean)))
-    return Story(tuple(tiles), VERDICTS[standing(mean)])
+    tiles.append(Tile("Mean average precision", percent(mean.value), against(facts.scores)))
+    return Story(tuple(tiles), verdict(facts.scores))
 
 
-def against(score: Score) -> str:
+def verdict(scores: Scores) -> str:
+    """One sentence on the mean against chance; by the interval of their difference where there is one.
+
+    The two move together from draw to draw, so their difference says more than the mean's own interval.
+    """
+    found = VERDICTS[standing(scores.gain or scores.mean)]
+    if gain := scores.gain:
+        found += f" The mean is {points(gain.value)} points off chance"
+        found += f", {interval(scores)} {points(gain.low)} to {points(gain.high)}." if gain.low is not None else "."
+    return found
+
+
+def points(value: float | None) -> str:
+    """A difference of shares in percentage points, with its sign."""
+    return "–" if value is None else f"{100 * value:+.1f}".replace("-", "\u2212")
+
+
+def against(scores: Scores) -> str:
     """Chance and interval, as they stand beside every score."""
-    interval = f", 95 % interval {between(score)}" if score.low is not None else ", no interval"
-    return f"chance {percent(score.chance)}{interval}"
+    known = f"{interval(scores)} {between(scores.mean)}" if scores.mean.low is not None else "no interval"
+    return f"chance {percent(scores.mean.chance)}, {known}"
+
+
+def interval(scores: Scores) -> str:
+    """What the intervals are called: "95 % interval"."""
+    return f"{100 * scores.level:g}\u00a0% interval"
 
 
 def between(score: Score) -> str:
     """An interval as text: "21.0–24.3 %"."""
     if score.low is None or score.high is None:
         return "–"
-    return f"{percent(score.low).removesuffix(' %')}–{percent(score.high)}"
+    return f"{percent(score.low).removesuffix(PERCENT)}{JOINER}–{JOINER}{percent(score.high)}"

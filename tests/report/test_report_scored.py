@@ -1,0 +1,76 @@
+"""Scores as `evoked evaluate` writes them, and what the page says of them in words."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from report_study import origin
+
+from evoked.learning import scores as written
+from evoked.report.facts import Score, Scores, Shifted
+from evoked.report.scored import number, read_scores
+from evoked.report.story import against, between, points, verdict
+
+ROWS = (
+    written.Row("joy", 100, 20, 0.2, 0.35, 0.25, 0.45, 0.7),
+    written.Row("awe", 100, 0, 0.0, None, None, None, None),
+)
+MEAN = written.Mean(0.35, 0.18, 0.45, 0.2, 0.15, 0.04, 0.26, 0.21, 0.29, 0.01)
+
+
+def test_what_evaluate_writes_is_read_whole(tmp_path: Path) -> None:
+    body = written.Scores(("joy", "awe"), ROWS, MEAN, ("a.mp4", "b.mp4"), (("a.mp4",), ("b.mp4",)), ("thin",), 0.9)
+    written.write_scores(tmp_path / "scores.json", body, origin("evaluate"))
+
+    found = read_scores(tmp_path / "scores.json")
+
+    assert found == Scores(
+        rows=(Score("joy", 0.35, 0.25, 0.45, 0.2, 100, 20, 0.7), Score("awe", None, None, None, 0.0, 100, 0, None)),
+        mean=Score("mean", 0.35, 0.18, 0.45, 0.2),
+        gain=Score("gain", 0.15, 0.04, 0.26, 0.0),
+        shifted=Shifted(0.21, 0.29, 0.01),
+        videos=2,
+        folds=(("a.mp4",), ("b.mp4",)),
+        notes=("thin",),
+        level=0.9,
+    )
+    assert against(found) == "chance 20.0\u00a0%, 90\u00a0% interval 18.0\u2060–\u206045.0\u00a0%"
+
+
+def test_no_turns_are_not_said_to_be_held_out(tmp_path: Path) -> None:
+    written.write_scores(tmp_path / "s.json", written.Scores((), (), MEAN, ()), origin("evaluate"))
+    assert read_scores(tmp_path / "s.json").folds is None
+
+
+SCORED = Scores((), Score("mean", 0.35, 0.18, 0.45, 0.2), Score("gain", 0.15, 0.04, 0.26, 0.0), None, 2, None)
+
+
+def test_the_difference_decides_where_it_is_known() -> None:
+    assert verdict(SCORED).startswith("The model does better than guessing")  # though 18 % is below chance
+    assert verdict(SCORED).endswith("The mean is +15.0 points off chance, 95\u00a0% interval +4.0 to +26.0.")
+    assert verdict(replace(SCORED, gain=None)).startswith("This is not distinguishable from guessing")
+    worse = replace(SCORED, gain=Score("gain", -0.1, -0.2, -0.05, 0.0))
+    assert verdict(worse).startswith("The model does worse than guessing")
+    unsure = replace(SCORED, gain=Score("gain", 0.1, -0.05, 0.2, 0.0))
+    assert verdict(unsure).startswith("This is not distinguishable from guessing")
+
+
+def test_without_intervals_nothing_is_claimed() -> None:
+    bare = replace(SCORED, mean=Score("mean", 0.35, None, None, 0.2), gain=Score("gain", 0.15, None, None, 0.0))
+    assert verdict(bare) == (
+        "There is no interval, so nobody can say whether this is more than luck. The mean is +15.0 points off chance."
+    )
+    assert against(bare) == "chance 20.0\u00a0%, no interval"
+    assert between(bare.mean) == "–"
+    assert "nothing to score" in verdict(replace(bare, mean=Score("mean", None, None, None, None), gain=None))
+
+
+@pytest.mark.parametrize(
+    ("value", "read"), [(None, None), (float("nan"), None), (float("inf"), None), (0, 0.0), (1, 1.0)]
+)
+def test_only_finite_numbers_count(value: object, read: float | None) -> None:
+    assert number(value) == read
+
+
+def test_points_have_a_sign() -> None:
+    assert (points(0.0514), points(-0.02), points(None)) == ("+5.1", "\u22122.0", "–")
