@@ -1,0 +1,48 @@
+"""How training goes: every choice with its default and its help, once."""
+
+from dataclasses import dataclass
+
+from evoked.core.settings import setting
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Settings of training (spec §7; where it is silent the docstring of `train` says what was measured)."""
+
+    epochs: int = setting(30, "how often every labelled second is learnt from")
+    steps: int = setting(0, "stop after this many steps even within an epoch; 0: no such limit")
+    runs: int = setting(8, "runs of consecutive windows in a batch")
+    run_s: int = setting(16, "windows (seconds) in a run; 8 runs of 16 are the paper's batch of 128")
+    rate: float = setting(5e-4, "Adam's learning rate")
+    decay: float = setting(0.0, "weight decay, apart from Adam's moments (AdamW)")
+    clip: float = setting(1.0, "largest norm of each variable's gradient; 0: no clipping")
+    l2: float = setting(1e-8, "L2 on the weights of experts and their gates")
+    unseen: str = setting("masked", "seconds without valid labels: masked (left out) or zeros (nothing expressed)")
+    patience: int = setting(0, "stop after this many epochs without a better validation; 0: train all epochs")
+    monitor: str = setting("map", "what validation goes by: map or loss")
+    precision: str = setting("f32", "matrix products in f32 or bf16")
+    device: str = setting("cpu", "cpu or cuda")
+    threads: int = setting(0, "CPU threads; 0: as many as torch takes by itself")
+    save_s: float = setting(30.0, "seconds between two savings of the training state")
+    seed: int = setting(0, "first weights, order of batches and dropout are drawn from it")
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "runs", "run_s"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
+        for name in ("steps", "decay", "clip", "l2", "patience", "threads", "save_s", "seed"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+        if not self.rate > 0:
+            raise ValueError(f"rate must be above 0, got {self.rate}")
+        for name, known in CHOICES.items():
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}")
+
+
+CHOICES = {
+    "unseen": ("masked", "zeros"),
+    "monitor": ("map", "loss"),
+    "precision": ("f32", "bf16"),
+    "device": ("cpu", "cuda"),
+}

@@ -1,0 +1,36 @@
+"""What training leaves in a folder: the model, and how its epochs went."""
+
+import csv
+from collections.abc import Mapping
+from dataclasses import astuple, fields, replace
+from pathlib import Path
+from typing import Any
+
+from evoked.core.files import writing
+from evoked.core.provenance import Provenance
+from evoked.learning.state import Epoch
+from evoked.learning.train import Trained
+from evoked.model.checkpoint import save_checkpoint
+
+HISTORY = "history.csv"
+
+
+def write_model(folder: Path, trained: Trained, features: Mapping[str, Any], provenance: Provenance) -> None:
+    """Write model.safetensors, model.json and history.csv.
+
+    Args:
+        folder: made where missing; a model that stands there is replaced, file by file.
+        trained: what training made; its notes join those of the provenance.
+        features: what the features were made with (nets and their sha256), for `predict` to make the same.
+        provenance: what went into training.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
+    told = replace(provenance, notes=(*provenance.notes, *trained.notes))
+    checkpoint = replace(trained.checkpoint, features=features, provenance=told.as_dict())
+    save_checkpoint(folder, checkpoint)
+    with writing(folder / HISTORY) as part, part.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow([f.name for f in fields(Epoch)])
+        writer.writerows(["" if value is None else value for value in astuple(epoch)] for epoch in trained.history)

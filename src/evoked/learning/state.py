@@ -1,0 +1,140 @@
+"""Training that was cut off: one file that is whole or not there, and holds all that is needed to go on.
+
+Batches and dropout are drawn from (seed, epoch, step), so where training stands says what is drawn next and no
+generator's state has to be kept. Everything else stands in one safetensors file: one rename, and never
+weights of one step beside the optimiser of another.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from evoked.core.errors import CheckpointError
+from evoked.core.files import canonical
+from evoked.dataset.examples import Example
+from evoked.learning.config import TrainConfig
+from evoked.model.checkpoint import read_arrays, write_arrays
+from evoked.model.config import ModelConfig
+from evoked.model.network import Network
+
+FILE = "training.safetensors"
+FORMAT = 1
+FREE = ("epochs", "patience", "threads", "save_s")
+"""Settings that may change between two sittings: they say how long and how, not what a step does."""
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """How one epoch went; a row of history.csv.
+
+    Attributes:
+        epoch: from 1.
+        loss: mean over its windows.
+        validation_loss: mean over the validation windows; None without validation.
+        validation_map: mean average precision in [0, 1]; None without validation or positives.
+    """
+
+    epoch: int
+    loss: float
+    validation_loss: float | None = None
+    validation_map: float | None = None
+
+
+@dataclass
+class Standing:
+    """Where training stands.
+
+    Attributes:
+        epoch, step: the next step to take, both from 0.
+        taken: steps taken in all.
+        loss_sum, windows: of the epoch so far.
+        history: epochs that are done.
+        best: the best epoch's number (0: none yet), and `best_arrays` its arrays; only with validation.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    taken: int = 0
+    loss_sum: float = 0.0
+    windows: int = 0
+    history: list[Epoch] = field(default_factory=list)
+    best: int = 0
+    best_arrays: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+
+
+def work_key(
+    examples: Sequence[Example], validation: Sequence[Example], model: ModelConfig, config: TrainConfig
+) -> str:
+    """A key for what is being trained on what; training goes on only where it is the same."""
+    total = hashlib.sha256()
+    choices = {name: value for name, value in asdict(config).items() if name not in FREE}
+    total.update(canonical([FORMAT, model.as_dict(), choices, torch.__version__]).encode())
+    for part in (examples, validation):
+        total.update(f"|{len(part)}".encode())
+        for example in part:
+            total.update(canonical([example.video, example.seconds, list(example.expressions)]).encode())
+            for array in (example.labels, example.valid, *(example.features[m.name] for m in model.modalities)):
+                total.update(str(array.dtype).encode())
+                total.update(np.ascontiguousarray(array).data)
+    return total.hexdigest()
+
+
+def save_state(folder: Path, key: str, standing: Standing, network: Network, optimiser: torch.optim.Optimizer) -> None:
+    """Write all that is needed to go on; OutputError if it cannot be, and then the last one still stands."""
+    arrays = {f"network.{name}": array for name, array in network.arrays().items()}
+    arrays |= {f"best.{name}": array for name, array in standing.best_arrays.items()}
+    moments = optimiser.state_dict()["state"]
+    names = [name for name, _ in network.named_parameters()]
+    for number, values in moments.items():
+        for what, value in values.items():
+            arrays[f"adam.{what}.{names[number]}"] = torch.as_tensor(value).cpu().numpy()
+    plain = asdict(replace(standing, best_arrays={})) | {"format": FORMAT, "key": key}
+    del plain["best_arrays"]
+    write_arrays(folder / FILE, arrays, json.dumps(plain, sort_keys=True))
+
+
+def load_state(folder: Path, key: str, network: Network, optimiser: torch.optim.Optimizer) -> Standing | None:
+    """Take up network and optimiser where they were left.
+
+    Returns:
+        Where training stands, or None where the folder holds no state or one of other work (other data,
+        labels or settings): then there is nothing to go on with.
+
+    Raises:
+        CheckpointError: if the file is damaged.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        return None
+    arrays, text = read_arrays(path)
+    try:
+        plain = json.loads(text)
+        if (plain.pop("format"), plain.pop("key")) != (FORMAT, key):
+            return None
+        history = [Epoch(**row) for row in plain.pop("history")]
+        standing = Standing(**plain, history=history, best_arrays=_under(arrays, "best."))
+        network.load_arrays(_under(arrays, "network."))
+        optimiser.load_state_dict(optimiser.state_dict() | {"state": _moments(arrays, network)})
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise CheckpointError(f"{path} cannot be gone on from: {error}. Delete it to begin anew") from error
+    return standing
+
+
+def _under(arrays: dict[str, NDArray[np.float32]], prefix: str) -> dict[str, NDArray[np.float32]]:
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+
+
+def _moments(arrays: dict[str, NDArray[np.float32]], network: Network) -> dict[int, dict[str, Tensor]]:
+    found: dict[int, dict[str, Tensor]] = {}
+    for number, (name, _) in enumerate(network.named_parameters()):
+        whats = [n.split(".")[1] for n in arrays if n.startswith("adam.") and n.split(".", 2)[2] == name]
+        if whats:
+            found[number] = {what: torch.from_numpy(np.array(arrays[f"adam.{what}.{name}"])) for what in whats}
+    return found

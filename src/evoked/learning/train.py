@@ -1,0 +1,229 @@
+"""Training the content model: one loop, read from top to bottom (spec §7)."""
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from evoked.core.errors import DatasetError, TrainingError
+from evoked.core.progress import Progress, silent
+from evoked.dataset.examples import Example
+from evoked.learning.batches import Run, gather, plan_epoch
+from evoked.learning.config import TrainConfig
+from evoked.learning.loss import clip_each, cross_entropy
+from evoked.learning.scaling import standards
+from evoked.learning.state import Epoch, Standing, load_state, save_state, work_key
+from evoked.learning.validate import better, validated
+from evoked.model.checkpoint import Checkpoint
+from evoked.model.config import ModelConfig, ModelSettings
+from evoked.model.network import Network
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """What training made.
+
+    Attributes:
+        checkpoint: the model; with validation, of its best epoch. It has no `features` and `provenance`
+            yet: whoever saves it knows them (`learning.outcome`).
+        history: every epoch, those of earlier sittings too.
+        notes: what a reader must know, e.g. an expression that no training second shows.
+    """
+
+    checkpoint: Checkpoint
+    history: tuple[Epoch, ...]
+    notes: tuple[str, ...]
+
+
+def train(
+    examples: Sequence[Example],
+    model: ModelSettings,
+    config: TrainConfig,
+    *,
+    validation: Sequence[Example] = (),
+    state: Path | None = None,
+    progress: Progress = silent,
+) -> Trained:
+    """Learn to predict the labels of the examples from their features.
+
+    Adam; batches of runs of consecutive windows; each variable's gradient clipped on its own; see
+    `TrainConfig`. The same seed, threads and machine give the same model, to the bit on a CPU.
+
+    Args:
+        examples: what to learn from; all with the same expressions and feature widths.
+        model: choices of the model; its sizes come from the examples.
+        config: choices of training.
+        validation: scored after each epoch; the best epoch is kept. Never videos of `examples`.
+        state: a folder in which training keeps where it stands. Where it finds the same work there, cut
+            off or finished, it goes on from it, and ends as if it had never stopped.
+        progress: told in steps, with the epoch and the loss.
+
+    Raises:
+        DatasetError: if there is nothing to learn from, or examples do not fit each other.
+        TrainingError: if the device is not here, or the loss is not a number any more.
+        CheckpointError, OutputError: if the state cannot be read or written.
+    """
+    shape = fitting(examples, validation, model)
+    usable = [_usable(example, config) for example in examples]
+    if sum(int(seconds.sum()) for seconds in usable) < 2:
+        raise DatasetError("nothing to learn from: fewer than 2 seconds have valid labels. Check labels.parquet")
+    with _threads(config.threads):
+        lesson = _Lesson(examples, usable, config, _new_network(examples, shape, config))
+        key = work_key(examples, validation, shape, config) if state else ""
+        standing = (load_state(state, key, lesson.network, lesson.optimiser) if state else None) or Standing()
+        saved = time.monotonic()
+        while not _finished(standing, config):
+            plan = plan_epoch(usable, config.runs, config.run_s, (config.seed, standing.epoch))
+            while standing.step < len(plan) and not _out_of_steps(standing, config):
+                lesson.learn(plan[standing.step], standing)
+                _tell(progress, standing, config, len(plan))
+                if state and time.monotonic() - saved >= config.save_s:
+                    save_state(state, key, standing, lesson.network, lesson.optimiser)
+                    saved = time.monotonic()
+            _close_epoch(standing, lesson.network, validation, config)
+            if state and _finished(standing, config):
+                save_state(state, key, standing, lesson.network, lesson.optimiser)
+        arrays = standing.best_arrays or lesson.network.arrays()
+    about = asdict(config) | {"epochs_done": len(standing.history), "best_epoch": standing.best or None}
+    return Trained(Checkpoint(shape, arrays, training=about), tuple(standing.history), _notes(examples, usable))
+
+
+def fitting(examples: Sequence[Example], validation: Sequence[Example], model: ModelSettings) -> ModelConfig:
+    """The model's shape for these examples; DatasetError where they do not fit each other or the model."""
+    if not examples:
+        raise DatasetError("nothing to learn from: there is no video with features and labels")
+    first = examples[0]
+    try:
+        shape = model.fit(first.widths, first.expressions)
+    except ValueError as error:
+        raise DatasetError(f"{first.video}: {error}. Make its features anew, or choose other inputs") from error
+    wanted = {m.name: m.width for m in shape.modalities}
+    for example in (*examples, *validation):
+        found = {name: example.widths.get(name) for name in wanted}
+        if found != wanted:
+            raise DatasetError(
+                f"{example.video} has features {found}, {first.video} has {wanted}. Make all features with one setting"
+            )
+        if example.expressions != first.expressions:
+            raise DatasetError(
+                f"{example.video} has labels {example.expressions}, {first.video} has {first.expressions}. "
+                "Learn from labels of one set"
+            )
+    if both := {e.video for e in examples} & {e.video for e in validation}:
+        raise DatasetError(f"{', '.join(sorted(both))}: a video to learn from cannot validate as well. Split by video")
+    return shape
+
+
+class _Lesson:
+    """What every step of training needs: the data, the network and its optimiser."""
+
+    def __init__(
+        self,
+        examples: Sequence[Example],
+        usable: Sequence[NDArray[np.bool_]],
+        config: TrainConfig,
+        network: Network,
+    ) -> None:
+        self.examples, self.usable, self.config = examples, usable, config
+        self.device = _device(config.device)
+        self.network = network.to(self.device).train()
+        self.optimiser = torch.optim.AdamW(network.parameters(), lr=config.rate, weight_decay=config.decay)
+
+    def learn(self, runs: Sequence[Run], standing: Standing) -> None:
+        """Take one step, and note in `standing` that it was taken."""
+        config = self.config
+        batch = gather(self.examples, runs, self.usable, config.run_s, self.network.config.window_s)
+        rows = {m.name: torch.from_numpy(batch.rows[m.name]).to(self.device) for m in self.network.config.modalities}
+        source, use, labels = (torch.from_numpy(a).to(self.device) for a in (batch.source, batch.use, batch.labels))
+        chance = torch.Generator(self.device).manual_seed(_seed(config.seed, standing.epoch, standing.step))
+        p = self.network(rows, source, use, generator=chance)
+        loss = cross_entropy(p, labels)
+        self.optimiser.zero_grad()
+        (loss + config.l2 * self.network.experts.weight_squares()).backward()
+        clip_each(self.network.parameters(), config.clip)
+        self.optimiser.step()
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            where = f"epoch {standing.epoch + 1}, step {standing.step + 1}"
+            raise TrainingError(f"the loss became {value} in {where}. Choose a smaller rate than {config.rate:g}")
+        standing.step, standing.taken = standing.step + 1, standing.taken + 1
+        standing.loss_sum, standing.windows = standing.loss_sum + value * len(labels), standing.windows + len(labels)
+
+
+def _new_network(examples: Sequence[Example], shape: ModelConfig, config: TrainConfig) -> Network:
+    network = Network(shape, config.seed)
+    network.kind = {"f32": torch.float32, "bf16": torch.bfloat16}[config.precision]
+    if shape.standardise:
+        for m in shape.modalities:
+            mean, deviation = standards(examples, m)
+            network.scale[m.name].mean.copy_(torch.from_numpy(mean))
+            network.scale[m.name].deviation.copy_(torch.from_numpy(deviation))
+    return network
+
+
+def _close_epoch(standing: Standing, network: Network, validation: Sequence[Example], config: TrainConfig) -> None:
+    epoch = Epoch(standing.epoch + 1, standing.loss_sum / standing.windows)
+    if validation:
+        epoch = Epoch(epoch.epoch, epoch.loss, *validated(network, validation))
+        if better(epoch, standing.history[standing.best - 1] if standing.best else None, config.monitor):
+            standing.best, standing.best_arrays = epoch.epoch, network.arrays()
+    standing.history.append(epoch)
+    standing.epoch, standing.step, standing.loss_sum, standing.windows = epoch.epoch, 0, 0.0, 0
+
+
+def _finished(standing: Standing, config: TrainConfig) -> bool:
+    waited = standing.epoch - standing.best
+    patient = not config.patience or not standing.best or waited < config.patience
+    return standing.epoch >= config.epochs or _out_of_steps(standing, config) or not patient
+
+
+def _out_of_steps(standing: Standing, config: TrainConfig) -> bool:
+    return bool(config.steps) and standing.taken >= config.steps
+
+
+def _tell(progress: Progress, standing: Standing, config: TrainConfig, per_epoch: int) -> None:
+    total = min(config.epochs * per_epoch, config.steps or math.inf)
+    loss = standing.loss_sum / standing.windows
+    progress(standing.taken, total, f"epoch {standing.epoch + 1} of {config.epochs}, loss {loss:.3f}")
+
+
+def _usable(example: Example, config: TrainConfig) -> NDArray[np.bool_]:
+    """Seconds to learn from; with `zeros` an unseen second counts as one without any expression."""
+    return example.valid if config.unseen == "masked" else np.ones_like(example.valid)
+
+
+def _notes(examples: Sequence[Example], usable: Sequence[NDArray[np.bool_]]) -> tuple[str, ...]:
+    shown = np.sum([e.labels[seconds].sum(axis=0) for e, seconds in zip(examples, usable, strict=True)], axis=0)
+    return tuple(
+        f"{name}: no training second shows it, so the model can only learn to say no"
+        for name, count in zip(examples[0].expressions, shown, strict=True)
+        if count == 0
+    )
+
+
+def _seed(*numbers: int) -> int:
+    """One seed from several, without the patterns of a sum."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def _device(name: str) -> torch.device:
+    if name == "cuda" and not torch.cuda.is_available():
+        raise TrainingError("device cuda: torch sees no CUDA card here. Train with device cpu")
+    return torch.device(name)
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """Let torch use so many threads in this block (0: as many as it does)."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
