@@ -95,11 +95,11 @@ def check(study: Path) -> Check:
     if not (results / "labels.parquet").is_file():
         raise StudyError(f"{study} has no results/labels.parquet yet. First: evoked run {study}")
     table_of_pairs = read_table(results / "pairs.csv", ["reaction", "content"])
-    held = dict(zip(table_of_pairs["reaction"], table_of_pairs["content"], strict=True))
-    pairs = {name: held.get(name) for name in truth["reactions"]}
-    wrong = tuple(n for n, content in pairs.items() if content != truth["reactions"][n]["content"])
+    held = {_bare(r): str(c) for r, c in zip(table_of_pairs["reaction"], table_of_pairs["content"], strict=True)}
+    pairs = {name: held.get(_bare(name)) for name in truth["reactions"]}
+    wrong = tuple(n for n, c in pairs.items() if c is None or _bare(c) != _bare(truth["reactions"][n]["content"]))
     offsets = {
-        name: offset_score(planted["segments"], _segments(results / "alignments" / f"{Path(name).stem}.json"))
+        name: offset_score(planted["segments"], _segments(_result(results / "alignments", name, ".json")))
         for name, planted in truth["reactions"].items()
         if name not in wrong
     }
@@ -113,6 +113,17 @@ def check(study: Path) -> Check:
         rows(planted, found),
         rows(planted, found, steady),
     )
+
+
+def _bare(name: str) -> str:
+    """A file's name without .mp4: results may name a video either way."""
+    return name.removesuffix(".mp4")
+
+
+def _result(folder: Path, name: str, suffix: str) -> Path:
+    """The result of a video: R.mp4.json where that is there, else R.json."""
+    whole = folder / f"{name}{suffix}"
+    return whole if whole.is_file() else folder / f"{_bare(name)}{suffix}"
 
 
 def _segments(path: Path) -> list[dict[str, float]]:
@@ -130,12 +141,12 @@ def _labels(truth: Mapping[str, Any], results: Path) -> tuple[NDArray[np.int64],
     labels = read_table(results / "labels.parquet", ["video", "second", "valid", SMILE])
     said: dict[tuple[str, int], int] = {}
     for video, second, valid, smile in zip(*(labels[n] for n in ("video", "second", "valid", SMILE)), strict=True):
-        said[(video, int(second))] = 2 if not valid else int(smile > 0.5)
+        said[(_bare(video), int(second))] = 2 if not valid else int(smile > 0.5)
     planted, found, steady = [], [], []
     for name, content in truth["contents"].items():
         for second in range(content["seconds"]):
             planted.append(CODES[content["pooled"][second]])
-            found.append(said.get((name, second), 2))
+            found.append(said.get((_bare(name), second), 2))
             steady.append(content["steady"][second] == "1")
     return np.array(planted), np.array(found), np.array(steady, dtype=np.bool_)
 
@@ -148,7 +159,7 @@ def _ticks(name: str, planted: Mapping[str, Any], results: Path) -> tuple[NDArra
     codes = np.array([CODES[span[2]] for span in planted["on_reaction"]])
     truth = codes[np.searchsorted(starts, times + 1e-9, side="right") - 1]
     found = np.full(steps, 2)
-    path = results / "annotations" / f"{Path(name).stem}.parquet"
+    path = _result(results / "annotations", name, ".parquet")
     if path.is_file():
         seen = read_table(path, ["viewer", "time_s", "valid", SMILE])
         for time_s, valid, smile in zip(seen["time_s"], seen["valid"], seen[SMILE], strict=True):

@@ -11,6 +11,7 @@ from evoked.core.progress import Progress, silent
 from evoked.core.timeline import Grid
 from evoked.media.images import draw_text, resize
 from evoked.media.play import Picture, play, play_ahead, sound
+from evoked.media.probe import probe
 from evoked.media.write import VideoWriter
 from evoked.stage.footage import Box, Viewer
 from evoked.stage.layout import FRAME
@@ -63,16 +64,15 @@ def write_content(film: Path, content: Content, heard: Sound, path: Path) -> Non
     Args:
         film: the whole film.
         content: which stretch.
-        heard: the whole film's sound at HZ.
-        path: the MP4 to write; half a file never stands there if the caller renames it.
+        heard: the content's own sound at HZ, from its second 0.
+        path: the MP4 to write; it appears when it is whole.
     """
     grid = Grid(CONTENT_RATE, content.seconds * int(CONTENT_RATE), Fraction(content.film_start_s))
-    own = heard[content.film_start_s * HZ : (content.film_start_s + content.seconds) * HZ]
     with VideoWriter(path, CONTENT_SIZE, CONTENT_RATE, HZ) as writer:
         for picture in play_ahead(play(film, pictures=grid)):
             assert isinstance(picture, Picture)
             if picture.step % CONTENT_RATE == 0:
-                writer.sound(own[int(picture.step / CONTENT_RATE) * HZ :][:HZ])
+                writer.sound(heard[int(picture.step / CONTENT_RATE) * HZ :][:HZ])
             writer.picture(picture.rgb(CONTENT_SIZE))
 
 
@@ -139,8 +139,6 @@ class Screen:
 
 def _shown(content: Path, size: tuple[int, int]) -> Iterator[tuple[int, Rgb]]:
     """Each step's number and picture; scaled here, so that it happens in the decoder's thread."""
-    from evoked.media.probe import probe
-
     for picture in play(content, pictures=probe(content).grid(CONTENT_RATE)):
         assert isinstance(picture, Picture)
         yield picture.step, picture.rgb(size)

@@ -1,27 +1,31 @@
 """A staged study on disk: contents, reactions, truth, credits. What is finished is kept.
 
 FOLDER/.sample/made.json     what this folder is: size and seed
+FOLDER/.sample/levels.json   the film's loudness, so that a second call need not decode the film
 FOLDER/.sample/NAME.json     a finished file: the key of its plan and its sha256
 """
 
 import json
 import os
-from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from multiprocessing import get_context
 from pathlib import Path
 from textwrap import wrap
+
+import numpy as np
+from numpy.typing import NDArray
 
 from evoked.core.errors import OutputError, StudyError
 from evoked.core.files import digest, sha256, write_text
 from evoked.core.progress import Progress, silent
 from evoked.media.play import sound
+from evoked.parallel.pool import Failed, HerePool, Pool
+from evoked.parallel.processes import ProcessPool
 from evoked.stage.compose import write_content, write_reaction
 from evoked.stage.footage import FILM, VIEWERS
 from evoked.stage.plan import SIZES, Content, Plan, Reaction, Size, make_plan
 from evoked.stage.rule import levels
-from evoked.stage.sounds import HZ
+from evoked.stage.sounds import HZ, Sound
 from evoked.stage.truth import STAGED, truth_of, write_truth
 from evoked.weights.cache import Cache
 from evoked.weights.clips import clip
@@ -39,13 +43,32 @@ class Made:
     kept: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Job:
-    """One file to make: where, the key of its plan, how long it is."""
+    """One file to make: where, and the key of its plan."""
 
     path: Path
     key: str
-    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class _ContentJob(Job):
+    content: Content
+    film: Path
+    heard: Sound
+
+    def make(self) -> None:
+        write_content(self.film, self.content, self.heard, self.path)
+
+
+@dataclass(frozen=True, eq=False)
+class _ReactionJob(Job):
+    reaction: Reaction
+    content: Path
+    clip: Path
+
+    def make(self) -> None:
+        write_reaction(self.content, self.clip, VIEWERS[self.reaction.viewer], self.reaction, self.path)
 
 
 def make_sample(
@@ -82,29 +105,24 @@ def make_sample(
     claim(folder, called, seed)
     film = cache.clip(FILM)
     clips = {name: cache.clip(VIEWERS[name].clip) for cast in wanted.casts for name in cast}
-    heard = sound(film, HZ)
-    plan = make_plan(levels(heard, HZ), wanted, seed, called=called)
+    level_db, heard = _levels(folder, film)
+    plan = make_plan(level_db, wanted, seed, called=called)
     _write_papers(folder, plan)
+    pool = _pool(workers or os.cpu_count() or 1)
     tell = _Tally(plan, progress)
-    made: list[str] = []
-    for content in plan.contents:
-        job = _content_job(folder, content)
-        if not _finished(job):
-            write_content(film, content, heard, job.path)
-            _seal(job)
-            made.append(job.path.name)
-        tell.done(job.path.name)
+    places = [(c, *_place(folder, c)) for c in plan.contents]
+    if heard is None and not all(_finished(Job(path, key)) for _, path, key in places):
+        heard = sound(film, HZ)
+    contents = [_ContentJob(path, key, c, film, _part(heard, c)) for c, path, key in places]
     del heard
-    jobs = [(_reaction_job(folder, plan, reaction), reaction) for reaction in plan.reactions]
-    todo = [(job, reaction) for job, reaction in jobs if not _finished(job)]
-    for job, _ in jobs:
-        if job not in [j for j, _ in todo]:
-            tell.done(job.path.name)
-    for job in _stage(folder, todo, clips, workers or os.cpu_count() or 1):
-        made.append(job.path.name)
-        tell.done(job.path.name)
-    names = [c.name for c in plan.contents] + [r.name for r in plan.reactions]
-    return Made(plan, tuple(made), tuple(n for n in names if n not in made))
+    made = list(_work(pool, contents, tell))
+    reactions = [
+        _ReactionJob(*_place(folder, r, plan), r, folder / "contents" / r.content, clips[r.viewer])
+        for r in plan.reactions
+    ]
+    made += _work(pool, reactions, tell)
+    names = [job.path.name for job in (*contents, *reactions)]
+    return Made(plan, tuple(n for n in names if n in made), tuple(n for n in names if n not in made))
 
 
 def claim(folder: Path, size: str, seed: int) -> None:
@@ -142,31 +160,28 @@ def claim(folder: Path, size: str, seed: int) -> None:
     write_text(marker, json.dumps(own) + "\n")
 
 
-def _stage(folder: Path, todo: list[tuple[Job, Reaction]], clips: dict[str, Path], workers: int) -> Iterator[Job]:
-    """Make reactions, several at a time; each is handed out when it is whole. An error stops the rest."""
-    if not todo:
-        return
-    if workers == 1 or len(todo) == 1:
-        for job, reaction in todo:
-            _one(folder, reaction, clips[reaction.viewer], job)
-            yield job
-        return
-    with ProcessPoolExecutor(min(workers, len(todo)), mp_context=get_context("spawn")) as pool:
-        waiting: dict[Future[None], Job] = {
-            pool.submit(_one, folder, reaction, clips[reaction.viewer], job): job for job, reaction in todo
-        }
-        try:
-            for future in as_completed(waiting):
-                future.result()
-                yield waiting[future]
-        finally:
-            for future in waiting:
-                future.cancel()
+def _work(pool: Pool, jobs: Sequence["_ContentJob | _ReactionJob"], tell: "_Tally") -> Iterator[str]:
+    """Make what is not finished, several at a time; the names of what was made. The first error stops the rest."""
+    todo = []
+    for job in jobs:
+        if _finished(job):
+            tell.done(job.path.name)
+        else:
+            todo.append(job)
+    for outcome in pool.run(_make, todo):
+        if isinstance(outcome, Failed):
+            raise outcome.error
+        tell.done(outcome.item.path.name)
+        yield outcome.item.path.name
 
 
-def _one(folder: Path, reaction: Reaction, clip_path: Path, job: Job) -> None:
-    write_reaction(folder / "contents" / reaction.content, clip_path, VIEWERS[reaction.viewer], reaction, job.path)
+def _make(job: "_ContentJob | _ReactionJob") -> None:
+    job.make()
     _seal(job)
+
+
+def _pool(workers: int) -> Pool:
+    return HerePool() if workers == 1 else ProcessPool(workers)
 
 
 class _Tally:
@@ -184,16 +199,35 @@ class _Tally:
         self._progress(self._sum, sum(self._cost.values()), name)
 
 
-def _content_job(folder: Path, content: Content) -> Job:
-    key = digest([MAKER, asdict(content), clip(FILM).sha256])
-    return Job(folder / "contents" / content.name, key, content.seconds)
+def _place(folder: Path, planned: Content | Reaction, plan: Plan | None = None) -> tuple[Path, str]:
+    """Where a planned file goes, and the key of all that shapes it."""
+    if isinstance(planned, Content):
+        return folder / "contents" / planned.name, digest([MAKER, asdict(planned), clip(FILM).sha256])
+    assert plan is not None
+    viewer = VIEWERS[planned.viewer]
+    below = _place(folder, plan.content(planned.content))[1]
+    key = digest([MAKER, asdict(planned), asdict(viewer), clip(viewer.clip).sha256, below])
+    return folder / "reactions" / planned.name, key
 
 
-def _reaction_job(folder: Path, plan: Plan, reaction: Reaction) -> Job:
-    viewer = VIEWERS[reaction.viewer]
-    below = _content_job(folder, plan.content(reaction.content)).key
-    key = digest([MAKER, asdict(reaction), asdict(viewer), clip(viewer.clip).sha256, below])
-    return Job(folder / "reactions" / reaction.name, key, reaction.duration_ms / 1000)
+def _levels(folder: Path, film: Path) -> tuple[NDArray[np.float64], Sound | None]:
+    """The film's loudness, second by second, and its whole sound where that had to be decoded to know."""
+    path, key = folder / ".sample" / "levels.json", [MAKER, HZ, clip(FILM).sha256]
+    if path.is_file():
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        if kept["key"] == key:
+            return np.array(kept["level_db"]), None
+    heard = sound(film, HZ)
+    level_db = levels(heard, HZ)
+    write_text(path, json.dumps({"key": key, "level_db": level_db.tolist()}) + "\n")
+    return level_db, heard
+
+
+def _part(heard: Sound | None, content: Content) -> Sound:
+    """A content's own sound, as a copy, so that the whole film's can be let go; empty where none is needed."""
+    if heard is None:
+        return np.zeros(0, dtype=np.float32)
+    return heard[content.film_start_s * HZ : (content.film_start_s + content.seconds) * HZ].copy()
 
 
 def _note(job: Job) -> Path:
@@ -226,7 +260,7 @@ def _write_papers(folder: Path, plan: Plan) -> None:
     write_truth(folder / "truth.json", truth_of(plan, sources))
     toml = folder / "study.toml"
     if not toml.is_file():  # a user's own settings are kept
-        write_text(toml, f"# {STAGED}\nstaged = true\n")
+        write_text(toml, f'name = "Sample ({plan.size})"\nnote = "{STAGED}"\nstaged = true\n')
     write_text(folder / "README.txt", _readme(plan, sources))
 
 
