@@ -47,7 +47,7 @@ SCORED = Scores((), Score("mean", 0.35, 0.18, 0.45, 0.2), Score("gain", 0.15, 0.
 
 def test_the_difference_decides_where_it_is_known() -> None:
     assert verdict(SCORED).startswith("The model does better than guessing")  # though 18 % is below chance
-    assert verdict(SCORED).endswith("The mean is +15.0 points off chance, 95\u00a0% interval +4.0 to +26.0.")
+    assert verdict(SCORED).endswith("MAP minus chance is +15.0 points, 95\u00a0% interval +4.0 to +26.0.")
     assert verdict(replace(SCORED, gain=None)).startswith("This is not distinguishable from guessing")
     worse = replace(SCORED, gain=Score("gain", -0.1, -0.2, -0.05, 0.0))
     assert verdict(worse).startswith("The model does worse than guessing")
@@ -58,7 +58,7 @@ def test_the_difference_decides_where_it_is_known() -> None:
 def test_without_intervals_nothing_is_claimed() -> None:
     bare = replace(SCORED, mean=Score("mean", 0.35, None, None, 0.2), gain=Score("gain", 0.15, None, None, 0.0))
     assert verdict(bare) == (
-        "There is no interval, so nobody can say whether this is more than luck. The mean is +15.0 points off chance."
+        "There is no interval, so nobody can say whether this is more than luck. MAP minus chance is +15.0 points."
     )
     assert against(bare) == "chance 20.0\u00a0%, no interval"
     assert between(bare.mean) == "–"

@@ -60,6 +60,17 @@ def test_a_preview_is_made_once(film: Path, tmp_path: Path) -> None:
     assert path.stat().st_mtime_ns == made
 
 
+def test_a_preview_made_again_is_the_same_and_an_old_one_is_removed(film: Path, tmp_path: Path) -> None:
+    config, kept = ReportConfig(preview_height=64), tmp_path / "kept"
+    kept.mkdir()
+    (kept / "of-a-video-that-has-gone.mp4").write_bytes(b"old")
+
+    first = show([content(film)], tmp_path / "r.html", kept, config)
+
+    assert len(list(kept.iterdir())) == 1
+    assert show([content(film)], tmp_path / "r.html", None, config) == first
+
+
 def test_without_a_place_to_keep_it_nothing_stays_behind(film: Path, tmp_path: Path) -> None:
     assert show([content(film)], tmp_path / "r.html", None, ReportConfig())["a film.mp4"].mode == "embed"
     assert list(tmp_path.iterdir()) == []

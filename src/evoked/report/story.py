@@ -59,7 +59,7 @@ def verdict(scores: Scores) -> str:
     """
     found = VERDICTS[standing(scores.gain or scores.mean)]
     if gain := scores.gain:
-        found += f" The mean is {points(gain.value)} points off chance"
+        found += f" MAP minus chance is {points(gain.value)} points"
         found += f", {interval(scores)} {points(gain.low)} to {points(gain.high)}." if gain.low is not None else "."
     return found
 

@@ -42,7 +42,8 @@ def show(
     Args:
         contents: those whose file is not there get mode "none".
         page: where the page will stand; links are relative to its folder.
-        keep: a folder in which previews are kept for the next time, or None to make them anew.
+        keep: a folder of its own in which previews are kept for the next time; those that are no longer
+            shown are removed. None to make them anew.
         config: embed falls back to link, for all alike, where the previews weigh more than the limit.
 
     Returns:
@@ -63,13 +64,25 @@ def show(
         weight += size
         if weight > config.video_limit_mb * MEGABYTE:
             return {**shown, **links}
+    if keep is not None:
+        _forget(keep, {_key(file, config.preview_height) for _, file in with_file})
     return {**shown, **made}
+
+
+def _forget(keep: Path, used: set[str]) -> None:
+    """Remove previews of videos that have changed or gone: nobody would look for them there."""
+    for path in keep.glob("*.mp4"):
+        if path.stem not in used:
+            path.unlink()
+
+
+def _key(file: Path, height: int) -> str:
+    return digest({"preview": PREVIEW, "source": sha256(file), "height": height})[:32]
 
 
 def _embedded(file: Path, page: Path, keep: Path | None, height: int) -> tuple[Shown, int]:
     """The video's preview as base64, and its weight in bytes."""
-    key = digest({"preview": PREVIEW, "source": sha256(file), "height": height})
-    path = (keep or page.parent) / f"{key[:32]}.mp4"
+    path = (keep or page.parent) / f"{_key(file, height)}.mp4"
     try:
         if not path.is_file():
             path.parent.mkdir(parents=True, exist_ok=True)
