@@ -75,9 +75,9 @@ class FaceDetector:
     BORDER = 0.25  # of the picture's own sides, all round, in the second look
     LARGE = 0.35  # of the picture's shorter side: the least longer side of a face's box in the second look
 
-    def __init__(self, config: DetectConfig | None = None, cache: Cache | None = None) -> None:
+    def __init__(self, config: DetectConfig | None = None, cache: Cache | None = None, threads: int = 0) -> None:
         self.config = config or DetectConfig()
-        self._net: Session = open_net("yunet", cache)
+        self._net: Session = open_net("yunet", cache, threads=threads)
 
     def __call__(self, rgb: NDArray[np.uint8]) -> list[Face]:
         """The faces of an RGB picture (height, width, 3), largest first; an empty list where there are none.

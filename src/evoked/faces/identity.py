@@ -29,8 +29,8 @@ class FaceIdentity:
     one person it is .5 to .97, between two people below .3.
     """
 
-    def __init__(self, cache: Cache | None = None) -> None:
-        self._net = open_net("sface", cache)
+    def __init__(self, cache: Cache | None = None, threads: int = 0) -> None:
+        self._net = open_net("sface", cache, threads=threads)
 
     def __call__(self, rgb: NDArray[np.uint8], faces: Sequence[Face]) -> NDArray[np.float32]:
         """Describe some faces of an RGB picture (height, width, 3).

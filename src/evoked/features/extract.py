@@ -1,0 +1,193 @@
+"""A content video, described once a second: what is shown, who is shown, what is heard.
+
+One pass through the file feeds all three. Decoding and scaling run in a thread of their own, ahead of
+the nets; memory does not depend on the length but for the rows themselves (10 kB a second).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evoked.core.errors import NoPictureError
+from evoked.core.files import sha256
+from evoked.core.progress import Progress, silent
+from evoked.core.provenance import Provenance
+from evoked.core.settings import setting
+from evoked.core.timeline import Grid
+from evoked.core.track import Track
+from evoked.faces.detect import DetectConfig, FaceDetector
+from evoked.faces.identity import FaceIdentity
+from evoked.features import audio, face, image
+from evoked.media.play import Picture, Sound, play, play_ahead
+from evoked.media.probe import Media, probe
+from evoked.parallel.processes import threads
+from evoked.weights.cache import Cache
+from evoked.weights.catalogue import NETS
+from evoked.weights.session import open_net
+
+MODALITIES = ("image", "face", "audio")
+USED = {"image": "efficientnet-lite2", "faces": "yunet", "face": "sface", "audio": "yamnet"}
+BATCH = 8  # pictures: the nets gain nothing from more, and 1.2 s of work is not far ahead of the decoder
+
+
+@dataclass(frozen=True)
+class FeatureConfig:
+    """How contents are described."""
+
+    precision: str = setting("f32", "of the image net: f32, or bf16 where the CPU has it (a little different)")
+    threads: int = setting(0, "threads of the nets; 0: as many as the process may use")
+    side: int = setting(640, "longest side at which frames are searched for faces, pixels")
+    least_score: float = setting(0.6, "faces less certain than this are left out")
+
+    def __post_init__(self) -> None:
+        if self.precision not in ("f32", "bf16"):
+            raise ValueError(f'precision must be "f32" or "bf16", got {self.precision!r}')
+        if self.threads < 0:
+            raise ValueError(f"threads must not be negative, got {self.threads}")
+        DetectConfig(side=self.side, least_score=self.least_score)  # refuses what it cannot use
+
+    def as_dict(self) -> dict[str, object]:
+        """What shapes the result; the number of threads does not."""
+        return {"precision": self.precision, "side": self.side, "least_score": self.least_score}
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """T seconds of a content.
+
+    Attributes:
+        image: (T, 1280), the frame shown at each second.
+        face: (T, 256), the two largest faces, the largest first; a row is always valid, with zeros where
+            a face is missing.
+        face_valid: bool (T, 2), which of the two are there.
+        audio: (T, 1024); not valid where the sound has not begun, is over, or the file has none.
+
+    Raises:
+        ValueError: if they are not on one grid, or the mask does not fit.
+    """
+
+    image: Track
+    face: Track
+    face_valid: NDArray[np.bool_]
+    audio: Track
+
+    def __post_init__(self) -> None:
+        if not self.image.grid == self.face.grid == self.audio.grid:
+            raise ValueError("image, face and audio must be on one grid")
+        shape = (self.face.grid.steps, self.face_valid.shape[-1])
+        if self.face_valid.shape != shape or self.face_valid.dtype != np.bool_:
+            raise ValueError(f"face_valid must be bool of shape {shape}, got {self.face_valid.shape}")
+
+    @property
+    def grid(self) -> Grid:
+        """Which second each row describes."""
+        return self.image.grid
+
+    def filled(self) -> dict[str, NDArray[np.float32]]:
+        """Modality → (T, D), all finite: zeros where there is nothing, as the model takes them."""
+        tracks = {"image": self.image, "face": self.face, "audio": self.audio}
+        return {name: np.nan_to_num(track.values, nan=0.0) for name, track in tracks.items()}
+
+
+class Extractor:
+    """The four nets, loaded once for any number of videos.
+
+    Raises:
+        WeightsError: if a net cannot be had.
+    """
+
+    def __init__(self, config: FeatureConfig | None = None, cache: Cache | None = None) -> None:
+        self.config = config or FeatureConfig()
+        shape, bf16 = (BATCH, 3, image.SIDE, image.SIDE), self.config.precision == "bf16"
+        count = self.config.threads or threads()
+        self._image = open_net(USED["image"], cache, "bf16" if bf16 else "f32", count, shape=shape)
+        self._audio = open_net(USED["audio"], cache, threads=count)
+        detect = DetectConfig(side=self.config.side, least_score=self.config.least_score)
+        self._detector = FaceDetector(detect, cache, count)
+        self._identity = FaceIdentity(cache, count)
+
+    def __call__(self, path: Path, progress: Progress = silent) -> Features:
+        """Describe one video.
+
+        Args:
+            path: a media file with a picture; sound is described if there is any.
+            progress: told the seconds done.
+
+        Raises:
+            NoPictureError: if there is nothing to see.
+            MediaError: if it is no media file.
+        """
+        media = probe(path)
+        if media.picture is None:
+            raise NoPictureError(f"{path} has no picture: features describe videos. Name a file with a video stream")
+        grid = media.seconds
+        images = image.ImageRows(self._image, grid.steps, BATCH)
+        faces = face.FaceRows(self._detector, self._identity, grid.steps)
+        sounds = audio.SoundRows(self._audio, grid.steps)
+        for item in play_ahead(_prepared(media, grid, self.config.side), depth=16):
+            if isinstance(item, _Shown):
+                images.take(item.picture.step, item.picture.index, item.square)
+                faces.take(item.picture, item.search)
+                progress(item.picture.step + 1, grid.steps)
+            else:
+                sounds.take(item)
+        heard = _heard(media, grid)
+        return Features(
+            _track(grid, "image", images.end(), np.ones(grid.steps, dtype=np.bool_)),
+            _track(grid, "face", faces.rows, np.ones(grid.steps, dtype=np.bool_)),
+            faces.valid,
+            _track(grid, "audio", sounds.end(), heard),
+        )
+
+    def provenance(self, path: Path) -> Provenance:
+        """What makes the features of a video what they are."""
+        nets = {name: NETS[name].sha256 for name in USED.values()}
+        return Provenance("features", self.config.as_dict(), {path.name: sha256(path)}, nets)
+
+
+def extract(
+    path: Path, config: FeatureConfig | None = None, cache: Cache | None = None, progress: Progress = silent
+) -> Features:
+    """Describe one video; see Extractor, which is for several."""
+    return Extractor(config, cache)(path, progress)
+
+
+@dataclass(frozen=True, eq=False)
+class _Shown:
+    """A second's picture, scaled for both nets; None where it is the picture of the second before."""
+
+    picture: Picture
+    square: NDArray[np.uint8] | None
+    search: NDArray[np.uint8] | None
+
+
+def _prepared(media: Media, grid: Grid, side: int) -> Iterator[_Shown | NDArray[np.float32]]:
+    """Pictures scaled and sound cut into patches: what the decoding thread does."""
+    assert media.picture is not None
+    size = face.search_size(media.picture.width, media.picture.height, side)
+    patches, before = audio.Patches(), -1
+    played = play(media.path, pictures=grid, sound_hz=audio.HZ if media.sound else None)
+    for item in played:
+        if isinstance(item, Sound):
+            yield from patches.take(item)
+        elif item.index == before:
+            yield _Shown(item, None, None)
+        else:
+            before = item.index
+            yield _Shown(item, item.rgb((image.SIDE, image.SIDE)), item.rgb(size))
+    yield from patches.end()
+
+
+def _heard(media: Media, grid: Grid) -> NDArray[np.bool_]:
+    """bool (T,): the seconds [t, t + 1) in which the sound stream has something."""
+    if media.sound is None:
+        return np.zeros(grid.steps, dtype=np.bool_)
+    first, last = media.sound.start_s, media.sound.start_s + media.sound.duration_s
+    return np.array([t + 1 > first and t < last for t in range(grid.steps)], dtype=np.bool_)
+
+
+def _track(grid: Grid, name: str, rows: NDArray[np.float32], valid: NDArray[np.bool_]) -> Track:
+    return Track.masked(grid, tuple(f"{name}_{i}" for i in range(rows.shape[1])), rows, valid)

@@ -1,0 +1,55 @@
+"""Who is shown at each second: the two largest faces, 128 numbers each (SFace)."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evoked.faces.detect import Face, FaceDetector
+from evoked.faces.identity import WIDTH, FaceIdentity
+from evoked.media.play import Picture
+
+FACES = 2
+
+
+def search_size(width: int, height: int, side: int) -> tuple[int, int]:
+    """The size at which a frame is searched: its own, or smaller so that the longer side is `side`."""
+    scale = min(1.0, side / max(width, height))
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+class FaceRows:
+    """Turn pictures into rows of two faces; a picture that is shown again is not worked out again.
+
+    Rows are zeros, and the mask False, where there is no first or second face.
+    """
+
+    def __init__(self, detector: FaceDetector, identity: FaceIdentity, seconds: int) -> None:
+        self.rows = np.zeros((seconds, FACES * WIDTH), dtype=np.float32)
+        self.valid = np.zeros((seconds, FACES), dtype=np.bool_)
+        self._detector, self._identity = detector, identity
+        self._before: tuple[int, int] | None = None  # index and step of the picture before
+
+    def take(self, picture: Picture, search: NDArray[np.uint8] | None) -> None:
+        """The picture of a step, and the same made small for the search.
+
+        `search` may be None if the picture's index is that of the step before.
+        """
+        step = picture.step
+        if self._before is not None and picture.index == self._before[0]:
+            self.rows[step], self.valid[step] = self.rows[self._before[1]], self.valid[self._before[1]]
+            return
+        if search is None:
+            raise ValueError(f"step {step} shows a new picture, {picture.index}, and needs its pixels")
+        self._before = (picture.index, step)
+        faces = self._detector(search)[:FACES]
+        if not faces:
+            return
+        whole = picture.rgb()  # only now: most seconds of most films show no face
+        found = self._identity(whole, [_grown(face, search, whole) for face in faces])
+        self.rows[step, : found.size] = found.reshape(-1)
+        self.valid[step, : len(faces)] = True
+
+
+def _grown(face: Face, small: NDArray[np.uint8], whole: NDArray[np.uint8]) -> Face:
+    """A face found in the small picture, in the whole one's pixels."""
+    by = np.array([whole.shape[1] / small.shape[1], whole.shape[0] / small.shape[0]], dtype=np.float32)
+    return Face(face.box * np.tile(by, 2), face.points * by, face.score)
