@@ -44,6 +44,25 @@ def test_what_made_it_is_gathered_from_every_file(study: Path) -> None:
     assert "numpy" in made.versions
 
 
+def test_roles_and_nets_that_differ_from_file_to_file_are_all_listed(study: Path) -> None:
+    alignments = study / "results/alignments"
+    body = json.loads((alignments / "watching.mp4.json").read_text())
+    for name, key in (("one", "11"), ("two", "22")):
+        body["provenance"] |= {"inputs": {"reaction": key * 32}, "nets": {"yunet": key * 32}}
+        body["provenance"]["versions"]["av"] = name
+        (alignments / f"{name}.json").write_text(json.dumps(body))
+
+    made = collect(study).made
+
+    assert made.inputs == {
+        "a.mp4": "ab" * 32,
+        "reaction of one.json": "11" * 32,
+        "reaction of two.json": "22" * 32,
+    }
+    assert [n.sha256[:2] for n in made.nets if n.name == "yunet"] == ["11", "22", "cd"]
+    assert {"one", "two"} <= set(made.versions["av"].split(", "))
+
+
 def test_settings_that_differ_stand_side_by_side(study: Path) -> None:
     body = json.loads((study / "results/alignments/watching.mp4.json").read_text())
     body["provenance"]["config"] = {"window_s": 9}

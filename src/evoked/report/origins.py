@@ -20,9 +20,9 @@ class Origins:
     def __init__(self) -> None:
         self.notes: list[str] = []
         self._config: dict[str, list[str]] = {}
-        self._versions: dict[str, str] = {}
-        self._nets: dict[str, str] = {}
-        self._inputs: dict[str, str] = {}
+        self._versions: dict[str, set[str]] = {}
+        self._nets: set[tuple[str, str]] = set()
+        self._inputs: dict[str, dict[str, str]] = {}  # name → sha256 → the first result that names it
 
     def gather(self, results: Path, tell: Tell) -> Made:
         """Everything that results tell of their making."""
@@ -56,15 +56,17 @@ class Origins:
         if found is None:
             tell("made", f"{path.name} does not say what made it.")
         else:
-            self._add(found)
+            self._add(found, path.name)
 
-    def _add(self, found: Mapping[str, Any]) -> None:
+    def _add(self, found: Mapping[str, Any], result: str) -> None:
         step, config = str(found.get("made_by", "?")), found.get("config") or {}
         if config and (text := canonical(config)) not in self._config.setdefault(step, []):
             self._config[step].append(text)
-        self._versions.update(_texts(found.get("versions")))
-        self._nets.update(_texts(found.get("nets")))
-        self._inputs.update(_texts(found.get("inputs")))
+        for name, number in _texts(found.get("versions")).items():
+            self._versions.setdefault(name, set()).add(number)
+        self._nets.update(_texts(found.get("nets")).items())
+        for name, key in _texts(found.get("inputs")).items():
+            self._inputs.setdefault(name, {}).setdefault(key, result)
         self.notes.extend(str(note) for note in found.get("notes") or ())
 
     def _made(self, tell: Tell) -> Made:
@@ -77,8 +79,17 @@ class Origins:
             for step, texts in sorted(self._config.items())
             for number, text in enumerate(texts, start=1)
         }
-        nets = tuple(Net(name, key, licence(name)) for name, key in sorted(self._nets.items()))
-        return Made(config, dict(sorted(self._versions.items())), nets, dict(sorted(self._inputs.items())))
+        nets = tuple(Net(name, key, licence(name)) for name, key in sorted(self._nets))
+        versions = {name: ", ".join(sorted(numbers)) for name, numbers in sorted(self._versions.items())}
+        return Made(config, versions, nets, self._named_inputs())
+
+    def _named_inputs(self) -> dict[str, str]:
+        """Input → sha256; a name that several results give to different files, a role, says whose it is."""
+        found = {}
+        for name, files in sorted(self._inputs.items()):
+            for key, result in files.items():
+                found[name if len(files) == 1 else f"{name} of {result}"] = key
+        return found
 
 
 def licence(name: str) -> str:
