@@ -44,6 +44,18 @@ def test_what_made_it_is_gathered_from_every_file(study: Path) -> None:
     assert "numpy" in made.versions
 
 
+def test_only_staging_stands_on_top_and_other_notes_with_what_made_it(study: Path) -> None:
+    path = study / "results/alignments/watching.mp4.json"
+    body = json.loads(path.read_text())
+    body["provenance"]["notes"] = ["quiet in places"]
+    path.write_text(json.dumps(body))
+
+    facts = collect(study)
+
+    assert facts.notes == (STAGED,)
+    assert facts.made.notes == (STAGED, "quiet in places")
+
+
 def test_roles_and_nets_that_differ_from_file_to_file_are_all_listed(study: Path) -> None:
     alignments = study / "results/alignments"
     body = json.loads((alignments / "watching.mp4.json").read_text())

@@ -105,7 +105,7 @@ def collect_prediction(table: Path, video: Path | None) -> Facts:
     return Facts(
         kind="prediction",
         name=name,
-        notes=_known_notes(origins.notes),
+        notes=_staging(origins.notes),
         expressions=names,
         contents=(content,),
         made=made,
@@ -137,14 +137,14 @@ def _read_about(path: Path) -> About:
 
 
 def _notes(study: Path, about: About, noted: Iterable[str]) -> tuple[str, ...]:
-    notes = _known_notes([*([about.note] if about.note else []), *noted])
-    staged = about.staged or (study / "truth.json").is_file()
-    return (STAGED, *notes) if staged and not any(n.startswith("staged") for n in notes) else notes
+    """What stands above everything: that the study is staged, and the note in study.toml."""
+    staged = [*_staging(noted), *([STAGED] if about.staged or (study / "truth.json").is_file() else [])]
+    return tuple(dict.fromkeys([*staged[:1], *([about.note] if about.note else [])]))
 
 
-def _known_notes(noted: Iterable[str]) -> tuple[str, ...]:
-    """Each note once, the ones about staging first."""
-    return tuple(sorted(dict.fromkeys(noted), key=lambda n: not n.startswith("staged")))
+def _staging(notes: Iterable[str]) -> tuple[str, ...]:
+    """Notes that say that something is staged; the others stand with what made it."""
+    return tuple(dict.fromkeys(n for n in notes if n.lower().startswith("staged")))
 
 
 def media_files(folder: Path) -> dict[str, Path]:

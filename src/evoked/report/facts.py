@@ -178,12 +178,14 @@ class Made:
     Attributes:
         config: step → its settings, as JSON text.
         inputs: file name → sha256.
+        notes: what the steps noted, each once.
     """
 
     config: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     nets: tuple[Net, ...] = ()
     inputs: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

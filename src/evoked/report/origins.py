@@ -81,7 +81,7 @@ class Origins:
         }
         nets = tuple(Net(name, key, licence(name)) for name, key in sorted(self._nets))
         versions = {name: ", ".join(sorted(numbers)) for name, numbers in sorted(self._versions.items())}
-        return Made(config, versions, nets, self._named_inputs())
+        return Made(config, versions, nets, self._named_inputs(), tuple(dict.fromkeys(self.notes)))
 
     def _named_inputs(self) -> dict[str, str]:
         """Input → sha256; a name that several results give to different files, a role, says whose it is."""
