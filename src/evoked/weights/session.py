@@ -171,6 +171,8 @@ class _OpenVino:
     def __init__(self, path: Path, precision: Precision, threads: int, shape: Shape | None) -> None:
         ov = _openvino()
         core = ov.Core()
+        if precision == "bf16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+            raise WeightsError('this CPU has no bf16, and f32 would be taken for it in silence. Use precision "f32"')
         try:
             model = core.read_model(str(path))
         except RuntimeError as error:
