@@ -1,35 +1,173 @@
 """A video and a model → what it evokes, second by second. Runs without torch."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from evoked.core.errors import CheckpointError
+from evoked.core.files import sha256
 from evoked.core.progress import Progress, silent
+from evoked.core.provenance import Provenance
 from evoked.core.timeline import Grid
 from evoked.core.track import Track
+from evoked.features.extract import USED, Extractor, FeatureConfig, Features
+from evoked.model.checkpoint import ARRAYS, Checkpoint, load_checkpoint
 from evoked.model.forward import Forward
+from evoked.weights.cache import Cache
+from evoked.weights.catalogue import NETS
 
 
-def predicted(forward: Forward, features: Mapping[str, NDArray[np.floating]], progress: Progress = silent) -> Track:
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A trained model, ready to predict.
+
+    Attributes:
+        folder: where it was read from.
+        checkpoint: all that is known about it.
+        forward: its arithmetic.
+        sha256: of its arrays' file.
+    """
+
+    folder: Path
+    checkpoint: Checkpoint
+    forward: Forward
+    sha256: str
+
+    @property
+    def expressions(self) -> tuple[str, ...]:
+        """What it predicts."""
+        return self.checkpoint.config.expressions
+
+    def feature_config(self, threads: int = 0) -> FeatureConfig:
+        """The settings that its features were made with; `threads` is the caller's to choose.
+
+        Raises:
+            CheckpointError: if its features were made with other nets than this program's, with settings
+                that it does not know, or the model does not say.
+        """
+        told = self.checkpoint.features
+        nets, settings = told.get("nets"), told.get("config")
+        if not isinstance(nets, Mapping) or not isinstance(settings, Mapping) or not nets:
+            raise CheckpointError(f"the model in {self.folder} does not say what its features are made with. {AGAIN}")
+        ours = {name: NETS[name].sha256 for name in USED.values()}
+        if dict(nets) != ours:
+            other = sorted(name for name in nets.keys() | ours.keys() if nets.get(name) != ours.get(name))
+            raise CheckpointError(
+                f"the model in {self.folder} learnt from features of other nets than this program's: "
+                f"{', '.join(other)} differ. {AGAIN}"
+            )
+        try:
+            return FeatureConfig(**settings, threads=threads)
+        except (TypeError, ValueError) as error:
+            raise CheckpointError(
+                f"the model in {self.folder} learnt from features made with settings that this program does not "
+                f"know: {error}. {AGAIN}"
+            ) from error
+
+
+AGAIN = "Make the features and train the model again"
+
+
+def load_model(folder: Path) -> Model:
+    """Read a model; CheckpointError if it is missing, damaged or of a newer format."""
+    checkpoint = load_checkpoint(folder)
+    return Model(folder, checkpoint, Forward(checkpoint.config, checkpoint.arrays), sha256(folder / ARRAYS))
+
+
+def predict_features(model: Model, features: Features, progress: Progress = silent) -> Track:
+    """Probabilities of one video's seconds from its features.
+
+    Features are taken in float16, as they are stored and learnt from, so that predicting a video and
+    predicting its feature file give the same numbers.
+
+    Returns:
+        1 Hz, in [0, 1]; valid where there is a picture.
+
+    Raises:
+        CheckpointError: if the features are not as wide as those that the model learnt from.
+    """
+    rows: dict[str, NDArray[Any]] = {name: values.astype(np.float16) for name, values in features.filled().items()}
+    for m in model.checkpoint.config.modalities:
+        width = rows[m.name].shape[1] if m.name in rows else None
+        if width != m.width:
+            raise CheckpointError(
+                f"the model in {model.folder} reads {m.width} numbers of {m.name} a second, there are "
+                f"{width or 'none'}. {AGAIN}"
+            )
+    return predicted(model.forward, rows, features.image.valid, progress)
+
+
+class Predictor:
+    """A model and the nets in front of it, loaded once for any number of videos.
+
+    Args:
+        model: from load_model.
+        cache: where the nets are.
+        threads: of the nets; 0 = as many as there are cores.
+
+    Raises:
+        CheckpointError: see Model.feature_config.
+        WeightsError: if a net cannot be had.
+    """
+
+    def __init__(self, model: Model, cache: Cache | None = None, threads: int = 0) -> None:
+        self.model = model
+        self._extractor = Extractor(model.feature_config(threads), cache)
+
+    def __call__(self, path: Path, progress: Progress = silent) -> Track:
+        """Predict a video: 1 Hz, in [0, 1]; valid where there is a picture.
+
+        Args:
+            path: a media file with a picture.
+            progress: told in seconds of video.
+
+        Raises:
+            MediaError: if it is no media file or has no picture.
+        """
+        return predict_features(self.model, self._extractor(path, progress))
+
+    def provenance(self, path: Path) -> Provenance:
+        """What makes a prediction what it is: video, model, nets, and what the model's makers noted."""
+        features = self._extractor.provenance(path)
+        notes = tuple(str(note) for note in self.model.checkpoint.provenance.get("notes", ()))
+        config = {"features": dict(features.config)}
+        return Provenance("predict", config, {**features.inputs, "model": self.model.sha256}, features.nets, notes)
+
+
+def predict_video(path: Path, model: Model, cache: Cache | None = None, progress: Progress = silent) -> Track:
+    """Predict one video; see Predictor, which is for several."""
+    return Predictor(model, cache)(path, progress)
+
+
+def predicted(
+    forward: Forward,
+    features: Mapping[str, NDArray[np.floating]],
+    valid: NDArray[np.bool_] | None = None,
+    progress: Progress = silent,
+) -> Track:
     """Probabilities of one video's seconds.
 
     Args:
         forward: the model.
         features: modality → (T, D), zeros where absent.
+        valid: bool (T,), where there is a picture; None = where the row of `image` (of the model's first
+            modality, if it does not read `image`) is not all zeros.
         progress: told in seconds of video.
 
     Returns:
-        1 Hz, in [0, 1]; valid where there is a picture: where the row of `image` is not all zeros (of the
-        model's first modality, if it does not read `image`).
+        1 Hz, in [0, 1].
 
     Raises:
         ValueError: if the features do not fit the model.
     """
     scores = forward(features, progress)
-    names = [m.name for m in forward.config.modalities]
-    seen = (features["image" if "image" in names else names[0]] != 0).any(axis=1)  # (T,)
-    return Track.masked(
-        Grid(Fraction(1), len(scores)), forward.config.expressions, np.clip(scores, 0, 1), np.asarray(seen)
-    )
+    if valid is None:
+        names = [m.name for m in forward.config.modalities]
+        valid = np.asarray((features["image" if "image" in names else names[0]] != 0).any(axis=1))
+    grid = Grid(Fraction(1), len(scores))
+    return Track.masked(grid, forward.config.expressions, np.clip(scores, 0, 1), valid)

@@ -1,0 +1,109 @@
+"""evoked predict: what new videos evoke, second by second."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from evoked.cli.progress import bar
+from evoked.core.errors import EvokedError
+from evoked.core.progress import Progress
+from evoked.parallel.pool import Done, Failed, HerePool
+from evoked.parallel.processes import ProcessPool
+from evoked.predict.batch import Prediction, Task, outputs, run
+from evoked.predict.exports import FORMATS, summary
+from evoked.predict.predict import load_model
+
+File = click.Path(path_type=Path)
+Outcome = Done[Task, Prediction] | Failed[Task]
+
+
+@click.command()
+@click.argument("videos", nargs=-1, required=True, type=File)
+@click.option("--model", required=True, type=File, help="folder of a trained model")
+@click.option("-o", "--output", type=File, help=f"file ({', '.join(FORMATS)}), or folder for several videos")
+@click.option(
+    "--format",
+    "suffix",
+    type=click.Choice([f[1:] for f in FORMATS]),
+    help="kind of file in a folder  [default: parquet]",
+)
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=0.5,
+    show_default=True,
+    help="from which probability an expression is shown in .vtt and counted in the table",
+)
+@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="videos worked on at once")
+@click.option("--threads", type=click.IntRange(0), default=0, help="threads of the nets for each video; 0: all cores")
+@click.option("--json", "as_json", is_flag=True, help="print JSON: every second, or where it was written")
+def predict(
+    videos: tuple[Path, ...],
+    model: Path,
+    output: Path | None,
+    suffix: str | None,
+    threshold: float,
+    workers: int,
+    threads: int,
+    as_json: bool,
+) -> None:
+    """Predict what VIDEOS evoke in their viewers, once a second.
+
+    Without -o a small table goes to stdout. A video that cannot be read is reported and the others go on;
+    the exit code is then 1.
+    """
+    load_model(model).feature_config(threads)  # a wrong model is one line, not one per video
+    places = outputs(list(dict.fromkeys(videos)), output, suffix)
+    tasks = [Task(video, model, place, threshold, threads) for video, place in places.items()]
+    shown, failed = [], []
+    for outcome in outcomes(tasks, workers):
+        if isinstance(outcome, Failed):
+            failed.append(outcome)
+            click.echo(f"failed: {outcome.item.video}: {outcome.error}", err=True)
+        elif as_json:
+            shown.append(as_row(outcome))
+        else:
+            click.echo(outcome.item.output or f"{outcome.item.video}\n{summary(outcome.result.track, threshold)}")
+    if as_json:
+        bad = [{"video": str(f.item.video), "reason": str(f.error)} for f in failed]
+        click.echo(json.dumps({"videos": shown, "failed": bad}, indent=1, ensure_ascii=False, allow_nan=False))
+    if failed:
+        raise EvokedError(f"{len(failed)} of {len(tasks)} videos could not be predicted; the reasons stand above")
+
+
+def outcomes(tasks: list[Task], workers: int) -> Iterator[Outcome]:
+    """Each task's outcome as it is ready, under a bar: of seconds for one after another, else of videos."""
+    if workers > 1:
+        with bar(f"{len(tasks)} videos") as progress:
+            for done, outcome in enumerate(
+                ProcessPool(workers, threads_each=tasks[0].threads).run(run, tasks), start=1
+            ):
+                progress(done, len(tasks))
+                yield outcome
+        return
+    for task in tasks:
+        with bar(f"predict {task.video.name}") as progress:
+            (outcome,) = HerePool().run(told(progress), [task])
+        yield outcome
+
+
+def told(progress: Progress) -> Any:
+    """The work, with its progress shown."""
+    return lambda task: run(task, progress)
+
+
+def as_row(outcome: Done[Task, Prediction]) -> dict[str, Any]:
+    """One video for --json: its rows, or the file they are in."""
+    task, track = outcome.item, outcome.result.track
+    about = {"video": str(task.video), "provenance": outcome.result.provenance.as_dict()}
+    if task.output:
+        return about | {"output": str(task.output)}
+    rows: list[dict[str, Any]] = [
+        {"time_s": float(second), "valid": bool(valid)}
+        | {name: round(float(v), 6) if valid else None for name, v in zip(track.names, values, strict=True)}
+        for second, valid, values in zip(track.grid.seconds, track.valid, track.values, strict=True)
+    ]
+    return about | {"rows": rows}

@@ -1,0 +1,129 @@
+"""evoked predict as it is typed: what goes where, and one bad file among good ones."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from evoked.cli.main import main
+from evoked.core.errors import OutputError
+from evoked.core.tables import read_provenance
+from evoked.predict.batch import outputs
+from evoked.predict.exports import read_predictions
+
+NETS = pytest.mark.nets
+
+
+@pytest.fixture
+def evoked(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
+    """Run a command line; gives exit code, stdout, stderr."""
+
+    def run(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["evoked", *map(str, words)])
+        code = 0
+        try:
+            main()
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run
+
+
+@NETS
+def test_one_bad_file_among_good_ones(evoked, film: Path, model_folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "text.mp4").write_text("no film")
+    shutil.copy(film, tmp_path / "good.mp4")
+    out_folder = tmp_path / "out"
+    code, out, err = evoked(
+        "predict", tmp_path / "text.mp4", tmp_path / "good.mp4", "/none.mp4", "--model", model_folder, "-o", out_folder
+    )
+    assert code == 1
+    assert out.split() == [str(out_folder / "good.mp4.parquet")]
+    assert [p.name for p in out_folder.iterdir()] == ["good.mp4.parquet"]  # nothing half written
+    failed = [line for line in err.replace("\r", "\n").splitlines() if "failed: " in line]
+    assert len(failed) == 2
+    assert any("text.mp4: " in line for line in failed)
+    assert any("no media file at /none.mp4" in line for line in failed)
+    assert "2 of 3 videos could not be predicted" in err
+    assert "Traceback" not in err
+    made = read_provenance(out_folder / "good.mp4.parquet")
+    assert made is not None
+    assert "good.mp4" in made["inputs"]
+
+
+@NETS
+def test_workers_give_the_same_bytes(evoked, film: Path, model_folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    for name in ("a.mp4", "b.mp4"):
+        shutil.copy(film, tmp_path / name)
+    films = [tmp_path / "a.mp4", tmp_path / "b.mp4", "/none.mp4"]
+    for workers in (1, 2):
+        words = ["--model", model_folder, "-o", tmp_path / f"{workers}", "--workers", workers, "--threads", 1]
+        code, out, _ = evoked("predict", *films, *words)
+        assert code == 1
+        assert len(out.split()) == 2
+    for name in ("a.mp4.parquet", "b.mp4.parquet"):
+        assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
+
+
+@NETS
+def test_every_format_and_the_terminal(evoked, film: Path, model_folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    words = ["predict", film, "--model", model_folder, "--threshold", "0.05"]
+    tracks = []
+    for suffix in ("parquet", "csv", "json"):
+        path = tmp_path / f"p.{suffix}"
+        assert evoked(*words, "-o", path)[:2] == (0, f"{path}\n")
+        tracks.append(read_predictions(path).values)
+    for track in tracks[1:]:
+        np.testing.assert_allclose(track, tracks[0], rtol=1e-5)
+
+    assert evoked(*words, "-o", tmp_path / "p.vtt")[0] == 0
+    assert (tmp_path / "p.vtt").read_text().startswith("WEBVTT\n\nNOTE evoked, on at 5 %\n{")
+
+    code, out, _ = evoked(*words)
+    assert code == 0
+    assert "amusement" in out
+    assert out.rstrip().endswith("6 s, 6 of them valid")
+
+    code, out, _ = evoked(*words, "--json")
+    body = json.loads(out)
+    assert (code, body["failed"], len(body["videos"][0]["rows"])) == (0, [], 6)
+    first = body["videos"][0]["rows"][0]
+    assert first["time_s"] == 0
+    assert [first[name] for name in list(first)[2:]] == pytest.approx(tracks[0][0], abs=1e-6)
+
+
+def test_wrong_use_and_a_wrong_model(evoked, model_folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    assert evoked("predict", "--model", model_folder)[0] == 2
+    assert evoked("predict", "a.mp4")[0] == 2
+    assert evoked("predict", "a.mp4", "--model", model_folder, "--threshold", "0")[0] == 2
+    code, _, err = evoked("predict", "a.mp4", "b.mp4", "--model", tmp_path)
+    assert code == 1
+    assert err.startswith(f"evoked: no model in {tmp_path}")
+    assert err.count("\n") == 1
+    code, _, err = evoked("predict", "a.mp4", "--model", model_folder, "-o", tmp_path / "x.srt")
+    assert code == 1
+    assert "cannot tell what to write from 'x.srt'" in err
+
+
+def test_where_predictions_go(tmp_path: Path) -> None:
+    a, b, again = Path("a.mp4"), Path("b.mov"), Path("other/a.mp4")
+    assert outputs([a, b], None, None) == {a: None, b: None}
+    assert outputs([a], tmp_path / "x.vtt", None) == {a: tmp_path / "x.vtt"}
+    assert outputs([a], tmp_path, None) == {a: tmp_path / "a.mp4.parquet"}
+    assert outputs([a, b], tmp_path / "new", "vtt") == {
+        a: tmp_path / "new/a.mp4.vtt",
+        b: tmp_path / "new/b.mov.vtt",
+    }
+    (tmp_path / "folder.csv").mkdir()
+    assert outputs([a], tmp_path / "folder.csv", None) == {a: tmp_path / "folder.csv/a.mp4.parquet"}
+    with pytest.raises(OutputError, match=r"2 videos cannot all go to .*x\.vtt; name a folder"):
+        outputs([a, b], tmp_path / "x.vtt", None)
+    with pytest.raises(OutputError, match="--format goes with a folder"):
+        outputs([a], tmp_path / "x.vtt", "csv")
+    with pytest.raises(OutputError, match="two videos have the same name"):
+        outputs([a, again], tmp_path, None)
