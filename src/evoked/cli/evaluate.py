@@ -1,0 +1,68 @@
+"""evoked evaluate: predictions against labels, with chance and intervals."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from evoked.cli.options import made, settings
+from evoked.cli.progress import bar
+from evoked.core.files import sha256
+from evoked.core.provenance import Provenance
+from evoked.dataset.labels import read_labels
+from evoked.learning.evaluate import EvaluateConfig
+from evoked.learning.evaluate import evaluate as score
+from evoked.learning.gathering import gather_predictions, notes_of, predict_all
+from evoked.learning.scores import as_table, write_scores
+from evoked.predict.predict import load_model
+
+File = click.Path(path_type=Path)
+
+
+@click.command()
+@click.option("--labels", "labels_path", type=File, required=True, help="labels.parquet of a study, or such a CSV")
+@click.option("--predictions", type=File, help="folder with a table of predictions per video")
+@click.option("--model", "model_folder", type=File, help="folder of a trained model, to predict from --features")
+@click.option("--features", type=File, help="with --model: folder with a feature file per video")
+@click.option("-o", "--output", type=File, help="write scores.json here, too")
+@click.option("--json", "as_json", is_flag=True, help="print JSON instead of a table")
+@settings(EvaluateConfig)
+def evaluate(
+    labels_path: Path,
+    predictions: Path | None,
+    model_folder: Path | None,
+    features: Path | None,
+    output: Path | None,
+    as_json: bool,
+    **own: Any,
+) -> None:
+    """Score predictions against what viewers expressed.
+
+    Give --predictions, or --model with --features. Average precision per expression and its mean, the
+    chance of each, intervals that draw whole videos, and what the same predictions score when the labels
+    are turned round in time. Only videos that the model never learnt from tell how good it is.
+    """
+    config = made(EvaluateConfig, own)
+    if (predictions is None) == (model_folder is None) or (model_folder is None) != (features is None):
+        raise click.UsageError("give either --predictions DIR, or --model DIR with --features DIR")
+    labels = read_labels(labels_path)
+    notes = notes_of(labels_path)
+    inputs = {labels_path.name: sha256(labels_path)}
+    if predictions is not None:
+        tracks = gather_predictions(predictions, labels)
+    else:
+        assert model_folder is not None
+        assert features is not None
+        with bar("predict") as progress:
+            model = load_model(model_folder)
+            tracks, more = predict_all(model, features, labels, progress)
+        notes = tuple(dict.fromkeys((*notes, *more)))
+        inputs["model"] = model.sha256
+    with bar("intervals"):
+        scores = score(tracks, labels, config, notes=notes)
+    provenance = Provenance("evaluate", asdict(config), inputs, notes=notes)
+    if output:
+        write_scores(output, scores, provenance)
+    click.echo(json.dumps(scores.as_dict(), indent=1, ensure_ascii=False) if as_json else as_table(scores))

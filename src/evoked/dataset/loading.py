@@ -1,0 +1,89 @@
+"""Features from a folder and labels from a table, joined into examples."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from evoked.core.errors import DatasetError
+from evoked.core.progress import Progress, silent
+from evoked.dataset.examples import Example, join
+from evoked.dataset.labels import Labelled
+from evoked.dataset.names import files_of
+from evoked.features.files import SUFFIX, read_features, read_features_provenance
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """Examples, and where their features come from.
+
+    Attributes:
+        examples: in the order of the videos' names.
+        made: what all the features were made with, {"nets": name → sha256, "config": settings}; it goes into
+            the checkpoint, so that `predict` makes the same.
+        notes: what a reader must know: rows that were cut, videos that were left out.
+    """
+
+    examples: tuple[Example, ...]
+    made: Mapping[str, Any]
+    notes: tuple[str, ...]
+
+
+def load_examples(labels: Mapping[str, Labelled], folder: Path, progress: Progress = silent) -> Loaded:
+    """Read the features of every labelled video and put them beside its labels.
+
+    Args:
+        labels: video → labels, e.g. from `read_labels`.
+        folder: with a file per video, VIDEO.safetensors.
+        progress: told in videos.
+
+    Returns:
+        An example per video that has both; features as float16, as they are stored. A second is valid
+        where its label is and there is a picture.
+
+    Raises:
+        DatasetError: if no video has both, features were made in different ways, a file is damaged, or
+            features and labels differ by more than a few seconds.
+    """
+    files = files_of(labels, folder, SUFFIX)
+    if not files:
+        raise DatasetError(
+            f"{folder} has features of none of {len(labels)} labelled videos; make them: evoked features"
+        )
+    missing = sorted(labels.keys() - files.keys())
+    notes = [f"labelled but without features, left out: {', '.join(missing)}"] if missing else []
+    examples = []
+    for done, (video, path) in enumerate(files.items()):
+        progress(done, len(files), video)
+        found, track = read_features(path), labels[video].labels
+        valid = track.valid.copy()
+        steps = min(len(valid), found.grid.steps)
+        valid[:steps] &= found.image.valid[:steps]
+        rows = {name: values.astype(np.float16) for name, values in found.filled().items()}
+        examples.append(join(video, rows, track.values, valid, track.names))
+        notes += [f"{video}: {note}" for note in examples[-1].notes]
+    progress(len(files), len(files))
+    return Loaded(tuple(examples), features_made(files), tuple(notes))
+
+
+def features_made(files: Mapping[str, Path]) -> dict[str, Any]:
+    """Nets and settings that all these feature files were made with.
+
+    Raises:
+        DatasetError: naming the first file that was made in another way.
+    """
+    made: dict[str, Any] = {}
+    first = ""
+    for video, path in files.items():
+        told = read_features_provenance(path)
+        own = {"nets": told.get("nets", {}), "config": told.get("config", {})}
+        if not made:
+            made, first = own, video
+        elif own != made:
+            raise DatasetError(
+                f"features of {video!r} and {first!r} were made with different nets or settings. "
+                f"Delete {path} and make it again: evoked features"
+            )
+    return made

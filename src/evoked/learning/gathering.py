@@ -1,0 +1,77 @@
+"""Predictions from a folder, beside labels from a table: what `evaluate` scores."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from evoked.core.errors import CheckpointError, DatasetError
+from evoked.core.progress import Progress, silent
+from evoked.core.tables import SUFFIXES, read_provenance
+from evoked.core.track import Track
+from evoked.dataset.loading import features_made
+from evoked.dataset.names import files_of
+from evoked.features.files import SUFFIX, read_features
+from evoked.predict.exports import read_predictions
+from evoked.predict.predict import Model, predict_features
+
+ONE_MODEL = "one model predicted all videos: a fair score only of those that it did not learn from"
+
+
+def gather_predictions(folder: Path, videos: Iterable[str]) -> dict[str, Track]:
+    """Read the predictions of each video: VIDEO.parquet, .csv or .json, with or without the video's own suffix.
+
+    Returns:
+        Video → its predictions, for those that have a file.
+
+    Raises:
+        DatasetError: if there is no such folder, no file of any video is in it, or a file is no such table.
+    """
+    wanted = sorted(videos)
+    found: dict[str, Path] = {}
+    for suffix in SUFFIXES:
+        for video, path in files_of(wanted, folder, suffix).items():
+            found.setdefault(video, path)
+    if not found:
+        raise DatasetError(
+            f"{folder} has predictions of none of {len(wanted)} labelled videos; "
+            f"files are named like {wanted[0] if wanted else 'VIDEO'}.parquet"
+        )
+    return {video: read_predictions(path) for video, path in sorted(found.items())}
+
+
+def predict_all(
+    model: Model, folder: Path, videos: Iterable[str], progress: Progress = silent
+) -> tuple[dict[str, Track], tuple[str, ...]]:
+    """Predict each video from its feature file.
+
+    Returns:
+        Video → its predictions, for those that have features; and what a reader must know.
+
+    Raises:
+        DatasetError: if there is no such folder, no features of any video are in it, or a file is damaged.
+        CheckpointError: if the features are not as those that the model learnt from.
+    """
+    files = files_of(videos, folder, SUFFIX)
+    if not files:
+        raise DatasetError(f"{folder} has features of none of the labelled videos; make them: evoked features")
+    made, learnt = features_made(files), model.checkpoint.features
+    if made != {"nets": learnt.get("nets"), "config": learnt.get("config")}:
+        raise CheckpointError(
+            f"the model in {model.folder} learnt from features made with other nets or settings than those in "
+            f"{folder}. Make the features again: evoked features"
+        )
+    tracks = {}
+    for done, (video, path) in enumerate(files.items()):
+        progress(done, len(files), video)
+        tracks[video] = predict_features(model, read_features(path))
+    progress(len(files), len(files))
+    return tracks, (*model.checkpoint.provenance.get("notes", ()), ONE_MODEL)
+
+
+def notes_of(*paths: Path) -> tuple[str, ...]:
+    """What the makers of these tables noted in them, each note once, in order."""
+    notes: dict[str, None] = {}
+    for path in paths:
+        made: dict[str, Any] = read_provenance(path) or {}
+        notes |= dict.fromkeys(str(note) for note in made.get("notes", ()))
+    return tuple(notes)
