@@ -216,3 +216,17 @@ def test_the_file_and_the_table(tmp_path: Path) -> None:
     assert f"{100 * made.rows[0].ap:.2f}" in lines[1]  # type: ignore[operator]
     assert lines[7] == "in %; 4 videos, held out in 2 turns; intervals draw whole videos"
     assert lines[8:] == ["note: staged: so and so", "note: 4 videos: intervals over so few are too narrow"]
+
+
+def test_holding_out_in_turn_puts_a_know_nothing_below_chance_and_shifting_sees_it() -> None:
+    """Each video is predicted by the mean of the others; turned labels score just the same."""
+    random, predictions, labels = np.random.default_rng(1), {}, {}
+    ons = {f"{i}": random.random((50, 1)) < level for i, level in enumerate((0.1, 0.3, 0.5, 0.7, 0.9))}
+    for out, on in ons.items():
+        learnt = np.concatenate([o for name, o in ons.items() if name != out]).mean()
+        predictions[out] = track(np.full((50, 1), learnt), np.ones(50, bool), ("amusement",))
+        labels[out] = Labels(track(on, np.ones(50, bool), ("amusement",)), np.ones(50, np.int64))
+    made = evaluate(predictions, labels, QUICK).map
+    assert made.gain is not None
+    assert made.gain < -0.1
+    assert made.shifted == pytest.approx(made.value)

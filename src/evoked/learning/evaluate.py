@@ -1,4 +1,10 @@
-"""Predictions against labels: average precision, chance, and how sure that is (spec §7, Scores)."""
+"""Predictions against labels: average precision, chance, and how sure that is (spec §7, Scores).
+
+Scores are pooled over videos, as the paper's. Where videos were held out in turn that has a bias of its
+own: without the video that laughs most, a model learns that laughing is rarer, so that a model that knows
+nothing ranks the pooled seconds worse than chance. The score with labels turned in time (`shifted`) has the
+same bias and is the fairer zero where videos differ much.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
