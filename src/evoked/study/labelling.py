@@ -1,0 +1,235 @@
+"""The label river of a study: pairs, alignments, annotations, labels."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evoked.core.errors import AlignmentError, DatasetError, EvokedError, MediaError, NoPictureError
+from evoked.core.progress import Progress
+from evoked.core.provenance import Provenance
+from evoked.core.tables import read_table, write_table
+from evoked.core.timeline import Grid
+from evoked.core.track import Track
+from evoked.dataset.labels import write_labels
+from evoked.dataset.pairs import Pair, read_pairs, write_pairs
+from evoked.media.play import sound
+from evoked.media.probe import Media, probe
+from evoked.reactions.align import SOUND_HZ, align
+from evoked.reactions.annotate import NETS, Annotator, columns, viewers_of
+from evoked.reactions.film import film_of
+from evoked.reactions.offsets import OffsetMap, read_offsets, write_offsets
+from evoked.reactions.prototype import PrototypeRecogniser
+from evoked.reactions.votes import VoteConfig, Votes, onto_content, ticks_of, vote
+from evoked.study.folder import Folder
+from evoked.study.runner import Runner, Work
+from evoked.study.settings import Settings
+from evoked.weights.cache import Cache
+from evoked.weights.catalogue import NETS as CATALOGUE
+
+CODE = {"align": 1, "annotate": 1, "label": 1}
+"""Raised by one whenever the code of a step changes its results: what was made before is made again."""
+
+
+@dataclass
+class LabelRiver:
+    """Works on one study; nets are loaded when the first reaction needs them.
+
+    Attributes:
+        folder, settings, runner, cache: of the study.
+        contents: content → its 1 Hz grid; only those that can be played.
+    """
+
+    folder: Folder
+    settings: Settings
+    runner: Runner
+    cache: Cache
+    contents: Mapping[str, Grid]
+    _annotator: Annotator | None = None
+
+    def run(self, reactions: Sequence[str]) -> None:
+        """Pair, align, annotate and label; what fails is noted and left out."""
+        wanted = self.wanted(reactions)
+        aligned = [name for name in reactions if name in wanted and self.align(name, wanted[name])]
+        pairs = {name: self.paired(name) for name in aligned}
+        write_pairs(self.folder.pairs, [Pair(r, c) for r, c in sorted(pairs.items())])
+        annotated = [name for name in aligned if self.annotate(name, pairs[name])]
+        self.label({name: pairs[name] for name in annotated})
+
+    def wanted(self, reactions: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """Reaction → the contents it may belong to: what pairs.csv says, else all of them."""
+        if not self.folder.pairs_csv.exists():
+            return {name: tuple(self.contents) for name in reactions}
+        pairs = read_pairs(self.folder.pairs_csv, self.folder.reactions, self.folder.contents)
+        for problem in pairs.problems:
+            self.runner.fail("pairs", "pairs.csv", problem)
+        said = {p.reaction: p.content for p in pairs.pairs}
+        for name in reactions:
+            if name not in said:
+                self.runner.fail("pairs", name, "pairs.csv does not say what was watched; add a line for it")
+            elif said[name] not in self.contents:
+                self.runner.fail("pairs", name, f"its content {said[name]} cannot be used")
+        return {n: (said[n],) for n in reactions if said.get(n) in self.contents}
+
+    def align(self, reaction: str, candidates: tuple[str, ...]) -> bool:
+        """Find which candidate a reaction plays, and where."""
+        source = self.folder.reaction(reaction)
+        digests = {c: self.runner.ledger.content_digest(self.folder.content(c)) for c in candidates}
+        out = self.folder.alignment(reaction)
+        made_of = {"reaction": self.runner.ledger.content_digest(source), "contents": digests}
+        key = self.runner.ledger.key(code=CODE["align"], of=made_of, settings=self.settings.plain("align"))
+
+        def do(progress: Progress) -> None:
+            content, offsets = best_content(self.folder, reaction, candidates, self.settings, progress)
+            inputs = {reaction: made_of["reaction"], content: digests[content]}
+            config = {**self.settings.plain("align"), "content": content, "candidates": len(candidates)}
+            write_offsets(out, offsets, Provenance("align", config, inputs, notes=self.settings.notes))  # type: ignore[arg-type]
+
+        return self.runner.do(Work("align", reaction, key, (out,), do))
+
+    def paired(self, reaction: str) -> str:
+        """The content that a finished alignment names."""
+        return content_of(self.folder.alignment(reaction))
+
+    def annotate(self, reaction: str, content: str) -> bool:
+        """Find the viewers of a reaction and score them."""
+        ledger, out = self.runner.ledger, self.folder.annotation(reaction)
+        inputs = {
+            reaction: ledger.content_digest(self.folder.reaction(reaction)),
+            content: ledger.content_digest(self.folder.content(content)),
+        }
+        recogniser = PrototypeRecogniser(self.settings.about.expressions)
+        config = {**self.settings.plain("window", "detect", "annotate"), **recogniser.describe()}
+        nets = {name: CATALOGUE[name].sha256 for name in NETS}
+        where = ledger.content_digest(self.folder.alignment(reaction))
+        key = ledger.key(code=CODE["annotate"], inputs=inputs, config=config, nets=nets, alignment=where)
+        provenance = Provenance("annotate", config, inputs, nets, self.settings.notes)
+
+        def do(progress: Progress) -> None:
+            offsets = read_offsets(self.folder.alignment(reaction))
+            source = self.folder.reaction(reaction)
+            film = film_of(source, self.folder.content(content), offsets, self.settings.window)
+            found = self._nets(recogniser)(source, film, progress)
+            write_table(out, columns(found, recogniser.names), provenance)
+
+        return self.runner.do(Work("annotate", reaction, key, (out,), do))
+
+    def label(self, pairs: Mapping[str, str]) -> bool:
+        """Vote: one label vector per content second, for every content."""
+        if not pairs:
+            self.runner.fail("label", "", "no reaction could be used, so there are no labels; the reasons stand above")
+            return False
+        ledger, names = self.runner.ledger, self.settings.about.expressions
+        parts = {
+            r: [c, ledger.content_digest(self.folder.annotation(r)), ledger.content_digest(self.folder.alignment(r))]
+            for r, c in sorted(pairs.items())
+        }
+        lengths = {c: grid.steps for c, grid in self.contents.items() if c in set(pairs.values())}
+        settings = self.settings.plain("votes")
+        key = ledger.key(code=CODE["label"], parts=parts, lengths=lengths, settings=settings, names=names)
+        inputs = {name: digest for r, (_, a, b) in parts.items() for name, digest in ((r, a), (f"{r}.json", b))}
+        provenance = Provenance("label", settings, inputs, notes=self.settings.notes)
+
+        def do(progress: Progress) -> None:
+            votes = {}
+            for done, content in enumerate(sorted(lengths)):
+                own = [r for r, c in pairs.items() if c == content]
+                votes[content] = votes_of(self.folder, own, self.contents[content], names, self.settings.votes)
+                progress(done + 1, len(lengths))
+            write_labels(self.folder.labels, votes, provenance)
+
+        return self.runner.do(Work("label", "", key, (self.folder.labels,), do))
+
+    def _nets(self, recogniser: PrototypeRecogniser) -> Annotator:
+        if self._annotator is None:
+            self._annotator = Annotator(recogniser, self.settings.annotate, self.settings.detect, self.cache)
+        return self._annotator
+
+
+def best_content(
+    folder: Folder, reaction: str, candidates: Sequence[str], settings: Settings, progress: Progress
+) -> tuple[str, OffsetMap]:
+    """The content that a reaction plays longest, of those it has anything in common with.
+
+    Raises:
+        AlignmentError: if it has nothing in common with any.
+        MediaError: if the reaction has no sound.
+    """
+    ours = sound(folder.reaction(reaction), SOUND_HZ)
+    best: tuple[float, str, OffsetMap] | None = None
+    refused: list[str] = []
+    for done, content in enumerate(candidates):
+        try:
+            found = align(ours, _content_sound(folder.content(content)), SOUND_HZ, settings.align)
+        except (AlignmentError, MediaError) as error:
+            refused.append(f"{content}: {error}")
+            continue
+        finally:
+            progress(done + 1, len(candidates), content)
+        if best is None or (found.covered_s, found.score) > (best[0], best[2].score):
+            best = (found.covered_s, content, found)
+    if best is None:
+        against = refused[0] if len(refused) == 1 else f"none of {len(candidates)} contents; {refused[-1]}"
+        raise AlignmentError(f"{reaction} against {against}")
+    return best[1], best[2]
+
+
+@lru_cache(maxsize=8)
+def _content_sound(path: Path) -> NDArray[np.float32]:
+    return sound(path, SOUND_HZ)
+
+
+def content_of(alignment: Path) -> str:
+    """The content that an alignment of a study is about; AlignmentError if the file does not say."""
+    try:
+        return str(json.loads(alignment.read_text(encoding="utf-8"))["provenance"]["config"]["content"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise AlignmentError(f"{alignment} does not say which content it is of; delete it and run again") from error
+
+
+def votes_of(
+    folder: Folder, reactions: Sequence[str], seconds: Grid, names: tuple[str, ...], config: VoteConfig
+) -> Votes:
+    """The votes of a content's seconds by all viewers of some reactions; none visible, none valid."""
+    ballots: list[Track] = []
+    own: list[str] = []
+    ticks = ticks_of(seconds)
+    for reaction in sorted(reactions):
+        offsets = read_offsets(folder.alignment(reaction))
+        table = read_table(folder.annotation(reaction), ("viewer", "time_s", "valid", *names))
+        try:
+            viewers = viewers_of(table, names)
+        except ValueError as error:
+            raise DatasetError(f"{folder.annotation(reaction)}: {error}; delete it and run again") from error
+        for viewer in viewers.values():
+            ballots.append(onto_content(viewer, offsets, ticks, lag_s=config.lag_s))
+            own.append(reaction)
+    if not ballots:
+        nobody = np.zeros((ticks.steps, len(names)), dtype=np.float32)
+        ballots, own = [Track.masked(ticks, names, nobody, np.zeros(ticks.steps, dtype=np.bool_))], [""]
+    return vote(ballots, seconds, config, reactions=own)
+
+
+def playable(folder: Folder, runner: Runner) -> tuple[dict[str, Grid], list[str]]:
+    """Contents that can be played with their seconds, and reactions that can; others fail with their reason."""
+    contents = {}
+    for name in folder.contents:
+        if (media := _probed(folder.content(name), "content", runner)) is not None:
+            contents[name] = media.seconds
+    reactions = [n for n in folder.reactions if _probed(folder.reaction(n), "reaction", runner) is not None]
+    return contents, reactions
+
+
+def _probed(path: Path, what: str, runner: Runner) -> Media | None:
+    try:
+        media = probe(path)
+        if media.picture is None:
+            raise NoPictureError(f"{path} has no picture: a {what} must be a video")
+    except EvokedError as error:
+        runner.fail(f"check {what}", path.name, str(error))
+        return None
+    return media

@@ -1,0 +1,171 @@
+"""The prediction river of a study: features, held-out predictions, scores, the model, the page."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evoked.core.progress import Progress
+from evoked.core.provenance import Provenance
+from evoked.dataset.folds import make_folds
+from evoked.dataset.labels import read_labels
+from evoked.dataset.loading import Loaded, load_examples
+from evoked.features.extract import USED, Extractor
+from evoked.features.files import write_features
+from evoked.learning.crossval import cross_validate
+from evoked.learning.evaluate import evaluate
+from evoked.learning.outcome import HISTORY, write_model
+from evoked.learning.scores import write_scores
+from evoked.learning.train import train
+from evoked.model.checkpoint import ABOUT, ARRAYS
+from evoked.predict.exports import read_predictions, write_predictions
+from evoked.report.page import write_report
+from evoked.study.folder import Folder
+from evoked.study.runner import Runner, Work
+from evoked.study.settings import Settings
+from evoked.weights.cache import Cache
+from evoked.weights.catalogue import NETS
+
+CODE = {"features": 1, "hold out": 1, "evaluate": 1, "train": 1, "report": 1}
+HELD_OUT = "held out: predicted by a model that did not learn from this video"
+
+
+@dataclass
+class PredictionRiver:
+    """Works on one study; nets are loaded when the first content needs them.
+
+    Attributes:
+        folder, settings, runner, cache: of the study.
+    """
+
+    folder: Folder
+    settings: Settings
+    runner: Runner
+    cache: Cache
+    _extractor: Extractor | None = None
+
+    def describe(self, contents: Sequence[str]) -> list[str]:
+        """Features of each content; those that could be made."""
+        return [name for name in contents if self.features(name)]
+
+    def features(self, content: str) -> bool:
+        """Describe one content once a second."""
+        out, source = self.folder.features(content), self.folder.content(content)
+        config = self.settings.features.as_dict()
+        nets = {name: NETS[name].sha256 for name in USED.values()}
+        sha = self.runner.ledger.content_digest(source)
+        key = self.runner.ledger.key(code=CODE["features"], source=sha, config=config, nets=nets)
+        provenance = Provenance("features", config, {content: sha}, nets)
+
+        def do(progress: Progress) -> None:
+            if self._extractor is None:
+                self._extractor = Extractor(self.settings.features, self.cache)
+            write_features(out, self._extractor(source, progress), provenance)
+
+        return self.runner.do(Work("features", content, key, (out,), do))
+
+    def learn(self, contents: Sequence[str]) -> None:
+        """Hold contents out in turn, score that, then learn from all of them."""
+        inputs = {name: self.runner.ledger.content_digest(self.folder.features(name)) for name in sorted(contents)}
+        inputs["labels.parquet"] = self.runner.ledger.content_digest(self.folder.labels)
+        labelled = [name for name in read_labels(self.folder.labels) if name in inputs]
+        if self.hold_out(labelled, inputs):
+            self.evaluate(labelled)
+        self.train(inputs)
+
+    def hold_out(self, contents: Sequence[str], inputs: Mapping[str, str]) -> bool:
+        """Predict each content by a model that learnt from others."""
+        config = self.settings.plain("model", "train", "folds")
+        key = self.runner.ledger.key(code=CODE["hold out"], inputs=inputs, config=config)
+        outputs = [self.folder.prediction(name) for name in contents]
+
+        def do(progress: Progress) -> None:
+            loaded = self._examples(contents)
+            folds = make_folds(
+                {e.video: e.seconds for e in loaded.examples},
+                self.settings.folds.count,
+                seed=self.settings.folds.seed,
+            )
+            held = cross_validate(
+                loaded.examples,
+                self.settings.model,
+                self.settings.train,
+                folds,
+                self.folder.folds,
+                features=loaded.made,
+                progress=progress,
+            )
+            for name, track in held.predictions.items():
+                fold = next(f for f in held.folds if name in f.held_out)
+                made = Provenance(
+                    "hold out", {**config, "fold": fold.as_dict()}, inputs, notes=(*self.settings.notes, HELD_OUT)
+                )
+                write_predictions(self.folder.prediction(name), track, made)
+
+        return self.runner.do(Work("hold out", "", key, outputs, do))
+
+    def evaluate(self, contents: Sequence[str]) -> bool:
+        """Score the held-out predictions against the labels."""
+        ledger = self.runner.ledger
+        inputs = {f"{name}.parquet": ledger.content_digest(self.folder.prediction(name)) for name in contents}
+        inputs["labels.parquet"] = ledger.content_digest(self.folder.labels)
+        config = self.settings.plain("evaluate", "folds")
+        key = ledger.key(code=CODE["evaluate"], inputs=inputs, config=config)
+
+        def do(progress: Progress) -> None:
+            labels = read_labels(self.folder.labels)
+            predictions = {name: read_predictions(self.folder.prediction(name)) for name in contents}
+            folds = make_folds(
+                {name: predictions[name].grid.steps for name in contents},
+                self.settings.folds.count,
+                seed=self.settings.folds.seed,
+            )
+            scores = evaluate(
+                predictions,
+                {name: labels[name] for name in contents},
+                self.settings.evaluate,
+                folds=[f.held_out for f in folds],
+                notes=self.settings.notes,
+            )
+            write_scores(self.folder.scores, scores, Provenance("evaluate", config, inputs, notes=self.settings.notes))
+
+        return self.runner.do(Work("evaluate", "", key, (self.folder.scores,), do))
+
+    def train(self, inputs: Mapping[str, str]) -> bool:
+        """Learn from every content: the model that predicts new videos."""
+        config = self.settings.plain("model", "train")
+        key = self.runner.ledger.key(code=CODE["train"], inputs=inputs, config=config)
+        outputs = [self.folder.model / name for name in (ARRAYS, ABOUT, HISTORY)]
+
+        def do(progress: Progress) -> None:
+            loaded = self._examples([name for name in inputs if name != "labels.parquet"])
+            state = self.folder.results / "state" / "training"
+            trained = train(loaded.examples, self.settings.model, self.settings.train, state=state, progress=progress)
+            made = Provenance("train", config, inputs, notes=(*self.settings.notes, *loaded.notes))
+            write_model(self.folder.model, trained, loaded.made, made)
+
+        return self.runner.do(Work("train", "", key, outputs, do))
+
+    def report(self, given: Mapping[str, Any]) -> bool:
+        """Write the page; `given` is whatever it shows that other keys do not hold."""
+        results = self.folder.results
+        shown = sorted(
+            p
+            for part in ("alignments", "annotations", "predictions", "features", "model")
+            for p in (results / part).glob("*")
+            if p.is_file() and not p.name.startswith(".")
+        )
+        files = [*shown, *(p for p in (self.folder.labels, self.folder.scores, self.folder.pairs) if p.is_file())]
+        inputs = {str(p.relative_to(results)): self.runner.ledger.content_digest(p) for p in files}
+        config = self.settings.plain("report", "about")
+        key = self.runner.ledger.key(code=CODE["report"], inputs=inputs, config=config, given=given)
+
+        def do(progress: Progress) -> None:
+            write_report(self.folder.root, self.settings.report, self.folder.report, progress)
+
+        return self.runner.do(Work("report", "", key, (self.folder.report,), do))
+
+    def _examples(self, contents: Sequence[str]) -> Loaded:
+        labels = read_labels(self.folder.labels)
+        own = {name: found for name, found in labels.items() if name in set(contents)}
+        return load_examples(own, Path(self.folder.results / "features"))

@@ -1,0 +1,79 @@
+"""Everything study.toml may set, in one place: a section per room that is called."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evoked.core.settings import setting
+from evoked.faces.detect import DetectConfig
+from evoked.features.extract import FeatureConfig
+from evoked.learning.config import TrainConfig
+from evoked.learning.evaluate import EvaluateConfig
+from evoked.model.config import ModelSettings
+from evoked.reactions.align import AlignConfig
+from evoked.reactions.annotate import AnnotateConfig
+from evoked.reactions.votes import VoteConfig
+from evoked.reactions.window import WindowConfig
+from evoked.report.config import ReportConfig
+from evoked.study.folder import About, plain, read_toml, sections
+
+
+@dataclass(frozen=True)
+class FoldConfig:
+    """How contents are held out in turn."""
+
+    count: int = setting(5, "turns; each content is held out in one of them (fewer contents, fewer turns)")
+    seed: int = setting(0, "which contents go together")
+
+    def __post_init__(self) -> None:
+        if self.count < 2:
+            raise ValueError(f"count must be at least 2, got {self.count}")
+
+
+SECTIONS: Mapping[str, type] = {
+    "align": AlignConfig,
+    "window": WindowConfig,
+    "detect": DetectConfig,
+    "annotate": AnnotateConfig,
+    "votes": VoteConfig,
+    "features": FeatureConfig,
+    "model": ModelSettings,
+    "train": TrainConfig,
+    "folds": FoldConfig,
+    "evaluate": EvaluateConfig,
+    "report": ReportConfig,
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A study's settings, every default filled in; one attribute per section of study.toml."""
+
+    about: About
+    align: AlignConfig
+    window: WindowConfig
+    detect: DetectConfig
+    annotate: AnnotateConfig
+    votes: VoteConfig
+    features: FeatureConfig
+    model: ModelSettings
+    train: TrainConfig
+    folds: FoldConfig
+    evaluate: EvaluateConfig
+    report: ReportConfig
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What every result must say, e.g. that the data is staged."""
+        return (self.about.note,) if self.about.note else ()
+
+    def plain(self, *names: str) -> dict[str, Any]:
+        """Some sections as plain values, for keys and provenance."""
+        return {name: plain(getattr(self, name)) for name in names}
+
+
+def read_settings(root: Path) -> Settings:
+    """The settings of a study folder; StudyError if study.toml holds a mistake."""
+    about, made = sections(read_toml(root), SECTIONS)
+    return Settings(about, **made)
