@@ -151,7 +151,10 @@ class _Lesson:
         value = float(loss.detach())
         if not math.isfinite(value):
             where = f"epoch {standing.epoch + 1}, step {standing.step + 1}"
-            raise TrainingError(f"the loss became {value} in {where}. Choose a smaller rate than {config.rate:g}")
+            raise TrainingError(
+                f"the loss became {value} in {where}. Choose a smaller rate than {config.rate:g}, or leave out "
+                "features of enormous size"
+            )
         standing.step, standing.taken = standing.step + 1, standing.taken + 1
         standing.loss_sum, standing.windows = standing.loss_sum + value * len(labels), standing.windows + len(labels)
 
