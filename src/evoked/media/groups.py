@@ -4,7 +4,8 @@ Packets say when their frame is shown, so a whole group of pictures is read befo
 decoded. Two things are then left out: frames that no other frame refers to and nobody asked for, and
 everything after the last wanted frame of a group where the next one starts anew (IDR). The wanted
 frames and all that they refer to are decoded as ever. If one of them does not come out, the group is
-decoded once more, in full.
+decoded once more, in full. In a damaged file the frames of the damaged group may differ from those of
+a plain decode, which fills holes with what it has at hand; the groups around it do not.
 
 Other codecs are decoded in full: VP9 and AV1 gain nothing (and VP9 is inexact).
 """
@@ -30,7 +31,8 @@ class Decoder(Protocol):
     """Packets in, frames out, in order of presentation.
 
     Attributes:
-        dropped: packets that could not be decoded since it was last set to 0.
+        dropped: packets that could not be decoded, and wanted frames that never came out, since it was
+            last set to 0.
     """
 
     dropped: int
@@ -172,23 +174,30 @@ class SparseDecoder:
             yield from self._group(part, plan.send, plan.due)
 
     def _group(self, part: Part, send: list[Any], wanted: set[int]) -> Iterator[Any]:
-        """A group that stands alone. A frame that is due and does not come is noticed at the next one."""
+        """A group that stands alone; decoded once more, in full, where a frame that is due does not come.
+
+        That is noticed at the next frame. A packet that cannot be decoded counts, too: what is put in
+        its place depends on all frames around.
+        """
         before = self._full.dropped
         due, last = sorted(wanted, reverse=True), None
         for frame in self._run(send):
-            if due and due[-1] < frame.pts:
+            if (due and due[-1] < frame.pts) or self._full.dropped > before:
                 break
             if due and due[-1] == frame.pts:
                 last = due.pop()
                 yield frame
-        if not due:
+        if not due and self._full.dropped == before:
             return
         self._full.dropped = before  # the second round counts them
         self._full.restart()
         self.redone += 1
         for frame in self._run(part.packets):
             if last is None or frame.pts > last:
+                wanted.discard(frame.pts)
                 yield frame
+        lost = [pts for pts in wanted if last is None or pts > last]
+        self._full.dropped = max(self._full.dropped, before + len(lost))
 
     def _run(self, packets: list[Any]) -> Iterator[Any]:
         for packet in packets:

@@ -54,7 +54,7 @@ class Play(Iterator[Picture | Sound]):
 
     Attributes:
         media: the file's description.
-        dropped: packets that could not be decoded, so far.
+        dropped: packets that could not be decoded, and wanted frames that never came out, so far.
     """
 
     def __init__(self, path: Path, pictures: Grid | None, sound_hz: int | None, skip: bool) -> None:
@@ -120,7 +120,7 @@ class Play(Iterator[Picture | Sound]):
             self._reached["picture"] = Fraction(0)
         if hz is not None:
             _one_thread(source.sound)
-            line = Line(hz, Fraction(source.sound.time_base), source.zero)
+            line = Line(hz, Fraction(source.sound.time_base), source.zero, self.media.duration_s)
             self._reached["sound"] = Fraction(0)
         wanted = [s for s in (source.picture if decoder else None, source.sound if line else None) if s is not None]
         for packet in self._packets(source, wanted):
@@ -135,7 +135,7 @@ class Play(Iterator[Picture | Sound]):
         if chooser is not None and decoder is not None and not chooser.done:
             yield from self._last_look(chooser, decoder, source)
         if line is not None:
-            yield from line.end(self.media.duration_s)
+            yield from line.end()
 
     def _packets(self, source: Source, wanted: list[Any]) -> Iterator[Any]:
         """Packets with something in them; a file that breaks off ends there, and missing_s tells."""

@@ -14,10 +14,11 @@ from evoked.core.timeline import Grid
 from evoked.media.container import Source, opened
 from evoked.media.orientation import orientation_of
 
+MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
 # Their per-stream durations come from an index that covers the whole file.
-DECLARED = {"mov,mp4,m4a,3gp,3g2,mj2"}
+DECLARED = {MP4}
 # Their timestamps stay true after a seek, so that reading the tail is enough.
-SEEKABLE = {"matroska,webm", "mpegts"}
+SEEKABLE = {MP4, "matroska,webm", "mpegts"}
 
 
 @dataclass(frozen=True)
@@ -247,17 +248,27 @@ def _sound(source: Source, firsts: dict[int, Any], ends: dict[int, Fraction]) ->
 
 
 def _ends(source: Source) -> dict[int, Fraction]:
-    """When each stream ends, in seconds on the clock, by stream index."""
+    """When each stream ends, in seconds on the clock, by stream index.
+
+    An index that covers the whole file is believed where it says more than the packets: they may be cut
+    off. It may also say less (measured: slides with B-frames, 0.6 s), so the packets are looked at, too.
+    """
     streams = [s for s in (source.picture, source.sound) if s is not None]
     kind = source.container.format.name
-    if kind in DECLARED and all(s.duration for s in streams):
-        return {s.index: source.start_s(s) + s.duration * s.time_base for s in streams}
-    if kind in SEEKABLE and source.container.duration:
+    declared = {s.index: source.start_s(s) + s.duration * s.time_base for s in streams if s.duration}
+    if kind not in SEEKABLE or not source.container.duration:
+        return _scan(source, streams, None)
+    if kind not in DECLARED or len(declared) < len(streams):
         for back_s in (10, 60):
             found = _scan(source, streams, back_s)
             if len(found) == len(streams):
                 return found
-    return _scan(source, streams, None)
+        return _scan(source, streams, None)
+    if source.picture is not None:
+        index = source.picture.index
+        found = _scan(source, [source.picture], 10)
+        declared[index] = max(declared[index], found.get(index, declared[index]))
+    return declared
 
 
 def _scan(source: Source, streams: list[Any], back_s: int | None) -> dict[int, Fraction]:

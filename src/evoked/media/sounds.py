@@ -15,7 +15,7 @@ millisecond, some recorders jitter by a few; the shortest codec frame that can g
 
 BATCH_S = Fraction(1, 2)
 TAIL_S = Fraction(1, 10)
-"""The padding of a codec's last frame may be cut off; more than this is sound that the file's header hides."""
+"""Up to this, sound after the end is the padding of a codec's last frame; more is sound that the header hides."""
 
 Samples = NDArray[np.float32]
 
@@ -38,11 +38,22 @@ class Line:
     """Decoded frames in, gapless Sound at one rate out.
 
     Late starts and gaps (by timestamp) become silence, overlaps are trimmed, then the whole line is
-    resampled once, as one signal.
+    resampled once, as one signal. It ends at `end_s`, with silence or without a codec's padding; only
+    where there is much more sound than that does it go on.
+
+    Args:
+        hz: samples per second that come out.
+        base: seconds per tick of the frames' timestamps.
+        zero: the file's own time, in seconds, that is second 0.
+        end_s: the end of the film.
     """
 
-    def __init__(self, hz: int, base: Fraction, zero: Fraction) -> None:
+    def __init__(self, hz: int, base: Fraction, zero: Fraction, end_s: Fraction) -> None:
         self._hz, self._base, self._zero = hz, base, zero
+        self._end_s = end_s
+        self._want = round(end_s * hz)
+        self._beyond: list[Samples] = []  # after the declared end: padding, unless there is much of it
+        self._hidden = False
         self._rate = 0  # of the source; may change within a file
         self._resampler: Any = None
         self._taken = 0  # samples at the source's rate that went in, counted from second 0
@@ -66,22 +77,14 @@ class Line:
         yield from self._silence(gap)
         yield from self._push(mono[max(-gap, 0) :])
 
-    def end(self, end_s: Fraction) -> Iterator[Sound]:
-        """No more frames: fill up with silence, or cut a codec's padding, to end at `end_s`."""
+    def end(self) -> Iterator[Sound]:
+        """No more frames: silence up to the end of the film."""
         if not self._rate:
             self._rate = self._hz
-        yield from self._silence(round(end_s * self._rate) - self._taken)
-        last = list(self._flush())
-        want = round(end_s * self._hz)
-        over = self._sent - want
-        for chunk in last:
-            keep = chunk.samples
-            if 0 < over <= TAIL_S * self._hz:
-                keep = keep[: max(want - chunk.start, 0)]
-            if len(keep):
-                yield Sound(chunk.start, keep)
-        if over < 0:
-            yield Sound(self._sent, np.zeros(-over, dtype=np.float32))
+        yield from self._silence(round(self._end_s * self._rate) - self._taken)
+        yield from self._flush()
+        while (left := self._want - self._sent) > 0:
+            yield from self._give(np.zeros(min(left, self._hz), dtype=np.float32))
 
     def _silence(self, count: int) -> Iterator[Sound]:
         while count > 0:  # in blocks: an hour of silence must not be one array
@@ -111,7 +114,7 @@ class Line:
         if not len(mono):
             return
         if self._rate == self._hz:
-            yield self._sound(mono)
+            yield from self._give(mono)
             return
         if self._resampler is None:
             self._resampler = av.AudioResampler("fltp", "mono", self._hz)
@@ -122,12 +125,21 @@ class Line:
     def _out(self, frames: list[Any]) -> Iterator[Sound]:
         for frame in frames:
             if frame.samples:
-                yield self._sound(frame.to_ndarray()[0].astype(np.float32, copy=True))
+                yield from self._give(frame.to_ndarray()[0].astype(np.float32, copy=True))
 
-    def _sound(self, samples: Samples) -> Sound:
-        start = self._sent
-        self._sent += len(samples)
-        return Sound(start, samples)
+    def _give(self, samples: Samples) -> Iterator[Sound]:
+        if not self._hidden:
+            room = self._want - self._sent
+            if len(samples) > room:
+                self._beyond.append(samples[room:])
+                samples = samples[:room]
+            if sum(map(len, self._beyond)) > TAIL_S * self._hz:
+                self._hidden = True
+                samples = np.concatenate([samples, *self._beyond])
+                self._beyond = []
+        if len(samples):
+            yield Sound(self._sent, samples)
+            self._sent += len(samples)
 
 
 def as_mono(frame: Any) -> Samples:
