@@ -195,10 +195,12 @@ def test_a_second_call_makes_nothing_and_a_lost_or_altered_file_comes_back_the_s
     before = {p: sha256(p) for p in (first, second, folder / "truth.json")}
     assert make_sample(folder, SHORT, 3, cache=default_cache(), workers=1).made == ()
     first.unlink()
+    (folder / "reactions" / ".reaction_01_man.4711.part.mp4").write_bytes(b"what a killed process leaves")
     second.write_bytes(second.read_bytes()[:-1])
     again = make_sample(folder, SHORT, 3, cache=default_cache(), workers=2)
     assert (again.made, again.kept) == ((first.name, second.name), ("bunny_170.mp4",))
     assert {p: sha256(p) for p in before} == before
+    assert sorted(p.name for p in (folder / "reactions").iterdir()) == [first.name, second.name]
 
 
 @pytest.mark.nets

@@ -103,6 +103,7 @@ def make_sample(
         raise ValueError(f"no size {size!r}; there are: {', '.join(SIZES)}")
     called, wanted = (size, SIZES[size]) if isinstance(size, str) else ("custom", size)
     claim(folder, called, seed)
+    _clear(folder)
     film = cache.clip(FILM)
     clips = {name: cache.clip(VIEWERS[name].clip) for cast in wanted.casts for name in cast}
     level_db, heard = _levels(folder, film)
@@ -158,6 +159,12 @@ def claim(folder: Path, size: str, seed: int) -> None:
             "name a new or an empty folder"
         )
     write_text(marker, json.dumps(own) + "\n")
+
+
+def _clear(folder: Path) -> None:
+    """Remove the half-written files of a process that was killed: they end in .mp4 and would pass for videos."""
+    for part in (*folder.glob("contents/.*.part.mp4"), *folder.glob("reactions/.*.part.mp4")):
+        part.unlink()
 
 
 def _work(pool: Pool, jobs: Sequence["_ContentJob | _ReactionJob"], tell: "_Tally") -> Iterator[str]:
