@@ -1,0 +1,132 @@
+"""evoked train: the content model, from features and labels."""
+
+import importlib.util
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from evoked.cli.options import made, settings
+from evoked.cli.progress import bar
+from evoked.core.errors import EvokedError, TrainingError
+from evoked.core.files import sha256
+from evoked.core.provenance import Provenance
+from evoked.dataset.labels import read_labels
+from evoked.dataset.loading import load_examples
+from evoked.dataset.names import files_of
+from evoked.features.files import SUFFIX
+from evoked.learning.config import TrainConfig
+from evoked.learning.gathering import notes_of
+from evoked.model.config import ModelSettings
+
+File = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("study", required=False, type=File)
+@click.option("--features", type=File, help="folder with a feature file per video")
+@click.option("--labels", "labels_path", type=File, help="labels.parquet of a study, or such a CSV")
+@click.option("-o", "--output", type=File, help="folder for the model")
+@click.option("--validate", multiple=True, metavar="VIDEO", help="score this video after each epoch, do not learn it")
+@click.option("--json", "as_json", is_flag=True, help="print how it went as JSON")
+@settings(ModelSettings)
+@settings(TrainConfig)
+@click.pass_context
+def train(
+    ctx: click.Context,
+    /,
+    study: Path | None,
+    features: Path | None,
+    labels_path: Path | None,
+    output: Path | None,
+    validate: tuple[str, ...],
+    as_json: bool,
+    **own: Any,
+) -> None:
+    """Train the content model: on a STUDY's labels and features, or on those of two given places.
+
+    In a study all settings stand in study.toml, and the model in results/model. Training that was cut off
+    goes on from its last saved state when the same command is given again.
+    """
+    if importlib.util.find_spec("torch") is None:
+        raise TrainingError("training needs torch, which is not installed. Run: pip install 'evoked[train]'")
+    if study is not None:
+        if given := [name for name in ctx.params if name not in ("study", "as_json") and _is_given(ctx, name)]:
+            raise click.UsageError(f"a study's settings stand in its study.toml; leave out {', '.join(sorted(given))}")
+        folder = _train_study(study)
+    elif features is None or labels_path is None or output is None:
+        raise click.UsageError("give a STUDY, or --features DIR, --labels FILE and -o DIR")
+    else:
+        model, config = made(ModelSettings, own), made(TrainConfig, own)
+        if config.patience and not validate:
+            raise click.UsageError("--patience needs something to validate on: give --validate VIDEO")
+        folder = _train_files(features, labels_path, output, validate, (model, config))
+    about = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    if as_json:
+        click.echo(json.dumps({"model": str(folder), "training": about["training"], "notes": _notes(about)}, indent=1))
+        return
+    for note in _notes(about):
+        click.echo(f"note: {note}", err=True)
+    click.echo(str(folder))
+
+
+def _train_files(
+    features: Path,
+    labels_path: Path,
+    output: Path,
+    validate: tuple[str, ...],
+    chosen: tuple[ModelSettings, TrainConfig],
+) -> Path:
+    from evoked.learning.outcome import write_model
+    from evoked.learning.train import train
+
+    model, config = chosen
+    labels = read_labels(labels_path)
+    with bar("read features") as progress:
+        loaded = load_examples(labels, features, progress)
+    if unknown := set(validate) - {example.video for example in loaded.examples}:
+        raise click.UsageError(f"--validate: no features and labels of {', '.join(sorted(unknown))}")
+    learnt = [example for example in loaded.examples if example.video not in validate]
+    held_out = [example for example in loaded.examples if example.video in validate]
+    with bar("train") as progress:
+        trained = train(learnt, model, config, validation=held_out, state=output / "state", progress=progress)
+    files = files_of(labels, features, SUFFIX)
+    inputs = {labels_path.name: sha256(labels_path)} | {path.name: sha256(path) for path in files.values()}
+    told = {"model": asdict(model), "train": asdict(config), "validate": list(validate)}
+    notes = tuple(dict.fromkeys((*notes_of(labels_path), *loaded.notes)))
+    write_model(output, trained, loaded.made, Provenance("train", told, inputs, notes=notes))
+    return output
+
+
+def _train_study(root: Path) -> Path:
+    from evoked.cli.run import Terminal
+    from evoked.study.folder import open_folder
+    from evoked.study.ledger import Ledger
+    from evoked.study.predicting import PredictionRiver
+    from evoked.study.runner import Runner
+    from evoked.study.settings import read_settings
+    from evoked.weights.cache import Cache
+
+    folder, chosen = open_folder(root), read_settings(root)
+    runner = Runner(Ledger(folder.results), Terminal())
+    labelled = read_labels(folder.labels)
+    digests = {
+        name: runner.ledger.content_digest(path)
+        for name, path in files_of(labelled, folder.results / "features", SUFFIX).items()
+    }
+    inputs = digests | {"labels.parquet": runner.ledger.content_digest(folder.labels)}
+    PredictionRiver(folder, chosen, runner, Cache()).train(inputs)
+    for item in runner.failed:
+        raise EvokedError(item.reason)
+    return folder.model
+
+
+def _is_given(ctx: click.Context, name: str) -> bool:
+    source = ctx.get_parameter_source(name)
+    return source is not None and source.name not in ("DEFAULT", "DEFAULT_MAP")
+
+
+def _notes(about: dict[str, Any]) -> list[str]:
+    return [str(note) for note in about["provenance"]["notes"]]

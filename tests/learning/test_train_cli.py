@@ -1,0 +1,187 @@
+"""evoked train as it is typed: on folders, on a study, and with what cannot work."""
+
+import json
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from planted import EXPRESSIONS, World, videos
+
+from evoked.cli.main import main
+from evoked.core.provenance import Provenance
+from evoked.core.timeline import Grid
+from evoked.core.track import Track
+from evoked.dataset.labels import Labels, write_labels
+from evoked.features.extract import Features
+from evoked.features.files import read_features, write_features
+from evoked.model.checkpoint import load_checkpoint
+from evoked.model.forward import Forward
+
+STAGED = "staged: these people did not watch this film"
+UNITS = ("--image-units", 8, "--face-units", 6, "--audio-units", 8)
+SMALL = (*UNITS, "--window-s", 6, "--epochs", 2, "--threads", 1)
+
+
+def write_video(folder: Path, seed: int) -> Labels:
+    """Features of one planted video, as real ones are stored, and its labels."""
+    example = videos(World(), 1, 40, seed)[0]
+    grid, every = Grid(Fraction(1), 40), np.ones(40, bool)
+
+    def track(name: str) -> Track:
+        names = tuple(f"{name}{i}" for i in range(example.widths[name]))
+        return Track.masked(grid, names, example.features[name], every)
+
+    faces = example.features["face"].reshape(40, 2, -1).any(axis=2)
+    found = Features(track("image"), track("face"), faces, track("audio"))
+    write_features(folder / f"v{seed}.mp4.safetensors", found, Provenance("features", {"side": 640}, {}, {"net": "22"}))
+    labels = Track.masked(grid, EXPRESSIONS, example.labels, example.valid)
+    return Labels(labels, np.full(40, 2, np.int64))
+
+
+def write_all(features: Path, labels: Path, count: int = 4) -> None:
+    found = {f"v{seed}.mp4": write_video(features, seed) for seed in range(count)}
+    write_labels(labels, found, Provenance("vote", notes=(STAGED,)))
+
+
+@pytest.fixture
+def given(tmp_path: Path) -> list[object]:
+    write_all(tmp_path / "features", tmp_path / "labels.parquet")
+    return ["--features", tmp_path / "features", "--labels", tmp_path / "labels.parquet", "-o", tmp_path / "model"]
+
+
+def run(capsys: pytest.CaptureFixture[str], patch: pytest.MonkeyPatch, *words: object) -> tuple[int, str, str]:
+    patch.setattr(sys, "argv", ["evoked", "train", *map(str, words)])
+    code = 0
+    try:
+        main()
+    except SystemExit as left:
+        code = int(left.code or 0)
+    told = capsys.readouterr()
+    return code, told.out, told.err
+
+
+def test_a_model_comes_out_that_predicts(
+    given: list[object], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, out, err = run(capsys, monkeypatch, *given, *SMALL)
+
+    model = load_checkpoint(tmp_path / "model")
+    assert (code, out) == (0, f"{tmp_path / 'model'}\n")
+    assert f"note: {STAGED}" in err
+    assert model.config.expressions == EXPRESSIONS
+    assert model.config.window_s == 6
+    assert model.features == {"nets": {"net": "22"}, "config": {"side": 640}}
+    assert model.provenance["config"]["train"]["epochs"] == 2
+    assert len(model.provenance["inputs"]) == 5
+    assert len((tmp_path / "model" / "history.csv").read_text().splitlines()) == 3
+    rows = read_features(tmp_path / "features" / "v0.mp4.safetensors").filled()
+    p = Forward(model.config, model.arrays)(rows)
+    assert p.shape == (40, 3)
+    assert ((p > 0) & (p < 1)).all()
+
+
+def test_the_same_command_again_changes_no_byte(
+    given: list[object], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(capsys, monkeypatch, *given, *SMALL)
+    before = (tmp_path / "model" / "model.safetensors").read_bytes()
+
+    assert run(capsys, monkeypatch, *given, *SMALL)[0] == 0
+
+    assert (tmp_path / "model" / "model.safetensors").read_bytes() == before
+
+
+def test_validation_and_json(
+    given: list[object], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, out, _ = run(capsys, monkeypatch, *given, *SMALL, "--validate", "v1.mp4", "--patience", 1, "--json")
+
+    told = json.loads(out)
+    assert code == 0
+    assert told["training"]["best_epoch"] in (1, 2)
+    assert STAGED in told["notes"]
+
+
+def test_a_study_is_trained_where_it_stands(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("contents", "reactions"):  # training opens neither
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "v0.mp4").touch()
+    units = "image_units = 8\nface_units = 6\naudio_units = 8\nwindow_s = 6"
+    (tmp_path / "study.toml").write_text(f"[model]\n{units}\n[train]\nepochs = 2\nthreads = 1\n")
+    write_all(tmp_path / "results" / "features", tmp_path / "results" / "labels.parquet")
+
+    code, out, err = run(capsys, monkeypatch, tmp_path)
+
+    assert (code, out) == (0, f"{tmp_path / 'results' / 'model'}\n"), err
+    assert load_checkpoint(tmp_path / "results" / "model").training["epochs"] == 2
+    before = (tmp_path / "results" / "model" / "model.safetensors").stat().st_mtime_ns
+    assert run(capsys, monkeypatch, tmp_path)[0] == 0
+    assert (tmp_path / "results" / "model" / "model.safetensors").stat().st_mtime_ns == before  # kept
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "give a STUDY, or --features DIR, --labels FILE and -o DIR"),
+        (("--features", "x"), "give a STUDY, or --features DIR"),
+        (("here", "--epochs", "3"), "settings stand in its study.toml; leave out epochs"),
+    ],
+)
+def test_wrong_use_is_exit_2(
+    words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, _, err = run(capsys, monkeypatch, *words)
+
+    assert code == 2
+    assert said in err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--patience", 2), "--patience needs something to validate on"),
+        (("--validate", "v9.mp4"), "no features and labels of v9.mp4"),
+        (("--dropout", 1.5), "dropout must be in [0, 1)"),
+        (("--precision", "f8"), "precision must be one of f32, bf16"),
+    ],
+)
+def test_settings_that_cannot_be_are_exit_2(
+    given: list[object],
+    words: tuple[object, ...],
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    code, _, err = run(capsys, monkeypatch, *given, *SMALL, *words)
+
+    assert code == 2
+    assert said in err
+
+
+def test_files_that_cannot_be_used_are_one_line_and_exit_1(
+    given: list[object], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "features" / "v1.mp4.safetensors"
+    file.write_bytes(file.read_bytes()[:500])
+
+    code, out, err = run(capsys, monkeypatch, *given, *SMALL)
+
+    assert (code, out) == (1, "")
+    assert "v1.mp4.safetensors" in err.strip().splitlines()[-1]
+    assert "Traceback" not in err
+    assert not (tmp_path / "model" / "model.json").exists()
+
+
+def test_without_torch_it_says_how_to_get_it(
+    given: list[object], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("evoked.cli.train.importlib.util.find_spec", lambda name: None)
+
+    code, _, err = run(capsys, monkeypatch, *given)
+
+    assert code == 1
+    assert "pip install 'evoked[train]'" in err
