@@ -302,6 +302,11 @@ class TestReady:
             Cache(tmp_path).ready("a")
         assert held(tmp_path) == ["a.bin"]
 
+    def test_no_room_for_what_is_made(self, made: list[Path], tmp_path: Path) -> None:
+        (tmp_path / "ready").write_text("in the way")
+        with pytest.raises(OutputError, match="cannot write the cache"):
+            Cache(tmp_path).ready("a")
+
     def test_a_net_that_is_only_fetched(self, site: Site, add_net: AddNet, tmp_path: Path) -> None:
         add_net("a", BODY, site.give("/a", BODY))
         with pytest.raises(ValueError, match="'a' can be fetched but is not run"):

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -87,3 +88,15 @@ def test_importing_the_catalogue_and_the_cache_loads_no_runtime() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_the_page_lists_what_the_catalogue_has() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "weights.md").read_text(encoding="utf-8")
+    for known in NETS.values():
+        size = "?" if known.bytes is None else f"{known.bytes / 1e6:.1f}"
+        runs = "yes" if known.runs else "fetched only"
+        start = f"| `{known.name}` | {known.role} | "
+        (line,) = [line for line in page.splitlines() if line.startswith(start)]
+        assert line.endswith(f" | {size} | {runs} | {known.sha256[:12]}… | {known.licence} |")
+    for clip in CLIPS.values():
+        assert f"| `{clip.name}` | {clip.what} | `{clip.source.package.name}==" in page

@@ -81,7 +81,7 @@ class Cache:
 
         Raises as `path` does; ValueError too if this net is only fetched and not run.
         """
-        from evoked.weights.convert import CONVERSIONS, convert  # onnx is not needed to fetch
+        from evoked.weights.convert import CONVERSIONS  # here: onnx is not needed to fetch
 
         source = self.path(name)
         known = net(name)
@@ -93,18 +93,27 @@ class Cache:
         target = self.root / "ready" / f"{name}-{key}.onnx"
         if _sealed(target):
             return target
-        with self._turn(f"ready-{name}") as scratch:
-            if not _sealed(target):  # another process may have made it meanwhile
-                if target.exists():
-                    self._say(f"{target} is not as it was made: making it again")
-                made = scratch / target.name
-                convert(name, source, made)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                seal = _seal(target)
-                seal.unlink(missing_ok=True)
-                os.replace(made, target)
-                write_text(seal, sha256(target) + "\n")
+        try:
+            self._make_ready(name, source, target)
+        except OSError as error:
+            raise carriers.disk_error(error, self.root) from error
         return target
+
+    def _make_ready(self, name: str, source: Path, target: Path) -> None:
+        from evoked.weights.convert import convert
+
+        with self._turn(f"ready-{name}") as scratch:
+            if _sealed(target):
+                return  # another process made it meanwhile
+            if target.exists():
+                self._say(f"{target} is not as it was made: making it again")
+            made = scratch / target.name
+            convert(name, source, made)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            seal = _seal(target)
+            seal.unlink(missing_ok=True)
+            os.replace(made, target)
+            write_text(seal, sha256(target) + "\n")
 
     def fetch(self, names: Sequence[str]) -> list[Path]:
         """Have these nets or clips in the cache; what is altered there is replaced.
