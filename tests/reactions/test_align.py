@@ -168,6 +168,7 @@ WRONG = {
         lambda: cut(60, 160),
     ),
     "half a second": (lambda: cut(60, 60.5), lambda: cut(60, 160)),
+    "a scene with the same bars of music": (lambda: cut(11.5, 98.5), lambda: cut(319.5, 520.5)),
     "one repeated sound effect": (lambda: cut(220, 260), lambda: cut(120, 180)),  # 240.7 s is 145.4 s again
 }
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from evoked.core.errors import AlignmentError
 from evoked.core.settings import setting
 from evoked.reactions.chain import Run, best_chain, runs_of
-from evoked.reactions.coherence import Samples, exact_offset, presence
+from evoked.reactions.coherence import Samples, exact_offset, obedience, presence
 from evoked.reactions.landmarks import Landmarks, landmarks, shared
 from evoked.reactions.offsets import OffsetMap, Segment
 
@@ -24,6 +24,7 @@ WIDE = 3  # frames on which one offset's landmarks may lie
 PIECE_S = 60.0  # the exact offset is settled anew over pieces this long: clocks drift
 DRIFT_S = 0.004  # … and pieces nearer than this are one line
 MARGIN_S = 15.0  # how far beyond its landmarks a line is followed
+OBEYS = 0.15  # least obedience of a line: between .04, shared music, and .33, the film far under noise
 PLAIN = 0.3  # coherence beyond which no other offset can be the true one …
 SETTLED = 0.95  # … if the candidate's span is covered to this share
 
@@ -185,7 +186,9 @@ def _follow(reaction: Samples, content: Samples, hz: int, one: Candidate) -> lis
     for offset, score, start, end in lines:
         if score >= 5:
             measured = presence(reaction, content, hz, offset, (start - margin, end + margin))
-            runs += runs_of(measured, offset)
+            heard = runs_of(measured, offset)
+            if obedience(reaction, content, hz, offset, [(run.start, run.end) for run in heard]) >= OBEYS:
+                runs += heard
     return runs
 
 

@@ -9,8 +9,7 @@ from evoked.reactions.coherence import OVERLAP, Presence
 
 HEARD = 0.10  # coherence taken for "the film is heard": a film 12 dB under a voice has about .15
 SWITCH = 10.0  # nats that a change between heard and not heard costs
-NEW_LINE = 150.0  # nats that a change of offset must bring: 5 s of film 12 dB under a voice has 160 and more, the
-# bars and effects that recur in one score (the same samples, in a mix) have 60 to 250 and last 1 to 8 s
+NEW_LINE = 40.0  # nats that a change of offset must bring: a film mostly runs on
 TOUCH_S = 1.0  # stretches that overlap by less are both cut back
 
 
