@@ -77,7 +77,9 @@ class FaceDetector:
 
     def __init__(self, config: DetectConfig | None = None, cache: Cache | None = None, threads: int = 0) -> None:
         self.config = config or DetectConfig()
+        # One session a look: a session that is given another shape each time sets itself up anew, 3 ms
         self._net: Session = open_net("yunet", cache, threads=threads)
+        self._close_net: Session = open_net("yunet", cache, threads=threads) if self.config.close_side else self._net
 
     def __call__(self, rgb: NDArray[np.uint8]) -> list[Face]:
         """The faces of an RGB picture (height, width, 3), largest first; an empty list where there are none.
@@ -88,9 +90,9 @@ class FaceDetector:
         if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or 0 in rgb.shape:
             raise ValueError(f"a picture must be uint8 (height, width, 3), got {rgb.dtype} {rgb.shape}")
         longest = max(rgb.shape[:2])
-        rows = self._look(rgb, min(self.config.side, max(longest, self.ENLARGED)), 0.0)
+        rows = self._look(self._net, rgb, min(self.config.side, max(longest, self.ENLARGED)), 0.0)
         if self.config.close_side:
-            close = self._look(rgb, self.config.close_side, self.BORDER)
+            close = self._look(self._close_net, rgb, self.config.close_side, self.BORDER)
             large = self.LARGE * min(rgb.shape[:2])
             close = close[close[:, 2:4].max(axis=1) >= large]
             rows = np.concatenate([rows[~_parts(rows, close)], close])
@@ -98,17 +100,18 @@ class FaceDetector:
         found = [Face(row[:4], row[4:14].reshape(5, 2), float(row[14])) for row in rows]
         return sorted(found, key=lambda face: -face.area)
 
-    def _look(self, rgb: NDArray[np.uint8], side: int, border: float) -> NDArray[np.float32]:
+    def _look(self, net: Session, rgb: NDArray[np.uint8], side: int, border: float) -> NDArray[np.float32]:
         """Rows as `decode` gives them, in the picture's pixels, not yet suppressed."""
         height, width = rgb.shape[:2]
         scale = side / ((1 + 2 * border) * max(height, width))
         small = resize(rgb, (max(1, round(width * scale)), max(1, round(height * scale))))
         left, top = round(border * small.shape[1]), round(border * small.shape[0])
-        canvas = np.zeros((_up(small.shape[0] + 2 * top), _up(small.shape[1] + 2 * left), 3), dtype=np.uint8)
-        canvas[top : top + small.shape[0], left : left + small.shape[1]] = small
-        blob = np.ascontiguousarray(canvas[..., ::-1].transpose(2, 0, 1)[None], dtype=np.float32)  # BGR in 0 … 255
-        answers = dict(zip(self._net.outputs, self._net(blob), strict=True))
-        rows = decode(answers, (canvas.shape[1], canvas.shape[0]), self.config.least_score)
+        tall, wide = _up(small.shape[0] + 2 * top), _up(small.shape[1] + 2 * left)
+        blob = np.zeros((1, 3, tall, wide), dtype=np.float32)
+        for channel in range(3):  # BGR in 0 … 255; one by one is five times as fast as a transpose
+            blob[0, 2 - channel, top : top + small.shape[0], left : left + small.shape[1]] = small[..., channel]
+        answers = dict(zip(net.outputs, net(blob), strict=True))
+        rows = decode(answers, (wide, tall), self.config.least_score)
         back = np.array([width / small.shape[1], height / small.shape[0]], dtype=np.float32)
         shift = np.array([left, top], dtype=np.float32)
         rows[:, :2] -= shift

@@ -39,7 +39,7 @@ class FeatureConfig:
 
     precision: str = setting("f32", "of the image net: f32, or bf16 where the CPU has it (a little different)")
     threads: int = setting(0, "threads of the nets; 0: as many as the process may use")
-    side: int = setting(640, "longest side at which frames are searched for faces, pixels")
+    side: int = setting(480, "longest side at which frames are searched for faces, pixels")
     least_score: float = setting(0.6, "faces less certain than this are left out")
 
     def __post_init__(self) -> None:

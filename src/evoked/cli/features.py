@@ -1,0 +1,95 @@
+"""evoked features: describe content videos once a second."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import click
+
+from evoked.cli.options import made, settings
+from evoked.cli.progress import bar
+from evoked.core.errors import MediaError
+from evoked.core.progress import Progress
+from evoked.features.extract import Extractor, FeatureConfig
+from evoked.features.files import SUFFIX, write_features
+from evoked.media.probe import probe
+from evoked.parallel.pool import Done, HerePool
+
+
+@click.command()
+@click.argument("videos", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="VIDEO…")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="One video: the file to write, or a folder that is there. Several: a folder, made where needed.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, a row per video.")
+@settings(FeatureConfig)
+def features(videos: tuple[Path, ...], output: Path, as_json: bool, **options: object) -> None:
+    """Describe each VIDEO once a second: what is shown, who is shown, what is heard.
+
+    Writes one safetensors file per video. Each video ends done or failed, with its reason; the rest goes
+    on. Exit 1 if any failed.
+    """
+    config = made(FeatureConfig, options)
+    targets = _targets(videos, output)
+    with bar("features") as progress:
+        work = _Work(config, targets, progress)
+        rows, failed = [], []
+        for outcome in HerePool().run(work, videos):
+            if isinstance(outcome, Done):
+                told = {"state": "done", "seconds": outcome.result, "file": str(targets[outcome.item])}
+            else:
+                failed.append(outcome)
+                told = {"state": "failed", "reason": str(outcome.error)}
+            rows.append({"video": str(outcome.item), **told})
+            progress(len(rows), len(videos))
+    if as_json:
+        click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
+    else:
+        for row in rows:
+            if row["state"] == "done":
+                click.echo(row["file"])
+    if failed and len(videos) == 1:
+        raise failed[0].error
+    for one in failed:
+        click.echo(f"failed: {one.error}", err=True)
+    if failed:
+        raise MediaError(f"{len(failed)} of {len(videos)} videos failed, see above; the others are written")
+
+
+class _Work:
+    """What is done with a video; the nets are loaded when the first good one comes."""
+
+    def __init__(self, config: FeatureConfig, targets: dict[Path, Path], progress: Progress) -> None:
+        self._config, self._targets, self._progress = config, targets, progress
+        self._extractor: Extractor | None = None
+        self._done = 0
+
+    def __call__(self, video: Path) -> int:
+        before, self._done = self._done, self._done + 1
+        probe(video)  # what is no video is told at once, before any net is fetched
+        self._extractor = self._extractor or Extractor(self._config)
+
+        def tell(done: float, total: float | None, note: str = "") -> None:
+            self._progress(before + (done / total if total else 0), len(self._targets), video.name)
+
+        found = self._extractor(video, tell)
+        write_features(self._targets[video], found, self._extractor.provenance(video))
+        return found.grid.steps
+
+
+def _targets(videos: tuple[Path, ...], output: Path) -> dict[Path, Path]:
+    """Video → the file to write; click.UsageError where two would share one."""
+    if len(set(videos)) < len(videos):
+        raise click.UsageError("a video is named twice")
+    if len(videos) == 1 and not output.is_dir():
+        return {videos[0]: output}
+    if output.is_file():
+        raise click.UsageError(f"{output} is a file: name a folder for several videos")
+    shared = [name for name, count in Counter(v.stem for v in videos).items() if count > 1]
+    if shared:
+        raise click.UsageError(f"two videos would both be written as {shared[0]}{SUFFIX}: run them one by one")
+    return {video: output / f"{video.stem}{SUFFIX}" for video in videos}

@@ -1,0 +1,50 @@
+"""Real films and made ones; nets by name through the cache."""
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from evoked.features.extract import Extractor, Features
+from evoked.media.write import VideoWriter
+from evoked.weights.cache import Cache, default_cache
+
+Maker = Callable[..., Path]
+
+
+@pytest.fixture(scope="session")
+def cache() -> Cache:
+    return default_cache()
+
+
+@pytest.fixture(scope="session")
+def extractor(cache: Cache) -> Extractor:
+    return Extractor(cache=cache)
+
+
+@pytest.fixture(scope="session")
+def woman(extractor: Extractor, cache: Cache) -> Features:
+    """20 s of one woman, with sound."""
+    return extractor(cache.clip("WolfgangLanger_Pexels.mp4"))
+
+
+@pytest.fixture(scope="session")
+def make(tmp_path_factory: pytest.TempPathFactory) -> Maker:
+    """make(pictures, rate, sound): a film of RGB pictures, with mono 16 kHz sound where given."""
+    folder = tmp_path_factory.mktemp("films")
+
+    def made(pictures: list[NDArray[np.uint8]], rate: int = 5, sound: NDArray[np.float32] | None = None) -> Path:
+        path = folder / f"film{len(list(folder.iterdir()))}.mp4"
+        height, width = pictures[0].shape[:2]
+        hz = 16_000 if sound is not None else None
+        with VideoWriter(path, (width, height), Fraction(rate), hz) as film:
+            for number, rgb in enumerate(pictures):
+                film.picture(rgb)
+                if sound is not None:
+                    film.sound(sound[number * 16_000 // rate : (number + 1) * 16_000 // rate])
+        return path
+
+    return made

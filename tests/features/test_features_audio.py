@@ -1,0 +1,127 @@
+import numpy as np
+import onnxruntime
+import pytest
+import scipy.signal
+from numpy.typing import NDArray
+
+from evoked.features.audio import FLOOR, HZ, PATCH, Patches, SoundRows, log_mel, mel_matrix
+from evoked.media.play import Sound, sound
+from evoked.weights.cache import Cache
+from evoked.weights.session import Session, open_net
+
+SILENCE, MUSIC, BIRD = 494, 132, 106  # rows of AudioSet's class map
+
+
+def tone(hz: float, seconds: float = 1.0) -> NDArray[np.float32]:
+    return (0.3 * np.sin(2 * np.pi * hz * np.arange(round(seconds * HZ)) / HZ)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def net(cache: Cache) -> Session:
+    return open_net("yamnet", cache)
+
+
+def test_log_mel_is_scipys() -> None:
+    """scipy's short-time transform and mel triangles written out one by one."""
+    samples = np.random.default_rng(0).normal(0, 0.1, PATCH).astype(np.float32)
+    window = scipy.signal.get_window("hann", 400, fftbins=True)
+    _, _, seen = scipy.signal.stft(
+        samples, window=window, nperseg=400, noverlap=240, nfft=512, boundary=None, padded=False, scaling="spectrum"
+    )
+    magnitude = np.abs(seen.T) * window.sum()  # scipy divides by the window's sum
+    mel = lambda f: 1127.0 * np.log(1 + f / 700.0)  # noqa: E731
+    edges = [mel(125.0) + (mel(7500.0) - mel(125.0)) * k / 65 for k in range(66)]
+    expected = np.zeros((96, 64))
+    for band in range(64):
+        low, middle, high = edges[band : band + 3]
+        for bin in range(1, 257):
+            at = mel(bin * 16000 / 512)
+            weight = max(0.0, min((at - low) / (middle - low), (high - at) / (high - middle)))
+            expected[:, band] += weight * magnitude[:, bin]
+
+    np.testing.assert_allclose(log_mel(samples), np.log(expected + 1e-6), atol=1e-5)
+
+
+def test_triangles_have_their_peaks_at_one_and_leave_out_dc() -> None:
+    matrix = mel_matrix()
+    assert matrix.shape == (257, 64)
+    assert matrix[0].max() == 0
+    assert (matrix >= 0).all()
+    assert matrix.max() <= 1
+    assert matrix.max(axis=0).min() > 0.5  # no band falls between two bins
+    middle = np.flatnonzero(matrix.sum(axis=1))
+    assert 125 <= middle[0] * 31.25 < 180
+    assert 7400 < middle[-1] * 31.25 < 7500
+
+
+def test_a_tone_is_in_its_band_and_silence_is_the_floor() -> None:
+    assert (log_mel(np.zeros(PATCH, np.float32)) == np.float32(np.log(FLOOR))).all()
+    for hz in (300, 1000, 4000):
+        band = int(log_mel(tone(hz)[:PATCH]).mean(axis=0).argmax())
+        centre = np.argmax(mel_matrix()[:, band]) * 31.25
+        assert abs(centre - hz) < 0.08 * hz + 31.25
+
+
+def test_patches_begin_at_each_second_whatever_the_chunks() -> None:
+    """An hour would drift by 144 s if a patch came every 0.96 s."""
+    samples = np.random.default_rng(1).normal(0, 0.1, round(12.4 * HZ)).astype(np.float32)
+    padded = np.pad(samples, (0, HZ))
+    expected = [log_mel(padded[t * HZ : t * HZ + PATCH]) for t in range(13)]
+    for chunk in (1024, 16000, 31999, len(samples)):
+        cut, found = Patches(), []
+        for start in range(0, len(samples), chunk):
+            found += list(cut.take(Sound(start, samples[start : start + chunk])))
+        found += list(cut.end())
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_sound_with_a_hole_is_refused() -> None:
+    cut = Patches()
+    list(cut.take(Sound(0, np.zeros(100, np.float32))))
+    with pytest.raises(ValueError, match="sound must go on at sample 100, got 101"):
+        list(cut.take(Sound(101, np.zeros(5, np.float32))))
+
+
+def test_a_patch_of_another_length_is_refused() -> None:
+    with pytest.raises(ValueError, match="a patch needs 15600 samples"):
+        log_mel(np.zeros(16000, np.float32))
+
+
+@pytest.mark.nets
+def test_yamnet_hears_what_it_should(net: Session, cache: Cache) -> None:
+    film = sound(cache.clip("bigbuckbunny.mp4"), HZ)
+    chord = sum(tone(f * k) / k for f in (261.6, 329.6, 392.0, 523.3) for k in range(1, 6))
+    chord = 0.3 * chord * np.exp(-2 * np.arange(HZ) / HZ)
+    heard = {}
+    for name, samples in {"nothing": np.zeros(HZ), "chord": chord, "film": film[3 * HZ : 4 * HZ]}.items():
+        _, scores = net(log_mel(samples[:PATCH].astype(np.float32))[None, None])
+        heard[name] = 1 / (1 + np.exp(-np.clip(scores[0], -60, 60)))
+
+    assert heard["nothing"][SILENCE] > 0.95
+    assert heard["chord"].argmax() == heard["film"].argmax() == MUSIC
+    assert heard["chord"][MUSIC] > 0.9
+    assert heard["film"][MUSIC] > 0.6
+
+
+@pytest.mark.nets
+def test_rows_are_what_onnxruntime_gives(net: Session, cache: Cache) -> None:
+    patches = [log_mel(tone(200 * k)[:PATCH]) for k in range(1, 12)]
+    rows = SoundRows(net, 11, batch=4)
+    for patch in patches:
+        rows.take(patch)
+
+    theirs = onnxruntime.InferenceSession(str(cache.ready("yamnet")), providers=["CPUExecutionProvider"])
+    expected = np.concatenate([theirs.run(["features"], {"log_mel": p[None, None]})[0] for p in patches])
+    np.testing.assert_allclose(rows.end(), expected, atol=2e-3)
+
+
+@pytest.mark.nets
+def test_missing_seconds_are_silence_and_surplus_is_left(net: Session) -> None:
+    short, exact = SoundRows(net, 5, batch=2), SoundRows(net, 5, batch=8)
+    patches = [log_mel(tone(300)[:PATCH])] * 3 + [log_mel(np.zeros(PATCH, np.float32))] * 4
+    for patch in patches[:3]:
+        short.take(patch)
+    for patch in patches:
+        exact.take(patch)
+
+    np.testing.assert_allclose(short.end(), exact.end(), atol=1e-5)

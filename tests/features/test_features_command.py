@@ -1,0 +1,93 @@
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from evoked.cli.features import features
+from evoked.features.files import read_features, read_features_provenance
+from evoked.weights.cache import Cache
+
+pytestmark = pytest.mark.nets
+
+
+def evoked(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from evoked.cli.main import main; main()", "features", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_one_video_to_one_file(cache: Cache, tmp_path: Path) -> None:
+    out = tmp_path / "deep" / "man.safetensors"
+
+    ran = evoked(cache.clip("single_face.mp4"), "-o", out)
+
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout == f"{out}\n"
+    assert read_features(out).face_valid[:, 0].all()
+    assert read_features_provenance(out)["made_by"] == "features"
+
+
+def test_a_bad_one_among_good_ones(cache: Cache, tmp_path: Path) -> None:
+    good = shutil.copy(cache.clip("single_face.mp4"), tmp_path / "good.mp4")
+    bad = tmp_path / "bad.mp4"
+    bad.write_text("I am a text")
+
+    ran = evoked(bad, good, "-o", tmp_path / "out")
+
+    assert ran.returncode == 1
+    assert "failed: " in ran.stderr
+    assert "bad.mp4" in ran.stderr
+    assert "1 of 2 videos failed" in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["good.safetensors"]
+
+
+@pytest.mark.parametrize("kind", ["missing", "empty", "text", "noise", "folder"])
+def test_what_is_no_video_is_one_line(tmp_path: Path, kind: str) -> None:
+    video = tmp_path / f"{kind}.mp4"
+    if kind == "folder":
+        video.mkdir()
+    elif kind != "missing":
+        video.write_bytes({"empty": b"", "text": b"I am a text\n", "noise": bytes(range(7, 250)) * 90}[kind])
+
+    ran = evoked(video, "-o", tmp_path / "out.parquet")
+
+    assert ran.returncode == 1
+    told = [line for line in ran.stderr.splitlines() if line.strip()]
+    assert len(told) == 1
+    assert told[0].startswith("evoked: ")
+    assert f"{kind}.mp4" in told[0]
+    assert ran.stdout == ""
+    assert not (tmp_path / "out.parquet").exists()
+
+
+def test_json_says_how_each_ended(cache: Cache, tmp_path: Path) -> None:
+    result = CliRunner().invoke(
+        features, [str(cache.clip("single_face.mp4")), str(tmp_path / "no.mp4"), "-o", str(tmp_path / "o"), "--json"]
+    )
+
+    rows = json.loads(result.stdout)
+    assert [r["state"] for r in rows] == ["done", "failed"]
+    assert rows[0]["seconds"] == 3
+    assert "no.mp4" in rows[1]["reason"]
+    assert "1 of 2 videos failed" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["a/x.mp4", "b/x.mkv", "-o", "out"], "both be written as x.safetensors"),
+        (["a.mp4", "a.mp4", "-o", "out"], "a video is named twice"),
+        (["a.mp4", "b.mp4", "-o", __file__], "name a folder for several"),
+        (["a.mp4", "-o", "out", "--side", "5"], "side and close_side must be at least 32"),
+        (["a.mp4"], "Missing option"),
+    ],
+)
+def test_wrong_use(arguments: list[str], message: str) -> None:
+    result = CliRunner().invoke(features, arguments)
+
+    assert result.exit_code == 2
+    assert message in result.stderr
