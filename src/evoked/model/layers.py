@@ -67,13 +67,11 @@ class _Recurrence(torch.autograd.Function):  # type: ignore[misc]
         inner = projected.new_empty(steps, windows, runs, size)  # the new gate's recurrent part, before reset
         state = projected.new_zeros(windows, runs, size)
         for k in range(steps):
-            g = (state.to(kind) @ turned).to(projected.dtype) + bias if k else bias.expand(windows, runs, three)
+            g = _product(bias, state, turned) if k else bias.expand(windows, runs, three)
             x = projected[k : k + windows]
-            now = gates[k]
-            torch.add(x[..., : 2 * size], g[..., : 2 * size], out=now[..., : 2 * size])
-            now[..., : 2 * size].sigmoid_()
+            torch.add(x[..., : 2 * size], g[..., : 2 * size], out=gates[k][..., : 2 * size]).sigmoid_()
             inner[k] = g[..., 2 * size :]
-            reset, update, new = now.split(size, dim=-1)
+            reset, update, new = gates[k].split(size, dim=-1)
             torch.addcmul(x[..., 2 * size :], reset, inner[k], out=new).tanh_()
             state = torch.lerp(new, state, update, out=states[k])
         ctx.save_for_backward(weight, states, gates, inner)
@@ -82,27 +80,38 @@ class _Recurrence(torch.autograd.Function):  # type: ignore[misc]
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
+        """From the gradient at every state, (steps, R, B, H), back through the steps."""
         weight, states, gates, inner = ctx.saved_tensors
         steps, windows, runs, size = states.shape
         low = weight.to(ctx.kind)
         projected = states.new_zeros(steps + windows - 1, runs, 3 * size)
         pulls = states.new_empty(steps, windows, runs, 3 * size)  # gradient at the recurrent side's output
-        state = torch.zeros_like(states[0])
+        state, nothing = torch.zeros_like(states[0]), torch.zeros_like(states[0])
         for k in reversed(range(steps)):
             state = state + grads[0][k]
             reset, update, new = gates[k].split(size, dim=-1)
-            before = states[k - 1] if k else torch.zeros_like(state)
-            at_new = state * (1 - update) * (1 - new * new)
-            at_update = state * (before - new) * update * (1 - update)
-            at_reset = at_new * inner[k] * reset * (1 - reset)
-            pull = torch.cat([at_reset, at_update, at_new * reset], dim=-1, out=pulls[k])
+            at_reset, at_update, at_inner = pulls[k].split(size, dim=-1)
+            kept = state * update
+            at_new = torch.ops.aten.tanh_backward(state - kept, new)
+            leaning = ((states[k - 1] if k else nothing) - new).mul_(state)
+            torch.ops.aten.sigmoid_backward(leaning, update, grad_input=at_update)
+            torch.ops.aten.sigmoid_backward(at_new * inner[k], reset, grad_input=at_reset)
+            torch.mul(at_new, reset, out=at_inner)
             seen = projected[k : k + windows]
-            seen[..., : 2 * size] += pull[..., : 2 * size]
+            seen[..., : 2 * size] += pulls[k][..., : 2 * size]
             seen[..., 2 * size :] += at_new
-            state = state * update + (pull.to(ctx.kind) @ low).to(state.dtype)
-        flat = pulls.flatten(0, 2)
-        of_weight = (pulls[1:].flatten(0, 2).to(ctx.kind).t() @ states[:-1].flatten(0, 2).to(ctx.kind)).to(weight.dtype)
-        return projected, of_weight, flat.sum(dim=0), None, None
+            state = _product(kept, pulls[k], low)
+        after, before = pulls[1:].flatten(0, 2).to(ctx.kind), states[:-1].flatten(0, 2).to(ctx.kind)
+        return projected, (after.t() @ before).to(weight.dtype), pulls.sum(dim=(0, 1, 2)), None, None
+
+
+def _product(base: Tensor, x: Tensor, weight: Tensor) -> Tensor:
+    """base + x W for x (R, B, n) and W (n, m), the product in W's type."""
+    flat = x.flatten(0, 1)
+    if weight.dtype == x.dtype:
+        whole = torch.addmm(base if base.dim() == 1 else base.flatten(0, 1), flat, weight)
+        return whole.view(*x.shape[:2], -1)
+    return (flat.to(weight.dtype) @ weight).to(x.dtype).view(*x.shape[:2], -1) + base
 
 
 class SharedGRU(nn.Module):  # type: ignore[misc]  # torch is Any here
