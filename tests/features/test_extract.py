@@ -93,18 +93,21 @@ def test_no_sound_at_all(extractor: Extractor, cache: Cache) -> None:
     assert found.face_valid[:, 0].all()  # a man in his car
 
 
-def test_a_still_repeats_its_row(extractor: Extractor, make, identity_of_group) -> None:  # type: ignore[no-untyped-def]
-    """One frame shown for 3 s: worked out once."""
-    film = make([identity_of_group[0]] * 1, rate=1)
+def test_a_slide_repeats_its_row(extractor: Extractor, make, identity_of_group) -> None:  # type: ignore[no-untyped-def]
+    """Two frames, the first shown for 4 s."""
+    group = identity_of_group[0]
+    film = make([group, np.ascontiguousarray(group[::-1])], rate=1)
     slow = film.with_name("slow.mp4")
     subprocess.run(
         ["ffmpeg", "-v", "error", "-itsscale", "4", "-i", film, "-c", "copy", slow], check=True, capture_output=True
     )
     found = extractor(slow)
 
-    assert found.grid.steps >= 1
-    assert (found.image.values == found.image.values[0]).all()
-    assert (found.face.values == found.face.values[0]).all()
+    assert found.grid.steps == 5
+    for rows in (found.image.values, found.face.values):
+        assert (rows[1:4] == rows[0]).all()
+        assert not np.allclose(rows[4], rows[0])
+    assert found.face_valid[:4].all()
 
 
 def test_where_sound_begins_late_and_ends_early(extractor: Extractor, make) -> None:  # type: ignore[no-untyped-def]

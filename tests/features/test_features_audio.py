@@ -9,7 +9,7 @@ from evoked.media.play import Sound, sound
 from evoked.weights.cache import Cache
 from evoked.weights.session import Session, open_net
 
-SILENCE, MUSIC, BIRD = 494, 132, 106  # rows of AudioSet's class map
+SILENCE, MUSIC = 494, 132  # rows of AudioSet's class map
 
 
 def tone(hz: float, seconds: float = 1.0) -> NDArray[np.float32]:
