@@ -19,7 +19,7 @@ class Vote:
 
 @pytest.fixture
 def study(tmp_path: Path) -> Path:
-    for part, names in (("contents", ("b.mp4", "a.MKV", "notes.txt")), ("reactions", ("r.webm", ".r.part.mp4.swp"))):
+    for part, names in (("contents", ("b.mp4", "a.MKV", "notes.txt")), ("reactions", ("r.webm", ".r.1.part.mp4"))):
         (tmp_path / part).mkdir()
         for name in names:
             (tmp_path / part / name).write_bytes(b"x")

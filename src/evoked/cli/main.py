@@ -53,7 +53,7 @@ def evoked() -> None:
 def main() -> None:
     """Run a verb; an EvokedError is one line on stderr and exit 1, never a traceback."""
     try:
-        evoked.main(standalone_mode=False)
+        code = evoked.main(standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(2)
@@ -63,3 +63,4 @@ def main() -> None:
     except EvokedError as error:
         click.echo(f"evoked: {error}", err=True)
         sys.exit(1)
+    sys.exit(code if isinstance(code, int) else 0)

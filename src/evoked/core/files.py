@@ -23,7 +23,11 @@ def writing(path: Path) -> Iterator[Path]:
     part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        part.touch()
+        mode = part.stat().st_mode  # as the user's umask has it; some writers (safetensors) make files private
+        part.unlink()
         yield part
+        part.chmod(mode)
         with part.open("rb+") as file:
             os.fsync(file.fileno())
         part.replace(path)

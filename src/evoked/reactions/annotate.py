@@ -102,7 +102,7 @@ class _Person:
 
 @dataclass(frozen=True, eq=False)
 class _Seen:
-    """What one picture showed: faces, and the blendshapes of each (None where no face was sure)."""
+    """What one picture showed: faces; the blendshapes of each, None where no face was sure or it is the film's."""
 
     faces: list[Face]
     shapes: list[NDArray[np.float32] | None]
@@ -150,7 +150,7 @@ class Annotator:
         people: dict[int, _Person] = {}
         follower = Follower(grid.rate)
         for picture, seen, rgb in self._look(playing, film):
-            kept = [i for i, shapes in enumerate(seen.shapes) if shapes is not None]
+            kept = [i for i, shapes in enumerate(seen.shapes) if shapes is not None or seen.film[i]]
             describe = partial(self._identify, rgb)
             numbers = follower.see(picture.step, [seen.faces[i] for i in kept], describe)
             for i, number in zip(kept, numbers, strict=True):
@@ -166,8 +166,9 @@ class Annotator:
             if picture.index != index:
                 index, rgb = picture.index, picture.rgb()
                 faces = [f for f in self._detect(rgb) if f.box[2] >= self.config.least_face_px and f.area > 0]
-                shapes = [self._describe(rgb, face) for face in faces]
-                seen = _Seen(faces, shapes, [film.owns(picture, rgb, f.box) if film else None for f in faces])
+                owned = [film.owns(picture, rgb, f.box) if film else None for f in faces]
+                shapes = [None if own else self._describe(rgb, f) for f, own in zip(faces, owned, strict=True)]
+                seen = _Seen(faces, shapes, owned)
             yield picture, seen, rgb
 
     def _describe(self, rgb: NDArray[np.uint8], face: Face) -> NDArray[np.float32] | None:
@@ -185,7 +186,7 @@ class Annotator:
         for number in sorted(people):
             if number in who:
                 _join(together.setdefault(who[number], _Person()), people[number])
-        viewers = [p for p in together.values() if not self._is_film(p)]
+        viewers = [p for p in together.values() if p.steps and not self._is_film(p)]
         viewers.sort(key=lambda p: min(p.steps))
         made = {f"v{i}": self._viewer(grid, person) for i, person in enumerate(viewers, start=1)}
         return Annotation(grid, made, len(together) - len(viewers), dropped, missing_s)
@@ -256,12 +257,12 @@ def viewers_of(table: dict[str, list], names: tuple[str, ...]) -> dict[str, Trac
 
 def _note(person: _Person, step: int, seen: _Seen, i: int) -> None:
     shapes, film = seen.shapes[i], seen.film[i]
-    assert shapes is not None
-    person.steps.append(step)
-    person.shapes.append(shapes)
-    person.boxes.append(seen.faces[i].box)
     if film is not None:
         person.film.append(film)
+    if shapes is not None:
+        person.steps.append(step)
+        person.shapes.append(shapes)
+        person.boxes.append(seen.faces[i].box)
 
 
 def _join(one: _Person, other: _Person) -> None:

@@ -118,7 +118,7 @@ def open_folder(root: Path) -> Folder:
         folder = root / part
         if not folder.is_dir():
             raise StudyError(f"{root} has no folder {part}/. Put the {_what(part)} there")
-        found[part] = tuple(sorted(p.name for p in folder.iterdir() if p.suffix.lower() in MEDIA and p.is_file()))
+        found[part] = tuple(sorted(p.name for p in folder.iterdir() if _is_video(p)))
         if not found[part]:
             raise StudyError(f"{folder} holds no video. Put the {_what(part)} there ({', '.join(sorted(MEDIA))})")
     return Folder(root, found["contents"], found["reactions"])
@@ -169,6 +169,11 @@ def sections(values: Mapping[str, Any], kinds: Mapping[str, type]) -> tuple[Abou
 def plain(config: Any) -> dict[str, Any]:
     """A config as plain JSON values, for keys and provenance."""
     return {f.name: list(v) if isinstance(v := getattr(config, f.name), tuple) else v for f in fields(config)}
+
+
+def _is_video(path: Path) -> bool:
+    """By suffix; hidden files are what a killed program or a file manager left."""
+    return path.suffix.lower() in MEDIA and not path.name.startswith(".") and path.is_file()
 
 
 def _what(part: str) -> str:

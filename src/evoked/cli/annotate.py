@@ -1,0 +1,179 @@
+"""evoked annotate: the viewers of reaction videos and what they express."""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from evoked.cli.options import made, settings
+from evoked.cli.progress import bar
+from evoked.core.errors import EvokedError, OutputError
+from evoked.core.expressions import EEV5
+from evoked.core.files import sha256
+from evoked.core.progress import Progress
+from evoked.core.provenance import Provenance
+from evoked.core.settings import describe
+from evoked.core.tables import SUFFIXES, check_suffix, write_table
+from evoked.core.timeline import Grid
+from evoked.core.track import Track
+from evoked.dataset.labels import write_labels
+from evoked.faces.detect import DetectConfig
+from evoked.media.play import sound
+from evoked.media.probe import probe
+from evoked.parallel.pool import Failed, HerePool
+from evoked.reactions.align import SOUND_HZ, align
+from evoked.reactions.annotate import NETS, AnnotateConfig, Annotation, Annotator, columns
+from evoked.reactions.film import film_of
+from evoked.reactions.offsets import OffsetMap, Segment
+from evoked.reactions.prototype import PrototypeRecogniser
+from evoked.reactions.votes import VoteConfig, Votes, onto_content, ticks_of, vote
+from evoked.weights.cache import default_cache
+from evoked.weights.catalogue import NETS as CATALOGUE
+
+File = click.Path(path_type=Path)
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """A reaction that was annotated, and where its content stands in it."""
+
+    reaction: Path
+    found: Annotation
+    offsets: OffsetMap
+
+
+@click.command()
+@click.argument("reactions", nargs=-1, required=True, type=File)
+@click.option("--content", type=File, help="the video that was watched: its own faces are left out")
+@click.option("-o", "--output", type=File, help=f"file ({', '.join(SUFFIXES)}), or a folder for several reactions")
+@click.option("--labels", is_flag=True, help="write the votes of all viewers, once a second of the content's time")
+@click.option("--offline", is_flag=True, help="use only nets that the cache holds")
+@settings(DetectConfig)
+@settings(AnnotateConfig)
+@settings(VoteConfig)
+def annotate(
+    reactions: tuple[Path, ...], content: Path | None, output: Path | None, labels: bool, offline: bool, **own: Any
+) -> None:
+    """Find the viewers in REACTIONS and score their expressions at 6 Hz.
+
+    Writes a row per viewer and tick: viewer, time_s, valid, and the expressions in [0, 1]. Without -o a
+    summary goes to stdout. A video that cannot be used is reported and the others go on; exit code 1.
+    """
+    votes, config, detect = made(VoteConfig, own), made(AnnotateConfig, own), made(DetectConfig, own)
+    reactions = tuple(dict.fromkeys(reactions))
+    places = _places(reactions, output, labels)
+    theirs = _content(content)
+    annotator = Annotator(PrototypeRecogniser(EEV5), config, detect, default_cache(offline=offline))
+    seen: list[Seen] = []
+    failed = 0
+    for reaction in reactions:
+        with bar(f"annotate {reaction.name}") as progress:
+            (outcome,) = HerePool().run(partial(_one, annotator, content, theirs, progress), [reaction])
+        if isinstance(outcome, Failed):
+            failed += 1
+            click.echo(f"failed: {reaction}: {outcome.error}", err=True)
+            continue
+        seen.append(outcome.result)
+        if not labels:
+            _write(outcome.result, places.get(reaction), _provenance([reaction], content, (config, detect)))
+    if labels and seen and output:
+        settled = _provenance([s.reaction for s in seen], content, (config, detect, votes))
+        write_labels(output, _votes(seen, content, votes), settled)
+        click.echo(str(output))
+    if failed:
+        raise EvokedError(f"{failed} of {len(reactions)} reactions could not be annotated; the reasons stand above")
+
+
+def _places(reactions: tuple[Path, ...], output: Path | None, labels: bool) -> dict[Path, Path]:
+    """Where each reaction's table goes."""
+    if labels:
+        if output is None:
+            raise click.UsageError("--labels needs -o FILE")
+        check_suffix(output)
+        return {}
+    if output is None:
+        return {}
+    if len(reactions) == 1 and not output.is_dir():
+        check_suffix(output)
+        return {reactions[0]: output}
+    if output.suffix.lower() in SUFFIXES:
+        raise click.UsageError(f"{len(reactions)} reactions need a folder, not the file {output.name}")
+    names = [r.name for r in reactions]
+    if twice := {n for n in names if names.count(n) > 1}:
+        raise OutputError(f"two reactions are called {min(twice)}: annotate them into two folders")
+    return {r: output / f"{r.name}.parquet" for r in reactions}
+
+
+def _content(content: Path | None) -> np.ndarray | None:
+    if content is None:
+        return None
+    probe(content)
+    return sound(content, SOUND_HZ)
+
+
+def _one(
+    annotator: Annotator, content: Path | None, theirs: np.ndarray | None, progress: Progress, reaction: Path
+) -> Seen:
+    media = probe(reaction)
+    if content is None or theirs is None:
+        whole = OffsetMap(0.0, (Segment(0.0, max(float(media.duration_s), 1e-3), 0.0, 0.0),))
+        return Seen(reaction, annotator(reaction, None, progress), whole)
+    offsets = align(sound(reaction, SOUND_HZ), theirs, SOUND_HZ)
+    return Seen(reaction, annotator(reaction, film_of(reaction, content, offsets), progress), offsets)
+
+
+def _write(seen: Seen, place: Path | None, provenance: Provenance) -> None:
+    if place is None:
+        click.echo(summary(seen))
+        return
+    write_table(place, columns(seen.found, EEV5), provenance)
+    click.echo(str(place))
+
+
+def _votes(seen: list[Seen], content: Path | None, config: VoteConfig) -> dict[str, Votes]:
+    """Votes by content; without one, each reaction stands on its own time."""
+    if content is None:
+        return {s.reaction.name: _vote([s], s.reaction, config) for s in seen}
+    return {content.name: _vote(seen, content, config)}
+
+
+def _vote(seen: list[Seen], timed_by: Path, config: VoteConfig) -> Votes:
+    seconds = probe(timed_by).seconds
+    ticks: Grid = ticks_of(seconds)
+    ballots = [
+        (onto_content(v.scores, s.offsets, ticks, lag_s=config.lag_s), s.reaction.name)
+        for s in seen
+        for v in s.found.viewers.values()
+    ]
+    if not ballots:
+        nobody = np.zeros((ticks.steps, len(EEV5)), dtype=np.float32)
+        ballots = [(Track.masked(ticks, EEV5, nobody, np.zeros(ticks.steps, dtype=np.bool_)), "")]
+    return vote([b for b, _ in ballots], seconds, config, reactions=[name for _, name in ballots])
+
+
+def _provenance(reactions: list[Path], content: Path | None, configs: tuple[Any, ...]) -> Provenance:
+    inputs = {path.name: sha256(path) for path in [*reactions, *([content] if content else [])]}
+    config = {d.name: getattr(c, d.name) for c in configs for d in describe(type(c))}
+    nets = {name: CATALOGUE[name].sha256 for name in NETS}
+    return Provenance("annotate", config | PrototypeRecogniser(EEV5).describe(), inputs, nets)
+
+
+def summary(seen: Seen) -> str:
+    """A few lines for a terminal: each viewer's seconds, and how much of them each expression is on."""
+    found = seen.found
+    lines = [f"{seen.reaction}: {float(found.grid.second(found.grid.steps)):.1f} s, {len(found.viewers)} viewers"]
+    for name, viewer in found.viewers.items():
+        scores = viewer.scores
+        here = scores.values[scores.valid]
+        shares = ", ".join(f"{n} {100 * (here[:, k] > 0.5).mean():.0f} %" for k, n in enumerate(scores.names))
+        lines.append(f"  {name}: seen {len(here) / float(found.grid.rate):.1f} s; {shares}")
+    if found.film_faces:
+        lines.append(f"  left out: {found.film_faces} people who belong to the film")
+    if found.dropped:
+        lines.append(f"  damaged: {found.dropped} packets of the video could not be decoded")
+    if found.missing_s > 0.5:
+        lines.append(f"  cut off: the last {found.missing_s:.1f} s that the file declares are not there")
+    return "\n".join(lines)

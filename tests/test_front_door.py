@@ -1,0 +1,45 @@
+"""`import evoked` is cheap, and offers just what it says; the command line is thin."""
+
+import subprocess
+import sys
+from types import ModuleType
+
+import evoked
+
+HEAVY = {"av", "cv2", "jinja2", "onnx", "onnxruntime", "openvino", "pyarrow", "ray", "safetensors", "scipy", "torch"}
+
+
+def loaded(code: str) -> set[str]:
+    script = f"{code}\nimport sys; print(*sorted({HEAVY} & set(sys.modules)))"
+    return set(
+        subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    )
+
+
+def test_importing_evoked_loads_nothing_heavy() -> None:
+    assert loaded("import evoked") == set()
+
+
+def test_asking_for_help_loads_nothing_heavy() -> None:
+    assert loaded("import evoked.cli.main") == set()
+
+
+def test_predicting_needs_no_torch() -> None:
+    assert "torch" not in loaded("import evoked.predict.predict, evoked.cli.predict, evoked.cli.annotate")
+
+
+def test_every_public_name_is_listed() -> None:
+    public = {n for n, v in vars(evoked).items() if not n.startswith("_") and not isinstance(v, ModuleType)}
+    assert public | {"__version__"} == set(evoked.__all__)
+
+
+def test_every_verb_is_there_and_helps() -> None:
+    from click.testing import CliRunner
+
+    from evoked.cli.main import VERBS
+    from evoked.cli.main import evoked as command
+
+    for verb in VERBS:
+        shown = CliRunner().invoke(command, [verb, "--help"])
+        assert shown.exit_code == 0, f"{verb}: {shown.output}"
+        assert "Usage:" in shown.output
