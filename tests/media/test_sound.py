@@ -201,6 +201,15 @@ def test_a_codecs_padding_is_cut_but_hidden_sound_is_kept() -> None:
     assert heard(12000) == 12000
 
 
+def test_a_broken_stamp_makes_no_days_of_silence() -> None:
+    line = Line(8000, Fraction(1, 8000), Fraction(0), Fraction(1))
+    frames = [frame(np.ones((1, 4000), np.float32), "fltp", "mono", 8000, pts) for pts in (0, 95443717)]
+    heard = joined(line, frames)
+    assert len(heard) == 12000  # the second comes right after the end: it is kept, and no more is made up
+    assert heard[:4000].all()
+    assert not heard[4000:8000].any()
+
+
 @pytest.mark.full
 def test_an_hour_later_clicks_and_flashes_still_fall_together(clips: dict[str, Clip], tmp_path: Path) -> None:
     path = tmp_path / "hour.mp4"

@@ -68,7 +68,7 @@ class Play(Iterator[Picture | Sound]):
         if sound_hz is not None and self.media.sound is None:
             raise NoSoundError(f"{path} has no sound: name a file with an audio stream")
         self.dropped = 0
-        self._reached: dict[str, Fraction] = {}
+        self._reached: dict[str, Reached] = {}
         self._enough = False
         self._items = self._run(path, pictures, sound_hz, skip)
 
@@ -85,7 +85,7 @@ class Play(Iterator[Picture | Sound]):
     @property
     def ended_s(self) -> float:
         """How far into the file, in seconds on its clock, there was anything to decode, so far."""
-        return float(max(self._reached.values(), default=Fraction(0)))
+        return float(max((r.end_s for r in self._reached.values()), default=Fraction(0)))
 
     @property
     def missing_s(self) -> float:
@@ -96,9 +96,9 @@ class Play(Iterator[Picture | Sound]):
         """
         media, missing = self.media, [Fraction(0)]
         if "picture" in self._reached and media.picture and not self._enough:
-            missing.append(media.picture.end_s - self._reached["picture"])
+            missing.append(media.picture.end_s - self._reached["picture"].end_s)
         if "sound" in self._reached and media.sound:
-            missing.append(media.sound.end_s - self._reached["sound"])
+            missing.append(media.sound.end_s - self._reached["sound"].end_s)
         return float(max(missing))
 
     def _run(self, path: Path, grid: Grid | None, hz: int | None, skip: bool) -> Generator[Picture | Sound, None, None]:
@@ -117,17 +117,17 @@ class Play(Iterator[Picture | Sound]):
                 Chooser(ticks, Orientation.of(shown.rotation, shown.mirrored)),
                 decoder_for(source, ticks, skip),
             )
-            self._reached["picture"] = Fraction(0)
+            self._reached["picture"] = Reached(source, source.picture)
         if hz is not None:
             _one_thread(source.sound)
             line = Line(hz, Fraction(source.sound.time_base), source.zero, self.media.duration_s)
-            self._reached["sound"] = Fraction(0)
+            self._reached["sound"] = Reached(source, source.sound)
         wanted = [s for s in (source.picture if decoder else None, source.sound if line else None) if s is not None]
         for packet in self._packets(source, wanted):
             if line is not None and packet.stream_index == source.sound.index:
-                yield from self._hear(line, packet, source)
+                yield from self._hear(line, packet)
             elif chooser is not None and decoder is not None and not chooser.done:
-                yield from self._look(chooser, decoder, packet, source)
+                yield from self._look(chooser, decoder, packet)
             if chooser is not None and chooser.done:
                 self._enough = True
                 if line is None:
@@ -146,18 +146,18 @@ class Play(Iterator[Picture | Sound]):
         except av.error.FFmpegError:
             self.dropped += 1
 
-    def _hear(self, line: Line, packet: Any, source: Source) -> Iterator[Sound]:
+    def _hear(self, line: Line, packet: Any) -> Iterator[Sound]:
         try:
             frames = packet.decode()
         except av.error.FFmpegError:
             self.dropped += 1
             return
-        self._reach("sound", packet, source)
+        self._reached["sound"].see(packet)
         for frame in frames:
             yield from line.take(frame)
 
-    def _look(self, chooser: Chooser, decoder: Decoder, packet: Any, source: Source) -> Iterator[Picture]:
-        self._reach("picture", packet, source)
+    def _look(self, chooser: Chooser, decoder: Decoder, packet: Any) -> Iterator[Picture]:
+        self._reached["picture"].see(packet)
         for frame in decoder.feed(packet):
             yield from chooser.see(frame)
         self._count(decoder)
@@ -176,10 +176,25 @@ class Play(Iterator[Picture | Sound]):
         self.dropped += decoder.dropped
         decoder.dropped = 0
 
-    def _reach(self, what: str, packet: Any, source: Source) -> None:
+
+class Reached:
+    """How far a stream has been read."""
+
+    def __init__(self, source: Source, stream: Any) -> None:
+        self._base, self._zero = Fraction(stream.time_base), source.zero
+        self._ticks: int | None = None
+
+    def see(self, packet: Any) -> None:
+        """The next packet."""
         if packet.pts is not None:
-            end = source.on_clock(packet.stream, packet.pts + (packet.duration or 0))
-            self._reached[what] = max(end, self._reached[what])
+            end = packet.pts + (packet.duration or 0)
+            if self._ticks is None or end > self._ticks:
+                self._ticks = end
+
+    @property
+    def end_s(self) -> Fraction:
+        """The latest end of a packet, in seconds on the file's clock; 0 where none came."""
+        return Fraction(0) if self._ticks is None else self._ticks * self._base - self._zero
 
 
 def play_ahead(items: Iterator[T], depth: int = 8) -> Iterator[T]:

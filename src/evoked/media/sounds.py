@@ -1,8 +1,9 @@
 """Sound on the clock: mono, at one rate, without a gap from second 0 on."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from math import lcm
 from typing import Any
 
 import av
@@ -13,7 +14,6 @@ SLACK_S = Fraction(1, 100)
 """Timestamps are believed against the count of samples only beyond this: Matroska rounds them to a
 millisecond, some recorders jitter by a few; the shortest codec frame that can get lost is longer."""
 
-BATCH_S = Fraction(1, 2)
 TAIL_S = Fraction(1, 10)
 """Up to this, sound after the end is the padding of a codec's last frame; more is sound that the header hides."""
 
@@ -59,6 +59,9 @@ class Line:
         self._taken = 0  # samples at the source's rate that went in, counted from second 0
         self._sent = 0  # samples at hz that came out
         self._batch: list[Samples] = []
+        self._waiting = 0  # samples in the batch
+        self._place: Callable[[int], int] = int  # a timestamp as a sample number at the source's rate
+        self._slack = 0  # samples at the source's rate
         self._begun = False
 
     def take(self, frame: Any) -> Iterator[Sound]:
@@ -67,12 +70,16 @@ class Line:
             yield from self._flush()
             self._rate = frame.sample_rate
             self._taken = round(Fraction(self._sent * self._rate, self._hz))
+            self._place = _placer(self._base * self._rate, self._zero * self._rate)
+            self._slack = int(SLACK_S * self._rate)
         mono = as_mono(frame)
         gap = 0
         if frame.pts is not None:
-            gap = round((frame.pts * self._base - self._zero) * self._rate) - self._taken
-            if self._begun and abs(gap) <= SLACK_S * self._rate:
+            gap = self._place(frame.pts) - self._taken
+            if self._begun and abs(gap) <= self._slack:
                 gap = 0
+            if gap > 0:  # a broken stamp must not make days of silence
+                gap = max(min(gap, round(self._end_s * self._rate) - self._taken), 0)
         self._begun = True
         yield from self._silence(gap)
         yield from self._push(mono[max(-gap, 0) :])
@@ -95,7 +102,8 @@ class Line:
     def _push(self, mono: Samples) -> Iterator[Sound]:
         self._batch.append(mono)
         self._taken += len(mono)
-        if sum(map(len, self._batch)) >= BATCH_S * self._rate:
+        self._waiting += len(mono)
+        if 2 * self._waiting >= self._rate:  # half a second
             yield from self._resample(self._gather())
 
     def _flush(self) -> Iterator[Sound]:
@@ -107,7 +115,7 @@ class Line:
 
     def _gather(self) -> Samples:
         samples = np.concatenate(self._batch)
-        self._batch = []
+        self._batch, self._waiting = [], 0
         return samples
 
     def _resample(self, mono: Samples) -> Iterator[Sound]:
@@ -140,6 +148,13 @@ class Line:
         if len(samples):
             yield Sound(self._sent, samples)
             self._sent += len(samples)
+
+
+def _placer(per_tick: Fraction, offset: Fraction) -> Callable[[int], int]:
+    """round(ticks * per_tick - offset), exact, in whole numbers: it is asked for every frame."""
+    below = lcm(per_tick.denominator, offset.denominator)
+    up, away = int(per_tick * below), int(offset * below)
+    return lambda ticks: (2 * (ticks * up - away) + below) // (2 * below)
 
 
 def as_mono(frame: Any) -> Samples:
