@@ -116,6 +116,14 @@ def test_a_newcomer_beside_someone_known() -> None:
     assert stage.show(3, bob.at(62)) == [1]
 
 
+def test_two_faces_where_one_person_was() -> None:
+    """Both overlap her by more than half: only her looks tell."""
+    ann, bob, stage = Actor(ANN), Actor(BOB), Stage()
+    stage.show(0, ann.at(12))
+
+    assert stage.show(1, bob.at(11), ann.at(18)) == [1, 0]
+
+
 def test_a_jump_across_the_frame_is_seen_by_likeness() -> None:
     ann, stage = Actor(ANN), Stage()
     stage.show(0, ann.at(10))

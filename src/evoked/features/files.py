@@ -49,7 +49,7 @@ def write_features(path: Path, features: Features, provenance: Provenance) -> No
         tensors[name] = rows.astype(np.float16)
     tensors["image_valid"], tensors["audio_valid"] = features.image.valid, features.audio.valid
     tensors["face_valid"] = features.face_valid
-    plain = {name: np.ascontiguousarray(tensor) for name, tensor in sorted(tensors.items())}
+    plain = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
     with writing(path) as part:
         save_file(plain, part, metadata={KEY: provenance.as_json()})
 

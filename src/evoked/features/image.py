@@ -19,8 +19,7 @@ class ImageRows:
     Args:
         net: (batch, 3, 260, 260) → features (batch, 1280) first.
         seconds: how many rows there will be.
-        batch: the net's batch; the last one is filled up with black, so that a row never depends on
-            how many others there were.
+        batch: the net's batch; always a full one is run, and what is left over in the last is not read.
     """
 
     def __init__(self, net: Session, seconds: int, batch: int) -> None:
@@ -55,7 +54,6 @@ class ImageRows:
     def _run(self) -> None:
         if not self._steps:
             return
-        self._blob[len(self._steps) :] = 0
         found = self._net(self._blob)[0]
         for row, steps in zip(found, self._steps, strict=False):
             self.rows[steps] = row
