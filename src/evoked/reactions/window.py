@@ -23,6 +23,7 @@ INNER = 0.1  # share of the film left out at each side: bars and logos, and a fi
 SCALE_STEP = 1.04
 SURE = 0.7  # correlation beyond which the mirrored film is not tried
 STEPS = (2.0, 1.0, 0.5, 0.25, 0.1)  # pixels, after pooling to about one pixel a point
+FURTHEST = 0.2  # how far, as a logarithm, a side may be stretched from the size that the search found
 SWEEPS = 12  # rounds of moves at one step at most
 CELLS = (18, 32)  # rows and columns of the overlay map
 GRID = (54, 96)  # points of the film, rows and columns, at which pictures are compared
@@ -34,7 +35,7 @@ class WindowConfig:
     """How the film's rectangle is looked for."""
 
     moments: int = setting(32, "moments that are compared, spread over what the reaction shares with the content")
-    min_score: float = setting(0.35, "least correlation; below it the film is taken not to be visible")
+    min_score: float = setting(0.35, "least correlation, or the film is not visible; only heard .22, half hidden .48")
     min_width: float = setting(0.14, "narrowest film, as a share of the reaction's width")
     max_width: float = setting(1.25, "widest film, as a share of the reaction's width (above 1: cropped)")
 
@@ -115,13 +116,13 @@ def window_in(seen: Moments, config: WindowConfig) -> Window | None:
     rows, columns = round(GRID[0] * INNER), round(GRID[1] * INNER)
     inside[rows : GRID[0] - rows, columns : GRID[1] - columns] = 1
     box, score = _settled(seen.reaction, content, box, inside)
+    if score < config.min_score:  # before cells are chosen by how well they follow: that flatters
+        return None
     follows = _following(seen.reaction, content, box)
     weight = inside * np.kron(np.nan_to_num(follows, nan=1.0) >= 0.35, np.ones((3, 3), np.float32))
     if weight.sum() > 0.15 * inside.sum():  # once more, without what lies on top
         box, score = _settled(seen.reaction, content, box, weight)
         follows = _following(seen.reaction, content, box)
-    if score < config.min_score:
-        return None
     sx, sy = seen.scale
     x, y, width, height = (float(v) for v in box)
     return Window((x * sx, y * sy, width * sx, height * sy), score, mirrored, follows)
@@ -149,6 +150,7 @@ def _searched(reaction: Stack, content: Stack, config: WindowConfig) -> tuple[fl
             if times not in pooled:
                 pooled[times] = _pooled(content[::every], times)
             template = _read(pooled[times], _inner(whole) / times, (high, wide))
+            template -= template.mean(axis=(1, 2), keepdims=True)  # a room that brightens is not the film
             score, x, y = _matched(spectra, energy, template, shape)
             if score > best:
                 full = wide / (1 - 2 * INNER), high / (1 - 2 * INNER)
@@ -190,7 +192,7 @@ def _climbed(
     weight: NDArray[np.float32],
 ) -> tuple[NDArray[np.float64], float]:
     """Climb to the best box nearby, in pixels of the stack: its place, its size, then each side alone."""
-    tall = box[3] / box[2]
+    tall, first = box[3] / box[2], box
     moves = np.array(
         [
             [1, 0, 0, 0],
@@ -208,7 +210,7 @@ def _climbed(
             before = best
             for move in np.concatenate([moves, -moves]):
                 trial = box + step * move
-                if min(trial[2:]) > 8:
+                if (abs(np.log(trial[2:] / first[2:])) < FURTHEST).all():
                     score = _correlation(reaction, content, trial, weight)
                     if score > best + 1e-5:
                         best, box = score, trial
@@ -218,10 +220,18 @@ def _climbed(
 
 
 def _correlation(reaction: Stack, content: Stack, box: NDArray[np.float64], weight: NDArray[np.float32]) -> float:
-    """Correlation of all changes at all moments, over the points of weight 1."""
-    seen = _read(reaction, box, GRID) * weight
-    both = float((seen * content).sum())
-    return both / float(np.sqrt((seen**2).sum() * (content**2 * weight).sum()) + 1e-9)
+    """Correlation of all changes at all moments, over the points of weight 1.
+
+    Each moment's mean is taken off: a room that brightens with the film is not the film.
+    """
+    seen, shown = _level(_read(reaction, box, GRID), weight), _level(content, weight)
+    return float((seen * shown).sum()) / float(np.sqrt((seen**2).sum() * (shown**2).sum()) + 1e-9)
+
+
+def _level(stack: Stack, weight: NDArray[np.float32]) -> Stack:
+    mean = (stack * weight).sum(axis=(1, 2), keepdims=True) / max(1.0, float(weight.sum()))
+    out: Stack = (stack - mean) * weight
+    return out
 
 
 def _following(reaction: Stack, content: Stack, box: NDArray[np.float64]) -> NDArray[np.float32]:
