@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from evoked.faces.detect import Face, FaceDetector
 from evoked.faces.landmarks import BLENDSHAPE_POINTS, POINTS
-from evoked.faces.mesh import BLENDSHAPES, FaceMesh, Mesh, region_of_face, region_of_points
+from evoked.faces.mesh import BLENDSHAPES, FaceMesh, Mesh, moved, region_of_face, region_of_points
 from evoked.media.images import read_image, warp
 from evoked.media.play import Picture, play
 from evoked.media.probe import probe
@@ -166,3 +166,30 @@ def test_a_box_that_is_none(mesh: FaceMesh, group: NDArray[np.uint8], box: list[
 def test_passes_must_be_some(cache: Cache) -> None:
     with pytest.raises(ValueError, match="passes must be at least 1, got 0"):
         FaceMesh(cache, 0)
+
+
+def test_one_pass_from_the_tick_before_comes_closer_than_two_from_the_box(detector: FaceDetector, cache: Cache) -> None:
+    path = cache.clip("WolfgangLanger_Pexels.mp4")
+    two, settled = FaceMesh(cache, passes=2), FaceMesh(cache, passes=5)
+    far: dict[str, list[float]] = {"two": [], "carried": []}
+    before: tuple[Face, Mesh] | None = None
+    for picture in play(path, pictures=probe(path).grid(Fraction(6))):
+        assert isinstance(picture, Picture)
+        if picture.step < 60 or picture.step >= 90:  # five seconds in which she moves and begins to smile
+            continue
+        rgb = picture.rgb()
+        (face,) = detector(rgb)[:1]
+        carried, reference = two(rgb, face, before), settled(rgb, face)
+        if before is not None:
+            far["carried"].append(float(np.abs(carried.blendshapes - reference.blendshapes).max()))
+            far["two"].append(float(np.abs(two(rgb, face).blendshapes - reference.blendshapes).max()))
+        before = (face, carried)
+    assert np.mean(far["carried"]) < np.mean(far["two"])
+
+
+def test_points_move_and_grow_with_the_box() -> None:
+    old = Face(np.array([10, 10, 20, 20], np.float32), np.zeros((5, 2), np.float32), 1.0)
+    new = Face(np.array([110, 10, 40, 40], np.float32), np.zeros((5, 2), np.float32), 1.0)
+    corner = np.array([[10.0, 10.0], [30.0, 30.0]])
+    assert moved(corner, old, new).tolist() == [[110.0, 10.0], [150.0, 50.0]]
+    assert moved(corner, old, old).tolist() == corner.tolist()

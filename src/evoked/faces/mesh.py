@@ -15,7 +15,7 @@ from evoked.media.images import warp
 from evoked.weights.cache import Cache
 from evoked.weights.session import open_net
 
-__all__ = ["BLENDSHAPES", "FaceMesh", "Mesh", "Region", "region_of_face", "region_of_points"]
+__all__ = ["BLENDSHAPES", "FaceMesh", "Mesh", "Region", "moved", "region_of_face", "region_of_points"]
 
 SIDE = 256  # pixels of the mesh net's input
 GROWN, LOWERED = 1.65, 0.08  # region_of_face; fitted on 400 web faces to what region_of_points settles at
@@ -65,6 +65,10 @@ class FaceMesh:
     the points just found, as MediaPipe does from one video frame to the next. On 100 web faces the
     blendshapes of one pass lie .026 (mean; largest of the 52: .20) from where repeated passes settle,
     those of two .011 (.09), of three .006 (.05). One pass takes half the time.
+
+    In a video one pass is enough, if the region comes from the mesh a moment before, moved as the
+    detector's box has moved: on 330 ticks of four films at 6 Hz such blendshapes lie .007 (mean over
+    ticks of the largest: .06) from where repeated passes settle, nearer than two passes (.014, .12).
     """
 
     def __init__(self, cache: Cache | None = None, passes: int = 2) -> None:
@@ -74,14 +78,21 @@ class FaceMesh:
         self._mesh = open_net("face-mesh", cache)
         self._blendshapes = open_net("blendshapes", cache)
 
-    def __call__(self, rgb: NDArray[np.uint8], face: Face) -> Mesh:
+    def __call__(self, rgb: NDArray[np.uint8], face: Face, before: "tuple[Face, Mesh] | None" = None) -> Mesh:
         """The mesh of one face of an RGB picture (height, width, 3).
+
+        Args:
+            rgb: the picture.
+            face: where the detector found the face.
+            before: the same face a moment ago, and its mesh: then one pass is made, from there.
 
         Raises:
             ValueError: if the face's box has no area or is not finite.
         """
         region = region_of_face(face)
-        for left in reversed(range(self.passes)):
+        if before is not None:
+            region = region_of_points(moved(before[1].points, before[0], face))
+        for left in reversed(range(1 if before is not None else self.passes)):
             points, presence = self._points(rgb, region)
             if left:
                 region = region_of_points(points)
@@ -115,6 +126,12 @@ def region_of_face(face: Face) -> Region:
     down = np.array([-np.sin(angle), np.cos(angle)])
     x, y = face.centre + LOWERED * longer * down
     return Region(float(x), float(y), GROWN * longer, angle)
+
+
+def moved(points: NDArray[np.floating], before: Face, now: Face) -> NDArray[np.float64]:
+    """Points of a face carried along with the detector's box: shifted, and scaled as the box has grown."""
+    grown = np.sqrt(now.area / before.area)
+    return np.asarray((points - before.centre) * grown + now.centre, dtype=np.float64)
 
 
 def region_of_points(points: NDArray[np.floating]) -> Region:

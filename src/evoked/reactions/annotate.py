@@ -19,11 +19,11 @@ from evoked.core.progress import Progress, silent
 from evoked.core.settings import setting
 from evoked.core.timeline import Grid
 from evoked.core.track import Track
-from evoked.faces.detect import DetectConfig, Face, FaceDetector
+from evoked.faces.detect import DetectConfig, Face, FaceDetector, iou
 from evoked.faces.follow import Follower
 from evoked.faces.identity import FaceIdentity
 from evoked.faces.landmarks import BLENDSHAPES
-from evoked.faces.mesh import FaceMesh
+from evoked.faces.mesh import FaceMesh, Mesh
 from evoked.media.play import Picture, play, play_ahead
 from evoked.media.probe import no_picture, probe
 from evoked.reactions.prototype import PrototypeRecogniser, Recogniser
@@ -109,6 +109,10 @@ class _Seen:
     film: list[bool | None]
 
 
+SAME_FACE = 0.4
+"""Faces of two ticks that overlap more (intersection over union) may hand their mesh on."""
+
+
 class Annotator:
     """Nets loaded once, for any number of reactions.
 
@@ -161,19 +165,20 @@ class Annotator:
     def _look(self, playing: Iterator[object], film: Film | None) -> Iterator[tuple[Picture, _Seen, NDArray[np.uint8]]]:
         """Each tick with what is seen there; a frame that stays on the screen is looked at once."""
         index, seen, rgb = -1, _Seen([], [], []), np.zeros((1, 1, 3), np.uint8)
+        before: list[tuple[Face, Mesh]] = []
         for picture in play_ahead(playing):
             assert isinstance(picture, Picture)
             if picture.index != index:
                 index, rgb = picture.index, picture.rgb()
                 faces = [f for f in self._detect(rgb) if f.box[2] >= self.config.least_face_px and f.area > 0]
                 owned = [film.owns(picture, rgb, f.box) if film else None for f in faces]
-                shapes = [None if own else self._describe(rgb, f) for f, own in zip(faces, owned, strict=True)]
-                seen = _Seen(faces, shapes, owned)
+                meshes = [
+                    None if own else self._mesh(rgb, f, _same(f, before)) for f, own in zip(faces, owned, strict=True)
+                ]
+                sure = [m if m is not None and m.presence >= self.config.least_presence else None for m in meshes]
+                before = [(f, m) for f, m in zip(faces, sure, strict=True) if m is not None]
+                seen = _Seen(faces, [m.blendshapes if m is not None else None for m in sure], owned)
             yield picture, seen, rgb
-
-    def _describe(self, rgb: NDArray[np.uint8], face: Face) -> NDArray[np.float32] | None:
-        mesh = self._mesh(rgb, face)
-        return mesh.blendshapes if mesh.presence >= self.config.least_presence else None
 
     def _identify(self, rgb: NDArray[np.uint8], face: Face) -> NDArray[np.float32]:
         described: NDArray[np.float32] = self._identity(rgb, [face])[0]
@@ -253,6 +258,13 @@ def viewers_of(table: dict[str, list], names: tuple[str, ...]) -> dict[str, Trac
         values = np.array([[table[n][i] if valid[j] else 0.0 for n in names] for j, i in enumerate(places)])
         out[name] = Track.masked(grid, names, values.reshape(len(places), len(names)), valid)
     return out
+
+
+def _same(face: Face, before: list[tuple[Face, Mesh]]) -> tuple[Face, Mesh] | None:
+    """The face of the tick before that stands where this one does, with its mesh."""
+    near = [(iou(face.box, old.box), i) for i, (old, _) in enumerate(before)]
+    overlap, i = max(near, default=(0.0, -1))
+    return before[i] if overlap > SAME_FACE else None
 
 
 def _note(person: _Person, step: int, seen: _Seen, i: int) -> None:
