@@ -12,7 +12,8 @@ from evoked.core.timeline import Grid
 from evoked.faces.detect import FaceDetector
 from evoked.media.images import resize
 from evoked.media.play import Picture, play
-from evoked.reactions.film_view import FilmView, FollowedFilm, follow_film
+from evoked.reactions.film import FollowedFilm, film_of
+from evoked.reactions.film_view import FilmView
 from evoked.reactions.offsets import OffsetMap, Segment
 from evoked.reactions.window import Window
 from evoked.weights.cache import default_cache
@@ -122,7 +123,7 @@ def test_the_film_beside_another_moment_is_not_its_own(tmp_path: Path, detect: F
 @pytest.mark.full
 def test_from_files_alone(tmp_path: Path, detect: FaceDetector) -> None:
     path, offsets = reaction(tmp_path / "r.mp4", CORNER, START, SECONDS)
-    followed = follow_film(path, film_path(), offsets)
+    followed = film_of(path, film_path(), offsets)
     assert followed is not None
     answers: dict[bool, list[bool | None]] = {True: [], False: []}
     for picture, rgb in pictures(path):
@@ -131,4 +132,4 @@ def test_from_files_alone(tmp_path: Path, detect: FaceDetector) -> None:
     assert answers[True].count(False) >= 0.95 * len(answers[True])
     assert answers[False].count(True) >= 0.9 * len(answers[False])
     unseen, offsets = reaction(tmp_path / "u.mp4", UNSEEN, START, SECONDS)
-    assert follow_film(unseen, film_path(), offsets) is None
+    assert film_of(unseen, film_path(), offsets) is None
