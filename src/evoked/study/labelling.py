@@ -3,13 +3,12 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.core.errors import AlignmentError, DatasetError, EvokedError, MediaError, NoPictureError
+from evoked.core.errors import AlignmentError, DatasetError, EvokedError, NoPictureError
 from evoked.core.progress import Progress
 from evoked.core.provenance import Provenance
 from evoked.core.tables import read_table, write_table
@@ -23,6 +22,7 @@ from evoked.reactions.align import SOUND_HZ, align
 from evoked.reactions.annotate import NETS, Annotator, columns, viewers_of
 from evoked.reactions.film import film_of
 from evoked.reactions.offsets import OffsetMap, read_offsets, write_offsets
+from evoked.reactions.pairing import Library
 from evoked.reactions.prototype import PrototypeRecogniser
 from evoked.reactions.votes import VoteConfig, Votes, onto_content, ticks_of, vote
 from evoked.study.folder import Folder
@@ -41,15 +41,16 @@ class LabelRiver:
 
     Attributes:
         folder, settings, runner, cache: of the study.
-        contents: content → its 1 Hz grid; only those that can be played.
+        contents: those that can be played.
     """
 
     folder: Folder
     settings: Settings
     runner: Runner
     cache: Cache
-    contents: Mapping[str, Grid]
+    contents: Mapping[str, Media]
     _annotator: Annotator | None = None
+    _library: Library | None = None
 
     def run(self, reactions: Sequence[str]) -> None:
         """Pair, align, annotate and label; what fails is noted and left out."""
@@ -63,7 +64,12 @@ class LabelRiver:
     def wanted(self, reactions: Sequence[str]) -> dict[str, tuple[str, ...]]:
         """Reaction → the contents it may belong to: what pairs.csv says, else all of them."""
         if not self.folder.pairs_csv.exists():
-            return {name: tuple(self.contents) for name in reactions}
+            heard = tuple(name for name, media in self.contents.items() if media.sound is not None)
+            if not heard:
+                reason = "no content has sound, so reactions cannot be found by it: say in pairs.csv who watched what"
+                self.runner.fail("pairs", "contents", reason)
+                return {}
+            return dict.fromkeys(reactions, heard)
         pairs = read_pairs(self.folder.pairs_csv, self.folder.reactions, self.folder.contents)
         for problem in pairs.problems:
             self.runner.fail("pairs", "pairs.csv", problem)
@@ -84,7 +90,7 @@ class LabelRiver:
         key = self.runner.ledger.key(code=CODE["align"], of=made_of, settings=self.settings.plain("align"))
 
         def do(progress: Progress) -> None:
-            content, offsets = best_content(self.folder, reaction, candidates, self.settings, progress)
+            content, offsets = self._match(source, candidates)
             inputs = {reaction: made_of["reaction"], content: digests[content]}
             config = {**self.settings.plain("align"), "content": content, "candidates": len(candidates)}
             write_offsets(out, offsets, Provenance("align", config, inputs, notes=self.settings.notes))  # type: ignore[arg-type]
@@ -118,6 +124,22 @@ class LabelRiver:
 
         return self.runner.do(Work("annotate", reaction, key, (out,), do))
 
+    def _match(self, reaction: Path, candidates: tuple[str, ...]) -> tuple[str, OffsetMap]:
+        """The candidate that a reaction plays, and where; AlignmentError or MediaError if it plays none."""
+        ours = sound(reaction, SOUND_HZ)
+        if len(candidates) > 1:
+            if self._library is None or self._library.contents != tuple(sorted(candidates)):
+                self._library = Library(candidates, self._sound_of, SOUND_HZ, self.settings.align)
+            found = self._library.which(ours)
+            return found.content, found.offsets
+        try:
+            return candidates[0], align(ours, self._sound_of(candidates[0]), SOUND_HZ, self.settings.align)
+        except AlignmentError as error:
+            raise AlignmentError(f"{reaction.name} against {candidates[0]}: {error}") from error
+
+    def _sound_of(self, content: str) -> NDArray[np.float32]:
+        return sound(self.folder.content(content), SOUND_HZ)
+
     def label(self, pairs: Mapping[str, str]) -> bool:
         """Vote: one label vector per content second, for every content."""
         if not pairs:
@@ -128,7 +150,7 @@ class LabelRiver:
             r: [c, ledger.content_digest(self.folder.annotation(r)), ledger.content_digest(self.folder.alignment(r))]
             for r, c in sorted(pairs.items())
         }
-        lengths = {c: grid.steps for c, grid in self.contents.items() if c in set(pairs.values())}
+        lengths = {c: media.seconds.steps for c, media in self.contents.items() if c in set(pairs.values())}
         settings = self.settings.plain("votes")
         key = ledger.key(code=CODE["label"], parts=parts, lengths=lengths, settings=settings, names=names)
         inputs = {name: digest for r, (_, a, b) in parts.items() for name, digest in ((r, a), (f"{r}.json", b))}
@@ -138,7 +160,7 @@ class LabelRiver:
             votes = {}
             for done, content in enumerate(sorted(lengths)):
                 own = [r for r, c in pairs.items() if c == content]
-                votes[content] = votes_of(self.folder, own, self.contents[content], names, self.settings.votes)
+                votes[content] = votes_of(self.folder, own, self.contents[content].seconds, names, self.settings.votes)
                 progress(done + 1, len(lengths))
             write_labels(self.folder.labels, votes, provenance)
 
@@ -148,39 +170,6 @@ class LabelRiver:
         if self._annotator is None:
             self._annotator = Annotator(recogniser, self.settings.annotate, self.settings.detect, self.cache)
         return self._annotator
-
-
-def best_content(
-    folder: Folder, reaction: str, candidates: Sequence[str], settings: Settings, progress: Progress
-) -> tuple[str, OffsetMap]:
-    """The content that a reaction plays longest, of those it has anything in common with.
-
-    Raises:
-        AlignmentError: if it has nothing in common with any.
-        MediaError: if the reaction has no sound.
-    """
-    ours = sound(folder.reaction(reaction), SOUND_HZ)
-    best: tuple[float, str, OffsetMap] | None = None
-    refused: list[str] = []
-    for done, content in enumerate(candidates):
-        try:
-            found = align(ours, _content_sound(folder.content(content)), SOUND_HZ, settings.align)
-        except (AlignmentError, MediaError) as error:
-            refused.append(f"{content}: {error}")
-            continue
-        finally:
-            progress(done + 1, len(candidates), content)
-        if best is None or (found.covered_s, found.score) > (best[0], best[2].score):
-            best = (found.covered_s, content, found)
-    if best is None:
-        against = refused[0] if len(refused) == 1 else f"none of {len(candidates)} contents; {refused[-1]}"
-        raise AlignmentError(f"{reaction} against {against}")
-    return best[1], best[2]
-
-
-@lru_cache(maxsize=8)
-def _content_sound(path: Path) -> NDArray[np.float32]:
-    return sound(path, SOUND_HZ)
 
 
 def content_of(alignment: Path) -> str:
@@ -214,12 +203,12 @@ def votes_of(
     return vote(ballots, seconds, config, reactions=own)
 
 
-def playable(folder: Folder, runner: Runner) -> tuple[dict[str, Grid], list[str]]:
-    """Contents that can be played with their seconds, and reactions that can; others fail with their reason."""
+def playable(folder: Folder, runner: Runner) -> tuple[dict[str, Media], list[str]]:
+    """Contents that can be played, described, and reactions that can; others fail with their reason."""
     contents = {}
     for name in folder.contents:
         if (media := _probed(folder.content(name), "content", runner)) is not None:
-            contents[name] = media.seconds
+            contents[name] = media
     reactions = [n for n in folder.reactions if _probed(folder.reaction(n), "reaction", runner) is not None]
     return contents, reactions
 

@@ -5,9 +5,10 @@ check → align → annotate → label            (the label river)
             → hold out → evaluate → train → report
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from evoked.study.folder import open_folder
+from evoked.study.folder import Folder, open_folder
 from evoked.study.labelling import LabelRiver, playable
 from evoked.study.ledger import Item, Ledger
 from evoked.study.predicting import PredictionRiver
@@ -42,8 +43,32 @@ def run_study(root: Path, show: Show, cache: Cache | None = None) -> list[Item]:
     described = predictions.describe(sorted(contents))
     if not any(item.step == "label" for item in runner.failed) and described:
         predictions.learn(described)
+    sweep(folder, runner.items)
     failed = [[item.step, item.name, item.reason] for item in runner.failed]
     runner.ledger.write_items(runner.items)
     predictions.report({"failed": failed})
     runner.ledger.write_items(runner.items)
     return runner.items
+
+
+def sweep(folder: Folder, items: Sequence[Item]) -> None:
+    """Take away results that this run did not make or keep: of videos that are gone, or that fail now.
+
+    Left in place they would pass for results of what is in the folder today.
+    """
+    good = {(item.step, item.name) for item in items if item.state != "failed"}
+    held_out = ("hold out", "") in good
+    for step, part, suffix in (
+        ("align", "alignments", ".json"),
+        ("annotate", "annotations", ".parquet"),
+        ("features", "features", ".safetensors"),
+    ):
+        for path in (folder.results / part).glob(f"*{suffix}"):
+            if (step, path.name.removesuffix(suffix)) not in good:
+                path.unlink()
+    for path in (folder.results / "predictions").glob("*.parquet"):
+        if not held_out or ("features", path.name.removesuffix(".parquet")) not in good:
+            path.unlink()
+    for step, path in (("label", folder.labels), ("evaluate", folder.scores)):
+        if (step, "") not in good:
+            path.unlink(missing_ok=True)
