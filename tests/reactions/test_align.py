@@ -108,6 +108,20 @@ def test_talk_that_drowns_the_film_is_carried_across() -> None:
     assert strict.reaction_time(37.0) is None
 
 
+@pytest.mark.parametrize("ppm", [30, -100])
+def test_clocks_that_differ_are_followed(ppm: int) -> None:
+    """A microphone's clock against the film's: 100 parts per million are 20 ms in 200 s."""
+    film = cut(60, 260)
+    at = np.arange(len(film)) * (1 + ppm * 1e-6)
+    reaction = under(np.interp(at, np.arange(len(film)), film).astype(np.float32), voice(200), -3)
+    found = align(reaction, film, HZ)
+    errors = [
+        abs(r - c / (1 + ppm * 1e-6)) for c in np.arange(1, 199, 0.5) if (r := found.reaction_time(c)) is not None
+    ]
+    assert len(errors) >= 0.95 * 396
+    assert max(errors) < 0.010
+
+
 def test_the_same_sound_twice_has_offset_zero() -> None:
     (segment,) = align(cut(0, 60), cut(0, 60), HZ).segments
     assert (segment.content_start_s, segment.reaction_start_s) == pytest.approx((0, 0), abs=1e-4)

@@ -62,6 +62,7 @@ def test_a_map_only_goes_forward() -> None:
         OffsetMap(1.0, (Segment(0.0, 10.0, 0.0, 1.0), Segment(9.0, 12.0, 20.0, 1.0)))
     with pytest.raises(ValueError, match="follow each other on both clocks"):
         OffsetMap(1.0, (Segment(0.0, 10.0, 0.0, 1.0), Segment(12.0, 13.0, 9.0, 1.0)))
+    OffsetMap(1.0, (Segment(0.0, 10.0, 0.0, 1.0), Segment(9.999999, 12.0, 20.0, 1.0)))  # a rounded end
     with pytest.raises(ValueError, match="start < end"):
         Segment(3.0, 3.0, 0.0, 1.0)
     with pytest.raises(ValueError, match="before the reaction"):

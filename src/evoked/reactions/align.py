@@ -6,6 +6,7 @@ best chain of such stretches that never steps back on either clock is the map.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from evoked.core.errors import AlignmentError
 from evoked.core.settings import setting
 from evoked.reactions.chain import Run, best_chain, runs_of
-from evoked.reactions.coherence import Samples, exact_offset, obedience, presence
+from evoked.reactions.coherence import Line, Samples, exact_line, obedience, presence
 from evoked.reactions.landmarks import Landmarks, landmarks, shared
 from evoked.reactions.offsets import OffsetMap, Segment
 
@@ -21,8 +22,10 @@ SOUND_HZ = 8000
 BLOCK_S = 10.0  # landmarks are counted over blocks of the reaction this long, half overlapping …
 LINES = 6  # … and this many offsets of each are kept
 WIDE = 3  # frames on which one offset's landmarks may lie
-PIECE_S = 60.0  # the exact offset is settled anew over pieces this long: clocks drift
-DRIFT_S = 0.004  # … and pieces nearer than this are one line
+PIECE_S = 60.0  # the exact offset is settled anew over pieces this long: clocks drift …
+REACH_S = 0.06  # … within this of where the landmarks point
+STRONG = 10.0  # standard score at which a piece's own line is sure …
+WEAK = 5.0  # … and below which a candidate is dropped
 MARGIN_S = 15.0  # how far beyond its landmarks a line is followed
 OBEYS = 0.15  # least obedience of a line: between .04, shared music, and .33, the film far under noise
 PLAIN = 0.3  # coherence beyond which no other offset can be the true one …
@@ -168,28 +171,34 @@ def _heard(reaction: Samples, content: Samples, hz: int, found: list[Candidate])
 
 def _follow(reaction: Samples, content: Samples, hz: int, one: Candidate) -> list[Run]:
     """The stretches along a candidate over which the content is heard, each at its exact offset."""
-    reach = round(0.06 * hz)
-    piece = round(PIECE_S * hz)
-    lines: list[tuple[float, float, int, int]] = []  # offset, score, start, end
-    for start in range(one.start, one.end, piece):
-        end = one.end if one.end - start < 1.5 * piece else start + piece
-        offset, score = exact_offset(reaction, content, hz, one.offset, (start, end), reach)
-        if lines and abs(lines[-1][0] - offset) <= DRIFT_S * hz:
-            best = max(lines[-1], (offset, score, start, end), key=lambda line: line[1])
-            lines[-1] = (best[0], best[1], lines[-1][2], end)
-        else:
-            lines.append((offset, score, start, end))
-        if end == one.end:
-            break
+    edges = [*range(one.start, max(one.start + 1, one.end - round(PIECE_S * hz) // 2), round(PIECE_S * hz)), one.end]
+    spans = list(pairwise(edges))
+    lines = [exact_line(reaction, content, hz, one.offset, span, round(REACH_S * hz)) for span in spans]
     margin = round(MARGIN_S * hz)
     runs: list[Run] = []
-    for offset, score, start, end in lines:
-        if score >= 5:
-            measured = presence(reaction, content, hz, offset, (start - margin, end + margin))
-            heard = runs_of(measured, offset)
-            if obedience(reaction, content, hz, offset, [(run.start, run.end) for run in heard]) >= OBEYS:
-                runs += heard
+    for line, (start, end) in _strands(lines, spans):
+        span = start - margin * (start == one.start), end + margin * (end == one.end)
+        heard = runs_of(presence(reaction, content, hz, line, span), line)
+        if obedience(reaction, content, hz, line, [(run.start, run.end) for run in heard]) >= OBEYS:
+            runs += heard
     return runs
+
+
+def _strands(lines: list[tuple[Line, float]], spans: list[tuple[int, int]]) -> list[tuple[Line, tuple[int, int]]]:
+    """A line for each piece, or for several that are on one; a piece too quiet to tell takes its neighbour's."""
+    least = max(WEAK, min(STRONG, max(score for _, score in lines)))
+    sure = [i for i, (_, score) in enumerate(lines) if score >= least]
+    strands: list[tuple[Line, tuple[int, int]]] = []
+    for i, span in enumerate(spans):
+        if not sure:
+            break
+        line = lines[min(sure, key=lambda k: (abs(k - i), k))][0]
+        last = strands[-1] if strands else None
+        if last and line.slope == last[0].slope == 0 and abs(line.offset - last[0].offset) <= 0.5:
+            strands[-1] = (last[0], (last[1][0], span[1]))
+        else:
+            strands.append((line, span))
+    return strands
 
 
 def _segment(run: Run, hz: int) -> Segment:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.reactions.coherence import OVERLAP, Presence
+from evoked.reactions.coherence import OVERLAP, Line, Presence
 
 HEARD = 0.10  # coherence taken for "the film is heard": a film 12 dB under a voice has about .15
 SWITCH = 10.0  # nats that a change between heard and not heard costs
@@ -33,7 +33,7 @@ class Run:
     level: float
 
 
-def runs_of(measured: Presence, offset: float) -> list[Run]:
+def runs_of(measured: Presence, line: Line) -> list[Run]:
     """Cut a line into the stretches over which the film is heard: a two-state Viterbi path.
 
     The ends are drawn in by a quarter window, because a window that holds half film counts as film, but
@@ -55,6 +55,7 @@ def runs_of(measured: Presence, offset: float) -> list[Run]:
         independent = max(1.0, len(here) / OVERLAP * 1.5)
         level = float(here.mean())
         score = level / measured.spread * float(np.sqrt(independent))
+        offset = float(line.at(np.array((start + end) / 2)))
         runs.append(Run(offset, start, end, float(gain[first:last].sum()), score, level))
     return runs
 

@@ -24,6 +24,24 @@ CHUNK = 512  # windows worked on at once
 NULL_EVERY = 8  # of the windows, one in so many is measured at the lags of the null
 
 
+@dataclass(frozen=True)
+class Line:
+    """Reaction time less content time along a stretch: two clocks never run quite alike.
+
+    Attributes:
+        offset: in samples, with a fraction, at sample `pivot` of the reaction.
+        slope: samples more for each sample of the reaction; 0 where both run on one clock.
+    """
+
+    offset: float
+    slope: float = 0.0
+    pivot: float = 0.0
+
+    def at(self, sample: NDArray[np.floating] | NDArray[np.integer]) -> NDArray[np.float64]:
+        """The offset at some samples of the reaction."""
+        return self.offset + self.slope * (np.asarray(sample, dtype=np.float64) - self.pivot)
+
+
 @dataclass(frozen=True, eq=False)
 class Presence:
     """How much of the content's sound is in the reaction, window by window, at one offset.
@@ -43,30 +61,30 @@ class Presence:
     common: tuple[int, int]
 
 
-def presence(reaction: Samples, content: Samples, hz: int, offset: float, span: tuple[int, int]) -> Presence:
+def presence(reaction: Samples, content: Samples, hz: int, line: Line, span: tuple[int, int]) -> Presence:
     """Measure the content's presence along a span of the reaction.
 
     Args:
         reaction, content: mono sound at `hz`.
-        offset: reaction time less content time, in samples; may have a fraction.
+        line: where the content may stand.
         span: first and past-last sample in the reaction; cut to where both sounds are.
     """
     length = _power_of_two(EDGE_S * hz)
-    starts = _starts(span, int(np.floor(offset)), len(reaction), len(content), length, length // OVERLAP)
+    starts = _starts(span, line, len(reaction), len(content), length, length // OVERLAP)
     near = np.zeros(len(starts))
     null, of = 0.0, 0
     lags = [round(s * hz) for s in NULL_S]
     for first in range(0, len(starts), CHUNK):
-        cross = _cross(reaction, content, hz, offset, starts[first : first + CHUNK], length)
+        cross = _cross(reaction, content, hz, line, starts[first : first + CHUNK], length)
         near[first : first + CHUNK] = cross.real.sum(axis=1)  # lag 0
         wave = _waves(cross[::NULL_EVERY], hz, length)[:, length - lags[1] : length - lags[0]]
         null, of = null + float((wave**2).sum()), of + wave.size
     spread = max(float(np.sqrt(null / max(1, of))), _ideal_spread(length, hz))
-    whole = int(np.floor(offset))
-    return Presence(starts, length, near, spread, (max(0, whole), min(len(reaction), len(content) + whole)))
+    ends = np.floor(line.at(np.array(span))).astype(int)
+    return Presence(starts, length, near, spread, (max(0, ends[0]), min(len(reaction), len(content) + ends[1])))
 
 
-def obedience(reaction: Samples, content: Samples, hz: int, offset: float, spans: list[tuple[float, float]]) -> float:
+def obedience(reaction: Samples, content: Samples, hz: int, line: Line, spans: list[tuple[float, float]]) -> float:
     """How far the reaction follows the content where the content is loudest.
 
     The mean cosine over the content's loudest bins (each bin against its own usual loudness, and of those
@@ -75,69 +93,97 @@ def obedience(reaction: Samples, content: Samples, hz: int, offset: float, spans
     whatever lies on top; in the second, the film's own loudest sounds are not there at all.
 
     Args:
-        offset: reaction time less content time, in samples.
+        line: where the content may stand.
         spans: (start, end) in samples of the reaction over which something in common was heard.
 
     Returns:
         In [-1, 1]. Measured on Big Buck Bunny: the film in white noise 9 dB louder .33, 12 dB under a voice
         .85, in an echoing room .47; scenes that share bars of the score, sample for sample, at most .04.
     """
-    length, whole = _power_of_two(EDGE_S * hz), int(np.floor(offset))
+    length = _power_of_two(EDGE_S * hz)
     all_starts = [
-        _starts((int(a), int(b)), whole, len(reaction), len(content), length, length // OVERLAP) for a, b in spans
+        _starts((int(a), int(b)), line, len(reaction), len(content), length, length // OVERLAP) for a, b in spans
     ]
     starts = np.concatenate(all_starts) if all_starts else np.zeros(0, np.int64)
     if not len(starts):
         return 0.0
     starts = starts[:: -(-len(starts) // CHUNK)]
+    whole = np.floor(line.at(starts + length / 2)).astype(np.int64)
     one, other = _spectra(reaction, content, hz, whole, starts, length)
-    cosine = _cross(reaction, content, hz, offset, starts, length).real * one.shape[1]
+    cosine = _cross(reaction, content, hz, line, starts, length).real * one.shape[1]
     loud = np.log(np.abs(other) + FLOOR)
     ratio = loud - np.log(np.abs(one) + FLOOR)
     loud, ratio = loud - np.median(loud, axis=0), ratio - np.median(ratio, axis=0)
     return float(cosine[(ratio >= 0) & (loud >= np.quantile(loud, LOUDEST))].mean())
 
 
-def exact_offset(
+def exact_line(
     reaction: Samples, content: Samples, hz: int, offset: int, span: tuple[int, int], reach: int
-) -> tuple[float, float]:
-    """The offset near a coarse one at which the two sounds agree best.
+) -> tuple[Line, float]:
+    """The line near a coarse offset on which the two sounds agree best.
 
     Args:
         offset, reach: look at offset ± reach, in samples.
-        span: the part of the reaction that is looked at, in samples.
+        span: the part of the reaction that is looked at, in samples; a minute at most, or clocks that
+            differ by more than about 100 parts per million are not followed.
 
     Returns:
-        The offset in samples (with a fraction) and its standard score against the lags around it; the
-        coarse offset and 0 where the sounds do not overlap or are silent.
+        The line and its standard score against the lags around it; the coarse offset and 0 where the
+        sounds do not overlap or are silent.
     """
     length = _power_of_two(FINE_S * hz)
-    starts = _starts(span, offset, len(reaction), len(content), length, length // 2)
+    coarse = Line(float(offset))
+    starts = _starts(span, coarse, len(reaction), len(content), length, length // 2)
     if not len(starts):
-        return float(offset), 0.0
-    wave = np.zeros(length)
+        return coarse, 0.0
+    around = min(3 * reach, length // 2 - 1)
+    lags = np.arange(-around, around + 1)
+    wave = np.zeros((int(2 ** np.ceil(np.log2(len(starts)))), len(lags)))
     for first in range(0, len(starts), 32):
-        cross = _cross(reaction, content, hz, float(offset), starts[first : first + 32], length)
-        wave += _waves(cross.sum(axis=0, keepdims=True), hz, length)[0]
-    lags = np.arange(-reach, reach + 1)
-    near = wave[lags]  # negative lags stand at the end
-    best = int(np.argmax(near))
-    around = wave[np.arange(-min(3 * reach, length // 2), min(3 * reach, length // 2))]
-    null = np.sqrt(np.mean(np.sort(around**2)[: int(0.9 * len(around))]))
+        some = starts[first : first + 32]
+        wave[first : first + len(some)] = _waves(_cross(reaction, content, hz, coarse, some, length), hz, length)[
+            :, lags
+        ]
+    near = slice(around - reach, around + reach + 1)
+    level = wave.sum(axis=0)
+    null = float(np.sqrt(np.mean(np.sort(level**2)[: int(0.9 * len(level))])))
     if null <= 0:
-        return float(offset), 0.0
-    shift = float(lags[best])
-    if 0 < best < len(near) - 1:
-        a, b, c = near[best - 1 : best + 2]
+        return coarse, 0.0
+    later, earlier = _fanned(wave)[:, near], _fanned(wave[:, ::-1])[:, ::-1][:, near]
+    best, slope = later[0], 0
+    for way, fan in ((1, later), (-1, earlier)):
+        most = int(np.argmax(fan.max(axis=1)))
+        if fan[most].max() > max(best.max(), 1.1 * later[0].max() + 2 * null):
+            best, slope = fan[most], way * most
+    peak = int(np.argmax(best))
+    shift = float(peak - reach)
+    if 0 < peak < len(best) - 1:
+        a, b, c = best[peak - 1 : peak + 2]
         shift += float(0.5 * (a - c) / (a - 2 * b + c)) if a - 2 * b + c < 0 else 0.0
-    return offset + shift, float(near[best] / null)
+    per_sample = slope / max(1, len(wave) - 1) / (length // 2)
+    return Line(offset + shift, per_sample, float(starts[0] + length / 2)), float(best[peak] / null)
+
+
+def _fanned(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sums along every slope: row d of the result adds row i of the input d · i / (n − 1) places further on.
+
+    n rows in n log n steps (Taylor 1974, Astron. Astrophys. Suppl. 15:367); n is a power of two.
+    """
+    fans = rows[:, None, :]  # (blocks, slopes, places)
+    while len(fans) > 1:
+        one, other = fans[0::2], fans[1::2]
+        slopes = range(2 * one.shape[1])
+        fans = np.stack([one[:, d // 2] + np.roll(other[:, d // 2], -((d + 1) // 2), axis=-1) for d in slopes], axis=1)
+    out: NDArray[np.float64] = fans[0]
+    return out
 
 
 def _cross(
-    reaction: Samples, content: Samples, hz: int, offset: float, starts: NDArray[np.int64], length: int
+    reaction: Samples, content: Samples, hz: int, line: Line, starts: NDArray[np.int64], length: int
 ) -> NDArray[np.complexfloating]:
     """Phase differences as unit vectors over the number of bins, shape (windows, bins of the band)."""
-    whole = int(np.floor(offset))
+    at = line.at(starts + length / 2)
+    whole = np.floor(at).astype(np.int64)
     band = _band(length, hz)
     one, other = _spectra(reaction, content, hz, whole, starts, length)
     least = np.minimum(np.abs(one), np.abs(other))
@@ -145,18 +191,24 @@ def _cross(
     size = np.abs(cross) * (band.stop - band.start)
     size[least < FLOOR * length] = np.inf  # digital silence has no phase
     cross /= size
-    cross *= np.exp(2j * np.pi * np.arange(band.start, band.stop) / length * (offset - whole)).astype(cross.dtype)
+    part = (at - whole)[:1] if line.slope == 0 else at - whole
+    cross *= np.exp(2j * np.pi / length * part[:, None] * np.arange(band.start, band.stop)).astype(cross.dtype)
     return cross
 
 
 def _spectra(
-    reaction: Samples, content: Samples, hz: int, offset: int, starts: NDArray[np.int64], length: int
+    reaction: Samples,
+    content: Samples,
+    hz: int,
+    offsets: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    length: int,
 ) -> tuple[NDArray[np.complexfloating], NDArray[np.complexfloating]]:
-    """Spectra of the reaction's windows and of the content's at the offset, shape (windows, bins of the band)."""
+    """Spectra of the reaction's windows and of the content's at their offsets, shape (windows, bins of the band)."""
     shape = np.hanning(length + 1)[:-1].astype(np.float32)
     band = _band(length, hz)
     ours = np.lib.stride_tricks.sliding_window_view(reaction, length)[starts]
-    theirs = np.lib.stride_tricks.sliding_window_view(content, length)[starts - offset]
+    theirs = np.lib.stride_tricks.sliding_window_view(content, length)[starts - offsets]
     return np.fft.rfft(ours * shape, axis=1)[:, band], np.fft.rfft(theirs * shape, axis=1)[:, band]
 
 
@@ -172,13 +224,12 @@ def _band(length: int, hz: int) -> slice:
     return slice(int(np.ceil(BAND_HZ[0] * length / hz)), int(min(BAND_HZ[1], 0.46 * hz) * length / hz))
 
 
-def _starts(
-    span: tuple[int, int], offset: int, reaction: int, content: int, length: int, hop: int
-) -> NDArray[np.int64]:
+def _starts(span: tuple[int, int], line: Line, reaction: int, content: int, length: int, hop: int) -> NDArray[np.int64]:
     """Window starts in the reaction for which both sounds have a whole window."""
-    first = max(span[0], 0, offset)
-    last = min(span[1], reaction, content + offset) - length
-    return np.arange(first, last + 1, hop, dtype=np.int64)
+    low, high = (int(np.floor(line.at(np.array(s)))) for s in span)
+    starts = np.arange(max(span[0], 0, low), min(span[1], reaction, content + high) - length + 1, hop, dtype=np.int64)
+    there = starts - np.floor(line.at(starts + length / 2)).astype(np.int64)
+    return starts[(there >= 0) & (there + length <= content)]
 
 
 def _ideal_spread(length: int, hz: int) -> float:
