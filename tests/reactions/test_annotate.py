@@ -1,5 +1,7 @@
 """Real people, really annotated: who is seen when, and whether a smile is one."""
 
+import gc
+import threading
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,8 +11,11 @@ import pytest
 from evoked.core.errors import MissingMedia, NoPictureError
 from evoked.core.provenance import Provenance
 from evoked.core.tables import read_table, write_table
+from evoked.faces.detect import Face, FaceDetector
 from evoked.faces.landmarks import BLENDSHAPES
-from evoked.media.play import Picture
+from evoked.faces.mesh import FaceMesh, Mesh
+from evoked.media.images import read_image
+from evoked.media.play import Picture, play
 from evoked.media.write import VideoWriter
 from evoked.reactions.annotate import AnnotateConfig, Annotation, Annotator, columns, viewers_of
 from evoked.weights.cache import Cache, default_cache
@@ -103,8 +108,6 @@ def test_the_same_video_gives_the_same_numbers(cache: Cache, annotator: Annotato
 
 
 def test_a_still_shown_for_three_seconds_is_scored(cache: Cache, annotator: Annotator, tmp_path: Path) -> None:
-    from evoked.media.images import read_image
-
     picture = read_image(cache.clip("0-f15-hao-ph.jpg"))  # laughing, posed
     with VideoWriter(tmp_path / "still.mp4", (picture.shape[1], picture.shape[0]), Fraction(25)) as video:
         for _ in range(75):
@@ -112,6 +115,54 @@ def test_a_still_shown_for_three_seconds_is_scored(cache: Cache, annotator: Anno
     found = annotator(tmp_path / "still.mp4")
     assert shares(found, "v1", "amusement", 0, 3) == 1
     assert found.viewers["v1"].scores.valid.all()
+
+
+def test_three_threads_say_what_one_would(cache: Cache, smiling: Annotation) -> None:
+    path = cache.clip("single_face.mp4")
+    detect, mesh = FaceDetector(cache=cache), FaceMesh(cache)
+    before: tuple[Face, Mesh] | None = None
+    viewer = smiling.viewers["v1"]
+    for picture in play(path, pictures=smiling.grid):
+        assert isinstance(picture, Picture)
+        rgb = picture.rgb()
+        (face,) = detect(rgb)
+        seen = mesh(rgb, face, before)
+        np.testing.assert_array_equal(viewer.boxes.values[picture.step], face.box)
+        np.testing.assert_array_equal(viewer.blendshapes.values[picture.step], seen.blendshapes)
+        before = (face, seen)
+
+
+def test_a_frame_that_stays_is_looked_at_once(cache: Cache, annotator: Annotator, tmp_path: Path) -> None:
+    class Outside:
+        asked = 0
+
+        def owns(self, picture: Picture, rgb: np.ndarray, box: np.ndarray) -> bool:
+            self.asked += 1
+            return False
+
+    picture = read_image(cache.clip("single_face.jpg"))
+    with VideoWriter(tmp_path / "slow.mp4", (picture.shape[1], picture.shape[0]), Fraction(1)) as video:
+        for _ in range(4):
+            video.picture(picture)
+    film = Outside()
+    found = annotator(tmp_path / "slow.mp4", film)
+    assert film.asked == 4
+    assert found.viewers["v1"].scores.valid.sum() == 24
+
+
+def test_what_goes_wrong_midway_is_told_and_leaves_nothing_open(cache: Cache, annotator: Annotator) -> None:
+    class Broken:
+        def owns(self, picture: Picture, rgb: np.ndarray, box: np.ndarray) -> bool:
+            if picture.step == 3:
+                raise OSError("the film cannot be read any more")
+            return False
+
+    path = cache.clip("single_face.mp4")
+    with pytest.raises(OSError, match="cannot be read any more"):
+        annotator(path, Broken())
+    gc.collect()
+    assert not any(link.exists() and link.samefile(path) for link in Path("/proc/self/fd").iterdir())
+    assert not [t for t in threading.enumerate() if t.name == "play-ahead"]
 
 
 def test_bad_files_are_named(annotator: Annotator, tmp_path: Path) -> None:

@@ -71,12 +71,12 @@ class FaceMesh:
     ticks of the largest: .06) from where repeated passes settle, nearer than two passes (.014, .12).
     """
 
-    def __init__(self, cache: Cache | None = None, passes: int = 2) -> None:
+    def __init__(self, cache: Cache | None = None, passes: int = 2, threads: int = 0) -> None:
         if passes < 1:
             raise ValueError(f"passes must be at least 1, got {passes}")
         self.passes = passes
-        self._mesh = open_net("face-mesh", cache)
-        self._blendshapes = open_net("blendshapes", cache)
+        self._mesh = open_net("face-mesh", cache, threads=threads)
+        self._blendshapes = open_net("blendshapes", cache, threads=threads)
 
     def __call__(self, rgb: NDArray[np.uint8], face: Face, before: "tuple[Face, Mesh] | None" = None) -> Mesh:
         """The mesh of one face of an RGB picture (height, width, 3).

@@ -4,6 +4,10 @@ Every tick: find the faces, leave out those that belong to the film, follow each
 face by mesh and blendshapes. At the end each person's blendshapes go through the recogniser at once,
 because their resting face is only known then. What is kept per tick and person is 52 numbers and a
 box, some 5 MB an hour; pictures and crops are never kept.
+
+Three threads share the work as a line: one decodes and converts, one finds faces, one does the rest.
+The nets run on one thread each, so that two cores are busy all the time; the numbers are the same
+however many there are.
 """
 
 from collections.abc import Iterator
@@ -24,7 +28,7 @@ from evoked.faces.follow import Follower
 from evoked.faces.identity import FaceIdentity
 from evoked.faces.landmarks import BLENDSHAPES
 from evoked.faces.mesh import FaceMesh, Mesh
-from evoked.media.play import Picture, play, play_ahead
+from evoked.media.play import Picture, Play, play, play_ahead
 from evoked.media.probe import no_picture, probe
 from evoked.reactions.prototype import PrototypeRecogniser, Recogniser
 from evoked.reactions.votes import TICKS_PER_S
@@ -101,6 +105,15 @@ class _Person:
 
 
 @dataclass(frozen=True, eq=False)
+class _Found:
+    """A tick: its picture, the pixels, the faces; both None where the frame is that of the tick before."""
+
+    picture: Picture
+    rgb: NDArray[np.uint8] | None
+    faces: list[Face] | None
+
+
+@dataclass(frozen=True, eq=False)
 class _Seen:
     """What one picture showed: faces; the blendshapes of each, None where no face was sure or it is the film's."""
 
@@ -108,6 +121,9 @@ class _Seen:
     shapes: list[NDArray[np.float32] | None]
     film: list[bool | None]
 
+
+AHEAD = 4
+"""Pictures that wait between two of the threads: 3 MB each at 720p."""
 
 SAME_FACE = 0.4
 """Faces of two ticks that overlap more (intersection over union) may hand their mesh on."""
@@ -131,9 +147,9 @@ class Annotator:
     ) -> None:
         self.recogniser: Recogniser = recogniser or PrototypeRecogniser()
         self.config = config or AnnotateConfig()
-        self._detect = FaceDetector(detect, cache)
-        self._mesh = FaceMesh(cache)
-        self._identity = FaceIdentity(cache)
+        self._detect = FaceDetector(detect, cache, threads=1)
+        self._mesh = FaceMesh(cache, threads=1)
+        self._identity = FaceIdentity(cache, threads=1)
 
     def __call__(self, path: Path, film: Film | None = None, progress: Progress = silent) -> Annotation:
         """Annotate one reaction.
@@ -162,15 +178,13 @@ class Annotator:
             progress(float(picture.time_s), float(media.duration_s))
         return self._annotation(grid, people, follower.people(), playing.dropped, playing.missing_s)
 
-    def _look(self, playing: Iterator[object], film: Film | None) -> Iterator[tuple[Picture, _Seen, NDArray[np.uint8]]]:
+    def _look(self, playing: Play, film: Film | None) -> Iterator[tuple[Picture, _Seen, NDArray[np.uint8]]]:
         """Each tick with what is seen there; a frame that stays on the screen is looked at once."""
-        index, seen, rgb = -1, _Seen([], [], []), np.zeros((1, 1, 3), np.uint8)
+        seen, rgb = _Seen([], [], []), np.zeros((1, 1, 3), np.uint8)
         before: list[tuple[Face, Mesh]] = []
-        for picture in play_ahead(playing):
-            assert isinstance(picture, Picture)
-            if picture.index != index:
-                index, rgb = picture.index, picture.rgb()
-                faces = [f for f in self._detect(rgb) if f.box[2] >= self.config.least_face_px and f.area > 0]
+        for found in play_ahead(self._found(playing), AHEAD):
+            if found.rgb is not None and found.faces is not None:
+                rgb, faces, picture = found.rgb, found.faces, found.picture
                 owned = [film.owns(picture, rgb, f.box) if film else None for f in faces]
                 meshes = [
                     None if own else self._mesh(rgb, f, _same(f, before)) for f, own in zip(faces, owned, strict=True)
@@ -178,7 +192,16 @@ class Annotator:
                 sure = [m if m is not None and m.presence >= self.config.least_presence else None for m in meshes]
                 before = [(f, m) for f, m in zip(faces, sure, strict=True) if m is not None]
                 seen = _Seen(faces, [m.blendshapes if m is not None else None for m in sure], owned)
-            yield picture, seen, rgb
+            yield found.picture, seen, rgb
+
+    def _found(self, playing: Play) -> Iterator[_Found]:
+        """Each tick with its faces: what the second thread does."""
+        for picture, rgb in play_ahead(_converted(playing), AHEAD):
+            if rgb is None:
+                yield _Found(picture, None, None)
+            else:
+                faces = [f for f in self._detect(rgb) if f.box[2] >= self.config.least_face_px and f.area > 0]
+                yield _Found(picture, rgb, faces)
 
     def _identify(self, rgb: NDArray[np.uint8], face: Face) -> NDArray[np.float32]:
         described: NDArray[np.float32] = self._identity(rgb, [face])[0]
@@ -258,6 +281,18 @@ def viewers_of(table: dict[str, list], names: tuple[str, ...]) -> dict[str, Trac
         values = np.array([[table[n][i] if valid[j] else 0.0 for n in names] for j, i in enumerate(places)])
         out[name] = Track.masked(grid, names, values.reshape(len(places), len(names)), valid)
     return out
+
+
+def _converted(playing: Play) -> Iterator[tuple[Picture, NDArray[np.uint8] | None]]:
+    """Each tick with its pixels, None where the frame is that of the tick before: what the first thread does."""
+    index = -1
+    try:
+        for picture in playing:
+            assert isinstance(picture, Picture)
+            yield picture, picture.rgb() if picture.index != index else None
+            index = picture.index
+    finally:
+        playing.close()
 
 
 def _same(face: Face, before: list[tuple[Face, Mesh]]) -> tuple[Face, Mesh] | None:
