@@ -43,7 +43,7 @@ class AnnotateConfig:
     """How viewers are found."""
 
     least_face_px: int = setting(24, "faces narrower than this, in pixels of the reaction, are left out")
-    least_presence: float = setting(0.5, "faces of which the mesh net is less sure than this count as not seen")
+    least_presence: float = setting(0.1, "faces of which the mesh net is less sure than this count as not seen")
     film_share: float = setting(0.5, "a person whose face is the film's own picture more often than this is no viewer")
 
     def __post_init__(self) -> None:
