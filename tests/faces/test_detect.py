@@ -77,6 +77,20 @@ def test_the_second_look_is_what_sees_closeups(cache: Cache, group: NDArray[np.u
     assert len(FaceDetector(DetectConfig(close_side=0), cache)(closeups[3])) == 2
 
 
+def test_the_second_look_starts_from_what_is_small_already(cache: Cache, group: NDArray[np.uint8]) -> None:
+    detect, coarse = FaceDetector(cache=cache), FaceDetector(DetectConfig(side=96), cache)
+    for face in detect(group):
+        x, y, w, h = face.box.round().astype(int)
+        large = resize(group[y : y + h, x : x + w], (1600, 1600))
+        (whole,) = detect(large)
+        (small,) = detect(resize(large, (640, 640)))
+        np.testing.assert_allclose(whole.box, 2.5 * small.box, atol=0.01)
+        np.testing.assert_allclose(whole.points, 2.5 * small.points, atol=0.01)
+        (fine,) = coarse(large)  # 96 pixels would be too few for it: the picture itself is taken
+        assert iou(fine.box, whole.box) > 0.8
+        assert fine.score > 0.85
+
+
 def test_nobody(detector: FaceDetector, cache: Cache) -> None:
     film = cache.clip("no_face.mp4")
     for item in play(film, pictures=probe(film).grid(2)):
