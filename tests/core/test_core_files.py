@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from evoked.core.errors import OutputError
-from evoked.core.files import canonical, digest, sha256, write_text, writing
+from evoked.core.files import canonical, check_writable, digest, sha256, write_text, writing
 
 
 def test_a_reader_never_sees_half_a_file(tmp_path: Path) -> None:
@@ -34,8 +34,27 @@ def test_missing_folders_are_made(tmp_path: Path) -> None:
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match=r"cannot write .*file/a.txt: .*choose another place"):
+    with pytest.raises(OutputError, match=r"cannot write .*file/a.txt: .*/file is a file, not a folder\. Move it"):
         write_text(tmp_path / "file" / "a.txt", "x")
+    with pytest.raises(OutputError, match=r"file/b/a.txt: .*/file is a file, not a folder"):
+        write_text(tmp_path / "file" / "b" / "a.txt", "x")
+    with pytest.raises(OutputError, match=r"it is a folder\. Name a file in it"):
+        write_text(tmp_path, "x")
+    with pytest.raises(OutputError, match=r"File name too long\. Choose a shorter one"):
+        write_text(tmp_path / ("x" * 300), "x")
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_place_can_be_tried_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("old")
+    check_writable(tmp_path / "file")
+    assert (tmp_path / "file").read_text() == "old"
+    check_writable(tmp_path / "new" / "a.txt")
+    assert list((tmp_path / "new").iterdir()) == []
+    with pytest.raises(OutputError, match=r"/file is a file, not a folder"):
+        check_writable(tmp_path / "file" / "a.txt")
+    with pytest.raises(OutputError, match="it is a folder"):
+        check_writable(tmp_path / "new")
 
 
 def test_a_full_disk_is_named(tmp_path: Path) -> None:

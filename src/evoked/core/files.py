@@ -1,5 +1,6 @@
 """Files that are whole or not there, and what they weigh up to."""
 
+import errno
 import hashlib
 import json
 import os
@@ -32,12 +33,40 @@ def writing(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         part.replace(path)
     except OSError as error:
-        raise OutputError(
-            f"cannot write {path}: {error.strerror or error}. Free some space or choose another place"
-        ) from error
+        raise OutputError(f"cannot write {path}: {_told(error, path)}") from error
     finally:
-        with suppress(NotADirectoryError):  # a file stands where the folder should be: already told above
+        with suppress(OSError):  # what could not be made cannot be removed: told above
             part.unlink(missing_ok=True)
+
+
+def check_writable(path: Path) -> None:
+    """Whether a file could be written there, before hours of work; missing folders are made.
+
+    Raises:
+        OutputError: if the folder cannot be made or written, or a folder stands there.
+    """
+    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        part.touch()
+        part.unlink()
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {_told(error, path)}") from error
+
+
+def _told(error: OSError, path: Path) -> str:
+    """What is wrong and what to do, for a file that cannot be written."""
+    what = error.strerror or str(error)
+    if error.errno in (errno.EEXIST, errno.ENOTDIR):
+        part = next((p for p in path.parents if p.exists() and not p.is_dir()), path.parent)
+        return f"{part} is a file, not a folder. Move it or choose another place"
+    if error.errno == errno.EISDIR:
+        return "it is a folder. Name a file in it or choose another place"
+    if error.errno == errno.ENAMETOOLONG:
+        return f"{what}. Choose a shorter one"
+    return f"{what}. Free some space or choose another place"
 
 
 def write_text(path: Path, text: str) -> None:
