@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from evoked.core.errors import DatasetError
 from evoked.core.files import writing
@@ -51,7 +51,7 @@ def write_features(path: Path, features: Features, provenance: Provenance) -> No
     tensors["face_valid"] = features.face_valid
     plain = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
     with writing(path) as part:
-        save_file(plain, part, metadata={KEY: provenance.as_json()})
+        part.write_bytes(save(plain, metadata={KEY: provenance.as_json()}))  # its own writer hides the OSError
 
 
 def read_features(path: Path, widths: Mapping[str, int] | None = None) -> Features:

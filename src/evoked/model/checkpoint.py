@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from evoked.core.errors import CheckpointError
 from evoked.core.files import write_text, writing
@@ -107,7 +107,7 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], text: str) -> N
     """Write named arrays and a JSON text as one safetensors file, whole or not at all; OutputError if it cannot be."""
     with writing(path) as part:
         try:
-            save_file(dict(arrays), part, metadata={KEY: text})
+            part.write_bytes(save(dict(arrays), metadata={KEY: text}))  # its own writer hides the OSError
         except SafetensorError as error:  # its writer wraps the system's error: disk full, no permission
             raise OSError(str(error)) from error
 
