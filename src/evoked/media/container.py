@@ -83,11 +83,11 @@ def _best(container: Any, kind: str, streams: list[Any]) -> Any:
 
 
 def _open(path: Path) -> Any:
-    if not path.exists():
-        raise MissingMedia(f"no media file at {path}: check the name")
-    if path.is_dir():
-        raise MissingMedia(f"{path} is a folder, not a media file: name a file in it")
     try:
+        if not path.exists():
+            raise MissingMedia(f"no media file at {path}: check the name")
+        if path.is_dir():
+            raise MissingMedia(f"{path} is a folder, not a media file: name a file in it")
         with path.open("rb") as file:
             head = file.read(12)
         if not head:
