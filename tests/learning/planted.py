@@ -41,7 +41,7 @@ def video(world: World, name: str, seconds: int, seed: int) -> tuple[Example, ND
         draw.random((seconds, 2)) < 0.6, world.face // 2, axis=1
     )
     voice = law.normal(0, 1, world.audio)
-    audio = 3 + loud[:, None] * voice + draw.normal(0, world.noise, (seconds, world.audio))
+    audio = 1 + loud[:, None] * voice + draw.normal(0, world.noise, (seconds, world.audio))
     features = {"image": image, "face": face, "audio": np.maximum(audio, 0)}
     valid = draw.random(seconds) < 0.9
     labels = np.where(valid[:, None], labels, False).astype(np.float32)

@@ -24,6 +24,18 @@ def test_video_by_video_equals_all_at_once() -> None:
     np.testing.assert_allclose(deviation, rows.std(axis=0), rtol=1e-6)
 
 
+def test_one_deviation_for_all_columns_of_a_part() -> None:
+    examples = videos(World(), 5, 30)
+    modality = Modality("face", 16, 8, parts=2)
+
+    mean, deviation = standards(examples, modality, "modality")
+
+    own_mean, own = standards(examples, modality, "column")
+    np.testing.assert_array_equal(mean, own_mean)
+    for part in (slice(0, 8), slice(8, 16)):
+        np.testing.assert_allclose(deviation[part], np.sqrt(np.mean(own[part].astype(np.float64) ** 2)), rtol=1e-6)
+
+
 def test_absent_faces_do_not_count() -> None:
     examples = videos(World(), 5, 30)
 

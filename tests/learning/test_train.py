@@ -122,11 +122,12 @@ def test_unseen_seconds_are_left_out_or_count_as_nothing() -> None:
 
     examples, others = ([always_on(e) for e in videos(World(), 6, 40, seed=s)] for s in (0, 5))
     config = replace(QUICK, epochs=15, rate=1e-2)
+    model = replace(SMALL, output_gate=False)  # it begins by halving all, and needs long to let all through
 
-    masked, zeros = (scores(train(examples, SMALL, replace(config, unseen=u)), others)[0] for u in ("masked", "zeros"))
+    masked, zeros = (scores(train(examples, model, replace(config, unseen=u)), others)[0] for u in ("masked", "zeros"))
 
-    assert masked.mean() > 0.6  # all that was seen was on
-    assert zeros.mean() < 0.52  # half of all seconds were
+    assert masked.mean() > 0.9  # all that was seen was on
+    assert zeros.mean() < 0.6  # half of all seconds were
 
 
 def test_bfloat16_learns_the_same() -> None:
@@ -141,10 +142,12 @@ def test_bfloat16_learns_the_same() -> None:
 def test_standardising_is_of_the_training_seconds_or_not_at_all() -> None:
     examples = videos(World(), 3, 30)
 
-    on, off = (train(examples, replace(SMALL, standardise=s), QUICK).checkpoint.arrays for s in (True, False))
+    on, off = (train(examples, replace(SMALL, standardise=s), QUICK).checkpoint.arrays for s in ("modality", "none"))
 
     rows = np.concatenate([e.features["audio"].astype(np.float64) for e in examples])
     np.testing.assert_allclose(on["scale.audio.mean"], rows.mean(axis=0), rtol=1e-5)
+    spread = np.sqrt(rows.var(axis=0).mean())
+    np.testing.assert_allclose(on["scale.audio.deviation"], np.full(24, spread), rtol=1e-5)
     assert set(off["scale.audio.mean"]) == {0}
     assert set(off["scale.audio.deviation"]) == {1}
 
@@ -212,9 +215,18 @@ def test_a_loss_that_is_no_number_ends_training() -> None:
     enormous = {n: np.full_like(f, 3e38, dtype=np.float32) for n, f in example.features.items()}
 
     with pytest.raises(
-        TrainingError, match=r"the loss became nan in epoch 1, step 1\. Choose a smaller rate than 0\.0005"
+        TrainingError, match=r"the loss became nan in epoch 1, step 1\. Choose a smaller rate than 0\.005"
     ):
-        train([replace(example, features=enormous)], replace(SMALL, standardise=False), QUICK)
+        train([replace(example, features=enormous)], replace(SMALL, standardise="none"), QUICK)
+
+
+def test_sizes_and_rate_go_by_the_amount_of_data() -> None:
+    trained = train(videos(World(), 2, 20), replace(SMALL, image_units=0), TrainConfig(threads=1, steps=1))
+
+    assert [m.units for m in trained.checkpoint.config.modalities] == [64, 8, 24]  # what is asked for stays
+    assert (trained.checkpoint.training["epochs"], trained.checkpoint.training["rate"]) == (20, 5e-3)
+    assert TrainConfig().resolved(10_000) == replace(TrainConfig(), epochs=10, rate=5e-4)  # the paper's
+    assert TrainConfig(epochs=3, rate=1e-3).resolved(10) == TrainConfig(epochs=3, rate=1e-3)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA card here")
@@ -225,7 +237,15 @@ def test_no_cuda_is_said() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"epochs": 0}, {"runs": 0}, {"rate": 0.0}, {"clip": -1.0}, {"unseen": "hidden"}, {"device": "tpu"}, {"seed": -1}],
+    [
+        {"epochs": -1},
+        {"runs": 0},
+        {"rate": -1.0},
+        {"clip": -1.0},
+        {"unseen": "hidden"},
+        {"device": "tpu"},
+        {"seed": -1},
+    ],
 )
 def test_settings_out_of_range_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):

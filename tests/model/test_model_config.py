@@ -37,6 +37,15 @@ def test_sizes_follow_the_features() -> None:
     )
 
 
+def test_little_data_takes_a_small_network_unless_asked() -> None:
+    def units(settings: ModelSettings, seconds: int | None) -> list[int]:
+        return [m.units for m in settings.fit(OPEN, EEV5, seconds).modalities]
+
+    assert units(ModelSettings(), 9_999) == [64, 32, 64]
+    assert units(ModelSettings(), 10_000) == units(ModelSettings(), None) == [512, 256, 128]
+    assert units(ModelSettings(image_units=512, face_units=256), 300) == [512, 256, 64]
+
+
 @pytest.mark.parametrize(("inputs", "fused"), [(("image", "audio"), 640), (("image",), 512)])
 def test_ablated_inputs(inputs: tuple[str, ...], fused: int) -> None:
     assert ModelSettings(inputs=inputs).fit(OPEN, EEV5).fused == fused
@@ -77,10 +86,17 @@ def test_an_unknown_modality_is_named() -> None:
         ModelSettings(inputs=("smell",)).fit({"smell": 4}, EEV5)
 
 
-@pytest.mark.parametrize("wrong", [{"window_s": 0}, {"experts": 0}, {"layers": 0}, {"dropout": 1.0}, {"dropout": -0.1}])
+@pytest.mark.parametrize(
+    "wrong", [{"window_s": 0}, {"experts": 0}, {"layers": 0}, {"dropout": 1.0}, {"dropout": -0.1}, {"image_units": -1}]
+)
 def test_numbers_out_of_range_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         ModelSettings(**wrong)  # type: ignore[arg-type]
+
+
+def test_an_unknown_scaling_is_refused() -> None:
+    with pytest.raises(ValueError, match="standardise must be one of modality, column, none"):
+        ModelSettings(standardise="rows")
 
 
 def test_two_of_one_name_are_refused() -> None:

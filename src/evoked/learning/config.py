@@ -1,19 +1,28 @@
 """How training goes: every choice with its default and its help, once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from evoked.core.settings import setting
+from evoked.model.config import SMALL_BELOW_S
+
+EPOCHS, SMALL_EPOCHS = 10, 20
+RATE, SMALL_RATE = 5e-4, 5e-3
 
 
 @dataclass(frozen=True)
 class TrainConfig:
     """Settings of training (spec §7; where it is silent the docstring of `train` says what was measured)."""
 
-    epochs: int = setting(30, "how often every labelled second is learnt from")
+    epochs: int = setting(
+        0,
+        f"how often every second is learnt from; 0: {EPOCHS}, or {SMALL_EPOCHS} below {SMALL_BELOW_S} labelled seconds",
+    )
     steps: int = setting(0, "stop after this many steps even within an epoch; 0: no such limit")
     runs: int = setting(8, "runs of consecutive windows in a batch")
     run_s: int = setting(16, "windows (seconds) in a run; 8 runs of 16 are the paper's batch of 128")
-    rate: float = setting(5e-4, "Adam's learning rate")
+    rate: float = setting(
+        0.0, f"Adam's learning rate; 0: {RATE:g}, or {SMALL_RATE:g} below {SMALL_BELOW_S} labelled seconds"
+    )
     decay: float = setting(0.0, "weight decay, apart from Adam's moments (AdamW)")
     clip: float = setting(1.0, "largest norm of each variable's gradient; 0: no clipping")
     l2: float = setting(1e-8, "L2 on the weights of experts and their gates")
@@ -27,17 +36,21 @@ class TrainConfig:
     seed: int = setting(0, "first weights, order of batches and dropout are drawn from it")
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "runs", "run_s"):
+        for name in ("runs", "run_s"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
-        for name in ("steps", "decay", "clip", "l2", "patience", "threads", "save_s", "seed"):
+        for name in ("epochs", "rate", "steps", "decay", "clip", "l2", "patience", "threads", "save_s", "seed"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
-        if not self.rate > 0:
-            raise ValueError(f"rate must be above 0, got {self.rate}")
         for name, known in CHOICES.items():
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}")
+
+    def resolved(self, seconds: int) -> "TrainConfig":
+        """The same with epochs and rate settled for this many labelled seconds."""
+        small = seconds < SMALL_BELOW_S
+        epochs = self.epochs or (SMALL_EPOCHS if small else EPOCHS)
+        return replace(self, epochs=epochs, rate=self.rate or (SMALL_RATE if small else RATE))
 
 
 CHOICES = {

@@ -13,11 +13,18 @@ FLOOR = 1e-3
 deviation becomes the typical one, so that noise in a dead column is not blown up."""
 
 
-def standards(examples: Sequence[Example], modality: Modality) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def standards(
+    examples: Sequence[Example], modality: Modality, how: str = "column"
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """What to subtract and to divide by, from the seconds in which a part (a face, a sound) was present.
 
     Sums are joined video by video (Chan, Golub, LeVeque 1979), so that nothing is held in memory and
     nothing is lost to cancellation.
+
+    Args:
+        examples: the training videos.
+        modality: which features.
+        how: "column", or "modality" for one deviation (root mean square) for all columns of a part.
 
     Returns:
         Mean and deviation, float32, shape (D,) each; 0 and 1 for a part that was never present.
@@ -40,6 +47,6 @@ def standards(examples: Sequence[Example], modality: Modality) -> tuple[NDArray[
     deviation = np.sqrt(squares / np.maximum(count, 1)[:, None])
     for part in range(modality.parts):
         typical = float(np.sqrt(np.mean(deviation[part] ** 2)))
-        dead = deviation[part] <= FLOOR * typical
+        dead = deviation[part] <= (np.inf if how == "modality" else FLOOR * typical)
         deviation[part, dead] = typical or 1.0
     return mean.ravel().astype(np.float32), deviation.ravel().astype(np.float32)

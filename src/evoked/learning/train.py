@@ -71,8 +71,9 @@ def train(
     """
     shape = fitting(examples, validation, model)
     usable = [_usable(example, config) for example in examples]
-    if sum(int(seconds.sum()) for seconds in usable) < 2:
+    if _labelled(examples) < 2:
         raise DatasetError("nothing to learn from: fewer than 2 seconds have valid labels. Check labels.parquet")
+    config = config.resolved(_labelled(examples))
     with _threads(config.threads):
         lesson = _Lesson(examples, usable, config, _new_network(examples, shape, config))
         key = work_key(examples, validation, shape, config) if state else ""
@@ -100,7 +101,7 @@ def fitting(examples: Sequence[Example], validation: Sequence[Example], model: M
         raise DatasetError("nothing to learn from: there is no video with features and labels")
     first = examples[0]
     try:
-        shape = model.fit(first.widths, first.expressions)
+        shape = model.fit(first.widths, first.expressions, _labelled(examples))
     except ValueError as error:
         raise DatasetError(f"{first.video}: {error}. Make its features anew, or choose other inputs") from error
     wanted = {m.name: m.width for m in shape.modalities}
@@ -162,9 +163,9 @@ class _Lesson:
 def _new_network(examples: Sequence[Example], shape: ModelConfig, config: TrainConfig) -> Network:
     network = Network(shape, config.seed)
     network.kind = {"f32": torch.float32, "bf16": torch.bfloat16}[config.precision]
-    if shape.standardise:
+    if shape.standardise != "none":
         for m in shape.modalities:
-            mean, deviation = standards(examples, m)
+            mean, deviation = standards(examples, m, shape.standardise)
             network.scale[m.name].mean.copy_(torch.from_numpy(mean))
             network.scale[m.name].deviation.copy_(torch.from_numpy(deviation))
     return network
@@ -194,6 +195,10 @@ def _tell(progress: Progress, standing: Standing, config: TrainConfig, per_epoch
     total = min(config.epochs * per_epoch, config.steps or math.inf)
     loss = standing.loss_sum / standing.windows
     progress(standing.taken, total, f"epoch {standing.epoch + 1} of {config.epochs}, loss {loss:.3f}")
+
+
+def _labelled(examples: Sequence[Example]) -> int:
+    return sum(int(example.valid.sum()) for example in examples)
 
 
 def _usable(example: Example, config: TrainConfig) -> NDArray[np.bool_]:

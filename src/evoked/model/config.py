@@ -9,6 +9,17 @@ PARTS = {"face": 2}
 """Modalities whose row is several things side by side: the two largest faces. Others are one thing."""
 
 
+PAPER_UNITS = {"image": 512, "face": 256, "audio": 128}
+SMALL_UNITS = {"image": 64, "face": 32, "audio": 64}
+SMALL_BELOW_S = 10_000
+"""Labelled seconds below which the small sizes are taken where none are asked for: with a few hundred, the
+paper's 6 million weights learn the training videos by heart, see docs/decisions/0002-trainer.md."""
+
+STANDARDISE = ("modality", "column", "none")
+"""modality: each column to mean 0, all columns of a modality by one deviation, so that a column that hardly
+moves stays small. column: each column to deviation 1, noise as well. See docs/decisions/0002-trainer.md."""
+
+
 @dataclass(frozen=True)
 class NetSettings:
     """The choices that do not depend on the data; each stands here once."""
@@ -19,7 +30,7 @@ class NetSettings:
     dropout: float = setting(0.3, "share of each GRU's input and final state dropped in training")
     input_gate: bool = setting(True, "context gating of the joined GRU states")
     output_gate: bool = setting(True, "context gating of the probabilities")
-    standardise: bool = setting(True, "bring each feature column to mean 0, deviation 1 of the training seconds")
+    standardise: str = setting("none", f"scale the features by the training seconds: {', '.join(STANDARDISE)}")
 
     def __post_init__(self) -> None:
         for name in ("window_s", "experts", "layers"):
@@ -27,6 +38,8 @@ class NetSettings:
                 raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
+        if self.standardise not in STANDARDISE:
+            raise ValueError(f"standardise must be one of {', '.join(STANDARDISE)}, got {self.standardise!r}")
 
 
 @dataclass(frozen=True)
@@ -82,30 +95,48 @@ class ModelConfig(NetSettings):
         return plain | {"modalities": [asdict(m) for m in self.modalities], "expressions": list(self.expressions)}
 
 
+LITTLE = f"or {{}} with less than {SMALL_BELOW_S} labelled seconds"
+
+
 @dataclass(frozen=True)
 class ModelSettings(NetSettings):
     """What a user may choose about a model; sizes come from the features."""
 
     inputs: tuple[str, ...] = setting(("image", "face", "audio"), "modalities to learn from, in this order")
-    image_units: int = setting(512, "size of the image GRU's state")
-    face_units: int = setting(256, "size of the face GRU's state")
-    audio_units: int = setting(128, "size of the audio GRU's state")
+    image_units: int = setting(
+        0, f"size of the image GRU's state; 0: {PAPER_UNITS['image']}, {LITTLE.format(SMALL_UNITS['image'])}"
+    )
+    face_units: int = setting(
+        0, f"size of the face GRU's state; 0: {PAPER_UNITS['face']}, {LITTLE.format(SMALL_UNITS['face'])}"
+    )
+    audio_units: int = setting(
+        0, f"size of the audio GRU's state; 0: {PAPER_UNITS['audio']}, {LITTLE.format(SMALL_UNITS['audio'])}"
+    )
 
-    def fit(self, widths: Mapping[str, int], expressions: tuple[str, ...]) -> ModelConfig:
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in PAPER_UNITS:
+            if getattr(self, f"{name}_units") < 0:
+                raise ValueError(f"{name}_units must not be negative, got {getattr(self, f'{name}_units')}")
+
+    def fit(self, widths: Mapping[str, int], expressions: tuple[str, ...], seconds: int | None = None) -> ModelConfig:
         """The config for features of these widths.
 
         Args:
             widths: modality → numbers per second, as found in the features; more than `inputs` may be given.
             expressions: what the model shall predict.
+            seconds: labelled seconds to learn from, which decide the sizes that are not asked for; None:
+                as many as the paper's.
 
         Raises:
             ValueError: if a modality of `inputs` is not in the features, or has no setting for its units.
         """
         if missing := [name for name in self.inputs if name not in widths]:
             raise ValueError(f"no features of {', '.join(missing)}; there are: {', '.join(widths) or 'none'}")
-        sizes = {"image": self.image_units, "face": self.face_units, "audio": self.audio_units}
-        if unknown := [name for name in self.inputs if name not in sizes]:
-            raise ValueError(f"unknown modality {', '.join(unknown)}; known: {', '.join(sizes)}")
+        default = PAPER_UNITS if seconds is None or seconds >= SMALL_BELOW_S else SMALL_UNITS
+        if unknown := [name for name in self.inputs if name not in default]:
+            raise ValueError(f"unknown modality {', '.join(unknown)}; known: {', '.join(default)}")
+        sizes = {name: getattr(self, f"{name}_units") or size for name, size in default.items()}
         found = tuple(Modality(name, widths[name], sizes[name], _parts(name, widths[name])) for name in self.inputs)
         choices = {f.name: getattr(self, f.name) for f in fields(NetSettings)}
         return ModelConfig(modalities=found, expressions=expressions, **choices)

@@ -1,0 +1,127 @@
+"""What sharing the seconds of overlapping windows gains, and bf16 on top, in training and in prediction.
+
+    python benchmarks/training.py [--rounds 5] [--windows 600] [--threads 0] [--features paper|open]
+
+Prints the table behind docs/decisions/0002-trainer.md. The ways take turns within each round and the best
+round counts, so that a busy machine is unkind to all alike. "plain" is torch's own GRU over gathered windows.
+"""
+
+import argparse
+import os
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from evoked.core.expressions import EEV5
+from evoked.learning.config import RATE, TrainConfig
+from evoked.learning.loss import clip_each, cross_entropy
+from evoked.model.config import ModelConfig, ModelSettings
+from evoked.model.forward import Forward
+from evoked.model.network import Network
+
+WIDTHS = {
+    "paper": {"image": 2048, "face": 2048, "audio": 128},
+    "open": {"image": 1280, "face": 256, "audio": 1024},
+}
+KINDS = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to do the work: what it is called, how much it does, and doing it."""
+
+    name: str
+    amount: int
+    do: Callable[[], object]
+
+
+def given(config: ModelConfig, runs: int, run_s: int) -> tuple[dict[str, torch.Tensor], torch.Tensor, torch.Tensor]:
+    """Random rows as `Network` takes them: `runs` runs of `run_s` windows."""
+    seconds, draw = run_s + config.window_s - 1, torch.Generator().manual_seed(0)
+    rows = {m.name: torch.randn(seconds, runs, m.width, generator=draw) for m in config.modalities}
+    source = torch.arange(seconds)[:, None].repeat(1, runs)
+    return rows, source, torch.ones(run_s, runs, dtype=torch.bool)
+
+
+def training(config: ModelConfig, kind: str, plain: bool) -> Way:
+    """Whole steps of 8 runs of 16 windows: forward, backward, clipping, Adam."""
+    chosen, network = TrainConfig(), Network(config).train()
+    network.kind = KINDS[kind]
+    optimiser = torch.optim.AdamW(network.parameters(), lr=RATE)
+    rows, source, use = given(config, chosen.runs, chosen.run_s)
+    labels = (torch.rand(use.numel(), len(config.expressions)) < 0.3).float()
+
+    def do() -> None:
+        p = network(rows, source, use, generator=torch.Generator().manual_seed(1), plain=plain)
+        optimiser.zero_grad()
+        cross_entropy(p, labels).backward()
+        clip_each(network.parameters(), chosen.clip)
+        optimiser.step()
+
+    return Way(f"train, {'plain' if plain else 'shared'}, {kind}", use.numel(), do)
+
+
+def predicting(config: ModelConfig, windows: int, plain: bool) -> Way:
+    """torch: plain in batches of 128 windows, shared as one run."""
+    network = Network(config).eval()
+    parts = [given(config, 1, n) for n in ([128] * (windows // 128) if plain else [windows])]
+
+    @torch.no_grad()
+    def do() -> None:
+        for part in parts:
+            network(*part, plain=plain)
+
+    return Way(f"predict, {'plain' if plain else 'shared'}, torch", sum(p[2].numel() for p in parts), do)
+
+
+def predicting_numpy(config: ModelConfig, windows: int) -> Way:
+    """What `evoked predict` runs."""
+    forward = Forward(config, Network(config).arrays())
+    draw = np.random.default_rng(0)
+    rows = {m.name: draw.normal(size=(windows, m.width)).astype(np.float32) for m in config.modalities}
+    return Way("predict, shared, numpy", windows, lambda: forward(rows))
+
+
+def measured(ways: list[Way], rounds: int) -> dict[str, float]:
+    """Name → windows a second, the best of the rounds."""
+    best = dict.fromkeys((way.name for way in ways), 0.0)
+    for round_ in range(rounds + 1):
+        for way in ways:
+            began = time.perf_counter()
+            way.do()
+            if round_:  # the first warms up
+                best[way.name] = max(best[way.name], way.amount / (time.perf_counter() - began))
+    return best
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--windows", type=int, default=640)
+    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--features", choices=list(WIDTHS), default="paper")
+    chosen = parser.parse_args()
+    if chosen.threads:
+        torch.set_num_threads(chosen.threads)
+    config = ModelSettings().fit(WIDTHS[chosen.features], EEV5)
+    weights = sum(p.numel() for p in Network(config).parameters())
+    print(f"{platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, torch {torch.__version__}")
+    print(f"{chosen.features} features, {weights / 1e6:.2f} M parameters, window {config.window_s} s\n")
+    groups = [
+        [training(config, "fp32", plain=True), *(training(config, kind, plain=False) for kind in KINDS)],
+        [predicting(config, chosen.windows, plain) for plain in (True, False)]
+        + [predicting_numpy(config, chosen.windows)],
+    ]
+    print(f"{'way':28} windows/s  ratio to plain fp32")
+    for ways in groups:
+        speeds = measured(ways, chosen.rounds)
+        for name, speed in speeds.items():
+            print(f"{name:28} {speed:9.0f}  {speed / speeds[ways[0].name]:.2f}")
+
+
+if __name__ == "__main__":
+    main()
