@@ -40,7 +40,7 @@ def test_a_bad_one_among_good_ones(cache: Cache, tmp_path: Path) -> None:
     assert ran.returncode == 1
     assert "failed: " in ran.stderr
     assert "bad.mp4" in ran.stderr
-    assert "1 of 2 videos failed" in ran.stderr
+    assert "1 of 2 videos could not be described" in ran.stderr
     assert "Traceback" not in ran.stderr
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["good.safetensors"]
 
@@ -73,7 +73,7 @@ def test_json_says_how_each_ended(cache: Cache, tmp_path: Path) -> None:
     assert [r["state"] for r in rows] == ["done", "failed"]
     assert rows[0]["seconds"] == 3
     assert "no.mp4" in rows[1]["reason"]
-    assert "1 of 2 videos failed" in str(result.exception)
+    assert "1 of 2 videos could not be described" in str(result.exception)
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def test_one_bad_file_among_good_ones(evoked, film: Path, model_folder: Path, tm
     assert [p.name for p in out_folder.iterdir()] == ["good.mp4.parquet"]  # nothing half written
     failed = [line for line in err.replace("\r", "\n").splitlines() if "failed: " in line]
     assert len(failed) == 2
-    assert any("text.mp4: " in line for line in failed)
+    assert any("text.mp4 is no media file" in line for line in failed)
     assert any("no media file at /none.mp4" in line for line in failed)
     assert "2 of 3 videos could not be predicted" in err
     assert "Traceback" not in err

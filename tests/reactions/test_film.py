@@ -10,53 +10,56 @@ from evoked.core.timeline import Grid
 from evoked.media.images import read_image, resize
 from evoked.media.play import Picture, play
 from evoked.media.write import VideoWriter
-from evoked.reactions.film import Film, _moments
+from evoked.reactions.film import FollowedFilm
+from evoked.reactions.film_view import FilmView
 from evoked.reactions.offsets import OffsetMap, Segment
 from evoked.reactions.window import CELLS, Window
 from evoked.weights.cache import default_cache
 
-FPS = 25
+FPS = 10
 
 
 @pytest.fixture
 def content(tmp_path: Path) -> Path:
-    """Eight seconds; each frame's brightness is its number."""
+    """Eight seconds; each frame is brighter by two than the one before."""
     path = tmp_path / "content.mp4"
     with VideoWriter(path, (64, 48), Fraction(FPS)) as video:
         for i in range(8 * FPS):
-            video.picture(np.full((48, 64, 3), 20 + i, np.uint8))
+            video.picture(np.full((48, 64, 3), 20 + 2 * i, np.uint8))
     return path
 
 
 def test_each_tick_of_the_reaction_has_the_films_picture_of_that_moment(content: Path) -> None:
     # starts 1.23 s late, is paused for a second after 3 s, and ends a second early
     offsets = OffsetMap(20, (Segment(0.0, 3.0, 1.23, 20), Segment(3.0, 7.0, 5.23, 20)))
-    shown = dict(_moments(content, offsets))
+    followed = film(content, offsets)
     for step in range(6 * 12):
-        at = offsets.content_time(step / 6)
-        assert (step in shown) == (at is not None), step
-        if at is not None:
-            assert shown[step].pts_s == pytest.approx(int(at * FPS + 1e-6) / FPS, abs=1e-6)
+        shown, at = followed._at(Fraction(step, 6)), offsets.content_time(step / 6)
+        assert (shown is None) == (at is None), step
+        if shown is not None and at is not None:
+            assert shown.mean() == pytest.approx(20 + 2 * int(at * FPS + 1e-6), abs=1.9)
 
 
-def window(box: tuple[float, float, float, float]) -> Window:
-    return Window(box, 0.9, False, np.full(CELLS, 0.9, np.float32))
+def film(content: Path, offsets: OffsetMap, size: tuple[float, float] = (64, 48)) -> FollowedFilm:
+    """The film over the whole frame, nothing on top of it most of the time."""
+    window = Window((0, 0, *size), 0.9, False, np.full(CELLS, 0.9, np.float32))
+    return FollowedFilm(FilmView(window), offsets, content)
 
 
 def test_a_face_off_the_film_is_nobodys_but_the_viewers(content: Path) -> None:
     offsets = OffsetMap(20, (Segment(0.0, 8.0, 0.0, 20),))
-    film = Film(content, offsets, window((0, 0, 64, 48)))
+    followed = film(content, offsets)
     picture = next(iter(play(content, pictures=_grid())))
     assert isinstance(picture, Picture)
-    assert film.owns(picture, picture.rgb(), np.array([200, 0, 20, 20], np.float32)) is False
+    assert followed.owns(picture, picture.rgb(), np.array([200, 0, 20, 20], np.float32)) is False
 
 
 def test_where_the_film_stands_still_the_place_decides(content: Path) -> None:
     offsets = OffsetMap(20, (Segment(5.0, 8.0, 5.0, 20),))  # the first seconds cannot be aligned
-    film = Film(content, offsets, window((0, 0, 64, 48)))
+    followed = film(content, offsets)
     picture = next(iter(play(content, pictures=_grid())))
     assert isinstance(picture, Picture)
-    assert film.owns(picture, picture.rgb(), np.array([10, 10, 20, 20], np.float32)) is True
+    assert followed.owns(picture, picture.rgb(), np.array([10, 10, 20, 20], np.float32)) is True
 
 
 @pytest.mark.nets
@@ -73,13 +76,13 @@ def test_a_viewer_over_the_film_and_a_face_in_the_film_are_told_apart(tmp_path: 
             frame[320:, :160] = resize(viewer, (160, 160))
             video.picture(frame)
     offsets = OffsetMap(20, (Segment(0.0, 2.0, 0.0, 20),))
-    film = Film(tmp_path / "film.mp4", offsets, window((0, 0, 640, 480)))
+    followed = film(tmp_path / "film.mp4", offsets, (640, 480))
     for picture in play(tmp_path / "reaction.mp4", pictures=_grid()):
         assert isinstance(picture, Picture)
         rgb = picture.rgb()
         shift = 4 * picture.step
-        assert film.owns(picture, rgb, np.array([220 + shift, 120, 180, 200], np.float32)) is True
-        assert film.owns(picture, rgb, np.array([45, 350, 70, 80], np.float32)) is False
+        assert followed.owns(picture, rgb, np.array([220 + shift, 120, 180, 200], np.float32)) is True
+        assert followed.owns(picture, rgb, np.array([45, 350, 70, 80], np.float32)) is False
 
 
 def _grid() -> Grid:

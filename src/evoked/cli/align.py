@@ -3,13 +3,16 @@
 from pathlib import Path
 
 import click
+import numpy as np
+from numpy.typing import NDArray
 
+from evoked.cli.failures import note
 from evoked.cli.options import made, settings
 from evoked.core.errors import AlignmentError
-from evoked.core.files import sha256
+from evoked.core.files import check_writable, sha256
 from evoked.core.provenance import Provenance
 from evoked.core.settings import describe
-from evoked.media.play import sound
+from evoked.media.play import damage_of, play, sound_of
 from evoked.reactions.align import SOUND_HZ, AlignConfig
 from evoked.reactions.align import align as find
 from evoked.reactions.offsets import OffsetMap, offsets_json, write_offsets
@@ -27,11 +30,13 @@ def align(reaction: Path, content: Path, output: Path | None, **options: object)
     seconds that no segment covers are unknown.
     """
     config = made(AlignConfig, options)
-    ours, theirs = sound(reaction, SOUND_HZ), sound(content, SOUND_HZ)
+    if output:
+        check_writable(output)
+    ours, theirs = _heard(reaction), _heard(content)
     try:
         offsets = find(ours, theirs, SOUND_HZ, config)
     except AlignmentError as error:
-        raise AlignmentError(f"{reaction.name} against {content.name}: {error}") from error
+        raise AlignmentError(f"{reaction} against {content}: {error}") from error
     provenance = Provenance(
         "align",
         config={known.name: getattr(config, known.name) for known in describe(AlignConfig)},
@@ -42,6 +47,15 @@ def align(reaction: Path, content: Path, output: Path | None, **options: object)
     else:
         click.echo(offsets_json(offsets, provenance), nl=False)
     click.echo(told(offsets, reaction.name, content.name, len(theirs) / SOUND_HZ), err=True)
+
+
+def _heard(path: Path) -> NDArray[np.float32]:
+    """The whole sound of a file; what is wrong with the file goes to stderr."""
+    playing = play(path, sound_hz=SOUND_HZ)
+    samples = sound_of(playing)
+    for line in damage_of(playing):
+        note(path, line)
+    return samples
 
 
 def told(offsets: OffsetMap, reaction: str, content: str, length_s: float) -> str:

@@ -1,18 +1,20 @@
 """evoked annotate: the viewers of reaction videos and what they express."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
 
+from evoked.cli.failures import Failures, note
 from evoked.cli.options import made, settings
 from evoked.cli.progress import bar
-from evoked.core.errors import EvokedError, OutputError
+from evoked.core.errors import AlignmentError, OutputError
 from evoked.core.expressions import EEV5
-from evoked.core.files import sha256
+from evoked.core.files import check_writable, sha256
 from evoked.core.progress import Progress
 from evoked.core.provenance import Provenance
 from evoked.core.settings import describe
@@ -22,7 +24,7 @@ from evoked.core.track import Track
 from evoked.dataset.labels import write_labels
 from evoked.faces.detect import DetectConfig
 from evoked.media.play import sound
-from evoked.media.probe import probe
+from evoked.media.probe import no_picture, probe
 from evoked.parallel.pool import Failed, HerePool
 from evoked.reactions.align import SOUND_HZ, align
 from evoked.reactions.annotate import NETS, AnnotateConfig, Annotation, Annotator, columns
@@ -66,63 +68,70 @@ def annotate(
     reactions = tuple(dict.fromkeys(reactions))
     places = _places(reactions, output, labels)
     theirs = _content(content)
-    annotator = Annotator(PrototypeRecogniser(EEV5), config, detect, default_cache(offline=offline))
+    nets = cache(lambda: Annotator(PrototypeRecogniser(EEV5), config, detect, default_cache(offline=offline)))
     seen: list[Seen] = []
-    failed = 0
+    failures = Failures(len(reactions), "reactions", "annotated")
     for reaction in reactions:
         with bar(f"annotate {reaction.name}") as progress:
-            (outcome,) = HerePool().run(partial(_one, annotator, content, theirs, progress), [reaction])
+            (outcome,) = HerePool().run(partial(_one, nets, content, theirs, progress), [reaction])
         if isinstance(outcome, Failed):
-            failed += 1
-            click.echo(f"failed: {reaction}: {outcome.error}", err=True)
+            failures.add(reaction, outcome.error)
             continue
         seen.append(outcome.result)
+        if output:
+            for line in notes(outcome.result.found):
+                note(reaction, line)
         if not labels:
-            _write(outcome.result, places.get(reaction), _provenance([reaction], content, (config, detect)))
+            _write(outcome.result, places.get(reaction), _provenance([outcome.result], content, (config, detect)))
     if labels and seen and output:
-        settled = _provenance([s.reaction for s in seen], content, (config, detect, votes))
-        write_labels(output, _votes(seen, content, votes), settled)
+        write_labels(output, _votes(seen, content, votes), _provenance(seen, content, (config, detect, votes)))
         click.echo(str(output))
-    if failed:
-        raise EvokedError(f"{failed} of {len(reactions)} reactions could not be annotated; the reasons stand above")
+    failures.end()
 
 
 def _places(reactions: tuple[Path, ...], output: Path | None, labels: bool) -> dict[Path, Path]:
-    """Where each reaction's table goes."""
-    if labels:
-        if output is None:
-            raise click.UsageError("--labels needs -o FILE")
-        check_suffix(output)
-        return {}
-    if output is None:
-        return {}
-    if len(reactions) == 1 and not output.is_dir():
-        check_suffix(output)
-        return {reactions[0]: output}
-    if output.suffix.lower() in SUFFIXES:
-        raise click.UsageError(f"{len(reactions)} reactions need a folder, not the file {output.name}")
+    """Where each reaction's table goes; that it can be written is tried before the work."""
     names = [r.name for r in reactions]
     if twice := {n for n in names if names.count(n) > 1}:
-        raise OutputError(f"two reactions are called {min(twice)}: annotate them into two folders")
-    return {r: output / f"{r.name}.parquet" for r in reactions}
+        raise OutputError(f"two reactions are called {min(twice)}: rename one, or annotate them apart")
+    if labels and output is None:
+        raise click.UsageError("--labels needs -o FILE")
+    if output is None:
+        return {}
+    if labels or (len(reactions) == 1 and not output.is_dir()):
+        check_suffix(output)
+        check_writable(output)
+        return {} if labels else {reactions[0]: output}
+    if output.suffix.lower() in SUFFIXES and not output.is_dir():
+        raise click.UsageError(f"{len(reactions)} reactions need a folder, not the file {output.name}")
+    places = {r: output / f"{r.name}.parquet" for r in reactions}
+    for place in places.values():
+        check_writable(place)
+    return places
 
 
 def _content(content: Path | None) -> np.ndarray | None:
     if content is None:
         return None
-    probe(content)
+    if probe(content).picture is None:
+        raise no_picture(content)
     return sound(content, SOUND_HZ)
 
 
 def _one(
-    annotator: Annotator, content: Path | None, theirs: np.ndarray | None, progress: Progress, reaction: Path
+    nets: Callable[[], Annotator], content: Path | None, theirs: np.ndarray | None, progress: Progress, reaction: Path
 ) -> Seen:
     media = probe(reaction)
+    if media.picture is None:
+        raise no_picture(reaction)  # what cannot be used is told at once, before any net is loaded
     if content is None or theirs is None:
         whole = OffsetMap(0.0, (Segment(0.0, max(float(media.duration_s), 1e-3), 0.0, 0.0),))
-        return Seen(reaction, annotator(reaction, None, progress), whole)
-    offsets = align(sound(reaction, SOUND_HZ), theirs, SOUND_HZ)
-    return Seen(reaction, annotator(reaction, film_of(reaction, content, offsets), progress), offsets)
+        return Seen(reaction, nets()(reaction, None, progress), whole)
+    try:
+        offsets = align(sound(reaction, SOUND_HZ), theirs, SOUND_HZ)
+    except AlignmentError as error:
+        raise AlignmentError(f"{reaction} against {content}: {error}") from error
+    return Seen(reaction, nets()(reaction, film_of(reaction, content, offsets), progress), offsets)
 
 
 def _write(seen: Seen, place: Path | None, provenance: Provenance) -> None:
@@ -154,11 +163,17 @@ def _vote(seen: list[Seen], timed_by: Path, config: VoteConfig) -> Votes:
     return vote([b for b, _ in ballots], seconds, config, reactions=[name for _, name in ballots])
 
 
-def _provenance(reactions: list[Path], content: Path | None, configs: tuple[Any, ...]) -> Provenance:
-    inputs = {path.name: sha256(path) for path in [*reactions, *([content] if content else [])]}
+def _provenance(seen: list[Seen], content: Path | None, configs: tuple[Any, ...]) -> Provenance:
+    inputs = {path.name: sha256(path) for path in [*(s.reaction for s in seen), *([content] if content else [])]}
+    damage = tuple(f"{s.reaction.name}: {line}" for s in seen for line in s.found.damage)
     config = {d.name: getattr(c, d.name) for c in configs for d in describe(type(c))}
     nets = {name: CATALOGUE[name].sha256 for name in NETS}
-    return Provenance("annotate", config | PrototypeRecogniser(EEV5).describe(), inputs, nets)
+    return Provenance("annotate", config | PrototypeRecogniser(EEV5).describe(), inputs, nets, damage)
+
+
+def notes(found: Annotation) -> tuple[str, ...]:
+    """What a reader of a table must know that does not stand in it."""
+    return found.damage if found.viewers else (*found.damage, "no viewer was seen in it")
 
 
 def summary(seen: Seen) -> str:
@@ -172,8 +187,5 @@ def summary(seen: Seen) -> str:
         lines.append(f"  {name}: seen {len(here) / float(found.grid.rate):.1f} s; {shares}")
     if found.film_faces:
         lines.append(f"  left out: {found.film_faces} people who belong to the film")
-    if found.dropped:
-        lines.append(f"  damaged: {found.dropped} packets of the video could not be decoded")
-    if found.missing_s > 0.5:
-        lines.append(f"  cut off: the last {found.missing_s:.1f} s that the file declares are not there")
+    lines += [f"  {line}" for line in found.damage]
     return "\n".join(lines)

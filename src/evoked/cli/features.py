@@ -2,17 +2,19 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
+from evoked.cli.failures import Failures, note
 from evoked.cli.options import made, settings
 from evoked.cli.progress import bar
-from evoked.core.errors import MediaError
+from evoked.core.files import check_writable
 from evoked.core.progress import Progress
 from evoked.features.extract import Extractor, FeatureConfig
 from evoked.features.files import SUFFIX, write_features
-from evoked.media.probe import probe
+from evoked.media.probe import no_picture, probe
 from evoked.parallel.pool import Done, HerePool
 
 
@@ -35,14 +37,17 @@ def features(videos: tuple[Path, ...], output: Path, as_json: bool, **options: o
     """
     config = made(FeatureConfig, options)
     targets = _targets(videos, output)
+    for target in targets.values():
+        check_writable(target)
     with bar("features") as progress:
         work = _Work(config, targets, progress)
-        rows, failed = [], []
+        rows: list[dict[str, object]] = []
+        failures = Failures(len(videos), "videos", "described")
         for outcome in HerePool().run(work, videos):
             if isinstance(outcome, Done):
                 told = {"state": "done", "seconds": outcome.result, "file": str(targets[outcome.item])}
             else:
-                failed.append(outcome)
+                failures.add(outcome.item, outcome.error)
                 told = {"state": "failed", "reason": str(outcome.error)}
             rows.append({"video": str(outcome.item), **told})
             progress(len(rows), len(videos))
@@ -52,12 +57,7 @@ def features(videos: tuple[Path, ...], output: Path, as_json: bool, **options: o
         for row in rows:
             if row["state"] == "done":
                 click.echo(row["file"])
-    if failed and len(videos) == 1:
-        raise failed[0].error
-    for one in failed:
-        click.echo(f"failed: {one.error}", err=True)
-    if failed:
-        raise MediaError(f"{len(failed)} of {len(videos)} videos failed, see above; the others are written")
+    failures.end()
 
 
 class _Work:
@@ -70,14 +70,18 @@ class _Work:
 
     def __call__(self, video: Path) -> int:
         before, self._done = self._done, self._done + 1
-        probe(video)  # what is no video is told at once, before any net is fetched
+        if probe(video).picture is None:  # what cannot be used is told at once, before any net is fetched
+            raise no_picture(video)
         self._extractor = self._extractor or Extractor(self._config)
 
         def tell(done: float, total: float | None, note: str = "") -> None:
             self._progress(before + (done / total if total else 0), len(self._targets), video.name)
 
         found = self._extractor(video, tell)
-        write_features(self._targets[video], found, self._extractor.provenance(video))
+        made_by = self._extractor.provenance(video)
+        write_features(self._targets[video], found, replace(made_by, notes=(*made_by.notes, *found.damage)))
+        for line in found.damage:
+            note(video, line)
         return found.grid.steps
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
+from evoked.cli.failures import Failures, note
 from evoked.cli.progress import bar
-from evoked.core.errors import EvokedError
+from evoked.core.files import check_writable
 from evoked.core.progress import Progress
 from evoked.parallel.pool import Done, Failed, HerePool
 from evoked.parallel.processes import ProcessPool
@@ -57,21 +58,25 @@ def predict(
     """
     load_model(model).feature_config(threads)  # a wrong model is one line, not one per video
     places = outputs(list(dict.fromkeys(videos)), output, suffix)
+    for place in places.values():
+        if place:
+            check_writable(place)
     tasks = [Task(video, model, place, threshold, threads) for video, place in places.items()]
-    shown, failed = [], []
+    shown, failures = [], Failures(len(tasks), "videos", "predicted")
     for outcome in outcomes(tasks, workers):
         if isinstance(outcome, Failed):
-            failed.append(outcome)
-            click.echo(f"failed: {outcome.item.video}: {outcome.error}", err=True)
-        elif as_json:
+            failures.add(outcome.item.video, outcome.error)
+            continue
+        for line in outcome.result.damage:
+            note(outcome.item.video, line)
+        if as_json:
             shown.append(as_row(outcome))
         else:
             click.echo(outcome.item.output or f"{outcome.item.video}\n{summary(outcome.result.track, threshold)}")
     if as_json:
-        bad = [{"video": str(f.item.video), "reason": str(f.error)} for f in failed]
+        bad = [{"video": str(video), "reason": reason} for video, reason in failures.told]
         click.echo(json.dumps({"videos": shown, "failed": bad}, indent=1, ensure_ascii=False, allow_nan=False))
-    if failed:
-        raise EvokedError(f"{len(failed)} of {len(tasks)} videos could not be predicted; the reasons stand above")
+    failures.end()
 
 
 def outcomes(tasks: list[Task], workers: int) -> Iterator[Outcome]:

@@ -21,7 +21,7 @@ from evoked.core.track import Track
 from evoked.faces.detect import DetectConfig, FaceDetector
 from evoked.faces.identity import FaceIdentity
 from evoked.features import audio, face, image
-from evoked.media.play import Picture, Sound, play, play_ahead
+from evoked.media.play import Picture, Play, Sound, damage_of, play, play_ahead
 from evoked.media.probe import Media, probe
 from evoked.parallel.processes import threads
 from evoked.weights.cache import Cache
@@ -59,11 +59,12 @@ class Features:
     """T seconds of a content.
 
     Attributes:
-        image: (T, 1280), the frame shown at each second.
+        image: (T, 1280), the frame shown at each second; not valid after the end of a file that was cut off.
         face: (T, 256), the two largest faces, the largest first; a row is always valid, with zeros where
             a face is missing.
         face_valid: bool (T, 2), which of the two are there.
         audio: (T, 1024); not valid where the sound has not begun, is over, or the file has none.
+        damage: what was wrong with the file, one line each; not stored with the features.
 
     Raises:
         ValueError: if they are not on one grid, or the mask does not fit.
@@ -73,6 +74,7 @@ class Features:
     face: Track
     face_valid: NDArray[np.bool_]
     audio: Track
+    damage: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.image.grid == self.face.grid == self.audio.grid:
@@ -127,19 +129,23 @@ class Extractor:
         images = image.ImageRows(self._image, grid.steps, BATCH)
         faces = face.FaceRows(self._detector, self._identity, grid.steps)
         sounds = audio.SoundRows(self._audio, grid.steps)
-        for item in play_ahead(_prepared(media, grid, self.config.side), depth=16):
+        playing = play(path, pictures=grid, sound_hz=audio.HZ if media.sound else None)
+        for item in play_ahead(_prepared(playing, media, grid, self.config.side), depth=16):
             if isinstance(item, _Shown):
                 images.take(item.picture.step, item.picture.index, item.square)
                 faces.take(item.picture, item.search)
                 progress(item.picture.step + 1, grid.steps)
             else:
                 sounds.take(item)
-        heard = _heard(media, grid)
+        ends = playing.broke_off_s
+        shown = grid.seconds < ends.get("picture", np.inf)  # later rows would repeat the last frame there was
+        faces.rows[~shown], faces.valid[~shown] = 0, False
         return Features(
-            _track(grid, "image", images.end(), np.ones(grid.steps, dtype=np.bool_)),
+            _track(grid, "image", images.end(), shown),
             _track(grid, "face", faces.rows, np.ones(grid.steps, dtype=np.bool_)),
             faces.valid,
-            _track(grid, "audio", sounds.end(), heard),
+            _track(grid, "audio", sounds.end(), _heard(media, grid, ends.get("sound", np.inf))),
+            damage_of(playing),
         )
 
     def provenance(self, path: Path) -> Provenance:
@@ -164,29 +170,31 @@ class _Shown:
     search: NDArray[np.uint8] | None
 
 
-def _prepared(media: Media, grid: Grid, side: int) -> Iterator[_Shown | NDArray[np.float32]]:
+def _prepared(played: Play, media: Media, grid: Grid, side: int) -> Iterator[_Shown | NDArray[np.float32]]:
     """Pictures scaled and sound cut into patches: what the decoding thread does."""
     assert media.picture is not None
     size = face.search_size(media.picture.width, media.picture.height, side)
     patches, before = audio.Patches(), -1
-    played = play(media.path, pictures=grid, sound_hz=audio.HZ if media.sound else None)
-    for item in played:
-        if isinstance(item, Sound):
-            yield from patches.take(item)
-        elif item.index == before:
-            yield _Shown(item, None, None)
-        else:
-            before = item.index
-            yield _Shown(item, item.rgb((image.SIDE, image.SIDE)), item.rgb(size))
-    yield from patches.end()
+    try:
+        for item in played:
+            if isinstance(item, Sound):
+                yield from patches.take(item)
+            elif item.index == before:
+                yield _Shown(item, None, None)
+            else:
+                before = item.index
+                yield _Shown(item, item.rgb((image.SIDE, image.SIDE)), item.rgb(size))
+        yield from patches.end()
+    finally:
+        played.close()
 
 
-def _heard(media: Media, grid: Grid) -> NDArray[np.bool_]:
-    """bool (T,): the seconds [t, t + 1) in which the sound stream has something."""
+def _heard(media: Media, grid: Grid, end_s: float) -> NDArray[np.bool_]:
+    """bool (T,): the seconds [t, t + 1) in which the sound stream has something; it may break off at `end_s`."""
     if media.sound is None:
         return np.zeros(grid.steps, dtype=np.bool_)
     first, last = media.sound.start_s, media.sound.start_s + media.sound.duration_s
-    return np.array([t + 1 > first and t < last for t in range(grid.steps)], dtype=np.bool_)
+    return np.array([t + 1 > first and t < last and t < end_s for t in range(grid.steps)], dtype=np.bool_)
 
 
 def _track(grid: Grid, name: str, rows: NDArray[np.float32], valid: NDArray[np.bool_]) -> Track:

@@ -20,9 +20,12 @@ from evoked.media.pictures import Chooser, Picture, Ticks
 from evoked.media.probe import Media, no_picture, probe
 from evoked.media.sounds import Line, Sound
 
-__all__ = ["Picture", "Play", "Sound", "play", "play_ahead", "sound"]
+__all__ = ["Picture", "Play", "Sound", "damage_of", "play", "play_ahead", "sound", "sound_of"]
 
 T = TypeVar("T")
+
+CUT_OFF_S = 0.5
+"""A stream that ends this long before the file says was cut off; whole files differ by hundredths."""
 
 
 def play(path: Path, *, pictures: Grid | None = None, sound_hz: int | None = None, skip: bool = True) -> "Play":
@@ -101,6 +104,20 @@ class Play(Iterator[Picture | Sound]):
             missing.append(media.sound.end_s - self._reached["sound"].end_s)
         return float(max(missing))
 
+    @property
+    def broke_off_s(self) -> dict[str, float]:
+        """Which streams were cut off, and when: "picture", "sound" → the second on the file's clock.
+
+        Known once playing has ended; only of those that were wanted. Empty for a whole file.
+        """
+        media, ends = self.media, {}
+        for name, stream in (("picture", media.picture), ("sound", media.sound)):
+            if name in self._reached and stream and not (name == "picture" and self._enough):
+                end_s = self._reached[name].end_s
+                if stream.end_s - end_s > CUT_OFF_S:
+                    ends[name] = float(end_s)
+        return ends
+
     def _run(self, path: Path, grid: Grid | None, hz: int | None, skip: bool) -> Generator[Picture | Sound, None, None]:
         source = open_source(path)
         try:
@@ -175,6 +192,17 @@ class Play(Iterator[Picture | Sound]):
     def _count(self, decoder: Decoder) -> None:
         self.dropped += decoder.dropped
         decoder.dropped = 0
+
+
+def damage_of(played: Play) -> tuple[str, ...]:
+    """What was wrong with a file, for people, one line each; known once playing has ended."""
+    told = [
+        f"cut off: its {name} ends after {end_s:.1f} s of {float(played.media.duration_s):.1f} s; the rest is not valid"
+        for name, end_s in played.broke_off_s.items()
+    ]
+    if played.dropped:
+        told.append(f"damaged: {played.dropped} packets could not be decoded")
+    return tuple(told)
 
 
 class Reached:
@@ -255,7 +283,12 @@ def sound(path: Path, hz: int) -> NDArray[np.float32]:
     Raises:
         NoSoundError and its kin: as play.
     """
-    chunks = [item.samples for item in play(path, sound_hz=hz) if isinstance(item, Sound)]
+    return sound_of(play(path, sound_hz=hz))
+
+
+def sound_of(played: Play) -> NDArray[np.float32]:
+    """All the sound of what is played, shape (n,); afterwards `damage_of` tells what was wrong with it."""
+    chunks = [item.samples for item in played if isinstance(item, Sound)]
     return np.concatenate(chunks) if chunks else np.zeros(0, dtype=np.float32)
 
 

@@ -1,7 +1,7 @@
 """Several videos, wherever they are worked on: each predicted, and written where it was asked for."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -9,8 +9,9 @@ from evoked.core.errors import OutputError
 from evoked.core.progress import Progress, silent
 from evoked.core.provenance import Provenance
 from evoked.core.track import Track
+from evoked.media.probe import no_picture, probe
 from evoked.predict.exports import FORMATS, check_format, write_predictions
-from evoked.predict.predict import Predictor, load_model
+from evoked.predict.predict import Predictor, load_model, predict_features
 from evoked.weights.cache import default_cache
 
 
@@ -35,10 +36,11 @@ class Task:
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What came of a task."""
+    """What came of a task; `damage` says what was wrong with the file, one line each."""
 
     track: Track
     provenance: Provenance
+    damage: tuple[str, ...] = ()
 
 
 def run(task: Task, progress: Progress = silent) -> Prediction:
@@ -47,8 +49,13 @@ def run(task: Task, progress: Progress = silent) -> Prediction:
     Raises:
         EvokedError: if the video, the model, a net or the output is not as it should be.
     """
+    if probe(task.video).picture is None:  # what cannot be used is told at once, before any net is fetched
+        raise no_picture(task.video)
     predictor = _predictor(task.model.resolve(), task.threads)
-    made = Prediction(predictor(task.video, progress), predictor.provenance(task.video))
+    found = predictor.features(task.video, progress)
+    about = predictor.provenance(task.video)
+    about = replace(about, notes=(*about.notes, *found.damage))
+    made = Prediction(predict_features(predictor.model, found), about, found.damage)
     if task.output:
         write_predictions(task.output, made.track, made.provenance, threshold=task.threshold)
     return made

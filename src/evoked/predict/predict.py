@@ -129,7 +129,11 @@ class Predictor:
         Raises:
             MediaError: if it is no media file or has no picture.
         """
-        return predict_features(self.model, self._extractor(path, progress))
+        return predict_features(self.model, self.features(path, progress))
+
+    def features(self, path: Path, progress: Progress = silent) -> Features:
+        """What the model reads of a video, with what was wrong with the file; raises as a call does."""
+        return self._extractor(path, progress)
 
     def provenance(self, path: Path) -> Provenance:
         """What makes a prediction what it is: video, model, nets, and what the model's makers noted."""

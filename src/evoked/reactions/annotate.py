@@ -28,7 +28,7 @@ from evoked.faces.follow import Follower
 from evoked.faces.identity import FaceIdentity
 from evoked.faces.landmarks import BLENDSHAPES
 from evoked.faces.mesh import FaceMesh, Mesh
-from evoked.media.play import Picture, Play, play, play_ahead
+from evoked.media.play import Picture, Play, damage_of, play, play_ahead
 from evoked.media.probe import no_picture, probe
 from evoked.reactions.prototype import PrototypeRecogniser, Recogniser
 from evoked.reactions.votes import TICKS_PER_S
@@ -86,7 +86,8 @@ class Annotation:
         viewers: name (v1, v2, … by appearance) → Viewer; empty where nobody was seen.
         film_faces: how many people were left out because they belong to the film.
         dropped: packets of the video that could not be decoded.
-        missing_s: seconds at the end that the file declares but does not have.
+        missing_s: seconds at the end that the file declares but does not have; nobody is seen there.
+        damage: what was wrong with the file, one line each.
     """
 
     grid: Grid
@@ -94,6 +95,7 @@ class Annotation:
     film_faces: int
     dropped: int
     missing_s: float
+    damage: tuple[str, ...] = ()
 
 
 @dataclass(eq=False)
@@ -176,7 +178,10 @@ class Annotator:
             for i, number in zip(kept, numbers, strict=True):
                 _note(people.setdefault(number, _Person()), picture.step, seen, i)
             progress(float(picture.time_s), float(media.duration_s))
-        return self._annotation(grid, people, follower.people(), playing.dropped, playing.missing_s)
+        end_s = playing.broke_off_s.get("picture")
+        if end_s is not None:
+            people = {number: _until(person, grid, end_s) for number, person in people.items()}
+        return self._annotation(grid, people, follower.people(), playing)
 
     def _look(self, playing: Play, film: Film | None) -> Iterator[tuple[Picture, _Seen, NDArray[np.uint8]]]:
         """Each tick with what is seen there; a frame that stays on the screen is looked at once."""
@@ -207,9 +212,7 @@ class Annotator:
         described: NDArray[np.float32] = self._identity(rgb, [face])[0]
         return described
 
-    def _annotation(
-        self, grid: Grid, people: dict[int, _Person], who: dict[int, int], dropped: int, missing_s: float
-    ) -> Annotation:
+    def _annotation(self, grid: Grid, people: dict[int, _Person], who: dict[int, int], played: Play) -> Annotation:
         together: dict[int, _Person] = {}
         for number in sorted(people):
             if number in who:
@@ -217,7 +220,8 @@ class Annotator:
         viewers = [p for p in together.values() if p.steps and not self._is_film(p)]
         viewers.sort(key=lambda p: min(p.steps))
         made = {f"v{i}": self._viewer(grid, person) for i, person in enumerate(viewers, start=1)}
-        return Annotation(grid, made, len(together) - len(viewers), dropped, missing_s)
+        left_out = len(together) - len(viewers)
+        return Annotation(grid, made, left_out, played.dropped, played.missing_s, damage_of(played))
 
     def _is_film(self, person: _Person) -> bool:
         return bool(person.film) and sum(person.film) > self.config.film_share * len(person.film)
@@ -310,6 +314,17 @@ def _note(person: _Person, step: int, seen: _Seen, i: int) -> None:
         person.steps.append(step)
         person.shapes.append(shapes)
         person.boxes.append(seen.faces[i].box)
+
+
+def _until(person: _Person, grid: Grid, end_s: float) -> _Person:
+    """Without the ticks that only repeat the last frame of a file that was cut off."""
+    kept = [i for i, step in enumerate(person.steps) if grid.second(step) < end_s]
+    return _Person(
+        [person.steps[i] for i in kept],
+        [person.shapes[i] for i in kept],
+        [person.boxes[i] for i in kept],
+        person.film,
+    )
 
 
 def _join(one: _Person, other: _Person) -> None:

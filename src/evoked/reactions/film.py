@@ -1,8 +1,8 @@
 """Which faces of a reaction are the film's own (spec §1: those in the content's rectangle are no viewers).
 
 At each tick that the offset map covers, the film's picture of that moment is laid beside the reaction's:
-a face is the film's if the film shows the same there. Where the film stands still or cannot be aligned
-the place decides: on the film, and nothing else lying on top of it.
+a face is the film's if the film shows the same there. Where the film stands still or that cannot be told
+the place decides: on the film, and nothing else lying on top of it most of the time.
 """
 
 from collections.abc import Iterator
@@ -14,77 +14,94 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.timeline import Grid
-from evoked.media.play import Picture, play, play_ahead
-from evoked.reactions.film_view import FilmView
+from evoked.media.play import Picture, play
+from evoked.media.probe import no_picture, probe
+from evoked.reactions.film_view import FilmView, Rgb
 from evoked.reactions.offsets import OffsetMap, Segment, exact
-from evoked.reactions.votes import TICKS_PER_S
-from evoked.reactions.window import Window, WindowConfig, find_window
+from evoked.reactions.window import WindowConfig, find_window
+
+WIDTH = 480  # pixels across at which the film is looked at
+EVERY_S = Fraction(1, 6)  # the film is looked at this often: every tick of a viewer's Track
 
 
-class Film:
-    """The film inside one reaction; asked tick by tick, from first to last.
+class FollowedFilm:
+    """A FilmView that plays the content along with the reaction; what `annotate` asks.
 
     Args:
-        content: the film's file.
-        offsets: where it stands in the reaction.
-        window: where it is shown there.
+        view: where the film stands.
+        offsets: when it plays.
+        content: its file; it is opened when the first face lies inside the rectangle.
     """
 
-    def __init__(self, content: Path, offsets: OffsetMap, window: Window) -> None:
-        self.window = window
-        self._view = FilmView(window)
-        self._moments = _moments(content, offsets)
-        self._next: tuple[int, Picture] | None = next(self._moments, None)
-        self._shown: tuple[int, NDArray[np.uint8]] | None = None
+    def __init__(self, view: FilmView, offsets: OffsetMap, content: Path) -> None:
+        self.view = view
+        self._offsets = offsets
+        self._content = content
+        self._pictures: Iterator[Picture] = iter(())
+        self._segment: Segment | None = None
+        self._step = -1
+        self._shown: Rgb | None = None
 
-    def owns(self, picture: Picture, rgb: NDArray[np.uint8], box: NDArray[np.float32]) -> bool:
-        """Whether a face of the reaction's picture is the film's own.
+    def owns(self, picture: Picture, rgb: Rgb, box: NDArray[np.float32]) -> bool:
+        """Whether a face of a reaction's picture is the film's own.
 
         Args:
-            picture: a tick of the reaction at 6 Hz; ticks must come in order, and may be left out.
+            picture: a tick of the reaction; ticks must come in order, and may be left out.
             rgb: its pixels.
             box: x, y, width, height of the face there.
         """
+        window = self.view.window
         x, y = float(box[0] + box[2] / 2), float(box[1] + box[3] / 2)
-        if not self.window.holds(x, y):
+        if not window.holds(x, y):
             return False
-        film = self._at(picture.step)
-        told = None if film is None else self._view.owns(box, rgb, film)
-        return not self.window.covered(x, y) if told is None else told
+        shown = self._at(picture.time_s)
+        told = None if shown is None else self.view.owns(box, rgb, shown)
+        return not window.covered(x, y) if told is None else told
 
-    def _at(self, step: int) -> NDArray[np.uint8] | None:
-        """The film's picture at a step of the reaction; None where it is not aligned."""
-        while self._next is not None and self._next[0] < step:
-            self._next = next(self._moments, None)
-        if self._next is None or self._next[0] != step:
+    def _at(self, reaction_s: Fraction) -> Rgb | None:
+        """The film's picture at a reaction's second, if that is one of the moments looked at."""
+        segment = next((s for s in self._offsets.segments if _within(reaction_s, s)), None)
+        if segment is None or reaction_s % EVERY_S:
             return None
-        if self._shown is None or self._shown[0] != step:
-            self._shown = (step, self._next[1].rgb())
-        return self._shown[1]
+        if segment is not self._segment:
+            self._open(segment)
+        first = ceil(exact(segment.reaction_start_s) / EVERY_S)
+        wanted = int(reaction_s / EVERY_S) - first
+        while self._step < wanted:
+            item = next(self._pictures, None)
+            if item is None:
+                return None
+            self._step = item.step
+            if self._step == wanted:
+                self._shown = item.rgb(self._size)
+        return self._shown if self._step == wanted else None
+
+    def _open(self, segment: Segment) -> None:
+        """Play the content from where a segment begins, at the moments of the reaction's ticks."""
+        first = ceil(exact(segment.reaction_start_s) / EVERY_S) * EVERY_S
+        shift = exact(segment.content_start_s) - exact(segment.reaction_start_s)
+        steps = max(0, ceil((exact(segment.content_end_s) - shift - first) / EVERY_S))
+        media = probe(self._content)
+        if media.picture is None:
+            raise no_picture(self._content)
+        shrink = min(1.0, WIDTH / media.picture.width)
+        self._size = (round(media.picture.width * shrink), round(media.picture.height * shrink))
+        grid = Grid(1 / EVERY_S, steps, first + shift)
+        self._pictures = (item for item in play(self._content, pictures=grid) if isinstance(item, Picture))
+        self._segment, self._step = segment, -1
 
 
-def film_of(reaction: Path, content: Path, offsets: OffsetMap, config: WindowConfig | None = None) -> Film | None:
+def film_of(
+    reaction: Path, content: Path, offsets: OffsetMap, config: WindowConfig | None = None
+) -> FollowedFilm | None:
     """Find the film in a reaction; None where it cannot be seen there, only heard.
 
     Raises:
         MediaError and its kin: if one of the two has no picture that can be decoded.
     """
     window = find_window(reaction, content, offsets, config)
-    return Film(content, offsets, window) if window else None
+    return FollowedFilm(FilmView(window), offsets, content) if window else None
 
 
-def _moments(content: Path, offsets: OffsetMap) -> Iterator[tuple[int, Picture]]:
-    """(step of the reaction at 6 Hz, the film's picture at that moment), in order, where it is covered."""
-    for segment in offsets.segments:
-        first, grid = _ticks(segment)
-        for picture in play_ahead(play(content, pictures=grid)):
-            assert isinstance(picture, Picture)
-            yield first + picture.step, picture
-
-
-def _ticks(segment: Segment) -> tuple[int, Grid]:
-    """The first step of the reaction in a segment, and the moments of the content that its ticks show."""
-    start, end = exact(segment.reaction_start_s), exact(segment.reaction_end_s)
-    first, last = ceil(start * TICKS_PER_S), ceil(end * TICKS_PER_S)
-    at = first / TICKS_PER_S - start + exact(segment.content_start_s)
-    return first, Grid(TICKS_PER_S, max(0, last - first), Fraction(at))
+def _within(reaction_s: Fraction, segment: Segment) -> bool:
+    return exact(segment.reaction_start_s) <= reaction_s < exact(segment.reaction_end_s)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.timeline import Grid
-from evoked.media.images import grey, resize
+from evoked.media.images import grey
 from evoked.media.play import Picture, play
 from evoked.media.probe import no_picture, probe
 from evoked.reactions.offsets import OffsetMap, Segment, exact
@@ -91,7 +91,7 @@ def _small(path: Path, width: int) -> tuple[int, int]:
 
 
 def _look(picture: Picture, size: tuple[int, int]) -> Stack:
-    return grey(resize(picture.rgb(), size)).astype(np.float32)
+    return grey(picture.rgb(size)).astype(np.float32)
 
 
 def _changes(pictures: list[Stack]) -> Stack:

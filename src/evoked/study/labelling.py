@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +31,7 @@ from evoked.study.settings import Settings
 from evoked.weights.cache import Cache
 from evoked.weights.catalogue import NETS as CATALOGUE
 
-CODE = {"align": 1, "annotate": 1, "label": 1}
+CODE = {"align": 1, "annotate": 2, "label": 1}
 """Raised by one whenever the code of a step changes its results: what was made before is made again."""
 
 
@@ -57,7 +57,9 @@ class LabelRiver:
         wanted = self.wanted(reactions)
         aligned = [name for name in reactions if name in wanted and self.align(name, wanted[name])]
         pairs = {name: self.paired(name) for name in aligned}
-        write_pairs(self.folder.pairs, [Pair(r, c) for r, c in sorted(pairs.items())])
+        used = [Pair(r, c) for r, c in sorted(pairs.items())]
+        if not _stands(self.folder.pairs, used):  # a second run touches nothing
+            write_pairs(self.folder.pairs, used)
         annotated = [name for name in aligned if self.annotate(name, pairs[name])]
         self.label({name: pairs[name] for name in annotated})
 
@@ -115,12 +117,14 @@ class LabelRiver:
         key = ledger.key(code=CODE["annotate"], inputs=inputs, config=config, nets=nets, alignment=where)
         provenance = Provenance("annotate", config, inputs, nets, self.settings.notes)
 
-        def do(progress: Progress) -> None:
+        def do(progress: Progress) -> str:
             offsets = read_offsets(self.folder.alignment(reaction))
             source = self.folder.reaction(reaction)
             film = film_of(source, self.folder.content(content), offsets, self.settings.window)
             found = self._nets(recogniser)(source, film, progress)
-            write_table(out, columns(found, recogniser.names), provenance)
+            damage = tuple(f"{reaction}: {line}" for line in found.damage)
+            write_table(out, columns(found, recogniser.names), replace(provenance, notes=(*provenance.notes, *damage)))
+            return "; ".join(found.damage if found.viewers else (*found.damage, "no viewer was seen in it"))
 
         return self.runner.do(Work("annotate", reaction, key, (out,), do))
 
@@ -170,6 +174,15 @@ class LabelRiver:
         if self._annotator is None:
             self._annotator = Annotator(recogniser, self.settings.annotate, self.settings.detect, self.cache)
         return self._annotator
+
+
+def _stands(path: Path, pairs: list[Pair]) -> bool:
+    """Whether these very pairs are written there already."""
+    try:
+        names = [p.reaction for p in pairs], [p.content for p in pairs]
+        return path.is_file() and list(read_pairs(path, *names).pairs) == pairs
+    except DatasetError:
+        return False
 
 
 def content_of(alignment: Path) -> str:

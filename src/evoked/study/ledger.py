@@ -26,7 +26,7 @@ class Item:
         step: e.g. "annotate".
         name: file name, or "" for a step over the whole study.
         state: done now, kept from before, or failed.
-        reason: why it failed, one line; empty otherwise.
+        reason: why it failed, one line; of a done item what was wrong with its file, mostly nothing.
     """
 
     step: str

@@ -1,7 +1,7 @@
 """The prediction river of a study: features, held-out predictions, scores, the model, the page."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from evoked.study.settings import Settings
 from evoked.weights.cache import Cache
 from evoked.weights.catalogue import NETS
 
-CODE = {"features": 1, "hold out": 1, "evaluate": 1, "train": 1, "report": 1}
+CODE = {"features": 2, "hold out": 1, "evaluate": 1, "train": 1, "report": 1}
 HELD_OUT = "held out: predicted by a model that did not learn from this video"
 
 
@@ -57,10 +57,12 @@ class PredictionRiver:
         key = self.runner.ledger.key(code=CODE["features"], source=sha, config=config, nets=nets)
         provenance = Provenance("features", config, {content: sha}, nets)
 
-        def do(progress: Progress) -> None:
+        def do(progress: Progress) -> str:
             if self._extractor is None:
                 self._extractor = Extractor(self.settings.features, self.cache)
-            write_features(out, self._extractor(source, progress), provenance)
+            found = self._extractor(source, progress)
+            write_features(out, found, replace(provenance, notes=tuple(f"{content}: {line}" for line in found.damage)))
+            return "; ".join(found.damage)
 
         return self.runner.do(Work("features", content, key, (out,), do))
 

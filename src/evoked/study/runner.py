@@ -20,14 +20,15 @@ class Work:
         name: the file's name; "" for a step over the whole study.
         key: of everything the outputs depend on, from Ledger.key.
         outputs: files that `do` writes, whole or not at all.
-        do: does it; raises EvokedError where a file or a setting is at fault.
+        do: does it; raises EvokedError where a file or a setting is at fault. Gives, where there is one, a
+            line that a reader of the result must know.
     """
 
     step: str
     name: str
     key: str
     outputs: Sequence[Path]
-    do: Callable[[Progress], None]
+    do: Callable[[Progress], str | None]
 
 
 class Show(Protocol):
@@ -66,11 +67,11 @@ class Runner:
             return self._ended(Item(work.step, work.name, "kept"))
         try:
             with self._show.bar(f"{work.step} {work.name}".strip()) as progress:
-                work.do(progress)
+                noted = work.do(progress)
         except EvokedError as error:
             return self._ended(Item(work.step, work.name, "failed", str(error)))
         self.ledger.write(work.step, work.name, work.key, work.outputs)
-        return self._ended(Item(work.step, work.name, "done"))
+        return self._ended(Item(work.step, work.name, "done", noted or ""))
 
     def fail(self, step: str, name: str, reason: str) -> None:
         """Note that something could not even be begun."""
