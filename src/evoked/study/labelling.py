@@ -134,7 +134,10 @@ class LabelRiver:
         if len(candidates) > 1:
             if self._library is None or self._library.contents != tuple(sorted(candidates)):
                 self._library = Library(candidates, self._sound_of, SOUND_HZ, self.settings.align)
-            found = self._library.which(ours)
+            try:
+                found = self._library.which(ours)
+            except AlignmentError as error:
+                raise AlignmentError(f"{reaction.name}: {error}") from error
             return found.content, found.offsets
         try:
             return candidates[0], align(ours, self._sound_of(candidates[0]), SOUND_HZ, self.settings.align)

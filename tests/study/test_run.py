@@ -1,0 +1,220 @@
+"""A whole study, small but real: film, sound, faces, nets, training; run, run again, changed, harmed, killed."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from evoked.core.tables import read_provenance, read_table
+from evoked.core.timeline import Grid
+from evoked.dataset.labels import read_labels
+from evoked.media.images import resize
+from evoked.media.play import Picture, Sound, play
+from evoked.media.write import VideoWriter
+from evoked.weights.cache import default_cache
+
+pytestmark = pytest.mark.nets
+SECONDS, FPS, HZ = 12, 12, 16000
+STRETCHES = {"burrow.mp4": 60, "forest.mp4": 300}  # content → its second of Big Buck Bunny
+LATE_S = 1  # the film begins this late in a reaction
+TOML = """\
+note = "staged: these people did not watch this film"
+staged = true
+[model]
+image_units = 8
+face_units = 4
+audio_units = 4
+window_s = 4
+[train]
+epochs = 2
+threads = 1
+[evaluate]
+resamples = 50
+shifts = 10
+[report]
+preview_height = 90
+"""
+
+
+def cut(path: Path, start_s: float, size: tuple[int, int]) -> tuple[list[np.ndarray], np.ndarray]:
+    """SECONDS of a film from a second on: its pictures at FPS and its sound at HZ."""
+    grid = Grid(Fraction(FPS), SECONDS * FPS, Fraction(start_s))
+    pictures, sounds = [], []
+    for item in play(path, pictures=grid, sound_hz=HZ):
+        if isinstance(item, Picture):
+            pictures.append(item.rgb(size))
+        elif isinstance(item, Sound):
+            sounds.append(item.samples)
+            if item.start > (start_s + SECONDS) * HZ and len(pictures) == grid.steps:
+                break
+    return pictures, np.concatenate(sounds)[round(start_s * HZ) : round((start_s + SECONDS) * HZ)]
+
+
+def write(path: Path, pictures: list[np.ndarray], sound: np.ndarray) -> None:
+    size = (pictures[0].shape[1], pictures[0].shape[0])
+    with VideoWriter(path, size, Fraction(FPS), HZ) as video:
+        for i, picture in enumerate(pictures):
+            video.picture(picture)
+            video.sound(sound[i * HZ // FPS : (i + 1) * HZ // FPS])
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two stretches of a film; beside each a woman who laughs, recorded from a second before it began."""
+    root = tmp_path_factory.mktemp("made")
+    cache = default_cache()
+    for part in ("contents", "reactions"):
+        (root / part).mkdir()
+    (root / "study.toml").write_text(TOML)
+    woman, _ = cut(cache.clip("WolfgangLanger_Pexels.mp4"), 7, (640, 360))
+    for name, start_s in STRETCHES.items():
+        pictures, sound = cut(cache.clip("bbb.mp4"), start_s, (320, 180))
+        write(root / "contents" / name, pictures, sound)
+        faces = [resize(np.ascontiguousarray(w[:, 280:]), (180, 180)) for w in woman]
+        still = [np.zeros_like(pictures[0])] * (LATE_S * FPS)
+        both = [np.hstack([a, b]) for a, b in zip([*still, *pictures], faces, strict=False)]
+        write(root / "reactions" / f"at {name}", both, np.concatenate([np.zeros(LATE_S * HZ, np.float32), sound]))
+    return root
+
+
+def copied(made: Path, to: Path) -> Path:
+    """A study with the same videos and no results."""
+    for part in ("contents", "reactions"):
+        (to / part).mkdir(parents=True)
+        for video in (made / part).iterdir():
+            (to / part / video.name).hardlink_to(video)
+    (to / "study.toml").write_text(TOML)
+    return to
+
+
+def run(study: Path) -> tuple[int, list[dict[str, str]], str]:
+    """Exit code, how every item ended, and what was said."""
+    call = [sys.executable, "-c", "from evoked.cli.main import main; main()", "run", str(study), "--json"]
+    done = subprocess.run(call, capture_output=True, text=True, timeout=300)
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.returncode, json.loads(done.stdout)["items"] if done.stdout else [], done.stderr
+
+
+def ended(items: list[dict[str, str]]) -> Counter[tuple[str, str]]:
+    return Counter((item["step"], item["state"]) for item in items)
+
+
+def bytes_of(study: Path, *parts: str) -> dict[str, bytes]:
+    results = study / "results"
+    found = [p for part in parts for p in sorted(results.glob(part)) if p.is_file()]
+    assert found
+    return {str(p.relative_to(results)): p.read_bytes() for p in found}
+
+
+ALL = (
+    "*.parquet",
+    "*.csv",
+    "*.json",
+    "*.html",
+    "alignments/*",
+    "annotations/*",
+    "features/*",
+    "model/*",
+    "predictions/*",
+)
+
+
+@pytest.fixture(scope="module")
+def study(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The study after one undisturbed run."""
+    root = copied(made, tmp_path_factory.mktemp("studies") / "one")
+    code, items, said = run(root)
+    assert code == 0, said
+    assert {state for _, state in ended(items)} == {"done"}
+    return root
+
+
+def test_everything_comes_out(study: Path) -> None:
+    results = study / "results"
+    pairs = read_table(results / "pairs.csv")
+    assert dict(zip(pairs["reaction"], pairs["content"], strict=True)) == {f"at {c}": c for c in STRETCHES}
+    for name in STRETCHES:
+        segments = json.loads((results / "alignments" / f"at {name}.json").read_text())["segments"]
+        assert segments[0]["reaction_start_s"] - segments[0]["content_start_s"] == pytest.approx(LATE_S, abs=0.05)
+        seen = read_table(results / "annotations" / f"at {name}.parquet")
+        assert set(seen["viewer"]) == {"v1"}
+        predicted = read_table(results / "predictions" / f"{name}.parquet")
+        assert len(predicted["time_s"]) == SECONDS
+        told = read_provenance(results / "predictions" / f"{name}.parquet")
+        assert told is not None
+        assert any(n.startswith("held out") for n in told["notes"])
+    assert json.loads((results / "scores.json").read_text())["videos"] == sorted(STRETCHES)
+    assert "staged: these people did not watch this film" in (results / "report.html").read_text()
+
+
+def test_the_labels_say_when_she_laughed(study: Path) -> None:
+    labels = read_labels(study / "results" / "labels.parquet")["burrow.mp4"].labels
+    laughs = labels.values[:, labels.names.index("amusement")]
+    assert laughs[8:11].tolist() == [1, 1, 1]  # her 16th to 18th second
+    assert labels.valid.sum() >= SECONDS - 2
+
+
+def test_a_second_run_does_nothing(study: Path) -> None:
+    before = bytes_of(study, *ALL)
+    stamps = {p: p.stat().st_mtime_ns for p in (study / "results").rglob("*") if p.is_file() and "state" not in p.parts}
+    started = time.monotonic()
+    code, items, said = run(study)
+    assert (code, {state for _, state in ended(items)}) == (0, {"kept"}), said
+    assert bytes_of(study, *ALL) == before
+    assert {p: p.stat().st_mtime_ns for p in stamps} == stamps
+    assert time.monotonic() - started < 60  # no net was loaded, nothing decoded; the figure stands in the benchmarks
+
+
+def test_a_changed_setting_redoes_only_what_depends_on_it(study: Path, made: Path, tmp_path: Path) -> None:
+    (study / "study.toml").write_text(TOML + "[votes]\nquorum = 12\n")
+    try:
+        _, items, _ = run(study)
+        states = ended(items)
+        assert {step for step, state in states if state == "done"} == {
+            *("label", "hold out", "evaluate", "train", "report"),
+        }
+        assert {step for step, state in states if state == "kept"} == {"align", "annotate", "features"}
+    finally:
+        (study / "study.toml").write_text(TOML)
+
+
+def test_one_bad_file_does_not_take_the_study_with_it(made: Path, study: Path, tmp_path: Path) -> None:
+    root = copied(made, tmp_path / "harmed")
+    whole = next((made / "reactions").iterdir()).read_bytes()
+    (root / "reactions" / "half.mp4").write_bytes(whole[: len(whole) // 2])  # too little of it to be aligned
+    (root / "contents" / "notes.mp4").write_text("I am a text")
+    code, items, said = run(root)
+    assert code == 1
+    failed = {item["name"]: item["reason"] for item in items if item["state"] == "failed"}
+    assert set(failed) == {"half.mp4", "notes.mp4"}
+    assert all("\n" not in reason and name in reason for name, reason in failed.items())
+    assert "2 of" in said
+    assert (root / "results" / "report.html").is_file()
+    assert bytes_of(root, "annotations/*", "features/*") == bytes_of(study, "annotations/*", "features/*")
+    shown = json.loads((root / "results" / "state" / "items.json").read_text())
+    assert {row["name"] for row in shown if row["state"] == "failed"} == set(failed)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("waits_s", [(4.0, 7.0, 11.0)])
+def test_killed_at_any_moment_it_ends_as_if_undisturbed(
+    made: Path, study: Path, tmp_path: Path, waits_s: tuple[float, ...]
+) -> None:
+    root = copied(made, tmp_path / "killed")
+    for wait_s in waits_s:
+        call = [sys.executable, "-c", "from evoked.cli.main import main; main()", "run", str(root)]
+        with subprocess.Popen(call, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            time.sleep(wait_s)
+            process.send_signal(signal.SIGKILL)
+    code, _, said = run(root)
+    assert code == 0, said
+    parts = ("labels.parquet", "features/*", "annotations/*")
+    run(study)  # another test may have left it with another setting
+    assert bytes_of(root, *parts) == bytes_of(study, *parts)
