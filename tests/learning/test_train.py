@@ -226,7 +226,9 @@ def test_sizes_and_rate_go_by_the_amount_of_data() -> None:
     assert [m.units for m in trained.checkpoint.config.modalities] == [64, 8, 24]  # what is asked for stays
     assert (trained.checkpoint.training["epochs"], trained.checkpoint.training["rate"]) == (20, 5e-3)
     assert TrainConfig().resolved(10_000) == replace(TrainConfig(), epochs=10, rate=5e-4)  # the paper's
-    assert TrainConfig(epochs=3, rate=1e-3).resolved(10) == TrainConfig(epochs=3, rate=1e-3)
+    asked = TrainConfig(epochs=3, rate=1e-3, threads=2)
+    assert asked.resolved(10) == asked
+    assert TrainConfig().resolved(10).threads == 1
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA card here")
