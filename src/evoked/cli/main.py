@@ -64,3 +64,7 @@ def main() -> None:
         click.echo(f"evoked: {error}", err=True)
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+if __name__ == "__main__":
+    main()
