@@ -97,7 +97,7 @@ def test_a_partial_can_be_run_and_items_may_come_one_by_one(make: Callable[[], P
 
 @EVERY_POOL
 def test_a_bug_stops_the_run(make: Callable[[], Pool]) -> None:
-    with pytest.raises(Exception, match="[56]") as caught:  # two at a time: either may be first
+    with pytest.raises(Exception, match=r"[56]") as caught:  # two at a time: either may be first
         list(make().run(buggy, [5, 6]))
     assert not isinstance(caught.value, (DatasetError, WorkerError))
 
