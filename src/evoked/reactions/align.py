@@ -38,7 +38,7 @@ class AlignConfig:
 
     min_score: float = setting(12.0, "standard score below which a reaction is refused as having nothing in common")
     min_common_s: float = setting(5.0, "seconds of common sound below which a reaction is refused")
-    min_share: float = setting(0.1, "share of the shorter of the two that must be common: episodes share title music")
+    min_share: float = setting(0.15, "share of the shorter of the two that must be common: episodes share title music")
     min_segment_s: float = setting(1.0, "seconds below which a stretch is no segment of its own")
     bridge_s: float = setting(30.0, "longest silence or talk, in seconds, that an unchanged offset is carried across")
     candidates: int = setting(160, "most offsets that are looked into")
