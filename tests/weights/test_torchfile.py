@@ -94,9 +94,10 @@ def test_a_damaged_file_is_said_to_be(tmp_path: Path, zipped: bool) -> None:
     path = tmp_path / "net.pth"
     torch.save(tensors(), path, _use_new_zipfile_serialization=zipped)
     whole = path.read_bytes()
-    for keep in (0, 10, len(whole) // 2, len(whole) - 40):
+    # every 23rd byte: which storage is cut differs from run to run, as their order does
+    for keep in {0, 10, *range(20, len(whole) - 20, 23), len(whole) - 40}:
         path.write_bytes(whole[:keep])
-        with pytest.raises(ValueError, match="net"):
+        with pytest.raises(ValueError, match=r"net\.pth"):
             read_state(path)
 
 
