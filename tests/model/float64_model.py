@@ -35,13 +35,14 @@ def gate(x: F64, a: Mapping[str, F64], name: str) -> F64:
     return x * sigma(normed * a[f"{name}.gain"] + a[f"{name}.bias"])
 
 
-def experts(x: F64, gates: F64, weight: F64, bias: F64) -> F64:
+def experts(x: F64, gates: F64, weight: F64, bias: F64, identity: bool = False) -> F64:
     """x (n,), gates (K, M + 1, n), weight (K, M, n), bias (K, M) → (K,)."""
     out = []
     for k in range(len(gates)):
         logits = gates[k] @ x
         g = np.exp(logits) / np.exp(logits).sum()
-        out.append(sum(g[m] * sigma(weight[k, m] @ x + bias[k, m]) for m in range(weight.shape[1])))
+        says = [weight[k, m] @ x + bias[k, m] for m in range(weight.shape[1])]
+        out.append(sum(g[m] * (say if identity else sigma(say)) for m, say in enumerate(says)))
     return np.array(out)
 
 
@@ -77,7 +78,8 @@ def predict(config: ModelConfig, arrays: Mapping[str, NDArray[np.float32]], feat
         fused = np.concatenate(states)
         if config.input_gate:
             fused = gate(fused, a, "input_gate")
-        p = experts(fused, a["experts.gate_weight"], a["experts.expert_weight"], a["experts.expert_bias"])
+        expert = (a["experts.gate_weight"], a["experts.expert_weight"], a["experts.expert_bias"])
+        p = experts(fused, *expert, identity=config.answer == "value")
         out.append(gate(p, a, "output_gate") if config.output_gate else p)
     return np.array(out)
 

@@ -21,10 +21,11 @@ class Example:
         video: the content's name; the key for folds.
         features: modality → float16 or float32, shape (T, D), all finite; zeros where nothing was there
             to describe (no face, no sound).
-        labels: float32, shape (T, K), each 0 or 1; zeros where not valid.
+        labels: float32, shape (T, K), each 0 or 1, or with `values` any number; zeros where not valid.
         valid: bool, shape (T,); False where a second must be neither learnt from nor scored.
         expressions: what each column of `labels` is, K names.
         notes: what a reader must know, e.g. that rows were cut.
+        values: whether labels are numbers to be met, as valence is, rather than on or off.
 
     Raises:
         ValueError: if shapes, types or values do not fit together.
@@ -36,6 +37,7 @@ class Example:
     valid: NDArray[np.bool_]
     expressions: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    values: bool = False
 
     def __post_init__(self) -> None:
         where, steps = f"example {self.video!r}", len(self.valid)
@@ -49,7 +51,9 @@ class Example:
                 f"{where}: labels must be float32 of shape (T, K) = {shape}, "
                 f"got {self.labels.dtype} {self.labels.shape}"
             )
-        if not np.isin(self.labels, (0.0, 1.0)).all():
+        if self.values and not np.isfinite(self.labels).all():
+            raise ValueError(f"{where}: labels must be finite")
+        if not self.values and not np.isin(self.labels, (0.0, 1.0)).all():
             raise ValueError(f"{where}: labels must be 0 or 1")
         if not self.features:
             raise ValueError(f"{where}: needs at least one modality")

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 EPSILON = 1e-5
 
@@ -19,6 +20,11 @@ def cross_entropy(p: Tensor, labels: Tensor) -> Tensor:
     """
     by_class = labels * torch.log(p + EPSILON) + (1 - labels) * torch.log(1 - p + EPSILON)
     return -by_class.sum(dim=1).mean()
+
+
+def squared_error(y: Tensor, labels: Tensor) -> Tensor:
+    """Mean squared error of values (N, K), over all of them (spec §8)."""
+    return functional.mse_loss(y, labels)
 
 
 def clip_each(variables: Iterable[Tensor], norm: float) -> None:

@@ -7,7 +7,7 @@ weights of one step beside the optimiser of another.
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -70,12 +70,19 @@ class Standing:
 
 
 def work_key(
-    examples: Sequence[Example], validation: Sequence[Example], model: ModelConfig, config: TrainConfig
+    examples: Sequence[Example],
+    validation: Sequence[Example],
+    model: ModelConfig,
+    config: TrainConfig,
+    start: Mapping[str, NDArray[np.float32]] | None = None,
 ) -> str:
     """A key for what is being trained on what; training goes on only where it is the same."""
     total = hashlib.sha256()
     choices = {name: value for name, value in asdict(config).items() if name not in FREE}
     total.update(canonical([FORMAT, model.as_dict(), choices, torch.__version__]).encode())
+    for name, begun in sorted((start or {}).items()):
+        total.update(f"|{name}".encode())
+        total.update(np.ascontiguousarray(begun).data)
     for part in (examples, validation):
         total.update(f"|{len(part)}".encode())
         for example in part:

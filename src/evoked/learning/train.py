@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,13 +16,16 @@ from evoked.core.progress import Progress, silent
 from evoked.dataset.examples import Example
 from evoked.learning.batches import Run, gather, plan_epoch
 from evoked.learning.config import TrainConfig
-from evoked.learning.loss import clip_each, cross_entropy
+from evoked.learning.loss import clip_each, cross_entropy, squared_error
 from evoked.learning.scaling import standards
 from evoked.learning.state import Epoch, Standing, load_state, save_state, work_key
 from evoked.learning.validate import better, validated
 from evoked.model.checkpoint import Checkpoint
 from evoked.model.config import ModelConfig, ModelSettings
 from evoked.model.network import Network
+
+LOSSES = {"probability": cross_entropy, "value": squared_error}
+"""What an answer of the model (`ModelConfig.answer`) is charged."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,10 +46,11 @@ class Trained:
 
 def train(
     examples: Sequence[Example],
-    model: ModelSettings,
+    model: ModelSettings | ModelConfig,
     config: TrainConfig,
     *,
     validation: Sequence[Example] = (),
+    start: Mapping[str, NDArray[np.float32]] | None = None,
     state: Path | None = None,
     progress: Progress = silent,
 ) -> Trained:
@@ -57,9 +61,11 @@ def train(
 
     Args:
         examples: what to learn from; all with the same expressions and feature widths.
-        model: choices of the model; its sizes come from the examples.
+        model: choices of the model, whose sizes come from the examples; or its exact shape.
         config: choices of training.
         validation: scored after each epoch; the best epoch is kept. Never videos of `examples`.
+        start: arrays to begin with instead of first weights, by the names of `model.config.shapes`; those that
+            are not among them are drawn as always. Fine-tuning: all of them learn on.
         state: a folder in which training keeps where it stands. Where it finds the same work there, cut
             off or finished, it goes on from it, and ends as if it had never stopped.
         progress: told in steps, with the epoch and the loss.
@@ -75,8 +81,8 @@ def train(
         raise DatasetError("nothing to learn from: fewer than 2 seconds have valid labels. Check labels.parquet")
     config = config.resolved(_labelled(examples))
     with _threads(config.threads):
-        lesson = _Lesson(examples, usable, config, _new_network(examples, shape, config))
-        key = work_key(examples, validation, shape, config) if state else ""
+        lesson = _Lesson(examples, usable, config, _new_network(examples, shape, config, start or {}))
+        key = work_key(examples, validation, shape, config, start) if state else ""
         standing = (load_state(state, key, lesson.network, lesson.optimiser) if state else None) or Standing()
         saved = time.monotonic()
         while not _finished(standing, config):
@@ -95,13 +101,17 @@ def train(
     return Trained(Checkpoint(shape, arrays, training=about), tuple(standing.history), _notes(examples, usable))
 
 
-def fitting(examples: Sequence[Example], validation: Sequence[Example], model: ModelSettings) -> ModelConfig:
+def fitting(
+    examples: Sequence[Example], validation: Sequence[Example], model: ModelSettings | ModelConfig
+) -> ModelConfig:
     """The model's shape for these examples; DatasetError where they do not fit each other or the model."""
     if not examples:
         raise DatasetError("nothing to learn from: there is no video with features and labels")
     first = examples[0]
     try:
-        shape = model.fit(first.widths, first.expressions, _labelled(examples))
+        shape = (
+            model if isinstance(model, ModelConfig) else model.fit(first.widths, first.expressions, _labelled(examples))
+        )
     except ValueError as error:
         raise DatasetError(f"{first.video}: {error}. Make its features anew, or choose other inputs") from error
     wanted = {m.name: m.width for m in shape.modalities}
@@ -116,6 +126,8 @@ def fitting(examples: Sequence[Example], validation: Sequence[Example], model: M
                 f"{example.video} has labels {example.expressions}, {first.video} has {first.expressions}. "
                 "Learn from labels of one set"
             )
+    if wrong := [e.video for e in (*examples, *validation) if e.values != (shape.answer == "value")]:
+        raise DatasetError(f"{wrong[0]}: its labels are not of the kind that the model answers with, {shape.answer}")
     if both := {e.video for e in examples} & {e.video for e in validation}:
         raise DatasetError(f"{', '.join(sorted(both))}: a video to learn from cannot validate as well. Split by video")
     return shape
@@ -144,7 +156,7 @@ class _Lesson:
         source, use, labels = (torch.from_numpy(a).to(self.device) for a in (batch.source, batch.use, batch.labels))
         chance = torch.Generator(self.device).manual_seed(_seed(config.seed, standing.epoch, standing.step))
         p = self.network(rows, source, use, generator=chance)
-        loss = cross_entropy(p, labels)
+        loss = LOSSES[self.network.config.answer](p, labels)
         self.optimiser.zero_grad()
         (loss + config.l2 * self.network.experts.weight_squares()).backward()
         clip_each(self.network.parameters(), config.clip)
@@ -160,7 +172,12 @@ class _Lesson:
         standing.loss_sum, standing.windows = standing.loss_sum + value * len(labels), standing.windows + len(labels)
 
 
-def _new_network(examples: Sequence[Example], shape: ModelConfig, config: TrainConfig) -> Network:
+def _new_network(
+    examples: Sequence[Example],
+    shape: ModelConfig,
+    config: TrainConfig,
+    start: Mapping[str, NDArray[np.float32]],
+) -> Network:
     network = Network(shape, config.seed)
     network.kind = {"f32": torch.float32, "bf16": torch.bfloat16}[config.precision]
     if shape.standardise != "none":
@@ -168,6 +185,7 @@ def _new_network(examples: Sequence[Example], shape: ModelConfig, config: TrainC
             mean, deviation = standards(examples, m, shape.standardise)
             network.scale[m.name].mean.copy_(torch.from_numpy(mean))
             network.scale[m.name].deviation.copy_(torch.from_numpy(deviation))
+    network.load_arrays(network.arrays() | dict(start))
     return network
 
 

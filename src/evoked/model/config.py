@@ -15,6 +15,9 @@ SMALL_BELOW_S = 10_000
 """Labelled seconds below which the small sizes are taken where none are asked for: with a few hundred, the
 paper's 6 million weights learn the training videos by heart, see docs/decisions/0002-trainer.md."""
 
+ANSWERS = ("probability", "value")
+"""What an output is: probability, with sigmoid experts; or value, any number, with identity experts (spec §8)."""
+
 STANDARDISE = ("modality", "column", "none")
 """modality: each column to mean 0, all columns of a modality by one deviation, so that a column that hardly
 moves stays small. column: each column to deviation 1, noise as well. See docs/decisions/0002-trainer.md."""
@@ -73,16 +76,20 @@ class ModelConfig(NetSettings):
     Attributes:
         modalities: in the order in which their states are joined.
         expressions: what each output is, K names.
+        answer: what kind of number each output is, one of ANSWERS.
     """
 
     modalities: tuple[Modality, ...]
     expressions: tuple[str, ...]
+    answer: str = "probability"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         for what, names in (("modalities", [m.name for m in self.modalities]), ("expressions", list(self.expressions))):
             if not names or len(set(names)) != len(names):
                 raise ValueError(f"{what} must be one or more different names, got {names}")
+        if self.answer not in ANSWERS:
+            raise ValueError(f"answer must be one of {', '.join(ANSWERS)}, got {self.answer!r}")
 
     @property
     def fused(self) -> int:
@@ -148,7 +155,7 @@ def config_from(plain: Mapping[str, object]) -> ModelConfig:
     Raises:
         KeyError, TypeError, ValueError: if something is missing, of another type, or out of range.
     """
-    known = {f.name for f in fields(ModelConfig)}
+    known = {f.name for f in fields(ModelConfig)} - {"answer"}  # models of before it all answer with probabilities
     if missing := known - set(plain):
         raise KeyError(f"no {', '.join(sorted(missing))}")
     choices = {name: plain[name] for name in known - {"modalities", "expressions"}}
@@ -161,6 +168,7 @@ def config_from(plain: Mapping[str, object]) -> ModelConfig:
     return ModelConfig(
         modalities=tuple(Modality(**m) for m in modalities),
         expressions=tuple(str(e) for e in expressions),
+        answer=str(plain.get("answer", "probability")),
         **choices,  # type: ignore[arg-type]  # each was checked against its default's type above
     )
 

@@ -51,7 +51,7 @@ class Forward:
             progress: told in seconds of video.
 
         Returns:
-            float32, shape (T, K), in [0, 1], columns as `config.expressions`.
+            float32, shape (T, K), columns as `config.expressions`; in [0, 1] where `config.answer` is probability.
 
         Raises:
             ValueError: if a modality is missing, of another width or length, or holds what is not finite.
@@ -121,7 +121,9 @@ class Forward:
         gates = np.exp(gates - gates.max(axis=-1, keepdims=True))
         gates /= gates.sum(axis=-1, keepdims=True)
         says = np.einsum("bn,kmn->bkm", fused, self._arrays["experts.expert_weight"], optimize=True)
-        p = (gates[..., :-1] * sigmoid(says + self._arrays["experts.expert_bias"])).sum(axis=-1)
+        says = says + self._arrays["experts.expert_bias"]
+        says = sigmoid(says) if self.config.answer == "probability" else says
+        p = (gates[..., :-1] * says).sum(axis=-1)
         return self._gated("output_gate", p) if self.config.output_gate else np.asarray(p)
 
     def _gated(self, name: str, x: Array) -> Array:

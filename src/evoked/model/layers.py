@@ -187,12 +187,17 @@ class ContextGate(nn.Module):  # type: ignore[misc]  # torch is Any here
 class Experts(nn.Module):  # type: ignore[misc]  # torch is Any here
     """Mixture of experts with a dummy: per class p = Σ_{m≤M} softmax(gates)_m · σ(expert_m).
 
+    With `identity` the experts' own numbers stand in place of their σ: regression (spec §8).
+
     M + 1 gates without bias; the last belongs to the dummy expert, which always says 0. First weights are
     uniform as Glorot's, biases 0. Source: YouTube-8M's MoeModel; spec §7.
     """
 
-    def __init__(self, n: int, classes: int, experts: int, generator: torch.Generator | None = None) -> None:
+    def __init__(
+        self, n: int, classes: int, experts: int, generator: torch.Generator | None = None, identity: bool = False
+    ) -> None:
         super().__init__()
+        self.identity = identity
         self.gate_weight = nn.Parameter(torch.empty(classes, experts + 1, n))
         self.expert_weight = nn.Parameter(torch.empty(classes, experts, n))
         self.expert_bias = nn.Parameter(torch.zeros(classes, experts))
@@ -201,9 +206,10 @@ class Experts(nn.Module):  # type: ignore[misc]  # torch is Any here
             nn.init.uniform_(array, -limit, limit, generator=generator)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, n) → probabilities (N, K)."""
+        """(N, n) → probabilities, or values, (N, K)."""
         gates = torch.softmax(torch.einsum("bn,kmn->bkm", x, self.gate_weight), dim=-1)
-        says = torch.sigmoid(torch.einsum("bn,kmn->bkm", x, self.expert_weight) + self.expert_bias)
+        says = torch.einsum("bn,kmn->bkm", x, self.expert_weight) + self.expert_bias
+        says = says if self.identity else torch.sigmoid(says)
         return (gates[..., :-1] * says).sum(dim=-1)
 
     def weight_squares(self) -> Tensor:

@@ -39,7 +39,7 @@ class Network(nn.Module):  # type: ignore[misc]  # torch is Any here
         )
         classes = len(config.expressions)
         self.input_gate = ContextGate(config.fused, draw) if config.input_gate else None
-        self.experts = Experts(config.fused, classes, config.experts, draw)
+        self.experts = Experts(config.fused, classes, config.experts, draw, identity=config.answer == "value")
         self.output_gate = ContextGate(classes, draw) if config.output_gate else None
 
     def forward(
