@@ -1,0 +1,121 @@
+"""What a face can be described by: a table of names, each with its width, its nets and how it is made.
+
+Whoever needs descriptions names them; nothing is loaded or computed that nobody named. A describer takes
+an RGB picture and the faces found in it, and gives a row of numbers for each face.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evoked.faces.detect import Face
+from evoked.faces.identity import FaceIdentity
+from evoked.faces.landmarks import BLENDSHAPES
+from evoked.faces.mesh import FaceMesh
+from evoked.weights.cache import Cache
+
+__all__ = ["DESCRIBERS", "Describe", "Describer", "describers", "nets_of", "open_describer", "width_of"]
+
+
+class Describe(Protocol):
+    """Describes the faces of a picture."""
+
+    def __call__(self, rgb: NDArray[np.uint8], faces: Sequence[Face]) -> NDArray[np.float32]:
+        """RGB (height, width, 3) and n faces → float32 (n, D), a row per face in their order; n may be 0.
+
+        A row does not depend on the other faces. ValueError for a face without area or points.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Describer:
+    """One way to describe a face.
+
+    Attributes:
+        width: numbers per face, D.
+        nets: the pretrained nets that it runs, by their names in the catalogue.
+        make: loads the nets; takes the cache (None: the default one) and threads (0: all).
+        about: one line for people.
+    """
+
+    width: int
+    nets: tuple[str, ...]
+    make: Callable[[Cache | None, int], Describe]
+    about: str
+
+
+def _blendshapes(cache: Cache | None, threads: int) -> Describe:
+    mesh = FaceMesh(cache, threads=threads)
+
+    def describe(rgb: NDArray[np.uint8], faces: Sequence[Face]) -> NDArray[np.float32]:
+        rows = [mesh(rgb, face).blendshapes for face in faces]
+        return np.stack(rows) if rows else np.zeros((0, len(BLENDSHAPES)), dtype=np.float32)
+
+    return describe
+
+
+DESCRIBERS: Mapping[str, Describer] = {
+    "blendshapes": Describer(
+        width=len(BLENDSHAPES),
+        nets=("face-mesh", "blendshapes"),
+        make=_blendshapes,
+        about="52 movements of the face (smile, brows up …) in [0, 1]; says little of who it is",
+    ),
+    "sface": Describer(
+        width=128,
+        nets=("sface",),
+        make=FaceIdentity,
+        about="128 numbers made to tell people apart, as the paper's FaceNet features are",
+    ),
+}
+"""Name → Describer. A further net that describes faces is one more row."""
+
+
+def describers(names: Sequence[str]) -> tuple[Describer, ...]:
+    """The rows of some names, in the order given.
+
+    Raises:
+        ValueError: for no name, a name twice, or a name that the table does not have.
+    """
+    if unknown := [name for name in names if name not in DESCRIBERS]:
+        raise ValueError(f"no description of faces is called {unknown[0]!r}; there are: {', '.join(DESCRIBERS)}")
+    if not names or len(set(names)) != len(names):
+        raise ValueError(f"name one or more different descriptions of faces, got {', '.join(names) or 'none'}")
+    return tuple(DESCRIBERS[name] for name in names)
+
+
+def width_of(names: Sequence[str]) -> int:
+    """Numbers per face of several descriptions side by side; ValueError as `describers`."""
+    return sum(row.width for row in describers(names))
+
+
+def nets_of(names: Sequence[str]) -> tuple[str, ...]:
+    """The nets that several descriptions run, each once; ValueError as `describers`."""
+    return tuple(dict.fromkeys(net for row in describers(names) for net in row.nets))
+
+
+def open_describer(names: Sequence[str], cache: Cache | None = None, threads: int = 0) -> Describe:
+    """Load the nets of one or more descriptions.
+
+    Args:
+        names: which, in the order in which their numbers shall stand side by side.
+        cache: where the nets are; the default cache where None.
+        threads: per net; 0: all cores.
+
+    Returns:
+        Rows of `width_of(names)` numbers.
+
+    Raises:
+        ValueError: as `describers`.
+        WeightsError: if a net cannot be had.
+    """
+    parts = [row.make(cache, threads) for row in describers(names)]
+
+    def describe(rgb: NDArray[np.uint8], faces: Sequence[Face]) -> NDArray[np.float32]:
+        return np.concatenate([part(rgb, faces) for part in parts], axis=1)
+
+    return describe
