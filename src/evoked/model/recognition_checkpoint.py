@@ -1,0 +1,174 @@
+"""A trained recogniser on disk: `recogniser.safetensors` and `recogniser.json` in one folder. No torch, no pickle.
+
+As with a content model, the JSON text stands in the safetensors file too and the two must agree, so a mixture of
+two recognisers is never used.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evoked.core.errors import CheckpointError
+from evoked.core.files import sha256, write_text
+from evoked.model.checkpoint import read_arrays, write_arrays
+from evoked.model.recognition import RecognitionConfig, recognition_shapes
+
+__all__ = ["ABOUT", "ARRAYS", "OperatingPoint", "Recognition", "load_recognition", "save_recognition"]
+
+FORMAT = 1
+"""Raised when an older program could not read the files any more."""
+ARRAYS, ABOUT = "recogniser.safetensors", "recogniser.json"
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """Above which probability an expression counts as shown, and what that gave on held-out ratings.
+
+    Attributes:
+        threshold: a calibrated probability in (0, 1).
+        rule: "precision" where the wanted precision was reached, "f0.5" where the best F0.5 was taken
+            instead, "none" where there was nothing to choose by (no positives, or no negatives): one half.
+        precision, recall: of held-out clips at the threshold; None where they are not defined.
+        on, positives, clips: how many held-out clips were above it, had the expression, and were there.
+    """
+
+    threshold: float
+    rule: str
+    precision: float | None
+    recall: float | None
+    on: int
+    positives: int
+    clips: int
+
+
+@dataclass(frozen=True, eq=False)
+class Recognition:
+    """A recogniser and what is known about it.
+
+    Attributes:
+        config: its shape.
+        arrays: every array of `recognition_shapes(config)`, float32.
+        calibration: per expression (slope, shift): calibrated log-odds = slope · log-odds of the net + shift.
+        points: per expression, its operating point.
+        nets: the pretrained nets that made the descriptions → sha256.
+        held_out: figures on held-out ratings (average precision, reliability …); JSON values only.
+        training: how it was trained and how that went; JSON values only.
+        provenance: as `Provenance.as_dict` gives it.
+    """
+
+    config: RecognitionConfig
+    arrays: Mapping[str, NDArray[np.float32]]
+    calibration: tuple[tuple[float, float], ...]
+    points: tuple[OperatingPoint, ...]
+    nets: Mapping[str, str] = field(default_factory=dict)
+    held_out: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        classes = len(self.config.expressions)
+        if len(self.calibration) != classes or len(self.points) != classes:
+            raise ValueError(
+                f"{classes} expressions need a calibration and an operating point each, got "
+                f"{len(self.calibration)} and {len(self.points)}"
+            )
+        for name, (slope, shift), point in zip(self.config.expressions, self.calibration, self.points, strict=True):
+            if not (np.isfinite([slope, shift]).all() and slope > 0 and 0 < point.threshold < 1):
+                raise ValueError(
+                    f"{name}: slope must be above 0 and the threshold within 0 … 1, got {slope}, {point.threshold}"
+                )
+
+    def about(self) -> dict[str, Any]:
+        """What stands in recogniser.json."""
+        names = self.config.expressions
+        return {
+            "format": FORMAT,
+            "shape": asdict(self.config) | {"describes": list(self.config.describes), "expressions": list(names)},
+            "calibration": {n: list(c) for n, c in zip(names, self.calibration, strict=True)},
+            "points": {n: asdict(p) for n, p in zip(names, self.points, strict=True)},
+            "nets": dict(self.nets),
+            "held_out": dict(self.held_out),
+            "training": dict(self.training),
+            "provenance": dict(self.provenance),
+        }
+
+
+def save_recognition(folder: Path, recognition: Recognition) -> None:
+    """Write a recogniser into a folder; each file is whole or the old one.
+
+    Raises:
+        OutputError: if it cannot be written.
+        ValueError: if the arrays do not fit the config.
+    """
+    wanted = recognition_shapes(recognition.config)
+    for name, shape in wanted.items():
+        if name not in recognition.arrays or recognition.arrays[name].shape != shape:
+            raise ValueError(f"array {name} must be there with shape {shape}")
+    text = json.dumps(recognition.about(), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+    arrays = {n: np.ascontiguousarray(recognition.arrays[n], dtype=np.float32) for n in wanted}
+    write_arrays(folder / ARRAYS, arrays, text)
+    write_text(folder / ABOUT, text)
+
+
+def load_recognition(folder: Path) -> tuple[Recognition, str]:
+    """Read a recogniser.
+
+    Returns:
+        It, and the sha256 of its arrays' file: by it results say what made them.
+
+    Raises:
+        CheckpointError: if a file is missing or damaged, of a newer format, or does not fit its own config.
+    """
+    for name in (ARRAYS, ABOUT):
+        if not (folder / name).is_file():
+            raise CheckpointError(f"no recogniser in {folder}: {name} is missing. Train one: evoked recogniser train")
+    arrays, text = read_arrays(folder / ARRAYS)
+    try:
+        about, beside = json.loads(text), json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise CheckpointError(f"{folder / ABOUT} is damaged: {error}. Train the recogniser again") from error
+    if about != beside or not isinstance(about, dict):
+        raise CheckpointError(f"{folder / ABOUT} is not of the same recogniser as {ARRAYS} beside it. Train it again")
+    version = about.get("format")
+    if not isinstance(version, int) or version > FORMAT:
+        raise CheckpointError(
+            f"the recogniser in {folder} has format {version}, this program reads up to {FORMAT}. Update evoked"
+        )
+    return _made(folder, about, arrays), sha256(folder / ARRAYS)
+
+
+def _made(folder: Path, about: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Recognition:
+    try:
+        shape = dict(about["shape"])
+        config = RecognitionConfig(
+            **shape | {name: tuple(str(v) for v in shape[name]) for name in ("describes", "expressions")}
+        )
+        names = config.expressions
+        recognition = Recognition(
+            config,
+            arrays,
+            tuple((float(about["calibration"][n][0]), float(about["calibration"][n][1])) for n in names),
+            tuple(OperatingPoint(**about["points"][n]) for n in names),
+            *(about.get(part, {}) for part in ("nets", "held_out", "training", "provenance")),
+        )
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        said = error.args[0] if error.args else error
+        raise CheckpointError(f"{folder / ABOUT} is not a recogniser's: {said}. Train the recogniser again") from error
+    wanted = recognition_shapes(config)
+    for name in sorted(wanted.keys() | arrays.keys()):
+        found = arrays[name].shape if name in arrays else None
+        if found != wanted.get(name):
+            raise CheckpointError(
+                f"the recogniser in {folder} does not fit its {ABOUT}: {name} is {found or 'absent'}, "
+                f"expected {wanted.get(name) or 'none such'}. Train it again"
+            )
+        if arrays[name].dtype != np.float32 or not np.isfinite(arrays[name]).all():
+            raise CheckpointError(
+                f"the recogniser in {folder} holds numbers in {name} that are no weights. Train it again"
+            )
+    return recognition
