@@ -173,7 +173,7 @@ class TestAddresses:
 
     def test_a_server_that_says_no(self, site: Site, add_net: AddNet, tmp_path: Path) -> None:
         add_net("a", BODY, site.url + "/nothing")
-        with pytest.raises(WeightsMissing, match=r"/nothing answers 404 Not Found. Try again later, or put the file"):
+        with pytest.raises(WeightsMissing, match=r"/nothing answers 404 Not Found. Try again later, or put"):
             Cache(tmp_path).path("a")
 
     def test_nobody_answers(self, add_net: AddNet, tmp_path: Path) -> None:

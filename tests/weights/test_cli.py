@@ -96,7 +96,7 @@ def test_the_table_is_for_people(tmp_path: Path) -> None:
     lines = run("list", cache=tmp_path).stdout.splitlines()
     assert lines[0].split() == ["name", "role", "MB", "licence", "in", "the", "cache"]
     assert len(lines) == len(NETS) + 1
-    assert lines[1].startswith("efficientnet-lite2            image features (default)")
+    assert lines[1].startswith("efficientnet-lite2   image features (default)")
 
 
 def test_a_cache_that_cannot_be_written(tmp_path: Path) -> None:

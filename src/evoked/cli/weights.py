@@ -9,7 +9,7 @@ import click
 from evoked.cli.progress import bar
 from evoked.core.errors import EvokedError, WeightsError
 from evoked.weights.cache import Cache, File, default_cache
-from evoked.weights.catalogue import DEFAULT_NETS, NETS, Address, Member, Net, part_of
+from evoked.weights.catalogue import DEFAULT_NETS, NETS, Address, Member, Net, Own, part_of
 from evoked.weights.clips import CLIPS
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
@@ -43,14 +43,14 @@ def list_(clips: bool, as_json: bool) -> None:
 
 @weights.command()
 @click.argument("names", nargs=-1)
-@click.option("--all", "every", is_flag=True, help="Every net of the catalogue.")
+@click.option("--all", "every", is_flag=True, help="Every net of the catalogue that can be fetched.")
 @no_network
 @as_json
 def fetch(names: Sequence[str], every: bool, offline: bool, as_json: bool) -> None:
     """Have nets or clips in the cache, checked; without NAMES those of the default pipeline."""
     if every and names:
         raise click.UsageError("give names or --all, not both")
-    wanted = list(NETS) if every else list(names or DEFAULT_NETS)
+    wanted = [n for n in NETS if not isinstance(NETS[n].source, Own)] if every else list(names or DEFAULT_NETS)
     if unknown := [n for n in wanted if n not in NETS and n not in CLIPS]:
         raise click.UsageError(f"nothing is called {', '.join(unknown)}; see: evoked weights list --clips")
     rows = [_fetched(name, offline) for name in wanted]
@@ -133,6 +133,8 @@ def _source(file: File) -> str:
     source = part_of(file.name).source if isinstance(file, Net) else file.source
     if isinstance(source, Address):
         return source.url
+    if isinstance(source, Own):
+        return f"yours to bring: {source.what}"
     assert isinstance(source, Member)
     return f"{source.package.name}=={source.package.version} ({source.package.kind})"
 

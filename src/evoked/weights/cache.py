@@ -21,7 +21,7 @@ from evoked.core.errors import WeightsMismatch, WeightsMissing
 from evoked.core.files import digest, sha256, write_text
 from evoked.core.progress import Progress, silent
 from evoked.weights import carriers
-from evoked.weights.catalogue import NETS, Address, Clip, Member, Net, Part, net
+from evoked.weights.catalogue import NETS, Address, Clip, Member, Net, Own, Part, net
 from evoked.weights.clips import CLIPS, clip
 from evoked.weights.packages import Package
 
@@ -89,7 +89,7 @@ class Cache:
             raise ValueError(f"the net {name!r} can be fetched but is not run by this version")
         if name not in CONVERSIONS:
             return source
-        key = digest([known.sha256, CONVERSIONS[name].version])[:16]
+        key = digest([self.digest(name), CONVERSIONS[name].version])[:16]
         target = self.root / "ready" / f"{name}-{key}.onnx"
         if _sealed(target):
             return target
@@ -98,6 +98,10 @@ class Cache:
         except OSError as error:
             raise carriers.disk_error(error, self.root) from error
         return target
+
+    def digest(self, name: str) -> str:
+        """The sha256 of a net's file: the catalogue's, or for a user's own file what it is now. Raises as `path`."""
+        return net(name).sha256 or sha256(self.path(name))
 
     def _make_ready(self, name: str, source: Path, target: Path) -> None:
         from evoked.weights.convert import convert
@@ -134,7 +138,9 @@ class Cache:
         return [p for p in sorted(folder.glob("*.onnx")) if not _sealed(p)] if folder.is_dir() else []
 
     def place(self, file: File) -> Path:
-        """Where a file is, or would be."""
+        """Where a file is, or would be; a user's own is used where it lies and not copied."""
+        if isinstance(file.source, Own) and self.folder is not None and (self.folder / file.file).is_file():
+            return self.folder / file.file
         return self.root / ("clips" if isinstance(file, Clip) else "nets") / file.file
 
     def state(self, name: str) -> State:
@@ -162,6 +168,11 @@ class Cache:
                     self._settle(file, scratch / file.file)
                     return
                 source = file.source
+                if isinstance(source, Own):
+                    raise WeightsMissing(
+                        f"{file.name!r} is yours to bring: {source.what}. Put it as {file.file} into a folder and name "
+                        "that in EVOKED_WEIGHTS"
+                    )
                 if isinstance(source, Part):
                     whole = self.path(source.of)
                     carriers.part(whole, source.path, scratch / file.file, file.bytes or carriers.LIMIT)

@@ -136,7 +136,7 @@ def from_address(
         WeightsMissing: if nobody answers, or the server says no, or stops before the end.
     """
     _check_address(url)
-    advice = "Try again later, or put the file into a folder and name it in EVOKED_WEIGHTS"
+    advice = f"Try again later, or put {target.name} into a folder and name that in EVOKED_WEIGHTS"
     opener = urllib.request.build_opener(_SafeRedirects)
     try:
         with opener.open(url, timeout=timeout_s) as answer:

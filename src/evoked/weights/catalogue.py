@@ -34,7 +34,14 @@ class Part:
     path: str
 
 
-Source = Member | Address | Part
+@dataclass(frozen=True)
+class Own:
+    """A file that nobody publishes: the user's own, in the folder that EVOKED_WEIGHTS names or in the cache."""
+
+    what: str
+
+
+Source = Member | Address | Part | Own
 
 
 @dataclass(frozen=True)
@@ -63,7 +70,7 @@ class Net:
         name: what it is called here.
         role: what it does.
         file: the file's name, in the cache and in a folder of one's own.
-        sha256: of the file: 64 hex digits, or the first ones where no more is known.
+        sha256: of the file, 64 hex digits; "" where it is the user's own.
         bytes: its size; None where it is not known.
         licence: of the weights, with what to know about it.
         source: where it comes from.
@@ -292,32 +299,40 @@ _NETS = (
             "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth"
         ),
         Input((0, 3, 299, 299), "RGB", 128.0, 128.0),
-        "2048-D: the mean of the last block; average pools do not count padding, the last pool branch is a max",
-        runs=False,
+        "features (n, 2048): the mean of the last block; logits (n, 1008): ImageNet",
     ),
     Net(
-        "inception-resnet-v1-vggface2",
+        "inception-resnet-v1",
         "face features (nearest to the paper's)",
         "20180402-114759-vggface2.pt",
         "281cebca8662831adb987a874bdcb36e73f5b1c6dc5ee5878f305e985625d99b",
-        None,
+        111898327,
         FACE_LICENCE,
         Address("https://github.com/timesler/facenet-pytorch/releases/download/v2.2.9/20180402-114759-vggface2.pt"),
-        Input((0, 3, 160, 160), "RGB", 127.5, 128.0),
-        "1792-D pool, 512-D embedding; this sha256 was seen once only",
-        runs=False,
+        Input((0, 3, 160, 160), "RGB", 127.5, 128.0, "the face's box and a margin, see faces/crops.py"),
+        "features (n, 1792): the pool; embedding (n, 512), of unit length",
+    ),
+    Net(
+        "nn2",
+        "face features (the paper's)",
+        "nn2.pth",
+        "",
+        None,
+        "your own",
+        Own("a PyTorch state dictionary of FaceNet's NN2 up to (5a), names in docs/weights.md; none is public"),
+        Input((0, 3, 224, 224), "RGB", 127.5, 128.0, "a square around the face's box, see faces/crops.py"),
+        "features (n, 1024): the pool after inception (5a)",
     ),
     Net(
         "vggish",
         "sound features (the paper's)",
         "vggish-10086976.pth",
-        "10086976",
+        "10086976245803799d9194e9a73d9b6c1549c71d1b80106f5cade5608a561f4b",
         None,
         APACHE,
         Address("https://github.com/harritaylor/torchvggish/releases/download/v0.1/vggish-10086976.pth"),
-        Input((0, 1, 96, 64), note="ln(mel + 0.01), 16 kHz, 64 HTK bands 125–7500 Hz"),
-        "128-D, without the activation that the port puts after its last layer",
-        runs=False,
+        Input((0, 1, 96, 64), note="ln(mel + 0.01), 16 kHz, 25 ms windows every 10 ms, 64 HTK bands 125–7500 Hz"),
+        "features (n, 128), without the activation that the port puts after its last layer",
     ),
 )
 

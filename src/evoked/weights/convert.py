@@ -11,6 +11,10 @@ from pathlib import Path
 from evoked.core.errors import WeightsError
 from evoked.weights.blocks import plain_sface, plain_yunet
 from evoked.weights.efficientnet import lite0, lite2
+from evoked.weights.inception import inception_v3
+from evoked.weights.inception_resnet import inception_resnet_v1
+from evoked.weights.nn2 import nn2
+from evoked.weights.vggish import vggish
 from evoked.weights.yamnet import plain_yamnet
 
 Converter = Callable[[Path, Path], None]
@@ -30,6 +34,10 @@ CONVERSIONS: dict[str, Conversion] = {
     "efficientnet-lite0": Conversion(1, lite0),
     "efficientnet-lite2": Conversion(1, lite2),
     "yamnet": Conversion(2, plain_yamnet),
+    "inception-v3-fid": Conversion(1, inception_v3),
+    "inception-resnet-v1": Conversion(1, inception_resnet_v1),
+    "nn2": Conversion(1, nn2),
+    "vggish": Conversion(1, vggish),
 }
 
 

@@ -1,0 +1,110 @@
+"""FaceNet's NN2 up to inception (5a): the paper's face features, 1024 numbers, for weights of one's own.
+
+Source: Schroff, Kalenichenko, Philbin, "FaceNet" (2015), table 2; a batch norm after each convolution,
+as its public ports have. No weights of it are public. The file is a state dictionary with these names:
+
+    conv1, conv2.1x1, conv2.3x3                                  .conv.weight  .bn.weight  .bn.bias
+    inception_3a … inception_5a, each with those it has of       .bn.running_mean  .bn.running_var
+      .1x1  .3x3_reduce  .3x3  .5x5_reduce  .5x5  .pool
+
+3c and 4e have no .1x1 and no .pool. Convolutions have no bias; batch norm eps 1e-3.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+from numpy.typing import NDArray
+
+from evoked.weights.drawing import Drawing, Kernel, same
+from evoked.weights.torchfile import read_state
+
+SIDE, WIDTH = 224, 1024
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the paper's table: channels of each branch; 0 is a branch that is not there.
+
+    Attributes:
+        into: channels that come in.
+        one, three_reduce, three, five_reduce, five: of the convolutions.
+        pool: after the pool; 0: the pool is passed on as it is, at stride 2, as the whole row then is.
+        l2: the pool is the root of the sum of squares, not the largest.
+    """
+
+    into: int
+    one: int
+    three_reduce: int
+    three: int
+    five_reduce: int
+    five: int
+    pool: int
+    l2: bool = True
+
+
+ROWS = {
+    "3a": Row(192, 64, 96, 128, 16, 32, 32, l2=False),
+    "3b": Row(256, 64, 96, 128, 32, 64, 64),
+    "3c": Row(320, 0, 128, 256, 32, 64, 0, l2=False),
+    "4a": Row(640, 256, 96, 192, 32, 64, 128),
+    "4b": Row(640, 224, 112, 224, 32, 64, 128),
+    "4c": Row(640, 192, 128, 256, 32, 64, 128),
+    "4d": Row(640, 160, 144, 288, 32, 64, 128),
+    "4e": Row(640, 0, 160, 256, 64, 128, 0, l2=False),
+    "5a": Row(1024, 384, 192, 384, 48, 128, 128),
+}
+
+
+def nn2(source: Path, target: Path) -> None:
+    """NN2 up to (5a) as ONNX: faces (n, 3, 224, 224) → features (n, 1024)."""
+    onnx.save(build(read_state(source)), target)
+
+
+def build(state: dict[str, NDArray]) -> onnx.ModelProto:
+    """Lay out the net with these weights.
+
+    Args:
+        state: tensors by the names above.
+
+    Raises:
+        ValueError: if a tensor is missing, has another shape, or is left over.
+    """
+    net = Drawing("facenet-nn2", state)
+    x = net.unit("faces", "conv1", same(64, 3, 7, 7, 2))
+    x = _norm(net, net.max_pool(x, "pool1", pad=1), "norm1")  # 56×56
+    x = net.unit(x, "conv2.1x1", Kernel(64, 64))
+    x = net.unit(x, "conv2.3x3", same(192, 64, 3, 3))
+    x = net.max_pool(_norm(net, x, "norm2"), "pool2", pad=1)  # 28×28
+    for name, row in ROWS.items():
+        x = _inception(net, x, f"inception_{name}", row)
+    net.mean(x, "features")  # the 7×7 that is left
+    return net.model({"faces": ["n", 3, SIDE, SIDE]}, {"features": ["n", WIDTH]})
+
+
+def _inception(net: Drawing, x: str, at: str, row: Row) -> str:
+    stride = 1 if row.pool else 2
+    parts = [net.unit(x, f"{at}.1x1", Kernel(row.one, row.into))] if row.one else []
+    three = net.unit(x, f"{at}.3x3_reduce", Kernel(row.three_reduce, row.into))
+    parts.append(net.unit(three, f"{at}.3x3", same(row.three, row.three_reduce, 3, 3, stride)))
+    five = net.unit(x, f"{at}.5x5_reduce", Kernel(row.five_reduce, row.into))
+    parts.append(net.unit(five, f"{at}.5x5", same(row.five, row.five_reduce, 5, 5, stride)))
+    pooled = _l2_pool(net, x, at) if row.l2 else net.max_pool(x, f"{at}.pooled", stride, pad=1)
+    parts.append(net.unit(pooled, f"{at}.pool", Kernel(row.pool, row.into)) if row.pool else pooled)
+    return net.join(parts, at)
+
+
+def _norm(net: Drawing, x: str, output: str) -> str:
+    """Local response norm over 5 maps: x / (1 + 1e-4 · the mean of their squares)^.75, as Torch's own."""
+    return net.add("LRN", [x], output, size=5, alpha=1e-4, beta=0.75, bias=1.0)
+
+
+def _l2_pool(net: Drawing, x: str, at: str) -> str:
+    """√(the sum over 3×3 of x² + 1e-12): never the root of nothing, where it has no slope."""
+    squares = net.add("Mul", [x, x], f"{at}.squares")
+    mean = net.add(
+        "AveragePool", [squares], f"{at}.mean", kernel_shape=[3, 3], strides=[1, 1], pads=[1] * 4, count_include_pad=1
+    )
+    total = net.add("Mul", [mean, net.number(f"{at}.nine", 9)], f"{at}.total")
+    safe = net.add("Add", [total, net.number(f"{at}.least", 1e-12)], f"{at}.safe")
+    return net.add("Sqrt", [safe], f"{at}.pooled")
