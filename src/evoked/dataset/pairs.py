@@ -10,9 +10,9 @@ from pathlib import Path
 
 from evoked.core.errors import DatasetError
 from evoked.core.files import write_text
+from evoked.dataset.sheets import Sheet
 
 COLUMNS = ("reaction", "content")
-SEPARATORS = (",", ";", "\t")  # Excel writes ; wherever the comma is the decimal sign
 
 
 @dataclass(frozen=True, order=True)
@@ -103,44 +103,15 @@ def write_pairs(path: Path, pairs: Sequence[Pair]) -> None:
 
 def _lines(path: Path) -> Iterator[tuple[int, tuple[str, str]]]:
     """Line number and the two cells of every line below the header that is not empty."""
-    text = _text(path)
-    first = text.split("\n", 1)[0].strip()
-    skipped = 1 if first.lower().startswith("sep=") else 0
-    if skipped:
-        text = text.split("\n", 1)[1] if "\n" in text else ""
-    header_line = text.split("\n", 1)[0]
-    separator = max(SEPARATORS, key=header_line.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    try:
-        header = [cell.strip().lower() for cell in next(reader, [])]
-        if missing := [name for name in COLUMNS if name not in header]:
-            raise DatasetError(
-                f"{path} has no column {', '.join(missing)}; its first line must be reaction,content"
-                f" and is {header_line.strip()!r:.80}"
-            )
-        places = [header.index(name) for name in COLUMNS]
-        for row in reader:
-            if any(cell.strip() for cell in row):
-                cells = [row[i].strip() if i < len(row) else "" for i in places]
-                yield reader.line_num + skipped, (cells[0], cells[1])
-    except csv.Error as error:
-        raise DatasetError(f"{path} line {reader.line_num + skipped} is no line of a table: {error}") from error
-
-
-def _text(path: Path) -> str:
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise DatasetError(f"cannot read {path}: {error.strerror or error}") from error
-    encoding = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    try:
-        text = raw.decode(encoding)
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        raise DatasetError(f"{path} line {line} is not UTF-8 text; save the table as 'CSV UTF-8'") from error
-    if "\0" in text:
-        raise DatasetError(f"{path} is no text file; pairs.csv must be a table of reaction,content")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    sheet = Sheet(path, ",".join(COLUMNS))
+    if missing := [name for name in COLUMNS if name not in sheet.header]:
+        raise DatasetError(
+            f"{path} has no column {', '.join(missing)}; its first line must be reaction,content"
+            f" and is {sheet.first.strip()!r:.80}"
+        )
+    places = [list(sheet.header).index(name) for name in COLUMNS]
+    for number, cells in sheet.rows():
+        yield number, (cells[places[0]], cells[places[1]])
 
 
 def _name_problem(column: str, cell: str, known: dict[str, str]) -> str | None:

@@ -1,0 +1,253 @@
+"""What people saw in faces: ratings of short clips, a row per clip and rater (spec §5).
+
+The clips are rated by several people each; a mark is 1 where the expression is on the faces for the entire
+clip, 0 where it is not, empty where it was not rated. docs/agreement.md has the format with an example.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evoked.core.errors import DatasetError
+from evoked.core.expressions import EEV15
+from evoked.dataset.sheets import Sheet
+
+__all__ = ["Clip", "Ratings", "read_ratings"]
+
+PLACES = ("clip", "video", "viewer", "second", "start_s", "end_s")
+GROUPS = ("person", "ethnicity", "gender", "age")
+MERGES = ("majority", "any", "mean")
+HALF_WINDOW_S = 1.5  # of a label's second: spec §4
+COLUMNS = "clip or video with start_s,end_s or second; rater; expressions as 0 or 1"
+
+
+@dataclass(frozen=True, order=True)
+class Clip:
+    """What was rated.
+
+    Attributes:
+        video: the video it belongs to, the unit of evidence: file name or path as the table has it; that of
+            the clip's own file where the table names no video.
+        clip: the clip's own file as the table has it; "" for a span of the video.
+        start_s, end_s: the span on the video's time, half open; both 0 for a whole clip file.
+        second: the label's second that was rated; −1 if the table gives spans or clips.
+        viewer: whose face, as an annotation names it (v1, …); "" for all faces.
+    """
+
+    video: str
+    clip: str = ""
+    start_s: float = 0.0
+    end_s: float = 0.0
+    second: int = -1
+    viewer: str = ""
+
+    def __str__(self) -> str:
+        what = self.clip or f"{self.video} {self.start_s:g}-{self.end_s:g} s"
+        return f"{what} {self.viewer}".strip()
+
+
+@dataclass(frozen=True, eq=False)
+class Ratings:
+    """All marks of all raters, n rows.
+
+    Attributes:
+        expressions: what was rated, K names.
+        clips: what was rated, sorted.
+        raters: names, sorted.
+        clip, rater: int64, shape (n,): places in the two; no pair of them stands twice.
+        marks: float32, shape (n, K): 0 or 1, NaN where not rated.
+        groups: column (person, ethnicity, …) → its value for each clip, "" where unknown.
+        notes: what a reader must know.
+    """
+
+    expressions: tuple[str, ...]
+    clips: tuple[Clip, ...]
+    raters: tuple[str, ...]
+    clip: NDArray[np.int64]
+    rater: NDArray[np.int64]
+    marks: NDArray[np.float32]
+    groups: Mapping[str, tuple[str, ...]]
+    notes: tuple[str, ...] = ()
+
+    def counts(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Of each clip and expression: how many raters said yes, and how many rated it; (clips, K) each."""
+        shape = (len(self.clips), len(self.expressions))
+        yes, rated = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
+        np.add.at(yes, self.clip, np.nan_to_num(self.marks).astype(np.int64))
+        np.add.at(rated, self.clip, (~np.isnan(self.marks)).astype(np.int64))
+        return yes, rated
+
+    def merged(self, rule: str = "majority") -> NDArray[np.float64]:
+        """One judgement per clip and expression, shape (clips, K); NaN where nobody rated it.
+
+        Args:
+            rule: majority: 1 if more than half of the raters said yes (2 of 3; both of 2; one alone decides);
+                any: 1 if one of them did; mean: the share of them, in [0, 1].
+
+        Raises:
+            ValueError: for another rule.
+        """
+        if rule not in MERGES:
+            raise ValueError(f"the rule must be one of {', '.join(MERGES)}, got {rule!r}")
+        yes, rated = self.counts()
+        share: NDArray[np.float64] = np.divide(yes, rated, out=np.full(yes.shape, np.nan), where=rated > 0)
+        if rule == "mean":
+            return share
+        on = 2 * yes > rated if rule == "majority" else yes > 0
+        return np.where(rated > 0, on.astype(np.float64), np.nan)
+
+
+def read_ratings(path: Path, *, expressions: Sequence[str] = (), groups: Sequence[str] = ()) -> Ratings:
+    """Read a table of ratings.
+
+    Args:
+        path: CSV (comma, semicolon or tab) with columns `rater`; `clip` (a file), or `video` with `start_s,
+            end_s`, or `video` with `second`; expressions; perhaps `viewer`, `person`, `ethnicity`, `gender`, `age`.
+        expressions: names that may be columns beside the fifteen of EEV.
+        groups: further columns that describe the person who is seen.
+
+    Raises:
+        DatasetError: if it cannot be read, a column is missing or unknown, nothing is rated, or a line is not
+            as it should be: the first such line is named.
+    """
+    sheet = Sheet(path, COLUMNS)
+    known = dict.fromkeys((*EEV15, *expressions))
+    kinds = (*GROUPS, *(g.lower() for g in groups))
+    names = _columns(sheet, known, kinds)
+    reader = _Reader(sheet, names, tuple(k for k in kinds if k in sheet.header))
+    for number, cells in sheet.rows():
+        reader.line(number, dict(zip(sheet.header, cells, strict=True)))
+    return reader.ratings()
+
+
+def _columns(sheet: Sheet, known: Mapping[str, object], kinds: Sequence[str]) -> tuple[str, ...]:
+    """The expressions that the header names; DatasetError if it is not as it should be."""
+    path, header = sheet.path, list(sheet.header)
+    if twice := {n for n in header if header.count(n) > 1}:
+        raise DatasetError(f"{path} has the column {min(twice)!r} twice; keep one")
+    if "rater" not in header:
+        raise DatasetError(f"{path} has no column rater; need {COLUMNS}; it has: {', '.join(header) or 'none'}")
+    spans = {"start_s", "end_s"} <= set(header)
+    if "clip" not in header and not ("video" in header and (spans or "second" in header)):
+        raise DatasetError(f"{path} does not say what was rated; need {COLUMNS}; it has: {', '.join(header)}")
+    fold = {name.lower(): name for name in known}
+    rest = [n for n in header if n not in (*PLACES, "rater", *kinds)]
+    if unknown := [n for n in rest if n not in fold]:
+        raise DatasetError(
+            f"{path}: column {unknown[0]!r} is no expression known here; known are {', '.join(known)}. "
+            "Rename it, or say what it is (--expression or --group)"
+        )
+    if not rest:
+        raise DatasetError(f"{path} rates no expression: columns are {', '.join(header)}")
+    return tuple(sorted((fold[n] for n in rest), key=list(known).index))
+
+
+class _Reader:
+    """Takes lines in, remembers what is wrong, and gives out Ratings."""
+
+    def __init__(self, sheet: Sheet, names: tuple[str, ...], kinds: tuple[str, ...]) -> None:
+        self.path, self.names, self.kinds = sheet.path, names, kinds
+        self.problems: list[str] = []
+        self.marks: dict[tuple[Clip, str], tuple[int, list[float]]] = {}
+        self.groups: dict[Clip, dict[str, tuple[str, int]]] = {}
+
+    def line(self, number: int, cells: Mapping[str, str]) -> None:
+        try:
+            clip, rater = _clip(cells), cells["rater"]
+            if not rater:
+                raise ValueError("no rater; give each a name or number")
+            if (clip, rater) in self.marks:
+                first = self.marks[clip, rater][0]
+                raise ValueError(f"{rater} rated {clip} on line {first} already; keep one of the two")
+            marks = [_mark(n, cells[n.lower()]) for n in self.names]
+            self._group(clip, cells, number)
+        except ValueError as error:
+            self.problems.append(f"{self.path} line {number}: {error}")
+        else:
+            self.marks[clip, rater] = (number, marks)
+
+    def _group(self, clip: Clip, cells: Mapping[str, str], number: int) -> None:
+        own = self.groups.setdefault(clip, {})
+        for kind in self.kinds:
+            value = cells[kind]
+            before, line = own.get(kind, ("", 0))
+            if value and before and value != before:
+                raise ValueError(f"{kind} of {clip} is {value!r}, and {before!r} on line {line}; a clip has one")
+            if value and not before:
+                own[kind] = (value, number)
+
+    def ratings(self) -> Ratings:
+        self._overlaps()
+        if self.problems:
+            more = len(self.problems) - 1
+            raise DatasetError(self.problems[0] + (f" (and {more} more lines are wrong)" if more else ""))
+        if not self.marks:
+            raise DatasetError(f"{self.path} has a header and no ratings below it")
+        marks = np.array([m for _, m in self.marks.values()], dtype=np.float32)
+        if np.isnan(marks).all():
+            raise DatasetError(f"{self.path} holds no mark: every cell below the expressions is empty")
+        clips, raters = sorted({c for c, _ in self.marks}), sorted({r for _, r in self.marks})
+        of_clip, of_rater = {c: i for i, c in enumerate(clips)}, {r: i for i, r in enumerate(raters)}
+        place = np.array([(of_clip[c], of_rater[r]) for c, r in self.marks], dtype=np.int64)
+        order = np.lexsort(place.T[::-1])  # the same whatever the order of the lines
+        groups = {k: tuple(self.groups[c].get(k, ("", 0))[0] for c in clips) for k in self.kinds}
+        notes = () if len(raters) > 1 else ("one rater only: nothing can be said of how far people agree",)
+        return Ratings(
+            self.names, tuple(clips), tuple(raters), place[order, 0], place[order, 1], marks[order], groups, notes
+        )
+
+    def _overlaps(self) -> None:
+        """Spans of one face that overlap would count the same instants twice; seconds overlap by design."""
+        lines: dict[Clip, int] = {}
+        for (clip, _), (number, _) in self.marks.items():
+            if clip.end_s > clip.start_s and clip.second < 0:
+                lines.setdefault(clip, number)
+        spans = sorted(lines, key=lambda c: (c.video, c.viewer, c.start_s, c.end_s))
+        for one, other in pairwise(spans):
+            same = (one.video, one.viewer) == (other.video, other.viewer)
+            if same and other.start_s < one.end_s - 1e-6:
+                first, second = sorted((lines[one], lines[other]))
+                self.problems.append(
+                    f"{self.path} line {second}: {one} and {other} (line {first}) overlap; rate each instant once"
+                )
+
+
+def _clip(cells: Mapping[str, str]) -> Clip:
+    """What a line is about; ValueError if it does not say."""
+    clip, video, viewer = (cells.get(k, "") for k in ("clip", "video", "viewer"))
+    if clip:
+        return Clip(video or clip, clip, viewer=viewer)
+    if not video:
+        raise ValueError("neither clip nor video is given")
+    if cells.get("second", ""):
+        second = _number("second", cells["second"])
+        if second < 0 or second != int(second):
+            raise ValueError(f"second must be a whole number from 0, got {cells['second']!r}")
+        return Clip(video, "", second - HALF_WINDOW_S, second + HALF_WINDOW_S, int(second), viewer)
+    start, end = (_number(k, cells.get(k, "")) for k in ("start_s", "end_s"))
+    if not 0 <= start < end:
+        raise ValueError(f"need 0 <= start_s < end_s, got {start:g} and {end:g}")
+    return Clip(video, "", start, end, -1, viewer)
+
+
+def _number(name: str, cell: str) -> float:
+    try:
+        value = float(cell)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise ValueError(f"{name} must be a number of seconds, got {cell!r}")
+    return value
+
+
+def _mark(name: str, cell: str) -> float:
+    if cell == "":
+        return math.nan
+    if cell not in ("0", "1", "0.0", "1.0"):
+        raise ValueError(f"{name} must be 0 or 1, or empty where it was not rated, got {cell!r}")
+    return float(cell)

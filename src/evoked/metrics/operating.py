@@ -1,0 +1,74 @@
+"""Where to cut a score: the threshold that reaches a wanted precision, else the best F-measure (spec §5)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["Operating", "operating_point"]
+
+
+@dataclass(frozen=True)
+class Operating:
+    """A threshold, and what it makes of the scores that it was chosen on.
+
+    Attributes:
+        threshold: a score equal to it is on.
+        precision, recall: on the data it was chosen on: too good for new data.
+        reached: whether the wanted precision is reached; if not, it is the best F-measure's.
+    """
+
+    threshold: float
+    precision: float
+    recall: float
+    reached: bool
+
+
+def operating_point(
+    scores: ArrayLike, truth: ArrayLike, *, target: float = 0.73, beta: float = 0.5
+) -> Operating | None:
+    """Choose a class's threshold; only scores that occur are tried.
+
+    Args:
+        scores: shape (n,), all finite.
+        truth: shape (n,), in [0, 1]: 0 or 1, or the share of raters who said yes; a share s counts as s of a
+            positive and 1 − s of a negative.
+        target: precision that is wanted; among the thresholds that reach it the one with most recall is taken
+            (of several with the same recall the highest).
+        beta: of the F-measure that decides where none reaches it; below 1 precision weighs more.
+
+    Returns:
+        None where there are no positives: undefined.
+
+    Raises:
+        ValueError: if shapes differ or a value is outside its range.
+    """
+    values, wanted = np.asarray(scores, dtype=np.float64), np.asarray(truth, dtype=np.float64)
+    if values.ndim != 1 or values.shape != wanted.shape:
+        raise ValueError(f"need scores and truth of one shape (n,), got {values.shape} and {wanted.shape}")
+    if not np.isfinite(values).all() or not ((wanted >= 0) & (wanted <= 1)).all():
+        raise ValueError("scores must be finite and truth in [0, 1]; leave out first what was not rated")
+    if not 0 < target <= 1 or beta <= 0:
+        raise ValueError(f"target must lie in (0, 1] and beta above 0, got {target} and {beta}")
+    total = float(wanted.sum())
+    if total == 0:
+        return None
+    cuts, precision, recall = _curve(values, wanted)
+    enough = np.flatnonzero(precision >= target - 1e-12)
+    if len(enough):
+        # highest threshold first: argmax takes the first of equals
+        best = int(enough[np.argmax(recall[enough])])
+    else:
+        bottom = beta**2 * precision + recall
+        f_beta = np.divide((1 + beta**2) * precision * recall, bottom, out=np.zeros(len(cuts)), where=bottom > 0)
+        best = int(np.argmax(f_beta))
+    return Operating(float(cuts[best]), float(precision[best]), float(recall[best]), bool(len(enough)))
+
+
+def _curve(values: NDArray, wanted: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+    """Distinct scores, highest first, with the precision and recall of cutting there."""
+    order = np.argsort(-values, kind="stable")
+    ranked = values[order]
+    ends = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
+    found = np.cumsum(wanted[order])[ends]
+    return ranked[ends], found / (ends + 1), found / found[-1]

@@ -1,0 +1,116 @@
+"""Ratings as people write them, and every way in which they can be wrong."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from evoked.core.errors import DatasetError
+from evoked.dataset.ratings import Clip, Ratings, read_ratings
+
+
+def read(tmp_path: Path, text: str, **more: object) -> Ratings:
+    path = tmp_path / "ratings.csv"
+    path.write_text(text, encoding="utf-8")
+    return read_ratings(path, **more)  # type: ignore[arg-type]
+
+
+SPANS = """video,start_s,end_s,viewer,rater,surprise,amusement,gender
+a.mp4,0,3,v1,ann,0,1,woman
+a.mp4,0,3,v1,bob,0,1,
+a.mp4,3,6,v1,ann,0,,woman
+b.mp4,0,3,v1,cat,1,0,man
+a.mp4,0,3,v1,cat,1,0,woman
+"""
+
+
+def test_spans_with_marks_that_are_missing(tmp_path: Path) -> None:
+    found = read(tmp_path, SPANS)
+    assert found.expressions == ("amusement", "surprise")  # in the order of EEV
+    assert [str(c) for c in found.clips] == ["a.mp4 0-3 s v1", "a.mp4 3-6 s v1", "b.mp4 0-3 s v1"]
+    assert found.raters == ("ann", "bob", "cat")
+    assert found.groups == {"gender": ("woman", "woman", "man")}
+    yes, rated = found.counts()
+    assert yes.tolist() == [[2, 1], [0, 0], [0, 1]]
+    assert rated.tolist() == [[3, 3], [0, 1], [1, 1]]
+
+
+def test_lines_in_any_order_are_the_same_ratings(tmp_path: Path) -> None:
+    head, *lines = SPANS.splitlines()
+    one, other = read(tmp_path, SPANS), read(tmp_path, "\n".join([head, *reversed(lines)]))
+    assert (one.clips, one.raters, one.groups) == (other.clips, other.raters, other.groups)
+    for name in ("clip", "rater", "marks"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+
+
+def test_three_ways_to_merge(tmp_path: Path) -> None:
+    found = read(tmp_path, SPANS)
+    nan = np.nan
+    np.testing.assert_array_equal(found.merged(), [[1, 0], [nan, 0], [0, 1]])
+    np.testing.assert_array_equal(found.merged("any"), [[1, 1], [nan, 0], [0, 1]])
+    np.testing.assert_allclose(found.merged("mean"), [[2 / 3, 1 / 3], [nan, 0], [0, 1]])
+    with pytest.raises(ValueError, match="the rule must be one of majority, any, mean, got 'most'"):
+        found.merged("most")
+
+
+def test_majority_is_more_than_half_of_however_many_rated(tmp_path: Path) -> None:
+    lines = [f"{n}.mp4,{r},{int(r < yes)}" for n, yes in ((1, 1), (2, 1), (3, 2), (4, 2), (5, 3)) for r in range(n)]
+    found = read(tmp_path, "clip,rater,awe\n" + "\n".join(lines))
+    assert found.merged()[:, 0].tolist() == [1, 0, 1, 0, 1]
+
+
+def test_clip_files_seconds_and_a_sheet_from_excel(tmp_path: Path) -> None:
+    clips = read(tmp_path, "sep=;\nClip;Video;Rater;Amusement;Person\nc/1.mp4;a.mp4;1;1;p7\n\nc/2.mp4;;1;0;\n")
+    assert clips.clips == (Clip("a.mp4", "c/1.mp4"), Clip("c/2.mp4", "c/2.mp4"))
+    assert clips.groups == {"person": ("p7", "")}
+    assert clips.notes == ("one rater only: nothing can be said of how far people agree",)
+    seconds = read(tmp_path, "video,second,rater,interest\nfilm.mp4,0,x,1\nfilm.mp4,1,x,0\n")
+    assert seconds.clips == (Clip("film.mp4", "", -1.5, 1.5, 0), Clip("film.mp4", "", -0.5, 2.5, 1))
+
+
+def test_names_that_are_not_of_eev(tmp_path: Path) -> None:
+    text = "clip,rater,boredom,country,amusement\na.mp4,1,1,Kenya,0\n"
+    found = read(tmp_path, text, expressions=("boredom",), groups=("country",))
+    assert found.expressions == ("amusement", "boredom")
+    assert found.groups == {"country": ("Kenya",)}
+
+
+HEAD = "video,start_s,end_s,rater,amusement\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "has no column rater.*it has: none"),
+        ("video,start_s,end_s,amusement\n", "has no column rater"),
+        ("rater,amusement\n1,1\n", "does not say what was rated"),
+        ("video,start_s,rater,amusement\n", "does not say what was rated"),
+        ("clip,rater\na,1\n", "rates no expression"),
+        ("clip,rater,amusment\na,1,1\n", "column 'amusment' is no expression known here; known are amusement, anger"),
+        ("clip,rater,awe,awe\na,1,1,1\n", "has the column 'awe' twice"),
+        (HEAD, "has a header and no ratings below it"),
+        (HEAD + "a,0,3,1,\n", "holds no mark"),
+        (HEAD + "a,0,3,1,2\n", "line 2: amusement must be 0 or 1, or empty where it was not rated, got '2'"),
+        (HEAD + "a,0,3,1,NaN\n", "line 2: amusement must be 0 or 1, or empty where it was not rated, got 'NaN'"),
+        (HEAD + "a,0,3,1,1\na,0,3,1,0\n", "line 3: 1 rated a 0-3 s on line 2 already"),
+        (HEAD + "a,0,3,1,1\na,2,5,2,1\n", r"line 3: a 0-3 s and a 2-5 s \(line 2\) overlap"),
+        (HEAD + "a,3,0,1,1\n", "line 2: need 0 <= start_s < end_s, got 3 and 0"),
+        (HEAD + "a,nan,3,1,1\n", "line 2: start_s must be a number of seconds, got 'nan'"),
+        (HEAD + "a,0,,1,1\n", "line 2: end_s must be a number of seconds, got ''"),
+        (HEAD + "a,0,3,,1\n", "line 2: no rater"),
+        (HEAD + ",0,3,1,1\n", "line 2: neither clip nor video is given"),
+        (HEAD + "a,0,3,,1\n,0,3,1,1\n", r"line 2: no rater.* \(and 1 more lines are wrong\)"),
+        (HEAD + 'a,0,3,1,"1\n', "is no line of a table"),
+        ("video,second,rater,awe\na,1.5,1,1\n", "line 2: second must be a whole number from 0, got '1.5'"),
+        ("clip,rater,age,awe\na,1,20,1\na,2,30,1\n", "line 3: age of a is '30', and '20' on line 2; a clip has one"),
+    ],
+)
+def test_what_is_wrong_is_told_in_one_line(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(DatasetError, match=message) as told:
+        read(tmp_path, text)
+    assert "\n" not in str(told.value)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"cannot read .*ratings\.csv: No such file"):
+        read_ratings(tmp_path / "ratings.csv")

@@ -1,0 +1,75 @@
+"""The operating point against a plain search with scikit-learn's precision and recall."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import fbeta_score, precision_score, recall_score
+
+from evoked.metrics.operating import Operating, operating_point
+
+
+def searched(scores: np.ndarray, truth: np.ndarray, target: float) -> tuple[float, bool]:
+    """The threshold by trying each score: spec section 5, word by word."""
+    tried = []
+    for cut in sorted(set(scores.tolist()), reverse=True):
+        on = scores >= cut
+        tried.append((cut, precision_score(truth, on), recall_score(truth, on), fbeta_score(truth, on, beta=0.5)))
+    enough = [t for t in tried if t[1] >= target]
+    if enough:
+        most = max(t[2] for t in enough)
+        return next(t[0] for t in enough if t[2] == most), True
+    best = max(t[3] for t in tried)
+    return next(t[0] for t in tried if t[3] == best), False
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("target", [0.3, 0.73, 0.95])
+def test_equals_a_plain_search(seed: int, target: float) -> None:
+    random = np.random.default_rng(seed)
+    truth = random.random(120) < 0.25
+    scores = np.round(np.clip(0.3 * truth + random.random(120), 0, 1), 2)  # with ties
+    found = operating_point(scores, truth, target=target)
+    assert found is not None
+    assert (found.threshold, found.reached) == searched(scores, truth, target)
+    on = scores >= found.threshold
+    assert found.precision == pytest.approx(precision_score(truth, on))
+    assert found.recall == pytest.approx(recall_score(truth, on))
+
+
+def test_a_share_counts_as_part_of_a_positive() -> None:
+    random = np.random.default_rng(2)
+    share, scores = random.integers(4, size=200) / 3, np.round(random.random(200), 1)
+    found = operating_point(scores, share, target=0.55)
+    assert found is not None
+    both, truth = np.tile(scores, 2), np.repeat([1, 0], 200)  # each clip twice, weighed
+    weights = np.concatenate([share, 1 - share])
+    on = both >= found.threshold
+    assert found.precision == pytest.approx(precision_score(truth, on, sample_weight=weights))
+    assert found.recall == pytest.approx(recall_score(truth, on, sample_weight=weights))
+
+
+def test_the_most_recall_that_the_precision_allows() -> None:
+    assert operating_point([0.9, 0.8, 0.7, 0.1], [1, 1, 0, 1], target=0.7) == Operating(0.1, 0.75, 1.0, True)
+    assert operating_point([0.9, 0.8, 0.7, 0.1], [1, 1, 0, 1], target=0.8) == Operating(0.8, 1.0, 2 / 3, True)
+    missed = operating_point([0.9, 0.8, 0.7], [0, 1, 0], target=0.73)
+    assert missed == Operating(0.8, 0.5, 1.0, False)
+
+
+def test_no_positives_is_undefined() -> None:
+    assert operating_point([0.2, 0.4], [0, 0]) is None
+    assert operating_point([], []) is None
+
+
+@pytest.mark.parametrize(
+    ("scores", "truth", "message"),
+    [
+        ([0.1], [0, 1], "of one shape"),
+        ([np.nan], [1], "leave out first what was not rated"),
+        ([0.1], [np.nan], "leave out first what was not rated"),
+        ([0.1], [2], "leave out first what was not rated"),
+    ],
+)
+def test_what_cannot_be_scored_is_refused(scores: list, truth: list, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        operating_point(scores, truth)
+    with pytest.raises(ValueError, match="target must lie in"):
+        operating_point([0.1], [1], target=0)
