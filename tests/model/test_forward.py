@@ -14,7 +14,7 @@ from evoked.model.forward import Forward, sigmoid
 from evoked.model.network import Network
 
 CHOICES = [{}, {"layers": 3}, {"input_gate": False}, {"output_gate": False}, {"experts": 1}, {"window_s": 1}]
-CHOICES += [{"answer": "value"}, {"answer": "value", "output_gate": False}]
+CHOICES += [{"answer": "value"}, {"answer": "value", "output_gate": False}, {"answer": "share"}]
 
 
 @pytest.mark.parametrize("choices", CHOICES, ids=str)

@@ -24,7 +24,7 @@ from evoked.model.checkpoint import Checkpoint
 from evoked.model.config import ModelConfig, ModelSettings
 from evoked.model.network import Network
 
-LOSSES = {"probability": cross_entropy, "value": squared_error}
+LOSSES = {"probability": cross_entropy, "value": squared_error, "share": squared_error}
 """What an answer of the model (`ModelConfig.answer`) is charged."""
 
 
@@ -126,7 +126,7 @@ def fitting(
                 f"{example.video} has labels {example.expressions}, {first.video} has {first.expressions}. "
                 "Learn from labels of one set"
             )
-    if wrong := [e.video for e in (*examples, *validation) if e.values != (shape.answer == "value")]:
+    if wrong := [e.video for e in (*examples, *validation) if e.values != (shape.answer != "probability")]:
         raise DatasetError(f"{wrong[0]}: its labels are not of the kind that the model answers with, {shape.answer}")
     if both := {e.video for e in examples} & {e.video for e in validation}:
         raise DatasetError(f"{', '.join(sorted(both))}: a video to learn from cannot validate as well. Split by video")

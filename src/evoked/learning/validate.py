@@ -17,7 +17,7 @@ def validated(network: Network, validation: Sequence[Example]) -> tuple[float | 
 
     Returns:
         (loss, MAP); both None where no second is valid, MAP None where no class has positives or the model
-        answers with values: then the loss is their mean squared error.
+        does not answer with probabilities: then the loss is their mean squared error.
     """
     forward = Forward(network.config, network.arrays())
     scored = [(forward(example.features)[example.valid], example.labels[example.valid]) for example in validation]
@@ -25,7 +25,7 @@ def validated(network: Network, validation: Sequence[Example]) -> tuple[float | 
     truth = np.concatenate([labels for _, labels in scored])
     if not len(p):
         return None, None
-    if network.config.answer == "value":
+    if network.config.answer != "probability":
         return float(((p - truth) ** 2).mean()), None
     by_class = truth * np.log(p + EPSILON) + (1 - truth) * np.log(1 - p + EPSILON)
     return float(-by_class.sum(axis=1).mean()), mean_average_precision(p, truth, network.config.expressions).value

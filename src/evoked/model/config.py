@@ -15,8 +15,9 @@ SMALL_BELOW_S = 10_000
 """Labelled seconds below which the small sizes are taken where none are asked for: with a few hundred, the
 paper's 6 million weights learn the training videos by heart, see docs/decisions/0002-trainer.md."""
 
-ANSWERS = ("probability", "value")
-"""What an output is: probability, with sigmoid experts; or value, any number, with identity experts (spec §8)."""
+ANSWERS = ("probability", "value", "share")
+"""What an output is: probability, with sigmoid experts; value, any number, with identity experts; share, where a y
+in −1 … 1 stands as (y + 1) / 2, with sigmoid experts. The last two are for regression (spec §8)."""
 
 STANDARDISE = ("modality", "column", "none")
 """modality: each column to mean 0, all columns of a modality by one deviation, so that a column that hardly

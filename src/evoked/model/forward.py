@@ -51,7 +51,8 @@ class Forward:
             progress: told in seconds of video.
 
         Returns:
-            float32, shape (T, K), columns as `config.expressions`; in [0, 1] where `config.answer` is probability.
+            float32, shape (T, K), columns as `config.expressions`; any numbers where `config.answer` is
+            value, else in [0, 1].
 
         Raises:
             ValueError: if a modality is missing, of another width or length, or holds what is not finite.
@@ -122,7 +123,7 @@ class Forward:
         gates /= gates.sum(axis=-1, keepdims=True)
         says = np.einsum("bn,kmn->bkm", fused, self._arrays["experts.expert_weight"], optimize=True)
         says = says + self._arrays["experts.expert_bias"]
-        says = sigmoid(says) if self.config.answer == "probability" else says
+        says = says if self.config.answer == "value" else sigmoid(says)
         p = (gates[..., :-1] * says).sum(axis=-1)
         return self._gated("output_gate", p) if self.config.output_gate else np.asarray(p)
 

@@ -1,6 +1,6 @@
 """A video and a model → what it evokes, second by second. Runs without torch."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -164,7 +164,7 @@ def predicted(
         progress: told in seconds of video.
 
     Returns:
-        1 Hz, in [0, 1].
+        1 Hz, in [0, 1]; in [−1, 1] for a model of valence and arousal.
 
     Raises:
         ValueError: if the features do not fit the model.
@@ -174,4 +174,12 @@ def predicted(
         names = [m.name for m in forward.config.modalities]
         valid = np.asarray((features["image" if "image" in names else names[0]] != 0).any(axis=1))
     grid = Grid(Fraction(1), len(scores))
-    return Track.masked(grid, forward.config.expressions, np.clip(scores, 0, 1), valid)
+    return Track.masked(grid, forward.config.expressions, RANGES[forward.config.answer](scores), valid)
+
+
+RANGES: Mapping[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
+    "probability": lambda p: np.clip(p, 0, 1),
+    "value": lambda y: np.clip(y, -1, 1),
+    "share": lambda p: 2 * np.clip(p, 0, 1) - 1,
+}
+"""What a user is given for a model's answers: probabilities in [0, 1], valence and arousal in [−1, 1]."""

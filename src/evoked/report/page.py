@@ -78,9 +78,9 @@ def render(facts: Facts, shown: Mapping[str, Shown]) -> str:
     Every name in it is escaped. The one script is named by its digest in the page's own security
     policy, so that no other script runs even if something slipped through.
     """
-    script = _asset("page.js")
+    script = asset("page.js")
     return (
-        _environment()
+        environment()
         .get_template("report.html")
         .render(
             facts=facts,
@@ -91,7 +91,7 @@ def render(facts: Facts, shown: Mapping[str, Shown]) -> str:
             interval=interval,
             points=points,
             colours=expression_colours(facts.expressions),
-            style=_asset("page.css"),
+            style=asset("page.css"),
             script=script,
             script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
             index=embedded(_index(facts, shown)),
@@ -148,12 +148,14 @@ def _bits(flags: Iterable[object]) -> str:
     return "".join("1" if flag else "0" for flag in flags)
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """The text of a style or script of the pages."""
     return (TEMPLATES / name).read_text(encoding="utf-8")
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Jinja with the pages' templates and filters; every name is escaped, an unknown one is an error."""
     found = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
