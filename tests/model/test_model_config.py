@@ -6,7 +6,8 @@ from math import prod
 import pytest
 
 from evoked.core.expressions import EEV5
-from evoked.model.config import Modality, ModelConfig, ModelSettings, config_from, shapes
+from evoked.model.config import KINDS, Modality, ModelConfig, ModelSettings, config_from, shapes
+from evoked.model.readers import READERS
 
 PAPER = {"image": 2048, "face": 2048, "audio": 128}
 OPEN = {"image": 1280, "face": 256, "audio": 1024}
@@ -107,3 +108,18 @@ def test_two_of_one_name_are_refused() -> None:
 def test_parts_must_divide_the_columns() -> None:
     with pytest.raises(ValueError, match="5 columns do not make 2 equal parts"):
         Modality("face", 5, 3, parts=2)
+
+
+def test_a_kind_of_network_stands_in_every_table() -> None:
+    from evoked.model.encoders import ENCODERS
+
+    assert KINDS.keys() == READERS.keys() == ENCODERS.keys()
+    with pytest.raises(ValueError, match=f"kind must be one of {', '.join(KINDS)}, got 'oracle'"):
+        ModelSettings(kind="oracle")
+
+
+def test_a_model_of_before_there_were_kinds_is_read() -> None:
+    config = ModelSettings().fit(OPEN, EEV5)
+    old = {name: value for name, value in config.as_dict().items() if name not in ("kind", "answer")}
+
+    assert config_from(json.loads(json.dumps(old))) == config

@@ -1,6 +1,6 @@
 """The shape of a content model: what goes in, what comes out, and the choices between (spec §7)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 
 from evoked.core.settings import setting
@@ -28,6 +28,7 @@ moves stays small. column: each column to deviation 1, noise as well. See docs/d
 class NetSettings:
     """The choices that do not depend on the data; each stands here once."""
 
+    kind: str = setting("gru", "how each modality's seconds are read: gru")
     window_s: int = setting(60, "seconds of content that a prediction looks back on, its own second included")
     experts: int = setting(2, "experts per expression; one more, the dummy, always says 0")
     layers: int = setting(1, "GRU layers per modality")
@@ -42,6 +43,8 @@ class NetSettings:
                 raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
+        if self.kind not in KINDS:
+            raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {self.kind!r}")
         if self.standardise not in STANDARDISE:
             raise ValueError(f"standardise must be one of {', '.join(STANDARDISE)}, got {self.standardise!r}")
 
@@ -156,10 +159,12 @@ def config_from(plain: Mapping[str, object]) -> ModelConfig:
     Raises:
         KeyError, TypeError, ValueError: if something is missing, of another type, or out of range.
     """
-    known = {f.name for f in fields(ModelConfig)} - {"answer"}  # models of before it all answer with probabilities
+    late = {"kind": "gru", "answer": "probability"}  # what all models of before these settings are
+    plain = late | dict(plain)
+    known = {f.name for f in fields(ModelConfig)}
     if missing := known - set(plain):
         raise KeyError(f"no {', '.join(sorted(missing))}")
-    choices = {name: plain[name] for name in known - {"modalities", "expressions"}}
+    choices = {name: plain[name] for name in known - {"modalities", "expressions", "answer"}}
     for f in fields(NetSettings):
         if type(choices[f.name]) is not type(f.default):
             raise TypeError(f"{f.name} must be {type(f.default).__name__}, got {choices[f.name]!r}")
@@ -169,7 +174,7 @@ def config_from(plain: Mapping[str, object]) -> ModelConfig:
     return ModelConfig(
         modalities=tuple(Modality(**m) for m in modalities),
         expressions=tuple(str(e) for e in expressions),
-        answer=str(plain.get("answer", "probability")),
+        answer=str(plain["answer"]),
         **choices,  # type: ignore[arg-type]  # each was checked against its default's type above
     )
 
@@ -183,19 +188,13 @@ def shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     """Name and shape of every array of a model, all float32; the network and the checkpoint keep to it.
 
     Learnt: all but `scale.*` (fixed before training) and `*.mean`, `*.variance` of the gates (running
-    statistics). GRU rows stand in torch's order: reset, update, new.
+    statistics).
     """
     found: dict[str, tuple[int, ...]] = {}
     for m in config.modalities:
         found |= {f"scale.{m.name}.mean": (m.width,), f"scale.{m.name}.deviation": (m.width,)}
-        for layer in range(config.layers):
-            taken = m.width if layer == 0 else m.units
-            found |= {
-                f"gru.{m.name}.{layer}.weight_ih": (3 * m.units, taken),
-                f"gru.{m.name}.{layer}.weight_hh": (3 * m.units, m.units),
-                f"gru.{m.name}.{layer}.bias_ih": (3 * m.units,),
-                f"gru.{m.name}.{layer}.bias_hh": (3 * m.units,),
-            }
+        own = KINDS[config.kind](config, m)
+        found |= {f"{config.kind}.{m.name}.{name}": shape for name, shape in own.items()}
     n, k, m_ = config.fused, len(config.expressions), config.experts
     if config.input_gate:
         found |= _gate("input_gate", n)
@@ -211,3 +210,21 @@ def shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
 
 def _gate(name: str, n: int) -> dict[str, tuple[int, ...]]:
     return {f"{name}.weight": (n, n)} | {f"{name}.{part}": (n,) for part in ("gain", "bias", "mean", "variance")}
+
+
+def _gru(config: ModelConfig, m: Modality) -> dict[str, tuple[int, ...]]:
+    """Rows of the weights stand in torch's order: reset, update, new."""
+    found: dict[str, tuple[int, ...]] = {}
+    for layer in range(config.layers):
+        found |= {
+            f"{layer}.weight_ih": (3 * m.units, m.width if layer == 0 else m.units),
+            f"{layer}.weight_hh": (3 * m.units, m.units),
+            f"{layer}.bias_ih": (3 * m.units,),
+            f"{layer}.bias_hh": (3 * m.units,),
+        }
+    return found
+
+
+KINDS: Mapping[str, Callable[[ModelConfig, Modality], dict[str, tuple[int, ...]]]] = {"gru": _gru}
+"""Kind of network → the arrays with which it reads one modality. Each kind has two more places: `readers.READERS`
+(numpy, for prediction) and `encoders.ENCODERS` (torch, for training); all three say the same arithmetic."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from evoked.core.progress import Progress, silent
 from evoked.model.config import Modality, ModelConfig, shapes
+from evoked.model.readers import READERS, Reader
 
 Array = NDArray[np.float32]
 
@@ -40,6 +41,7 @@ class Forward:
             raise ValueError(f"chunk_s must be 1 or more, got {chunk_s}")
         self.config = config
         self._arrays = {name: np.ascontiguousarray(a, dtype=np.float32) for name, a in arrays.items()}
+        self._readers = {m.name: self._reader(m) for m in config.modalities}
         self._chunk_s = chunk_s
 
     def __call__(self, features: Mapping[str, NDArray[np.floating]], progress: Progress = silent) -> Array:
@@ -59,7 +61,7 @@ class Forward:
         """
         seconds = self._seconds(features)
         out = np.empty((seconds, len(self.config.expressions)), dtype=np.float32)
-        tails: dict[str, Array] = {}
+        carry: dict[str, Array] = {}
         for start in range(0, seconds, self._chunk_s):
             stop = min(start + self._chunk_s, seconds)
             states = []
@@ -67,11 +69,8 @@ class Forward:
                 rows = np.asarray(features[m.name][start:stop], dtype=np.float32)
                 if not np.isfinite(rows).all():
                     raise ValueError(f"{m.name} features hold numbers that are not finite; absent is zero here")
-                projected = self._projected(m, rows)
-                before = tails.get(m.name, np.repeat(projected[:1], self.config.window_s - 1, axis=0))
-                seen = np.concatenate([before, projected])
-                tails[m.name] = seen[len(seen) - (self.config.window_s - 1) :].copy()
-                states.append(self._last_states(m, seen, stop - start))
+                state, carry[m.name] = self._readers[m.name](self._scaled(m, rows), carry.get(m.name))
+                states.append(state)
             out[start:stop] = self._judged(np.concatenate(states, axis=1))
             progress(stop, seconds)
         return out
@@ -88,32 +87,18 @@ class Forward:
             raise ValueError(f"features differ in length: {lengths}")
         return next(iter(lengths.values()))
 
-    def _projected(self, m: Modality, rows: Array) -> Array:
-        """(n, D) → what the first GRU layer's input side says of each second, (n, 3H)."""
-        mean, deviation = self._arrays[f"scale.{m.name}.mean"], self._arrays[f"scale.{m.name}.deviation"]
-        present = rows.reshape(len(rows), m.parts, -1).any(axis=-1)
-        shown = (rows - mean) / deviation * np.repeat(present, m.width // m.parts, axis=1)
-        name = f"gru.{m.name}.0"
-        return np.asarray(shown @ self._arrays[f"{name}.weight_ih"].T + self._arrays[f"{name}.bias_ih"])
+    def _reader(self, m: Modality) -> Reader:
+        own = f"{self.config.kind}.{m.name}."
+        arrays = {name.removeprefix(own): array for name, array in self._arrays.items() if name.startswith(own)}
+        return READERS[self.config.kind](self.config, m, arrays)
 
-    def _last_states(self, m: Modality, seen: Array, windows: int) -> Array:
-        """(windows + window_s - 1, 3H) → state of the top layer after each window, (windows, H)."""
-        steps = self.config.window_s
-        per_step = (seen[k : k + windows] for k in range(steps))
-        for layer in range(self.config.layers):
-            name = f"gru.{m.name}.{layer}"
-            turned = np.ascontiguousarray(self._arrays[f"{name}.weight_hh"].T)
-            bias = self._arrays[f"{name}.bias_hh"]
-            states = np.zeros((windows, m.units), dtype=np.float32)
-            if layer == self.config.layers - 1:
-                for x in per_step:
-                    states = gru_step(x, states, turned, bias)
-                return states
-            below = [states := gru_step(x, states, turned, bias) for x in per_step]
-            above = f"gru.{m.name}.{layer + 1}"
-            weight, first = self._arrays[f"{above}.weight_ih"].T, self._arrays[f"{above}.bias_ih"]
-            per_step = (state @ weight + first for state in below)
-        raise AssertionError("a model has at least one layer")
+    def _scaled(self, m: Modality, rows: Array) -> Array:
+        """(n, D), each column standardised; a part that is absent stays zero."""
+        mean, deviation = self._arrays[f"scale.{m.name}.mean"], self._arrays[f"scale.{m.name}.deviation"]
+        if self.config.standardise == "none" and not mean.any() and (deviation == 1).all():
+            return rows
+        present = rows.reshape(len(rows), m.parts, -1).any(axis=-1)
+        return np.asarray((rows - mean) / deviation * np.repeat(present, m.width // m.parts, axis=1))
 
     def _judged(self, fused: Array) -> Array:
         if self.config.input_gate:
@@ -137,24 +122,3 @@ class Forward:
 def sigmoid(x: Array) -> Array:
     """1 / (1 + e^-x) by way of tanh, which does not overflow."""
     return np.asarray(np.float32(0.5) * (np.float32(1) + np.tanh(np.float32(0.5) * x)))
-
-
-def gru_step(x: Array, state: Array, turned: Array, bias: Array) -> Array:
-    """One step of a GRU, as torch's: the reset gate stands after the recurrent product.
-
-    Args:
-        x: input side of reset, update and new gate, (N, 3H).
-        state: (N, H) before the step.
-        turned: recurrent weight, transposed, (H, 3H).
-        bias: recurrent bias, (3H,).
-
-    Returns:
-        The state after the step, (N, H).
-    """
-    size = state.shape[1]
-    g = state @ turned
-    g += bias
-    both = sigmoid(x[:, : 2 * size] + g[:, : 2 * size])
-    reset, update = both[:, :size], both[:, size:]
-    new = np.tanh(x[:, 2 * size :] + reset * g[:, 2 * size :])
-    return np.asarray(new + update * (state - new))

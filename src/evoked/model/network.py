@@ -1,4 +1,4 @@
-"""The content model in torch: GRUs → context gate → experts → context gate (spec §7)."""
+"""The content model in torch: a reader per modality → context gate → experts → context gate (spec §7)."""
 
 from collections.abc import Mapping
 from typing import cast
@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from evoked.model.config import ModelConfig, shapes
-from evoked.model.layers import ContextGate, Experts, Scale, SharedGRU, dropped
+from evoked.model.encoders import ENCODERS
+from evoked.model.layers import ContextGate, Experts, Scale, dropped
 
 
 class Network(nn.Module):  # type: ignore[misc]  # torch is Any here
@@ -20,7 +21,7 @@ class Network(nn.Module):  # type: ignore[misc]  # torch is Any here
         seed: first weights are drawn from it; torch's global generator is not touched.
 
     Attributes:
-        kind: what matrix products of the GRUs are computed in; torch.float32 or torch.bfloat16.
+        kind: what the readers' matrix products are computed in; torch.float32 or torch.bfloat16.
     """
 
     def __init__(self, config: ModelConfig, seed: int = 0) -> None:
@@ -29,14 +30,8 @@ class Network(nn.Module):  # type: ignore[misc]  # torch is Any here
         self.kind = torch.float32
         draw = torch.Generator().manual_seed(seed)
         self.scale = nn.ModuleDict({m.name: Scale(m.width, m.parts) for m in config.modalities})
-        self.gru = nn.ModuleDict(
-            {
-                m.name: nn.ModuleList(
-                    SharedGRU(m.width if layer == 0 else m.units, m.units, draw) for layer in range(config.layers)
-                )
-                for m in config.modalities
-            }
-        )
+        encoder = ENCODERS[config.kind]
+        self.add_module(config.kind, nn.ModuleDict({m.name: encoder(config, m, draw) for m in config.modalities}))
         classes = len(config.expressions)
         self.input_gate = ContextGate(config.fused, draw) if config.input_gate else None
         self.experts = Experts(config.fused, classes, config.experts, draw, identity=config.answer == "value")
@@ -69,11 +64,8 @@ class Network(nn.Module):  # type: ignore[misc]  # torch is Any here
             shown = self.scale[m.name](rows[m.name])
             if self.training:
                 shown = dropped(shown, self.config.dropout, generator)
-            last = (
-                self._plain(m.name, shown, source, generator)
-                if plain
-                else self._shared(m.name, shown, source, generator)
-            )
+            read = cast(nn.ModuleDict, getattr(self, self.config.kind))[m.name]
+            last = read(shown, source, kind=self.kind, generator=generator, plain=plain)
             states.append(dropped(last[use], self.config.dropout, generator) if self.training else last[use])
         fused = torch.cat(states, dim=-1)  # (N, 896)
         return self.judged(fused)
@@ -93,25 +85,3 @@ class Network(nn.Module):  # type: ignore[misc]  # torch is Any here
     def load_arrays(self, arrays: Mapping[str, NDArray[np.float32]]) -> None:
         """Take over every array; they must be those of `config.shapes`."""
         self.load_state_dict({name: torch.from_numpy(np.array(a)) for name, a in arrays.items()}, strict=True)
-
-    def _shared(self, name: str, shown: Tensor, source: Tensor, generator: torch.Generator | None) -> Tensor:
-        layers = cast(nn.ModuleList, self.gru[name])
-        states = cast(SharedGRU, layers[0]).runs(shown, source, self.config.window_s, self.kind)
-        _, windows, runs, _ = states.shape
-        return self._above(layers, states.flatten(1, 2), generator).unflatten(0, (windows, runs))
-
-    def _plain(self, name: str, shown: Tensor, source: Tensor, generator: torch.Generator | None) -> Tensor:
-        steps, runs = self.config.window_s, shown.shape[1]
-        filled = torch.gather(shown, 0, source.unsqueeze(-1).expand_as(shown))
-        windows = filled.unfold(0, steps, 1).permute(3, 0, 1, 2)  # (steps, R, B, D)
-        layers = cast(nn.ModuleList, self.gru[name])
-        states = cast(SharedGRU, layers[0]).sequence(windows.flatten(1, 2))
-        return self._above(layers, states, generator).unflatten(0, (-1, runs))
-
-    def _above(self, layers: nn.ModuleList, states: Tensor, generator: torch.Generator | None) -> Tensor:
-        """The layers above the first, whose input differs from window to window: (steps, N, H) → (N, H)."""
-        for layer in list(layers)[1:]:
-            if self.training:
-                states = dropped(states, self.config.dropout, generator)
-            states = cast(SharedGRU, layer).sequence(states)
-        return states[-1]
