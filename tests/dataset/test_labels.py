@@ -12,8 +12,8 @@ from evoked.core.provenance import Provenance
 from evoked.core.tables import read_provenance
 from evoked.core.timeline import Grid
 from evoked.core.track import Track
-from evoked.dataset.labels import Labels, read_labels, write_labels
-from evoked.reactions.votes import vote
+from evoked.dataset.labels import Labels, read_labels, write_labels, write_labels_apart
+from evoked.reactions.votes import VoteConfig, vote, vote_each
 
 NAMES = ("amusement", "surprise")
 MADE = Provenance("annotate", {"quorum": 9}, {"a.mp4": "00"})
@@ -66,6 +66,47 @@ def test_a_vote_can_be_written_as_it_is(tmp_path: Path) -> None:
     assert read_labels(tmp_path / "l.parquet")["a"].labels.values.tolist() == [[1, 0]] * 3
 
 
+def crowd() -> list[Track]:
+    """Two viewers of four seconds; the second is seen in the first second and a half only."""
+    six, random = Grid(Fraction(6), 24), np.random.default_rng(3)
+    seen = [np.ones(24, bool), np.arange(24) < 9]
+    return [Track.masked(six, NAMES, random.random((24, 2)).astype(np.float32), s) for s in seen]
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv", ".json"])
+def test_how_far_a_vote_can_be_trusted_is_kept(tmp_path: Path, suffix: str) -> None:
+    votes = vote(crowd(), Grid(Fraction(1), 4), VoteConfig(quorum=20))
+    assert not votes.labels.valid.all()
+    path = tmp_path / f"l{suffix}"
+    write_labels(path, {"a": votes}, MADE)
+    back = read_labels(path)["a"]
+    np.testing.assert_array_equal(back.ticks, votes.ticks)
+    np.testing.assert_allclose(back.agreement, votes.agreement, atol=1e-6)
+    assert back.share is not None
+    np.testing.assert_allclose(back.share.values, votes.share.values, atol=1e-6)
+    assert back.share.valid.all()  # below the quorum, too
+    assert back.labels.names == NAMES
+    write_labels(tmp_path / "again.parquet", {"a": back}, MADE)  # what was read can be written
+    assert read_labels(tmp_path / "again.parquet")["a"].labels.names == NAMES
+
+
+def test_the_columns_of_a_vote_are_as_the_docs_say(tmp_path: Path) -> None:
+    write_labels(tmp_path / "l.parquet", {"a": vote(crowd(), Grid(Fraction(1), 4))}, MADE)
+    names = pq.read_table(tmp_path / "l.parquet").column_names
+    fixed = ["video", "second", "valid", "viewers", "ticks", "agreement"]
+    assert names == [*fixed, *NAMES, *(f"share_{n}" for n in NAMES)]
+
+
+def test_each_viewer_apart(tmp_path: Path) -> None:
+    one, other = vote_each(crowd(), Grid(Fraction(1), 4))
+    write_labels_apart(tmp_path / "l.csv", {"a": {"r.mp4/v1": one, "r.mp4/v2": other}}, MADE)
+    lines = (tmp_path / "l.csv").read_text().splitlines()
+    assert lines[0].startswith("video,viewer,second,valid,viewers,ticks,agreement,amusement,surprise,share_amusement")
+    assert [line.split(",")[1:4] for line in lines[5:7]] == [["r.mp4/v2", "0", "true"], ["r.mp4/v2", "1", "true"]]
+    with pytest.raises(DatasetError, match="has labels of each viewer apart; need one row per second"):
+        read_labels(tmp_path / "l.csv")
+
+
 def test_a_content_that_nobody_was_seen_watching_keeps_its_seconds(tmp_path: Path) -> None:
     write_labels(tmp_path / "l.parquet", {"a": labels([None, None])}, MADE)
     back = read_labels(tmp_path / "l.parquet")["a"]
@@ -90,6 +131,12 @@ def test_order_of_rows_and_gaps(tmp_path: Path) -> None:
         ("video,second,valid,amusement\na,0,true,1\na,0,true,1\n", "row 2: second 0 of 'a' stands there twice"),
         ("video,second,valid,amusement\na,0,true,0.4\n", "row 1: amusement must be 0 or 1 where valid, got 0.4"),
         ("video,second,valid,amusement\na,0,true,\n", "row 1: amusement must be 0 or 1 where valid, got None"),
+        ("video,second,valid,ticks,awe\na,0,true,-3,1\n", "row 1: ticks must be a number from 0 to inf, got -3"),
+        (
+            "video,second,valid,awe,share_awe\na,0,true,1,1.5\n",
+            "row 1: share_awe must be a number from 0 to 1, got 1.5",
+        ),
+        ("video,second,valid,agreement,awe\na,0,true,much,1\n", "row 1: agreement must be a number from 0 to 1"),
         ("video,second,valid,amusement\na,0.5,true,1\n", "row 1: need a video, a whole second from 0"),
         ("video,second,valid,amusement\na,-1,true,1\n", "row 1: need a video, a whole second from 0"),
         ("video,second,valid,amusement\na,0,1,1\n", "row 1: need a video, a whole second from 0 and true or false"),

@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 from evoked.core.timeline import Grid
 from evoked.core.track import Track
 from evoked.reactions.offsets import OffsetMap, Segment
-from evoked.reactions.votes import VoteConfig, Votes, onto_content, ticks_of, vote, vote_each, window
+from evoked.reactions.votes import (
+    VoteConfig,
+    Votes,
+    onto_content,
+    own_thresholds,
+    ticks_of,
+    vote,
+    vote_each,
+    window,
+)
 
 NAMES = ("amusement", "surprise")
 SIX = Fraction(6)
@@ -122,8 +131,67 @@ def test_thresholds_are_one_for_all_or_one_each() -> None:
     assert vote([viewer], seconds(10), thresholds=[0.3, 0.6]).labels.values[5].tolist() == [1, 0]
 
 
+def test_each_viewer_has_one_vote_however_long_they_are_seen() -> None:
+    """Two who are seen half of the time smile, one who is always seen does not: 18 ticks of 36, but 2 of 3 people."""
+    half = np.arange(60) % 2 == 0
+    crowd = [ballot(np.ones(60), half), ballot(np.ones(60), half), ballot(np.zeros(60))]
+    pooled, counted = vote(crowd, seconds(10)), vote(crowd, seconds(10), VoteConfig(merge="viewer"))
+    assert (pooled.labels.values[5, 0], counted.labels.values[5, 0]) == (0, 1)
+    assert counted.share.values[5, 0] == pytest.approx(2 / 3)
+    assert counted.agreement[5] == pytest.approx((1 + 1 + 0.5) / 3)  # of two expressions
+    assert counted.ticks[5] == pooled.ticks[5] == 36
+    strict = vote(crowd, seconds(10), VoteConfig(merge="viewer", quorum=10))
+    assert strict.labels.values[5, 0] == 0  # who is seen at 9 ticks has no vote now
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_votes_of_viewers_are_as_counted_by_hand(seed: int) -> None:
+    crowd = [someone(10 * seed + i, 48) for i in range(4)]
+    found = vote(crowd, seconds(8), VoteConfig(merge="viewer", quorum=7))
+    alone = [by_hand([b], 8, 7) for b in crowd]
+    for t in range(8):
+        cast = [own[t] for own in alone if own[t][0] is not None]
+        want = [float(sum(c[k] for c in cast) > len(cast) / 2) for k in range(2)] if cast else [None, None]
+        assert rows(found)[t] == want
+
+
+def test_how_many_stand_behind_a_second() -> None:
+    one, other = ballot(np.ones(60), np.arange(60) < 30), ballot(np.zeros(60))
+    votes = vote([one, other], seconds(10), VoteConfig(least_viewers=2))
+    assert votes.viewers.tolist() == [2] * 7 + [1] * 3  # the window of second 6 still holds ticks 27 to 29
+    assert votes.ticks.tolist() == [18, 30, 36, 36, 33, 27, 21, 18, 18, 15]
+    assert votes.labels.valid.tolist() == [True] * 7 + [False] * 3
+    assert votes.share.valid.all()  # known, though no label
+    np.testing.assert_allclose(votes.agreement[:4], 0.75)  # on amusement one of two; on surprise both
+    assert np.isnan(votes.agreement[7:]).all()
+
+
+def test_thresholds_are_set_else_the_recognisers_else_one_half() -> None:
+    config = VoteConfig(thresholds=("surprise=0.2",))
+    assert config.levels(NAMES) == (0.5, 0.2)
+    assert config.levels(NAMES, {"amusement": 0.35, "surprise": 0.9}) == (0.35, 0.2)
+    with pytest.raises(ValueError, match="no expression 'surprise' to set a threshold for; there are: awe"):
+        config.levels(("awe",))
+
+
+@pytest.mark.parametrize("text", ["surprise", "=0.3", "surprise=", "surprise=1.2", "surprise=nan", "surprise=-0.1"])
+def test_a_threshold_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"thresholds must be like amusement=0\.4"):
+        VoteConfig(thresholds=(text,))
+    with pytest.raises(ValueError, match="set 'awe' twice"):
+        VoteConfig(thresholds=("awe=0.1", "awe=0.2"))
+
+
+def test_an_operating_point_is_read_from_what_a_recogniser_says() -> None:
+    assert own_thresholds({"recogniser": "prototype"}) == {}
+    assert own_thresholds({"thresholds": {"awe": 0.25}}) == {"awe": 0.25}
+    for wrong in ([0.2], {"awe": "high"}, {"awe": 1.5}, {"awe": True}, {"awe": float("nan")}):
+        with pytest.raises(ValueError, match="a recogniser's thresholds must be expression"):
+            own_thresholds({"thresholds": wrong})
+
+
 @settings(max_examples=25, deadline=None)
-@given(st.permutations(range(4)), st.sampled_from(["pool", "any"]))
+@given(st.permutations(range(4)), st.sampled_from(["pool", "any", "viewer"]))
 def test_the_order_of_viewers_does_not_matter(order: list[int], merge: str) -> None:
     crowd, names = [someone(seed, 48) for seed in range(4)], ["a", "a", "b", "c"]
     config = VoteConfig(merge=merge, quorum=5)
@@ -131,8 +199,9 @@ def test_the_order_of_viewers_does_not_matter(order: list[int], merge: str) -> N
     b = vote([crowd[i] for i in order], seconds(8), config, reactions=[names[i] for i in order])
     np.testing.assert_array_equal(a.labels.values, b.labels.values)
     np.testing.assert_array_equal(a.share.values, b.share.values)
-    np.testing.assert_allclose(a.agreement, b.agreement)
+    np.testing.assert_array_equal(a.agreement, b.agreement)
     np.testing.assert_array_equal(a.viewers, b.viewers)
+    np.testing.assert_array_equal(a.ticks, b.ticks)
 
 
 def counting(steps: int) -> Track:
@@ -184,7 +253,11 @@ def test_wrong_arguments_are_told_by_number() -> None:
         vote([ballot(np.ones(60))], seconds(10), thresholds=[0.1, 0.2, 0.3])
     with pytest.raises(ValueError, match="one reaction for each of 1 ballots, got 2"):
         vote([ballot(np.ones(60))], seconds(10), reactions=["a", "b"])
-    with pytest.raises(ValueError, match="merge must be one of pool, any"):
+    with pytest.raises(ValueError, match="merge must be one of pool, any, viewer"):
         VoteConfig(merge="mean")
+    with pytest.raises(ValueError, match="least_viewers must be at least 1, got 0"):
+        VoteConfig(least_viewers=0)
+    with pytest.raises(ValueError, match="lag_s must be a number of seconds, got nan"):
+        VoteConfig(lag_s=float("nan"))
     with pytest.raises(ValueError, match="quorum"):
         VoteConfig(quorum=0)

@@ -12,7 +12,7 @@ import numpy as np
 from evoked.cli.failures import Failures, note
 from evoked.cli.options import made, settings
 from evoked.cli.progress import bar
-from evoked.core.errors import AlignmentError, OutputError
+from evoked.core.errors import AlignmentError, EvokedError, OutputError
 from evoked.core.expressions import EEV5
 from evoked.core.files import check_writable, sha256
 from evoked.core.progress import Progress
@@ -21,7 +21,7 @@ from evoked.core.settings import describe
 from evoked.core.tables import SUFFIXES, check_suffix, write_table
 from evoked.core.timeline import Grid
 from evoked.core.track import Track
-from evoked.dataset.labels import write_labels
+from evoked.dataset.labels import write_labels, write_labels_apart
 from evoked.faces.detect import DetectConfig
 from evoked.media.play import sound
 from evoked.media.probe import no_picture, probe
@@ -31,7 +31,7 @@ from evoked.reactions.annotate import NETS, AnnotateConfig, Annotation, Annotato
 from evoked.reactions.film import film_of
 from evoked.reactions.offsets import OffsetMap, Segment
 from evoked.reactions.prototype import PrototypeRecogniser
-from evoked.reactions.votes import VoteConfig, Votes, onto_content, ticks_of, vote
+from evoked.reactions.votes import VoteConfig, Votes, onto_content, own_thresholds, ticks_of, vote, vote_each
 from evoked.weights.cache import default_cache
 from evoked.weights.catalogue import NETS as CATALOGUE
 
@@ -52,12 +52,19 @@ class Seen:
 @click.option("--content", type=File, help="the video that was watched: its own faces are left out")
 @click.option("-o", "--output", type=File, help=f"file ({', '.join(SUFFIXES)}), or a folder for several reactions")
 @click.option("--labels", is_flag=True, help="write the votes of all viewers, once a second of the content's time")
+@click.option("--apart", is_flag=True, help="with --labels: each viewer's own majority, a row per viewer and second")
 @click.option("--offline", is_flag=True, help="use only nets that the cache holds")
 @settings(DetectConfig)
 @settings(AnnotateConfig)
 @settings(VoteConfig)
 def annotate(
-    reactions: tuple[Path, ...], content: Path | None, output: Path | None, labels: bool, offline: bool, **own: Any
+    reactions: tuple[Path, ...],
+    content: Path | None,
+    output: Path | None,
+    labels: bool,
+    apart: bool,
+    offline: bool,
+    **own: Any,
 ) -> None:
     """Find the viewers in REACTIONS and score their expressions at 6 Hz.
 
@@ -65,10 +72,14 @@ def annotate(
     summary goes to stdout. A video that cannot be used is reported and the others go on; exit code 1.
     """
     votes, config, detect = made(VoteConfig, own), made(AnnotateConfig, own), made(DetectConfig, own)
+    recogniser = PrototypeRecogniser(EEV5)
+    levels = _levels(votes, recogniser)
+    if apart and not labels:
+        raise click.UsageError("--apart goes with --labels")
     reactions = tuple(dict.fromkeys(reactions))
     places = _places(reactions, output, labels)
     theirs = _content(content)
-    nets = cache(lambda: Annotator(PrototypeRecogniser(EEV5), config, detect, default_cache(offline=offline)))
+    nets = cache(lambda: Annotator(recogniser, config, detect, default_cache(offline=offline)))
     seen: list[Seen] = []
     failures = Failures(len(reactions), "reactions", "annotated")
     for reaction in reactions:
@@ -84,7 +95,11 @@ def annotate(
         if not labels:
             _write(outcome.result, places.get(reaction), _provenance([outcome.result], content, (config, detect)))
     if labels and seen and output:
-        write_labels(output, _votes(seen, content, votes), _provenance(seen, content, (config, detect, votes)))
+        made_by = _provenance(seen, content, (config, detect, votes))
+        if apart:
+            write_labels_apart(output, _votes_apart(seen, content, votes, levels), made_by)
+        else:
+            write_labels(output, _votes(seen, content, votes, levels), made_by)
         click.echo(str(output))
     failures.end()
 
@@ -142,25 +157,59 @@ def _write(seen: Seen, place: Path | None, provenance: Provenance) -> None:
     click.echo(str(place))
 
 
-def _votes(seen: list[Seen], content: Path | None, config: VoteConfig) -> dict[str, Votes]:
+def _levels(config: VoteConfig, recogniser: PrototypeRecogniser) -> tuple[float, ...]:
+    """The score from which on a tick is on, for each expression."""
+    try:
+        return config.levels(recogniser.names, own_thresholds(recogniser.describe()))
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _votes(seen: list[Seen], content: Path | None, config: VoteConfig, levels: tuple[float, ...]) -> dict[str, Votes]:
     """Votes by content; without one, each reaction stands on its own time."""
-    if content is None:
-        return {s.reaction.name: _vote([s], s.reaction, config) for s in seen}
-    return {content.name: _vote(seen, content, config)}
+    votes = {}
+    for timed_by, own in _by_content(seen, content):
+        seconds = probe(timed_by).seconds
+        ballots, names = _ballots(own, ticks_of(seconds), config)
+        if not ballots:
+            ballots, names = [_nobody(ticks_of(seconds))], [""]
+        votes[timed_by.name] = vote(ballots, seconds, config, thresholds=levels, reactions=names)
+    return votes
 
 
-def _vote(seen: list[Seen], timed_by: Path, config: VoteConfig) -> Votes:
-    seconds = probe(timed_by).seconds
-    ticks: Grid = ticks_of(seconds)
-    ballots = [
+def _votes_apart(
+    seen: list[Seen], content: Path | None, config: VoteConfig, levels: tuple[float, ...]
+) -> dict[str, dict[str, Votes]]:
+    """Votes by content and viewer, who is called REACTION/v1; no viewer, no row."""
+    votes = {}
+    for timed_by, own in _by_content(seen, content):
+        seconds = probe(timed_by).seconds
+        ballots, _ = _ballots(own, ticks_of(seconds), config)
+        names = [f"{s.reaction.name}/{viewer}" for s in own for viewer in s.found.viewers]
+        if ballots:
+            votes[timed_by.name] = dict(zip(names, vote_each(ballots, seconds, config, thresholds=levels), strict=True))
+    if not votes:
+        raise EvokedError("no viewer was seen in any reaction, so there are no labels to write apart")
+    return votes
+
+
+def _by_content(seen: list[Seen], content: Path | None) -> list[tuple[Path, list[Seen]]]:
+    return [(content, seen)] if content is not None else [(s.reaction, [s]) for s in seen]
+
+
+def _ballots(seen: list[Seen], ticks: Grid, config: VoteConfig) -> tuple[list[Track], list[str]]:
+    """Each viewer's scores on the content's time, and the reaction they are from."""
+    found = [
         (onto_content(v.scores, s.offsets, ticks, lag_s=config.lag_s), s.reaction.name)
         for s in seen
         for v in s.found.viewers.values()
     ]
-    if not ballots:
-        nobody = np.zeros((ticks.steps, len(EEV5)), dtype=np.float32)
-        ballots = [(Track.masked(ticks, EEV5, nobody, np.zeros(ticks.steps, dtype=np.bool_)), "")]
-    return vote([b for b, _ in ballots], seconds, config, reactions=[name for _, name in ballots])
+    return [track for track, _ in found], [name for _, name in found]
+
+
+def _nobody(ticks: Grid) -> Track:
+    nothing = np.zeros((ticks.steps, len(EEV5)), dtype=np.float32)
+    return Track.masked(ticks, EEV5, nothing, np.zeros(ticks.steps, dtype=np.bool_))
 
 
 def _provenance(seen: list[Seen], content: Path | None, configs: tuple[Any, ...]) -> Provenance:

@@ -15,16 +15,24 @@ from evoked.core.tables import read_table, write_table
 from evoked.core.timeline import Grid
 from evoked.core.track import Track
 
-FIXED = ("video", "second", "valid", "viewers")
+FIXED = ("video", "second", "valid", "viewers", "ticks", "agreement")
+SHARE = "share_"
+"""Before an expression's name: the column with the share of votes that say it, for whoever learns from soft labels."""
 
 
 class Labelled(Protocol):
-    """What a vote makes: labels, and how many viewers stand behind each."""
+    """What a vote makes: labels, how many viewers stand behind each, and how far they agree; None where not known."""
 
     @property
     def labels(self) -> Track: ...
     @property
     def viewers(self) -> NDArray[np.int64]: ...
+    @property
+    def ticks(self) -> NDArray[np.int64] | None: ...
+    @property
+    def agreement(self) -> NDArray[np.float64] | None: ...
+    @property
+    def share(self) -> Track | None: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,10 +42,18 @@ class Labels:
     Attributes:
         labels: 1 Hz from second 0, each 0 or 1 where valid.
         viewers: int64, shape (seconds,): how many faces were seen.
+        ticks: int64, shape (seconds,): how many sights of them voted; None where the table does not say.
+        agreement: float64, shape (seconds,): share of viewers whose own majority is the label; NaN where there
+            is none; None where the table does not say.
+        share: 1 Hz, share of the votes for each expression in [0, 1], valid where there was any vote (also
+            below the quorum); None where the table does not say.
     """
 
     labels: Track
     viewers: NDArray[np.int64]
+    ticks: NDArray[np.int64] | None = None
+    agreement: NDArray[np.float64] | None = None
+    share: Track | None = None
 
 
 def write_labels(path: Path, labels: Mapping[str, Labelled], provenance: Provenance) -> None:
@@ -52,34 +68,74 @@ def write_labels(path: Path, labels: Mapping[str, Labelled], provenance: Provena
         ValueError: if there are none, or their grids or expressions are not as said.
         OutputError: if it cannot be written.
     """
+    videos = sorted(labels)
+    _check({video: labels[video] for video in videos})
+    columns: dict[str, Any] = {"video": [v for v in videos for _ in range(labels[v].labels.grid.steps)]}
+    write_table(path, columns | _columns([labels[v] for v in videos]), provenance)
+
+
+def write_labels_apart(path: Path, labels: Mapping[str, Mapping[str, Labelled]], provenance: Provenance) -> None:
+    """Write the labels of each viewer apart: as `write_labels`, with a column `viewer` after `video`.
+
+    Args:
+        path: .parquet, .csv or .json.
+        labels: content's name → viewer's name → their own labels.
+        provenance: what made them.
+
+    Raises:
+        ValueError, OutputError: as `write_labels`.
+    """
+    flat = {(video, viewer): own for video in sorted(labels) for viewer, own in labels[video].items()}
+    _check({f"{video} {viewer}": own for (video, viewer), own in flat.items()})
+    columns: dict[str, Any] = {
+        name: [key[i] for key, own in flat.items() for _ in range(own.labels.grid.steps)]
+        for i, name in enumerate(("video", "viewer"))
+    }
+    write_table(path, columns | _columns(list(flat.values())), provenance)
+
+
+def _check(labels: Mapping[str, Labelled]) -> None:
+    """ValueError if these cannot stand in one table."""
     if not labels:
         raise ValueError("there are no labels to write")
-    videos = sorted(labels)
-    names = labels[videos[0]].labels.names
-    if taken := set(names) & set(FIXED):
+    names = next(iter(labels.values())).labels.names
+    if taken := {n for n in names if n in (*FIXED, "viewer") or n.startswith(SHARE)}:
         raise ValueError(f"an expression cannot be called {', '.join(sorted(taken))}: that is another column")
-    for video in videos:
-        track = labels[video].labels
+    for video, own in labels.items():
+        track = own.labels
         if track.names != names or track.grid != Grid(Fraction(1), track.grid.steps):
             raise ValueError(
                 f"labels of {video!r} are {track.names} on {track.grid}; need {names} at 1 Hz from second 0"
             )
-    tracks = [labels[v].labels for v in videos]
+
+
+def _columns(labels: list[Labelled]) -> dict[str, Any]:
+    """All columns after the names; those of the confidence where every one of the labels knows it."""
+    tracks = [own.labels for own in labels]
     valid = np.concatenate([t.valid for t in tracks])
     columns: dict[str, Any] = {
-        "video": [v for v, t in zip(videos, tracks, strict=True) for _ in range(t.grid.steps)],
         "second": np.concatenate([np.arange(t.grid.steps) for t in tracks]),
         "valid": valid,
-        "viewers": np.concatenate([labels[v].viewers for v in videos]).astype(np.int64),
+        "viewers": np.concatenate([own.viewers for own in labels]).astype(np.int64),
     }
-    for k, name in enumerate(names):
+    ticks = [own.ticks for own in labels if own.ticks is not None]
+    agreement = [own.agreement for own in labels if own.agreement is not None]
+    shares = [own.share.values for own in labels if own.share is not None]
+    if len(ticks) == len(labels):
+        columns["ticks"] = np.concatenate(ticks).astype(np.int64)
+    if len(agreement) == len(labels):
+        columns["agreement"] = np.concatenate(agreement)
+    for k, name in enumerate(tracks[0].names):
         values = np.concatenate([t.values[:, k] for t in tracks])
         columns[name] = [int(value) if on else None for value, on in zip(values, valid, strict=True)]
-    write_table(path, columns, provenance)
+    if len(shares) == len(labels):
+        for k, name in enumerate(tracks[0].names):
+            columns[SHARE + name] = np.concatenate([s[:, k] for s in shares])
+    return columns
 
 
 def read_labels(path: Path) -> dict[str, Labels]:
-    """Read a labels table; whatever is neither video, second, valid nor viewers is an expression.
+    """Read a labels table; a column that is none of FIXED and no share of another column is an expression.
 
     Rows may stand in any order; seconds that are missing in between are not valid.
 
@@ -91,7 +147,9 @@ def read_labels(path: Path) -> dict[str, Labels]:
             should be: the first one is named.
     """
     columns = read_table(path, required=("video", "second", "valid"))
-    names = tuple(name for name in columns if name not in FIXED)
+    if "viewer" in columns:
+        raise DatasetError(f"{path} has labels of each viewer apart; need one row per second: annotate without --apart")
+    names = tuple(n for n in columns if n not in FIXED and not (n.startswith(SHARE) and n[len(SHARE) :] in columns))
     if not names:
         raise DatasetError(f"{path} has no expression: columns are {', '.join(columns)}")
     if not columns["video"]:
@@ -127,4 +185,40 @@ def _one(path: Path, columns: dict[str, list[Any]], names: tuple[str, ...], rows
             if value not in (0, 1):  # None too
                 raise DatasetError(f"{path} row {i + 1}: {name} must be 0 or 1 where valid, got {value!r}")
             values[second, k] = value
-    return Labels(Track(Grid(Fraction(1), steps), names, values, valid), viewers)
+    grid = Grid(Fraction(1), steps)
+    places = [columns["second"][i] for i in rows]
+    ticks, agreement = _column(path, columns, "ticks", rows), _column(path, columns, "agreement", rows)
+    shares = [_column(path, columns, SHARE + n, rows) for n in names]
+    return Labels(
+        Track(grid, names, values, valid),
+        viewers,
+        None if ticks is None else np.nan_to_num(_spread(ticks, places, steps)).astype(np.int64),
+        None if agreement is None else _spread(agreement, places, steps),
+        _share(grid, names, [None if s is None else _spread(s, places, steps) for s in shares]),
+    )
+
+
+def _column(path: Path, columns: dict[str, list[Any]], name: str, rows: list[int]) -> NDArray[np.float64] | None:
+    """The numbers of a column that may be missing, NaN where a cell is empty."""
+    if name not in columns:
+        return None
+    cells = [columns[name][i] for i in rows]
+    most = np.inf if name == "ticks" else 1.0
+    for i, cell in zip(rows, cells, strict=True):
+        if cell is not None and (isinstance(cell, bool | str) or not 0 <= cell <= most):
+            raise DatasetError(f"{path} row {i + 1}: {name} must be a number from 0 to {most:g}, got {cell!r}")
+    return np.array([np.nan if cell is None else cell for cell in cells], dtype=np.float64)
+
+
+def _spread(values: NDArray[np.float64], places: list[int], steps: int) -> NDArray[np.float64]:
+    out = np.full(steps, np.nan)
+    out[places] = values
+    return out
+
+
+def _share(grid: Grid, names: tuple[str, ...], shares: list[NDArray[np.float64] | None]) -> Track | None:
+    known = [s for s in shares if s is not None]
+    if len(known) < len(names):
+        return None
+    stacked = np.stack(known, axis=1)  # (seconds, names)
+    return Track.masked(grid, names, stacked, np.isfinite(stacked.sum(axis=1)))

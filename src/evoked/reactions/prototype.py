@@ -36,7 +36,10 @@ class Recogniser(Protocol):
         ...
 
     def describe(self) -> dict[str, object]:
-        """What a result made by it must remember: plain values for its provenance."""
+        """What a result made by it must remember: plain values for its provenance.
+
+        One that has an operating point names it as `thresholds`, expression → score: the vote cuts there.
+        """
         ...
 
 

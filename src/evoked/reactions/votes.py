@@ -4,9 +4,11 @@ At each second, the 18 ticks of the 3 s window centred on it; an expression is o
 of the visible ticks are on (Sun et al. 2020, section 3.2, say "majority" and no more). Ties are off and
 invisible ticks don't vote: decided here. Ticks of all faces of all reactions are pooled, because the
 paper has one label vector per second of a content and does not say how several reactions merge.
+Everything is counted in whole numbers, so that the order of viewers changes no bit of the result.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
@@ -21,22 +23,69 @@ from evoked.reactions.offsets import OffsetMap
 
 TICKS_PER_S = Fraction(6)
 WINDOW_S = Fraction(3)
-MERGES = ("pool", "any")
+MERGES = ("pool", "any", "viewer")
+THRESHOLD = 0.5
 
 
 @dataclass(frozen=True)
 class VoteConfig:
     """How ticks become labels."""
 
-    merge: str = setting("pool", "pool: ticks of all faces vote together; any: on if one reaction's own vote is on")
+    merge: str = setting(
+        "pool",
+        "pool: ticks of all faces vote together; any: on if one reaction's own vote is on; "
+        "viewer: each viewer has one vote, their own majority",
+    )
     quorum: int = setting(9, "fewest visible ticks in a second's 3 s window (18 per viewer) for a label")
+    least_viewers: int = setting(1, "fewest viewers seen in a second's window for a label")
     lag_s: float = setting(0.0, "seconds a face is taken to be behind the film")
+    thresholds: tuple[str, ...] = setting(
+        (), "a tick is on at this score or above, e.g. amusement=0.4; else the recogniser's own, else 0.5"
+    )
 
     def __post_init__(self) -> None:
         if self.merge not in MERGES:
             raise ValueError(f"merge must be one of {', '.join(MERGES)}, got {self.merge!r}")
         if self.quorum < 1:
             raise ValueError(f"quorum must be at least 1 tick, got {self.quorum}")
+        if self.least_viewers < 1:
+            raise ValueError(f"least_viewers must be at least 1, got {self.least_viewers}")
+        if not math.isfinite(self.lag_s):
+            raise ValueError(f"lag_s must be a number of seconds, got {self.lag_s}")
+        parse_thresholds(self.thresholds)
+
+    def levels(self, names: Sequence[str], own: Mapping[str, float] | None = None) -> tuple[float, ...]:
+        """The score from which on a tick is on, for each name: set here, else the recogniser's own, else 0.5.
+
+        Args:
+            names: expressions.
+            own: the recogniser's operating point, name → score; it may lack some.
+
+        Raises:
+            ValueError: if a threshold is set for an expression that is none of the names.
+        """
+        told = parse_thresholds(self.thresholds)
+        if strange := [n for n in told if n not in names]:
+            raise ValueError(f"no expression {strange[0]!r} to set a threshold for; there are: {', '.join(names)}")
+        return tuple(told.get(n, (own or {}).get(n, THRESHOLD)) for n in names)
+
+
+def parse_thresholds(texts: Sequence[str]) -> dict[str, float]:
+    """["amusement=0.4"] → {"amusement": 0.4}; ValueError for anything but NAME=SCORE within 0 … 1, each name once."""
+    found: dict[str, float] = {}
+    for text in texts:
+        name, _, number = text.partition("=")
+        try:
+            value = float(number)
+        except ValueError:
+            value = math.nan
+        name = name.strip()
+        if not name or not 0 <= value <= 1:
+            raise ValueError(f"thresholds must be like amusement=0.4, a score within 0 … 1, got {text!r}")
+        if name in found:
+            raise ValueError(f"thresholds set {name!r} twice; keep one")
+        found[name] = value
+    return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,17 +93,35 @@ class Votes:
     """What the viewers of a content expressed, once a second.
 
     Attributes:
-        labels: 1 Hz, 0 or 1; valid where there are at least `quorum` visible ticks.
+        labels: 1 Hz, 0 or 1; valid where there are at least `quorum` visible ticks and `least_viewers` viewers.
         viewers: int64, shape (seconds,): faces with at least one visible tick in the window.
-        share: 1 Hz, share of the visible ticks that are on, in [0, 1]; valid where any tick is visible.
+        ticks: int64, shape (seconds,): visible ticks of all viewers in the window.
+        share: 1 Hz, share of the votes that are on, in [0, 1]: of the visible ticks, or with merge "viewer" of
+            the viewers; valid where there is any vote.
         agreement: float64, shape (seconds,): share of viewers whose own majority is the label, mean
-            over expressions, in [0, 1]; NaN where there is no label.
+            over expressions, in [0, 1]; NaN where there is no label. One viewer alone may disagree with
+            a label of merge "any" only.
     """
 
     labels: Track
     viewers: NDArray[np.int64]
+    ticks: NDArray[np.int64]
     share: Track
     agreement: NDArray[np.float64]
+
+
+def own_thresholds(described: Mapping[str, object]) -> dict[str, float]:
+    """The operating point that a recogniser (`describe`), or the provenance of its tables, tells of; {} if none.
+
+    Raises:
+        ValueError: if it is no mapping of names to scores within 0 … 1.
+    """
+    found = described.get("thresholds", {})
+    if not isinstance(found, Mapping) or not all(
+        isinstance(v, int | float) and not isinstance(v, bool) and 0 <= v <= 1 for v in found.values()
+    ):
+        raise ValueError(f"a recogniser's thresholds must be expression → score within 0 … 1, got {found!r}")
+    return {str(name): float(value) for name, value in found.items()}
 
 
 def ticks_of(seconds: Grid) -> Grid:
@@ -98,38 +165,35 @@ def vote(
         ballots: one Track per viewer on the content's time (`onto_content`), all on one grid with
             the same names. Their order does not matter.
         seconds: the content's 1 Hz grid.
-        config: merging and quorum; lag_s is used when ballots are moved, not here.
+        config: merging and quorum; lag_s is used when ballots are moved and thresholds by `levels`, not here.
         thresholds: a tick is on where its score is at or above this; one number, or one per name.
         reactions: which reaction each ballot is from, for merge "any"; each its own if not given.
 
     Returns:
         Votes on `seconds`. With merge "any" a second is valid where any reaction's vote is, on where
-        one of them is on, and `share` is the largest of their shares.
+        one of them is on, and `share` is the largest of their shares. With merge "viewer" the quorum is of
+        each viewer's own ticks: who has fewer has no vote.
 
     Raises:
         ValueError: if there are no ballots, they differ in grid or names, or counts do not match.
     """
     config = config or VoteConfig()
     _check(ballots, reactions)
-    on, seen = _counts(ballots, seconds, _levels(thresholds, len(ballots[0].names)))
-    if config.merge == "pool":
-        groups = np.zeros(len(ballots), dtype=np.int64)
-    else:
-        groups = np.unique(list(reactions) if reactions else np.arange(len(ballots)), return_inverse=True)[1]
-    kinds = [groups == g for g in range(int(groups.max()) + 1)]
-    parts = [_majority(on[kind].sum(axis=0), seen[kind].sum(axis=0), config.quorum) for kind in kinds]
-    labels = np.max([p[0] for p in parts], axis=0)  # (seconds, names)
-    share = np.max([p[1] for p in parts], axis=0)
-    valid = np.any([p[2] for p in parts], axis=0)  # (seconds,)
     names = ballots[0].names
-    own = np.stack([_majority(o, s, 1)[0] for o, s in zip(on, seen, strict=True)])  # (viewers, seconds, names)
-    same = ((own == labels).mean(axis=2) * (seen > 0)).sum(axis=0)
+    on, seen = _counts(ballots, seconds, _levels(thresholds, len(names)))
     viewers = (seen > 0).sum(axis=0)
-    agreement = np.divide(same, viewers, out=np.full(len(same), np.nan), where=valid & (viewers > 0))
+    labels, share, voted, valid = _merged(on, seen, config, reactions)
+    valid &= viewers >= config.least_viewers
+    labels &= valid[:, None]
+    own = 2 * on > seen[:, :, None]  # (viewers, seconds, names)
+    same = ((own == labels) & (seen > 0)[:, :, None]).sum(axis=(0, 2))
+    cast = viewers * len(names)
+    agreement = np.divide(same, cast, out=np.full(len(same), np.nan), where=valid & (cast > 0))
     return Votes(
-        Track.masked(seconds, names, labels, valid),
+        Track.masked(seconds, names, labels.astype(np.float32), valid),
         viewers.astype(np.int64),
-        Track.masked(seconds, names, share, viewers > 0),
+        seen.sum(axis=0),
+        Track.masked(seconds, names, share, voted),
         agreement,
     )
 
@@ -152,13 +216,36 @@ def window(second: Fraction, ticks: Grid) -> tuple[int, int]:
     return min(max(first, 0), ticks.steps), min(max(end, 0), ticks.steps)
 
 
+def _merged(
+    on: NDArray[np.int64], seen: NDArray[np.int64], config: VoteConfig, reactions: Sequence[str] | None
+) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Labels and shares (seconds, names), where any vote was cast, and where there is a label (seconds,)."""
+    if config.merge == "viewer":
+        votes = seen >= config.quorum  # (viewers, seconds)
+        yes, cast = ((2 * on > seen[:, :, None]) & votes[:, :, None]).sum(axis=0), votes.sum(axis=0)
+        labels, share, valid = _majority(yes, cast, 1)
+        return labels, share, valid.copy(), valid
+    if config.merge == "pool":
+        groups = np.zeros(len(seen), dtype=np.int64)
+    else:
+        groups = np.unique(list(reactions) if reactions else np.arange(len(seen)), return_inverse=True)[1]
+    kinds = [groups == g for g in range(int(groups.max()) + 1)]
+    parts = [_majority(on[kind].sum(axis=0), seen[kind].sum(axis=0), config.quorum) for kind in kinds]
+    return (
+        np.any([p[0] for p in parts], axis=0),
+        np.max([p[1] for p in parts], axis=0),
+        np.any(seen > 0, axis=0),
+        np.any([p[2] for p in parts], axis=0),
+    )
+
+
 def _majority(
     on: NDArray[np.int64], seen: NDArray[np.int64], quorum: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
-    """Labels 0/1 and shares (seconds, names), and validity (seconds,); 0 where nothing was seen."""
+) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.bool_]]:
+    """Labels and shares (seconds, names), and validity (seconds,); off and 0 where nothing was seen."""
     valid = seen >= quorum
     labels = (2 * on > seen[:, None]) & valid[:, None]
-    return labels.astype(np.float64), on / np.maximum(seen, 1)[:, None], valid
+    return labels, on / np.maximum(seen, 1)[:, None], valid
 
 
 def _counts(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from evoked.core.errors import AlignmentError, DatasetError, EvokedError, NoPictureError
 from evoked.core.progress import Progress
 from evoked.core.provenance import Provenance
-from evoked.core.tables import read_table, write_table
+from evoked.core.tables import read_provenance, read_table, write_table
 from evoked.core.timeline import Grid
 from evoked.core.track import Track
 from evoked.dataset.labels import write_labels
@@ -24,14 +24,14 @@ from evoked.reactions.film import film_of
 from evoked.reactions.offsets import OffsetMap, read_offsets, write_offsets
 from evoked.reactions.pairing import Library
 from evoked.reactions.prototype import PrototypeRecogniser
-from evoked.reactions.votes import VoteConfig, Votes, onto_content, ticks_of, vote
+from evoked.reactions.votes import VoteConfig, Votes, onto_content, own_thresholds, ticks_of, vote
 from evoked.study.folder import Folder
 from evoked.study.runner import Runner, Work
 from evoked.study.settings import Settings
 from evoked.weights.cache import Cache
 from evoked.weights.catalogue import NETS as CATALOGUE
 
-CODE = {"align": 1, "annotate": 2, "label": 1}
+CODE = {"align": 1, "annotate": 2, "label": 2}
 """Raised by one whenever the code of a step changes its results: what was made before is made again."""
 
 
@@ -216,7 +216,22 @@ def votes_of(
     if not ballots:
         nobody = np.zeros((ticks.steps, len(names)), dtype=np.float32)
         ballots, own = [Track.masked(ticks, names, nobody, np.zeros(ticks.steps, dtype=np.bool_))], [""]
-    return vote(ballots, seconds, config, reactions=own)
+    return vote(ballots, seconds, config, thresholds=_levels(folder, reactions, names, config), reactions=own)
+
+
+def _levels(folder: Folder, reactions: Sequence[str], names: tuple[str, ...], config: VoteConfig) -> tuple[float, ...]:
+    """From which score on a tick is on: as set in study.toml, else as the recogniser of the annotations says."""
+    own: dict[str, float] | None = None
+    for reaction in sorted(reactions):
+        path = folder.annotation(reaction)
+        try:
+            found = own_thresholds((read_provenance(path) or {}).get("config", {}))
+        except ValueError as error:
+            raise DatasetError(f"{path}: {error}; delete it and run again") from error
+        if own is not None and found != own:
+            raise DatasetError(f"{path} was made by another recogniser than the others; delete it and run again")
+        own = found
+    return config.levels(names, own)
 
 
 def playable(folder: Folder, runner: Runner) -> tuple[dict[str, Media], list[str]]:

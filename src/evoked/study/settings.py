@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from evoked.core.errors import StudyError
 from evoked.core.settings import setting
 from evoked.faces.detect import DetectConfig
 from evoked.features.extract import FeatureConfig
@@ -76,4 +77,8 @@ class Settings:
 def read_settings(root: Path) -> Settings:
     """The settings of a study folder; StudyError if study.toml holds a mistake."""
     about, made = sections(read_toml(root), SECTIONS)
+    try:
+        made["votes"].levels(about.expressions)
+    except ValueError as error:
+        raise StudyError(f"{root / 'study.toml'} [votes]: {error}") from error
     return Settings(about, **made)

@@ -1,0 +1,60 @@
+"""The vote of a study: study.toml's thresholds, else those of the recogniser that made the annotations."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from evoked.core.errors import DatasetError, StudyError
+from evoked.core.provenance import Provenance
+from evoked.core.tables import write_table
+from evoked.core.timeline import Grid
+from evoked.reactions.offsets import OffsetMap, Segment, write_offsets
+from evoked.reactions.votes import VoteConfig, Votes
+from evoked.study.folder import Folder
+from evoked.study.labelling import votes_of
+from evoked.study.settings import read_settings
+
+NAMES = ("amusement", "surprise")
+
+
+def annotated(folder: Folder, reaction: str, scores: tuple[float, float], config: dict[str, object]) -> None:
+    """A viewer of ten seconds who shows the same all the time, and where the content stands."""
+    columns = {
+        "viewer": ["v1"] * 60,
+        "time_s": np.arange(60) / 6,
+        "valid": np.ones(60, bool),
+        **{n: np.full(60, s, np.float32) for n, s in zip(NAMES, scores, strict=True)},
+    }
+    write_table(folder.annotation(reaction), columns, Provenance("annotate", config))
+    write_offsets(folder.alignment(reaction), OffsetMap(12.0, (Segment(0.0, 10.0, 0.0, 12.0),)), Provenance("align"))
+
+
+def voted(folder: Folder, config: VoteConfig, *reactions: str) -> Votes:
+    return votes_of(folder, reactions, Grid(Fraction(1), 10), NAMES, config)
+
+
+def test_the_operating_point_of_the_recogniser_reaches_the_vote(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    annotated(folder, "a.mp4", (0.4, 0.6), {"recogniser": "trained", "thresholds": {"amusement": 0.3, "surprise": 0.7}})
+    assert voted(folder, VoteConfig(), "a.mp4").labels.values[5].tolist() == [1, 0]
+    own = VoteConfig(thresholds=("surprise=0.5",))
+    assert voted(folder, own, "a.mp4").labels.values[5].tolist() == [1, 1]
+    annotated(folder, "b.mp4", (0.4, 0.6), {"recogniser": "prototype"})
+    assert voted(folder, VoteConfig(), "b.mp4").labels.values[5].tolist() == [0, 1]
+    with pytest.raises(DatasetError, match=r"b\.mp4\.parquet was made by another recogniser than the others"):
+        voted(folder, VoteConfig(), "a.mp4", "b.mp4")
+
+
+def test_thresholds_that_make_no_sense(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    annotated(folder, "a.mp4", (0.4, 0.6), {"thresholds": {"amusement": 3}})
+    with pytest.raises(DatasetError, match=r"a\.mp4\.parquet: a recogniser's thresholds must be"):
+        voted(folder, VoteConfig(), "a.mp4")
+    (tmp_path / "study.toml").write_text('[votes]\nthresholds = ["joy=0.4"]\n')
+    with pytest.raises(StudyError, match=r"study\.toml \[votes\]: no expression 'joy' to set a threshold for"):
+        read_settings(tmp_path)
+    (tmp_path / "study.toml").write_text('[votes]\nthresholds = ["awe"]\n')
+    with pytest.raises(StudyError, match=r"thresholds must be like amusement=0\.4"):
+        read_settings(tmp_path)
