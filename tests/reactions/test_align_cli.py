@@ -45,7 +45,7 @@ def test_the_map_goes_to_stdout_and_the_talk_to_stderr(pair: tuple[Path, Path]) 
     body = json.loads(done.stdout)
     (segment,) = body["segments"]
     assert segment["reaction_start_s"] - segment["content_start_s"] == pytest.approx(4.25, abs=0.005)
-    assert set(segment) == {"content_start_s", "content_end_s", "reaction_start_s", "score"}
+    assert set(segment) == {"content_start_s", "content_end_s", "reaction_start_s", "score", "rate"}
     assert body["score"] >= 12
     made = body["provenance"]
     assert made["made_by"] == "align"

@@ -2,7 +2,7 @@
 
 Three steps: shared landmarks point at offsets (fast, coarse: 16 ms); the phase transform settles each
 offset to the sample and says, quarter second by quarter second, whether the film is heard there; the
-best chain of such stretches that never steps back on either clock is the map.
+best chain of such stretches, one after the other in the reaction, is the map.
 """
 
 from dataclasses import dataclass
@@ -73,7 +73,7 @@ def align(
         config: what counts as found.
 
     Returns:
-        Where the content runs through the reaction. Where the content is played twice, one of the two.
+        Where the content runs through the reaction. What is played twice is mapped to where it comes first.
 
     Raises:
         AlignmentError: if the two have no sound in common, or one of them is silent.

@@ -1,4 +1,4 @@
-"""From stretches where the film is heard to one map that never steps back."""
+"""From stretches where the film is heard to one map: what the reaction plays at each of its moments."""
 
 from dataclasses import dataclass, replace
 
@@ -10,6 +10,7 @@ from evoked.reactions.coherence import OVERLAP, Line, Presence
 HEARD = 0.10  # coherence taken for "the film is heard": a film 12 dB under a voice has about .15
 SWITCH = 10.0  # nats that a change between heard and not heard costs
 NEW_LINE = 40.0  # nats that a change of offset must bring: a film mostly runs on
+STEP_BACK = 250.0  # nats that a rewind must bring: bars of music that recur point back too, with up to 140
 TOUCH_S = 1.0  # stretches that overlap by less are both cut back
 
 
@@ -76,12 +77,16 @@ def heard(gain: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def best_chain(runs: list[Run], hz: int, bridge_s: float) -> list[Run]:
-    """The runs of greatest total weight that follow each other on both clocks, joined where they are one.
+    """The runs of greatest total weight that follow each other in the reaction, joined where they are one.
 
     Args:
         runs: stretches of any offsets, in any order; they may contradict each other.
         hz: samples per second.
         bridge_s: runs of one offset with a gap up to this are one.
+
+    Returns:
+        In the order of the content, apart on both clocks: a part of the content that the reaction plays
+        again, after a rewind, belongs to where it was played first.
     """
     order = sorted(runs, key=lambda r: (r.end, r.start, r.offset))
     touch = TOUCH_S * hz
@@ -91,10 +96,8 @@ def best_chain(runs: list[Run], hz: int, bridge_s: float) -> list[Run]:
         value, parent = run.weight - NEW_LINE, -1
         for j in range(i):
             other = order[j]
-            if _follows(other, run, touch):
-                cost = 0.0 if _same(other, run, hz) else NEW_LINE
-                if best[j] + run.weight - cost > value:
-                    value, parent = best[j] + run.weight - cost, j
+            if _follows(other, run, touch) and best[j] + run.weight - _cost(other, run, hz) > value:
+                value, parent = best[j] + run.weight - _cost(other, run, hz), j
         best.append(value)
         before.append(parent)
     if not best or max(best) <= 0:
@@ -103,7 +106,7 @@ def best_chain(runs: list[Run], hz: int, bridge_s: float) -> list[Run]:
     while at >= 0:
         chain.append(order[at])
         at = before[at]
-    return _joined(chain[::-1], hz, bridge_s)
+    return _first_played(_joined(chain[::-1], hz, bridge_s))
 
 
 def _joined(chain: list[Run], hz: int, bridge_s: float) -> list[Run]:
@@ -117,15 +120,39 @@ def _joined(chain: list[Run], hz: int, bridge_s: float) -> list[Run]:
             out.append(run)
     for i in range(1, len(out)):  # each pair sees what the pair before has cut
         a, b = out[i - 1], out[i]
-        over = max(a.end - b.start, (a.end - a.offset) - (b.start - b.offset), 0.0)
+        back = _back(a, b)
+        over = max(a.end - b.start, back if back <= TOUCH_S * hz else 0.0, 0.0)
         out[i - 1], out[i] = replace(a, end=a.end - over / 2), replace(b, start=b.start + over / 2)
     return [run for run in out if run.end > run.start]
 
 
+def _first_played(chain: list[Run]) -> list[Run]:
+    """What each run plays that none before it has, in the order of the content."""
+    parts: list[tuple[float, float, Run]] = []  # spans of the content, apart
+    for run in chain:
+        fresh = [(run.start - run.offset, run.end - run.offset)]
+        for low, high, _ in parts:
+            cuts = [((a, min(b, low)), (max(a, high), b)) for a, b in fresh]
+            fresh = [span for pair in cuts for span in pair if span[1] > span[0]]
+        parts += [(a, b, run) for a, b in fresh]
+    return [replace(r, start=a + r.offset, end=b + r.offset) for a, b, r in sorted(parts, key=lambda p: p[:2])]
+
+
 def _follows(a: Run, b: Run, touch: float) -> bool:
-    """Whether b comes after a on both clocks, but for a touch."""
-    over = max(a.end - b.start, (a.end - a.offset) - (b.start - b.offset))
-    return b.start > a.start and over <= min(touch, (a.end - a.start) / 2, (b.end - b.start) / 2)
+    """Whether b comes after a in the reaction, but for a touch."""
+    return b.start > a.start and a.end - b.start <= min(touch, (a.end - a.start) / 2, (b.end - b.start) / 2)
+
+
+def _cost(a: Run, b: Run, hz: int) -> float:
+    """Nats to pay for going from a to b."""
+    if _same(a, b, hz):
+        return 0.0
+    return NEW_LINE if _back(a, b) <= TOUCH_S * hz else STEP_BACK
+
+
+def _back(a: Run, b: Run) -> float:
+    """Samples by which b begins before a ends, in the content; negative where it begins after."""
+    return (a.end - a.offset) - (b.start - b.offset)
 
 
 def _same(a: Run, b: Run, hz: int) -> bool:

@@ -17,7 +17,7 @@ from evoked.core.timeline import Grid
 from evoked.media.play import Picture, play
 from evoked.media.probe import no_picture, probe
 from evoked.reactions.film_view import FilmView, Rgb
-from evoked.reactions.offsets import OffsetMap, Segment, exact
+from evoked.reactions.offsets import OffsetMap, Segment, exact, exact_rate
 from evoked.reactions.window import WindowConfig, find_window
 
 WIDTH = 480  # pixels across at which the film is looked at
@@ -79,14 +79,15 @@ class FollowedFilm:
     def _open(self, segment: Segment) -> None:
         """Play the content from where a segment begins, at the moments of the reaction's ticks."""
         first = ceil(exact(segment.reaction_start_s) / EVERY_S) * EVERY_S
-        shift = exact(segment.content_start_s) - exact(segment.reaction_start_s)
-        steps = max(0, ceil((exact(segment.content_end_s) - shift - first) / EVERY_S))
+        rate = exact_rate(segment.rate)
+        start = exact(segment.content_start_s) + (first - exact(segment.reaction_start_s)) / rate
+        steps = max(0, ceil((exact(segment.content_end_s) - start) * rate / EVERY_S))
         media = probe(self._content)
         if media.picture is None:
             raise no_picture(self._content)
         shrink = min(1.0, WIDTH / media.picture.width)
         self._size = (round(media.picture.width * shrink), round(media.picture.height * shrink))
-        grid = Grid(1 / EVERY_S, steps, first + shift)
+        grid = Grid(rate / EVERY_S, steps, start)
         self._pictures = (item for item in play(self._content, pictures=grid) if isinstance(item, Picture))
         self._segment, self._step = segment, -1
 

@@ -12,7 +12,7 @@ from evoked.core.timeline import Grid
 from evoked.media.images import grey
 from evoked.media.play import Picture, play
 from evoked.media.probe import no_picture, probe
-from evoked.reactions.offsets import OffsetMap, Segment, exact
+from evoked.reactions.offsets import OffsetMap, Segment, exact, exact_rate
 
 Stack = NDArray[np.float32]
 MARGIN_S = 0.5  # kept from the ends of a segment, which are good to a fraction of a second
@@ -66,7 +66,7 @@ def _grids(offsets: OffsetMap, count: int) -> Iterator[tuple[Grid, Grid]]:
         # In the middle of its share, so that a single moment is the segment's middle
         first = edge + inner / steps / 2
         yield (
-            Grid(rate, steps, exact(segment.reaction_start_s + first)),
+            Grid(rate / exact_rate(segment.rate), steps, exact(segment.reaction_time(segment.content_start_s + first))),
             Grid(rate, steps, exact(segment.content_start_s + first)),
         )
 

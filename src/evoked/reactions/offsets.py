@@ -1,7 +1,7 @@
-"""Where the film stands in a reaction: a monotone map, piecewise constant in its offset.
+"""Where the film stands in a reaction: a map of stretches, each at its own offset.
 
-A viewer starts late, pauses, skips and talks, so one offset is not enough: each segment says "from
-here to here the film ran on undisturbed". What no segment covers is unknown, never guessed.
+A viewer starts late, pauses, skips, rewinds and talks, so one offset is not enough: each segment says
+"from here to here the film ran on undisturbed". What no segment covers is unknown, never guessed.
 """
 
 import json
@@ -29,31 +29,43 @@ class Segment:
         reaction_start_s: second of the reaction at which content_start_s is played.
         score: standard score of the common sound (how many deviations above sounds that have
             nothing in common); above 10 is beyond doubt.
+        rate: reaction seconds for each content second: 0.95 where the film was uploaded 5 % faster.
 
     Raises:
-        ValueError: if the span is empty or starts before second 0 of either.
+        ValueError: if the span is empty or starts before second 0 of either, or the rate is not above zero.
     """
 
     content_start_s: float
     content_end_s: float
     reaction_start_s: float
     score: float
+    rate: float = 1.0
 
     def __post_init__(self) -> None:
         if not 0 <= self.content_start_s < self.content_end_s:
             raise ValueError(f"a segment needs 0 <= start < end, got {self.content_start_s} … {self.content_end_s} s")
         if self.reaction_start_s < 0:
             raise ValueError(f"a segment cannot start before the reaction, got {self.reaction_start_s} s")
+        if not self.rate > 0:
+            raise ValueError(f"a segment's rate must be above zero, got {self.rate}")
 
     @property
     def offset_s(self) -> float:
-        """Reaction time less content time, in seconds."""
+        """Reaction time less content time where the segment starts, in seconds."""
         return self.reaction_start_s - self.content_start_s
 
     @property
     def reaction_end_s(self) -> float:
         """Second of the reaction at which the span ends."""
-        return self.content_end_s + self.offset_s
+        return self.reaction_time(self.content_end_s)
+
+    def reaction_time(self, content_s: float) -> float:
+        """The second of the reaction that a content second would stand at, on this segment's line."""
+        return self.reaction_start_s + (content_s - self.content_start_s) * self.rate
+
+    def content_time(self, reaction_s: float) -> float:
+        """The content second that a second of the reaction would play, on this segment's line."""
+        return self.content_start_s + (reaction_s - self.reaction_start_s) / self.rate
 
 
 @dataclass(frozen=True)
@@ -62,10 +74,12 @@ class OffsetMap:
 
     Attributes:
         score: the largest score of a segment.
-        segments: in the order of the content, apart from each other on both clocks.
+        segments: in the order of the content, apart from each other on both clocks. A viewer who goes back
+            to what was skipped makes a map whose reaction times step back; what is played again is mapped
+            to where it was played first.
 
     Raises:
-        ValueError: if there is no segment, or one steps back on either clock.
+        ValueError: if there is no segment, or two overlap on either clock.
     """
 
     score: float
@@ -75,22 +89,24 @@ class OffsetMap:
         if not self.segments:
             raise ValueError("an offset map needs at least one segment")
         for a, b in pairwise(self.segments):
-            back = max(a.content_end_s - b.content_start_s, a.reaction_end_s - b.reaction_start_s)
-            if back > 2e-6:  # files hold microseconds: both ends may be rounded
-                raise ValueError(f"segments must follow each other on both clocks, got {a} then {b}")
+            if a.content_end_s - b.content_start_s > 2e-6:  # files hold microseconds: both ends may be rounded
+                raise ValueError(f"segments must follow each other on the content's clock, got {a} then {b}")
+        for a, b in pairwise(sorted(self.segments, key=lambda s: s.reaction_start_s)):
+            if a.reaction_end_s - b.reaction_start_s > 2e-6 * max(1.0, a.rate):
+                raise ValueError(f"segments must be apart on the reaction's clock, got {a} and {b}")
 
     def reaction_time(self, content_s: float) -> float | None:
         """The second of the reaction at which a content second is played; None where not covered."""
         for segment in self.segments:
             if segment.content_start_s <= content_s < segment.content_end_s:
-                return content_s + segment.offset_s
+                return segment.reaction_time(content_s)
         return None
 
     def content_time(self, reaction_s: float) -> float | None:
         """The content second that a second of the reaction plays; None where not covered."""
         for segment in self.segments:
             if segment.reaction_start_s <= reaction_s < segment.reaction_end_s:
-                return reaction_s - segment.offset_s
+                return segment.content_time(reaction_s)
         return None
 
     @property
@@ -115,10 +131,12 @@ class OffsetMap:
             start, end = exact(segment.content_start_s), exact(segment.content_end_s)
             first = max(0, _ceil((start - content.start) * content.rate))
             last = min(content.steps, _ceil((end - content.start) * content.rate))
-            shift = exact(segment.reaction_start_s) - start + exact(lag_s) - reaction.start
-            # step = floor((content.second(i) + shift) * rate + 1/2) = (grow * i + base) // below, in whole numbers
-            slope = reaction.rate / content.rate
-            origin = (content.start + shift) * reaction.rate + Fraction(1, 2)
+            rate = exact_rate(segment.rate)
+            shift = exact(segment.reaction_start_s) - start * rate + exact(lag_s) - reaction.start
+            # step = floor((content.second(i) * rate + shift) * steps a second + 1/2) = (grow * i + base) // below,
+            # in whole numbers
+            slope = rate * reaction.rate / content.rate
+            origin = (content.start * rate + shift) * reaction.rate + Fraction(1, 2)
             below = slope.denominator * origin.denominator
             grow, base = slope.numerator * origin.denominator, origin.numerator * slope.denominator
             found = [(grow * i + base) // below for i in range(first, last)]
@@ -126,16 +144,22 @@ class OffsetMap:
         return steps
 
     def as_dict(self) -> dict[str, object]:
-        """Plain values, seconds to the microsecond."""
+        """Plain values, seconds to the microsecond, rates to the thousandth of a millionth."""
+        digits = {"score": 3, "rate": 9}
         return {
             "score": round(self.score, 3),
-            "segments": [{k: round(v, 3 if k == "score" else 6) for k, v in asdict(s).items()} for s in self.segments],
+            "segments": [{k: round(v, digits.get(k, 6)) for k, v in asdict(s).items()} for s in self.segments],
         }
 
 
 def exact(second: float) -> Fraction:
     """A float second as the exact number of microseconds it stands for: 0.1 is 1/10, as in the files."""
     return Fraction(round(second * 1_000_000), 1_000_000)
+
+
+def exact_rate(rate: float) -> Fraction:
+    """A float rate as the exact number of thousand-millionths it stands for, as in the files."""
+    return Fraction(round(rate * 1_000_000_000), 1_000_000_000)
 
 
 def write_offsets(path: Path, offsets: OffsetMap, provenance: Provenance) -> None:

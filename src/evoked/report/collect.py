@@ -263,7 +263,8 @@ def _pairs(results: Path, gaps: Gaps) -> dict[str, str]:
 def _read_alignment(path: Path) -> Alignment:
     body = json.loads(path.read_text(encoding="utf-8"))
     keys = ("content_start_s", "content_end_s", "reaction_start_s", "score")
-    return Alignment(float(body["score"]), tuple(Segment(*(float(s[k]) for k in keys)) for s in body["segments"]))
+    segments = (Segment(*(float(s[k]) for k in keys), float(s.get("rate", 1.0))) for s in body["segments"])
+    return Alignment(float(body["score"]), tuple(segments))
 
 
 # --- items -----------------------------------------------------------------------------------------

@@ -63,10 +63,11 @@ class Segment:
     content_end_s: float
     reaction_start_s: float
     score: float
+    rate: float = 1.0  # reaction seconds for each content second
 
     @property
     def reaction_end_s(self) -> float:
-        return self.reaction_start_s + self.content_end_s - self.content_start_s
+        return self.reaction_start_s + (self.content_end_s - self.content_start_s) * self.rate
 
 
 @dataclass(frozen=True)

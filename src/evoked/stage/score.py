@@ -122,7 +122,11 @@ def table(title: str, lines: Sequence[Row]) -> str:
 def _offset_at(segments: Sequence[Mapping[str, float]], content_s: float) -> float:
     for s in segments:
         if s["content_start_s"] <= content_s < s["content_end_s"]:
-            return s["reaction_start_s"] - s["content_start_s"]
+            return (
+                s["reaction_start_s"]
+                - s["content_start_s"]
+                + (content_s - s["content_start_s"]) * (s.get("rate", 1.0) - 1)
+            )
     return float("nan")
 
 
