@@ -1,6 +1,5 @@
 """Planted offsets in real film sound are found; what has nothing in common is refused."""
 
-
 import numpy as np
 import pytest
 from filmed import HZ, Samples, cut, delayed, echoed, hush, joined, room_noise, under

@@ -262,8 +262,8 @@ def _pairs(results: Path, gaps: Gaps) -> dict[str, str]:
 
 def _read_alignment(path: Path) -> Alignment:
     body = json.loads(path.read_text(encoding="utf-8"))
-    keys = ("content_start_s", "content_end_s", "reaction_start_s", "score")
-    segments = (Segment(*(float(s[k]) for k in keys), float(s.get("rate", 1.0))) for s in body["segments"])
+    keys = ("content_start_s", "content_end_s", "reaction_start_s", "score", "rate")
+    segments = (Segment(*(float(s[k]) for k in keys)) for s in ({"rate": 1.0, **s} for s in body["segments"]))
     return Alignment(float(body["score"]), tuple(segments))
 
 
