@@ -66,7 +66,11 @@ def opened(path: Path) -> Iterator[Source]:
 
 def open_source(path: Path) -> Source:
     """The same without closing; whoever calls closes `container`."""
-    container = _open(path)
+    return source_of(_open(path), path)
+
+
+def source_of(container: Any, path: Path) -> Source:
+    """What is played of an open container; MissingMedia, and the container closed, where that is nothing."""
     pictures = [s for s in container.streams.video if s.codec_context and not s.disposition & NOT_PLAYED]
     sounds = [s for s in container.streams.audio if s.codec_context]
     if container.format.name in TEXT_ART or not (pictures or sounds):

@@ -93,6 +93,11 @@ class Line:
         while (left := self._want - self._sent) > 0:
             yield from self._give(np.zeros(min(left, self._hz), dtype=np.float32))
 
+    def finish(self, end_s: Fraction) -> Iterator[Sound]:
+        """No more frames, and only now it is known where the film ends."""
+        self._end_s, self._want = end_s, max(round(end_s * self._hz), self._sent)
+        yield from self.end()
+
     def _silence(self, count: int) -> Iterator[Sound]:
         while count > 0:  # in blocks: an hour of silence must not be one array
             block = min(count, self._rate)
@@ -137,7 +142,7 @@ class Line:
 
     def _give(self, samples: Samples) -> Iterator[Sound]:
         if not self._hidden:
-            room = self._want - self._sent
+            room = max(self._want - self._sent, 0)
             if len(samples) > room:
                 self._beyond.append(samples[room:])
                 samples = samples[:room]

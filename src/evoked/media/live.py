@@ -1,0 +1,207 @@
+"""Media that are still coming: a pipe, or a file that is being written, played as they arrive.
+
+Same clock, same pictures and same sound as `play` gives of the finished file. Nothing is known in
+advance: no length, no index, no second pass. So containers must be of those that can be read from front to
+back: MPEG-TS, Matroska, WebM, fragmented MP4.
+"""
+
+import io
+import os
+import sys
+import time
+from collections.abc import Generator, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+
+from evoked.core.errors import MissingMedia, NoPictureError
+from evoked.core.timeline import Grid
+from evoked.media.container import Source, source_of
+from evoked.media.groups import FullDecoder
+from evoked.media.orientation import orientation_of
+from evoked.media.pictures import Chooser, Picture, Ticks
+from evoked.media.play import Reached
+from evoked.media.sounds import Line, Sound
+
+LONGEST_S = 48 * 3600
+"""Playing stops here: the grid of instants is laid out in advance, 16 bytes a second."""
+AHEAD_S = 3600
+"""Sound stamped further ahead than this of what was played is a broken stamp, not a gap."""
+ADVICE = "Send MPEG-TS, Matroska or fragmented MP4 (ffmpeg … -f mpegts -)"
+
+
+class Growing:
+    """Bytes of a pipe, or of a file that somebody else still writes.
+
+    Args:
+        path: the file; None for standard input.
+        patience_s: a file that has not grown for so long is taken for finished. A pipe says so itself.
+
+    Raises:
+        MissingMedia: if there is no such file.
+    """
+
+    def __init__(self, path: Path | None, patience_s: float) -> None:
+        self.name = str(path or "-")
+        if path is not None and path.is_dir():
+            raise MissingMedia(f"{path} is a folder, not media: name a file in it, or - for standard input")
+        self._follows = path is not None and path.is_file()
+        self._patience_s = patience_s
+        try:
+            self._file: Any = io.FileIO(path) if path is not None else io.FileIO(os.dup(sys.stdin.fileno()))
+        except OSError as error:
+            raise MissingMedia(f"no media at {self.name}: {error.strerror or error}. Check the name") from error
+
+    def read(self, size: int) -> bytes:
+        """Up to `size` bytes, as soon as there are any; none at the end."""
+        since = time.monotonic()
+        while True:
+            got: bytes = self._file.read(size)
+            if got or not self._follows or time.monotonic() - since > self._patience_s:
+                return got
+            time.sleep(0.02)
+
+    def close(self) -> None:
+        """Close it."""
+        self._file.close()
+
+
+class LivePlay(Iterator[Picture | Sound]):
+    """Plays what comes: a Picture for each whole second, and mono sound, in the order in which they are known.
+
+    The picture of second t comes with the first frame that is shown after t; sound comes by half seconds.
+
+    Args:
+        path: a file that grows, a named pipe; None for standard input.
+        sound_hz: samples per second of the sound.
+        patience_s: see Growing.
+
+    Attributes:
+        has_sound: whether there is a stream of sound; its samples then come from second 0.
+        dropped: packets that could not be decoded, so far.
+
+    Raises:
+        MissingMedia: if it is absent, or no media that can be read from front to back.
+        NoPictureError: if it has no picture, or at its end if none could be decoded.
+    """
+
+    def __init__(self, path: Path | None, sound_hz: int, patience_s: float = 10.0) -> None:
+        self.dropped = 0
+        self._bytes = Growing(path, patience_s)
+        try:
+            self._source = self._open()
+        except BaseException:
+            self._bytes.close()
+            raise
+        self.has_sound = self._source.sound is not None
+        self._hz = sound_hz
+        self._seen = Reached(self._source, self._source.picture)
+        self._heard = Reached(self._source, self._source.sound) if self.has_sound else None
+        self._items = self._played()
+
+    def __iter__(self) -> Iterator[Picture | Sound]:
+        return self
+
+    def __next__(self) -> Picture | Sound:
+        return next(self._items)
+
+    def close(self) -> None:
+        """Stop, and close what is read; playing to the end does the same."""
+        self._items.close()
+        self._shut()
+
+    def _shut(self) -> None:
+        self._source.container.close()
+        self._bytes.close()
+
+    @property
+    def reached_s(self) -> tuple[float, float]:
+        """How far picture and sound have come, in seconds on the clock; 0 for sound where there is none."""
+        return float(self._seen.end_s), float(self._heard.end_s) if self._heard else 0.0
+
+    @property
+    def sound_start_s(self) -> float:
+        """When the sound begins, in seconds on the clock."""
+        return float(self._source.start_s(self._source.sound)) if self.has_sound else 0.0
+
+    def _open(self) -> Source:
+        path = Path(self._bytes.name)
+        try:  # libav reads up to 5 s to learn what streams there are; told to read less, it finds other start times
+            container = av.open(self._bytes, metadata_errors="replace", options={"fflags": "+genpts"})
+        except (av.error.FFmpegError, OSError) as error:
+            raise MissingMedia(f"{path}: what comes is no media that can be read while it comes. {ADVICE}") from error
+        source = source_of(container, path)
+        if source.picture is None:
+            container.close()
+            raise NoPictureError(f"{path} has no picture: send a stream with video")
+        return source
+
+    def _played(self) -> Generator[Picture | Sound, None, None]:
+        try:
+            yield from self._pass()
+        finally:
+            self._shut()
+
+    def _pass(self) -> Iterator[Picture | Sound]:
+        source = self._source
+        grid = Grid(Fraction(1), LONGEST_S)
+        source.picture.codec_context.thread_count = 1  # threads hold frames back
+        decoder, chooser = FullDecoder(source), None
+        line = None
+        if self.has_sound:
+            source.sound.codec_context.thread_count = 1
+            line = Line(self._hz, Fraction(source.sound.time_base), source.zero, Fraction(LONGEST_S))
+        ticks = Ticks(grid, source.picture.time_base, source.zero)
+        for packet in self._packets():
+            if line is not None and packet.stream_index == source.sound.index:
+                yield from self._hear(line, packet)
+                continue
+            self._seen.see(packet)
+            for frame in decoder.feed(packet):
+                chooser = chooser or Chooser(ticks, orientation_of(frame))
+                yield from chooser.see(frame)
+        yield from self._last(decoder, chooser, ticks)
+        self.dropped += decoder.dropped
+        if line is not None:
+            yield from line.finish(max(self._seen.end_s, self._heard.end_s if self._heard else Fraction(0)))
+
+    def _packets(self) -> Iterator[Any]:
+        wanted = [s for s in (self._source.picture, self._source.sound) if s is not None]
+        try:
+            for packet in self._source.container.demux(wanted):
+                if packet.size:
+                    yield packet
+        except av.error.FFmpegError:
+            self.dropped += 1
+
+    def _hear(self, line: Line, packet: Any) -> Iterator[Sound]:
+        assert self._heard is not None
+        if packet.pts is not None:
+            ahead_s = self._source.on_clock(packet.stream, packet.pts) - max(self._heard.end_s, self._seen.end_s)
+            if ahead_s > AHEAD_S:
+                self.dropped += 1
+                return
+        try:
+            frames = packet.decode()
+        except av.error.FFmpegError:
+            self.dropped += 1
+            return
+        self._heard.see(packet)
+        for frame in frames:
+            yield from line.take(frame)
+
+    def _last(self, decoder: FullDecoder, chooser: Chooser | None, ticks: Ticks) -> Iterator[Picture]:
+        for frame in decoder.end():
+            chooser = chooser or Chooser(ticks, orientation_of(frame))
+            yield from chooser.see(frame)
+        if chooser is None:
+            raise NoPictureError(
+                f"{self._source.path}: not one frame of its picture could be decoded. {ADVICE}; a plain MP4 has its "
+                "index at the end"
+            )
+        for picture in chooser.end():
+            if picture.time_s >= self._seen.end_s:
+                return
+            yield picture

@@ -1,0 +1,156 @@
+"""What comes bit by bit gives the pictures and the sound of the finished file."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from make_clips import Clip, read_code
+
+from evoked.core.errors import EvokedError, MissingMedia, NoPictureError
+from evoked.core.timeline import Grid
+from evoked.media.live import LivePlay
+from evoked.media.play import Picture, Sound, play
+from evoked.media.probe import probe
+
+HZ = 16_000
+KINDS = {
+    "ts": ("-f", "mpegts"),
+    "mkv": ("-f", "matroska"),
+    "mp4": ("-movflags", "frag_keyframe+empty_moov", "-f", "mp4"),
+}
+
+
+@pytest.fixture(params=KINDS)
+def streamed(
+    request: pytest.FixtureRequest, clips: dict[str, Clip], ask_ffmpeg: Callable[..., bytes], tmp_path: Path
+) -> Path:
+    """A film of some seconds with sound in a container that can be read from front to back."""
+    path = tmp_path / f"film.{request.param}"
+    path.write_bytes(ask_ffmpeg("-i", clips["ntsc"].path, "-c", "copy", *KINDS[request.param]))
+    return path
+
+
+def told(items: list[Picture | Sound]) -> tuple[list[tuple[int, int]], np.ndarray]:
+    """(second, number that the picture carries), and all sound."""
+    pictures = [(p.step, read_code(p.rgb())) for p in items if isinstance(p, Picture)]
+    sounds = [s for s in items if isinstance(s, Sound)]
+    starts = np.cumsum([0, *(len(s.samples) for s in sounds)])
+    assert [s.start for s in sounds] == starts[:-1].tolist()
+    return pictures, np.concatenate([s.samples for s in sounds]) if sounds else np.zeros(0, np.float32)
+
+
+def feed(path: Path, into: Path, done: list[float], pause_s: float = 0.0) -> threading.Thread:
+    """Write a file's bytes into another or a pipe, piece by piece, in a thread of its own."""
+
+    def work() -> None:
+        data = path.read_bytes()
+        piece = max(1, len(data) // 20)
+        with into.open("wb", buffering=0) as out:
+            for start in range(0, len(data), piece):
+                out.write(data[start : start + piece])
+                time.sleep(pause_s)
+        done.append(time.monotonic())
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_a_pipe_gives_what_the_file_gives(streamed: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = feed(streamed, pipe, [])
+    live = LivePlay(pipe, HZ)
+    pictures, sound = told(list(live))
+    writer.join()
+    live.close()
+
+    media = probe(streamed)
+    expected, whole = told(list(play(streamed, pictures=media.grid(Fraction(1)), sound_hz=HZ)))
+    assert pictures == expected
+    assert live.has_sound
+    assert live.dropped == 0
+    both = min(len(sound), len(whole))
+    assert abs(len(sound) - len(whole)) < HZ / 5  # a codec's last frame may be padded
+    np.testing.assert_allclose(sound[:both], whole[:both], atol=1e-6)
+    assert live.reached_s[0] == pytest.approx(float(media.picture.end_s), abs=0.05)  # type: ignore[union-attr]
+
+
+def test_pictures_come_before_the_file_is_finished(streamed: Path, tmp_path: Path) -> None:
+    growing, done = tmp_path / "growing", []
+    growing.write_bytes(b"")
+    writer = feed(streamed, growing, done, pause_s=0.06)
+    time.sleep(0.1)
+    live, came = LivePlay(growing, HZ, patience_s=0.5), []
+    items = []
+    for item in live:
+        came.append(time.monotonic())
+        items.append(item)
+    writer.join()
+    live.close()
+
+    pictures, _ = told(items)
+    expected, _ = told(list(play(streamed, pictures=probe(streamed).grid(Fraction(1)))))
+    assert pictures == expected
+    assert came[0] < done[0], "the first picture waited for the last byte"
+
+
+def test_a_film_without_sound(clips: dict[str, Clip], ask_ffmpeg: Callable[..., bytes], tmp_path: Path) -> None:
+    path = tmp_path / "mute.ts"
+    path.write_bytes(ask_ffmpeg("-i", clips["ntsc"].path, "-an", "-c", "copy", *KINDS["ts"]))
+    live = LivePlay(path, HZ, patience_s=0.1)
+    pictures, sound = told(list(live))
+    live.close()
+    assert not live.has_sound
+    assert not len(sound)
+    assert pictures == told(list(play(path, pictures=Grid.covering(probe(path).picture.end_s, Fraction(1)))))[0]  # type: ignore[union-attr]
+
+
+def test_what_cannot_be_followed_is_one_line(
+    clips: dict[str, Clip], ask_ffmpeg: Callable[..., bytes], tmp_path: Path
+) -> None:
+    (tmp_path / "text").write_text("no film" * 100)
+    (tmp_path / "empty").write_bytes(b"")
+    whole = clips["ntsc"].path.read_bytes()
+    (tmp_path / "indexed.mp4").write_bytes(whole)
+    (tmp_path / "sound.mkv").write_bytes(ask_ffmpeg("-i", clips["ntsc"].path, "-vn", "-c", "copy", *KINDS["mkv"]))
+    cases: list[tuple[Path, type[EvokedError], str]] = [
+        (tmp_path / "none", MissingMedia, "no media at"),
+        (tmp_path, MissingMedia, "is a folder"),
+        (tmp_path / "text", MissingMedia, "MPEG-TS, Matroska or fragmented MP4"),
+        (tmp_path / "empty", MissingMedia, "MPEG-TS, Matroska or fragmented MP4"),
+        (tmp_path / "indexed.mp4", NoPictureError, "a plain MP4 has its index at the end"),
+        (tmp_path / "sound.mkv", NoPictureError, "has no picture"),
+    ]
+    for path, kind, line in cases:
+        with pytest.raises(kind, match=line) as caught:
+            list(LivePlay(path, HZ, patience_s=0.05))
+        assert "\n" not in str(caught.value)
+
+
+def test_a_stream_that_breaks_off_ends_there(streamed: Path, tmp_path: Path) -> None:
+    cut = tmp_path / "cut"
+    cut.write_bytes(streamed.read_bytes()[: streamed.stat().st_size * 2 // 3])
+    live = LivePlay(cut, HZ, patience_s=0.05)
+    pictures, _ = told(list(live))
+    live.close()
+    whole, _ = told(list(play(streamed, pictures=probe(streamed).grid(Fraction(1)))))
+    assert 0 < len(pictures) < len(whole)
+    assert pictures[:-1] == whole[: len(pictures) - 1]  # the last may stand in for frames that never came
+
+
+def test_standard_input_is_read(streamed: Path) -> None:
+    code = (
+        "from evoked.media.live import LivePlay; from evoked.media.play import Picture\n"
+        "print(sum(isinstance(i, Picture) for i in LivePlay(None, 16000)))"
+    )
+    with streamed.open("rb") as film:
+        out = subprocess.run([sys.executable, "-c", code], stdin=film, capture_output=True, text=True, check=True)
+    assert int(out.stdout) == len(probe(streamed).seconds.seconds)
