@@ -49,23 +49,24 @@ def mixed(reaction: Reaction, content: Sound) -> Sound:
     for stretch in reaction.stretches:
         played = content[_samples(stretch.content_start_ms) : _samples(stretch.content_end_ms)]
         start = _samples(stretch.reaction_start_ms)
-        out[start : start + len(played)] += np.float32(reaction.gain) * _faded(played)
+        out[start : start + len(played)] += np.float32(reaction.gain) * faded(played)
     for begin, end in reaction.talk_ms:
         start, past = _samples(begin), min(_samples(end), len(out))
-        out[start:past] += _faded(murmur(past - start, rng))
+        out[start:past] += faded(murmur(past - start, rng))
     return np.clip(out, -1, 1)
 
 
-def _samples(ms: int) -> int:
-    return ms * HZ // 1000
-
-
-def _faded(sound: Sound) -> Sound:
+def faded(sound: Sound) -> Sound:
+    """The same, raised and lowered over FADE_MS at its ends, as a copy."""
     ramp = np.linspace(0, 1, min(len(sound) // 2, _samples(FADE_MS)), dtype=np.float32)
     out = sound.copy()
     out[: len(ramp)] *= ramp
     out[len(out) - len(ramp) :] *= ramp[::-1]
     return out
+
+
+def _samples(ms: int) -> int:
+    return ms * HZ // 1000
 
 
 def _syllable(samples: int, pitch_hz: float, rng: np.random.Generator) -> NDArray[np.float64]:
