@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from evoked.core.errors import DatasetError
 from evoked.core.provenance import Provenance
@@ -14,7 +15,7 @@ from evoked.dataset.labels import Labels
 from evoked.dataset.loading import load_examples
 from evoked.dataset.names import files_of
 from evoked.features.extract import Features
-from evoked.features.files import write_features
+from evoked.features.files import read_features, write_features
 
 NAMES = ("amusement", "surprise")
 MADE = Provenance("features", {"side": 640}, {"a.mp4": "11"}, {"yunet": "22"})
@@ -52,8 +53,8 @@ def test_rows_stand_beside_their_labels(tmp_path: Path) -> None:
     assert a.valid.tolist() == [False, True, True, True, False, True]  # hidden, or without a picture
     assert a.labels[:, 0].tolist() == [0, 1, 0, 1, 0, 1]
     assert a.labels[3].tolist() == [1, 1]
-    assert a.features["image"][:, 0].tolist() == [1, 2, 3, 4, 0, 6]  # absent is zero
-    assert not a.features["audio"].any()
+    assert np.asarray(a.features["image"])[:, 0].tolist() == [1, 2, 3, 4, 0, 6]  # absent is zero
+    assert not np.asarray(a.features["audio"]).any()
     assert a.features["image"].dtype == np.float16
     assert a.widths == {"image": 6, "face": 6, "audio": 6}
     assert b.seconds == 6
@@ -108,3 +109,52 @@ def test_a_file_that_could_be_of_two_videos_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.parquet").touch()
     with pytest.raises(DatasetError, match=r"could be of 'a\.mkv' or of 'a\.mp4'; name it a\.mp4\.parquet"):
         files_of(["a.mp4", "a.mkv"], tmp_path, ".parquet")
+
+
+def test_numbers_stay_on_disk_until_they_are_used(tmp_path: Path) -> None:
+    file = tmp_path / "a.mp4.safetensors"
+    write_features(file, features(9, blind=(4,)), MADE)
+    (a,) = load_examples({"a.mp4": labels(7)}, tmp_path).examples
+    rows = a.features["image"]
+    whole = read_features(file).filled()["image"].astype(np.float16)[:7]
+
+    assert (rows.shape, rows.ndim, rows.dtype, len(rows)) == ((7, 6), 2, np.float16, 7)
+    for part in (slice(None), slice(2, 5), slice(5, 99), slice(3, 3), slice(-2, None)):
+        np.testing.assert_array_equal(rows[part], whole[part])
+    with pytest.raises(ValueError, match="in order"):
+        rows[::2]
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(DatasetError, match=r"a\.mp4\.safetensors cannot be used"):
+        rows[0:2]
+
+
+def test_a_number_that_is_none_is_told_when_it_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "a.mp4.safetensors"
+    write_features(file, features(9), MADE)
+    tensors = load_file(file)
+    tensors["audio"][6, 1] = np.nan
+    save_file(tensors, file, metadata={"evoked": MADE.as_json()})
+    (a,) = load_examples({"a.mp4": labels(9)}, tmp_path).examples
+
+    assert a.features["audio"][0:6].shape == (6, 6)
+    with pytest.raises(DatasetError, match="audio is not finite at second 6"):
+        a.features["audio"][4:8]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"audio": None}, "it has no audio"),
+        ({"audio": np.zeros((8, 6), np.float16)}, "its tensors differ in length"),
+        ({"face": np.zeros((9, 6), np.float32)}, "face must be float16"),
+        ({"image_valid": np.ones(9, np.uint8)}, "image_valid must be a mask"),
+    ],
+)
+def test_a_file_that_is_wrong_is_not_loaded(tmp_path: Path, change: dict[str, np.ndarray | None], said: str) -> None:
+    file = tmp_path / "a.mp4.safetensors"
+    write_features(file, features(9), MADE)
+    tensors = {n: t for n, t in (load_file(file) | change).items() if t is not None}
+    save_file(tensors, file, metadata={"evoked": MADE.as_json()})
+
+    with pytest.raises(DatasetError, match=said):
+        load_examples({"a.mp4": labels(9)}, tmp_path)

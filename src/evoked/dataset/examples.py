@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.errors import DatasetError
+from evoked.core.rows import Rows
+from evoked.features.files import StoredRows
 
 SLACK_ROWS = 5
 """Features and labels of one video may differ by this many seconds: a last second that only one of the
@@ -20,7 +22,7 @@ class Example:
     Attributes:
         video: the content's name; the key for folds.
         features: modality → float16 or float32, shape (T, D), all finite; zeros where nothing was there
-            to describe (no face, no sound).
+            to describe (no face, no sound). Arrays, or rows on disk, which are checked as they are read.
         labels: float32, shape (T, K), each 0 or 1, or with `values` any number; zeros where not valid.
         valid: bool, shape (T,); False where a second must be neither learnt from nor scored.
         expressions: what each column of `labels` is, K names.
@@ -32,7 +34,7 @@ class Example:
     """
 
     video: str
-    features: Mapping[str, NDArray[np.floating]]
+    features: Mapping[str, Rows]
     labels: NDArray[np.float32]
     valid: NDArray[np.bool_]
     expressions: tuple[str, ...]
@@ -62,7 +64,7 @@ class Example:
                 raise ValueError(
                     f"{where}: {name} must be float16 or float32 of shape ({steps}, D), got {rows.dtype} {rows.shape}"
                 )
-            if not np.isfinite(rows).all():
+            if isinstance(rows, np.ndarray) and not np.isfinite(rows).all():
                 raise ValueError(f"{where}: {name} holds numbers that are not finite; absent is zero here")
 
     @property
@@ -78,7 +80,7 @@ class Example:
 
 def join(
     video: str,
-    features: Mapping[str, NDArray[np.floating]],
+    features: Mapping[str, Rows],
     labels: NDArray[np.float32],
     valid: NDArray[np.bool_],
     expressions: tuple[str, ...],
@@ -108,5 +110,9 @@ def join(
     notes = () if described == labelled else (f"features {described} s and labels {labelled} s: cut to {steps} s",)
     seen = np.array(valid[:steps], dtype=np.bool_)
     clean = np.where(seen[:, None], labels[:steps], np.float32(0)).astype(np.float32)
-    cut = {name: rows[:steps] for name, rows in features.items()}
+    cut = {name: _first(rows, steps) for name, rows in features.items()}
     return Example(video, cut, clean, seen, tuple(expressions), notes)
+
+
+def _first(rows: Rows, steps: int) -> Rows:
+    return rows.first(steps) if isinstance(rows, StoredRows) else rows[:steps]

@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from evoked.core.errors import DatasetError
 from evoked.core.progress import Progress, silent
 from evoked.dataset.examples import Example, join
 from evoked.dataset.labels import Labelled
 from evoked.dataset.names import files_of
-from evoked.features.files import SUFFIX, read_features, read_features_provenance
+from evoked.features.files import SUFFIX, open_features, read_features_provenance
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +30,7 @@ class Loaded:
 
 
 def load_examples(labels: Mapping[str, Labelled], folder: Path, progress: Progress = silent) -> Loaded:
-    """Read the features of every labelled video and put them beside its labels.
+    """Put the features of every labelled video beside its labels; their numbers stay on disk until they are used.
 
     Args:
         labels: video → labels, e.g. from `read_labels`.
@@ -40,7 +38,8 @@ def load_examples(labels: Mapping[str, Labelled], folder: Path, progress: Progre
         progress: told in videos.
 
     Returns:
-        An example per video that has both; features as float16, as they are stored. A second is valid
+        An example per video that has both; features as float16, as they are stored, read from their
+        file whenever some are asked for. A second is valid
         where its label is and there is a picture.
 
     Raises:
@@ -57,12 +56,11 @@ def load_examples(labels: Mapping[str, Labelled], folder: Path, progress: Progre
     examples = []
     for done, (video, path) in enumerate(files.items()):
         progress(done, len(files), video)
-        found, track = read_features(path), labels[video].labels
+        found, track = open_features(path), labels[video].labels
         valid = track.valid.copy()
-        steps = min(len(valid), found.grid.steps)
-        valid[:steps] &= found.image.valid[:steps]
-        rows = {name: values.astype(np.float16) for name, values in found.filled().items()}
-        examples.append(join(video, rows, track.values, valid, track.names))
+        steps = min(len(valid), len(found.pictured))
+        valid[:steps] &= found.pictured[:steps]
+        examples.append(join(video, found.rows, track.values, valid, track.names))
         notes += [f"{video}: {note}" for note in examples[-1].notes]
     progress(len(files), len(files))
     return Loaded(tuple(examples), features_made(files), tuple(notes))

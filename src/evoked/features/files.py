@@ -7,6 +7,7 @@ bytes.
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,11 @@ def read_features(path: Path, widths: Mapping[str, int] | None = None) -> Featur
     if len(set(steps.values())) != 1:
         raise _wrong(path, f"its tensors differ in length: {steps}")
     for name in MODALITIES:
-        _check(path, name, tensors)
+        rows = tensors[name]
+        _check(path, name, (rows.shape, str(rows.dtype)), tensors[f"{name}_valid"])
+        if not np.isfinite(rows).all():
+            second = int(np.flatnonzero(~np.isfinite(rows).all(axis=1))[0])
+            raise _wrong(path, f"{name} is not finite at second {second}")
         if widths and name in widths and tensors[name].shape[1] != widths[name]:
             raise _wrong(path, f"{name} has {tensors[name].shape[1]} columns, {widths[name]} are wanted")
     grid = Grid(Fraction(1), steps["image"])
@@ -81,6 +86,93 @@ def read_features(path: Path, widths: Mapping[str, int] | None = None) -> Featur
         tensors["face_valid"],
         _track(grid, "audio", tensors["audio"], tensors["audio_valid"]),
     )
+
+
+class StoredRows:
+    """One modality in a feature file, (T, D): read from disk when rows are asked for, and checked then.
+
+    The file is opened for each slice (0.1 ms): a dataset has more videos than a process may have files open,
+    and pages of a map that stays would count as this process's memory.
+
+    Args:
+        path: the feature file.
+        name: of the tensor.
+        shape: (T, D).
+        valid: bool (T,), rows elsewhere are zeros; None: all.
+    """
+
+    dtype = np.dtype(np.float16)
+    ndim = 2
+
+    def __init__(self, path: Path, name: str, shape: tuple[int, int], valid: NDArray[np.bool_] | None = None) -> None:
+        self.path, self.name, self.shape, self._valid = path, name, shape, valid
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, part: slice) -> NDArray[np.float16]:
+        """Rows of a slice of step 1; DatasetError if the file is not what it was, or they are not finite."""
+        start, stop, step = part.indices(len(self))
+        if step != 1:
+            raise ValueError(f"rows on disk are read in order, one by one; got a step of {step}")
+        with _opened(self.path) as file:
+            try:
+                rows: NDArray[np.float16] = file.get_slice(self.name)[start : max(start, stop)]
+            except SafetensorError as error:
+                raise _wrong(self.path, f"{self.name} is not what it was when it was opened ({error})") from error
+        if not np.isfinite(rows).all():
+            second = start + int(np.flatnonzero(~np.isfinite(rows).all(axis=1))[0])
+            raise _wrong(self.path, f"{self.name} is not finite at second {second}")
+        if self._valid is not None and not (seen := self._valid[start:stop]).all():
+            rows = np.where(seen[:, None], rows, np.float16(0))
+        return rows
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """All of them, for short work."""
+        return np.asarray(self[:], dtype=dtype)
+
+    def first(self, steps: int) -> "StoredRows":
+        """The same without what comes after the first `steps` rows."""
+        valid = None if self._valid is None else self._valid[:steps]
+        return StoredRows(self.path, self.name, (min(steps, len(self)), self.shape[1]), valid)
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """A feature file that has been looked at but not read.
+
+    Attributes:
+        rows: modality → (T, D).
+        pictured: bool (T,), seconds with a picture.
+    """
+
+    rows: Mapping[str, StoredRows]
+    pictured: NDArray[np.bool_]
+
+
+def open_features(path: Path) -> Stored:
+    """Look at a video's features: everything is checked but the numbers, which are as they are read.
+
+    Raises:
+        DatasetError: if the file is absent, damaged, cut short or incomplete.
+    """
+    wanted = [*MODALITIES, *(f"{name}_valid" for name in MODALITIES)]
+    with _opened(path) as file:
+        _provenance(path, file)
+        if missing := [name for name in wanted if name not in set(file.keys())]:
+            raise _wrong(path, f"it has no {', '.join(missing)}")
+        heads = {name: file.get_slice(name) for name in MODALITIES}
+        masks = {name: file.get_tensor(f"{name}_valid") for name in MODALITIES}
+        shapes = {name: tuple(head.get_shape()) for name, head in heads.items()}
+        kinds = {name: "float16" if head.get_dtype() == "F16" else head.get_dtype() for name, head in heads.items()}
+    steps = {name: shape[0] if shape else 0 for name, shape in shapes.items()}
+    steps |= {f"{name}_valid": len(mask) for name, mask in masks.items()}
+    if len(set(steps.values())) != 1:
+        raise _wrong(path, f"its tensors differ in length: {steps}")
+    for name in MODALITIES:
+        _check(path, name, (shapes[name], kinds[name]), masks[name])
+    rows = {n: StoredRows(path, n, shapes[n], None if n == "face" else masks[n]) for n in MODALITIES}
+    return Stored(rows, masks["image"])
 
 
 def read_features_provenance(path: Path) -> dict[str, Any]:
@@ -118,17 +210,14 @@ def _tensors(path: Path) -> dict[str, NDArray]:
         return {name: file.get_tensor(name) for name in wanted}
 
 
-def _check(path: Path, name: str, tensors: Mapping[str, NDArray]) -> None:
-    rows, valid = tensors[name], tensors[f"{name}_valid"]
-    if rows.ndim != 2 or not rows.shape[1] or rows.dtype != np.float16:
-        raise _wrong(path, f"{name} must be float16 of shape (T, D), it is {rows.dtype} {rows.shape}")
+def _check(path: Path, name: str, rows: tuple[tuple[int, ...], str], valid: NDArray) -> None:
+    shape, kind = rows
+    if len(shape) != 2 or not shape[1] or kind != "float16":
+        raise _wrong(path, f"{name} must be float16 of shape (T, D), it is {kind} {shape}")
     if valid.dtype != np.bool_ or valid.ndim != (2 if name == "face" else 1):
         raise _wrong(path, f"{name}_valid must be a mask, it is {valid.dtype} {valid.shape}")
-    if name == "face" and (not valid.shape[1] or rows.shape[1] % valid.shape[1]):
-        raise _wrong(path, f"face has {rows.shape[1]} columns for {valid.shape[1]} faces")
-    if not np.isfinite(rows).all():
-        second = int(np.flatnonzero(~np.isfinite(rows).all(axis=1))[0])
-        raise _wrong(path, f"{name} is not finite at second {second}")
+    if name == "face" and (not valid.shape[1] or shape[1] % valid.shape[1]):
+        raise _wrong(path, f"face has {shape[1]} columns for {valid.shape[1]} faces")
 
 
 def _track(grid: Grid, name: str, rows: NDArray, valid: NDArray[np.bool_]) -> Track:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from evoked.core.rows import blocks
 from evoked.dataset.examples import Example
 from evoked.model.config import Modality
 
@@ -18,7 +19,7 @@ def standards(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """What to subtract and to divide by, from the seconds in which a part (a face, a sound) was present.
 
-    Sums are joined video by video (Chan, Golub, LeVeque 1979), so that nothing is held in memory and
+    Sums are joined block by block (Chan, Golub, LeVeque 1979), so that nothing is held in memory and
     nothing is lost to cancellation.
 
     Args:
@@ -32,8 +33,8 @@ def standards(
     size = modality.width // modality.parts
     count = np.zeros(modality.parts)
     mean, squares = np.zeros((modality.parts, size)), np.zeros((modality.parts, size))
-    for example in examples:
-        rows = np.asarray(example.features[modality.name], dtype=np.float64).reshape(-1, modality.parts, size)
+    for block in (block for example in examples for block in blocks(example.features[modality.name])):
+        rows = block.astype(np.float64).reshape(-1, modality.parts, size)
         present = np.any(rows != 0, axis=2)
         for part in range(modality.parts):
             seen = rows[present[:, part], part]

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from torch import Tensor
 
 from evoked.core.errors import CheckpointError
 from evoked.core.files import canonical
+from evoked.core.rows import blocks
 from evoked.dataset.examples import Example
 from evoked.learning.config import TrainConfig
 from evoked.model.checkpoint import read_arrays, write_arrays
@@ -87,9 +89,11 @@ def work_key(
         total.update(f"|{len(part)}".encode())
         for example in part:
             total.update(canonical([example.video, example.seconds, list(example.expressions)]).encode())
-            for array in (example.labels, example.valid, *(example.features[m.name] for m in model.modalities)):
+            arrays: list[Any] = [example.labels, example.valid, *(example.features[m.name] for m in model.modalities)]
+            for array in arrays:
                 total.update(str(array.dtype).encode())
-                total.update(np.ascontiguousarray(array).data)
+                for block in blocks(array):
+                    total.update(np.ascontiguousarray(block).data)
     return total.hexdigest()
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.progress import Progress, silent
+from evoked.core.rows import Rows
 from evoked.model.config import Modality, ModelConfig, shapes
 from evoked.model.readers import READERS, Reader
 
@@ -44,12 +45,12 @@ class Forward:
         self._readers = {m.name: self._reader(m) for m in config.modalities}
         self._chunk_s = chunk_s
 
-    def __call__(self, features: Mapping[str, NDArray[np.floating]], progress: Progress = silent) -> Array:
+    def __call__(self, features: Mapping[str, Rows], progress: Progress = silent) -> Array:
         """Predict every second of one video.
 
         Args:
-            features: modality → (T, D) of any float type, all finite, zeros where absent. Modalities that
-                the model does not read are left alone.
+            features: modality → (T, D) of any float type, arrays or rows on disk, all finite, zeros where
+                absent. Modalities that the model does not read are left alone.
             progress: told in seconds of video.
 
         Returns:
@@ -75,7 +76,7 @@ class Forward:
             progress(stop, seconds)
         return out
 
-    def _seconds(self, features: Mapping[str, NDArray[np.floating]]) -> int:
+    def _seconds(self, features: Mapping[str, Rows]) -> int:
         modalities = self.config.modalities
         if missing := [m.name for m in modalities if m.name not in features]:
             raise ValueError(f"the model needs features of {', '.join(missing)}; there are: {', '.join(features)}")

@@ -13,6 +13,7 @@ from evoked.core.errors import CheckpointError
 from evoked.core.files import sha256
 from evoked.core.progress import Progress, silent
 from evoked.core.provenance import Provenance
+from evoked.core.rows import Rows, blocks
 from evoked.core.timeline import Grid
 from evoked.core.track import Track
 from evoked.features.extract import USED, Extractor, FeatureConfig, Features
@@ -150,7 +151,7 @@ def predict_video(path: Path, model: Model, cache: Cache | None = None, progress
 
 def predicted(
     forward: Forward,
-    features: Mapping[str, NDArray[np.floating]],
+    features: Mapping[str, Rows],
     valid: NDArray[np.bool_] | None = None,
     progress: Progress = silent,
 ) -> Track:
@@ -172,7 +173,8 @@ def predicted(
     scores = forward(features, progress)
     if valid is None:
         names = [m.name for m in forward.config.modalities]
-        valid = np.asarray((features["image" if "image" in names else names[0]] != 0).any(axis=1))
+        seen = blocks(features["image" if "image" in names else names[0]])
+        valid = np.concatenate([np.zeros(0, dtype=np.bool_), *(np.any(block != 0, axis=1) for block in seen)])
     grid = Grid(Fraction(1), len(scores))
     return Track.masked(grid, forward.config.expressions, RANGES[forward.config.answer](scores), valid)
 
