@@ -170,3 +170,12 @@ def test_offline_with_an_empty_cache(evoked, media, model, tmp_path: Path, monke
     # several films: the net is told once, not once for each
     more = [line[0], media["silent"], *line[1:-1], tmp_path / "folder"]
     one_line(evoked(*more), "and we are offline")
+
+
+@pytest.mark.usefixtures("no_net_yet")
+@pytest.mark.parametrize("verb", NET_VERBS)
+def test_offline_by_the_option(evoked, media, model, tmp_path: Path, monkeypatch, verb: str) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setenv("EVOKED_CACHE", str(tmp_path / "empty"))
+    monkeypatch.delenv("EVOKED_OFFLINE", raising=False)
+
+    one_line(evoked(*words(verb, media, model, tmp_path / "x"), "--offline"), "is not in the cache", "we are offline")

@@ -16,6 +16,7 @@ from evoked.features.extract import Extractor, FeatureConfig
 from evoked.features.files import SUFFIX, write_features
 from evoked.media.probe import no_picture, probe
 from evoked.parallel.pool import Done, HerePool
+from evoked.weights.cache import Cache, default_cache
 
 
 @click.command()
@@ -27,9 +28,10 @@ from evoked.parallel.pool import Done, HerePool
     type=click.Path(path_type=Path),
     help="One video: the file to write, or a folder that is there. Several: a folder, made where needed.",
 )
+@click.option("--offline", is_flag=True, help="Use only nets that the cache holds.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, a row per video.")
 @settings(FeatureConfig)
-def features(videos: tuple[Path, ...], output: Path, as_json: bool, **options: object) -> None:
+def features(videos: tuple[Path, ...], output: Path, offline: bool, as_json: bool, **options: object) -> None:
     """Describe each VIDEO once a second: what is shown, who is shown, what is heard.
 
     Writes one safetensors file per video. Each video ends done or failed, with its reason; the rest goes
@@ -40,7 +42,7 @@ def features(videos: tuple[Path, ...], output: Path, as_json: bool, **options: o
     for target in targets.values():
         check_writable(target)
     with bar("features") as progress:
-        work = _Work(config, targets, progress)
+        work = _Work(config, targets, progress, default_cache(offline=offline))
         rows: list[dict[str, object]] = []
         failures = Failures(len(videos), "videos", "described")
         for outcome in HerePool().run(work, videos):
@@ -63,8 +65,8 @@ def features(videos: tuple[Path, ...], output: Path, as_json: bool, **options: o
 class _Work:
     """What is done with a video; the nets are loaded when the first good one comes."""
 
-    def __init__(self, config: FeatureConfig, targets: dict[Path, Path], progress: Progress) -> None:
-        self._config, self._targets, self._progress = config, targets, progress
+    def __init__(self, config: FeatureConfig, targets: dict[Path, Path], progress: Progress, cache: Cache) -> None:
+        self._cache, self._config, self._targets, self._progress = cache, config, targets, progress
         self._extractor: Extractor | None = None
         self._done = 0
 
@@ -72,7 +74,7 @@ class _Work:
         before, self._done = self._done, self._done + 1
         if probe(video).picture is None:  # what cannot be used is told at once, before any net is fetched
             raise no_picture(video)
-        self._extractor = self._extractor or Extractor(self._config)
+        self._extractor = self._extractor or Extractor(self._config, self._cache)
 
         def tell(done: float, total: float | None, note: str = "") -> None:
             self._progress(before + (done / total if total else 0), len(self._targets), video.name)

@@ -40,6 +40,7 @@ Outcome = Done[Task, Prediction] | Failed[Task]
 )
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="videos worked on at once")
 @click.option("--threads", type=click.IntRange(0), default=0, help="threads of the nets for each video; 0: all cores")
+@click.option("--offline", is_flag=True, help="use only nets that the cache holds")
 @click.option("--json", "as_json", is_flag=True, help="print JSON: every second, or where it was written")
 def predict(
     videos: tuple[Path, ...],
@@ -49,6 +50,7 @@ def predict(
     threshold: float,
     workers: int,
     threads: int,
+    offline: bool,
     as_json: bool,
 ) -> None:
     """Predict what VIDEOS evoke in their viewers, once a second.
@@ -61,7 +63,7 @@ def predict(
     for place in places.values():
         if place:
             check_writable(place)
-    tasks = [Task(video, model, place, threshold, threads) for video, place in places.items()]
+    tasks = [Task(video, model, place, threshold, threads, offline) for video, place in places.items()]
     shown, failures = [], Failures(len(tasks), "videos", "predicted")
     for outcome in outcomes(tasks, workers):
         if isinstance(outcome, Failed):

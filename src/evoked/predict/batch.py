@@ -25,6 +25,7 @@ class Task:
         output: where the prediction goes; None = nowhere, the caller takes it from the result.
         threshold: for .vtt.
         threads: of the nets, 0 = as many as there are cores.
+        offline: use only nets that the cache holds.
     """
 
     video: Path
@@ -32,6 +33,7 @@ class Task:
     output: Path | None = None
     threshold: float = 0.5
     threads: int = 0
+    offline: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +53,7 @@ def run(task: Task, progress: Progress = silent) -> Prediction:
     """
     if probe(task.video).picture is None:  # what cannot be used is told at once, before any net is fetched
         raise no_picture(task.video)
-    predictor = _predictor(task.model.resolve(), task.threads)
+    predictor = _predictor(task.model.resolve(), task.threads, task.offline)
     found = predictor.features(task.video, progress)
     about = predictor.provenance(task.video)
     about = replace(about, notes=(*about.notes, *found.damage))
@@ -92,5 +94,5 @@ def outputs(videos: Sequence[Path], output: Path | None, suffix: str | None) -> 
 
 
 @lru_cache(maxsize=1)
-def _predictor(model: Path, threads: int) -> Predictor:
-    return Predictor(load_model(model), default_cache(), threads)
+def _predictor(model: Path, threads: int, offline: bool) -> Predictor:
+    return Predictor(load_model(model), default_cache(offline=offline), threads)
