@@ -12,13 +12,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from evoked.core.expressions import EEV5
 from evoked.core.tables import read_provenance, read_table
 from evoked.core.timeline import Grid
 from evoked.dataset.labels import read_labels
+from evoked.faces.describe import nets_of
 from evoked.media.images import resize
 from evoked.media.play import Picture, Sound, play
 from evoked.media.write import VideoWriter
+from evoked.model.recognition import RecognitionConfig, recognition_shapes
+from evoked.model.recognition_checkpoint import OperatingPoint, Recognition, load_recognition, save_recognition
 from evoked.weights.cache import default_cache
+from evoked.weights.catalogue import NETS
 
 pytestmark = pytest.mark.nets
 SECONDS, FPS, HZ = 12, 12, 16000
@@ -181,6 +186,35 @@ def test_a_changed_setting_redoes_only_what_depends_on_it(study: Path, made: Pat
             *("label", "hold out", "evaluate", "train", "report"),
         }
         assert {step for step, state in states if state == "kept"} == {"align", "annotate", "features"}
+    finally:
+        (study / "study.toml").write_text(TOML)
+
+
+def test_a_changed_recogniser_redoes_only_what_depends_on_it(study: Path) -> None:
+    config = RecognitionConfig(("blendshapes",), 52, ("amusement", "concentration", *EEV5[2:], "doubt"), units=4)
+    draw = np.random.default_rng(0)
+    arrays = {n: draw.normal(1, 0.1, s).astype(np.float32) for n, s in recognition_shapes(config).items()}
+    point, nets = OperatingPoint(0.3, "f0.5", 0.6, 0.4, 4, 8, 40), {n: NETS[n].sha256 for n in nets_of(["blendshapes"])}
+    save_recognition(study / "mine", Recognition(config, arrays, ((1.0, 0.0),) * 6, (point,) * 6, nets))
+    before = bytes_of(study, "alignments/*", "features/*")
+    (study / "study.toml").write_text(TOML + '[annotate]\nrecogniser = "mine"\n')
+    try:
+        code, items, said = run(study)
+        assert code == 0, said
+        states = ended(items)
+        assert {step for step, state in states if state == "kept"} == {"align", "features"}
+        assert bytes_of(study, "alignments/*", "features/*") == before
+        for name in STRETCHES:
+            told = read_provenance(study / "results" / "annotations" / f"at {name}.parquet")
+            assert told is not None
+            assert told["config"]["recogniser_sha256"] == load_recognition(study / "mine")[1]
+        (study / "mine").rename(study / "moved")
+        (study / "study.toml").write_text(TOML + '[annotate]\nrecogniser = "moved"\n')
+        assert {state for _, state in ended(run(study)[1])} == {"kept"}  # where it stands does not count
+        (study / "study.toml").write_text(TOML + '[annotate]\nrecogniser = "mine"\n')
+        code, items, said = run(study)
+        assert code == 1
+        assert "study.toml [annotate] recogniser: no recogniser in" in said
     finally:
         (study / "study.toml").write_text(TOML)
 

@@ -13,7 +13,6 @@ from evoked.cli.failures import Failures, note
 from evoked.cli.options import made, settings
 from evoked.cli.progress import bar
 from evoked.core.errors import AlignmentError, EvokedError, OutputError
-from evoked.core.expressions import EEV5
 from evoked.core.files import check_writable, sha256
 from evoked.core.progress import Progress
 from evoked.core.provenance import Provenance
@@ -27,10 +26,11 @@ from evoked.media.play import sound
 from evoked.media.probe import no_picture, probe
 from evoked.parallel.pool import Failed, HerePool
 from evoked.reactions.align import SOUND_HZ, align
-from evoked.reactions.annotate import NETS, AnnotateConfig, Annotation, Annotator, columns
+from evoked.reactions.annotate import AnnotateConfig, Annotation, Annotator, columns, nets_read
 from evoked.reactions.film import film_of
 from evoked.reactions.offsets import OffsetMap, Segment
-from evoked.reactions.prototype import PrototypeRecogniser
+from evoked.reactions.prototype import Recogniser
+from evoked.reactions.trained import recogniser_of
 from evoked.reactions.votes import VoteConfig, Votes, onto_content, own_thresholds, ticks_of, vote, vote_each
 from evoked.weights.cache import default_cache
 from evoked.weights.catalogue import NETS as CATALOGUE
@@ -72,7 +72,7 @@ def annotate(
     summary goes to stdout. A video that cannot be used is reported and the others go on; exit code 1.
     """
     votes, config, detect = made(VoteConfig, own), made(AnnotateConfig, own), made(DetectConfig, own)
-    recogniser = PrototypeRecogniser(EEV5)
+    recogniser = recogniser_of(config.recogniser)
     levels = _levels(votes, recogniser)
     if apart and not labels:
         raise click.UsageError("--apart goes with --labels")
@@ -93,13 +93,14 @@ def annotate(
             for line in notes(outcome.result.found):
                 note(reaction, line)
         if not labels:
-            _write(outcome.result, places.get(reaction), _provenance([outcome.result], content, (config, detect)))
+            made_by = _provenance([outcome.result], content, (config, detect), recogniser)
+            _write(outcome.result, places.get(reaction), recogniser.names, made_by)
     if labels and seen and output:
-        made_by = _provenance(seen, content, (config, detect, votes))
+        made_by = _provenance(seen, content, (config, detect, votes), recogniser)
         if apart:
             write_labels_apart(output, _votes_apart(seen, content, votes, levels), made_by)
         else:
-            write_labels(output, _votes(seen, content, votes, levels), made_by)
+            write_labels(output, _votes(seen, content, recogniser.names, (votes, levels)), made_by)
         click.echo(str(output))
     failures.end()
 
@@ -149,15 +150,15 @@ def _one(
     return Seen(reaction, nets()(reaction, film_of(reaction, content, offsets), progress), offsets)
 
 
-def _write(seen: Seen, place: Path | None, provenance: Provenance) -> None:
+def _write(seen: Seen, place: Path | None, names: tuple[str, ...], provenance: Provenance) -> None:
     if place is None:
         click.echo(summary(seen))
         return
-    write_table(place, columns(seen.found, EEV5), provenance)
+    write_table(place, columns(seen.found, names), provenance)
     click.echo(str(place))
 
 
-def _levels(config: VoteConfig, recogniser: PrototypeRecogniser) -> tuple[float, ...]:
+def _levels(config: VoteConfig, recogniser: Recogniser) -> tuple[float, ...]:
     """The score from which on a tick is on, for each expression."""
     try:
         return config.levels(recogniser.names, own_thresholds(recogniser.describe()))
@@ -165,14 +166,17 @@ def _levels(config: VoteConfig, recogniser: PrototypeRecogniser) -> tuple[float,
         raise click.UsageError(str(error)) from error
 
 
-def _votes(seen: list[Seen], content: Path | None, config: VoteConfig, levels: tuple[float, ...]) -> dict[str, Votes]:
+def _votes(
+    seen: list[Seen], content: Path | None, expressions: tuple[str, ...], by: tuple[VoteConfig, tuple[float, ...]]
+) -> dict[str, Votes]:
     """Votes by content; without one, each reaction stands on its own time."""
     votes = {}
+    config, levels = by
     for timed_by, own in _by_content(seen, content):
         seconds = probe(timed_by).seconds
         ballots, names = _ballots(own, ticks_of(seconds), config)
         if not ballots:
-            ballots, names = [_nobody(ticks_of(seconds))], [""]
+            ballots, names = [_nobody(ticks_of(seconds), expressions)], [""]
         votes[timed_by.name] = vote(ballots, seconds, config, thresholds=levels, reactions=names)
     return votes
 
@@ -207,17 +211,17 @@ def _ballots(seen: list[Seen], ticks: Grid, config: VoteConfig) -> tuple[list[Tr
     return [track for track, _ in found], [name for _, name in found]
 
 
-def _nobody(ticks: Grid) -> Track:
-    nothing = np.zeros((ticks.steps, len(EEV5)), dtype=np.float32)
-    return Track.masked(ticks, EEV5, nothing, np.zeros(ticks.steps, dtype=np.bool_))
+def _nobody(ticks: Grid, names: tuple[str, ...]) -> Track:
+    nothing = np.zeros((ticks.steps, len(names)), dtype=np.float32)
+    return Track.masked(ticks, names, nothing, np.zeros(ticks.steps, dtype=np.bool_))
 
 
-def _provenance(seen: list[Seen], content: Path | None, configs: tuple[Any, ...]) -> Provenance:
+def _provenance(seen: list[Seen], content: Path | None, configs: tuple[Any, ...], recogniser: Recogniser) -> Provenance:
     inputs = {path.name: sha256(path) for path in [*(s.reaction for s in seen), *([content] if content else [])]}
     damage = tuple(f"{s.reaction.name}: {line}" for s in seen for line in s.found.damage)
     config = {d.name: getattr(c, d.name) for c in configs for d in describe(type(c))}
-    nets = {name: CATALOGUE[name].sha256 for name in NETS}
-    return Provenance("annotate", config | PrototypeRecogniser(EEV5).describe(), inputs, nets, damage)
+    nets = {name: CATALOGUE[name].sha256 for name in nets_read(recogniser)}
+    return Provenance("annotate", config | recogniser.describe(), inputs, nets, damage)  # its name, not its folder
 
 
 def notes(found: Annotation) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from evoked.faces.landmarks import BLENDSHAPES
 from evoked.faces.mesh import FaceMesh
 from evoked.weights.cache import Cache
 
-__all__ = ["DESCRIBERS", "Describe", "Describer", "describers", "nets_of", "open_describer", "width_of"]
+__all__ = ["DESCRIBERS", "Describe", "Describer", "column_names", "describers", "nets_of", "open_describer", "width_of"]
 
 
 class Describe(Protocol):
@@ -91,6 +91,16 @@ def describers(names: Sequence[str]) -> tuple[Describer, ...]:
 def width_of(names: Sequence[str]) -> int:
     """Numbers per face of several descriptions side by side; ValueError as `describers`."""
     return sum(row.width for row in describers(names))
+
+
+def column_names(names: Sequence[str]) -> tuple[str, ...]:
+    """What each number of several descriptions is, for a Track; ValueError as `describers`."""
+    widths = zip(names, describers(names), strict=True)
+    return tuple(
+        column
+        for name, row in widths
+        for column in (BLENDSHAPES if name == "blendshapes" else [f"{name} {i}" for i in range(row.width)])
+    )
 
 
 def nets_of(names: Sequence[str]) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from evoked.core.progress import Progress, silent
 from evoked.core.settings import setting
 from evoked.core.timeline import Grid
 from evoked.core.track import Track
+from evoked.faces.describe import column_names, nets_of, open_describer, width_of
 from evoked.faces.detect import DetectConfig, Face, FaceDetector, iou
 from evoked.faces.follow import Follower
 from evoked.faces.identity import FaceIdentity
@@ -31,6 +32,7 @@ from evoked.faces.mesh import FaceMesh, Mesh
 from evoked.media.play import Picture, Play, damage_of, play, play_ahead
 from evoked.media.probe import no_picture, probe
 from evoked.reactions.prototype import PrototypeRecogniser, Recogniser
+from evoked.reactions.trained import PROTOTYPE
 from evoked.reactions.votes import TICKS_PER_S
 from evoked.weights.cache import Cache
 
@@ -44,6 +46,7 @@ class AnnotateConfig:
 
     least_face_px: int = setting(24, "faces narrower than this, in pixels of the reaction, are left out")
     least_presence: float = setting(0.1, "faces of which the mesh net is less sure than this count as not seen")
+    recogniser: str = setting(PROTOTYPE, "prototype, or the folder of a recogniser that was trained")
     film_share: float = setting(0.5, "a person whose face is the film's own picture more often than this is no viewer")
 
     def __post_init__(self) -> None:
@@ -135,7 +138,7 @@ class Annotator:
     """Nets loaded once, for any number of reactions.
 
     Args:
-        recogniser: what turns blendshapes into expressions.
+        recogniser: what turns descriptions of a face into expressions; only what it reads is computed.
         config, detect: settings.
         cache: where the nets are.
     """
@@ -152,6 +155,9 @@ class Annotator:
         self._detect = FaceDetector(detect, cache, threads=1)
         self._mesh = FaceMesh(cache, threads=1)
         self._identity = FaceIdentity(cache, threads=1)
+        # Blendshapes come with the mesh at no cost; whatever else the recogniser reads is computed each tick
+        self._more = tuple(name for name in self.recogniser.describes if name != "blendshapes")
+        self._describe_more = open_describer(self._more, cache, threads=1) if self._more else None
 
     def __call__(self, path: Path, film: Film | None = None, progress: Progress = silent) -> Annotation:
         """Annotate one reaction.
@@ -196,7 +202,8 @@ class Annotator:
                 ]
                 sure = [m if m is not None and m.presence >= self.config.least_presence else None for m in meshes]
                 before = [(f, m) for f, m in zip(faces, sure, strict=True) if m is not None]
-                seen = _Seen(faces, [m.blendshapes if m is not None else None for m in sure], owned)
+                told = [None if m is None else self._described(rgb, f, m) for f, m in zip(faces, sure, strict=True)]
+                seen = _Seen(faces, told, owned)
             yield found.picture, seen, rgb
 
     def _found(self, playing: Play) -> Iterator[_Found]:
@@ -207,6 +214,12 @@ class Annotator:
             else:
                 faces = [f for f in self._detect(rgb) if f.box[2] >= self.config.least_face_px and f.area > 0]
                 yield _Found(picture, rgb, faces)
+
+    def _described(self, rgb: NDArray[np.uint8], face: Face, mesh: Mesh) -> NDArray[np.float32]:
+        """The blendshapes, then what else the recogniser reads."""
+        if self._describe_more is None:
+            return mesh.blendshapes
+        return np.concatenate([mesh.blendshapes, self._describe_more(rgb, [face])[0]])
 
     def _identify(self, rgb: NDArray[np.uint8], face: Face) -> NDArray[np.float32]:
         described: NDArray[np.float32] = self._identity(rgb, [face])[0]
@@ -228,11 +241,19 @@ class Annotator:
 
     def _viewer(self, grid: Grid, person: _Person) -> Viewer:
         valid = np.zeros(grid.steps, dtype=np.bool_)
-        shapes = np.zeros((grid.steps, len(BLENDSHAPES)), dtype=np.float32)
+        kept = ("blendshapes", *self._more)
+        shapes = np.zeros((grid.steps, width_of(kept)), dtype=np.float32)
         boxes = np.zeros((grid.steps, len(BOX)), dtype=np.float32)
         valid[person.steps], shapes[person.steps], boxes[person.steps] = True, person.shapes, person.boxes
-        described = Track.masked(grid, BLENDSHAPES, shapes, valid)
-        return Viewer(described, Track.masked(grid, BOX, boxes, valid), self.recogniser.score(described))
+        own = Track.masked(grid, BLENDSHAPES, shapes[:, : len(BLENDSHAPES)], valid)
+        read, names = column_names(self.recogniser.describes), column_names(kept)
+        described = Track.masked(grid, read, shapes[:, [names.index(column) for column in read]], valid)
+        return Viewer(own, Track.masked(grid, BOX, boxes, valid), self.recogniser.score(described))
+
+
+def nets_read(recogniser: Recogniser) -> tuple[str, ...]:
+    """Every net that annotating with a recogniser runs, for provenance."""
+    return tuple(dict.fromkeys((*NETS, *nets_of(recogniser.describes))))
 
 
 def annotate(

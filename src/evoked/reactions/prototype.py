@@ -31,8 +31,16 @@ class Recogniser(Protocol):
         """Which expressions, in order."""
         ...
 
-    def score(self, blendshapes: Track) -> Track:
-        """One person's 52 blendshapes at 6 Hz → scores in [0, 1], absent where the face was."""
+    @property
+    def describes(self) -> tuple[str, ...]:
+        """Which descriptions of a face it reads, by their names in `faces.describe`, in order."""
+        ...
+
+    def score(self, described: Track, /) -> Track:
+        """One person's descriptions side by side at 6 Hz → scores in [0, 1], absent where the face was.
+
+        Above one half an expression counts as shown: that is what votes go by.
+        """
         ...
 
     def describe(self) -> dict[str, object]:
@@ -135,6 +143,11 @@ class PrototypeRecogniser:
     prototypes: Mapping[str, Prototype] = field(default_factory=lambda: PROTOTYPES)
     rest_window_s: float = 60.0
     rest_least_s: float = 15.0
+
+    @property
+    def describes(self) -> tuple[str, ...]:
+        """The 52 blendshapes alone."""
+        return ("blendshapes",)
 
     def __post_init__(self) -> None:
         if unknown := [n for n in self.names if n not in self.prototypes]:

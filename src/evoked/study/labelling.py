@@ -19,11 +19,12 @@ from evoked.dataset.pairs import Pair, read_pairs, write_pairs
 from evoked.media.play import sound
 from evoked.media.probe import Media, probe
 from evoked.reactions.align import SOUND_HZ, align
-from evoked.reactions.annotate import NETS, Annotator, columns, viewers_of
+from evoked.reactions.annotate import Annotator, columns, nets_read, viewers_of
 from evoked.reactions.film import film_of
 from evoked.reactions.offsets import OffsetMap, read_offsets, write_offsets
 from evoked.reactions.pairing import Library
-from evoked.reactions.prototype import PrototypeRecogniser
+from evoked.reactions.prototype import Recogniser
+from evoked.reactions.trained import recogniser_of
 from evoked.reactions.votes import VoteConfig, Votes, onto_content, own_thresholds, ticks_of, vote
 from evoked.study.folder import Folder
 from evoked.study.runner import Runner, Work
@@ -50,6 +51,7 @@ class LabelRiver:
     cache: Cache
     contents: Mapping[str, Media]
     _annotator: Annotator | None = None
+    _recogniser: Recogniser | None = None
     _library: Library | None = None
 
     def run(self, reactions: Sequence[str]) -> None:
@@ -110,9 +112,15 @@ class LabelRiver:
             reaction: ledger.content_digest(self.folder.reaction(reaction)),
             content: ledger.content_digest(self.folder.content(content)),
         }
-        recogniser = PrototypeRecogniser(self.settings.about.expressions)
-        config = {**self.settings.plain("window", "detect", "annotate"), **recogniser.describe()}
-        nets = {name: CATALOGUE[name].sha256 for name in NETS}
+        try:
+            recogniser = self._chosen()
+        except EvokedError as error:
+            self.runner.fail("annotate", reaction, f"study.toml [annotate] recogniser: {error}")
+            return False
+        config = self.settings.plain("window", "detect", "annotate")
+        del config["annotate"]["recogniser"]  # what it is counts, not in which folder it stands
+        config |= recogniser.describe()
+        nets = {name: CATALOGUE[name].sha256 for name in nets_read(recogniser)}
         where = ledger.content_digest(self.folder.alignment(reaction))
         key = ledger.key(code=CODE["annotate"], inputs=inputs, config=config, nets=nets, alignment=where)
         provenance = Provenance("annotate", config, inputs, nets, self.settings.notes)
@@ -173,7 +181,13 @@ class LabelRiver:
 
         return self.runner.do(Work("label", "", key, (self.folder.labels,), do))
 
-    def _nets(self, recogniser: PrototypeRecogniser) -> Annotator:
+    def _chosen(self) -> Recogniser:
+        if self._recogniser is None:
+            choice = self.settings.annotate.recogniser
+            self._recogniser = recogniser_of(choice, self.settings.about.expressions, self.folder.root)
+        return self._recogniser
+
+    def _nets(self, recogniser: Recogniser) -> Annotator:
         if self._annotator is None:
             self._annotator = Annotator(recogniser, self.settings.annotate, self.settings.detect, self.cache)
         return self._annotator

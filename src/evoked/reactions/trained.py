@@ -1,0 +1,168 @@
+"""Expressions by a recogniser that was trained on rated clips (spec §3); interchangeable with the prototype one.
+
+Its scores are put so that one half is the expression's operating point: half of the log-odds scale lies above
+the probability at which, on held-out ratings, the wanted precision was reached. So votes, which go by one half,
+need to know nothing of it, and the order of scores is that of the probabilities.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evoked.core.errors import CheckpointError, EvokedError
+from evoked.core.expressions import EEV5
+from evoked.core.track import Track
+from evoked.faces.describe import DESCRIBERS, column_names, nets_of, width_of
+from evoked.metrics.calibration import log_odds
+from evoked.model.recognition import RecognitionForward
+from evoked.model.recognition_checkpoint import Recognition, load_recognition
+from evoked.reactions.prototype import PrototypeRecogniser, Recogniser
+from evoked.weights.catalogue import NETS
+
+__all__ = ["PROTOTYPE", "TrainedRecogniser", "filled", "load_trained", "recogniser_of"]
+
+PROTOTYPE = "prototype"
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedRecogniser:
+    """Scores by a trained recogniser.
+
+    Attributes:
+        recognition: the checkpoint.
+        digest: sha256 of its arrays: what results made by it remember.
+        names: which of its expressions, in order.
+
+    Raises:
+        ValueError: for an expression that it was not trained on.
+    """
+
+    recognition: Recognition
+    digest: str
+    names: tuple[str, ...]
+    _forward: RecognitionForward = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        known = self.recognition.config.expressions
+        if unknown := [name for name in self.names if name not in known]:
+            raise ValueError(f"was not trained on {', '.join(unknown)}; it knows {', '.join(known)}")
+        object.__setattr__(self, "_forward", RecognitionForward(self.recognition.config, self.recognition.arrays))
+
+    @property
+    def describes(self) -> tuple[str, ...]:
+        """The descriptions that it was trained on."""
+        return self.recognition.config.describes
+
+    def describe(self) -> dict[str, object]:
+        """For provenance: which recogniser, and its operating points."""
+        points = dict(zip(self.recognition.config.expressions, self.recognition.points, strict=True))
+        return {
+            "recogniser": "trained",
+            "recogniser_sha256": self.digest,
+            "expressions": list(self.names),
+            "operating_points": {name: points[name].threshold for name in self.names},
+        }
+
+    def probabilities(self, described: Track) -> Track:
+        """Calibrated probabilities in [0, 1]: of the clips that get p, about the share p has the expression.
+
+        Args:
+            described: one person's descriptions at 6 Hz, columns as `column_names(describes)`.
+
+        Returns:
+            A Track on the same grid, valid where the descriptions are. Each tick is told from the 3 s before
+            it. Ticks in those where the face was not seen repeat the last one that was; after 3 s without a
+            face, as at the start, all begins anew with the first tick seen.
+
+        Raises:
+            ValueError: for other columns.
+        """
+        expected = column_names(self.describes)
+        if described.names != expected:
+            raise ValueError(f"this recogniser reads {', '.join(self.describes)} ({len(expected)} columns), in order")
+        out = np.zeros((described.grid.steps, len(self.names)), dtype=np.float32)
+        places = [self.recognition.config.expressions.index(name) for name in self.names]
+        for steps, rows in filled(described, self.recognition.config.ticks):
+            p = self._calibrated(self._forward(rows))
+            out[steps] = p[:, places]
+        return Track.masked(described.grid, self.names, out, described.valid)
+
+    def score(self, described: Track, /) -> Track:
+        """The same, put so that one half is the operating point."""
+        p = self.probabilities(described)
+        points = dict(zip(self.recognition.config.expressions, self.recognition.points, strict=True))
+        cuts = log_odds([points[name].threshold for name in self.names])
+        score = 1 / (1 + np.exp(-(log_odds(np.nan_to_num(p.values)) - cuts)))
+        return Track.masked(p.grid, p.names, score, p.valid)
+
+    def _calibrated(self, p: NDArray[np.float32]) -> NDArray[np.float64]:
+        slope, shift = np.array(self.recognition.calibration).T
+        return np.asarray(1 / (1 + np.exp(-(slope * log_odds(p) + shift))))
+
+
+def filled(track: Track, ticks: int) -> list[tuple[slice, NDArray[np.float32]]]:
+    """Stretches of a person's ticks without a gap of `ticks` or more; shorter gaps repeat the tick before.
+
+    Returns:
+        (which steps, rows of all of them, (n, D)); no stretch where nothing is valid.
+    """
+    seen = np.flatnonzero(track.valid)
+    if not len(seen):
+        return []
+    out = []
+    for part in np.split(seen, np.flatnonzero(np.diff(seen) > ticks) + 1):
+        first, last = int(part[0]), int(part[-1])
+        source = part[np.searchsorted(part, np.arange(first, last + 1), side="right") - 1]
+        out.append((slice(first, last + 1), track.values[source]))
+    return out
+
+
+def load_trained(folder: Path, names: tuple[str, ...] | None = None) -> TrainedRecogniser:
+    """Read a trained recogniser.
+
+    Args:
+        folder: where `evoked recogniser train` put it.
+        names: which expressions; all that it knows where None.
+
+    Raises:
+        CheckpointError: if there is none, it is damaged, it reads descriptions that this version does not
+            make, or it was not trained on one of the names.
+    """
+    recognition, digest = load_recognition(folder)
+    config = recognition.config
+    if unknown := [name for name in config.describes if name not in DESCRIBERS]:
+        raise CheckpointError(
+            f"the recogniser in {folder} reads {unknown[0]}, which this version does not make. Update evoked"
+        )
+    if width_of(config.describes) != config.width:
+        raise CheckpointError(f"the recogniser in {folder} reads {config.width} numbers a face. Train it again")
+    for net in nets_of(config.describes):
+        if recognition.nets.get(net) != NETS[net].sha256:
+            raise CheckpointError(
+                f"the recogniser in {folder} was trained on another {net} than this version runs. Train it again"
+            )
+    try:
+        return TrainedRecogniser(recognition, digest, names or config.expressions)
+    except ValueError as error:
+        raise CheckpointError(f"the recogniser in {folder} {error}. Name others, or train it on more") from error
+
+
+def recogniser_of(choice: str, names: tuple[str, ...] | None = None, root: Path | None = None) -> Recogniser:
+    """The recogniser that a setting names.
+
+    Args:
+        choice: "prototype", or the folder of a trained one.
+        names: which expressions; where None, all that a trained one knows, or the paper's five.
+        root: what a relative folder stands against; the working directory where None.
+
+    Raises:
+        EvokedError: if there is no such recogniser, or it does not know one of the expressions.
+    """
+    if choice != PROTOTYPE:
+        return load_trained(Path(choice) if root is None else root / choice, names)
+    try:
+        return PrototypeRecogniser(names or EEV5)
+    except ValueError as error:
+        raise EvokedError(f"{error}. Leave the others out, or name a recogniser that was trained on them") from error

@@ -1,0 +1,171 @@
+"""A trained recogniser in the place of the prototype one: its half, its gaps, its descriptions on real people."""
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from numpy.typing import NDArray
+from trained_folder import drawn, folder_of
+
+from evoked.cli.main import evoked
+from evoked.core.errors import CheckpointError, EvokedError
+from evoked.core.expressions import EEV5
+from evoked.core.tables import read_provenance, read_table
+from evoked.core.timeline import Grid
+from evoked.core.track import Track
+from evoked.faces.describe import column_names, open_describer
+from evoked.faces.detect import FaceDetector
+from evoked.faces.landmarks import BLENDSHAPES
+from evoked.media.play import Picture, play
+from evoked.model.recognition import RecognitionForward
+from evoked.model.recognition_checkpoint import save_recognition
+from evoked.reactions.annotate import Annotator
+from evoked.reactions.prototype import PrototypeRecogniser
+from evoked.reactions.trained import TrainedRecogniser, filled, load_trained, recogniser_of
+from evoked.weights.cache import Cache, default_cache
+
+BLEND = ("blendshapes",)
+
+
+def track(rows: NDArray[np.floating], valid: NDArray[np.bool_] | None = None) -> Track:
+    seen = np.ones(len(rows), dtype=np.bool_) if valid is None else valid
+    return Track.masked(Grid(Fraction(6), len(rows)), BLENDSHAPES, rows, seen)
+
+
+def shapes(count: int, seed: int = 0) -> NDArray[np.float64]:
+    return np.random.default_rng(seed).random((count, 52))
+
+
+def recogniser(**given: object) -> TrainedRecogniser:
+    return TrainedRecogniser(drawn(BLEND, **given), "0" * 64, ("amusement", "doubt"))  # type: ignore[arg-type]
+
+
+def test_one_half_is_the_operating_point_and_order_stays() -> None:
+    described = track(shapes(300))
+    p = recogniser().probabilities(described).values
+    cuts = tuple(float(c) for c in np.quantile(p, 0.6, axis=0))
+
+    scores = recogniser(thresholds=cuts).score(described).values
+
+    np.testing.assert_array_equal(scores > 0.5, p > np.array(cuts, dtype=np.float32))
+    assert 0.3 < (scores > 0.5).mean() < 0.5
+    for k in range(2):
+        np.testing.assert_array_equal(np.argsort(scores[:, k]), np.argsort(p[:, k]))
+
+
+def test_probabilities_are_the_net_s_after_calibration() -> None:
+    rows = shapes(30)
+    p = RecognitionForward(drawn(BLEND).config, drawn(BLEND).arrays)(rows)
+
+    told = recogniser().probabilities(track(rows)).values
+
+    logits = 1.5 * np.log(p / (1 - p.astype(np.float64))) + 0.3
+    np.testing.assert_allclose(told, 1 / (1 + np.exp(-logits)), atol=1e-5)
+
+
+def test_a_short_gap_holds_the_last_face_and_a_long_one_begins_anew() -> None:
+    rows, valid = shapes(70), np.ones(70, dtype=np.bool_)
+    valid[10:14] = False  # two thirds of a second
+    valid[30:48] = False  # three seconds
+
+    found = recogniser().score(track(rows, valid))
+
+    held = rows.copy()
+    held[10:14] = rows[9]
+    np.testing.assert_array_equal(found.valid, valid)
+    np.testing.assert_allclose(found.values[14:30], recogniser().score(track(held)).values[14:30], atol=1e-6)
+    np.testing.assert_allclose(found.values[48:], recogniser().score(track(rows[48:])).values, atol=1e-6)
+    assert [s for s, _ in filled(track(rows, valid), 18)] == [slice(0, 30), slice(48, 70)]
+    assert [s for s, _ in filled(track(rows, valid), 19)] == [slice(0, 70)]
+    assert filled(track(rows, np.zeros(70, dtype=np.bool_)), 18) == []
+
+
+def test_a_choice_of_its_expressions() -> None:
+    both = recogniser().score(track(shapes(20)))
+
+    one = TrainedRecogniser(drawn(BLEND), "0" * 64, ("doubt",)).score(track(shapes(20)))
+
+    np.testing.assert_array_equal(one.values[:, 0], both.values[:, 1])
+
+
+def test_columns_of_another_kind() -> None:
+    wrong = Track.masked(Grid(Fraction(6), 3), ("a",), np.zeros((3, 1)), np.ones(3, dtype=np.bool_))
+    with pytest.raises(ValueError, match="reads blendshapes"):
+        recogniser().score(wrong)
+
+
+def test_the_choice_by_name(tmp_path: Path) -> None:
+    assert recogniser_of("prototype") == PrototypeRecogniser(EEV5)
+    folder_of(tmp_path / "mine", BLEND)
+    assert recogniser_of("mine", root=tmp_path).names == ("amusement", "doubt")
+    assert recogniser_of("mine", ("doubt",), tmp_path).names == ("doubt",)
+    with pytest.raises(EvokedError, match=r"no prototype for awe.*name a recogniser that was trained"):
+        recogniser_of("prototype", ("awe",))
+    with pytest.raises(CheckpointError, match=r"was not trained on awe; it knows amusement, doubt"):
+        recogniser_of("mine", ("awe",), tmp_path)
+    with pytest.raises(CheckpointError, match="no recogniser in"):
+        recogniser_of("other", root=tmp_path)
+
+
+def test_descriptions_that_are_not_those_of_training(tmp_path: Path) -> None:
+    given = drawn(BLEND)
+    save_recognition(tmp_path / "net", replace(given, nets={**given.nets, "face-mesh": "0" * 64}))
+    with pytest.raises(CheckpointError, match="trained on another face-mesh"):
+        load_trained(tmp_path / "net")
+    save_recognition(tmp_path / "name", replace(given, config=replace(given.config, describes=("facenet",))))
+    with pytest.raises(CheckpointError, match="reads facenet, which this version does not make"):
+        load_trained(tmp_path / "name")
+
+
+@pytest.fixture(scope="module")
+def cache() -> Cache:
+    return default_cache()
+
+
+@pytest.mark.nets
+def test_the_annotator_computes_what_the_recogniser_reads(cache: Cache) -> None:
+    describes = ("sface", "blendshapes")
+    clip = cache.clip("single_face.mp4")
+    given = TrainedRecogniser(drawn(describes), "0" * 64, ("amusement", "doubt"))
+
+    found = Annotator(given, cache=cache)(clip).viewers["v1"]
+
+    usual = Annotator(cache=cache)(clip).viewers["v1"]
+    np.testing.assert_array_equal(found.blendshapes.values, usual.blendshapes.values)
+    grid, detect, identity = found.blendshapes.grid, FaceDetector(cache=cache), open_describer(("sface",), cache)
+    pictures = [p.rgb() for p in play(clip, pictures=grid) if isinstance(p, Picture)]
+    faces = np.concatenate([identity(rgb, detect(rgb)[:1]) for rgb in pictures])
+    described = Track.masked(
+        grid, column_names(describes), np.concatenate([faces, usual.blendshapes.values], axis=1), usual.boxes.valid
+    )
+    expected = given.score(described).values
+    assert np.corrcoef(found.scores.values[:, 0], expected[:, 0])[0, 1] > 0.95  # boxes may differ by hairs
+    np.testing.assert_allclose(found.scores.values, expected, atol=0.1)
+
+
+@pytest.mark.nets
+def test_annotate_with_a_folder(cache: Cache, tmp_path: Path) -> None:
+    folder, out = folder_of(tmp_path / "mine", BLEND), tmp_path / "seen.parquet"
+    call = ["annotate", str(cache.clip("single_face.mp4")), "--recogniser", str(folder), "-o", str(out)]
+
+    done = CliRunner().invoke(evoked, call, catch_exceptions=False)
+
+    assert done.exit_code == 0, done.output
+    table = read_table(out, ("viewer", "time_s", "valid", "amusement", "doubt"))
+    usual = Annotator(cache=cache)(cache.clip("single_face.mp4")).viewers["v1"].blendshapes
+    np.testing.assert_allclose(table["doubt"], recogniser().score(usual).values[:, 1], atol=1e-6)
+    made_by = read_provenance(out)
+    assert made_by is not None
+    assert made_by["config"]["recogniser"] == "trained"
+    assert made_by["config"]["recogniser_sha256"] == load_trained(folder).digest
+    assert str(tmp_path) not in str(made_by)
+
+
+def test_annotate_with_a_folder_that_holds_none(tmp_path: Path) -> None:
+    done = CliRunner().invoke(evoked, ["annotate", "any.mp4", "--recogniser", str(tmp_path)])
+
+    assert isinstance(done.exception, CheckpointError)
+    assert "Train one: evoked recogniser train" in str(done.exception)
