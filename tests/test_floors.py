@@ -20,7 +20,7 @@ HOMES = {
     "av": {"media"},
     "cv2": {"media"},
     "openvino": {"weights"},
-    "onnx": {"weights"},
+    "onnx": {"weights", "predict"},  # predict writes a model as ONNX; it runs none
     "onnxruntime": {"weights"},
     "torch": {"model", "learning"},
     "jinja2": {"report"},

@@ -57,6 +57,18 @@ def test_the_chunk_changes_nothing(chunk_s: int) -> None:
     np.testing.assert_allclose(chunked, whole, atol=1e-6)
 
 
+@pytest.mark.parametrize("pieces", [(1,) * 31, (1, 5, 12, 13), (30, 1)])
+def test_a_video_in_pieces_is_the_whole_video(pieces: tuple[int, ...]) -> None:
+    config = small_config(layers=2)
+    forward, features = Forward(config, some_arrays(config)), some_features(config, 31)
+    carry: dict[str, np.ndarray] = {}
+    out, start = [], 0
+    for n in pieces:
+        out.append(forward.go_on({m: f[start : start + n] for m, f in features.items()}, carry))
+        start += n
+    np.testing.assert_allclose(np.concatenate(out), forward(features), atol=1e-6)
+
+
 def test_a_second_does_not_see_the_future_nor_beyond_its_window() -> None:
     config = small_config()
     arrays, features = some_arrays(config), some_features(config, 40)

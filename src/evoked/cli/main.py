@@ -21,6 +21,7 @@ VERBS = {
     "train": "train the content model on a study's labels and features",
     "evaluate": "score predictions against labels, with chance and intervals",
     "predict": "predict what a new video evokes",
+    "export": "write a trained model as an ONNX file",
     "transfer": "fine-tune a model to valence and arousal on LIRIS-ACCEDE",
     "report": "write the report page of a study",
     "weights": "list, fetch, verify the pretrained nets; show their licences",

@@ -65,16 +65,32 @@ class Forward:
         carry: dict[str, Array] = {}
         for start in range(0, seconds, self._chunk_s):
             stop = min(start + self._chunk_s, seconds)
-            states = []
-            for m in self.config.modalities:
-                rows = np.asarray(features[m.name][start:stop], dtype=np.float32)
-                if not np.isfinite(rows).all():
-                    raise ValueError(f"{m.name} features hold numbers that are not finite; absent is zero here")
-                state, carry[m.name] = self._readers[m.name](self._scaled(m, rows), carry.get(m.name))
-                states.append(state)
-            out[start:stop] = self._judged(np.concatenate(states, axis=1))
+            chunk = {m.name: features[m.name][start:stop] for m in self.config.modalities}
+            out[start:stop] = self.go_on(chunk, carry)
             progress(stop, seconds)
         return out
+
+    def go_on(self, features: Mapping[str, NDArray[np.floating]], carry: dict[str, Array]) -> Array:
+        """Predict the next n seconds of a video that comes piece by piece.
+
+        Args:
+            features: modality → (n, D), as a call takes them; n at least 1.
+            carry: what the seconds before left behind; empty at second 0. It is brought up to date.
+
+        Returns:
+            float32, shape (n, K); the same as of the whole video at once, to 1e-6.
+
+        Raises:
+            ValueError: if a row holds what is not finite.
+        """
+        states = []
+        for m in self.config.modalities:
+            rows = np.asarray(features[m.name], dtype=np.float32)
+            if not np.isfinite(rows).all():
+                raise ValueError(f"{m.name} features hold numbers that are not finite; absent is zero here")
+            state, carry[m.name] = self._readers[m.name](self._scaled(m, rows), carry.get(m.name))
+            states.append(state)
+        return self._judged(np.concatenate(states, axis=1))
 
     def _seconds(self, features: Mapping[str, Rows]) -> int:
         modalities = self.config.modalities

@@ -1,0 +1,23 @@
+"""evoked export: a trained model as one ONNX file."""
+
+from pathlib import Path
+
+import click
+
+from evoked.core.files import check_writable
+from evoked.model.checkpoint import load_checkpoint
+from evoked.predict.onnx_file import write_onnx
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="the file to write, NAME.onnx")
+def export(model: Path, output: Path) -> None:
+    """Write MODEL as an ONNX file, for other runtimes and languages.
+
+    Its inputs are windows of features, one per modality, (n, window_s, D); its output the n seconds' expressions.
+    docs/predict.md says how windows are cut.
+    """
+    check_writable(output)
+    write_onnx(output, load_checkpoint(model))
+    click.echo(str(output))
