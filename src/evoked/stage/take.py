@@ -28,7 +28,7 @@ class TakeSize:
     scale: int
 
 
-TAKE_SIZES = {"small": TakeSize(28, 20, 1), "full": TakeSize(84, 40, 2)}
+TAKE_SIZES = {"small": TakeSize(36, 20, 1), "full": TakeSize(84, 40, 2)}
 
 
 @dataclass(frozen=True)
