@@ -14,12 +14,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import av
+import numpy as np
+from numpy.typing import NDArray
 
 from evoked.core.timeline import Grid
 from evoked.media.images import resize
 from evoked.media.play import Picture, play
 from evoked.media.write import VideoWriter
-from evoked.stage.footage import FILM, WOMAN
+from evoked.stage.footage import FILM, MAN, WOMAN, Viewer
 from evoked.weights.cache import default_cache
 
 STRETCH_S = (495, 30)  # of the film: from where, how long
@@ -44,35 +46,41 @@ def copied(source: Path, out: Path, seconds: float, streams: tuple[str, ...] = (
             at += length
 
 
-def staged(out: Path) -> None:
-    """Write the reaction's stretch: the film and the viewer in its corner."""
-    cache = default_cache()
+def staged(out: Path, two: bool = False) -> None:
+    """Write the reaction's stretch: the film, the viewer in its corner, and for `two` a man in the other one."""
     start, seconds = STRETCH_S
     grid = Grid(RATE, int(seconds * RATE), Fraction(start))
-    x, y, w, h = WOMAN.person(CORNER[0] / CORNER[1])
+    faces, other = shown(WOMAN), shown(MAN) if two else []
+    with VideoWriter(out, FRAME, RATE) as writer:
+        for item in play(default_cache().clip(FILM), pictures=grid):
+            if isinstance(item, Picture):
+                canvas = item.rgb(FRAME)
+                canvas[-CORNER[1] :, -CORNER[0] :] = faces[item.step % len(faces)]
+                if two:
+                    canvas[-CORNER[1] :, : CORNER[0]] = other[item.step % len(other)]
+                writer.picture(canvas)
+
+
+def shown(viewer: Viewer) -> list[NDArray[np.uint8]]:
+    """A viewer's frames for the corner, plain then smiling, to and fro without a jump."""
+    x, y, w, h = viewer.person(CORNER[0] / CORNER[1])
     spans = [
-        Grid(RATE, int((b - a) * RATE), Fraction(a)) for a, b in (WOMAN.neutral_s, WOMAN.smile_s or WOMAN.neutral_s)
+        Grid(RATE, int((b - a) * RATE), Fraction(a)) for a, b in (viewer.neutral_s, viewer.smile_s or viewer.neutral_s)
     ]
     faces = [
         resize(item.rgb()[y : y + h, x : x + w].copy(), CORNER)
         for span in spans
-        for item in play(cache.clip(WOMAN.clip), pictures=span)
+        for item in play(default_cache().clip(viewer.clip), pictures=span)
         if isinstance(item, Picture)
     ]
-    faces += faces[::-1]  # to and fro, without a jump
-    with VideoWriter(out, FRAME, RATE) as writer:
-        for item in play(cache.clip(FILM), pictures=grid):
-            if isinstance(item, Picture):
-                canvas = item.rgb(FRAME)
-                canvas[-CORNER[1] :, -CORNER[0] :] = faces[item.step % len(faces)]
-                writer.picture(canvas)
+    return faces + faces[::-1]
 
 
-def reaction(out: Path, seconds: float) -> None:
+def reaction(out: Path, seconds: float, two: bool = False) -> None:
     """The staged reaction, repeated to a length."""
     with TemporaryDirectory() as folder:
         once = Path(folder) / "once.mp4"
-        staged(once)
+        staged(once, two)
         copied(once, out, seconds)
 
 

@@ -39,14 +39,14 @@ class Stage:
         self.follower = Follower(RATE, FollowConfig(**settings))  # type: ignore[arg-type]
         self.asked = 0
 
-    def show(self, step: int, *seen: Seen, cut: bool = False) -> list[int]:
+    def show(self, step: int, *seen: Seen, cut: bool = False, changed: list[bool] | None = None) -> list[int]:
         told = {id(face): description for face, description in seen}
 
         def describe(face: Face) -> NDArray[np.float32]:
             self.asked += 1
             return told[id(face)]
 
-        return self.follower.see(step, [face for face, _ in seen], describe, cut=cut)
+        return self.follower.see(step, [face for face, _ in seen], describe, cut=cut, changed=changed)
 
 
 ANN, BOB, CID = 1, 2, 3
@@ -105,6 +105,19 @@ def test_a_cut_to_another_person_at_the_same_place() -> None:
     later = [untold.show(t, bob.at(10))[0] for t in range(60, 80)]
     assert later[12:] == [1] * 8  # noticed when next described, at most refresh_s later
     assert told.show(61, ann.at(10), cut=True) == [0]
+
+
+def test_where_the_picture_changed_the_seat_alone_does_not_tell() -> None:
+    ann, bob, stage = Actor(ANN), Actor(BOB), Stage(refresh_s=60)
+    for t in range(30):
+        assert stage.show(t, ann.at(10)) == [0]
+
+    assert stage.show(30, bob.at(10), changed=[True]) == [1]
+    assert stage.show(31, bob.at(11)) == [1]
+    assert stage.show(32, ann.at(10), changed=[True]) == [0]
+    asked = stage.asked
+    assert stage.show(33, ann.at(10), changed=[True]) == [0]  # she only threw her head about: asked, and still she
+    assert stage.asked == asked + 1
 
 
 def test_a_newcomer_beside_someone_known() -> None:

@@ -193,3 +193,17 @@ def test_points_move_and_grow_with_the_box() -> None:
     corner = np.array([[10.0, 10.0], [30.0, 30.0]])
     assert moved(corner, old, new).tolist() == [[110.0, 10.0], [150.0, 50.0]]
     assert moved(corner, old, old).tolist() == corner.tolist()
+
+
+def test_a_mesh_stays_where_the_box_only_shook() -> None:
+    def boxed(*box: float) -> Face:
+        return Face(np.array(box, np.float32), np.zeros((5, 2), np.float32), 0.9)
+
+    points, before = np.array([[120.0, 130.0], [140.0, 170.0]]), boxed(100, 100, 80, 100)
+    np.testing.assert_array_equal(moved(points, before, boxed(104, 95, 84, 106)), points)
+    np.testing.assert_allclose(
+        moved(points, before, boxed(150, 100, 80, 100)), points + np.array([50, 0])
+    )  # really moved
+    np.testing.assert_allclose(  # twice as near to the camera, about the same centre
+        moved(points, before, boxed(60, 50, 160, 200)), (points - [140, 150]) * 2 + [140, 150]
+    )

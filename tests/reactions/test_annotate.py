@@ -14,6 +14,7 @@ from evoked.core.tables import read_table, write_table
 from evoked.faces.detect import Face, FaceDetector
 from evoked.faces.landmarks import BLENDSHAPES
 from evoked.faces.mesh import FaceMesh, Mesh
+from evoked.faces.watch import FaceWatch
 from evoked.media.images import read_image
 from evoked.media.play import Picture, play
 from evoked.media.write import VideoWriter
@@ -119,13 +120,13 @@ def test_a_still_shown_for_three_seconds_is_scored(cache: Cache, annotator: Anno
 
 def test_three_threads_say_what_one_would(cache: Cache, smiling: Annotation) -> None:
     path = cache.clip("single_face.mp4")
-    detect, mesh = FaceDetector(cache=cache), FaceMesh(cache)
+    watch, mesh = FaceWatch(FaceDetector(cache=cache), AnnotateConfig().whole_look_every), FaceMesh(cache)
     before: tuple[Face, Mesh] | None = None
     viewer = smiling.viewers["v1"]
     for picture in play(path, pictures=smiling.grid):
         assert isinstance(picture, Picture)
         rgb = picture.rgb()
-        (face,) = detect(rgb)
+        (face,) = watch.see(rgb).faces
         seen = mesh(rgb, face, before)
         np.testing.assert_array_equal(viewer.boxes.values[picture.step], face.box)
         np.testing.assert_array_equal(viewer.blendshapes.values[picture.step], seen.blendshapes)

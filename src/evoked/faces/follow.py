@@ -101,11 +101,20 @@ class Follower:
         self.config = config or FollowConfig()
         self._hold = max(1, round(self.config.hold_s * float(rate)))
         self._refresh = max(1, round(self.config.refresh_s * float(rate)))
+        self._close = (self.config.same + self.config.other) / 2  # likeness that is enough where someone just stood
         self._people: list[Person] = []
         self._step: int | None = None
         self._next = 0
 
-    def see(self, step: int, faces: Sequence[Face], describe: Describe, *, cut: bool = False) -> list[int]:
+    def see(
+        self,
+        step: int,
+        faces: Sequence[Face],
+        describe: Describe,
+        *,
+        cut: bool = False,
+        changed: Sequence[bool] | None = None,
+    ) -> list[int]:
         """Say who is seen at a tick.
 
         Args:
@@ -113,6 +122,8 @@ class Follower:
             faces: what the detector found there.
             describe: SFace of one of them; called at most once a face, and only where it is needed.
             cut: a new shot begins here: position says nothing.
+            changed: for each face, whether the picture there is another than a tick before: then position is
+                not enough. None: for none.
 
         Returns:
             A number for each face, in the same order; no number twice.
@@ -127,7 +138,7 @@ class Follower:
                 raise ValueError(f"a face needs a finite box with an area, got {face.box.tolist()}")
         self._step = step
         known = _Descriptions(faces, describe)
-        chosen = {} if cut else self._by_position(step, faces, known)
+        chosen = {} if cut else self._by_position(step, known, changed or [False] * len(faces))
         self._by_likeness(step, known, chosen, near=not cut)
         for index in range(len(faces)):
             if index not in chosen:
@@ -154,8 +165,9 @@ class Follower:
         kept = [g for g in groups if g.ticks >= self.config.fewest_ticks]
         return {number: min(group.numbers) for group in kept for number in sorted(group.numbers)}
 
-    def _by_position(self, step: int, faces: Sequence[Face], known: "_Descriptions") -> dict[int, Person]:
+    def _by_position(self, step: int, known: "_Descriptions", changed: Sequence[bool]) -> dict[int, Person]:
         """Faces that overlap one person of the tick before, who overlaps no other face."""
+        faces = known.faces
         near = [p for p in self._people if step - p.step <= self._hold]
         reach = {i: [p for p in near if _touch(face.box, p.box)] for i, face in enumerate(faces)}
         chosen: dict[int, Person] = {}
@@ -167,7 +179,9 @@ class Follower:
             if rivals > 1 or step - person.step > 1 or iou(faces[index].box, person.box) <= self.config.sure_overlap:
                 continue
             due = self._refresh if person.told > 2 else self._refresh // 5  # know newcomers well soon
-            if step - person.described >= due and _alike(person, known[index]) < self.config.other:
+            asked = changed[index] or step - person.described >= due
+            least = self._close if changed[index] else self.config.other
+            if asked and _alike(person, known[index]) < least:
                 continue  # someone else sits there now
             chosen[index] = person
         return chosen
@@ -183,7 +197,7 @@ class Follower:
             for person in free:
                 like = _alike(person, known[index])
                 close = near and step - person.step <= self._hold and _touch(face.box, person.box)
-                least = (self.config.same + self.config.other) / 2 if close else self.config.same
+                least = self._close if close else self.config.same
                 if like >= least:
                     offers.append((like + (0.2 if close else 0.0), -index, index, person))
         for _, _, index, person in sorted(offers, key=lambda o: o[:2], reverse=True):

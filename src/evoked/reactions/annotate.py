@@ -11,7 +11,7 @@ however many there are.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -29,8 +29,10 @@ from evoked.faces.follow import Follower
 from evoked.faces.identity import FaceIdentity
 from evoked.faces.landmarks import BLENDSHAPES
 from evoked.faces.mesh import FaceMesh, Mesh
+from evoked.faces.watch import FaceWatch, Glance
 from evoked.media.play import Picture, Play, damage_of, play, play_ahead
 from evoked.media.probe import no_picture, probe
+from evoked.reactions.people import Person, together_of
 from evoked.reactions.prototype import PrototypeRecogniser, Recogniser
 from evoked.reactions.trained import PROTOTYPE
 from evoked.reactions.votes import TICKS_PER_S
@@ -45,11 +47,14 @@ class AnnotateConfig:
     """How viewers are found."""
 
     least_face_px: int = setting(24, "faces narrower than this, in pixels of the reaction, are left out")
+    whole_look_every: int = setting(3, "ticks from one search of the whole picture for faces to the next; 1: each tick")
     least_presence: float = setting(0.1, "faces of which the mesh net is less sure than this count as not seen")
     recogniser: str = setting(PROTOTYPE, "prototype, or the folder of a recogniser that was trained")
     film_share: float = setting(0.5, "a person whose face is the film's own picture more often than this is no viewer")
 
     def __post_init__(self) -> None:
+        if self.whole_look_every < 1:
+            raise ValueError(f"whole_look_every must be at least 1, got {self.whole_look_every}")
         if self.least_face_px < 1 or not 0 <= self.least_presence <= 1 or not 0 < self.film_share <= 1:
             raise ValueError(
                 "least_face_px must be at least 1, least_presence and film_share within 0 … 1, got "
@@ -101,21 +106,13 @@ class Annotation:
     damage: tuple[str, ...] = ()
 
 
-@dataclass(eq=False)
-class _Person:
-    steps: list[int] = field(default_factory=list)
-    shapes: list[NDArray[np.float32]] = field(default_factory=list)
-    boxes: list[NDArray[np.float32]] = field(default_factory=list)
-    film: list[bool] = field(default_factory=list)
-
-
 @dataclass(frozen=True, eq=False)
 class _Found:
-    """A tick: its picture, the pixels, the faces; both None where the frame is that of the tick before."""
+    """A tick: its picture, the pixels, what is seen; both None where the frame is that of the tick before."""
 
     picture: Picture
     rgb: NDArray[np.uint8] | None
-    faces: list[Face] | None
+    glance: Glance | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,6 +120,7 @@ class _Seen:
     """What one picture showed: faces; the blendshapes of each, None where no face was sure or it is the film's."""
 
     faces: list[Face]
+    changed: list[bool]
     shapes: list[NDArray[np.float32] | None]
     film: list[bool | None]
 
@@ -175,27 +173,28 @@ class Annotator:
             raise no_picture(path)
         grid = media.grid(TICKS_PER_S)
         playing = play(path, pictures=grid)
-        people: dict[int, _Person] = {}
+        people: dict[int, Person] = {}
         follower = Follower(grid.rate)
         for picture, seen, rgb in self._look(playing, film):
             kept = [i for i, shapes in enumerate(seen.shapes) if shapes is not None or seen.film[i]]
             describe = partial(self._identify, rgb)
-            numbers = follower.see(picture.step, [seen.faces[i] for i in kept], describe)
+            changed = [seen.changed[i] for i in kept]
+            numbers = follower.see(picture.step, [seen.faces[i] for i in kept], describe, changed=changed)
             for i, number in zip(kept, numbers, strict=True):
-                _note(people.setdefault(number, _Person()), picture.step, seen, i)
+                people.setdefault(number, Person()).note(picture.step, seen.faces[i].box, seen.shapes[i], seen.film[i])
             progress(float(picture.time_s), float(media.duration_s))
         end_s = playing.broke_off_s.get("picture")
         if end_s is not None:
-            people = {number: _until(person, grid, end_s) for number, person in people.items()}
+            people = {number: person.until(grid, end_s) for number, person in people.items()}
         return self._annotation(grid, people, follower.people(), playing)
 
     def _look(self, playing: Play, film: Film | None) -> Iterator[tuple[Picture, _Seen, NDArray[np.uint8]]]:
         """Each tick with what is seen there; a frame that stays on the screen is looked at once."""
-        seen, rgb = _Seen([], [], []), np.zeros((1, 1, 3), np.uint8)
+        seen, rgb = _Seen([], [], [], []), np.zeros((1, 1, 3), np.uint8)
         before: list[tuple[Face, Mesh]] = []
         for found in play_ahead(self._found(playing), AHEAD):
-            if found.rgb is not None and found.faces is not None:
-                rgb, faces, picture = found.rgb, found.faces, found.picture
+            if found.rgb is not None and found.glance is not None:
+                rgb, faces, picture = found.rgb, found.glance.faces, found.picture
                 owned = [film.owns(picture, rgb, f.box) if film else None for f in faces]
                 meshes = [
                     None if own else self._mesh(rgb, f, _same(f, before)) for f, own in zip(faces, owned, strict=True)
@@ -203,17 +202,16 @@ class Annotator:
                 sure = [m if m is not None and m.presence >= self.config.least_presence else None for m in meshes]
                 before = [(f, m) for f, m in zip(faces, sure, strict=True) if m is not None]
                 told = [None if m is None else self._described(rgb, f, m) for f, m in zip(faces, sure, strict=True)]
-                seen = _Seen(faces, told, owned)
+                seen = _Seen(faces, found.glance.changed, told, owned)
+            else:
+                seen = replace(seen, changed=[False] * len(seen.faces))
             yield found.picture, seen, rgb
 
     def _found(self, playing: Play) -> Iterator[_Found]:
         """Each tick with its faces: what the second thread does."""
+        watch = FaceWatch(self._detect, self.config.whole_look_every, self.config.least_face_px)
         for picture, rgb in play_ahead(_converted(playing), AHEAD):
-            if rgb is None:
-                yield _Found(picture, None, None)
-            else:
-                faces = [f for f in self._detect(rgb) if f.box[2] >= self.config.least_face_px and f.area > 0]
-                yield _Found(picture, rgb, faces)
+            yield _Found(picture, rgb, None if rgb is None else watch.see(rgb))
 
     def _described(self, rgb: NDArray[np.uint8], face: Face, mesh: Mesh) -> NDArray[np.float32]:
         """The blendshapes, then what else the recogniser reads."""
@@ -225,21 +223,15 @@ class Annotator:
         described: NDArray[np.float32] = self._identity(rgb, [face])[0]
         return described
 
-    def _annotation(self, grid: Grid, people: dict[int, _Person], who: dict[int, int], played: Play) -> Annotation:
-        together: dict[int, _Person] = {}
-        for number in sorted(people):
-            if number in who:
-                _join(together.setdefault(who[number], _Person()), people[number])
-        viewers = [p for p in together.values() if p.steps and not self._is_film(p)]
+    def _annotation(self, grid: Grid, people: dict[int, Person], who: dict[int, int], played: Play) -> Annotation:
+        together = together_of(people, who)
+        viewers = [p for p in together if p.steps and p.film_share <= self.config.film_share]
         viewers.sort(key=lambda p: min(p.steps))
         made = {f"v{i}": self._viewer(grid, person) for i, person in enumerate(viewers, start=1)}
         left_out = len(together) - len(viewers)
         return Annotation(grid, made, left_out, played.dropped, played.missing_s, damage_of(played))
 
-    def _is_film(self, person: _Person) -> bool:
-        return bool(person.film) and sum(person.film) > self.config.film_share * len(person.film)
-
-    def _viewer(self, grid: Grid, person: _Person) -> Viewer:
+    def _viewer(self, grid: Grid, person: Person) -> Viewer:
         valid = np.zeros(grid.steps, dtype=np.bool_)
         kept = ("blendshapes", *self._more)
         shapes = np.zeros((grid.steps, width_of(kept)), dtype=np.float32)
@@ -325,31 +317,3 @@ def _same(face: Face, before: list[tuple[Face, Mesh]]) -> tuple[Face, Mesh] | No
     near = [(iou(face.box, old.box), i) for i, (old, _) in enumerate(before)]
     overlap, i = max(near, default=(0.0, -1))
     return before[i] if overlap > SAME_FACE else None
-
-
-def _note(person: _Person, step: int, seen: _Seen, i: int) -> None:
-    shapes, film = seen.shapes[i], seen.film[i]
-    if film is not None:
-        person.film.append(film)
-    if shapes is not None:
-        person.steps.append(step)
-        person.shapes.append(shapes)
-        person.boxes.append(seen.faces[i].box)
-
-
-def _until(person: _Person, grid: Grid, end_s: float) -> _Person:
-    """Without the ticks that only repeat the last frame of a file that was cut off."""
-    kept = [i for i, step in enumerate(person.steps) if grid.second(step) < end_s]
-    return _Person(
-        [person.steps[i] for i in kept],
-        [person.shapes[i] for i in kept],
-        [person.boxes[i] for i in kept],
-        person.film,
-    )
-
-
-def _join(one: _Person, other: _Person) -> None:
-    one.steps += other.steps
-    one.shapes += other.shapes
-    one.boxes += other.boxes
-    one.film += other.film

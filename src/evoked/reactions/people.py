@@ -1,0 +1,64 @@
+"""What is noted of each person of a reaction while it is looked at: constant in size per tick they are seen."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evoked.core.timeline import Grid
+
+Row = NDArray[np.float32]
+
+
+@dataclass(eq=False)
+class Person:
+    """One person, or one number of the follower's that may turn out to be another person's.
+
+    Attributes:
+        steps: ticks at which the face was sure and not the film's.
+        shapes: the 52 blendshapes at each of these.
+        boxes: x, y, width, height at each of these, in pixels of the reaction.
+        film: at every tick where it could be told, whether the face was the film's own.
+    """
+
+    steps: list[int] = field(default_factory=list)
+    shapes: list[Row] = field(default_factory=list)
+    boxes: list[Row] = field(default_factory=list)
+    film: list[bool] = field(default_factory=list)
+
+    @property
+    def film_share(self) -> float:
+        """At how many of the ticks where it could be told the face was the film's, in [0, 1]; 0 where never."""
+        return sum(self.film) / len(self.film) if self.film else 0.0
+
+    def note(self, step: int, box: Row, shapes: Row | None, film: bool | None) -> None:
+        """What was seen at a tick; no blendshapes where the face was not sure or is the film's."""
+        if film is not None:
+            self.film.append(film)
+        if shapes is not None:
+            self.steps.append(step)
+            self.shapes.append(shapes)
+            self.boxes.append(box)
+
+    def until(self, grid: Grid, end_s: float) -> "Person":
+        """Without the ticks that only repeat the last frame of a file that was cut off."""
+        kept = [i for i, step in enumerate(self.steps) if grid.second(step) < end_s]
+        steps, shapes, boxes = ([values[i] for i in kept] for values in (self.steps, self.shapes, self.boxes))
+        return Person(steps, shapes, boxes, self.film)  # type: ignore[arg-type]
+
+    def take(self, other: "Person") -> None:
+        """Add what was noted of the same person under another number."""
+        self.steps += other.steps
+        self.shapes += other.shapes
+        self.boxes += other.boxes
+        self.film += other.film
+
+
+def together_of(people: Mapping[int, Person], who: Mapping[int, int]) -> list[Person]:
+    """The people, each with all that was noted under any of their numbers (Follower.people); others are left out."""
+    together: dict[int, Person] = {}
+    for number in sorted(people):
+        if number in who:
+            together.setdefault(who[number], Person()).take(people[number])
+    return list(together.values())
