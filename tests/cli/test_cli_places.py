@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from evoked.features.extract import USED
+from evoked.features.extract import FeatureConfig
 from evoked.predict import batch
 from evoked.reactions.annotate import NETS as LOOKED_WITH
 from evoked.weights.cache import default_cache
@@ -109,7 +109,7 @@ def at_hand(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A cache of one's own, with copies of the nets that the verbs use; no network."""
     there, root = default_cache(), tmp_path / "cache"
     (root / "nets").mkdir(parents=True)
-    for name in (*USED.values(), *LOOKED_WITH):
+    for name in (*FeatureConfig().chosen.nets, *LOOKED_WITH):
         there.ready(name)
         shutil.copy(there.path(name), root / "nets")
     shutil.copytree(there.root / "ready", root / "ready")

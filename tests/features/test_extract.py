@@ -11,7 +11,7 @@ from evoked.core.timeline import Grid
 from evoked.core.track import Track
 from evoked.faces.detect import FaceDetector
 from evoked.faces.identity import FaceIdentity, likeness
-from evoked.features.audio import HZ, log_mel
+from evoked.features.audio import FLOORS, HZ, log_mel
 from evoked.features.extract import Extractor, FeatureConfig, Features
 from evoked.features.face import search_size
 from evoked.media.images import read_image, resize
@@ -42,7 +42,7 @@ def test_a_real_film_second_by_second(extractor: Extractor, cache: Cache) -> Non
         blob = ((picture.rgb((260, 260)).astype(np.float32) - 127) / 128).transpose(2, 0, 1)[None]
         t = picture.step
         np.testing.assert_allclose(found.image.values[t], image(np.ascontiguousarray(blob))[0][0], atol=5e-3)
-        patch = log_mel(heard[t * HZ : t * HZ + 15600])
+        patch = log_mel(heard[t * HZ : t * HZ + 15600], FLOORS["yamnet"])
         np.testing.assert_allclose(found.audio.values[t], audio(patch[None, None])[0][0], atol=1e-3)
 
 
@@ -164,7 +164,17 @@ def test_no_video_at_all(extractor: Extractor, tmp_path: Path) -> None:
         extractor(tmp_path / "nothing.mp4")
 
 
-@pytest.mark.parametrize("wrong", [{"precision": "int8"}, {"threads": -1}, {"side": 10}, {"least_score": 2.0}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"features": "best"},
+        {"face_net": "facenet"},
+        {"precision": "int8"},
+        {"threads": -1},
+        {"side": 10},
+        {"least_score": 2.0},
+    ],
+)
 def test_settings_that_cannot_be(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="must"):
         FeatureConfig(**wrong)  # type: ignore[arg-type]

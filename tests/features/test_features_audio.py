@@ -4,11 +4,12 @@ import pytest
 import scipy.signal
 from numpy.typing import NDArray
 
-from evoked.features.audio import FLOOR, HZ, PATCH, Patches, SoundRows, log_mel, mel_matrix
+from evoked.features.audio import FLOORS, HZ, PATCH, Patches, SoundRows, log_mel, mel_matrix
 from evoked.media.play import Sound, sound
 from evoked.weights.cache import Cache
 from evoked.weights.session import Session, open_net
 
+FLOOR = FLOORS["yamnet"]
 SILENCE, MUSIC = 494, 132  # rows of AudioSet's class map
 
 
@@ -21,25 +22,62 @@ def net(cache: Cache) -> Session:
     return open_net("yamnet", cache)
 
 
-def test_log_mel_is_scipys() -> None:
-    """scipy's short-time transform and mel triangles written out one by one."""
-    samples = np.random.default_rng(0).normal(0, 0.1, PATCH).astype(np.float32)
+def reference(wave: NDArray[np.float64], floor: float) -> NDArray[np.float64]:
+    """The whole sound's log mel at float64: scipy's transform, mel triangles written out one by one."""
     window = scipy.signal.get_window("hann", 400, fftbins=True)
     _, _, seen = scipy.signal.stft(
-        samples, window=window, nperseg=400, noverlap=240, nfft=512, boundary=None, padded=False, scaling="spectrum"
+        wave, window=window, nperseg=400, noverlap=240, nfft=512, boundary=None, padded=False, scaling="spectrum"
     )
     magnitude = np.abs(seen.T) * window.sum()  # scipy divides by the window's sum
     mel = lambda f: 1127.0 * np.log(1 + f / 700.0)  # noqa: E731
     edges = [mel(125.0) + (mel(7500.0) - mel(125.0)) * k / 65 for k in range(66)]
-    expected = np.zeros((96, 64))
+    found = np.zeros((len(magnitude), 64))
     for band in range(64):
         low, middle, high = edges[band : band + 3]
         for bin in range(1, 257):
             at = mel(bin * 16000 / 512)
             weight = max(0.0, min((at - low) / (middle - low), (high - at) / (high - middle)))
-            expected[:, band] += weight * magnitude[:, bin]
+            found[:, band] += weight * magnitude[:, bin]
+    return np.asarray(np.log(found + floor))
 
-    np.testing.assert_allclose(log_mel(samples), np.log(expected + 1e-6), atol=1e-5)
+
+@pytest.mark.parametrize("floor", FLOORS.values(), ids=FLOORS)
+def test_log_mel_of_noise_is_scipys(floor: float) -> None:
+    samples = np.random.default_rng(0).normal(0, 0.1, PATCH).astype(np.float32)
+    np.testing.assert_allclose(log_mel(samples, floor), reference(samples.astype(np.float64), floor), atol=2e-5)
+
+
+@pytest.mark.nets
+@pytest.mark.parametrize("floor", FLOORS.values(), ids=FLOORS)
+def test_patches_of_a_film_are_the_references(cache: Cache, floor: float) -> None:
+    """Frame 100 t + k of the whole sound is frame k of second t: a second is 100 hops of 160 samples."""
+    heard = sound(cache.clip("bigbuckbunny.mp4"), HZ)
+    whole = reference(np.pad(heard, (0, HZ)).astype(np.float64), floor)
+    cut = Patches(floor)
+
+    found = [*cut.take(Sound(0, heard)), *cut.end()]
+
+    assert len(found) == -(-len(heard) // HZ) >= 5
+    for t, patch in enumerate(found):
+        np.testing.assert_allclose(patch, whole[100 * t : 100 * t + 96], atol=1e-4)
+
+
+def test_an_hour_does_not_drift() -> None:
+    """Clicks at known samples of an hour; whatever is heard elsewhere would be a patch that is not at its second."""
+    floor, minute = FLOORS["vggish"], 60 * HZ
+    clicks = {t * HZ + 8000 for t in (0, 1, 599, 1800, 3599)} | {900 * HZ + 15_700}  # the last falls into no patch
+    cut, found = Patches(floor), []
+    for start in range(0, 3600 * HZ - 4000, minute):  # the last second ends early
+        samples = np.zeros(min(minute, 3600 * HZ - 4000 - start), np.float32)
+        samples[[c - start for c in clicks if start <= c < start + len(samples)]] = 1.0
+        found += [patch.max(axis=1) > np.log(floor) + 0.1 for patch in cut.take(Sound(start, samples))]
+    found += [patch.max(axis=1) > np.log(floor) + 0.1 for patch in cut.end()]
+
+    heard = np.array(found)  # (3600, 96)
+    assert heard.shape == (3600, 96)
+    assert np.flatnonzero(heard.any(axis=1)).tolist() == [0, 1, 599, 1800, 3599]
+    for t in (0, 1, 599, 1800, 3599):
+        assert np.flatnonzero(heard[t]).tolist() == [48, 49]  # frame 50 begins on the click, where the window is 0
 
 
 def test_triangles_have_their_peaks_at_one_and_leave_out_dc() -> None:
@@ -55,9 +93,9 @@ def test_triangles_have_their_peaks_at_one_and_leave_out_dc() -> None:
 
 
 def test_a_tone_is_in_its_band_and_silence_is_the_floor() -> None:
-    assert (log_mel(np.zeros(PATCH, np.float32)) == np.float32(np.log(FLOOR))).all()
+    assert (log_mel(np.zeros(PATCH, np.float32), FLOOR) == np.float32(np.log(FLOOR))).all()
     for hz in (300, 1000, 4000):
-        band = int(log_mel(tone(hz)[:PATCH]).mean(axis=0).argmax())
+        band = int(log_mel(tone(hz)[:PATCH], FLOOR).mean(axis=0).argmax())
         centre = np.argmax(mel_matrix()[:, band]) * 31.25
         assert abs(centre - hz) < 0.08 * hz + 31.25
 
@@ -66,9 +104,9 @@ def test_patches_begin_at_each_second_whatever_the_chunks() -> None:
     """An hour would drift by 144 s if a patch came every 0.96 s."""
     samples = np.random.default_rng(1).normal(0, 0.1, round(12.4 * HZ)).astype(np.float32)
     padded = np.pad(samples, (0, HZ))
-    expected = [log_mel(padded[t * HZ : t * HZ + PATCH]) for t in range(13)]
+    expected = [log_mel(padded[t * HZ : t * HZ + PATCH], FLOOR) for t in range(13)]
     for chunk in (1024, 16000, 31999, len(samples)):
-        cut, found = Patches(), []
+        cut, found = Patches(FLOOR), []
         for start in range(0, len(samples), chunk):
             found += list(cut.take(Sound(start, samples[start : start + chunk])))
         found += list(cut.end())
@@ -76,7 +114,7 @@ def test_patches_begin_at_each_second_whatever_the_chunks() -> None:
 
 
 def test_sound_with_a_hole_is_refused() -> None:
-    cut = Patches()
+    cut = Patches(FLOOR)
     list(cut.take(Sound(0, np.zeros(100, np.float32))))
     with pytest.raises(ValueError, match="sound must go on at sample 100, got 101"):
         list(cut.take(Sound(101, np.zeros(5, np.float32))))
@@ -84,7 +122,7 @@ def test_sound_with_a_hole_is_refused() -> None:
 
 def test_a_patch_of_another_length_is_refused() -> None:
     with pytest.raises(ValueError, match="a patch needs 15600 samples"):
-        log_mel(np.zeros(16000, np.float32))
+        log_mel(np.zeros(16000, np.float32), FLOOR)
 
 
 @pytest.mark.nets
@@ -94,7 +132,7 @@ def test_yamnet_hears_what_it_should(net: Session, cache: Cache) -> None:
     chord = 0.3 * chord * np.exp(-2 * np.arange(HZ) / HZ)
     heard = {}
     for name, samples in {"nothing": np.zeros(HZ), "chord": chord, "film": film[3 * HZ : 4 * HZ]}.items():
-        _, scores = net(log_mel(samples[:PATCH].astype(np.float32))[None, None])
+        _, scores = net(log_mel(samples[:PATCH].astype(np.float32), FLOOR)[None, None])
         heard[name] = 1 / (1 + np.exp(-np.clip(scores[0], -60, 60)))
 
     assert heard["nothing"][SILENCE] > 0.95
@@ -105,8 +143,8 @@ def test_yamnet_hears_what_it_should(net: Session, cache: Cache) -> None:
 
 @pytest.mark.nets
 def test_rows_are_what_onnxruntime_gives(net: Session, cache: Cache) -> None:
-    patches = [log_mel(tone(200 * k)[:PATCH]) for k in range(1, 12)]
-    rows = SoundRows(net, 11, batch=4)
+    patches = [log_mel(tone(200 * k)[:PATCH], FLOOR) for k in range(1, 12)]
+    rows = SoundRows(net, FLOOR, 11, batch=4)
     for patch in patches:
         rows.take(patch)
 
@@ -117,8 +155,8 @@ def test_rows_are_what_onnxruntime_gives(net: Session, cache: Cache) -> None:
 
 @pytest.mark.nets
 def test_missing_seconds_are_silence_and_surplus_is_left(net: Session) -> None:
-    short, exact = SoundRows(net, 5, batch=2), SoundRows(net, 5, batch=8)
-    patches = [log_mel(tone(300)[:PATCH])] * 3 + [log_mel(np.zeros(PATCH, np.float32))] * 4
+    short, exact = SoundRows(net, FLOOR, 5, batch=2), SoundRows(net, FLOOR, 5, batch=8)
+    patches = [log_mel(tone(300)[:PATCH], FLOOR)] * 3 + [log_mel(np.zeros(PATCH, np.float32), FLOOR)] * 4
     for patch in patches[:3]:
         short.take(patch)
     for patch in patches:

@@ -5,11 +5,14 @@ import pytest
 from numpy.typing import NDArray
 
 from evoked.core.errors import WeightsError
-from evoked.features.image import SIDE, WIDTH, ImageRows
+from evoked.features.image import ImageRows
 from evoked.media.images import read_image, resize
 from evoked.weights.cache import Cache
+from evoked.weights.catalogue import NETS
 from evoked.weights.session import Session, open_net
 
+WANTS = NETS["efficientnet-lite2"].input
+SIDE, WIDTH = 260, 1280
 pytestmark = pytest.mark.nets
 NAMES = ("0-f1-su-ph.jpg", "45-m7-di-ph.jpg", "multi_face.jpg", "single_face.jpg")
 
@@ -25,7 +28,7 @@ def pictures(cache: Cache) -> list[NDArray[np.uint8]]:
 
 
 def test_rows_are_what_onnxruntime_gives(net: Session, cache: Cache, pictures: list[NDArray[np.uint8]]) -> None:
-    rows = ImageRows(net, 4, 2)
+    rows = ImageRows(net, WANTS, 4, 2)
     for step, rgb in enumerate(pictures):
         rows.take(step, step, rgb)
 
@@ -39,14 +42,14 @@ def test_rows_are_what_onnxruntime_gives(net: Session, cache: Cache, pictures: l
 
 def test_a_picture_shown_again_has_the_same_row(net: Session, pictures: list[NDArray[np.uint8]]) -> None:
     """Across batches too, and at the end."""
-    rows = ImageRows(net, 7, 2)
+    rows = ImageRows(net, WANTS, 7, 2)
     shown = [0, 0, 1, 1, 1, 2, 2]
     for step, index in enumerate(shown):
         again = step > 0 and shown[step - 1] == index
         rows.take(step, index, None if again else pictures[index])
     found = rows.end()
 
-    plain = ImageRows(net, 7, 2)
+    plain = ImageRows(net, WANTS, 7, 2)
     for step, index in enumerate(shown):
         plain.take(step, step, pictures[index])
     np.testing.assert_allclose(found, plain.end(), atol=1e-4)
@@ -57,7 +60,7 @@ def test_a_picture_shown_again_has_the_same_row(net: Session, pictures: list[NDA
 
 
 def test_a_row_does_not_depend_on_the_others(net: Session, pictures: list[NDArray[np.uint8]]) -> None:
-    alone, together = ImageRows(net, 1, 2), ImageRows(net, 2, 2)
+    alone, together = ImageRows(net, WANTS, 1, 2), ImageRows(net, WANTS, 2, 2)
     alone.take(0, 0, pictures[0])
     together.take(0, 0, pictures[0])
     together.take(1, 1, pictures[1])
@@ -67,7 +70,7 @@ def test_a_row_does_not_depend_on_the_others(net: Session, pictures: list[NDArra
 
 def test_a_new_picture_needs_its_pixels(net: Session) -> None:
     with pytest.raises(ValueError, match="step 0 shows a new picture, 3, and needs its pixels"):
-        ImageRows(net, 1, 2).take(0, 3, None)
+        ImageRows(net, WANTS, 1, 2).take(0, 3, None)
 
 
 def test_reduced_precision_stays_near(cache: Cache, net: Session, pictures: list[NDArray[np.uint8]]) -> None:
@@ -76,7 +79,7 @@ def test_reduced_precision_stays_near(cache: Cache, net: Session, pictures: list
         half = open_net("efficientnet-lite2", cache, "bf16", shape=(2, 3, SIDE, SIDE))
     except WeightsError as error:
         pytest.skip(f"this CPU has no bf16: {error}")
-    rows = [ImageRows(n, 4, 2) for n in (net, half)]
+    rows = [ImageRows(n, WANTS, 4, 2) for n in (net, half)]
     for step, rgb in enumerate(pictures):
         for one in rows:
             one.take(step, step, rgb)

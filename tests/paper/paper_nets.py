@@ -272,13 +272,17 @@ class Vggish(nn.Module):
         return (self.embeddings(self.features(x).permute(0, 2, 3, 1).reshape(len(x), -1)),)
 
 
-def count(net: nn.Module) -> int:
-    """Learnt numbers."""
-    return sum(p.numel() for p in net.parameters())
+def count(kind: type[nn.Module]) -> int:
+    """Learnt numbers of a net."""
+    with torch.device("meta"):
+        return sum(p.numel() for p in kind().parameters())
 
 
-def alive(net: nn.Module, looks: Tensor, seed: int = 0) -> nn.Module:
-    """Seeded weights that keep a signal through all layers: He's, and batch norms that have seen `looks`."""
+def alive(kind: type[nn.Module], looks: Tensor, seed: int = 0) -> nn.Module:
+    """A net with seeded weights that keep a signal through all layers: He's, and batch norms that saw `looks`."""
+    with torch.device("meta"):  # torch's own first weights are not worked out
+        net = kind()
+    net.to_empty(device="cpu")
     random = torch.Generator().manual_seed(seed)
     norms = []
     with torch.no_grad():
@@ -291,6 +295,7 @@ def alive(net: nn.Module, looks: Tensor, seed: int = 0) -> nn.Module:
             elif isinstance(module, nn.BatchNorm2d | nn.BatchNorm1d):
                 module.weight.uniform_(0.6, 1.4, generator=random)
                 module.bias.normal_(0, 0.2, generator=random)
+                module.reset_running_stats()
                 module.momentum = None  # the statistics of this one look, not mixed with the first ones
                 norms.append(module)
         if norms:

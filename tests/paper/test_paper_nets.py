@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import Folder, photographs
+from paper_files import Folder, photographs
 from paper_nets import InceptionResnetV1, InceptionV3, Nn2, Vggish, count, l2_pool
 from torch import nn
 
@@ -33,11 +33,9 @@ def distance(found: np.ndarray, known: np.ndarray) -> float:
 
 
 def test_counts_are_the_published_ones() -> None:
-    assert (
-        count(InceptionV3()) == 23_834_568 + 8 * 2049
-    )  # torchvision's without its second head, 1,008 classes for 1,000
-    assert count(InceptionResnetV1()) == 27_910_327
-    assert count(Vggish()) == 72_141_184
+    assert count(InceptionV3) == 23_834_568 + 8 * 2049  # torchvision's without its second head, 1,008 classes for 1,000
+    assert count(InceptionResnetV1) == 27_910_327
+    assert count(Vggish) == 72_141_184
     convolutions = [m for m in Nn2().modules() if isinstance(m, nn.Conv2d)]
     assert sum(c.weight.numel() for c in convolutions) == 5_729_984
 

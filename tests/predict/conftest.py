@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 
 from evoked.core.expressions import EEV5
-from evoked.features.extract import USED, FeatureConfig
+from evoked.features.extract import FeatureConfig, digests
 from evoked.model.checkpoint import Checkpoint, save_checkpoint
 from evoked.model.config import ModelSettings, shapes
 from evoked.weights.cache import default_cache
-from evoked.weights.catalogue import NETS
 
 WIDTHS = {"image": 1280, "face": 256, "audio": 1024}
 
@@ -24,7 +23,7 @@ def model_in(folder: Path, **about: object) -> Path:
     for name in arrays:
         if name.endswith(("variance", "deviation")):
             arrays[name] = np.ones_like(arrays[name])
-    features = {"nets": {n: NETS[n].sha256 for n in USED.values()}, "config": FeatureConfig().as_dict()}
+    features = {"nets": digests(FeatureConfig(), default_cache()), "config": FeatureConfig().as_dict()}
     notes = {"notes": ["staged: these people did not watch this film"]}
     save_checkpoint(folder, Checkpoint(config, arrays, features={**features, **about}, provenance=notes))
     return folder

@@ -6,11 +6,13 @@ an RGB picture and the faces found in it, and gives a row of numbers for each fa
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from evoked.faces.crops import CropDescriber
 from evoked.faces.detect import Face
 from evoked.faces.identity import FaceIdentity
 from evoked.faces.landmarks import BLENDSHAPES
@@ -70,6 +72,18 @@ DESCRIBERS: Mapping[str, Describer] = {
         nets=("sface",),
         make=FaceIdentity,
         about="128 numbers made to tell people apart, as the paper's FaceNet features are",
+    ),
+    "inception-resnet-v1": Describer(
+        width=1792,
+        nets=("inception-resnet-v1",),
+        make=partial(CropDescriber, "inception-resnet-v1"),
+        about="the 1792 of the pool of a FaceNet trained on VGGFace2: the nearest to the paper's with public weights",
+    ),
+    "nn2": Describer(
+        width=1024,
+        nets=("nn2",),
+        make=partial(CropDescriber, "nn2"),
+        about="the paper's 1024 of FaceNet's NN2 up to (5a); weights of your own, see docs/weights.md",
     ),
 }
 """Name → Describer. A further net that describes faces is one more row."""

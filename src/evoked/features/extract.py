@@ -5,7 +5,7 @@ the nets; memory does not depend on the length but for the rows themselves (10 k
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,18 +18,18 @@ from evoked.core.provenance import Provenance
 from evoked.core.settings import setting
 from evoked.core.timeline import Grid
 from evoked.core.track import Track
+from evoked.faces.describe import open_describer, width_of
 from evoked.faces.detect import DetectConfig, FaceDetector
-from evoked.faces.identity import FaceIdentity
 from evoked.features import audio, face, image
+from evoked.features.sets import SETS, FeatureSet
 from evoked.media.play import Picture, Play, Sound, damage_of, play, play_ahead
 from evoked.media.probe import Media, probe
 from evoked.parallel.processes import threads
-from evoked.weights.cache import Cache
+from evoked.weights.cache import Cache, default_cache
 from evoked.weights.catalogue import NETS
 from evoked.weights.session import open_net
 
 MODALITIES = ("image", "face", "audio")
-USED = {"image": "efficientnet-lite2", "faces": "yunet", "face": "sface", "audio": "yamnet"}
 BATCH = 8  # pictures: the nets gain nothing from more, and 1.2 s of work is not far ahead of the decoder
 
 
@@ -37,12 +37,17 @@ BATCH = 8  # pictures: the nets gain nothing from more, and 1.2 s of work is not
 class FeatureConfig:
     """How contents are described."""
 
+    features: str = setting("open", f"which nets: {', '.join(SETS)} (docs/weights.md says where each comes from)")
+    face_net: str = setting("", "describes the faces; \"\": the set's own; nn2: the paper's, with weights of your own")
     precision: str = setting("f32", "of the image net: f32, or bf16 where the CPU has it (a little different)")
     threads: int = setting(0, "threads of the nets; 0: as many as the process may use")
     side: int = setting(480, "longest side at which frames are searched for faces, pixels")
     least_score: float = setting(0.6, "faces less certain than this are left out")
 
     def __post_init__(self) -> None:
+        if self.features not in SETS:
+            raise ValueError(f"features must be one of {', '.join(SETS)}, got {self.features!r}")
+        _ = self.chosen  # refuses a face_net that is not there
         if self.precision not in ("f32", "bf16"):
             raise ValueError(f'precision must be "f32" or "bf16", got {self.precision!r}')
         if self.threads < 0:
@@ -51,7 +56,14 @@ class FeatureConfig:
 
     def as_dict(self) -> dict[str, object]:
         """What shapes the result; the number of threads does not."""
-        return {"precision": self.precision, "side": self.side, "least_score": self.least_score}
+        own = {"features": self.features, "face_net": self.face_net}
+        return own | {"precision": self.precision, "side": self.side, "least_score": self.least_score}
+
+    @property
+    def chosen(self) -> FeatureSet:
+        """The nets that are run."""
+        named = SETS[self.features]
+        return replace(named, face=self.face_net) if self.face_net else named
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,11 +71,11 @@ class Features:
     """T seconds of a content.
 
     Attributes:
-        image: (T, 1280), the frame shown at each second; not valid after the end of a file that was cut off.
-        face: (T, 256), the two largest faces, the largest first; a row is always valid, with zeros where
+        image: (T, D), the frame shown at each second; not valid after the end of a file that was cut off.
+        face: (T, 2·D), the two largest faces, the largest first; a row is always valid, with zeros where
             a face is missing.
         face_valid: bool (T, 2), which of the two are there.
-        audio: (T, 1024); not valid where the sound has not begun, is over, or the file has none.
+        audio: (T, D); not valid where the sound has not begun, is over, or the file has none.
         damage: what was wrong with the file, one line each; not stored with the features.
 
     Raises:
@@ -95,7 +107,11 @@ class Features:
 
 
 class Extractor:
-    """The four nets, loaded once for any number of videos.
+    """The nets of a set, loaded once for any number of videos.
+
+    Attributes:
+        config: the settings.
+        nets: name → sha256 of each net that is run.
 
     Raises:
         WeightsError: if a net cannot be had.
@@ -103,13 +119,16 @@ class Extractor:
 
     def __init__(self, config: FeatureConfig | None = None, cache: Cache | None = None) -> None:
         self.config = config or FeatureConfig()
-        shape, bf16 = (BATCH, 3, image.SIDE, image.SIDE), self.config.precision == "bf16"
-        count = self.config.threads or threads()
-        self._image = open_net(USED["image"], cache, "bf16" if bf16 else "f32", count, shape=shape)
-        self._audio = open_net(USED["audio"], cache, threads=count)
+        cache = cache or default_cache()
+        chosen, count = self.config.chosen, self.config.threads or threads()
+        self._wants = NETS[chosen.image].input
+        shape, half = (BATCH, *self._wants.shape[1:]), self.config.precision == "bf16"
+        self._image = open_net(chosen.image, cache, "bf16" if half else "f32", count, shape=shape)
+        self._audio, self._floor = open_net(chosen.audio, cache, threads=count), audio.FLOORS[chosen.audio]
         detect = DetectConfig(side=self.config.side, least_score=self.config.least_score)
         self._detector = FaceDetector(detect, cache, count)
-        self._identity = FaceIdentity(cache, count)
+        self._describe, self._width = open_describer((chosen.face,), cache, count), width_of((chosen.face,))
+        self.nets = digests(self.config, cache)
 
     def __call__(self, path: Path, progress: Progress = silent) -> Features:
         """Describe one video.
@@ -126,11 +145,11 @@ class Extractor:
         if media.picture is None:
             raise NoPictureError(f"{path} has no picture: features describe videos. Name a file with a video stream")
         grid = media.seconds
-        images = image.ImageRows(self._image, grid.steps, BATCH)
-        faces = face.FaceRows(self._detector, self._identity, grid.steps)
-        sounds = audio.SoundRows(self._audio, grid.steps)
+        images = image.ImageRows(self._image, self._wants, grid.steps, BATCH)
+        faces = face.FaceRows(self._detector, self._describe, self._width, grid.steps)
+        sounds = audio.SoundRows(self._audio, self._floor, grid.steps)
         playing = play(path, pictures=grid, sound_hz=audio.HZ if media.sound else None)
-        for item in play_ahead(_prepared(playing, media, grid, self.config.side), depth=16):
+        for item in play_ahead(self._prepared(playing, media), depth=16):
             if isinstance(item, _Shown):
                 images.take(item.picture.step, item.picture.index, item.square)
                 faces.take(item.picture, item.search)
@@ -150,8 +169,35 @@ class Extractor:
 
     def provenance(self, path: Path) -> Provenance:
         """What makes the features of a video what they are."""
-        nets = {name: NETS[name].sha256 for name in USED.values()}
-        return Provenance("features", self.config.as_dict(), {path.name: sha256(path)}, nets)
+        return Provenance("features", self.config.as_dict(), {path.name: sha256(path)}, self.nets)
+
+    def _prepared(self, played: Play, media: Media) -> Iterator["_Shown | NDArray[np.float32]"]:
+        """Pictures scaled and sound cut into patches: what the decoding thread does."""
+        assert media.picture is not None
+        search = face.search_size(media.picture.width, media.picture.height, self.config.side)
+        side = self._wants.shape[-1]
+        patches, before = audio.Patches(self._floor), -1
+        try:
+            for item in played:
+                if isinstance(item, Sound):
+                    yield from patches.take(item)
+                elif item.index == before:
+                    yield _Shown(item, None, None)
+                else:
+                    before = item.index
+                    yield _Shown(item, item.rgb((side, side)), item.rgb(search))
+            yield from patches.end()
+        finally:
+            played.close()
+
+
+def digests(config: FeatureConfig, cache: Cache) -> dict[str, str]:
+    """Name → sha256 of each net that a config runs; a user's own file is hashed.
+
+    Raises:
+        WeightsMissing: if it is a user's own and not there.
+    """
+    return {name: cache.digest(name) for name in config.chosen.nets}
 
 
 def extract(
@@ -168,25 +214,6 @@ class _Shown:
     picture: Picture
     square: NDArray[np.uint8] | None
     search: NDArray[np.uint8] | None
-
-
-def _prepared(played: Play, media: Media, grid: Grid, side: int) -> Iterator[_Shown | NDArray[np.float32]]:
-    """Pictures scaled and sound cut into patches: what the decoding thread does."""
-    assert media.picture is not None
-    size = face.search_size(media.picture.width, media.picture.height, side)
-    patches, before = audio.Patches(), -1
-    try:
-        for item in played:
-            if isinstance(item, Sound):
-                yield from patches.take(item)
-            elif item.index == before:
-                yield _Shown(item, None, None)
-            else:
-                before = item.index
-                yield _Shown(item, item.rgb((image.SIDE, image.SIDE)), item.rgb(size))
-        yield from patches.end()
-    finally:
-        played.close()
 
 
 def _heard(media: Media, grid: Grid, end_s: float) -> NDArray[np.bool_]:

@@ -1,10 +1,10 @@
-"""Who is shown at each second: the two largest faces, 128 numbers each (SFace)."""
+"""Who is shown at each second: the two largest faces, as many numbers each as their description has."""
 
 import numpy as np
 from numpy.typing import NDArray
 
+from evoked.faces.describe import Describe
 from evoked.faces.detect import Face, FaceDetector
-from evoked.faces.identity import WIDTH, FaceIdentity
 from evoked.media.play import Picture
 
 FACES = 2
@@ -20,12 +20,17 @@ class FaceRows:
     """Turn pictures into rows of two faces; a picture that is shown again is not worked out again.
 
     Rows are zeros, and the mask False, where there is no first or second face.
+
+    Args:
+        detector: finds them.
+        describe: gives `width` numbers for each.
+        seconds: how many rows there will be.
     """
 
-    def __init__(self, detector: FaceDetector, identity: FaceIdentity, seconds: int) -> None:
-        self.rows = np.zeros((seconds, FACES * WIDTH), dtype=np.float32)
+    def __init__(self, detector: FaceDetector, describe: Describe, width: int, seconds: int) -> None:
+        self.rows = np.zeros((seconds, FACES * width), dtype=np.float32)
         self.valid = np.zeros((seconds, FACES), dtype=np.bool_)
-        self._detector, self._identity = detector, identity
+        self._detector, self._describe = detector, describe
         self._before: tuple[int, int] | None = None  # index and step of the picture before
 
     def take(self, picture: Picture, search: NDArray[np.uint8] | None) -> None:
@@ -44,7 +49,7 @@ class FaceRows:
         if not faces:
             return
         whole = picture.rgb()  # only now: most seconds of most films show no face
-        found = self._identity(whole, [_grown(face, search, whole) for face in faces])
+        found = self._describe(whole, [_grown(face, search, whole) for face in faces])
         self.rows[step, : found.size] = found.reshape(-1)
         self.valid[step, : len(faces)] = True
 

@@ -16,11 +16,10 @@ from evoked.core.provenance import Provenance
 from evoked.core.rows import Rows, blocks
 from evoked.core.timeline import Grid
 from evoked.core.track import Track
-from evoked.features.extract import USED, Extractor, FeatureConfig, Features
+from evoked.features.extract import Extractor, FeatureConfig, Features, digests
 from evoked.model.checkpoint import ARRAYS, Checkpoint, load_checkpoint
 from evoked.model.forward import Forward
-from evoked.weights.cache import Cache
-from evoked.weights.catalogue import NETS
+from evoked.weights.cache import Cache, default_cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,31 +43,37 @@ class Model:
         """What it predicts."""
         return self.checkpoint.config.expressions
 
-    def feature_config(self, threads: int = 0) -> FeatureConfig:
+    def feature_config(self, threads: int = 0, cache: Cache | None = None) -> FeatureConfig:
         """The settings that its features were made with; `threads` is the caller's to choose.
+
+        Args:
+            threads: of the nets.
+            cache: where a net of the user's own would be.
 
         Raises:
             CheckpointError: if its features were made with other nets than this program's, with settings
                 that it does not know, or the model does not say.
+            WeightsMissing: if one of them is the user's own and not there.
         """
         told = self.checkpoint.features
         nets, settings = told.get("nets"), told.get("config")
         if not isinstance(nets, Mapping) or not isinstance(settings, Mapping) or not nets:
             raise CheckpointError(f"the model in {self.folder} does not say what its features are made with. {AGAIN}")
-        ours = {name: NETS[name].sha256 for name in USED.values()}
+        try:
+            config = FeatureConfig(**settings, threads=threads)
+        except (TypeError, ValueError) as error:
+            raise CheckpointError(
+                f"the model in {self.folder} learnt from features made with settings that this program does not "
+                f"know: {error}. {AGAIN}"
+            ) from error
+        ours = digests(config, cache or default_cache())
         if dict(nets) != ours:
             other = sorted(name for name in nets.keys() | ours.keys() if nets.get(name) != ours.get(name))
             raise CheckpointError(
                 f"the model in {self.folder} learnt from features of other nets than this program's: "
                 f"{', '.join(other)} differ. {AGAIN}"
             )
-        try:
-            return FeatureConfig(**settings, threads=threads)
-        except (TypeError, ValueError) as error:
-            raise CheckpointError(
-                f"the model in {self.folder} learnt from features made with settings that this program does not "
-                f"know: {error}. {AGAIN}"
-            ) from error
+        return config
 
 
 AGAIN = "Make the features and train the model again"
@@ -118,7 +123,7 @@ class Predictor:
 
     def __init__(self, model: Model, cache: Cache | None = None, threads: int = 0) -> None:
         self.model = model
-        self._extractor = Extractor(model.feature_config(threads), cache)
+        self._extractor = Extractor(model.feature_config(threads, cache), cache)
 
     def __call__(self, path: Path, progress: Progress = silent) -> Track:
         """Predict a video: 1 Hz, in [0, 1]; valid where there is a picture.

@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from evoked.core.errors import WeightsMissing
 from evoked.core.progress import Progress
 from evoked.core.provenance import Provenance
 from evoked.dataset.folds import make_folds
 from evoked.dataset.labels import read_labels
 from evoked.dataset.loading import Loaded, load_examples
-from evoked.features.extract import USED, Extractor
+from evoked.features.extract import Extractor, digests
 from evoked.features.files import write_features
 from evoked.learning.crossval import cross_validate
 from evoked.learning.evaluate import evaluate
@@ -26,7 +27,7 @@ from evoked.study.settings import Settings
 from evoked.weights.cache import Cache
 from evoked.weights.catalogue import NETS
 
-CODE = {"features": 2, "hold out": 1, "evaluate": 1, "train": 1, "report": 1}
+CODE = {"features": 3, "hold out": 1, "evaluate": 1, "train": 1, "report": 1}
 HELD_OUT = "held out: predicted by a model that did not learn from this video"
 
 
@@ -43,6 +44,7 @@ class PredictionRiver:
     runner: Runner
     cache: Cache
     _extractor: Extractor | None = None
+    _nets: dict[str, str] | None = None
 
     def describe(self, contents: Sequence[str]) -> list[str]:
         """Features of each content; those that could be made."""
@@ -52,7 +54,7 @@ class PredictionRiver:
         """Describe one content once a second."""
         out, source = self.folder.features(content), self.folder.content(content)
         config = self.settings.features.as_dict()
-        nets = {name: NETS[name].sha256 for name in USED.values()}
+        nets = self._digests()
         sha = self.runner.ledger.content_digest(source)
         key = self.runner.ledger.key(code=CODE["features"], source=sha, config=config, nets=nets)
         provenance = Provenance("features", config, {content: sha}, nets)
@@ -65,6 +67,15 @@ class PredictionRiver:
             return "; ".join(found.damage)
 
         return self.runner.do(Work("features", content, key, (out,), do))
+
+    def _digests(self) -> dict[str, str]:
+        """Name → sha256 of the nets; a user's own that is not there counts as none, and fails when it is run."""
+        if self._nets is None:
+            try:
+                self._nets = digests(self.settings.features, self.cache)
+            except WeightsMissing:
+                self._nets = {name: NETS[name].sha256 for name in self.settings.features.chosen.nets}
+        return self._nets
 
     def learn(self, contents: Sequence[str]) -> None:
         """Hold contents out in turn, score that, then learn from all of them."""
