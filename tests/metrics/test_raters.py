@@ -53,9 +53,10 @@ def test_cohen_of_every_pair_equals_scikit_learn(case: dict[str, Any]) -> None:
     marks = table(case)
     clip, rater = (grid.reshape(-1) for grid in np.indices(marks.shape))
     unit = np.arange(len(marks)) % 7
-    pairs, tables = pair_tables(clip, rater, marks.reshape(-1), unit)
+    pairs, rows = pair_tables(clip, rater, marks.reshape(-1), unit)
     assert pairs == list(combinations(range(marks.shape[1]), 2))
-    assert tables.shape[0] == 7
+    tables = np.zeros((7, len(pairs), 4))
+    np.add.at(tables.reshape(7, -1), (rows[:, 0], rows[:, 1]), 1)
     wanted = []
     for i, (a, b) in enumerate(pairs):
         both = ~np.isnan(marks[:, [a, b]]).any(axis=1)
@@ -89,9 +90,16 @@ def test_what_says_nothing_of_agreement_is_undefined() -> None:
     assert cohen_kappa([0, 0, 0, 9]) is None
     assert cohen_kappa([0, 0, 0, 0]) is None
     assert cohen_kappa([0, 5, 0, 5]) == 0  # one never says no, the other does: chance alone
-    pairs, tables = pair_tables(np.arange(3), np.zeros(3, int), np.ones(3), np.zeros(3, int))
-    assert (pairs, tables.shape) == ([], (1, 0, 4))
-    assert mean_cohen(tables[0]) is None
+    pairs, rows = pair_tables(np.arange(3), np.zeros(3, int), np.ones(3), np.zeros(3, int))
+    assert (pairs, rows.shape) == ([], (0, 2))
+    assert mean_cohen(np.zeros((0, 4))) is None
+
+
+def test_pairs_with_too_few_clips_in_common_are_left_out() -> None:
+    clip, rater = np.array([0, 0, 1, 1, 1, 2, 2]), np.array([0, 1, 0, 1, 2, 0, 1])
+    pairs, rows = pair_tables(clip, rater, np.array([1, 0, 1, 1, 1, 0, 0.0]), np.array([0, 0, 1]), least=2)
+    assert pairs == [(0, 1)]
+    assert sorted(map(tuple, rows.tolist())) == [(0, 2), (0, 3), (1, 0)]
 
 
 def test_a_clip_with_one_rater_changes_nothing() -> None:

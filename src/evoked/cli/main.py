@@ -19,6 +19,7 @@ VERBS = {
     "align": "find where a reaction stands on a content's time",
     "features": "describe a content video once a second: image, faces, sound",
     "train": "train the content model on a study's labels and features",
+    "agree": "compare scores with what people saw in faces, and people with each other",
     "evaluate": "score predictions against labels, with chance and intervals",
     "predict": "predict what a new video evokes",
     "export": "write a trained model as an ONNX file",

@@ -1,7 +1,10 @@
 """How closely two series move together."""
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
+
+CONSTANT = 1e-12
+"""A variance below this share of the mean square is rounding: the series is constant."""
 
 
 def pearson(a: ArrayLike, b: ArrayLike) -> float:
@@ -28,3 +31,29 @@ def pearson(a: ArrayLike, b: ArrayLike) -> float:
     # each is brought to unit size first: values of 1e-200 or 1e200 would vanish or overflow when squared
     x, y = (x - x.mean()) / np.ptp(x), (y - y.mean()) / np.ptp(y)
     return float(np.clip((x @ y) / np.sqrt((x @ x) * (y @ y)), -1.0, 1.0))
+
+
+def moments(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
+    """What `pearson_of` adds up: a row per pair of values, so that a bootstrap only weighs sums.
+
+    Args:
+        a, b: shape (n,), all finite. Both are centred first: sums of squares would lose digits otherwise.
+
+    Returns:
+        Shape (n, 6): 1, a, b, a², b², ab.
+    """
+    x, y = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    if len(x):
+        x, y = x - x.mean(), y - y.mean()
+    return np.stack([np.ones(len(x)), x, y, x * x, y * y, x * y], axis=1)
+
+
+def pearson_of(sums: ArrayLike) -> float | None:
+    """Pearson's r from (weighted) summed `moments`; None where it is not defined, as `pearson` is NaN."""
+    n, x, y, xx, yy, xy = np.asarray(sums, dtype=np.float64)
+    if n < 2:
+        return None
+    of_x, of_y = xx - x * x / n, yy - y * y / n
+    if of_x <= CONSTANT * xx or of_y <= CONSTANT * yy:
+        return None
+    return float(np.clip((xy - x * y / n) / np.sqrt(of_x * of_y), -1.0, 1.0))

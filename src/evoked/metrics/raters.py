@@ -7,8 +7,6 @@ defined (nobody rated with another, or all marks are alike), which is not 0.
 For marks of 0 or 1. Clips with one rater say nothing of agreement and have terms of zero.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -85,39 +83,52 @@ def cohen_kappa(table: ArrayLike) -> float | None:
 
 
 def pair_tables(
-    clip: NDArray[np.integer], rater: NDArray[np.integer], marks: NDArray[np.floating], unit: NDArray[np.integer]
-) -> tuple[list[tuple[int, int]], NDArray[np.float64]]:
-    """The tables of `cohen_kappa` for each pair of raters, by unit.
+    clip: NDArray[np.integer],
+    rater: NDArray[np.integer],
+    marks: NDArray[np.floating],
+    unit: NDArray[np.integer],
+    *,
+    least: int = 1,
+) -> tuple[list[tuple[int, int]], NDArray[np.int64]]:
+    """What the tables of `cohen_kappa` count, for each pair of raters.
 
     Args:
         clip, rater: shape (n,), numbers from 0; no pair of them stands twice.
         marks: shape (n,), 0 or 1; NaN where not rated.
         unit: shape (clips,), number of the unit (video) each clip belongs to, from 0.
+        least: pairs with fewer clips in common are left out.
 
     Returns:
-        The pairs of raters who rated a clip in common, sorted; and counts, shape (units, pairs, 4).
+        The pairs of raters, sorted; and a row for each clip that a pair has in common, shape (rows, 2): the
+        clip's unit, and 4 × the pair's place + the cell of its table. (Tables by unit would be mostly zeros:
+        gigabytes for 100 raters and 100,000 videos.)
     """
     there = ~np.isnan(marks)
     order = np.lexsort((rater[there], clip[there]))
     clips, raters, yes = clip[there][order], rater[there][order], marks[there][order].astype(np.int64)
-    found: list[NDArray[np.int64]] = []  # rows of first rater, second rater, unit, cell
+    found = [np.zeros((0, 4), dtype=np.int64)]  # rows of first rater, second rater, unit, cell
     for lag in range(1, _most(clips)):  # the lag-th next rater of the same clip
         same = np.flatnonzero(clips[lag:] == clips[:-lag])
         cell = 2 * yes[same] + yes[same + lag]
         found.append(np.stack([raters[same], raters[same + lag], unit[clips[same]], cell], axis=1))
-    if not found:
-        return [], np.zeros((int(unit.max(initial=-1)) + 1, 0, 4))
     rows = np.concatenate(found)
-    pairs, place = np.unique(rows[:, :2], axis=0, return_inverse=True)
-    tables = np.zeros((int(unit.max()) + 1, len(pairs), 4))
-    np.add.at(tables, (rows[:, 2], place.reshape(-1), rows[:, 3]), 1.0)
-    return [(int(a), int(b)) for a, b in pairs], tables
+    pairs, place, shared = np.unique(rows[:, :2], axis=0, return_inverse=True, return_counts=True)
+    kept = shared >= least
+    number, place = np.cumsum(kept) - 1, place.reshape(-1)
+    rows, place = rows[kept[place]], number[place[kept[place]]]
+    return [(int(a), int(b)) for a, b in pairs[kept]], np.stack([rows[:, 2], 4 * place + rows[:, 3]], axis=1)
 
 
 def mean_cohen(tables: NDArray[np.float64]) -> float | None:
     """Plain mean of Cohen's kappa over the pairs where it is defined; tables of shape (pairs, 4)."""
-    kappas: Sequence[float] = [k for t in tables if (k := cohen_kappa(t)) is not None]
-    return float(np.mean(kappas)) if kappas else None
+    none, second, first, both = tables.T
+    total = np.maximum(tables.sum(axis=1), 1)
+    expected = ((first + both) * (second + both) + (none + second) * (none + first)) / total**2
+    defined = (tables.sum(axis=1) > 0) & (1 - expected > TINY)
+    if not defined.any():
+        return None
+    kappas = ((none + both) / total - expected)[defined] / (1 - expected)[defined]
+    return float(kappas.mean())
 
 
 def _most(clips: NDArray[np.int64]) -> int:

@@ -1,0 +1,148 @@
+"""Machine and people on the same clips: what `agree` compares."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evoked.core.errors import DatasetError
+from evoked.core.settings import setting
+from evoked.dataset.machine import SPANS, Machine
+from evoked.dataset.ratings import MERGES, Ratings
+from evoked.reactions.votes import parse_thresholds
+
+__all__ = ["AgreeConfig", "Compared", "compare", "groups_of"]
+
+
+@dataclass(frozen=True)
+class AgreeConfig:
+    """How machine and people are compared."""
+
+    merge: str = setting("majority", "raters of a clip: majority (2 of 3), any, or mean (a share counts in part)")
+    target_precision: float = setting(0.73, "precision that an expression's threshold shall reach; else best F0.5")
+    thresholds: tuple[str, ...] = setting((), "do not choose: an expression is on from this score, e.g. amusement=0.4")
+    by: str = setting("video", "what is held out and drawn as a whole: video, or person (column person)")
+    folds: int = setting(5, "turns in which thresholds are chosen on the others")
+    span: str = setting("mean", "an annotation's score of a clip: mean over its ticks, or last (its last tick)")
+    unseen: str = setting("masked", "clips in which the machine saw nobody: masked (left out) or zeros (scored 0)")
+    least_shared: int = setting(10, "clips that two raters must share for Cohen's kappa")
+    resamples: int = setting(1000, "draws of whole videos for the intervals")
+    seed: int = setting(0, "seed of turns and draws")
+    level: float = setting(0.95, "share of the draws inside the intervals")
+
+    def __post_init__(self) -> None:
+        choices = {"merge": MERGES, "by": ("video", "person"), "span": SPANS, "unseen": ("masked", "zeros")}
+        for name, known in choices.items():
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}")
+        if not 0 < self.target_precision <= 1 or not 0 < self.level < 1:
+            raise ValueError(
+                f"target_precision and level must lie within 0 … 1, got {self.target_precision} and {self.level}"
+            )
+        if self.folds < 2 or self.resamples < 1 or self.least_shared < 1:
+            raise ValueError(
+                "folds must be 2 or more, resamples and least_shared 1 or more, got "
+                f"{self.folds}, {self.resamples}, {self.least_shared}"
+            )
+        parse_thresholds(self.thresholds)
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """The machine's scores beside people's judgement.
+
+    Attributes:
+        names: expressions that both know, K.
+        ratings: all of them.
+        columns: place of each name in the ratings.
+        scores, merged, mean: shape (clips, K): the machine's, and people's by the rule and as a share; NaN where
+            there is none.
+        unit: shape (clips,), number of the video (or person) each clip belongs to.
+        units: their names.
+    """
+
+    names: tuple[str, ...]
+    ratings: Ratings
+    columns: tuple[int, ...]
+    scores: NDArray[np.float64]
+    merged: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    unit: NDArray[np.int64]
+    units: tuple[str, ...]
+
+    @property
+    def both(self) -> NDArray[np.bool_]:
+        """Where there are a score and a judgement, shape (clips, K)."""
+        return ~np.isnan(self.scores) & ~np.isnan(self.mean)
+
+    def summed(self, terms: NDArray[np.float64], clips: NDArray[np.integer]) -> NDArray[np.float64]:
+        """Rows of terms, each of the clip beside it, summed by unit."""
+        out = np.zeros((len(self.units), terms.shape[1]))
+        np.add.at(out, self.unit[clips], terms)
+        return out
+
+
+def compare(machine: Machine, ratings: Ratings, config: AgreeConfig, told: list[str]) -> Compared:
+    """Put scores and ratings of the same clips together; what is left out is told.
+
+    Raises:
+        DatasetError: as `agree` does.
+    """
+    names = tuple(n for n in ratings.expressions if n in machine.names)
+    if not names:
+        raise DatasetError(
+            f"machine and ratings have no expression in common: {', '.join(machine.names)} against "
+            f"{', '.join(ratings.expressions)}"
+        )
+    if strange := [n for n in parse_thresholds(config.thresholds) if n not in names]:
+        raise DatasetError(f"no expression {strange[0]!r} to set a threshold for; compared are: {', '.join(names)}")
+    for what, left in (
+        ("rated but not scored", [n for n in ratings.expressions if n not in names]),
+        ("scored but not rated", [n for n in machine.names if n not in names]),
+    ):
+        if left:
+            told.append(f"{what}, left out: {', '.join(left)}")
+    known = np.array([machine.knows(c) for c in ratings.clips], dtype=np.bool_)
+    if not known.any():
+        theirs = [*machine.videos] or [str(key[0]) for key in machine.clips]
+        raise DatasetError(
+            f"no clip in common: rated is {ratings.clips[0]} …, the machine knows {', '.join(sorted(theirs)[:3])} …; "
+            "names must be the same"
+        )
+    if not known.all():
+        told.append(f"{int((~known).sum())} rated clips of which the machine's table says nothing are left out")
+    scores = machine.scores(ratings.clips, config.span)[:, [machine.names.index(n) for n in names]]
+    unseen = known & np.isnan(scores).all(axis=1)
+    if unseen.any():
+        how = "scored 0" if config.unseen == "zeros" else "left out"
+        told.append(f"{int(unseen.sum())} clips in which the machine saw nobody are {how}")
+        if config.unseen == "zeros":
+            scores[unseen] = 0.0
+    columns = tuple(ratings.expressions.index(n) for n in names)
+    unit, units = _units(ratings, config.by)
+    merged, mean = ratings.merged(config.merge)[:, columns], ratings.merged("mean")[:, columns]
+    return Compared(names, ratings, columns, scores, merged, mean, unit, units)
+
+
+def _units(ratings: Ratings, by: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """The number of the video (or person) of each clip, and their names."""
+    names = [c.video for c in ratings.clips]
+    if by == "person":
+        people = ratings.groups.get("person", ())
+        if not any(people):
+            raise DatasetError("the ratings have no column person that names anybody; compare by video")
+        names = [f"person {p}" if p else f"video {v}" for p, v in zip(people, names, strict=True)]
+    found, unit = np.unique(np.array(names), return_inverse=True)
+    return unit.astype(np.int64), tuple(str(n) for n in found)
+
+
+def groups_of(data: Compared) -> list[tuple[str, str, NDArray[np.bool_]]]:
+    """Column, value and the compared clips of each group; who a person is is no group."""
+    seen = data.both.any(axis=1)
+    found = []
+    for column, values in data.ratings.groups.items():
+        if column == "person":
+            continue
+        for value in sorted({v for v in values if v}):
+            found.append((column, value, seen & (np.array(values) == value)))
+    return found
