@@ -127,7 +127,7 @@ def write_agreement(path: Path, found: Agreement, provenance: Provenance) -> Non
 
 def as_text(found: Agreement) -> str:
     """Three tables for a terminal, after the paper's Table 1 and Figures 5a and 5b, and the reliability of raters."""
-    level = f"{100 * found.level:g} %"
+    level = f"{100 * found.level:g} % interval"
     rows = [*found.rows, found.mean]
     scored = [("", "precision", level, "chance", "recall", level, "on", "positives", "clips", "threshold")]
     moving = [("", "r", level, "one rater", level, "machine, same others", level)]
@@ -148,7 +148,9 @@ def as_text(found: Agreement) -> str:
     ]
     if found.groups:
         parts += ["Correlation by group", _table(_group_lines(found, level))]
-    parts += ["How far the raters agree (chance is 0)", _table(rated), _last(found)]
+    if found.raters > 1:
+        parts += ["How far the raters agree (chance is 0)", _table(rated)]
+    parts.append(_last(found))
     return "\n".join([*parts, *(f"note: {n}" for n in found.notes)])
 
 
@@ -171,10 +173,11 @@ def _group_lines(found: Agreement, level: str) -> list[tuple[str, ...]]:
 
 def _last(found: Agreement) -> str:
     few, many = found.each_clip
-    raters = f"{few} rater{'s' if few > 1 else ''} a clip" if few == many else f"{few} to {many} raters a clip"
+    raters = f"{found.raters} rater{'s' if found.raters > 1 else ''}"
+    each = f"{few} a clip" if few == many else f"{few} to {many} a clip"
     return (
-        f"{found.clips} of {found.rated} rated clips compared, {found.units} {found.by}s, {found.raters} raters, "
-        f"{raters}, merged by {found.merge}; intervals draw whole {found.by}s; – is not defined"
+        f"{found.clips} of {found.rated} rated clips compared, {found.units} {found.by}s, {raters}, "
+        f"{each}, merged by {found.merge}; intervals draw whole {found.by}s; – is not defined"
     )
 
 

@@ -186,11 +186,12 @@ def _added(sums: NDArray[np.float64]) -> Callable[[NDArray[np.int64]], NDArray[n
 
 def _cohen(data: Compared, k: int, config: AgreeConfig) -> _Figure:
     pairs, rows = _pairs(data, k, config)
-    size = 4 * len(pairs)
-    return _Figure(
-        lambda weights: np.bincount(rows[:, 1], weights[rows[:, 0]].astype(np.float64), minlength=size),
-        lambda sums: mean_cohen(sums.reshape(-1, 4)),
-    )
+
+    def total(weights: NDArray[np.int64]) -> NDArray[np.float64]:
+        drawn = weights[rows[:, 0]].astype(np.float64)
+        return np.bincount(rows[:, 1], drawn, minlength=4 * len(pairs)).astype(np.float64)
+
+    return _Figure(total, lambda sums: mean_cohen(sums.reshape(-1, 4)))
 
 
 def _pairs(data: Compared, k: int, config: AgreeConfig) -> tuple[list[tuple[int, int]], NDArray[np.int64]]:
@@ -267,9 +268,8 @@ def _tell(rows: Sequence[Row], data: Compared, config: AgreeConfig, told: list[s
     }
     told += [f"{what}: {', '.join(names)}" for what, names in wrong.items() if names]
     if len(data.units) == 1:
-        told.append(
-            f"one {config.by} only: no interval"
-            + ("" if config.thresholds else ", and no threshold can be chosen on others; give --thresholds")
-        )
+        told.append(f"one {config.by} only: no interval")
+        if not config.thresholds:
+            told.append(f"thresholds cannot be chosen on another {config.by}: set them (--thresholds)")
     elif len(data.units) < FEW:
         told.append(f"{len(data.units)} {config.by}s: intervals over so few are too narrow")

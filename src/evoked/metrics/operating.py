@@ -13,7 +13,8 @@ class Operating:
     """A threshold, and what it makes of the scores that it was chosen on.
 
     Attributes:
-        threshold: a score equal to it is on.
+        threshold: a score equal to it is on; half way between the lowest score that is on and the next below,
+            so that a new score a little under the lowest is on, too.
         precision, recall: on the data it was chosen on: too good for new data.
         reached: whether the wanted precision is reached; if not, it is the best F-measure's.
     """
@@ -27,7 +28,7 @@ class Operating:
 def operating_point(
     scores: ArrayLike, truth: ArrayLike, *, target: float = 0.73, beta: float = 0.5
 ) -> Operating | None:
-    """Choose a class's threshold; only scores that occur are tried.
+    """Choose a class's threshold; every way to part the scores that occur is tried.
 
     Args:
         scores: shape (n,), all finite.
@@ -62,7 +63,8 @@ def operating_point(
         bottom = beta**2 * precision + recall
         f_beta = np.divide((1 + beta**2) * precision * recall, bottom, out=np.zeros(len(cuts)), where=bottom > 0)
         best = int(np.argmax(f_beta))
-    return Operating(float(cuts[best]), float(precision[best]), float(recall[best]), bool(len(enough)))
+    below = cuts[best + 1] if best + 1 < len(cuts) else cuts[best]
+    return Operating(float((cuts[best] + below) / 2), float(precision[best]), float(recall[best]), bool(len(enough)))
 
 
 def _curve(values: NDArray, wanted: NDArray) -> tuple[NDArray, NDArray, NDArray]:

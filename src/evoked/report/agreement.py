@@ -10,7 +10,7 @@ from evoked.core.files import write_text
 from evoked.core.provenance import Provenance
 from evoked.dataset.agreed import Agreement, Estimate
 from evoked.report.figures import NOTHING, across, decimals, expression_colours, percent
-from evoked.report.page import environment, style
+from evoked.report.page import asset, environment
 
 __all__ = ["Scale", "render_agreement", "write_agreement_page"]
 
@@ -81,7 +81,7 @@ def render_agreement(found: Agreement, provenance: Provenance) -> str:
             decimals=decimals,
             settings=json.dumps(dict(provenance.config), indent=1, ensure_ascii=False),
             made=provenance.as_dict(),
-            style=style(),
+            style=asset("page.css"),
         )
     )
 
@@ -98,7 +98,9 @@ def scale_of(lines: Sequence[Line]) -> Scale:
     values = [v for e in estimates for v in (e.value, e.low, e.high) if v is not None]
     first = min(0, math.floor(round(min(values, default=0.0) / STEP, 9)))
     last = max(1, math.ceil(round(max(values, default=1.0) / STEP, 9)))
-    return Scale(round(first * STEP, 6), round(last * STEP, 6), tuple(round(k * STEP, 6) for k in range(first, last + 1)))
+    return Scale(
+        round(first * STEP, 6), round(last * STEP, 6), tuple(round(k * STEP, 6) for k in range(first, last + 1))
+    )
 
 
 def number(value: float | None) -> str:

@@ -1,0 +1,128 @@
+"""evoked agree as it is typed."""
+
+import json
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "dataset"))  # for the worlds that its tests use, too
+
+import rated_truth
+import rated_world
+
+from evoked.core.files import sha256
+from evoked.core.provenance import Provenance
+from evoked.core.tables import write_table
+from evoked.core.timeline import Grid
+from evoked.core.track import Track
+from evoked.dataset.labels import write_labels
+from evoked.reactions.offsets import OffsetMap, Segment
+from evoked.reactions.votes import onto_content, ticks_of, vote
+from evoked.stage.plan import SIZES, make_plan
+from evoked.stage.truth import truth_of
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    return rated_world.write_world(tmp_path_factory.mktemp("world"), videos=8)
+
+
+def test_tables_json_and_a_page_say_the_same(evoked, world: tuple[Path, Path], tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    ran = evoked("agree", *world, "--resamples", 20, "-o", tmp_path / "a.html")
+    assert ran.code == 0, ran.err
+    told = json.loads(evoked("agree", *world, "--resamples", 20, "--json", "-o", tmp_path / "a.json").out)
+    kept = json.loads((tmp_path / "a.json").read_text())
+    assert {k: v for k, v in kept.items() if k != "provenance"} == told
+    assert kept["provenance"]["inputs"] == {path.name: sha256(path) for path in world}
+    assert kept["provenance"]["config"]["target_precision"] == 0.73
+    amusement = told["rows"][0]
+    lines = ran.out.splitlines()
+    assert lines[2].split()[:2] == ["amusement", f"{100 * amusement['precision']['value']:.1f}"]
+    assert f"{amusement['correlation']['value']:.3f}" in ran.out
+    for text in ("Fleiss' kappa", "Krippendorff's alpha", "Cohen's kappa", "gender woman", "chance", "one rater"):
+        assert text in ran.out
+    assert "96 of 96 rated clips compared, 8 videos, 5 raters, 3 a clip" in ran.out
+    page = (tmp_path / "a.html").read_text()
+    assert f"{100 * amusement['precision']['value']:.1f}\u00a0%" in page
+
+
+def test_thresholds_given_and_names_of_ones_own(evoked, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "s.csv").write_text("clip,boredom,joy\na,0.9,0.1\nb,0.1,0.2\n")
+    (tmp_path / "r.csv").write_text("clip,rater,boredom,joy,bliss,country\na,1,1,0,0,Kenya\nb,1,0,0,1,Chile\n")
+    ran = evoked("agree", tmp_path / "s.csv", tmp_path / "r.csv", "--thresholds", "boredom=0.5")
+    assert ran.code == 1
+    assert "column 'bliss' is no expression known here" in ran.err
+    words = ("--expression", "bliss", "--group", "country", "--thresholds", "boredom=0.5", "--resamples", 3)
+    ran = evoked("agree", tmp_path / "s.csv", tmp_path / "r.csv", *words)
+    assert ran.code == 0, ran.err
+    assert "at the thresholds given" in ran.out
+    assert "note: rated but not scored, left out: bliss" in ran.out
+    assert "country Kenya" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("scores", "ratings", "words", "code", "message"),
+    [
+        (None, "clip,rater,awe\na,1,1\n", [], 1, "no table at"),
+        ("clip,awe\na,1\n", None, [], 1, "cannot read"),
+        ("clip,awe\na,nan\n", "clip,rater,awe\na,1,1\n", [], 1, "row 1: awe must be a score within"),
+        ("clip,awe\na,1\n", "clip,rater,awe\na,1,3\n", [], 1, "line 2: awe must be 0 or 1"),
+        ("clip,awe\na,1\n", "clip,rater,awe\nb,1,1\n", [], 1, "no clip in common"),
+        ("clip,awe\na,1\n", "clip,rater,awe\na,1,1\n", ["-o", "x.pdf"], 1, "end it in .html, .json"),
+        ("clip,awe\na,1\n", "clip,rater,awe\na,1,1\n", ["--merge", "most"], 2, "merge must be one of"),
+    ],
+)
+def test_bad_input_is_one_line(evoked, tmp_path: Path, scores, ratings, words, code: int, message: str) -> None:  # type: ignore[no-untyped-def]
+    for name, text in (("s.csv", scores), ("r.csv", ratings)):
+        if text is not None:
+            (tmp_path / name).write_text(text)
+    ran = evoked("agree", tmp_path / "s.csv", tmp_path / "r.csv", *words)
+    assert ran.code == code
+    assert message in ran.err
+    assert code == 2 or len(ran.lines) == 1
+
+
+def staged(truth: dict, folder: Path) -> None:
+    """annotations/ and labels.parquet of a machine that sees the planted smiles, but for a tenth of the ticks."""
+    random, ballots = np.random.default_rng(0), {}
+    for name, reaction in truth["reactions"].items():
+        grid = Grid.covering(Fraction(reaction["duration_s"]), Fraction(6))
+        state = np.full(grid.steps, "-")
+        for start, end, what in reaction["on_reaction"]:
+            state[(grid.seconds >= start) & (grid.seconds < end)] = what
+        smiles = (state == "s") ^ (random.random(grid.steps) < 0.1)
+        track = Track.masked(grid, ("amusement",), smiles[:, None] * 0.8, state != "-")
+        columns = {"viewer": ["v1"] * grid.steps, "time_s": grid.seconds, "valid": track.valid}
+        write_table(
+            folder / "annotations" / f"{name}.parquet",
+            columns | {"amusement": track.values[:, 0]},
+            Provenance("annotate"),
+        )
+        offsets = OffsetMap(20.0, tuple(Segment(**segment, score=20.0) for segment in reaction["segments"]))
+        ticks = ticks_of(Grid(Fraction(1), truth["contents"][reaction["content"]]["seconds"]))
+        ballots.setdefault(reaction["content"], []).append(onto_content(track, offsets, ticks))
+    labels = {c: vote(b, Grid(Fraction(1), truth["contents"][c]["seconds"])) for c, b in ballots.items()}
+    write_labels(folder / "labels.parquet", labels, Provenance("annotate"))
+
+
+def test_the_truth_of_a_staged_study_is_a_rater(evoked, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    """Clips of the recordings against annotations; seconds of the contents, as the stage counts them, against votes."""
+    truth = truth_of(make_plan(np.sin(np.arange(600.0)) * 10 - 30, SIZES["small"], 0), [])
+    spans, seconds = rated_truth.write(truth, tmp_path)
+    staged(truth, tmp_path)
+    for machine, human, units, good in (("annotations", spans, 10, 0.9), ("labels.parquet", seconds, 5, 0.85)):
+        ran = evoked("agree", tmp_path / machine, human, "--json", "--resamples", 50)
+        assert ran.code == 0, ran.err
+        found = json.loads(ran.out)
+        (row,) = found["rows"]
+        assert found["units"] == units
+        assert found["rated"] > 50
+        assert row["clips"] >= found["rated"] - 2  # a tick at the quorum's edge may move to the next sixth
+        assert row["correlation"]["low"] > good
+        assert row["precision"]["value"] > good
+        assert row["recall"]["value"] > good
+        assert row["fleiss"]["value"] is None
+        assert "one rater only: nothing can be said of how far people agree" in found["notes"]

@@ -1,0 +1,281 @@
+"""Machine against people on a planted world: every figure against scikit-learn and scipy on the same marks."""
+
+import csv
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rated_world import NAMES, write_world
+from scipy.stats import pearsonr
+from sklearn.metrics import cohen_kappa_score, precision_score, recall_score
+
+from evoked.core.errors import DatasetError
+from evoked.dataset.agreed import Agreement, as_text
+from evoked.dataset.agreement import agree
+from evoked.dataset.comparing import AgreeConfig
+from evoked.dataset.folds import make_folds
+from evoked.dataset.machine import read_machine
+from evoked.dataset.ratings import read_ratings
+from evoked.metrics.operating import operating_point
+from evoked.metrics.resampling import draws
+
+QUICK = AgreeConfig(resamples=40)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    return write_world(tmp_path_factory.mktemp("world"))
+
+
+@pytest.fixture(scope="module")
+def found(world: tuple[Path, Path]) -> Agreement:
+    return agree(read_machine(world[0]), read_ratings(world[1]), QUICK)
+
+
+class Plain:
+    """The two tables read with nothing but csv: clip → score, video, gender, {rater: mark}."""
+
+    def __init__(self, world: tuple[Path, Path], name: str) -> None:
+        self.score = {row["clip"]: float(row[name]) for row in csv.DictReader(world[0].read_text().splitlines())}
+        self.marks: dict[str, dict[str, int]] = {}
+        self.video, self.gender = {}, {}
+        for row in csv.DictReader(world[1].read_text().splitlines()):
+            self.marks.setdefault(row["clip"], {})[row["rater"]] = int(row[name])
+            self.video[row["clip"]], self.gender[row["clip"]] = row["video"], row["gender"]
+        self.clips = list(self.score)
+
+    def mean(self, clip: str) -> float:
+        return float(np.mean(list(self.marks[clip].values())))
+
+    def r(self, clips: list[str]) -> float:
+        return float(pearsonr([self.score[c] for c in clips], [self.mean(c) for c in clips])[0])
+
+
+@pytest.mark.parametrize("k", range(2))
+def test_precision_and_recall_equal_scikit_learn(world: tuple[Path, Path], found: Agreement, k: int) -> None:
+    plain = Plain(world, NAMES[k])
+    truth = [sum(plain.marks[c].values()) >= 2 for c in plain.clips]  # 2 of 3
+    set_by_hand = replace(QUICK, thresholds=(f"{NAMES[k]}=0.6",))
+    row = agree(read_machine(world[0]), read_ratings(world[1]), set_by_hand).rows[k]
+    on = [plain.score[c] >= 0.6 for c in plain.clips]
+    assert row.precision.value == pytest.approx(precision_score(truth, on))
+    assert row.recall.value == pytest.approx(recall_score(truth, on))
+    assert (row.clips, row.on, row.positives) == (288, sum(on), sum(truth))
+    assert row.chance == found.rows[k].chance == pytest.approx(np.mean(truth))
+    assert found.rows[k].precision.value is not None
+    assert found.rows[k].precision.value > found.rows[k].chance + 0.2
+
+
+def test_shares_count_in_part(world: tuple[Path, Path]) -> None:
+    plain = Plain(world, NAMES[0])
+    given = AgreeConfig(merge="mean", thresholds=("amusement=0.5",), resamples=1)
+    row = agree(read_machine(world[0]), read_ratings(world[1]), given).rows[0]
+    on = np.array([plain.score[c] >= 0.5 for c in plain.clips])
+    share = np.array([plain.mean(c) for c in plain.clips])
+    twice, truth = np.tile(on, 2), np.repeat([1, 0], len(on))
+    weights = np.concatenate([share, 1 - share])
+    assert row.precision.value == pytest.approx(precision_score(truth, twice, sample_weight=weights))
+    assert row.recall.value == pytest.approx(recall_score(truth, twice, sample_weight=weights))
+
+
+@pytest.mark.parametrize("k", range(2))
+def test_correlations_equal_scipy(world: tuple[Path, Path], found: Agreement, k: int) -> None:
+    plain, row = Plain(world, NAMES[k]), found.rows[k]
+    assert row.correlation.value == pytest.approx(plain.r(plain.clips))
+    for group in found.groups:
+        inside = [c for c in plain.clips if plain.gender[c] == group.value]
+        assert group.each[k].value == pytest.approx(plain.r(inside))
+        assert (group.clips, group.units) == (144, 12)
+    one, others, machine = [], [], []
+    for clip, marks in plain.marks.items():
+        for rater, mark in marks.items():
+            one.append(mark)
+            others.append(np.mean([m for r, m in marks.items() if r != rater]))
+            machine.append(plain.score[clip])
+    assert row.rater.value == pytest.approx(pearsonr(one, others)[0])
+    assert row.machine.value == pytest.approx(pearsonr(machine, others)[0])
+
+
+def test_planted_groups_are_told_apart(found: Agreement) -> None:
+    """The machine was made four times as noisy for men."""
+    man, woman = found.groups
+    assert (man.column, man.value, woman.value) == ("gender", "man", "woman")
+    assert man.mean.high is not None
+    assert woman.mean.low is not None
+    assert man.mean.high < woman.mean.low
+
+
+@pytest.mark.parametrize("k", range(2))
+def test_cohen_is_the_mean_over_pairs_of_scikit_learn(world: tuple[Path, Path], found: Agreement, k: int) -> None:
+    plain, kappas = Plain(world, NAMES[k]), []
+    for a, b in combinations(sorted({r for m in plain.marks.values() for r in m}), 2):
+        both = [m for m in plain.marks.values() if a in m and b in m]
+        kappas.append(cohen_kappa_score([m[a] for m in both], [m[b] for m in both]))
+    assert found.rows[k].cohen.value == pytest.approx(np.mean(kappas))
+    assert found.rows[k].pairs == len(kappas) == 10
+
+
+def test_intervals_are_those_of_whole_videos_drawn_again(world: tuple[Path, Path], found: Agreement) -> None:
+    plain = Plain(world, NAMES[0])
+    videos = sorted(set(plain.video.values()))
+    of = {v: [c for c in plain.clips if plain.video[c] == v] for v in videos}
+    drawn = []
+    for weights in draws(len(videos), QUICK.resamples, QUICK.seed):
+        clips = [c for v, times in zip(videos, weights, strict=True) for c in of[v] * int(times)]
+        drawn.append(plain.r(clips))
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    assert found.rows[0].correlation.low == pytest.approx(low)
+    assert found.rows[0].correlation.high == pytest.approx(high)
+    mean = found.mean.correlation
+    assert mean.value == pytest.approx(np.mean([r.correlation.value for r in found.rows]))
+
+
+@pytest.mark.parametrize("k", range(2))
+def test_no_clip_is_scored_at_a_threshold_it_helped_to_choose(
+    world: tuple[Path, Path], found: Agreement, k: int
+) -> None:
+    plain, row = Plain(world, NAMES[k]), found.rows[k]
+    majority = {c: sum(plain.marks[c].values()) >= 2 for c in plain.clips}
+    on = hits = 0
+    folds = make_folds(dict.fromkeys(plain.video.values(), 12), 5, seed=0)
+    for fold, used in zip(folds, row.held_out, strict=True):
+        others = [c for c in plain.clips if plain.video[c] not in fold.held_out]
+        chosen = operating_point([plain.score[c] for c in others], [majority[c] for c in others])
+        assert chosen is not None
+        assert used == chosen.threshold
+        there = [c for c in plain.clips if plain.video[c] in fold.held_out and plain.score[c] >= used]
+        on, hits = on + len(there), hits + sum(majority[c] for c in there)
+    assert row.on == on
+    assert row.precision.value == pytest.approx(hits / on)
+    assert row.recall.value == pytest.approx(hits / sum(majority.values()))
+    every = operating_point([plain.score[c] for c in plain.clips], [majority[c] for c in plain.clips])
+    assert every is not None
+    assert row.threshold == every.threshold
+
+
+def test_the_order_of_lines_changes_nothing(world: tuple[Path, Path], found: Agreement, tmp_path: Path) -> None:
+    for path in world:
+        head, *lines = path.read_text().splitlines()
+        np.random.default_rng(4).shuffle(lines)
+        (tmp_path / path.name).write_text("\n".join([head, *lines]))
+    again = agree(read_machine(tmp_path / "scores.csv"), read_ratings(tmp_path / "ratings.csv"), QUICK)
+    assert again == found
+
+
+def test_by_person_whole_persons_are_drawn_and_held_out(tmp_path: Path) -> None:
+    lines = ["clip,video,rater,person,amusement"]
+    scores = ["clip,amusement"]
+    random = np.random.default_rng(0)
+    for i in range(60):
+        lines.append(f"c{i},v{i},a,p{i % 4},{int(random.random() < 0.5)}")
+        scores.append(f"c{i},{random.random():.3f}")
+    (tmp_path / "r.csv").write_text("\n".join(lines))
+    (tmp_path / "s.csv").write_text("\n".join(scores))
+    machine, human = read_machine(tmp_path / "s.csv"), read_ratings(tmp_path / "r.csv")
+    people = agree(machine, human, replace(QUICK, by="person"))
+    assert people.units == 4
+    assert len(people.rows[0].held_out) == 4
+    assert "4 persons: intervals over so few are too narrow" in people.notes
+    assert agree(machine, human, QUICK).units == 60
+
+
+def small(tmp_path: Path, scores: str, ratings: str, **more: object) -> Agreement:
+    (tmp_path / "s.csv").write_text(scores)
+    (tmp_path / "r.csv").write_text(ratings)
+    config = replace(AgreeConfig(resamples=5, least_shared=1), **more)  # type: ignore[arg-type]
+    return agree(read_machine(tmp_path / "s.csv"), read_ratings(tmp_path / "r.csv"), config)
+
+
+def test_what_is_not_defined_is_none_and_said(tmp_path: Path) -> None:
+    scores = "clip,amusement,surprise\na,0.9,0.5\nb,0.2,0.5\nc,0.6,0.5\n"
+    ratings = "clip,rater,amusement,surprise,awe\na,1,1,0,1\nb,1,0,0,0\nc,1,1,0,\n"
+    found = small(tmp_path, scores, ratings)
+    amusement, surprise = found.rows
+    assert surprise.precision.value is surprise.recall.value is surprise.correlation.value is None
+    assert surprise.threshold is None
+    assert amusement.correlation.value == pytest.approx(pearsonr([0.9, 0.2, 0.6], [1, 0, 1])[0])
+    for reliability in ("fleiss", "krippendorff", "cohen", "rater", "machine"):
+        assert getattr(amusement, reliability).value is None
+    assert found.mean.correlation.value == amusement.correlation.value  # the undefined are left out of the mean
+    for line in (
+        "one rater only: nothing can be said of how far people agree",
+        "rated but not scored, left out: awe",
+        "nobody saw it, so precision and recall are undefined: surprise",
+        "score or judgement never changes, so r is undefined: surprise",
+        "3 videos: intervals over so few are too narrow",
+    ):
+        assert line in found.notes
+    assert "nan" not in as_text(found).lower()
+    assert "Fleiss" not in as_text(found)
+
+
+def test_one_video_has_no_interval_and_no_threshold_of_others(tmp_path: Path) -> None:
+    scores = "clip,awe\na,0.9\nb,0.2\nc,0.6\n"
+    ratings = "clip,video,rater,awe\na,v,1,1\na,v,2,1\nb,v,1,0\nb,v,2,1\nc,v,1,1\n"
+    found = small(tmp_path, scores, ratings)
+    assert found.rows[0].precision.value is None
+    assert found.rows[0].correlation.low is None
+    assert found.each_clip == (1, 2)
+    assert "thresholds cannot be chosen on another video: set them (--thresholds)" in found.notes
+    given = small(tmp_path, scores, ratings, thresholds=("awe=0.5",))
+    assert (given.rows[0].precision.value, given.rows[0].recall.value) == (1, 1)
+    assert given.rows[0].held_out == (0.5,)
+
+
+def test_positives_in_one_video_only(tmp_path: Path) -> None:
+    """Held out, the others have no positives to choose by; scored on its own threshold it must not be."""
+    scores = "clip,awe\n" + "".join(f"{c},0.{c}\n" for c in range(1, 7))
+    ratings = "clip,video,rater,awe\n" + "".join(f"{c},v{c % 3},1,{int(c % 3 == 0)}\n" for c in range(1, 7))
+    found = small(tmp_path, scores, ratings, folds=3)
+    row = found.rows[0]
+    assert sum(t is None for t in row.held_out) == 1
+    assert row.recall.value is None  # no positive is left to be found
+    assert row.precision.value == 0
+    assert any("no positives to choose a threshold by" in n for n in found.notes)
+
+
+def test_clips_in_which_nobody_was_seen(tmp_path: Path) -> None:
+    scores = "clip,valid,awe\na,true,0.9\nb,false,\nc,true,0.1\nd,true,0.8\n"
+    ratings = "clip,rater,awe\na,1,1\nb,1,1\nc,1,0\nd,1,1\ne,1,1\n"
+    masked = small(tmp_path, scores, ratings, thresholds=("awe=0.5",))
+    zeros = small(tmp_path, scores, ratings, thresholds=("awe=0.5",), unseen="zeros")
+    assert (masked.clips, masked.rows[0].recall.value) == (3, 1)
+    assert zeros.clips == 4
+    assert zeros.rows[0].recall.value == pytest.approx(2 / 3)
+    assert "1 rated clips of which the machine's table says nothing are left out" in masked.notes
+    assert "1 clips in which the machine saw nobody are left out" in masked.notes
+    assert "1 clips in which the machine saw nobody are scored 0" in zeros.notes
+
+
+@pytest.mark.parametrize(
+    ("scores", "ratings", "more", "message"),
+    [
+        ("clip,awe\na,0.5\n", "clip,rater,pain\na,1,1\n", {}, "no expression in common: awe against pain"),
+        ("clip,awe\na,0.5\n", "clip,rater,awe\nb,1,1\n", {}, "no clip in common: rated is b …, the machine knows a …"),
+        ("clip,awe\na,0.5\n", "clip,rater,awe\na,1,1\n", {"by": "person"}, "no column person that names anybody"),
+        ("clip,awe\na,0.5\n", "clip,rater,awe\na,1,1\n", {"thresholds": ("joy=1",)}, "no expression 'joy' to set"),
+    ],
+)
+def test_what_cannot_be_compared(tmp_path: Path, scores: str, ratings: str, more: dict, message: str) -> None:
+    with pytest.raises(DatasetError, match=message) as told:
+        small(tmp_path, scores, ratings, **more)
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"merge": "most"}, "merge must be one of majority, any, mean, got 'most'"),
+        ({"by": "rater"}, "by must be one of video, person"),
+        ({"unseen": "no"}, "unseen must be one of"),
+        ({"span": "max"}, "span must be one of mean, last"),
+        ({"target_precision": 0.0}, "target_precision and level must lie within"),
+        ({"folds": 1}, "folds must be 2 or more"),
+        ({"thresholds": ("awe",)}, "thresholds must be like"),
+    ],
+)
+def test_settings_that_make_no_sense(more: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        AgreeConfig(**more)
