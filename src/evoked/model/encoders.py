@@ -43,6 +43,8 @@ class GruEncoder(nn.ModuleList):  # type: ignore[misc]  # torch is Any here
     ) -> Tensor:
         """See the top of this file. Plain: torch's own GRU, each window's seconds gathered and projected anew."""
         first, runs = cast(SharedGRU, self[0]), shown.shape[1]
+        if not plain and len(self) == 1:
+            return first.runs(shown, source, self.steps, kind, last_only=True)
         if plain:
             filled = torch.gather(shown, 0, source.unsqueeze(-1).expand_as(shown))
             windows = filled.unfold(0, self.steps, 1).permute(3, 0, 1, 2)  # (steps, R, B, D)

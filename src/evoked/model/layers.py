@@ -4,7 +4,8 @@ Arrays are laid out time first, (S, B, …): then the seconds that step k of all
 one contiguous slice, k … k + R - 1, and nothing has to be gathered.
 """
 
-from math import sqrt
+from dataclasses import dataclass
+from math import prod, sqrt
 from typing import Any
 
 import torch
@@ -48,6 +49,30 @@ def dropped(x: Tensor, share: float, generator: torch.Generator | None) -> Tenso
     return x * keep.div_(1 - share)
 
 
+class _Lease:
+    """Memory for one pass through the steps, given back when the pass and its gradient are forgotten.
+
+    Without it each training step of the paper's size asks the system for 220 MB of fresh pages.
+
+    Args:
+        pool: where memory that is not in use lies; taken from, and given back to.
+    """
+
+    def __init__(self, pool: list[dict[str, Tensor]]) -> None:
+        self._pool, self._held = pool, pool.pop() if pool else {}
+
+    def __del__(self) -> None:
+        self._pool.append(self._held)
+
+    def room(self, name: str, like: Tensor, *shape: int, kind: torch.dtype | None = None) -> Tensor:
+        """Unset numbers of this shape, on the device of `like` and of its type where no other is said."""
+        kind, size = kind or like.dtype, prod(shape)
+        there = self._held.get(name)
+        if there is None or there.numel() < size or there.dtype != kind or there.device != like.device:
+            there = self._held[name] = torch.empty(size, dtype=kind, device=like.device)
+        return there[:size].view(shape)
+
+
 class _Recurrence(torch.autograd.Function):  # type: ignore[misc]
     """The GRU's steps over projected seconds that overlapping windows share.
 
@@ -57,40 +82,56 @@ class _Recurrence(torch.autograd.Function):  # type: ignore[misc]
     """
 
     @staticmethod
-    def forward(ctx: Any, projected: Tensor, weight: Tensor, bias: Tensor, steps: int, kind: torch.dtype) -> Tensor:
-        """(S, B, 3H), (3H, H), (3H,) → state after every step, (steps, R, B, H) with R = S - steps + 1."""
+    def forward(ctx: Any, projected: Tensor, weight: Tensor, bias: Tensor, how: "Steps") -> Tensor:
+        """(S, B, 3H), (3H, H), the new gate's (H,) → states (steps, R, B, H), or (R, B, H), R = S - steps + 1."""
         seconds, runs, three = projected.shape
-        size, windows = three // 3, seconds - steps + 1
-        turned = weight.to(kind).t().contiguous()
-        states = projected.new_empty(steps, windows, runs, size)
-        gates = projected.new_empty(steps, windows, runs, three)  # reset, update, new
-        inner = projected.new_empty(steps, windows, runs, size)  # the new gate's recurrent part, before reset
-        state = projected.new_zeros(windows, runs, size)
+        size, steps, windows, lease = three // 3, how.count, seconds - how.count + 1, _Lease(how.pool)
+        turned = weight.to(how.kind).t().contiguous()
+        states = lease.room("states", projected, steps, windows, runs, size)
+        gates = lease.room("gates", projected, steps, windows, runs, three)  # reset, update, new
+        inner = lease.room("inner", projected, steps, windows, runs, size)  # the new gate's recurrent part
+        g = lease.room("g", projected, windows, runs, three)
+        low, product = states.flatten(1, 2), g.flatten(0, 1)  # states and their product, as products take them
+        if how.kind != projected.dtype:
+            low = lease.room("low", projected, steps, windows * runs, size, kind=how.kind)
+            product = lease.room("product", projected, windows * runs, three, kind=how.kind)
+        state = torch.zeros_like(states[0])
         for k in range(steps):
-            g = _product(bias, state, turned) if k else bias.expand(windows, runs, three)
-            x = projected[k : k + windows]
-            torch.add(x[..., : 2 * size], g[..., : 2 * size], out=gates[k][..., : 2 * size]).sigmoid_()
-            inner[k] = g[..., 2 * size :]
-            reset, update, new = gates[k].split(size, dim=-1)
-            torch.addcmul(x[..., 2 * size :], reset, inner[k], out=new).tanh_()
-            state = torch.lerp(new, state, update, out=states[k])
-        ctx.save_for_backward(weight, states, gates, inner)
-        ctx.kind = kind
-        return states
+            x, reset_update, new = projected[k : k + windows], gates[k][..., : 2 * size], gates[k][..., 2 * size :]
+            if k:
+                torch.mm(low[k - 1], turned, out=product)
+                g = g if how.kind == g.dtype else g.copy_(product.view_as(g))
+                torch.add(x[..., : 2 * size], g[..., : 2 * size], out=reset_update).sigmoid_()
+                torch.add(g[..., 2 * size :], bias, out=inner[k])
+            else:
+                torch.sigmoid(x[..., : 2 * size], out=reset_update)
+                inner[k] = bias
+            torch.addcmul(x[..., 2 * size :], reset_update[..., :size], inner[k], out=new).tanh_()
+            state = torch.lerp(new, state, reset_update[..., size:], out=states[k])
+            if how.kind != state.dtype:
+                low[k] = state.view(-1, size)
+        ctx.save_for_backward(weight)
+        ctx.lease, ctx.how, ctx.held = lease, how, (states, gates, inner, low)
+        return state.clone() if how.last_only else states.clone()
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
-        """From the gradient at every state, (steps, R, B, H), back through the steps."""
-        weight, states, gates, inner = ctx.saved_tensors
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        """From the gradient at the states, back through the steps."""
+        (weight,), (states, gates, inner, low), how, lease = ctx.saved_tensors, ctx.held, ctx.how, ctx.lease
         steps, windows, runs, size = states.shape
-        low = weight.to(ctx.kind)
+        recurrent = weight.to(how.kind)
         projected = states.new_zeros(steps + windows - 1, runs, 3 * size)
-        pulls = states.new_empty(steps, windows, runs, 3 * size)  # gradient at the recurrent side's output
-        state, nothing = torch.zeros_like(states[0]), torch.zeros_like(states[0])
+        lows = lease.room("pulls", states, steps, windows * runs, 3 * size, kind=how.kind)
+        pulls = lease.room("g", states, windows, runs, 3 * size)  # gradient at the recurrent side's output
+        at_bias, nothing = torch.zeros_like(states[0]), torch.zeros_like(states[0])
+        state = grads[0].clone() if how.last_only else torch.zeros_like(states[0])
         for k in reversed(range(steps)):
-            state = state + grads[0][k]
+            if not how.last_only:
+                state += grads[0][k]
+            if how.kind == state.dtype:
+                pulls = lows[k].view_as(gates[k])
             reset, update, new = gates[k].split(size, dim=-1)
-            at_reset, at_update, at_inner = pulls[k].split(size, dim=-1)
+            at_reset, at_update, at_inner = pulls.split(size, dim=-1)
             kept = state * update
             at_new = torch.ops.aten.tanh_backward(state - kept, new)
             leaning = ((states[k - 1] if k else nothing) - new).mul_(state)
@@ -98,20 +139,31 @@ class _Recurrence(torch.autograd.Function):  # type: ignore[misc]
             torch.ops.aten.sigmoid_backward(at_new * inner[k], reset, grad_input=at_reset)
             torch.mul(at_new, reset, out=at_inner)
             seen = projected[k : k + windows]
-            seen[..., : 2 * size] += pulls[k][..., : 2 * size]
+            seen[..., : 2 * size] += pulls[..., : 2 * size]
             seen[..., 2 * size :] += at_new
-            state = _product(kept, pulls[k], low)
-        after, before = pulls[1:].flatten(0, 2).to(ctx.kind), states[:-1].flatten(0, 2).to(ctx.kind)
-        return projected, (after.t() @ before).to(weight.dtype), pulls.sum(dim=(0, 1, 2)), None, None
+            at_bias += at_inner
+            if how.kind != state.dtype:
+                lows[k] = pulls.view(-1, 3 * size)
+            state = kept.add_((lows[k] @ recurrent).view_as(kept))
+        at_weight = lows[1:].flatten(0, 1).t() @ low[:-1].flatten(0, 1)
+        return projected, at_weight.to(weight.dtype), at_bias.sum(dim=(0, 1)), None
 
 
-def _product(base: Tensor, x: Tensor, weight: Tensor) -> Tensor:
-    """base + x W for x (R, B, n) and W (n, m), the product in W's type."""
-    flat = x.flatten(0, 1)
-    if weight.dtype == x.dtype:
-        whole = torch.addmm(base if base.dim() == 1 else base.flatten(0, 1), flat, weight)
-        return whole.view(*x.shape[:2], -1)
-    return (flat.to(weight.dtype) @ weight).to(x.dtype).view(*x.shape[:2], -1) + base
+@dataclass(frozen=True, eq=False)
+class Steps:
+    """How the recurrence goes.
+
+    Attributes:
+        count: seconds in a window.
+        kind: what matrix products are computed in: float32 or bfloat16.
+        last_only: whether the last state is all that is wanted.
+        pool: memory that is used again.
+    """
+
+    count: int
+    kind: torch.dtype
+    last_only: bool
+    pool: list[dict[str, Tensor]]
 
 
 class SharedGRU(nn.Module):  # type: ignore[misc]  # torch is Any here
@@ -131,8 +183,11 @@ class SharedGRU(nn.Module):  # type: ignore[misc]  # torch is Any here
         self.bias_hh = nn.Parameter(torch.empty(3 * units))
         for array in self.parameters():
             nn.init.uniform_(array, -1 / sqrt(units), 1 / sqrt(units), generator=generator)
+        self._pool: list[dict[str, Tensor]] = []
 
-    def runs(self, rows: Tensor, source: Tensor, steps: int, kind: torch.dtype) -> Tensor:
+    def runs(
+        self, rows: Tensor, source: Tensor, steps: int, kind: torch.dtype = torch.float32, last_only: bool = False
+    ) -> Tensor:
         """States of all windows of runs, each second projected once.
 
         Args:
@@ -141,13 +196,18 @@ class SharedGRU(nn.Module):  # type: ignore[misc]  # torch is Any here
                 that its projection is. See `learning.batches`.
             steps: seconds in a window.
             kind: what matrix products are computed in: float32 or bfloat16.
+            last_only: give the last step's state alone.
 
         Returns:
-            State after every step, (steps, R, B, H).
+            State after every step, (steps, R, B, H), or after the last, (R, B, H).
         """
-        projected = (rows.to(kind) @ self.weight_ih.to(kind).t()).to(rows.dtype) + self.bias_ih
+        size = self.weight_hh.shape[1]
+        early, late = self.bias_hh.split([2 * size, size])  # reset's and update's are the input's as well
+        bias = self.bias_ih + functional.pad(early, (0, size))
+        projected = (rows.to(kind) @ self.weight_ih.to(kind).t()).to(rows.dtype) + bias
         place = source.unsqueeze(-1).expand(-1, -1, projected.shape[-1])
-        return _Recurrence.apply(torch.gather(projected, 0, place), self.weight_hh, self.bias_hh, steps, kind)
+        how = Steps(steps, kind, last_only, self._pool)
+        return _Recurrence.apply(torch.gather(projected, 0, place), self.weight_hh, late, how)
 
     def sequence(self, rows: Tensor) -> Tensor:
         """torch's own GRU over whole windows: (steps, N, D) → state after every step, (steps, N, H)."""
