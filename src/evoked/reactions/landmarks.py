@@ -60,6 +60,18 @@ def landmarks(sound: NDArray[np.float32], hz: int) -> Landmarks:
         hz: samples per second.
     """
     when, pitch = peaks(sound, hz)
+    hop = window_of(hz) // HOPS
+    return paired(when, pitch, hz, len(sound) // hop + 1)
+
+
+def paired(when: NDArray[np.int32], pitch: NDArray[np.int32], hz: int, frames_total: int) -> Landmarks:
+    """The landmarks of known peaks.
+
+    Args:
+        when, pitch: int32, shape (n,): frame and bin of each peak, in order of time, then pitch.
+        hz: samples per second of their sound.
+        frames_total: how many frames it has.
+    """
     keys, frames = [], []
     for k in range(1, min(NEXT, len(when))):
         later, higher = when[k:] - when[:-k], pitch[k:] - pitch[:-k]
@@ -72,8 +84,12 @@ def landmarks(sound: NDArray[np.float32], hz: int) -> Landmarks:
     order = np.lexsort((key, frame))
     key, frame = key[order], frame[order].astype(np.int32)
     index = np.argsort(key, kind="stable")
-    hop = window_of(hz) // HOPS
-    return Landmarks(key, frame, key[index], frame[index], hop, hz, len(sound) // hop + 1)
+    return Landmarks(key, frame, key[index], frame[index], window_of(hz) // HOPS, hz, frames_total)
+
+
+def key_limit(hz: int) -> int:
+    """One more than the largest key that a landmark can have."""
+    return (window_of(hz) // 2 + 1) * (2 * HIGHER + 1) * LATER[1]
 
 
 def peaks(sound: NDArray[np.float32], hz: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:

@@ -1,24 +1,22 @@
 """Which content does a reaction play, of many, or none of them?
 
-The landmarks of a few stretches of the reaction are looked up in each content's; only the contents with
-most shared landmarks at one offset are aligned in full. A content costs its landmarks once, and then
-hundredths of a second for each reaction.
+The landmarks of a few stretches of the reaction are looked up in an index of all contents; only the few with
+most shared landmarks at one offset are aligned in full. A content costs its landmarks once; a search costs
+hardly more with a thousand contents than with ten.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from evoked.core.errors import AlignmentError
-from evoked.reactions.align import SOUND_HZ, AlignConfig, align, candidates
+from evoked.reactions.align import SOUND_HZ, AlignConfig, align
 from evoked.reactions.coherence import Samples
-from evoked.reactions.landmarks import Landmarks, landmarks
+from evoked.reactions.index import Index, build, count_keys, marks_of
+from evoked.reactions.landmarks import landmarks
 from evoked.reactions.offsets import OffsetMap
+from evoked.reactions.speeds import changes
 
 TRIED = 3  # contents that are aligned in full
-PROBES = 16  # stretches of the reaction that are looked up …
-PROBE_S = 20.0  # … and how long each is
 
 
 @dataclass(frozen=True)
@@ -29,13 +27,45 @@ class Pairing:
     offsets: OffsetMap
 
 
+def chosen(
+    reaction_sound: Samples,
+    index: Index,
+    sound_of: Callable[[str], Samples],
+    config: AlignConfig | None = None,
+) -> Pairing:
+    """The content of an index that a reaction plays the most of.
+
+    Args:
+        reaction_sound: float32, shape (samples,), mono at the index's hz.
+        index: landmarks of the contents.
+        sound_of: name → mono sound at that hz, asked for the few that are aligned in full.
+        config: what counts as found.
+
+    Raises:
+        AlignmentError: if it has nothing in common with any of them, or is silent.
+    """
+    config = config or AlignConfig()
+    if not index.names:
+        raise AlignmentError("there are no contents to compare with")
+    found: list[Pairing] = []
+    reason = "no landmark is shared"
+    for name, _ in index.ranked(reaction_sound, changes(config.speed, config.semitones))[:TRIED]:
+        try:
+            found.append(Pairing(name, align(reaction_sound, sound_of(name), index.hz, config)))
+        except AlignmentError as error:
+            reason = f"nearest {name}: {error}"
+    if not found:
+        raise AlignmentError(f"the reaction plays none of {len(index.names)} contents ({reason})")
+    return max(found, key=lambda p: (p.offsets.covered_s, p.offsets.score))
+
+
 class Library:
-    """Contents that can be searched by sound.
+    """Contents that can be searched by sound, held in memory (250 kB for ten minutes).
 
     Args:
         contents: their names, in any order: the answer does not depend on it.
-        sound_of: name → mono sound at `hz`; called once for the landmarks (some 7 MB for ten minutes are
-            kept), and again for each full alignment. A content whose sound cannot be had raises there.
+        sound_of: name → mono sound at `hz`; called once for the landmarks, and again for each full
+            alignment. A content whose sound cannot be had raises there.
         hz: samples per second.
         config: what counts as found.
     """
@@ -51,13 +81,11 @@ class Library:
         self._sound_of = sound_of
         self._hz = hz
         self._config = config or AlignConfig()
-        self._known: dict[str, Landmarks] = {}
+        self._index: Index | None = None
 
     def ranked(self, reaction_sound: Samples) -> list[tuple[str, int]]:
         """Contents with their shared landmarks at one offset, most first; those that share none are left out."""
-        probes = landmarks(_probed(reaction_sound, self._hz), self._hz)
-        votes = {name: sum(c.votes for c in candidates(probes, self._marks(name), 2)) for name in self.contents}
-        return sorted(((n, v) for n, v in votes.items() if v), key=lambda item: (-item[1], item[0]))
+        return self._known().ranked(reaction_sound, changes(self._config.speed, self._config.semitones))
 
     def which(self, reaction_sound: Samples) -> Pairing:
         """The content that a reaction plays the most of.
@@ -65,29 +93,10 @@ class Library:
         Raises:
             AlignmentError: if it has nothing in common with any of them, or is silent.
         """
-        if not self.contents:
-            raise AlignmentError("there are no contents to compare with")
-        found: list[Pairing] = []
-        reason = "no landmark is shared"
-        for name, _ in self.ranked(reaction_sound)[:TRIED]:
-            try:
-                found.append(Pairing(name, align(reaction_sound, self._sound_of(name), self._hz, self._config)))
-            except AlignmentError as error:
-                reason = f"nearest {name}: {error}"
-        if not found:
-            raise AlignmentError(f"the reaction plays none of {len(self.contents)} contents ({reason})")
-        return max(found, key=lambda p: (p.offsets.covered_s, p.offsets.score))
+        return chosen(reaction_sound, self._known(), self._sound_of, self._config)
 
-    def _marks(self, name: str) -> Landmarks:
-        if name not in self._known:
-            self._known[name] = landmarks(self._sound_of(name), self._hz)
-        return self._known[name]
-
-
-def _probed(sound: Samples, hz: int) -> Samples:
-    """The sound, or where it is long stretches spread over it, one after another."""
-    length = round(PROBE_S * hz)
-    if len(sound) <= PROBES * length:
-        return sound
-    starts = np.linspace(0, len(sound) - length, PROBES).astype(np.int64)
-    return np.concatenate([sound[s : s + length] for s in starts])
+    def _known(self) -> Index:
+        if self._index is None:
+            marks = [marks_of(landmarks(self._sound_of(name), self._hz)) for name in self.contents]
+            self._index = build(self.contents, marks, count_keys(marks, self._hz), self._hz)
+        return self._index

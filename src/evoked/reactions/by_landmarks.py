@@ -1,0 +1,89 @@
+"""Where a content is heard by its landmarks alone.
+
+A film whose speed was changed without its pitch, or its pitch without its speed, has lost its phases: no
+window of it is the same recording any more. Its peaks still stand where they stood, good to a frame of
+16 ms; how many of the content's landmarks are found again, step by step, says where it runs.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evoked.reactions.chain import Run, heard
+from evoked.reactions.landmarks import Landmarks, shared
+
+STEP_S = 0.25
+NEAR = 3  # frames either way that a landmark may stand from its line: stretched sound is pasted up to 20 ms off …
+FAR = (8, 125)  # … and how far away those stand that are there by chance
+SHARE = 0.02  # of a content's landmarks, taken for "it is heard": a film 12 dB under a voice keeps about so many
+CROWDS = 6.0  # one peak that is found again brings several landmarks: they count for one
+MARGIN_S = 15.0  # how far beyond its landmarks an offset is followed
+LOUD = 3.0  # a step has this many landmarks at least, or it says nothing
+
+
+def runs_at(reaction: Landmarks, content: Landmarks, offset: int, span: tuple[int, int]) -> list[Run]:
+    """The stretches along an offset over which the content is heard.
+
+    Args:
+        reaction, content: landmarks of both, of one hz.
+        offset: reaction time less content time, in frames.
+        span: of the reaction, in frames; looked at with a margin.
+
+    Returns:
+        Runs in samples. A run's `level` is the share of the content's landmarks that are found again.
+    """
+    frames = reaction.hz / reaction.hop
+    step, margin = round(STEP_S * frames), round(MARGIN_S * frames)
+    low = max(span[0] - margin, 0, offset)
+    high = min(span[1] + margin, reaction.frames_total, content.frames_total + offset)
+    steps = (high - low) // step
+    if steps < 4:
+        return []
+    at, there = shared(reaction, content, (low, low + steps * step))
+    apart = np.abs(at - there - offset)
+    of_step = (at - low) // step
+    near, far = apart <= NEAR, (apart >= FAR[0]) & (apart <= FAR[1])
+    hits = np.bincount(of_step[near], minlength=steps).astype(np.float64)
+    lags = 2 * (FAR[1] - FAR[0] + 1)
+    chance = _smooth(np.bincount(of_step[far], minlength=steps).astype(np.float64)) * (2 * NEAR + 1) / lags
+    edges = np.searchsorted(content.frames, low - offset + step * np.arange(steps + 1))
+    there_are = np.diff(edges).astype(np.float64)
+    gain = _gain(hits, chance, there_are)
+    on = np.flatnonzero(np.diff(np.concatenate([[0], heard(gain).astype(np.int8), [0]])))
+    runs = []
+    for first, last in zip(on[::2], on[1::2], strict=True):
+        inside = near & (of_step >= first) & (of_step < last)
+        exact = float(np.median((at - there)[inside] + _ramp((at - there)[inside]))) if inside.any() else float(offset)
+        found, usual, of = hits[first:last].sum(), chance[first:last].sum(), there_are[first:last].sum()
+        score = (found - usual) / np.sqrt(CROWDS * (usual + 1))
+        start, end = (low + first * step) * reaction.hop, (low + last * step) * reaction.hop
+        level = float((found - usual) / max(1.0, of))
+        runs.append(Run(exact * reaction.hop, start, end, float(gain[first:last].sum()), float(score), level))
+    return runs
+
+
+def _gain(
+    hits: NDArray[np.float64], chance: NDArray[np.float64], there_are: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Log likelihood ratio of each step: Poisson with SHARE of the content's landmarks on top, to chance alone."""
+    usual = chance + 0.5
+    more = SHARE * there_are
+    gain = (hits * np.log1p(more / usual) - more) / CROWDS
+    return np.where(there_are >= LOUD, np.clip(gain, -6.0, 6.0), 0.0)
+
+
+def _ramp(values: NDArray[np.int32]) -> NDArray[np.float64]:
+    """Equal whole numbers spread evenly over one, so that their median has a fraction."""
+    order = np.argsort(values, kind="stable")
+    out = np.zeros(len(values))
+    whole, first, count = np.unique(values[order], return_index=True, return_counts=True)
+    for _, start, many in zip(whole, first, count, strict=True):
+        out[order[start : start + many]] = (np.arange(many) + 0.5) / many - 0.5
+    return out
+
+
+def _smooth(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The mean over four seconds around each step."""
+    width = round(4 / STEP_S) + 1
+    if len(values) < width:
+        return np.full(len(values), values.mean())
+    return np.convolve(np.pad(values, width // 2, mode="edge"), np.ones(width) / width, "valid")

@@ -1,0 +1,217 @@
+"""At what speed and pitch a reaction plays its content.
+
+Uploaders play a film some per cent faster (with its pitch or without), or shift its pitch, so that it is not
+recognised. Each change that may have been made is undone on the landmarks of a few stretches, and the change
+after which most of them are shared is the one: right beside wrong are hundreds to one. Then the speed is
+settled by how the offset drifts: to some ten parts per million.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evoked.reactions.coherence import Line, Samples, lags
+from evoked.reactions.landmarks import HOPS, Landmarks, paired, peaks, shared, window_of
+
+PITCH_STEP = 1.0075  # a third of a bin at 1.5 kHz: what a landmark bears
+SPEED_STEP = 0.01  # a third of a frame over half a second
+PROBES = 4  # stretches of the reaction on which changes are tried …
+PROBE_S = 20.0  # … and how long each is
+STRETCH_S = 10.0  # the offset is looked at over stretches this long …
+LEAST = 12  # … that share so many landmarks at one offset
+DRIFT = 0.008  # most that the tried speed can be off
+SHIFT_S = 0.05  # how far from its landmarks the same recording is looked for …
+JITTER_S = 0.002  # … and how far from one line its moments may lie
+EVERY_S = 0.5
+
+
+@dataclass(frozen=True)
+class Change:
+    """What was done to a film before it was heard.
+
+    Attributes:
+        speed: content seconds played in one second: 1.05 is 5 % faster.
+        pitch: factor on every frequency.
+    """
+
+    speed: float = 1.0
+    pitch: float = 1.0
+
+    @property
+    def as_tape(self) -> bool:
+        """Whether speed and pitch went together, so that playing it slower gives the recording back."""
+        return abs(self.speed / self.pitch - 1) < 0.6 * (PITCH_STEP - 1)
+
+
+def changes(speed: float, semitones: float) -> list[Change]:
+    """All that may have been done: the speed as on a tape, the speed alone, the pitch alone; nothing first.
+
+    Args:
+        speed: largest change of speed: 0.06 is 6 % either way.
+        semitones: largest change of pitch.
+    """
+    tape = int(np.log1p(speed) / np.log(PITCH_STEP) + 1e-9)
+    shift = int(semitones / 12 * np.log(2) / np.log(PITCH_STEP) + 1)
+    alone = round(speed / SPEED_STEP)
+    out = [Change()]
+    out += [Change(PITCH_STEP**k, PITCH_STEP**k) for k in range(-tape, tape + 1) if k]
+    out += [Change(1 + SPEED_STEP * k) for k in range(-alone, alone + 1) if k]
+    out += [Change(1.0, PITCH_STEP**k) for k in range(-shift, shift + 1) if k and semitones > 0]
+    return out
+
+
+@dataclass(frozen=True, eq=False)
+class Peaks:
+    """Peaks of a sound brought to another pitch.
+
+    Attributes:
+        frames: float64, shape (n,): when each is, in hops on the sound's own time.
+        pitch: int32, shape (n,): its bin.
+        total: hops that the sound is long.
+        hz: samples per second.
+    """
+
+    frames: NDArray[np.float64]
+    pitch: NDArray[np.int32]
+    total: float
+    hz: int
+
+    def at_speed(self, speed: float) -> Landmarks:
+        """The landmarks of the sound if it is played so much slower."""
+        when = np.round(self.frames * speed).astype(np.int32)
+        order = np.lexsort((self.pitch, when))
+        return paired(when[order], self.pitch[order], self.hz, int(self.total * speed) + 2)
+
+
+def peaks_at(sound: Samples, hz: int, pitch: float) -> Peaks:
+    """The peaks of a sound after its frequencies are divided by `pitch`, on its own time."""
+    when, bins = peaks(resampled(sound, 1 / pitch), hz)
+    total = len(sound) / (window_of(hz) // HOPS)
+    return Peaks(when / pitch, bins, total, hz)
+
+
+def resampled(sound: Samples, speed: float) -> Samples:
+    """The sound as on a tape that runs `speed` times as fast."""
+    if speed == 1:
+        return sound
+    out = np.interp(np.arange(int(len(sound) / speed)) * speed, np.arange(len(sound)), sound)
+    return np.asarray(out, dtype=np.float32)
+
+
+def probed(sound: Samples, hz: int) -> Samples:
+    """The sound, or where it is long stretches spread over it, one after another."""
+    length = round(PROBE_S * hz)
+    if len(sound) <= PROBES * length:
+        return sound
+    starts = np.linspace(0, len(sound) - length, PROBES + 2)[1:-1].astype(np.int64)
+    return np.concatenate([sound[s : s + length] for s in starts])
+
+
+def likeliest(reaction: Samples, content: Landmarks, tried: list[Change]) -> tuple[Change, int]:
+    """The change after which most landmarks are shared, and how many those are."""
+    probe = probed(reaction, content.hz)
+    known: dict[float, Peaks] = {}
+    best, most = Change(), 0
+    for change in tried:
+        if change.pitch not in known:
+            known[change.pitch] = peaks_at(probe, content.hz, change.pitch)
+        votes = _votes(known[change.pitch], change, content)
+        if votes > most:
+            best, most = change, votes
+    return (best, most) if best.as_tape else _tuned(probe, content, best, most)
+
+
+def _tuned(probe: Samples, content: Landmarks, change: Change, most: int) -> tuple[Change, int]:
+    """The change with its pitch to a fifth of PITCH_STEP: there is no drift that would settle it."""
+    best = change
+    for k in (-2, -1, 1, 2):
+        near = Change(change.speed, change.pitch * PITCH_STEP ** (k / 5))
+        votes = _votes(peaks_at(probe, content.hz, near.pitch), near, content)
+        if votes > most:
+            best, most = near, votes
+    return best, most
+
+
+def _votes(heard: Peaks, change: Change, content: Landmarks) -> int:
+    return sum(n for _, _, n in offsets_of(heard.at_speed(change.speed), content))
+
+
+def offsets_of(reaction: Landmarks, content: Landmarks) -> list[tuple[float, float, int]]:
+    """(middle, offset, landmarks) of each stretch whose landmarks agree on one offset, in frames."""
+    length = round(STRETCH_S * reaction.hz / reaction.hop)
+    out = []
+    for start in range(0, reaction.frames_total, length):
+        at, there = shared(reaction, content, (start, start + length))
+        if len(at) < LEAST:
+            continue
+        apart = at - there
+        counts = np.bincount(apart - apart.min())
+        counts = np.convolve(counts, np.ones(5, int), "same")
+        mode = int(np.argmax(counts))
+        usual = len(at) * 5 / max(1, len(counts))
+        near = np.abs(apart - apart.min() - mode) <= 2
+        if counts[mode] >= LEAST and counts[mode] > usual + 6 * np.sqrt(usual + 1):
+            out.append((float(at[near].mean()), float(apart[near].mean()), int(near.sum())))
+    return out
+
+
+def settled(peaks_: Peaks, content: Landmarks, change: Change) -> Change:
+    """The change with its speed as the drift of the offsets says; as it was where too little is heard to tell."""
+    speed = change.speed
+    for _ in range(2):
+        points = offsets_of(peaks_.at_speed(speed), content)
+        slope = drift(np.array([(x, y) for x, y, _ in points]).reshape(-1, 2), STRETCH_S * 2.1 * content.hz, 2.0)
+        speed /= 1 + slope
+    return Change(speed, speed if change.as_tape else change.pitch)
+
+
+def drift(points: NDArray[np.float64], near: float, width: float) -> float:
+    """The slope that most stretches of (time, offset) share; pauses and skips between them do not matter.
+
+    Args:
+        points: shape (n, 2), in the order of time.
+        near: time within which two points may be of one stretch.
+        width: how far from one line the offsets of a stretch may lie.
+    """
+    if len(points) < 2:
+        return 0.0
+    steps = np.diff(points, axis=0)
+    slopes = steps[:, 1] / np.maximum(steps[:, 0], 1e-9)
+    likely = (np.abs(slopes) <= DRIFT) & (steps[:, 0] <= near)
+    if not likely.any():
+        return 0.0
+    slope = float(np.median(slopes[likely]))
+    for reach in (2 * width, width):
+        level = points[:, 1] - slope * points[:, 0]
+        parts = np.concatenate([[0], np.cumsum(np.abs(np.diff(level)) > reach)])
+        x, y = points[:, 0].copy(), points[:, 1].copy()
+        for part in range(int(parts[-1]) + 1):
+            x[parts == part] -= x[parts == part].mean()
+            y[parts == part] -= y[parts == part].mean()
+        slope = float((x * y).sum() / max(1e-9, (x * x).sum()))
+    return slope if abs(slope) <= DRIFT else 0.0
+
+
+def tape_speed(
+    reaction: Samples, content: Samples, hz: int, speed: float, points: list[tuple[float, float, int]]
+) -> float:
+    """The exact speed of a film that ran as on a tape, from the phases of short windows.
+
+    Args:
+        reaction: the sound as it is.
+        speed: what landmarks say, good to some hundred parts per million.
+        points: `offsets_of` the reaction at this speed.
+    """
+    hop = window_of(hz) // HOPS
+    slower = resampled(reaction, 1 / speed)
+    found = []
+    for middle, offset, _ in points:
+        half, step = STRETCH_S / 2 * hz, round(EVERY_S * hz)
+        starts = np.arange(max(0, middle * hop - half), middle * hop + half, step).astype(np.int64)
+        found.append(lags(slower, content, hz, Line(offset * hop), starts, round(SHIFT_S * hz)))
+    if not found:
+        return speed
+    spots = np.concatenate(found)
+    keep = np.array([np.sum(np.abs(spots[:, 1] - y) < JITTER_S * hz) >= 4 for y in spots[:, 1]], dtype=bool)
+    return speed / (1 + drift(spots[keep], 10 * EVERY_S * hz, JITTER_S * hz))
