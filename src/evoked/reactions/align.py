@@ -32,7 +32,7 @@ WEAK = 5.0  # … and below which a candidate is dropped
 MARGIN_S = 15.0  # how far beyond its landmarks a line is followed
 OBEYS = 0.15  # least obedience of a line: between .04, shared music, and .33, the film far under noise
 PLAIN = 0.3  # coherence beyond which no other offset can be the true one …
-FOUND_AGAIN = 0.05  # least share of the content's landmarks along an offset that has no phases
+FOUND_AGAIN = 0.008  # least share of the content's landmarks along an offset that has no phases: the hardest have .012
 SETTLED = 0.95  # … if the candidate's span is covered to this share
 
 

@@ -14,8 +14,8 @@ from evoked.reactions.landmarks import Landmarks, shared
 STEP_S = 0.25
 NEAR = 3  # frames either way that a landmark may stand from its line: stretched sound is pasted up to 20 ms off …
 FAR = (8, 125)  # … and how far away those stand that are there by chance
-SHARE = 0.02  # of a content's landmarks, taken for "it is heard": a film 12 dB under a voice keeps about so many
-CROWDS = 6.0  # one peak that is found again brings several landmarks: they count for one
+SHARE = 0.01  # of a content's landmarks, taken for "it is heard": a film in white noise as loud keeps about 2 %
+CROWDS = 4.0  # one peak that is found again brings several landmarks: they count for one
 MARGIN_S = 15.0  # how far beyond its landmarks an offset is followed
 LOUD = 3.0  # a step has this many landmarks at least, or it says nothing
 

@@ -20,7 +20,7 @@ PROBES = 4  # stretches of the reaction on which changes are tried …
 PROBE_S = 20.0  # … and how long each is
 STRETCH_S = 10.0  # the offset is looked at over stretches this long …
 LEAST = 12  # … that share so many landmarks at one offset
-DRIFT = 0.008  # most that the tried speed can be off
+DRIFT = 0.013  # most that the tried speed can be off
 SHIFT_S = 0.05  # how far from its landmarks the same recording is looked for …
 JITTER_S = 0.002  # … and how far from one line its moments may lie
 EVERY_S = 0.5
@@ -159,7 +159,7 @@ def offsets_of(reaction: Landmarks, content: Landmarks) -> list[tuple[float, flo
 def settled(peaks_: Peaks, content: Landmarks, change: Change) -> Change:
     """The change with its speed as the drift of the offsets says; as it was where too little is heard to tell."""
     speed = change.speed
-    for _ in range(2):
+    for _ in range(3):
         points = offsets_of(peaks_.at_speed(speed), content)
         slope = drift(np.array([(x, y) for x, y, _ in points]).reshape(-1, 2), STRETCH_S * 2.1 * content.hz, 2.0)
         speed /= 1 + slope

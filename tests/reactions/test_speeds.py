@@ -1,0 +1,86 @@
+"""Films that were made faster, slower, higher or deeper: by ffmpeg, and put right by the map."""
+
+import subprocess
+
+import numpy as np
+import pytest
+from filmed import HZ, Samples, cut, hush, joined, under
+
+from evoked.core.errors import AlignmentError
+from evoked.reactions.align import AlignConfig, align
+from evoked.reactions.offsets import OffsetMap
+from evoked.reactions.speeds import changes, drift, resampled
+from evoked.stage.sounds import murmur
+
+pytestmark = pytest.mark.nets
+RAW = ["-f", "f32le", "-ar", str(HZ), "-ac", "1"]
+PLANTED = [(10.0, 50.0, -6.7), (50.0, 80.0, -2.7)]  # content start and end, offset before the speed is changed
+
+
+def made(filters: str) -> Samples:
+    """A reaction with a pause of four seconds, whose sound ffmpeg has changed."""
+    reaction = joined(hush(3.3), cut(100, 140), hush(4), cut(140, 170), hush(1))
+    command = ["ffmpeg", "-v", "error", *RAW, "-i", "-", "-af", filters, *RAW, "-"]
+    done = subprocess.run(command, input=reaction.tobytes(), capture_output=True, check=True)
+    return np.frombuffer(done.stdout, np.float32).copy()
+
+
+def held(found: OffsetMap, speed: float) -> tuple[float, float]:
+    """(95th percentile of the error in ms, share covered) of what is planted."""
+    errors, of = [], 0
+    for start, end, offset in PLANTED:
+        for second in np.arange(start, end, 0.1):
+            at, of = found.reaction_time(second), of + 1
+            errors += [] if at is None else [abs(at - (second + offset) / speed) * 1000]
+    return float(np.percentile(errors, 95)), len(errors) / of
+
+
+@pytest.mark.parametrize(
+    ("filters", "speed", "worst_ms"),
+    [
+        (f"asetrate={HZ * 1.05:.0f},aresample={HZ}", 1.05, 1),
+        (f"asetrate={HZ * 0.999:.0f},aresample={HZ}", 0.999, 1),
+        ("atempo=0.95", 0.95, 20),
+        (f"asetrate={HZ * 1.0594:.0f},aresample={HZ},atempo={1 / 1.0594:.6f}", 1.0, 25),  # a semitone up
+    ],
+)
+def test_a_changed_film_is_followed(filters: str, speed: float, worst_ms: float) -> None:
+    reaction = made(filters)
+    voice = murmur(len(reaction), np.random.default_rng(7)).astype(np.float32)
+    found = align(under(reaction, voice, -6), cut(90, 180), HZ)
+    error_ms, share = held(found, speed)
+    assert error_ms <= worst_ms
+    assert share >= 0.95
+    assert found.segments[0].rate == pytest.approx(1 / speed, abs=5e-5)
+
+
+def test_what_is_not_looked_for_is_not_found() -> None:
+    reaction = made(f"asetrate={HZ * 1.05:.0f},aresample={HZ}")
+    with pytest.raises(AlignmentError):
+        align(reaction, cut(90, 180), HZ, AlignConfig(speed=0.0, semitones=0.0))
+
+
+def test_at_any_speed_another_part_of_the_film_is_refused() -> None:
+    with pytest.raises(AlignmentError, match="in common"):
+        align(made("atempo=1.05"), cut(200, 290), HZ)
+
+
+def test_the_changes_that_are_tried() -> None:
+    tried = changes(0.06, 2.0)
+    assert (tried[0].speed, tried[0].pitch) == (1.0, 1.0)
+    assert {round(c.speed, 2) for c in tried if c.pitch == 1.0} == {round(0.94 + 0.01 * i, 2) for i in range(13)}
+    assert max(c.pitch for c in tried if c.speed == 1.0) > 2 ** (2 / 12) * 0.996
+    assert len(changes(0.0, 0.0)) == 1
+
+
+def test_the_drift_is_that_of_the_stretches_not_of_the_pauses_between_them() -> None:
+    time = np.arange(0.0, 100.0, 5.0)
+    offset = 3.0 + 0.002 * time + np.where(time > 40, 25.0, 0.0) + 1e-4 * np.sin(time)
+    assert drift(np.stack([time, offset], axis=1), 6.0, 0.05) == pytest.approx(0.002, abs=2e-5)
+    assert drift(np.zeros((0, 2)), 6.0, 0.05) == 0.0
+
+
+def test_twice_as_fast_is_half_as_long() -> None:
+    tone = np.sin(np.arange(HZ) * 0.1).astype(np.float32)
+    assert resampled(tone, 1.0) is tone
+    assert resampled(tone, 2.0) == pytest.approx(np.sin(np.arange(HZ // 2) * 0.2), abs=1e-3)
