@@ -11,6 +11,7 @@ import numpy as np
 
 from evoked.cli.failures import Failures, note
 from evoked.cli.options import made, settings
+from evoked.cli.previews import Previews
 from evoked.cli.progress import bar
 from evoked.core.errors import AlignmentError, EvokedError, OutputError
 from evoked.core.files import check_writable, sha256
@@ -53,6 +54,10 @@ class Seen:
 @click.option("-o", "--output", type=File, help=f"file ({', '.join(SUFFIXES)}), or a folder for several reactions")
 @click.option("--labels", is_flag=True, help="write the votes of all viewers, once a second of the content's time")
 @click.option("--apart", is_flag=True, help="with --labels: each viewer's own majority, a row per viewer and second")
+@click.option(
+    "--preview", type=File, help="also write the video with boxes, names and scores drawn in (.mp4; or a folder)"
+)
+@click.option("--blur", type=File, help="the same with every face blurred that was found, the film's own too")
 @click.option("--offline", is_flag=True, help="use only nets that the cache holds")
 @settings(DetectConfig)
 @settings(AnnotateConfig)
@@ -63,13 +68,16 @@ def annotate(
     output: Path | None,
     labels: bool,
     apart: bool,
+    preview: Path | None,
+    blur: Path | None,
     offline: bool,
     **own: Any,
 ) -> None:
     """Find the viewers in REACTIONS and score their expressions at 6 Hz.
 
     Writes a row per viewer and tick: viewer, time_s, valid, and the expressions in [0, 1]. Without -o a
-    summary goes to stdout. A video that cannot be used is reported and the others go on; exit code 1.
+    summary goes to stdout. Look at a blurred video before you give it away: a face that was not found is not
+    blurred. A video that cannot be used is reported and the others go on; exit code 1.
     """
     votes, config, detect = made(VoteConfig, own), made(AnnotateConfig, own), made(DetectConfig, own)
     recogniser = recogniser_of(config.recogniser)
@@ -78,6 +86,7 @@ def annotate(
         raise click.UsageError("--apart goes with --labels")
     reactions = tuple(dict.fromkeys(reactions))
     places = _places(reactions, output, labels)
+    drawn = Previews.planned(reactions, {"--preview": preview, "--blur": blur})
     theirs = _content(content)
     nets = cache(lambda: Annotator(recogniser, config, detect, default_cache(offline=offline)))
     seen: list[Seen] = []
@@ -89,6 +98,7 @@ def annotate(
             failures.add(reaction, outcome.error)
             continue
         seen.append(outcome.result)
+        drawn.write(reaction, outcome.result.found, failures)
         if output:
             for line in notes(outcome.result.found):
                 note(reaction, line)

@@ -11,7 +11,7 @@ however many there are.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -34,6 +34,7 @@ from evoked.media.play import Picture, Play, damage_of, play, play_ahead
 from evoked.media.probe import no_picture, probe
 from evoked.reactions.people import Person, together_of
 from evoked.reactions.prototype import PrototypeRecogniser, Recogniser
+from evoked.reactions.sightings import FILM, Sightings
 from evoked.reactions.trained import PROTOTYPE
 from evoked.reactions.votes import TICKS_PER_S
 from evoked.weights.cache import Cache
@@ -96,6 +97,7 @@ class Annotation:
         dropped: packets of the video that could not be decoded.
         missing_s: seconds at the end that the file declares but does not have; nobody is seen there.
         damage: what was wrong with the file, one line each.
+        sightings: every face that was found, also the film's and those that were too unsure or too brief.
     """
 
     grid: Grid
@@ -104,6 +106,7 @@ class Annotation:
     dropped: int
     missing_s: float
     damage: tuple[str, ...] = ()
+    sightings: Sightings = field(default_factory=Sightings)
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,19 +177,23 @@ class Annotator:
         grid = media.grid(TICKS_PER_S)
         playing = play(path, pictures=grid)
         people: dict[int, Person] = {}
+        sightings = Sightings()
         follower = Follower(grid.rate)
         for picture, seen, rgb in self._look(playing, film):
             kept = [i for i, shapes in enumerate(seen.shapes) if shapes is not None or seen.film[i]]
             describe = partial(self._identify, rgb)
             changed = [seen.changed[i] for i in kept]
             numbers = follower.see(picture.step, [seen.faces[i] for i in kept], describe, changed=changed)
-            for i, number in zip(kept, numbers, strict=True):
+            who = dict(zip(kept, numbers, strict=True))
+            for i, face in enumerate(seen.faces):
+                sightings.note(picture.step, face.box, who.get(i, -1))
+            for i, number in who.items():
                 people.setdefault(number, Person()).note(picture.step, seen.faces[i].box, seen.shapes[i], seen.film[i])
             progress(float(picture.time_s), float(media.duration_s))
         end_s = playing.broke_off_s.get("picture")
         if end_s is not None:
             people = {number: person.until(grid, end_s) for number, person in people.items()}
-        return self._annotation(grid, people, follower.people(), playing)
+        return self._annotation(grid, people, follower.people(), playing, sightings)
 
     def _look(self, playing: Play, film: Film | None) -> Iterator[tuple[Picture, _Seen, NDArray[np.uint8]]]:
         """Each tick with what is seen there; a frame that stays on the screen is looked at once."""
@@ -223,13 +230,17 @@ class Annotator:
         described: NDArray[np.float32] = self._identity(rgb, [face])[0]
         return described
 
-    def _annotation(self, grid: Grid, people: dict[int, Person], who: dict[int, int], played: Play) -> Annotation:
+    def _annotation(
+        self, grid: Grid, people: dict[int, Person], who: dict[int, int], played: Play, sightings: Sightings
+    ) -> Annotation:
         together = together_of(people, who)
-        viewers = [p for p in together if p.steps and p.film_share <= self.config.film_share]
-        viewers.sort(key=lambda p: min(p.steps))
-        made = {f"v{i}": self._viewer(grid, person) for i, person in enumerate(viewers, start=1)}
-        left_out = len(together) - len(viewers)
-        return Annotation(grid, made, left_out, played.dropped, played.missing_s, damage_of(played))
+        watching = {n: p for n, p in together.items() if p.steps and p.film_share <= self.config.film_share}
+        order = sorted(watching, key=lambda n: min(watching[n].steps))
+        names = {n: f"v{i}" for i, n in enumerate(order, start=1)}
+        made = {names[n]: self._viewer(grid, watching[n]) for n in order}
+        named = sightings.named({number: names.get(person, FILM) for number, person in who.items()})
+        left_out = len(together) - len(watching)
+        return Annotation(grid, made, left_out, played.dropped, played.missing_s, damage_of(played), named)
 
     def _viewer(self, grid: Grid, person: Person) -> Viewer:
         valid = np.zeros(grid.steps, dtype=np.bool_)

@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from evoked.core.errors import AlignmentError, MissingMedia
+from evoked.core.files import sha256
 from evoked.core.timeline import Grid
 from evoked.media.play import Picture, play
 from evoked.media.probe import no_picture, probe
@@ -98,10 +100,25 @@ def film_of(
     """Find the film in a reaction; None where it cannot be seen there, only heard.
 
     Raises:
+        AlignmentError: if both are one and the same file: then nobody is watching anything.
         MediaError and its kin: if one of the two has no picture that can be decoded.
     """
+    if same_file(reaction, content):
+        raise AlignmentError(
+            f"{reaction} is the content itself ({content.name}): name the recording of the people who watched it"
+        )
     window = find_window(reaction, content, offsets, config)
     return FollowedFilm(FilmView(window), offsets, content) if window else None
+
+
+def same_file(one: Path, other: Path) -> bool:
+    """Whether two paths are one file, or hold the same bytes; MissingMedia if one is not there."""
+    for path in (one, other):
+        if not path.exists():
+            raise MissingMedia(f"no file at {path}: check the name")
+    if one.samefile(other):
+        return True
+    return one.stat().st_size == other.stat().st_size and sha256(one) == sha256(other)
 
 
 def _within(reaction_s: Fraction, segment: Segment) -> bool:

@@ -55,10 +55,10 @@ class Person:
         self.film += other.film
 
 
-def together_of(people: Mapping[int, Person], who: Mapping[int, int]) -> list[Person]:
-    """The people, each with all that was noted under any of their numbers (Follower.people); others are left out."""
+def together_of(people: Mapping[int, Person], who: Mapping[int, int]) -> dict[int, Person]:
+    """Person → all that was noted under any of their numbers (Follower.people); other numbers are left out."""
     together: dict[int, Person] = {}
     for number in sorted(people):
         if number in who:
             together.setdefault(who[number], Person()).take(people[number])
-    return list(together.values())
+    return together

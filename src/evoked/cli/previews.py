@@ -1,0 +1,73 @@
+"""Where the videos go that `evoked annotate --preview` and `--blur` write."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from evoked.cli.failures import Failures
+from evoked.cli.progress import bar
+from evoked.core.errors import EvokedError, OutputError
+from evoked.core.files import check_writable
+from evoked.reactions.annotate import Annotation
+from evoked.reactions.preview import write_preview
+
+SUFFIXES = (".mp4", ".mov", ".mkv")
+
+
+@dataclass(frozen=True)
+class Previews:
+    """What is to be written of each reaction.
+
+    Attributes:
+        places: reaction → (file, whether faces are hidden) for each that is wanted.
+    """
+
+    places: Mapping[Path, Sequence[tuple[Path, bool]]]
+
+    @classmethod
+    def planned(cls, reactions: Sequence[Path], wanted: Mapping[str, Path | None]) -> "Previews":
+        """Where each goes, by option; that it can be written is tried before the work.
+
+        Raises:
+            click.UsageError: if a file is named for several reactions, or its suffix is no video's.
+            OutputError: if a place cannot be written, or is one of the reactions itself.
+        """
+        places: dict[Path, list[tuple[Path, bool]]] = {r: [] for r in reactions}
+        for option, place in wanted.items():
+            if place is None:
+                continue
+            for reaction in reactions:
+                out = _place(option, place, reaction, len(reactions))
+                if any(out.resolve() == taken.resolve() for taken in (*reactions, *_files(places))):
+                    raise OutputError(f"{option} {out}: that is another video of this command; choose another name")
+                check_writable(out)
+                places[reaction].append((out, option == "--blur"))
+        return cls(places)
+
+    def write(self, reaction: Path, found: Annotation, failures: Failures) -> None:
+        """Write what is wanted of a reaction; what cannot be written is a failure, and the rest goes on."""
+        for out, hide in self.places[reaction]:
+            try:
+                with bar(f"draw {out.name}") as progress:
+                    write_preview(reaction, found, out, hide=hide, progress=progress)
+            except EvokedError as error:
+                failures.add(reaction, error)
+            else:
+                click.echo(str(out))
+
+
+def _files(places: Mapping[Path, Sequence[tuple[Path, bool]]]) -> list[Path]:
+    return [out for wanted in places.values() for out, _ in wanted]
+
+
+def _place(option: str, place: Path, reaction: Path, count: int) -> Path:
+    video = place.suffix.lower() in SUFFIXES and not place.is_dir()
+    if video and count > 1:
+        raise click.UsageError(f"{option}: {count} reactions need a folder, not the file {place.name}")
+    if video:
+        return place
+    if place.suffix and not place.is_dir():
+        raise click.UsageError(f"{option} writes a video ({', '.join(SUFFIXES)}) or into a folder, got {place.name}")
+    return place / f"{reaction.name}.mp4"

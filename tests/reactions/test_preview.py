@@ -1,0 +1,144 @@
+"""Previews: what is drawn is what was found, and what is hidden stays hidden from the very nets that found it."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from evoked.core.timeline import Grid
+from evoked.faces.detect import FaceDetector
+from evoked.media.images import resize
+from evoked.media.play import Picture, play, sound
+from evoked.media.probe import probe
+from evoked.media.write import VideoWriter
+from evoked.reactions.annotate import Annotation, Annotator
+from evoked.reactions.preview import write_preview
+from evoked.reactions.sightings import FILM, NOBODY, Sightings
+from evoked.weights.cache import Cache, default_cache
+
+pytestmark = pytest.mark.nets
+RATE, SECONDS, SIZE, HZ = Fraction(12), 2, (640, 272), 44100
+Rgb = np.ndarray
+
+
+@pytest.fixture(scope="module")
+def cache() -> Cache:
+    return default_cache()
+
+
+def clip(cache: Cache, name: str, start_s: int) -> list[Rgb]:
+    grid = Grid(RATE, SECONDS * int(RATE), Fraction(start_s))
+    return [p.rgb() for p in play(cache.clip(name), pictures=grid) if isinstance(p, Picture)]
+
+
+@pytest.fixture(scope="module")
+def reaction(cache: Cache, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A man beside a woman, who comes after a second; and a tone."""
+    path = tmp_path_factory.mktemp("preview") / "two.mp4"
+    man, woman = clip(cache, "single_face.mp4", 0), clip(cache, "WolfgangLanger_Pexels.mp4", 13)
+    tone = (0.3 * np.sin(np.arange(SECONDS * HZ) * 2 * np.pi * 440 / HZ)).astype(np.float32)
+    tone[: HZ // 2] = 0
+    with VideoWriter(path, SIZE, RATE, HZ, quality=18) as writer:
+        writer.sound(tone)
+        for step, (left, right) in enumerate(zip(man, woman, strict=True)):
+            rgb = np.full((SIZE[1], SIZE[0], 3), 120, np.uint8)
+            rgb[:, :320] = resize(np.ascontiguousarray(left[:, 80:500]), (320, 272))
+            if step >= RATE:
+                rgb[:, 320:] = resize(np.ascontiguousarray(right[:, 220:640]), (320, 272))
+            writer.picture(rgb)
+    return path
+
+
+@pytest.fixture(scope="module")
+def annotator(cache: Cache) -> Annotator:
+    return Annotator(cache=cache)
+
+
+@pytest.fixture(scope="module")
+def found(annotator: Annotator, reaction: Path) -> Annotation:
+    return annotator(reaction)
+
+
+def pictures(path: Path) -> list[Rgb]:
+    return [p.rgb() for p in play(path, pictures=probe(path).grid(RATE)) if isinstance(p, Picture)]
+
+
+def faces(cache: Cache, path: Path) -> int:
+    detect = FaceDetector(cache=cache)
+    return sum(len(detect(rgb)) for rgb in pictures(path)[::2])
+
+
+def test_the_sightings_are_the_viewers_boxes(found: Annotation) -> None:
+    assert list(found.viewers) == ["v1", "v2"]
+    for step, seen in found.sightings.at.items():
+        for one in seen:
+            np.testing.assert_array_equal(found.viewers[one.name].boxes.values[step], one.box)
+    assert sum(map(len, found.sightings.at.values())) == sum(int(v.boxes.valid.sum()) for v in found.viewers.values())
+
+
+def test_a_preview_is_the_video_with_boxes_and_sound(found: Annotation, reaction: Path, tmp_path: Path) -> None:
+    out = tmp_path / "preview.mp4"
+    write_preview(reaction, found, out, hide=False)
+    ours, theirs = probe(out), probe(reaction)
+    assert ours.picture is not None
+    assert (ours.picture.width, ours.picture.height, ours.picture.average_rate) == (*SIZE, RATE)
+    assert float(abs(ours.duration_s - theirs.duration_s)) < 0.1
+    heard, played = sound(out, 8000)[:15000], sound(reaction, 8000)[:15000]
+    assert np.corrcoef(np.abs(heard), np.abs(played))[0, 1] > 0.9
+    green = [(rgb[..., 1].astype(int) - rgb[..., 0] > 60).sum() for rgb in pictures(out)]
+    assert min(green) > 100
+    assert max((rgb[..., 1].astype(int) - rgb[..., 0] > 60).sum() for rgb in pictures(reaction)) < 50
+
+
+def test_in_a_blurred_preview_the_detector_finds_nobody(
+    cache: Cache, found: Annotation, reaction: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "blurred.mp4"
+    write_preview(reaction, found, out, hide=True)
+    assert faces(cache, reaction) >= 16
+    assert faces(cache, out) == 0
+    before, after = pictures(reaction)[0], pictures(out)[0]
+    assert np.abs(before[:, :8].astype(int) - after[:, :8]).mean() < 4  # beside the faces it is the same
+
+
+def test_the_films_faces_are_hidden_too(cache: Cache, annotator: Annotator, reaction: Path, tmp_path: Path) -> None:
+    class Whole:
+        def owns(self, picture: Picture, rgb: np.ndarray, box: np.ndarray) -> bool:
+            return True
+
+    found = annotator(reaction, Whole())
+    assert found.viewers == {}
+    assert {one.name for seen in found.sightings.at.values() for one in seen} == {FILM}
+    write_preview(reaction, found, tmp_path / "film.mp4", hide=True)
+    assert faces(cache, tmp_path / "film.mp4") == 0
+
+
+def test_an_interruption_leaves_no_file(found: Annotation, reaction: Path, tmp_path: Path) -> None:
+    def stop(done: float, total: float | None, note: str = "") -> None:
+        if done > 0.5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_preview(reaction, found, tmp_path / "half.mp4", hide=True, progress=stop)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_boxes_move_evenly_and_newcomers_are_hidden_before_they_are_found() -> None:
+    seen = Sightings()
+    at = [np.array([10 * step, 0, 20, 20], np.float32) for step in range(12)]
+    for step in range(5, 8):
+        seen.note(step, at[step], 3)
+    seen.note(6, np.array([300, 300, 9, 9], np.float32), -1)
+    named = seen.named({3: "v1"})
+    (one,) = named.between(5.5)
+    assert (one.name, one.box.tolist()) == ("v1", [55, 0, 20, 20])
+    assert [(s.name, s.box[0]) for s in named.between(6.25)] == [("v1", 62.5), (NOBODY, 300)]
+    assert list(named.between(8.5)) == []
+    hidden = {t: {round(float(b[0])) for b in named.hidden(t)} for t in (0.9, 1.5, 4.5, 6.5, 9.5, 10.5, 11.5)}
+    assert hidden[0.9] == hidden[11.5] == set()  # longer before and after than a whole look takes to come round
+    assert hidden[1.5] == {50}
+    assert {50} < hidden[4.5]
+    assert {60, 70, 300} <= hidden[6.5]
+    assert 70 in hidden[9.5]
+    assert hidden[10.5] == {70}
