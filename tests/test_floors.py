@@ -23,6 +23,8 @@ HOMES = {
     "onnx": {"weights", "predict"},  # predict writes a model as ONNX; it runs none
     "onnxruntime": {"weights"},
     "torch": {"model", "learning"},
+    "lightning_fabric": {"learning"},
+    "tensorboardX": {"learning"},
     "jinja2": {"report"},
     "pyarrow": {"core"},
     "click": {"cli"},

@@ -185,3 +185,48 @@ def test_without_torch_it_says_how_to_get_it(
 
     assert code == 1
     assert "pip install 'evoked[train]'" in err
+
+
+def test_settings_from_a_toml_file_and_what_is_typed_goes_before(
+    given: list[object], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own.toml").write_text(
+        '[model]\ninputs = ["audio"]\naudio_units = 8\nwindow_s = 5\n[train]\nepochs = 3\nrate = 1\nthreads = 1\n'
+    )
+
+    code, _, err = run(capsys, monkeypatch, *given, "--config", tmp_path / "own.toml", "--rate", 0.001)
+
+    model = load_checkpoint(tmp_path / "model")
+    assert code == 0, err
+    assert [m.name for m in model.config.modalities] == ["audio"]
+    assert (model.config.window_s, model.training["epochs"], model.training["rate"]) == (5, 3, 0.001)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[train]\nepoch = 3", "[train]: no setting 'epoch'; there are: epochs"),
+        ("[train]\nepochs = 'many'", "[train]: epochs must be int, got 'many'"),
+        ("[model]\ndropout = 2.0", "dropout must be in [0, 1), got 2.0"),
+        ("[votes]", "no section [votes]; there are: model, train"),
+        ("epochs = 3", "no section [epochs]"),
+        ("[train", "cannot be used"),
+        (None, "No such file"),
+    ],
+)
+def test_a_toml_file_that_cannot_be_used(
+    text: str | None,
+    said: str,
+    given: list[object],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if text is not None:
+        (tmp_path / "own.toml").write_text(text)
+
+    code, _, err = run(capsys, monkeypatch, *given, "--config", tmp_path / "own.toml")
+
+    assert code == 1
+    assert "own.toml cannot be used" in err
+    assert said in err

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import tomllib
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from evoked.cli.progress import bar
 from evoked.core.errors import EvokedError, TrainingError
 from evoked.core.files import sha256
 from evoked.core.provenance import Provenance
+from evoked.core.settings import from_mapping
 from evoked.dataset.labels import read_labels
 from evoked.dataset.loading import load_examples
 from evoked.dataset.names import files_of
@@ -30,6 +32,7 @@ File = click.Path(path_type=Path)
 @click.option("--labels", "labels_path", type=File, help="labels.parquet of a study, or such a CSV")
 @click.option("-o", "--output", type=File, help="folder for the model")
 @click.option("--validate", multiple=True, metavar="VIDEO", help="score this video after each epoch, do not learn it")
+@click.option("--config", "config_path", type=File, help="TOML with [model] and [train]; what is typed goes before it")
 @click.option("--json", "as_json", is_flag=True, help="print how it went as JSON")
 @settings(ModelSettings)
 @settings(TrainConfig)
@@ -42,6 +45,7 @@ def train(
     labels_path: Path | None,
     output: Path | None,
     validate: tuple[str, ...],
+    config_path: Path | None,
     as_json: bool,
     **own: Any,
 ) -> None:
@@ -59,6 +63,8 @@ def train(
     elif features is None or labels_path is None or output is None:
         raise click.UsageError("give a STUDY, or --features DIR, --labels FILE and -o DIR")
     else:
+        if config_path is not None:
+            own |= {name: value for name, value in _from_toml(config_path).items() if not _is_given(ctx, name)}
         model, config = made(ModelSettings, own), made(TrainConfig, own)
         if config.patience and not validate:
             raise click.UsageError("--patience needs something to validate on: give --validate VIDEO")
@@ -121,6 +127,21 @@ def _train_study(root: Path) -> Path:
     for item in runner.failed:
         raise EvokedError(item.reason)
     return folder.model
+
+
+def _from_toml(path: Path) -> dict[str, Any]:
+    """Every setting that the file names; TrainingError where it is no such file."""
+    kinds: dict[str, type] = {"model": ModelSettings, "train": TrainConfig}
+    try:
+        told = tomllib.loads(path.read_text(encoding="utf-8"))
+        if unknown := [name for name in told if name not in kinds or not isinstance(told[name], dict)]:
+            raise ValueError(f"no section [{unknown[0]}]; there are: {', '.join(kinds)}")
+        chosen: dict[str, Any] = {
+            name: from_mapping(kind, told.get(name, {}), f"[{name}]") for name, kind in kinds.items()
+        }
+    except (OSError, ValueError) as error:  # TOML's and Unicode's errors are ValueErrors
+        raise TrainingError(f"{path} cannot be used: {error}") from error
+    return {setting: getattr(chosen[name], setting) for name in kinds for setting in told.get(name, {})}
 
 
 def _is_given(ctx: click.Context, name: str) -> bool:

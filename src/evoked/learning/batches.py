@@ -67,7 +67,7 @@ def plan_epoch(usable: Sequence[NDArray[np.bool_]], runs: int, run_s: int, seed:
     whole: list[list[Run]] = []
     lone: list[Run] = []
     for batch in batches:
-        if sum(int(_used(usable, run, run_s).sum()) for run in batch) < 2:
+        if windows_in(batch, usable, run_s) < 2:
             lone += batch
         else:
             whole.append(batch)
@@ -106,6 +106,11 @@ def gather(
         use[:, column] = _used(usable, run, run_s)
         labels[:, column] = example.labels[seconds[window_s - 1 :]]
     return Batch(rows, source, labels[use], use)
+
+
+def windows_in(batch: Sequence[Run], usable: Sequence[NDArray[np.bool_]], run_s: int) -> int:
+    """How many windows of a batch are learnt from."""
+    return sum(int(np.count_nonzero(usable[r.example][max(r.start, 0) : r.start + run_s])) for r in batch)
 
 
 def _used(usable: Sequence[NDArray[np.bool_]], run: Run, run_s: int) -> NDArray[np.bool_]:

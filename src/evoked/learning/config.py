@@ -31,12 +31,14 @@ class TrainConfig:
     monitor: str = setting("map", "what validation goes by: map or loss")
     precision: str = setting("f32", "matrix products in f32 or bf16")
     device: str = setting("cpu", "cpu or cuda")
+    devices: int = setting(1, "cards (with device cpu: processes) that learn together, each a share of every batch")
     threads: int = setting(0, f"CPU threads; 0: all cores, or 1 below {SMALL_BELOW_S} labelled seconds")
+    events: bool = setting(False, "write TensorBoard event files into the state's folder, too")
     save_s: float = setting(30.0, "seconds between two savings of the training state")
     seed: int = setting(0, "first weights, order of batches and dropout are drawn from it")
 
     def __post_init__(self) -> None:
-        for name in ("runs", "run_s"):
+        for name in ("runs", "run_s", "devices"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
         for name in ("epochs", "rate", "steps", "decay", "clip", "l2", "patience", "threads", "save_s", "seed"):

@@ -5,20 +5,24 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
+from lightning_fabric import Fabric
 from numpy.typing import NDArray
 
 from evoked.core.errors import DatasetError, TrainingError
 from evoked.core.progress import Progress, silent
 from evoked.dataset.examples import Example
-from evoked.learning.batches import Run, gather, plan_epoch
+from evoked.learning.batches import Run, gather, plan_epoch, windows_in
 from evoked.learning.config import TrainConfig
+from evoked.learning.events import Metrics
 from evoked.learning.loss import clip_each, cross_entropy, squared_error
 from evoked.learning.scaling import standards
 from evoked.learning.state import Epoch, Standing, load_state, save_state, work_key
+from evoked.learning.together import mean_loss, share, together
 from evoked.learning.validate import better, validated
 from evoked.model.checkpoint import Checkpoint
 from evoked.model.config import ModelConfig, ModelSettings
@@ -76,29 +80,52 @@ def train(
         CheckpointError, OutputError: if the state cannot be read or written.
     """
     shape = fitting(examples, validation, model)
-    usable = [_usable(example, config) for example in examples]
     if _labelled(examples) < 2:
         raise DatasetError("nothing to learn from: fewer than 2 seconds have valid labels. Check labels.parquet")
     config = config.resolved(_labelled(examples))
+    work = _Work(tuple(examples), tuple(validation), shape, config, start, state)
+    return together(partial(_learn, work), config, progress)
+
+
+@dataclass(frozen=True, eq=False)
+class _Work:
+    """What `train` was given, settled; a process of its own can be handed it."""
+
+    examples: tuple[Example, ...]
+    validation: tuple[Example, ...]
+    shape: ModelConfig
+    config: TrainConfig
+    start: Mapping[str, NDArray[np.float32]] | None
+    state: Path | None
+
+
+def _learn(work: _Work, fabric: Fabric, progress: Progress) -> Trained:
+    """The loop, on each device."""
+    examples, config, state = work.examples, work.config, work.state
+    usable = [_usable(example, config) for example in examples]
     with _threads(config.threads):
-        lesson = _Lesson(examples, usable, config, _new_network(examples, shape, config, start or {}))
-        key = work_key(examples, validation, shape, config, start) if state else ""
+        lesson = _Lesson(work, usable, fabric)
+        key = work_key(examples, work.validation, work.shape, config, work.start) if state else ""
         standing = (load_state(state, key, lesson.network, lesson.optimiser) if state else None) or Standing()
+        saves = state is not None and fabric.is_global_zero
+        metrics = Metrics(state if saves and config.events else None, standing.taken)
         saved = time.monotonic()
         while not _finished(standing, config):
             plan = plan_epoch(usable, config.runs, config.run_s, (config.seed, standing.epoch))
             while standing.step < len(plan) and not _out_of_steps(standing, config):
                 lesson.learn(plan[standing.step], standing)
                 _tell(progress, standing, config, len(plan))
-                if state and time.monotonic() - saved >= config.save_s:
+                if state and saves and time.monotonic() - saved >= config.save_s:
                     save_state(state, key, standing, lesson.network, lesson.optimiser)
                     saved = time.monotonic()
-            _close_epoch(standing, lesson.network, validation, config)
-            if state and _finished(standing, config):
+            lesson.close_epoch(standing)
+            metrics.epoch(standing.history[-1], standing.taken)
+            if state and saves and _finished(standing, config):
                 save_state(state, key, standing, lesson.network, lesson.optimiser)
+        metrics.close()
         arrays = standing.best_arrays or lesson.network.arrays()
     about = asdict(config) | {"epochs_done": len(standing.history), "best_epoch": standing.best or None}
-    return Trained(Checkpoint(shape, arrays, training=about), tuple(standing.history), _notes(examples, usable))
+    return Trained(Checkpoint(work.shape, arrays, training=about), tuple(standing.history), _notes(examples, usable))
 
 
 def fitting(
@@ -134,34 +161,34 @@ def fitting(
 
 
 class _Lesson:
-    """What every step of training needs: the data, the network and its optimiser."""
+    """What every step of training needs: the data, the network, its optimiser and the device."""
 
-    def __init__(
-        self,
-        examples: Sequence[Example],
-        usable: Sequence[NDArray[np.bool_]],
-        config: TrainConfig,
-        network: Network,
-    ) -> None:
-        self.examples, self.usable, self.config = examples, usable, config
-        self.device = _device(config.device)
-        self.network = network.to(self.device).train()
-        self.optimiser = torch.optim.AdamW(network.parameters(), lr=config.rate, weight_decay=config.decay)
+    def __init__(self, work: _Work, usable: Sequence[NDArray[np.bool_]], fabric: Fabric) -> None:
+        self.work, self.usable, self.fabric, self.config = work, usable, fabric, work.config
+        self.network = _new_network(work.examples, work.shape, work.config, work.start or {}).train()
+        own = torch.optim.AdamW(self.network.parameters(), lr=self.config.rate, weight_decay=self.config.decay)
+        self._ready, self._stepper = fabric.setup(self.network, own)
+        self.optimiser = own
 
     def learn(self, runs: Sequence[Run], standing: Standing) -> None:
         """Take one step, and note in `standing` that it was taken."""
-        config = self.config
-        batch = gather(self.examples, runs, self.usable, config.run_s, self.network.config.window_s)
-        rows = {m.name: torch.from_numpy(batch.rows[m.name]).to(self.device) for m in self.network.config.modalities}
-        source, use, labels = (torch.from_numpy(a).to(self.device) for a in (batch.source, batch.use, batch.labels))
-        chance = torch.Generator(self.device).manual_seed(_seed(config.seed, standing.epoch, standing.step))
-        p = self.network(rows, source, use, generator=chance)
-        loss = LOSSES[self.network.config.answer](p, labels)
-        self.optimiser.zero_grad()
-        (loss + config.l2 * self.network.experts.weight_squares()).backward()
+        config, fabric, count = self.config, self.fabric, windows_in(runs, self.usable, self.config.run_s)
+        own, weight = share(runs, fabric, lambda part: windows_in(part, self.usable, config.run_s))
+        batch = gather(self.work.examples, own, self.usable, config.run_s, self.network.config.window_s)
+        rows = {m.name: torch.from_numpy(batch.rows[m.name]) for m in self.network.config.modalities}
+        rows, source, use, labels = fabric.to_device(
+            (rows, torch.from_numpy(batch.source), torch.from_numpy(batch.use), torch.from_numpy(batch.labels))
+        )
+        chance = torch.Generator(fabric.device).manual_seed(
+            _seed(config.seed, standing.epoch, standing.step, *([fabric.global_rank] if fabric.global_rank else []))
+        )
+        p = self._ready(rows, source, use, generator=chance)
+        loss = LOSSES[self.network.config.answer](p, labels) * weight
+        self._stepper.zero_grad()
+        fabric.backward(loss + config.l2 * self.network.experts.weight_squares())
         clip_each(self.network.parameters(), config.clip)
-        self.optimiser.step()
-        value = float(loss.detach())
+        self._stepper.step()
+        value = mean_loss(fabric, loss)
         if not math.isfinite(value):
             where = f"epoch {standing.epoch + 1}, step {standing.step + 1}"
             raise TrainingError(
@@ -169,7 +196,20 @@ class _Lesson:
                 "features of enormous size"
             )
         standing.step, standing.taken = standing.step + 1, standing.taken + 1
-        standing.loss_sum, standing.windows = standing.loss_sum + value * len(labels), standing.windows + len(labels)
+        standing.loss_sum, standing.windows = standing.loss_sum + value * count, standing.windows + count
+
+    def close_epoch(self, standing: Standing) -> None:
+        """Score the validation videos (the first device does), and note how the epoch went."""
+        epoch, best = Epoch(standing.epoch + 1, standing.loss_sum / standing.windows), standing.best
+        if self.work.validation:
+            scores = validated(self.network, self.work.validation) if self.fabric.is_global_zero else None
+            if self.fabric.world_size > 1:
+                scores = self.fabric.broadcast(scores)
+            epoch = Epoch(epoch.epoch, epoch.loss, *(scores or (None, None)))
+            if better(epoch, standing.history[best - 1] if best else None, self.config.monitor):
+                standing.best, standing.best_arrays = epoch.epoch, self.network.arrays()
+        standing.history.append(epoch)
+        standing.epoch, standing.step, standing.loss_sum, standing.windows = epoch.epoch, 0, 0.0, 0
 
 
 def _new_network(
@@ -187,16 +227,6 @@ def _new_network(
             network.scale[m.name].deviation.copy_(torch.from_numpy(deviation))
     network.load_arrays(network.arrays() | dict(start))
     return network
-
-
-def _close_epoch(standing: Standing, network: Network, validation: Sequence[Example], config: TrainConfig) -> None:
-    epoch = Epoch(standing.epoch + 1, standing.loss_sum / standing.windows)
-    if validation:
-        epoch = Epoch(epoch.epoch, epoch.loss, *validated(network, validation))
-        if better(epoch, standing.history[standing.best - 1] if standing.best else None, config.monitor):
-            standing.best, standing.best_arrays = epoch.epoch, network.arrays()
-    standing.history.append(epoch)
-    standing.epoch, standing.step, standing.loss_sum, standing.windows = epoch.epoch, 0, 0.0, 0
 
 
 def _finished(standing: Standing, config: TrainConfig) -> bool:
@@ -236,12 +266,6 @@ def _notes(examples: Sequence[Example], usable: Sequence[NDArray[np.bool_]]) -> 
 def _seed(*numbers: int) -> int:
     """One seed from several, without the patterns of a sum."""
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))
-
-
-def _device(name: str) -> torch.device:
-    if name == "cuda" and not torch.cuda.is_available():
-        raise TrainingError("device cuda: torch sees no CUDA card here. Train with device cpu")
-    return torch.device(name)
 
 
 @contextmanager

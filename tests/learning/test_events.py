@@ -1,0 +1,61 @@
+"""What TensorBoard is given, read back record by record as its own reader does."""
+
+import struct
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from planted import World, videos
+from tensorboardX.proto.event_pb2 import Event
+
+from evoked.core.errors import OutputError
+from evoked.learning.config import TrainConfig
+from evoked.learning.events import FOLDER, Metrics
+from evoked.learning.train import train
+from evoked.model.config import ModelSettings
+
+SMALL = ModelSettings(image_units=8, face_units=6, audio_units=8, window_s=6)
+CONFIG = TrainConfig(epochs=2, threads=1, rate=3e-3, events=True)
+
+
+def points(folder: Path) -> dict[str, dict[int, float]]:
+    """Name → step → value. A record is length (8 bytes), its checksum (4), an Event, its checksum (4); from where a
+    later file starts, earlier ones no longer count."""
+    found: dict[str, dict[int, float]] = {}
+    for file in sorted((folder / FOLDER).iterdir()):
+        raw, at = file.read_bytes(), 0
+        while at < len(raw):
+            (length,) = struct.unpack_from("<Q", raw, at)
+            event = Event.FromString(raw[at + 12 : at + 12 + length])
+            at += 12 + length + 4
+            if event.HasField("session_log"):
+                found = {n: {s: v for s, v in series.items() if s < event.step} for n, series in found.items()}
+            for value in event.summary.value:
+                found.setdefault(value.tag, {})[event.step] = value.simple_value
+    return found
+
+
+def test_every_epoch_is_a_point_and_going_on_adds_to_it(tmp_path: Path) -> None:
+    examples, held_out = videos(World(), 4, 40), videos(World(), 2, 40, seed=4)
+
+    train(examples, SMALL, CONFIG, validation=held_out, state=tmp_path)
+    longer = train(examples, SMALL, replace(CONFIG, epochs=4), validation=held_out, state=tmp_path)
+
+    found = points(tmp_path)
+    assert found.keys() == {"loss/train", "loss/validation", "map/validation"}
+    assert list(found["loss/train"].values()) == pytest.approx([epoch.loss for epoch in longer.history])
+    assert list(found["map/validation"].values()) == pytest.approx([epoch.validation_map for epoch in longer.history])
+    assert list(found["loss/train"]) == sorted(found["loss/train"])
+
+
+def test_nothing_is_written_unless_asked(tmp_path: Path) -> None:
+    train(videos(World(), 2, 30), SMALL, replace(CONFIG, events=False), state=tmp_path)
+
+    assert not (tmp_path / FOLDER).exists()
+
+
+def test_nowhere_to_write_is_said(tmp_path: Path) -> None:
+    (tmp_path / FOLDER).write_text("I am a file")
+
+    with pytest.raises(OutputError, match=r"cannot write .*tensorboard"):
+        Metrics(tmp_path)
