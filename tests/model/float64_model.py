@@ -29,6 +29,23 @@ def gru(x: F64, w_ih: F64, w_hh: F64, b_ih: F64, b_hh: F64) -> F64:
     return np.array(out)
 
 
+def tcn(a: Mapping[str, F64], x: F64) -> F64:
+    """(steps, D) → the last layer's row at the last step, asked for from the top down, one row at a time."""
+    looks, left = [], len(x) - 1
+    while left > 0:
+        looks.append(min(2 ** len(looks), left))
+        left -= looks[-1]
+
+    def row(layer: int, t: int) -> F64:
+        if layer < 0:
+            return a["first.weight"] @ x[t] + a["first.bias"]
+        now, before = row(layer - 1, t), row(layer - 1, t - looks[layer])
+        let_in, how_much = np.split(a[f"{layer}.now"] @ now + a[f"{layer}.before"] @ before + a[f"{layer}.bias"], 2)
+        return now + np.tanh(let_in) * sigma(how_much)
+
+    return row(len(looks) - 1, len(x) - 1)
+
+
 def gate(x: F64, a: Mapping[str, F64], name: str) -> F64:
     logits = a[f"{name}.weight"] @ x
     normed = (logits - a[f"{name}.mean"]) / np.sqrt(a[f"{name}.variance"] + 1e-3)
@@ -71,6 +88,9 @@ def predict(config: ModelConfig, arrays: Mapping[str, NDArray[np.float32]], feat
         states = []
         for m in config.modalities:
             x = rows[m.name][window]
+            if config.kind == "tcn":
+                states.append(tcn({n.split(".", 2)[2]: v for n, v in a.items() if n.startswith(f"tcn.{m.name}.")}, x))
+                continue
             for layer in range(config.layers):
                 names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
                 x = gru(x, *(a[f"gru.{m.name}.{layer}.{name}"] for name in names))
@@ -78,8 +98,11 @@ def predict(config: ModelConfig, arrays: Mapping[str, NDArray[np.float32]], feat
         fused = np.concatenate(states)
         if config.input_gate:
             fused = gate(fused, a, "input_gate")
-        expert = (a["experts.gate_weight"], a["experts.expert_weight"], a["experts.expert_bias"])
-        p = experts(fused, *expert, identity=config.answer == "value")
+        if config.experts:
+            expert = (a["experts.gate_weight"], a["experts.expert_weight"], a["experts.expert_bias"])
+            p = experts(fused, *expert, identity=config.answer == "value")
+        else:
+            p = sigma(a["experts.expert_weight"][:, 0] @ fused + a["experts.expert_bias"][:, 0])
         out.append(gate(p, a, "output_gate") if config.output_gate else p)
     return np.array(out)
 

@@ -13,7 +13,15 @@ from evoked.model.config import ModelSettings
 from evoked.model.forward import Forward, sigmoid
 from evoked.model.network import Network
 
-CHOICES = [{}, {"layers": 3}, {"input_gate": False}, {"output_gate": False}, {"experts": 1}, {"window_s": 1}]
+CHOICES = [
+    {},
+    {"layers": 3},
+    {"input_gate": False},
+    {"output_gate": False},
+    {"experts": 1},
+    {"experts": 0},
+    {"window_s": 1},
+]
 CHOICES += [{"answer": "value"}, {"answer": "value", "output_gate": False}, {"answer": "share"}]
 
 
@@ -30,8 +38,9 @@ def test_forward_is_the_formula(choices: dict[str, object]) -> None:
     np.testing.assert_allclose(p, expected, atol=2e-6)
 
 
-def test_forward_equals_torch_at_the_open_size() -> None:
-    config = ModelSettings().fit({"image": 1280, "face": 256, "audio": 1024}, EEV5)
+@pytest.mark.parametrize("kind", ["gru", "tcn"])
+def test_forward_equals_torch_at_the_open_size(kind: str) -> None:
+    config = ModelSettings(kind=kind).fit({"image": 1280, "face": 256, "audio": 1024}, EEV5)
     network = Network(config, seed=2).eval()
     seconds, pad = 20, config.window_s - 1
     features = some_features(config, seconds)
@@ -58,8 +67,9 @@ def test_the_chunk_changes_nothing(chunk_s: int) -> None:
 
 
 @pytest.mark.parametrize("pieces", [(1,) * 31, (1, 5, 12, 13), (30, 1)])
-def test_a_video_in_pieces_is_the_whole_video(pieces: tuple[int, ...]) -> None:
-    config = small_config(layers=2)
+@pytest.mark.parametrize("kind", [{"layers": 2}, {"kind": "tcn"}], ids=str)
+def test_a_video_in_pieces_is_the_whole_video(pieces: tuple[int, ...], kind: dict[str, object]) -> None:
+    config = small_config(**kind)
     forward, features = Forward(config, some_arrays(config)), some_features(config, 31)
     carry: dict[str, np.ndarray] = {}
     out, start = [], 0
@@ -69,8 +79,9 @@ def test_a_video_in_pieces_is_the_whole_video(pieces: tuple[int, ...]) -> None:
     np.testing.assert_allclose(np.concatenate(out), forward(features), atol=1e-6)
 
 
-def test_a_second_does_not_see_the_future_nor_beyond_its_window() -> None:
-    config = small_config()
+@pytest.mark.parametrize("kind", ["gru", "tcn"])
+def test_a_second_does_not_see_the_future_nor_beyond_its_window(kind: str) -> None:
+    config = small_config(kind=kind)
     arrays, features = some_arrays(config), some_features(config, 40)
     other = {n: f.copy() for n, f in features.items()}
     for rows in other.values():
@@ -81,6 +92,7 @@ def test_a_second_does_not_see_the_future_nor_beyond_its_window() -> None:
     changed = np.flatnonzero((one != two).any(axis=1))
     assert changed[0] == 20
     assert changed[-1] < 20 + config.window_s
+    assert kind == "gru" or changed[-1] == 20 + config.window_s - 1  # a convolution sees its whole window
 
 
 def test_half_precision_features_and_other_modalities_are_welcome() -> None:

@@ -6,7 +6,7 @@ from math import prod
 import pytest
 
 from evoked.core.expressions import EEV5
-from evoked.model.config import KINDS, Modality, ModelConfig, ModelSettings, config_from, shapes
+from evoked.model.config import KINDS, Modality, ModelConfig, ModelSettings, config_from, dilations, shapes
 from evoked.model.readers import READERS
 
 PAPER = {"image": 2048, "face": 2048, "audio": 128}
@@ -88,7 +88,7 @@ def test_an_unknown_modality_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"window_s": 0}, {"experts": 0}, {"layers": 0}, {"dropout": 1.0}, {"dropout": -0.1}, {"image_units": -1}]
+    "wrong", [{"window_s": 0}, {"experts": -1}, {"layers": 0}, {"dropout": 1.0}, {"dropout": -0.1}, {"image_units": -1}]
 )
 def test_numbers_out_of_range_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
@@ -123,3 +123,18 @@ def test_a_model_of_before_there_were_kinds_is_read() -> None:
     old = {name: value for name, value in config.as_dict().items() if name not in ("kind", "answer")}
 
     assert config_from(json.loads(json.dumps(old))) == config
+
+
+@pytest.mark.parametrize("window_s", [1, 2, 3, 9, 60, 64, 200])
+def test_a_convolution_reaches_every_second_of_its_window_and_no_other(window_s: int) -> None:
+    reached = {0}
+    for back in dilations(window_s):
+        reached |= {seen + back for seen in reached}
+
+    assert reached == set(range(window_s))
+    assert len(dilations(window_s)) <= window_s.bit_length()
+
+
+def test_a_convolution_takes_no_number_of_layers() -> None:
+    with pytest.raises(ValueError, match="leave layers at 1, got 2"):
+        ModelSettings(kind="tcn", layers=2)

@@ -9,7 +9,15 @@ from evoked.core.expressions import EEV5
 from evoked.model.config import ModelSettings, shapes
 from evoked.model.network import Network
 
-CHOICES = [{}, {"layers": 2}, {"input_gate": False}, {"output_gate": False}, {"experts": 3}, {"window_s": 1}]
+CHOICES = [
+    {},
+    {"layers": 2},
+    {"input_gate": False},
+    {"output_gate": False},
+    {"experts": 3},
+    {"experts": 0},
+    {"window_s": 1},
+]
 
 
 def batch(

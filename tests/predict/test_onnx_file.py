@@ -21,6 +21,7 @@ from evoked.predict.onnx_file import as_onnx, write_onnx
 WIDTHS = {"image": 24, "face": 16, "audio": 10}
 SMALL = ModelSettings(image_units=12, face_units=6, audio_units=8, window_s=11)
 CHOICES = (
+    {"experts": 0},
     {},
     {"layers": 2},
     {"input_gate": False, "output_gate": False},

@@ -21,6 +21,7 @@ VERBS = {
     "train": "train the content model on a study's labels and features",
     "agree": "compare scores with what people saw in faces, and people with each other",
     "evaluate": "score predictions against labels, with chance and intervals",
+    "ablate": "train the model without its parts in turn, and score all on the same videos",
     "predict": "predict what a new video evokes",
     "export": "write a trained model as an ONNX file",
     "transfer": "fine-tune a model to valence and arousal on LIRIS-ACCEDE",

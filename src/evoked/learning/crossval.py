@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evoked.core.errors import DatasetError, EvokedError
+from evoked.core.errors import DatasetError
 from evoked.core.files import digest
 from evoked.core.progress import Progress, silent
 from evoked.core.provenance import Provenance
@@ -13,10 +13,10 @@ from evoked.core.track import Track
 from evoked.dataset.examples import Example
 from evoked.dataset.folds import Fold, audit
 from evoked.learning.config import TrainConfig
-from evoked.learning.outcome import write_model
+from evoked.learning.outcome import finished_model, write_model
 from evoked.learning.state import FILE, work_key
 from evoked.learning.train import fitting, train
-from evoked.model.checkpoint import ABOUT, Checkpoint, load_checkpoint
+from evoked.model.checkpoint import load_checkpoint
 from evoked.model.config import ModelSettings
 from evoked.model.forward import Forward
 from evoked.predict.predict import predicted
@@ -77,7 +77,7 @@ def cross_validate(
         place = folder / f"fold-{fold.number}"
         learnt = [by_name[v] for v in fold.train]
         key = _key(learnt, model, config)
-        checkpoint = _finished(place, key)
+        checkpoint = finished_model(place, MAKER, key)
         if checkpoint is not None:
             kept.append(fold.number)
         else:
@@ -103,15 +103,3 @@ def _key(examples: Sequence[Example], model: ModelSettings, config: TrainConfig)
     """Of all that decides a fold's model: the training's own key, and how long it goes on."""
     own = work_key(examples, (), fitting(examples, (), model), config)
     return digest([own, config.epochs, config.patience])
-
-
-def _finished(place: Path, key: str) -> Checkpoint | None:
-    """The model of this very work, or None where there is none that is whole."""
-    if not (place / ABOUT).is_file():
-        return None
-    try:
-        found = load_checkpoint(place)
-    except EvokedError:  # damaged or of an older format: it is made anew, which costs time and nothing else
-        return None
-    made = found.provenance
-    return found if made.get("made_by") == MAKER and made.get("config", {}).get("key") == key else None

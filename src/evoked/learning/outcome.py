@@ -6,11 +6,12 @@ from dataclasses import astuple, fields, replace
 from pathlib import Path
 from typing import Any
 
+from evoked.core.errors import EvokedError
 from evoked.core.files import writing
 from evoked.core.provenance import Provenance
 from evoked.learning.state import Epoch
 from evoked.learning.train import Trained
-from evoked.model.checkpoint import save_checkpoint
+from evoked.model.checkpoint import ABOUT, Checkpoint, load_checkpoint, save_checkpoint
 
 HISTORY = "history.csv"
 
@@ -34,3 +35,15 @@ def write_model(folder: Path, trained: Trained, features: Mapping[str, Any], pro
         writer = csv.writer(file)
         writer.writerow([f.name for f in fields(Epoch)])
         writer.writerows(["" if value is None else value for value in astuple(epoch)] for epoch in trained.history)
+
+
+def finished_model(folder: Path, made_by: str, key: str) -> Checkpoint | None:
+    """The model in a folder, if it was made by this maker for the work of this key and is whole; else None."""
+    if not (folder / ABOUT).is_file():
+        return None
+    try:
+        found = load_checkpoint(folder)
+    except EvokedError:  # damaged or of an older format: it is made anew, which costs time and nothing else
+        return None
+    made = found.provenance
+    return found if made.get("made_by") == made_by and made.get("config", {}).get("key") == key else None

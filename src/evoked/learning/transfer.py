@@ -25,8 +25,6 @@ from evoked.model.config import ModelConfig
 from evoked.model.forward import Forward
 
 MEAN, SCRATCH, TRANSFER = "mean of the training films", "from scratch", "transfer"
-KEPT = ("scale.", "gru.", "input_gate.")
-"""Arrays that come from the content model: what reads the features, with the scale that it read them in."""
 HEADS = {"identity": "value", "sigmoid": "share"}
 
 
@@ -110,7 +108,8 @@ def transfer(
         raise DatasetError(f"no film to {' and none to '.join(empty)}; give the films of more parts of the set")
     shape = replace(model.config, expressions=AFFECT, answer=HEADS[head.head])
     learnt, checked = ([_scaled(examples[f], head) for f in parts[p]] for p in ("train", "validate"))
-    begun = {name: a for name, a in model.arrays.items() if name.startswith(KEPT)}
+    kept = ("scale.", f"{shape.kind}.", "input_gate.")  # what reads the features, with the scale that it read them in
+    begun = {name: a for name, a in model.arrays.items() if name.startswith(kept)}
     tested = [examples[f] for f in parts["test"]]
     found: dict[str, list[dict[str, Series]]] = {MEAN: [_mean_of(learnt, tested, head)], SCRATCH: [], TRANSFER: []}
     trained: dict[str, Trained] = {}

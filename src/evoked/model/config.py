@@ -28,9 +28,11 @@ moves stays small. column: each column to deviation 1, noise as well. See docs/d
 class NetSettings:
     """The choices that do not depend on the data; each stands here once."""
 
-    kind: str = setting("gru", "how each modality's seconds are read: gru")
+    kind: str = setting("gru", "how each modality's seconds are read: gru; tcn, a causal convolution")
     window_s: int = setting(60, "seconds of content that a prediction looks back on, its own second included")
-    experts: int = setting(2, "experts per expression; one more, the dummy, always says 0")
+    experts: int = setting(
+        2, "experts per expression; one more, the dummy, always says 0; 0: a plain logistic regression"
+    )
     layers: int = setting(1, "GRU layers per modality")
     dropout: float = setting(0.3, "share of each GRU's input and final state dropped in training")
     input_gate: bool = setting(True, "context gating of the joined GRU states")
@@ -38,13 +40,17 @@ class NetSettings:
     standardise: str = setting("none", f"scale the features by the training seconds: {', '.join(STANDARDISE)}")
 
     def __post_init__(self) -> None:
-        for name in ("window_s", "experts", "layers"):
+        for name in ("window_s", "layers"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
+        if self.experts < 0:
+            raise ValueError(f"experts must not be negative, got {self.experts}")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
         if self.kind not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {self.kind!r}")
+        if self.kind == "tcn" and self.layers != 1:
+            raise ValueError(f"kind tcn has the layers that its window needs; leave layers at 1, got {self.layers}")
         if self.standardise not in STANDARDISE:
             raise ValueError(f"standardise must be one of {', '.join(STANDARDISE)}, got {self.standardise!r}")
 
@@ -198,11 +204,9 @@ def shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     n, k, m_ = config.fused, len(config.expressions), config.experts
     if config.input_gate:
         found |= _gate("input_gate", n)
-    found |= {
-        "experts.gate_weight": (k, m_ + 1, n),
-        "experts.expert_weight": (k, m_, n),
-        "experts.expert_bias": (k, m_),
-    }
+    if m_:
+        found["experts.gate_weight"] = (k, m_ + 1, n)
+    found |= {"experts.expert_weight": (k, max(m_, 1), n), "experts.expert_bias": (k, max(m_, 1))}
     if config.output_gate:
         found |= _gate("output_gate", k)
     return found
@@ -210,6 +214,32 @@ def shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
 
 def _gate(name: str, n: int) -> dict[str, tuple[int, ...]]:
     return {f"{name}.weight": (n, n)} | {f"{name}.{part}": (n,) for part in ("gain", "bias", "mean", "variance")}
+
+
+def dilations(window_s: int) -> tuple[int, ...]:
+    """How far back each layer of a convolution looks: 1, 2, 4 …, the last what is left, so that the last of all
+    sees a window of this length, each second of it, and nothing before it.
+
+    >>> dilations(60)
+    (1, 2, 4, 8, 16, 28)
+    """
+    found, left, step = [], window_s - 1, 1
+    while left > 0:
+        found.append(min(step, left))
+        left, step = left - step, 2 * step
+    return tuple(found)
+
+
+def _tcn(config: ModelConfig, m: Modality) -> dict[str, tuple[int, ...]]:
+    """Rows of the weights: first what is let in (tanh), then how much of it (sigmoid)."""
+    found: dict[str, tuple[int, ...]] = {"first.weight": (m.units, m.width), "first.bias": (m.units,)}
+    for layer in range(len(dilations(config.window_s))):
+        found |= {
+            f"{layer}.now": (2 * m.units, m.units),
+            f"{layer}.before": (2 * m.units, m.units),
+            f"{layer}.bias": (2 * m.units,),
+        }
+    return found
 
 
 def _gru(config: ModelConfig, m: Modality) -> dict[str, tuple[int, ...]]:
@@ -225,6 +255,6 @@ def _gru(config: ModelConfig, m: Modality) -> dict[str, tuple[int, ...]]:
     return found
 
 
-KINDS: Mapping[str, Callable[[ModelConfig, Modality], dict[str, tuple[int, ...]]]] = {"gru": _gru}
+KINDS: Mapping[str, Callable[[ModelConfig, Modality], dict[str, tuple[int, ...]]]] = {"gru": _gru, "tcn": _tcn}
 """Kind of network → the arrays with which it reads one modality. Each kind has two more places: `readers.READERS`
 (numpy, for prediction) and `encoders.ENCODERS` (torch, for training); all three say the same arithmetic."""

@@ -120,13 +120,15 @@ class Forward:
     def _judged(self, fused: Array) -> Array:
         if self.config.input_gate:
             fused = self._gated("input_gate", fused)
-        gates = np.einsum("bn,kmn->bkm", fused, self._arrays["experts.gate_weight"], optimize=True)
-        gates = np.exp(gates - gates.max(axis=-1, keepdims=True))
-        gates /= gates.sum(axis=-1, keepdims=True)
         says = np.einsum("bn,kmn->bkm", fused, self._arrays["experts.expert_weight"], optimize=True)
         says = says + self._arrays["experts.expert_bias"]
         says = says if self.config.answer == "value" else sigmoid(says)
-        p = (gates[..., :-1] * says).sum(axis=-1)
+        if self.config.experts:
+            gates = np.einsum("bn,kmn->bkm", fused, self._arrays["experts.gate_weight"], optimize=True)
+            gates = np.exp(gates - gates.max(axis=-1, keepdims=True))
+            gates /= gates.sum(axis=-1, keepdims=True)
+            says = gates[..., :-1] * says
+        p = says.sum(axis=-1)
         return self._gated("output_gate", p) if self.config.output_gate else np.asarray(p)
 
     def _gated(self, name: str, x: Array) -> Array:

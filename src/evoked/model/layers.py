@@ -247,7 +247,8 @@ class ContextGate(nn.Module):  # type: ignore[misc]  # torch is Any here
 class Experts(nn.Module):  # type: ignore[misc]  # torch is Any here
     """Mixture of experts with a dummy: per class p = Σ_{m≤M} softmax(gates)_m · σ(expert_m).
 
-    With `identity` the experts' own numbers stand in place of their σ: regression (spec §8).
+    With `identity` the experts' own numbers stand in place of their σ: regression (spec §8). With 0 experts
+    there is one without gate or dummy, p = σ(w x + b).
 
     M + 1 gates without bias; the last belongs to the dummy expert, which always says 0. First weights are
     uniform as Glorot's, biases 0. Source: YouTube-8M's MoeModel; spec §7.
@@ -258,20 +259,23 @@ class Experts(nn.Module):  # type: ignore[misc]  # torch is Any here
     ) -> None:
         super().__init__()
         self.identity = identity
-        self.gate_weight = nn.Parameter(torch.empty(classes, experts + 1, n))
-        self.expert_weight = nn.Parameter(torch.empty(classes, experts, n))
-        self.expert_bias = nn.Parameter(torch.zeros(classes, experts))
-        for array, per_class in ((self.gate_weight, experts + 1), (self.expert_weight, experts)):
-            limit = sqrt(6 / (n + classes * per_class))
-            nn.init.uniform_(array, -limit, limit, generator=generator)
+        self.gate_weight = nn.Parameter(torch.empty(classes, experts + 1, n)) if experts else None
+        self.expert_weight = nn.Parameter(torch.empty(classes, max(experts, 1), n))
+        self.expert_bias = nn.Parameter(torch.zeros(classes, max(experts, 1)))
+        for array in (self.gate_weight, self.expert_weight):
+            if array is not None:
+                limit = sqrt(6 / (n + classes * array.shape[1]))
+                nn.init.uniform_(array, -limit, limit, generator=generator)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, n) → probabilities, or values, (N, K)."""
-        gates = torch.softmax(torch.einsum("bn,kmn->bkm", x, self.gate_weight), dim=-1)
         says = torch.einsum("bn,kmn->bkm", x, self.expert_weight) + self.expert_bias
         says = says if self.identity else torch.sigmoid(says)
+        if self.gate_weight is None:
+            return says.squeeze(-1)
+        gates = torch.softmax(torch.einsum("bn,kmn->bkm", x, self.gate_weight), dim=-1)
         return (gates[..., :-1] * says).sum(dim=-1)
 
     def weight_squares(self) -> Tensor:
         """Half the sum of squares of gate and expert weights: what L2 is charged on."""
-        return (self.gate_weight.square().sum() + self.expert_weight.square().sum()) / 2
+        return sum(a.square().sum() for a in (self.gate_weight, self.expert_weight) if a is not None) / 2

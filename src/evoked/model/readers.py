@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.model.config import Modality, ModelConfig
+from evoked.model.config import Modality, ModelConfig, dilations
 
 Array = NDArray[np.float32]
 
@@ -108,5 +108,44 @@ def _packed(weight_ih: Array, weight_hh: Array, bias_ih: Array, bias_hh: Array) 
     return turned[0], joined * half, turned[1], bias_hh[2 * size :]
 
 
-READERS: Mapping[str, type[Reader]] = {"gru": GruReader}
+class TcnReader:
+    """A causal convolution, see `encoders.TcnEncoder`: about log2(window_s) layers for all seconds at once.
+
+    σ is computed as tanh of half its logit; the half, which is exact in binary, is worked into the arrays.
+    """
+
+    def __init__(self, config: ModelConfig, m: Modality, arrays: Mapping[str, Array]) -> None:
+        self._steps, self._units, self._dilations = config.window_s, m.units, dilations(config.window_s)
+        self._first = (np.ascontiguousarray(arrays["first.weight"].T), arrays["first.bias"])
+        half = np.repeat(np.array([1, 0.5], dtype=np.float32), m.units)
+        self._layers = [
+            (
+                np.ascontiguousarray(np.concatenate([arrays[f"{n}.now"], arrays[f"{n}.before"]], axis=1).T * half),
+                arrays[f"{n}.bias"] * half,
+            )
+            for n in range(len(self._dilations))
+        ]
+
+    def __call__(self, rows: Array, carry: Array | None) -> tuple[Array, Array]:
+        """See Reader; what is carried are the last window_s - 1 projected seconds."""
+        weight, bias = self._first
+        projected = rows @ weight
+        projected += bias
+        before = np.repeat(projected[:1], self._steps - 1, axis=0) if carry is None else carry
+        seen = np.concatenate([before, projected])  # (window_s - 1 + n, H)
+        h = seen
+        for d, (weight, bias) in zip(self._dilations, self._layers, strict=True):
+            both = np.concatenate([h[d:], h[:-d]], axis=1) @ weight
+            both += bias
+            np.tanh(both, out=both)
+            let_in, how_much = both[:, : self._units], both[:, self._units :]
+            how_much += np.float32(1)
+            how_much *= np.float32(0.5)
+            let_in *= how_much
+            let_in += h[d:]
+            h = let_in
+        return np.ascontiguousarray(h), seen[len(rows) :].copy()
+
+
+READERS: Mapping[str, type[Reader]] = {"gru": GruReader, "tcn": TcnReader}
 """Kind of network → how it reads a modality."""

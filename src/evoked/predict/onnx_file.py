@@ -157,16 +157,19 @@ def _gated(graph: _Graph, name: str, x: str) -> str:
 
 def _experts(graph: _Graph, checkpoint: Checkpoint, fused: str) -> str:
     config = checkpoint.config
-    k, m, n = len(config.expressions), config.experts, config.fused
-    gate_weight, weight = graph.arrays["experts.gate_weight"], graph.arrays["experts.expert_weight"]
-    gates = graph.add("MatMul", [fused, graph.constant("gate_weight", gate_weight.reshape(-1, n).T)])
-    gates = graph.add("Softmax", [graph.add("Reshape", [gates, graph.whole("gates", -1, k, m + 1)])], axis=2)
-    inner = [graph.whole(name, value) for name, value in (("first", 0), ("dummy", m), ("axis", 2))]
-    gates = graph.add("Slice", [gates, *inner])  # the dummy's gate goes nowhere
+    k, m, n = len(config.expressions), max(config.experts, 1), config.fused
+    weight = graph.arrays["experts.expert_weight"]
     turned = graph.constant("expert_weight", weight.reshape(-1, n).T)
     says = graph.add(
         "Gemm", [fused, turned, graph.constant("expert_bias", graph.arrays["experts.expert_bias"].reshape(-1))]
     )
-    says = graph.add("Reshape", [says, graph.whole("says", -1, k, m)])
     says = says if config.answer == "value" else graph.add("Sigmoid", [says])
+    if not config.experts:
+        return says
+    gate_weight = graph.arrays["experts.gate_weight"]
+    gates = graph.add("MatMul", [fused, graph.constant("gate_weight", gate_weight.reshape(-1, n).T)])
+    gates = graph.add("Softmax", [graph.add("Reshape", [gates, graph.whole("gates", -1, k, m + 1)])], axis=2)
+    inner = [graph.whole(name, value) for name, value in (("first", 0), ("dummy", m), ("axis", 2))]
+    gates = graph.add("Slice", [gates, *inner])  # the dummy's gate goes nowhere
+    says = graph.add("Reshape", [says, graph.whole("says", -1, k, m)])
     return graph.add("ReduceSum", [graph.add("Mul", [gates, says]), graph.whole("over", 2)], keepdims=0)

@@ -1,0 +1,183 @@
+"""Several ways of predicting the same videos, held against each other: average precision over seeds and videos.
+
+Two things make a score uncertain, and they are told apart: the spread over seeds says how much of it is luck of
+training; the interval over videos how much is luck of the videos. The difference to another way is worked out within
+each draw of videos, so that what both have in common cancels.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evoked.core.errors import DatasetError
+from evoked.core.settings import setting
+from evoked.dataset.examples import Example
+from evoked.metrics.ranking import Ranked
+from evoked.metrics.resampling import bootstrap
+
+MAP, CHANCE = "MAP", "chance"
+Predicted = Mapping[str, NDArray[np.floating]]
+"""Video → (T, K)."""
+
+
+@dataclass(frozen=True)
+class CompareConfig:
+    """How ways are held against each other."""
+
+    resamples: int = setting(1000, "draws of whole videos for the intervals")
+    draw_seed: int = setting(0, "seed of the draws")
+    level: float = setting(0.95, "share of the draws inside the intervals")
+
+    def __post_init__(self) -> None:
+        if self.resamples < 1 or not 0 < self.level < 1:
+            raise ValueError(f"need a resample and a level within 0 … 1, got {self.resamples} and {self.level}")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One score; all numbers in [0, 1], None where not defined.
+
+    Attributes:
+        labels: against whose labels, e.g. "machine".
+        way: who predicted, or "chance": the prevalence.
+        expression: which, or "MAP": the mean of those that have positives.
+        value: average precision, mean over seeds.
+        spread: its standard deviation over seeds (n − 1); None with one seed.
+        low, high: interval over videos of the mean over seeds.
+        gain, gain_low, gain_high: value − that of the way it is held against; None for that way itself.
+    """
+
+    labels: str
+    way: str
+    expression: str
+    value: float | None
+    spread: float | None = None
+    low: float | None = None
+    high: float | None = None
+    gain: float | None = None
+    gain_low: float | None = None
+    gain_high: float | None = None
+
+
+def compare(
+    ways: Mapping[str, Sequence[Predicted]], truth: Sequence[Example], against: str, labels: str, config: CompareConfig
+) -> tuple[Cell, ...]:
+    """Score ways on the same videos.
+
+    Args:
+        ways: name → one or more runs (seeds), each with a prediction for every video of `truth`.
+        truth: videos with labels; only their valid seconds are scored.
+        against: the way that the others are held against.
+        labels: whose labels these are, for the cells.
+        config: draws.
+
+    Returns:
+        For chance and then each way: a cell per expression and one for MAP.
+
+    Raises:
+        DatasetError: if no second can be scored.
+    """
+    used = [example for example in truth if example.valid.any()]
+    if not used:
+        raise DatasetError(f"no second of the test videos has valid {labels} labels, so nothing can be scored")
+    names = used[0].expressions
+    on = np.concatenate([e.labels[e.valid] > 0.5 for e in used])  # (n, K)
+    group = np.repeat(np.arange(len(used)), [int(e.valid.sum()) for e in used])
+    ranked = {
+        way: [[Ranked(column, on[:, k], group) for k, column in enumerate(_pooled(run, used).T)] for run in runs]
+        for way, runs in ways.items()
+    }
+    shown = [k for k in range(len(names)) if on[:, k].any()]
+    base = list(ways).index(against)
+
+    def scores(weights: NDArray[np.int64] | None) -> NDArray[np.float64]:
+        """Mean over seeds, (ways, K + 1); NaN where not defined."""
+        return np.stack([_row(runs, shown, weights).mean(axis=0) for runs in ranked.values()])
+
+    def numbers(weights: NDArray[np.int64]) -> list[float | None]:
+        found = scores(weights)
+        return [None if np.isnan(x) else float(x) for x in np.stack([found, found - found[base]]).ravel()]
+
+    spans = bootstrap(len(used), numbers, resamples=config.resamples, seed=config.draw_seed, level=config.level)
+    whole, columns = scores(None), [*names, MAP]
+    chances = [float(on[:, k].mean()) for k in range(len(names))]
+    mean_chance = float(np.mean([chances[k] for k in shown])) if shown else None
+    cells = [Cell(labels, CHANCE, n, c) for n, c in zip(columns, [*chances, mean_chance], strict=True)]
+    for w, (way, runs) in enumerate(ranked.items()):
+        each = _row(runs, shown, None)
+        for k, name in enumerate(columns):
+            if np.isnan(whole[w, k]):
+                cells.append(Cell(labels, way, name, None))
+                continue
+            spread = float(each[:, k].std(ddof=1)) if len(each) > 1 else None
+            place = w * len(columns) + k
+            span, gained = spans[place], spans[len(ways) * len(columns) + place]
+            made = (labels, way, name, float(whole[w, k]), spread, span.low, span.high)
+            gain = () if way == against else (float(whole[w, k] - whole[base, k]), gained.low, gained.high)
+            cells.append(Cell(*made, *gain))
+    return tuple(cells)
+
+
+def _row(
+    runs: Sequence[Sequence[Ranked]], shown: Sequence[int], weights: NDArray[np.int64] | None
+) -> NDArray[np.float64]:
+    """Average precision of each run (seeds, K + 1), MAP last, over the classes that are `shown` and drawn."""
+    out = np.full((len(runs), len(runs[0]) + 1), np.nan)
+    for s, run in enumerate(runs):
+        for k in shown:
+            found = run[k].average_precision(weights)
+            out[s, k] = np.nan if found is None else found
+        there = out[s, :-1][~np.isnan(out[s, :-1])]
+        out[s, -1] = there.mean() if len(there) else np.nan
+    return out
+
+
+def _pooled(run: Predicted, used: Sequence[Example]) -> NDArray[np.floating]:
+    """Scores of the valid seconds, (n, K)."""
+    for example in used:
+        if len(run[example.video]) != example.seconds:
+            raise ValueError(f"{example.video}: {len(run[example.video])} predictions for {example.seconds} seconds")
+    return np.concatenate([run[e.video][e.valid] for e in used])
+
+
+def as_text(cells: Sequence[Cell], against: str) -> str:
+    """The paper's Table 3 layout, in %: rows are ways, columns expressions and MAP; then MAP's intervals."""
+    columns = list(dict.fromkeys(cell.expression for cell in cells))
+    rows = list(dict.fromkeys((cell.labels, cell.way) for cell in cells))
+    found = {(cell.labels, cell.way, cell.expression): cell for cell in cells}
+    lines = [["in %", *columns]]
+    for labels, way in rows:
+        lines.append([f"{way}, {labels}", *(_cell(found[labels, way, name]) for name in columns)])
+    told = [["MAP", "value", "interval over videos", f"less {against}", "interval"]]
+    for labels, way in rows:
+        cell = found[labels, way, MAP]
+        if way != CHANCE:
+            gain = "" if cell.gain is None else f"{100 * cell.gain:+.2f}"
+            span = (_span(cell.low, cell.high), gain, _span(cell.gain_low, cell.gain_high) if gain else "")
+            told.append([f"{way}, {labels}", _number(cell.value), *span])
+    return "\n".join([*_aligned(lines), "", *_aligned(told)])
+
+
+def _cell(cell: Cell) -> str:
+    spread = "" if cell.spread is None else f" ±{100 * cell.spread:.2f}"
+    return _number(cell.value) + spread
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:.2f}"
+
+
+def _span(low: float | None, high: float | None) -> str:
+    return "–" if low is None or high is None else f"{100 * low:.2f} … {100 * high:.2f}"
+
+
+def _aligned(lines: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    return [
+        "  ".join(
+            c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    ]
