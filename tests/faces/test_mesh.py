@@ -207,3 +207,35 @@ def test_a_mesh_stays_where_the_box_only_shook() -> None:
     np.testing.assert_allclose(  # twice as near to the camera, about the same centre
         moved(points, before, boxed(60, 50, 160, 200)), (points - [140, 150]) * 2 + [140, 150]
     )
+
+
+def test_a_face_that_the_picture_cuts_off_is_seen_in_a_tighter_region(
+    mesh: FaceMesh, detector: FaceDetector, cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rgb = read_image(cache.clip("45-m7-di-ph.jpg"))
+    whole = detector(rgb)[0]
+    (x, y), (across, down) = whole.centre, whole.box[2:] * 0.4  # 80 % of the box: forehead and chin are gone
+    cut = np.ascontiguousarray(rgb[int(y - down) : int(y + down), int(x - across) : int(x + across)])
+    found = detector(cut)[0]
+
+    again = mesh(cut, found)
+    monkeypatch.setattr("evoked.faces.mesh.EDGE_SURE", 0.0)
+    once = mesh(cut, found)
+
+    assert once.presence < 0.1 < 0.9 < again.presence
+    corner = np.array([int(x - across), int(y - down)])
+    wrong = np.linalg.norm(again.points + corner - mesh(rgb, whole).points, axis=1)
+    assert wrong.mean() < 0.06 * whole.box[2]  # it is this face that is seen, and where it stands
+
+
+def test_a_face_well_inside_is_looked_for_once(mesh: FaceMesh, group: NDArray[np.uint8]) -> None:
+    wall = np.full_like(group, 128)  # the net sees no face there, and no edge is to blame
+    middle = face([450, 280, 60, 80], [[465, 310], [495, 310], [480, 325], [468, 340], [492, 340]])
+    asked: list[float] = []
+    look = mesh._points
+    mesh._points = lambda rgb, region: asked.append(region.side) or look(rgb, region)  # type: ignore[method-assign, func-returns-value]
+    try:
+        assert mesh(wall, middle).presence < 0.5
+    finally:
+        del mesh._points
+    assert len(asked) == mesh.passes

@@ -19,6 +19,8 @@ __all__ = ["BLENDSHAPES", "FaceMesh", "Mesh", "Region", "moved", "region_of_face
 
 SIDE = 256  # pixels of the mesh net's input
 STILL, SAME_SIZE = 0.1, 0.2  # moved: of the face's longer side, and as a logarithm
+EDGE_SURE = 0.1  # a face that the picture cuts off is looked for again where the net is less sure than this
+EDGE_TIGHTER = (0.6, 0.7, 0.8)  # of the first region's side
 GROWN, LOWERED = 1.65, 0.08  # region_of_face; fitted on 400 web faces to what region_of_points settles at
 
 
@@ -70,6 +72,11 @@ class FaceMesh:
     In a video one pass is enough, if the region comes from the mesh a moment before, moved as the
     detector's box has moved: on 330 ticks of four films at 6 Hz such blendshapes lie .007 (mean over
     ticks of the largest: .06) from where repeated passes settle, nearer than two passes (.014, .12).
+
+    A face that fills the picture is cut off by its edges; the net then often sees no face in a region
+    that is half repeated edge. Such a face is looked for again in tighter regions, the surest counts: of
+    834 labelled web faces 32 were not seen without, 12 with it; the area under surprise's curve, unseen
+    faces counted as 0, went from .908 to .918, that of amusement from .920 to .923.
     """
 
     def __init__(self, cache: Cache | None = None, passes: int = 2, threads: int = 0) -> None:
@@ -90,16 +97,24 @@ class FaceMesh:
         Raises:
             ValueError: if the face's box has no area or is not finite.
         """
-        region = region_of_face(face)
+        first = region = region_of_face(face)
         if before is not None:
             region = region_of_points(moved(before[1].points, before[0], face))
-        for left in reversed(range(1 if before is not None else self.passes)):
-            points, presence = self._points(rgb, region)
-            if left:
-                region = region_of_points(points)
+        points, presence = self._settled(rgb, region, 1 if before is not None else self.passes)
+        if presence < EDGE_SURE and _beyond(first, rgb.shape):
+            tighter = (Region(first.x, first.y, share * first.side, first.angle) for share in EDGE_TIGHTER)
+            again = [self._settled(rgb, closer, self.passes) for closer in tighter]
+            points, presence = max([(points, presence), *again], key=lambda found: found[1])
         seen = points[list(BLENDSHAPE_POINTS)][None].astype(np.float32)  # (1, 146, 2), pixels
         (shapes,) = self._blendshapes(seen)
         return Mesh(points.astype(np.float32), presence, np.clip(shapes.reshape(-1), 0, 1).astype(np.float32))
+
+    def _settled(self, rgb: NDArray[np.uint8], region: Region, passes: int) -> tuple[NDArray[np.float64], float]:
+        for left in reversed(range(passes)):
+            points, presence = self._points(rgb, region)
+            if left:
+                region = region_of_points(points)
+        return points, presence
 
     def _points(self, rgb: NDArray[np.uint8], region: Region) -> tuple[NDArray[np.float64], float]:
         to_picture = region.to_picture()
@@ -127,6 +142,12 @@ def region_of_face(face: Face) -> Region:
     down = np.array([-np.sin(angle), np.cos(angle)])
     x, y = face.centre + LOWERED * longer * down
     return Region(float(x), float(y), GROWN * longer, angle)
+
+
+def _beyond(region: Region, shape: tuple[int, ...]) -> bool:
+    """Whether a tenth of the region's side or more lies outside a picture of that shape, on any side."""
+    reach = 0.4 * region.side  # half the side, less a tenth
+    return min(region.x, region.y, shape[1] - region.x, shape[0] - region.y) < reach
 
 
 def moved(points: NDArray[np.floating], before: Face, now: Face) -> NDArray[np.float64]:
