@@ -5,6 +5,7 @@ import subprocess
 import sys
 from fractions import Fraction
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -51,7 +52,8 @@ def test_the_map_goes_to_stdout_and_the_talk_to_stderr(pair: tuple[Path, Path]) 
     assert made["made_by"] == "align"
     assert made["inputs"] == {"reaction": sha256(pair[0]), "content": sha256(pair[1])}
     assert made["config"]["min_score"] == 12
-    assert done.stderr.strip().count("\n") == 0
+    drawn = done.stderr.strip().splitlines()
+    assert [line.split()[0] for line in drawn] == ["content", "reaction", "content", "seen.mp4"]
     assert "seen.mp4 plays 2" in done.stderr
 
 
@@ -59,6 +61,24 @@ def test_the_map_goes_to_a_file_when_asked(pair: tuple[Path, Path], tmp_path: Pa
     done = run(*pair, "-o", tmp_path / "a" / "map.json")
     assert (done.returncode, done.stdout) == (0, "")
     assert read_offsets(tmp_path / "a" / "map.json").reaction_time(10.0) == pytest.approx(14.25, abs=0.005)
+
+
+@pytest.mark.parametrize("name", ["map.svg", "map.html"])
+def test_the_map_is_drawn(pair: tuple[Path, Path], tmp_path: Path, name: str) -> None:
+    done = run(*pair, "--draw", tmp_path / name)
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / name).read_text()
+    root = ElementTree.fromstring(text[text.index("<svg") : text.index("</svg>") + 6])
+    words = " ".join(root.itertext())
+    for said in (
+        "seen.mp4",
+        "film.mp4",
+        "time in the reaction, seconds",
+        "time in the content, seconds",
+        "covered by 1 ",
+    ):
+        assert said in words
+    assert run(*pair, "--draw", tmp_path / "map.png").returncode == 2
 
 
 def test_what_cannot_be_aligned_is_one_line_and_exit_1(pair: tuple[Path, Path], tmp_path: Path) -> None:

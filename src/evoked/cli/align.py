@@ -9,30 +9,36 @@ from numpy.typing import NDArray
 from evoked.cli.failures import note
 from evoked.cli.options import made, settings
 from evoked.core.errors import AlignmentError
-from evoked.core.files import check_writable, sha256
+from evoked.core.files import check_writable, sha256, write_text
 from evoked.core.provenance import Provenance
 from evoked.core.settings import describe
 from evoked.media.play import damage_of, play, sound_of
 from evoked.reactions.align import SOUND_HZ, AlignConfig
 from evoked.reactions.align import align as find
 from evoked.reactions.offsets import OffsetMap, offsets_json, write_offsets
+from evoked.report.map_drawing import as_html, as_svg, as_text
 
 
 @click.command()
 @click.argument("reaction", type=click.Path(path_type=Path))
 @click.argument("content", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="write the map to this JSON file, not to stdout")
+@click.option("--draw", type=click.Path(path_type=Path), help="draw the map to this file: .svg or .html")
 @settings(AlignConfig)
-def align(reaction: Path, content: Path, output: Path | None, **options: object) -> None:
+def align(reaction: Path, content: Path, output: Path | None, draw: Path | None, **options: object) -> None:
     """Find where REACTION plays CONTENT, by the sound they share.
 
-    Prints JSON with `score` and `segments` (content_start_s, content_end_s, reaction_start_s, score);
-    seconds that no segment covers are unknown.
+    Prints JSON with `score` and `segments` (content_start_s, content_end_s, reaction_start_s, score, rate:
+    reaction seconds for each content second); seconds that no segment covers are unknown. A drawing for
+    people goes to stderr.
     """
     config = made(AlignConfig, options)
-    if output:
-        check_writable(output)
-    ours, theirs = _heard(reaction), _heard(content)
+    if draw and draw.suffix not in (".svg", ".html"):
+        raise click.UsageError(f"--draw writes .svg or .html, got {draw}")
+    for path in (output, draw):
+        if path:
+            check_writable(path)
+    ours, theirs = heard(reaction), heard(content)
     try:
         offsets = find(ours, theirs, SOUND_HZ, config)
     except AlignmentError as error:
@@ -46,11 +52,16 @@ def align(reaction: Path, content: Path, output: Path | None, **options: object)
         write_offsets(output, offsets, provenance)
     else:
         click.echo(offsets_json(offsets, provenance), nl=False)
-    click.echo(told(offsets, reaction.name, content.name, len(theirs) / SOUND_HZ), err=True)
+    length_s = len(theirs) / SOUND_HZ
+    if draw:
+        svg = as_svg(offsets, reaction.name, content.name, length_s, len(ours) / SOUND_HZ)
+        write_text(draw, svg if draw.suffix == ".svg" else as_html(svg, f"{reaction.name} and {content.name}"))
+    click.echo(as_text(offsets, length_s), err=True)
+    click.echo(told(offsets, reaction.name, content.name, length_s), err=True)
 
 
-def _heard(path: Path) -> NDArray[np.float32]:
-    """The whole sound of a file; what is wrong with the file goes to stderr."""
+def heard(path: Path) -> NDArray[np.float32]:
+    """The whole sound of a file at SOUND_HZ; what is wrong with the file goes to stderr."""
     playing = play(path, sound_hz=SOUND_HZ)
     samples = sound_of(playing)
     for line in damage_of(playing):

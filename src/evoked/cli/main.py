@@ -17,6 +17,7 @@ VERBS = {
     "run": "take a study folder from videos to a report",
     "annotate": "find the viewers in reaction videos and score their expressions at 6 Hz",
     "align": "find where a reaction stands on a content's time",
+    "library": "keep many contents' sound fingerprints; find which of them a reaction plays",
     "features": "describe a content video once a second: image, faces, sound",
     "train": "train the content model on a study's labels and features",
     "agree": "compare scores with what people saw in faces, and people with each other",

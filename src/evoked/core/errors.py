@@ -9,6 +9,7 @@ EvokedError                 something outside the program is not as it should be
 │   ├── WeightsMissing      ... cannot be had (offline, no network, no such file)
 │   └── WeightsMismatch     ... is not the file the catalogue names
 ├── AlignmentError          a reaction has nothing in common with the content
+├── LibraryError            a library of contents on disk
 ├── DatasetError            pairs, a manifest, labels, features or a split
 ├── CheckpointError         a trained model's file
 ├── TrainingError           training cannot start here, or came apart (no such device, a loss that is no number)
@@ -63,6 +64,10 @@ class WeightsMismatch(WeightsError):
 
 class AlignmentError(EvokedError):
     """A reaction and a content have nothing in common that could be aligned."""
+
+
+class LibraryError(EvokedError):
+    """A library of contents is not as it should be."""
 
 
 class DatasetError(EvokedError):

@@ -125,7 +125,7 @@ def build(
 
     Args:
         names: one for each of `marks`.
-        marks: read twice over if `out` is not None, so anything that can be gone through again.
+        marks: gone through once, in the order of the names.
         sizes: int64, shape (keys,): how often each key stands in all of them, see `count_keys`.
         out: file that `places` is written to and mapped from; None: held in memory.
 

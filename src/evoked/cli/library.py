@@ -1,0 +1,89 @@
+"""`evoked library`: many contents that can be searched by sound."""
+
+import json
+from pathlib import Path
+
+import click
+
+from evoked.cli.align import heard, told
+from evoked.cli.failures import Failures
+from evoked.cli.options import made, settings
+from evoked.core.errors import EvokedError
+from evoked.core.files import check_writable, sha256
+from evoked.reactions.align import AlignConfig
+from evoked.reactions.library import ContentLibrary
+from evoked.reactions.offsets import offsets_json, write_offsets
+
+
+@click.group()
+def library() -> None:
+    """Keep the sound fingerprints of many contents, and ask which of them a reaction plays.
+
+    \b
+      evoked library add LIBRARY CONTENT ...
+      evoked library find LIBRARY REACTION ...
+      evoked library list LIBRARY
+    """
+
+
+@library.command()
+@click.argument("folder", metavar="LIBRARY", type=click.Path(path_type=Path))
+@click.argument("contents", metavar="CONTENT...", nargs=-1, required=True, type=click.Path(path_type=Path))
+def add(folder: Path, contents: tuple[Path, ...]) -> None:
+    """Take CONTENT... into LIBRARY, a folder; what is there already is left as it is."""
+    check_writable(folder / "contents.json")
+    there = ContentLibrary(folder)
+    failures, new = Failures(len(contents), "contents", "added"), 0
+    for i, path in enumerate(contents):
+        try:
+            fresh = there.add(path)
+        except EvokedError as error:
+            failures.add(path, error)
+            continue
+        new += fresh
+        click.echo(f"{i + 1} of {len(contents)}: {path.name}{'' if fresh else ' is there already'}", err=True)
+    if there.entries:
+        there.index()
+    click.echo(f"{folder}: {new} added, {len(there.entries)} contents in all", err=True)
+    failures.end()
+
+
+@library.command()
+@click.argument("folder", metavar="LIBRARY", type=click.Path(path_type=Path))
+@click.argument("reactions", metavar="REACTION...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="write each map to this folder, as REACTION.json")
+@click.option("--json", "as_json", is_flag=True, help="print the maps with where they come from, one JSON line each")
+@settings(AlignConfig)
+def find(folder: Path, reactions: tuple[Path, ...], output: Path | None, as_json: bool, **options: object) -> None:
+    """Say which content of LIBRARY each REACTION plays; one that plays none fails.
+
+    Prints reaction, content and seconds in common, separated by tabs.
+    """
+    config = made(AlignConfig, options)
+    there = ContentLibrary(folder)
+    failures = Failures(len(reactions), "reactions", "found")
+    for path in reactions:
+        try:
+            found = there.find(heard(path), config)
+            provenance = there.provenance({path.name: sha256(path)}, found.content)
+            if output:
+                write_offsets(output / f"{path.name}.json", found.offsets, provenance)
+        except EvokedError as error:
+            failures.add(path, error)
+            continue
+        if as_json:
+            body = json.loads(offsets_json(found.offsets, provenance))
+            click.echo(json.dumps({"reaction": path.name, "content": found.content, **body}, ensure_ascii=False))
+        else:
+            click.echo(f"{path}\t{found.content}\t{found.offsets.covered_s:.1f}")
+        length = next(e.seconds for e in there.entries if e.name == found.content)
+        click.echo(told(found.offsets, path.name, found.content, length), err=True)
+    failures.end()
+
+
+@library.command("list")
+@click.argument("folder", metavar="LIBRARY", type=click.Path(path_type=Path, exists=True, file_okay=False))
+def list_(folder: Path) -> None:
+    """Print the contents of LIBRARY: name, seconds and file, separated by tabs."""
+    for entry in ContentLibrary(folder).entries:
+        click.echo(f"{entry.name}\t{entry.seconds:.1f}\t{entry.path}")
