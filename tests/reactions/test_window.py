@@ -97,6 +97,20 @@ def test_scipy_finds_the_same_place() -> None:
     assert found.box[2:] == pytest.approx((96, 54), abs=0.7)
 
 
+def test_a_spot_that_flashes_does_not_decide_which_way_round_the_film_is() -> None:
+    """A spot in the film's right part, shown at the left: the film unturned and moved fits it at .89."""
+    rng = np.random.default_rng(0)
+    x, y = np.linspace(0, 1, 240)[None, :], np.linspace(0, 1, 135)[:, None]
+    spot = np.exp(-(((x - 0.8) / 0.12) ** 2) - ((y - 0.5) / 0.3) ** 2) * np.repeat([70, -70], 6)[:, None, None]
+    film = np.stack([zoom(rng.normal(size=(34, 60)), 4, order=1)[:135] for _ in range(12)]) * 12 + spot
+    frame = rng.normal(size=(12, 270, 480)) * 2
+    frame[:, 180:252, 160:288] += np.stack([zoom(f[:, ::-1], (72 / 135, 128 / 240), order=1) for f in film])
+    found = window_in(Moments(frame.astype(np.float32), film.astype(np.float32), (1.0, 1.0)), WindowConfig(moments=12))
+    assert found is not None
+    assert found.mirrored
+    assert found.box == pytest.approx((160, 180, 128, 72), abs=1.5)
+
+
 def test_noise_and_too_few_moments_give_nothing() -> None:
     rng = np.random.default_rng(1)
     film = rng.normal(size=(12, 54, 96)).astype(np.float32) * 40

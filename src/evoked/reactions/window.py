@@ -21,7 +21,7 @@ COARSE = 4  # … and this much smaller at which it is searched, …
 SEARCHED = 16  # … in about so many of the moments
 INNER = 0.1  # share of the film left out at each side: bars and logos, and a film cropped by the frame
 SCALE_STEP = 1.04
-SURE = 0.7  # correlation beyond which the mirrored film is not tried
+SURE = 0.95  # settled correlation beyond which the mirrored film is not tried: a bright spot alone gives .89
 STEPS = (2.0, 1.0, 0.5, 0.25, 0.1)  # pixels, after pooling to about one pixel a point
 FURTHEST = 0.2  # how far, as a logarithm, a side may be stretched from the size that the search found
 SWEEPS = 12  # rounds of moves at one step at most
@@ -103,21 +103,24 @@ def window_in(seen: Moments, config: WindowConfig) -> Window | None:
     """The same, from pictures that were looked at already."""
     if len(seen.content) < 4:
         return None
-    shown, mirrored = seen.content, False
-    score, box = _searched(seen.reaction, shown, config)
-    if score < SURE:
-        other, other_box = _searched(seen.reaction, shown[:, :, ::-1], config)
-        if other > score + 0.02:
-            shown, mirrored, score, box = shown[:, :, ::-1], True, other, other_box
-    if score < config.min_score / 2:
-        return None
-    content = _sampled(shown, _whole(shown), GRID)
     inside = np.zeros(GRID, np.float32)
     rows, columns = round(GRID[0] * INNER), round(GRID[1] * INNER)
     inside[rows : GRID[0] - rows, columns : GRID[1] - columns] = 1
-    box, score = _settled(seen.reaction, content, box, inside)
-    if score < config.min_score:  # before cells are chosen by how well they follow: that flatters
+    best: tuple[float, bool, NDArray[np.float64], Stack] | None = None
+    for mirrored in (False, True):
+        shown = seen.content[:, :, ::-1] if mirrored else seen.content
+        coarse, box = _searched(seen.reaction, shown, config)
+        if coarse >= config.min_score / 2:
+            # Few pixels of few moments can mislead: the two ways round are compared when both are settled
+            content = _sampled(shown, _whole(shown), GRID)
+            box, score = _settled(seen.reaction, content, box, inside)
+            if best is None or score > best[0]:
+                best = score, mirrored, box, content
+            if score >= SURE:
+                break
+    if best is None or best[0] < config.min_score:  # before cells are chosen by how well they follow: that flatters
         return None
+    score, mirrored, box, content = best
     follows = _following(seen.reaction, content, box)
     weight = inside * np.kron(np.nan_to_num(follows, nan=1.0) >= 0.35, np.ones((3, 3), np.float32))
     if weight.sum() > 0.15 * inside.sum():  # once more, without what lies on top
