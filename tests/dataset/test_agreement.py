@@ -117,6 +117,26 @@ def test_cohen_is_the_mean_over_pairs_of_scikit_learn(world: tuple[Path, Path], 
     assert found.rows[k].pairs == len(kappas) == 10
 
 
+def test_many_raters_who_share_few_clips_have_an_interval_around_the_value(tmp_path: Path) -> None:
+    """Drawn plainly, Cohen's kappa of small tables is lower in nearly every draw than in the data."""
+    random, lines, scores = np.random.default_rng(0), ["clip,video,rater,awe"], ["clip,awe"]
+    for i in range(1500):
+        truth = random.random() < 0.2
+        scores.append(f"c{i},{random.random():.3f}")
+        for rater in random.choice(12, size=3, replace=False):
+            lines.append(f"c{i},v{i // 3},r{rater},{int(truth ^ (random.random() < 0.1))}")
+    (tmp_path / "r.csv").write_text("\n".join(lines))
+    (tmp_path / "s.csv").write_text("\n".join(scores))
+    machine, human = read_machine(tmp_path / "s.csv"), read_ratings(tmp_path / "r.csv")
+    row = agree(machine, human, replace(QUICK, resamples=200)).rows[0]
+    assert row.pairs == 66
+    assert row.cohen.low is not None
+    assert row.cohen.high is not None
+    assert row.cohen.low < row.cohen.value < row.cohen.high
+    assert (row.cohen.low + row.cohen.high) / 2 == pytest.approx(row.cohen.value, abs=0.01)
+    assert row.fleiss.high - row.fleiss.low == pytest.approx(row.cohen.high - row.cohen.low, rel=0.5)
+
+
 def test_intervals_are_those_of_whole_videos_drawn_again(world: tuple[Path, Path], found: Agreement) -> None:
     plain = Plain(world, NAMES[0])
     videos = sorted(set(plain.video.values()))

@@ -48,6 +48,7 @@ def test_undefined_draws_are_left_out_and_counted() -> None:
     assert (found.low, found.high) == (1.0, 1.0)
     assert found.undefined == pytest.approx(500, abs=80)
     assert never == Interval(None, None, 2000, 2000)
+    assert never.centred(0.5) == never
 
 
 def test_one_video_has_no_interval() -> None:
@@ -90,3 +91,18 @@ def test_a_hundred_thousand_seconds_take_seconds() -> None:
     began = time.process_time()
     bootstrap(300, lambda w: [r.average_precision(w) for r in ranked], resamples=resamples)
     assert time.process_time() - began < 3  # 0.2 s on a quiet core: 1000 draws in 2 s
+
+
+def test_a_biased_number_has_its_bias_taken_out_of_the_interval() -> None:
+    """The variance of few values, divided by n: each draw is too low once more."""
+    values = np.random.default_rng(8).normal(size=12)
+
+    def variance(weights: np.ndarray) -> list[float]:
+        return [float(np.repeat(values, weights).var())]
+
+    (plain,) = bootstrap(12, variance, resamples=4000)
+    assert plain.mean == pytest.approx(values.var() * 11 / 12, rel=0.03)  # what theory says a draw has
+    moved = plain.centred(float(values.var()))
+    assert moved.mean == values.var()
+    assert moved.low > plain.low
+    assert moved.high - moved.low == pytest.approx(plain.high - plain.low)

@@ -19,7 +19,7 @@ from evoked.dataset.ratings import Ratings
 from evoked.metrics.correlation import moments, pearson_of
 from evoked.metrics.operating import operating_point
 from evoked.metrics.raters import fleiss_kappa, krippendorff_alpha, mean_cohen, pair_tables, rater_terms
-from evoked.metrics.resampling import bootstrap
+from evoked.metrics.resampling import Interval, bootstrap
 from evoked.reactions.votes import parse_thresholds
 
 __all__ = ["agree"]
@@ -35,10 +35,12 @@ class _Figure:
     Attributes:
         total: how often each unit is drawn, shape (units,) → sums over what was drawn, shape (S,).
         of: the sums → the number.
+        centred: whether its interval is moved onto the value (Interval.centred).
     """
 
     total: Callable[[NDArray[np.int64]], NDArray[np.float64]]
     of: Callable[[NDArray[np.float64]], float | None]
+    centred: bool = False
 
     def __call__(self, weights: NDArray[np.int64]) -> float | None:
         return self.of(self.total(weights))
@@ -191,7 +193,7 @@ def _cohen(data: Compared, k: int, config: AgreeConfig) -> _Figure:
         drawn = weights[rows[:, 0]].astype(np.float64)
         return np.bincount(rows[:, 1], drawn, minlength=4 * len(pairs)).astype(np.float64)
 
-    return _Figure(total, lambda sums: mean_cohen(sums.reshape(-1, 4)))
+    return _Figure(total, lambda sums: mean_cohen(sums.reshape(-1, 4)), centred=True)
 
 
 def _pairs(data: Compared, k: int, config: AgreeConfig) -> tuple[list[tuple[int, int]], NDArray[np.int64]]:
@@ -217,7 +219,17 @@ def _estimates(
     whole = [figure(once) is not None for figure in figures]
     values = numbers(once)
     spans = bootstrap(units, numbers, resamples=config.resamples, seed=config.seed, level=config.level)
-    return [Estimate(v, s.low, s.high) if v is not None else Estimate(None) for v, s in zip(values, spans, strict=True)]
+    centred = [f.centred for f in figures] + [all(figures[i].centred for i in places) for places in means]
+    return [_estimate(*found) for found in zip(values, spans, centred, strict=True)]
+
+
+def _estimate(value: float | None, span: Interval, centred: bool) -> Estimate:
+    if value is None:
+        return Estimate(None)
+    moved = span.centred(value) if centred else span
+    if moved.low is None or moved.high is None:
+        return Estimate(value)
+    return Estimate(value, max(moved.low, -1.0), min(moved.high, 1.0))
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
