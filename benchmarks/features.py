@@ -1,6 +1,8 @@
 """How fast a film is described, where the time goes, and what memory it takes.
 
-    python benchmarks/features.py [SECONDS…]        # default: 60 596; needs ffmpeg to cut the film
+    python benchmarks/features.py [--paper] [SECONDS…]        # default: 60 596; needs ffmpeg to cut the film
+
+With --paper the paper's nets, with the seeded weights of tests/paper: as fast as the real ones, and as large.
 
 Bars: at least 20 times real time on two cores, at most 1.0 GB, and no more for 596 s than for 60 s.
 Each length runs in a process of its own, so that its peak of memory is its own.
@@ -18,10 +20,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from evoked.features import extract
-from evoked.features.extract import Extractor
+from evoked.features.audio import HZ
+from evoked.features.extract import Extractor, FeatureConfig
+from evoked.media.play import play
 from evoked.media.probe import probe
 from evoked.weights.cache import default_cache
+from evoked.weights.catalogue import NETS
 
 BAR_SPEED, BAR_MEMORY_MB = 20.0, 1000
 
@@ -40,11 +44,28 @@ class Clocked:
             self.seconds += time.perf_counter() - begun
             self.calls += 1
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
 
-def one(film: Path) -> dict[str, Any]:
+
+def nets(folder: Path, paper: bool) -> Extractor:
+    """The nets, loaded; the paper's from files that are made in the folder."""
+    if not paper:
+        return Extractor()
+    sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "paper"))
+    from paper_files import Folder
+
+    made, config = Folder(folder), FeatureConfig(features="paper")
+    for name in config.chosen.nets:
+        made.make(name)
+        NETS[name] = made.known[name]  # in this process alone
+        made.cache.ready(name)
+    return Extractor(config, made.cache)
+
+
+def one(film: Path, extractor: Extractor) -> dict[str, Any]:
     """Describe a film and say what it took; peak memory is that of this process."""
-    extractor = Extractor()
-    parts = {"image": "_image", "faces": "_detector", "identity": "_identity", "audio": "_audio"}
+    parts = {"image": "_image", "faces": "_detector", "who": "_describe", "audio": "_audio"}
     clocks = {}
     for name, attribute in parts.items():
         clocks[name] = Clocked(getattr(extractor, attribute))
@@ -55,7 +76,7 @@ def one(film: Path) -> dict[str, Any]:
     took, busy = time.perf_counter() - begun, time.process_time() - busy
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     begun = time.perf_counter()
-    for _ in extract._prepared(media, media.seconds, extractor.config.side):
+    for _ in extractor._prepared(play(film, pictures=media.seconds, sound_hz=HZ if media.sound else None), media):
         pass
     return {
         "seconds": found.grid.steps,
@@ -87,7 +108,8 @@ def shown(told: dict[str, Any]) -> None:
         print(f"  {name:9} {seconds:6.1f} s, {100 * seconds / told['took_s']:3.0f} %; {calls} calls of {each:.1f} ms")
 
 
-def main(lengths: list[int]) -> None:
+def main(lengths: list[int], paper: bool) -> None:
+    """Describe each length in a process of its own."""
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, load {load}")
     film = default_cache().clip("bbb.mp4")
@@ -95,7 +117,11 @@ def main(lengths: list[int]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for seconds in lengths:
             part = film if seconds >= 596 else cut(film, seconds, Path(folder))
-            ran = subprocess.run([sys.executable, __file__, "--one", part], check=True, stdout=subprocess.PIPE)
+            ran = subprocess.run(
+                [sys.executable, __file__, "--one", part, *(["--paper"] if paper else [])],
+                check=True,
+                stdout=subprocess.PIPE,
+            )
             told = json.loads(ran.stdout)
             shown(told)
             peaks[told["seconds"]] = told["peak_mb"]
@@ -104,7 +130,10 @@ def main(lengths: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--one"]:
-        print(json.dumps(one(Path(sys.argv[2]))))
+    paper = "--paper" in sys.argv
+    given = [a for a in sys.argv[1:] if a != "--paper"]
+    if given[:1] == ["--one"]:
+        with tempfile.TemporaryDirectory() as folder:
+            print(json.dumps(one(Path(given[1]), nets(Path(folder), paper))))
     else:
-        main([int(a) for a in sys.argv[1:]] or [60, 596])
+        main([int(a) for a in given] or [60, 596], paper)
