@@ -22,6 +22,7 @@ WIDTHS = {"image": 24, "face": 16, "audio": 10}
 SMALL = ModelSettings(image_units=12, face_units=6, audio_units=8, window_s=11)
 CHOICES = (
     {"experts": 0},
+    {"kind": "tcn", "standardise": "column"},
     {},
     {"layers": 2},
     {"input_gate": False, "output_gate": False},

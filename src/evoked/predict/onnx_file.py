@@ -6,7 +6,7 @@ zeros where absent.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,10 @@ from evoked import __version__
 from evoked.core.errors import CheckpointError, OutputError
 from evoked.core.files import writing
 from evoked.model.checkpoint import Checkpoint
-from evoked.model.config import Modality
+from evoked.model.config import Modality, dilations
 
 OPSET = 17
 BN_EPSILON = 1e-3
-KINDS = ("gru",)
-"""Kinds of network that have a graph here."""
 
 
 def write_onnx(path: Path, checkpoint: Checkpoint) -> None:
@@ -44,12 +42,12 @@ def write_onnx(path: Path, checkpoint: Checkpoint) -> None:
 def as_onnx(checkpoint: Checkpoint) -> onnx.ModelProto:
     """The model's graph, checked by ONNX's own checker."""
     config = checkpoint.config
-    if config.kind not in KINDS:
+    if config.kind not in STATES:
         raise CheckpointError(
-            f"a model of kind {config.kind!r} cannot be exported; there are graphs of {', '.join(KINDS)}"
+            f"a model of kind {config.kind!r} cannot be exported; there are graphs of {', '.join(STATES)}"
         )
     graph = _Graph(checkpoint.arrays)
-    states = [_last_state(graph, checkpoint, m) for m in config.modalities]
+    states = [STATES[config.kind](graph, checkpoint, m) for m in config.modalities]
     fused = graph.add("Concat", states, axis=1) if len(states) > 1 else states[0]
     if config.input_gate:
         fused = _gated(graph, "input_gate", fused)
@@ -100,7 +98,7 @@ class _Graph:
         return self.constant(name, np.array(values, dtype=np.int64))
 
 
-def _last_state(graph: _Graph, checkpoint: Checkpoint, m: Modality) -> str:
+def _gru_state(graph: _Graph, checkpoint: Checkpoint, m: Modality) -> str:
     """(n, window_s, D) → the last GRU layer's state after the window, (n, H)."""
     rows = graph.add("Transpose", [_scaled(graph, checkpoint, m)], perm=[1, 0, 2])  # (steps, n, D)
     layers = checkpoint.config.layers
@@ -119,6 +117,35 @@ def _last_state(graph: _Graph, checkpoint: Checkpoint, m: Modality) -> str:
         every = graph.add("GRU", inputs, **choices)  # (steps, 1, n, H)
         rows = graph.add("Squeeze", [every, graph.whole(f"{own}.second", 1)])
     raise AssertionError("a model has at least one layer")
+
+
+def _tcn_state(graph: _Graph, checkpoint: Checkpoint, m: Modality) -> str:
+    """(n, window_s, D) → the last layer's row at the window's last second, (n, H)."""
+    own, size = f"tcn.{m.name}", m.units
+    first = graph.constant(f"{own}.first", graph.arrays[f"{own}.first.weight"].T)
+    rows = graph.add("MatMul", [_scaled(graph, checkpoint, m), first])
+    rows = graph.add("Add", [rows, graph.constant(f"{own}.offset", graph.arrays[f"{own}.first.bias"])])
+    h, left = graph.add("Transpose", [rows], perm=[0, 2, 1]), checkpoint.config.window_s  # (n, H, window_s)
+    for layer, d in enumerate(dilations(checkpoint.config.window_s)):
+        name, left = f"{own}.{layer}", left - d
+        now, before, bias = (graph.arrays[f"{name}.{part}"] for part in ("now", "before", "bias"))
+        kernel = graph.constant(f"{name}.kernel", np.stack([before, now], axis=-1))
+        both = graph.add("Conv", [h, kernel, graph.constant(f"{name}.bias", bias)], dilations=[d])
+        let_in = graph.add("Tanh", [_part(graph, f"{name}.let_in", both, 1, (0, size))])
+        how_much = graph.add("Sigmoid", [_part(graph, f"{name}.how_much", both, 1, (size, 2 * size))])
+        same = _part(graph, f"{name}.same", h, 2, (d, d + left))
+        h = graph.add("Add", [same, graph.add("Mul", [let_in, how_much])])
+    return graph.add("Squeeze", [h, graph.whole(f"{own}.last", 2)])
+
+
+def _part(graph: _Graph, name: str, x: str, axis: int, span: tuple[int, int]) -> str:
+    """x from a first to before a last place along an axis."""
+    ends = [graph.whole(f"{name}.{what}", value) for what, value in zip(("from", "to"), span, strict=True)]
+    return graph.add("Slice", [x, *ends, graph.whole(f"{name}.axis", axis)])
+
+
+STATES: Mapping[str, Callable[[_Graph, Checkpoint, Modality], str]] = {"gru": _gru_state, "tcn": _tcn_state}
+"""Kind of network → the graph that reads one modality."""
 
 
 def _in_onnx_order(array: NDArray[np.float32]) -> NDArray[np.float32]:
