@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from evoked.core.errors import AlignmentError
 from evoked.core.settings import setting
-from evoked.reactions.by_landmarks import runs_at
+from evoked.reactions.by_landmarks import NEW_LINE, runs_at
 from evoked.reactions.chain import Run, best_chain, runs_of
 from evoked.reactions.coherence import Line, Samples, exact_line, obedience, presence
 from evoked.reactions.landmarks import Landmarks, landmarks, shared
@@ -111,7 +111,7 @@ def align(
 def _by_phase(reaction: Samples, content: Samples, hz: int, marks: Landmarks, config: AlignConfig) -> list[Segment]:
     """Segments of a reaction that holds the recording itself, whatever lies on top."""
     found = candidates(landmarks(reaction, hz), marks, config.candidates)
-    return _segments(_heard(reaction, content, hz, found), hz, config)
+    return _segments(best_chain(_heard(reaction, content, hz, found), hz, config.bridge_s), hz, config)
 
 
 def _by_landmarks(reaction: Landmarks, content: Landmarks, config: AlignConfig) -> list[Segment]:
@@ -123,11 +123,11 @@ def _by_landmarks(reaction: Landmarks, content: Landmarks, config: AlignConfig) 
         weight = sum(run.end - run.start for run in new)
         if new and sum(run.level * (run.end - run.start) for run in new) >= FOUND_AGAIN * weight:
             runs += new
-    return _segments(runs, reaction.hz, config)
+    return _segments(best_chain(runs, reaction.hz, config.bridge_s, NEW_LINE), reaction.hz, config)
 
 
-def _segments(runs: list[Run], hz: int, config: AlignConfig) -> list[Segment]:
-    segments = [_segment(run, hz) for run in best_chain(runs, hz, config.bridge_s)]
+def _segments(chain: list[Run], hz: int, config: AlignConfig) -> list[Segment]:
+    segments = [_segment(run, hz) for run in chain]
     return [s for s in segments if s.content_end_s - s.content_start_s >= config.min_segment_s]
 
 

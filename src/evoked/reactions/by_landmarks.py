@@ -14,8 +14,10 @@ from evoked.reactions.landmarks import Landmarks, shared
 STEP_S = 0.25
 NEAR = 3  # frames either way that a landmark may stand from its line: stretched sound is pasted up to 20 ms off …
 FAR = (8, 125)  # … and how far away those stand that are there by chance
-SHARE = 0.01  # of a content's landmarks, taken for "it is heard": a film in white noise as loud keeps about 2 %
-CROWDS = 4.0  # one peak that is found again brings several landmarks: they count for one
+SHARE = 0.005  # of a content's landmarks, taken for "it is heard": a film in white noise as loud keeps about 2 %
+CROWDS = 4.0  # one peak that is found again brings several landmarks: a score counts them for one …
+TOGETHER = 1.5  # … and a step's gain does less so: measured on films under a voice, in noise and across a room
+NEW_LINE = 15.0  # nats that a change of offset must bring: few landmarks bring few
 MARGIN_S = 15.0  # how far beyond its landmarks an offset is followed
 LOUD = 3.0  # a step has this many landmarks at least, or it says nothing
 
@@ -67,7 +69,7 @@ def _gain(
     """Log likelihood ratio of each step: Poisson with SHARE of the content's landmarks on top, to chance alone."""
     usual = chance + 0.5
     more = SHARE * there_are
-    gain = (hits * np.log1p(more / usual) - more) / CROWDS
+    gain = (hits * np.log1p(more / usual) - more) / TOGETHER
     return np.where(there_are >= LOUD, np.clip(gain, -6.0, 6.0), 0.0)
 
 

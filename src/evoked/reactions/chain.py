@@ -76,13 +76,14 @@ def heard(gain: NDArray[np.float64]) -> NDArray[np.bool_]:
     return path
 
 
-def best_chain(runs: list[Run], hz: int, bridge_s: float) -> list[Run]:
+def best_chain(runs: list[Run], hz: int, bridge_s: float, new_line: float = NEW_LINE) -> list[Run]:
     """The runs of greatest total weight that follow each other in the reaction, joined where they are one.
 
     Args:
         runs: stretches of any offsets, in any order; they may contradict each other.
         hz: samples per second.
         bridge_s: runs of one offset with a gap up to this are one.
+        new_line: nats that a change of offset must bring.
 
     Returns:
         In the order of the content, apart on both clocks: a part of the content that the reaction plays
@@ -93,11 +94,12 @@ def best_chain(runs: list[Run], hz: int, bridge_s: float) -> list[Run]:
     best: list[float] = []
     before: list[int] = []
     for i, run in enumerate(order):
-        value, parent = run.weight - NEW_LINE, -1
+        value, parent = run.weight - new_line, -1
         for j in range(i):
             other = order[j]
-            if _follows(other, run, touch) and best[j] + run.weight - _cost(other, run, hz) > value:
-                value, parent = best[j] + run.weight - _cost(other, run, hz), j
+            if _follows(other, run, touch):
+                joined = best[j] + run.weight - _cost(other, run, hz, new_line)
+                value, parent = (joined, j) if joined > value else (value, parent)
         best.append(value)
         before.append(parent)
     if not best or max(best) <= 0:
@@ -143,11 +145,11 @@ def _follows(a: Run, b: Run, touch: float) -> bool:
     return b.start > a.start and a.end - b.start <= min(touch, (a.end - a.start) / 2, (b.end - b.start) / 2)
 
 
-def _cost(a: Run, b: Run, hz: int) -> float:
+def _cost(a: Run, b: Run, hz: int, new_line: float) -> float:
     """Nats to pay for going from a to b."""
     if _same(a, b, hz):
         return 0.0
-    return NEW_LINE if _back(a, b) <= TOUCH_S * hz else STEP_BACK
+    return new_line if _back(a, b) <= TOUCH_S * hz else STEP_BACK
 
 
 def _back(a: Run, b: Run) -> float:

@@ -6,7 +6,7 @@ hardly more with a thousand contents than with ten.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from evoked.core.errors import AlignmentError
 from evoked.reactions.align import SOUND_HZ, AlignConfig, align
@@ -49,12 +49,17 @@ def chosen(
         raise AlignmentError("there are no contents to compare with")
     found: list[Pairing] = []
     reason = "no landmark is shared"
-    for name, _ in index.ranked(reaction_sound, changes(config.speed, config.semitones))[:TRIED]:
-        try:
-            found.append(Pairing(name, align(reaction_sound, sound_of(name), index.hz, config)))
-        except AlignmentError as error:
-            reason = f"nearest {name}: {error}"
-    if not found:
+    ranked = index.ranked(reaction_sound, changes(config.speed, config.semitones))[:TRIED]
+    # Other speeds only where none is found at its own: the search costs some seconds for each wrong content
+    for tried in (replace(config, speed=0.0, semitones=0.0), config):
+        for name, _ in ranked:
+            try:
+                found.append(Pairing(name, align(reaction_sound, sound_of(name), index.hz, tried)))
+            except AlignmentError as error:
+                reason = f"nearest {name}: {error}"
+        if found:
+            break
+    else:
         raise AlignmentError(f"the reaction plays none of {len(index.names)} contents ({reason})")
     return max(found, key=lambda p: (p.offsets.covered_s, p.offsets.score))
 
