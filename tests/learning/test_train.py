@@ -168,6 +168,26 @@ def test_a_class_without_positives_is_named_and_learnt_as_no() -> None:
     assert scores(trained, examples)[0][:, 2].max() < 0.15
 
 
+def test_a_class_without_positives_in_validation_is_left_out_of_its_mean() -> None:
+    held_out = [replace(e, labels=e.labels * np.float32([1, 1, 0])) for e in videos(World(), 2, 40, seed=7)]
+
+    trained = train(videos(World(), 3, 40), SMALL, QUICK, validation=held_out)
+
+    p, truth = scores(trained, held_out)
+    expected = np.mean([average_precision(p[:, k].astype(float), truth[:, k]) for k in (0, 1)])
+    best = trained.checkpoint.training["best_epoch"]
+    assert trained.history[best - 1].validation_map == pytest.approx(expected)
+
+
+def test_a_validation_without_a_valid_second_chooses_nothing() -> None:
+    blind = [replace(e, valid=np.zeros(40, dtype=bool)) for e in videos(World(), 1, 40, seed=7)]
+
+    trained = train(videos(World(), 3, 40), SMALL, replace(QUICK, patience=1), validation=blind)
+
+    assert [e.validation_map for e in trained.history] == [None, None]
+    assert trained.checkpoint.training["best_epoch"] is None
+
+
 def test_very_short_videos_train() -> None:
     trained = train([video(World(), f"s{i}", 1 + i, i)[0] for i in range(6)], SMALL, QUICK)
 
