@@ -167,6 +167,11 @@ def test_the_tables_say_what_is_met_and_what_is_not() -> None:
     median = next(line for line in said.splitlines() if "median" in line)
     assert median.endswith("| yes |")
     assert "| truly covered seconds covered, the same | ≥ 95 % | 90.0 % |" in said
+    assert "recordings that were aligned | ≤ 1 % | 4.0 % |" in said  # 1, 2 and 3 of 50 each
+    assert "the same, recordings that were refused" not in said
+    lost = bars([*takes, replace(made(50), refused="no common sound")], None)
+    assert "recordings that were aligned | ≤ 1 % | 4.0 % |" in lost
+    assert "the same, recordings that were refused |  | 100.0 % |" in lost
     assert "| wrong pairs accepted | none in 1,000 | 1 of 1000 |  | **no** |" in said
     assert "0 of 1000 | 0 … 0.30 % | yes" in bars(takes, (1000, 0))
     rows = conditions(takes).splitlines()

@@ -126,9 +126,18 @@ def bars(figures: Sequence[Figures], pairs: tuple[int, int] | None) -> str:
     now, between = numbers(summary(figures)), intervals(figures)
     lines.append(_bar("the same, all takes", "", now["covered"], between["covered"], None, "%"))
     if any(f.ticks[0] for f in figures):
-        lines.append(
-            _bar("film faces taken for viewers", "≤ 1 %", now["taken"], between["taken"], TAKEN_BAR, "%", below=True)
-        )
+        # without a map nobody knows the film, and no label comes of it: those recordings have a row of their own
+        for what, asked, some in (
+            (
+                "film faces taken for viewers, recordings that were aligned",
+                "≤ 1 %",
+                [f for f in figures if not f.refused],
+            ),
+            ("the same, recordings that were refused", "", [f for f in figures if f.refused]),
+        ):
+            if some:
+                taken, span = summary(some).taken, intervals(some)["taken"]
+                lines.append(_bar(what, asked, taken, span, TAKEN_BAR if asked else None, "%", below=True))
         for kind, what in (("tick", "faces at 6 Hz"), ("label", "labels, every second")):
             for name in CLASSES:
                 for side, bar in (("precision", PRECISION_BAR), ("recall", RECALL_BAR)):
