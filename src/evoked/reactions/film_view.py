@@ -19,6 +19,7 @@ SHIFT = 2  # points that it may have moved: the rectangle and the moment are goo
 AROUND = 0.15  # of the box, added at each side
 SAME = 0.5  # correlation above which it is the film's picture (film faces .64 to 1.00, median .99) …
 OTHER = 0.4  # … and below which it is another (viewers over film −.09 to .26); in between it cannot be told
+PARTS = 5  # parts of the patch, across and down, that are compared each for itself
 FLAT = 2.0  # grey levels from point to point: a patch with less has nothing to compare
 
 
@@ -96,17 +97,34 @@ def _patch(rgb: Rgb, span: tuple[float, float, float, float], points: int) -> ND
 
 
 def _best_likeness(ours: NDArray[np.float32], theirs: NDArray[np.float32]) -> float | None:
-    """The best correlation of edges over small shifts; `theirs` is larger by SHIFT on every side."""
+    """The best correlation of edges over small shifts, part by part; `theirs` is larger by SHIFT on every side.
+
+    A strip of the film in the patch, beside a viewer in low light, has most of the patch's edges: so each
+    part counts the same, however strong its edges are.
+    """
     mine, around = _edges(ours), _edges(theirs)
     if float(np.sqrt(np.mean(mine**2))) < FLAT:
         return None
     best, points = -1.0, mine.shape[1]
+    floor = FLAT**2 * mine.size / PARTS**2
+    own = _parts(mine**2)
     for dy in range(2 * SHIFT + 1):
         for dx in range(2 * SHIFT + 1):
             other = around[:, dy : dy + points, dx : dx + points]
-            size = float(np.sqrt((mine**2).sum() * (other**2).sum()))
-            best = max(best, float((mine * other).sum()) / size if size > 0 else 0.0)
+            film = _parts(other**2)
+            told = np.maximum(own, film) >= floor  # a part that is flat in both tells nothing
+            likeness = _parts(mine * other) / np.sqrt(np.maximum(own, floor) * np.maximum(film, floor))
+            best = max(best, float(likeness[told].mean()))
     return best
+
+
+def _parts(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Sums over PARTS × PARTS parts of a patch of edges."""
+    _, rows, columns = values.shape
+    out: NDArray[np.float32] = (
+        values.sum(axis=0).reshape(PARTS, rows // PARTS, PARTS, columns // PARTS).sum(axis=(1, 3))
+    )
+    return out
 
 
 def _edges(patch: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,0 +1,164 @@
+"""Whose face is it: staged reactions of known layout, and the faces of their film that are taken for viewers.
+
+    python benchmarks/viewers.py [--seconds 12] [--look LOOK] [--json]
+
+Two films: an animated one, whose rabbit is found as a face, and a real person's face, as in a talk. Layouts of
+the stage (viewer in a corner, beside the film, film inset in the viewer's picture) and no film in sight; each as
+it is, mirrored (the whole frame, as many recordings are) and with the viewer's picture in low light and noise.
+A face whose centre lies in the film's visible part is the film's; "taken" is the share of those ticks at which a
+viewer's box stands there. "seen" is the share of ticks at which the viewer is. Nothing here uses sound: the offset
+is given, what is measured is the picture.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evoked.core.timeline import Grid
+from evoked.faces.detect import FaceDetector
+from evoked.media.images import resize
+from evoked.media.play import Picture, play
+from evoked.media.probe import probe
+from evoked.media.write import VideoWriter
+from evoked.reactions.annotate import Annotator
+from evoked.reactions.film import film_of
+from evoked.reactions.offsets import OffsetMap, Segment
+from evoked.stage.footage import FILM, MAN, WOMAN, Box, Viewer
+from evoked.stage.layout import FRAME, Layout, corner, inset, side
+from evoked.weights.cache import default_cache
+
+Rgb = NDArray[np.uint8]
+RATE = Fraction(12)
+LOOKS = ("plain", "mirrored", "dark viewer", "mirrored film")
+
+
+@dataclass(frozen=True)
+class Story:
+    """A film, where it is played from, and who watches."""
+
+    name: str
+    film: str
+    start_s: int
+    watcher: Viewer
+
+
+STORIES = (Story("animated", FILM, 130, WOMAN), Story("a person", WOMAN.clip, 0, MAN))
+
+
+def layouts(viewer: Viewer) -> dict[str, Layout]:
+    """By name; "unseen" shows the viewer alone."""
+    made = {"corner": corner(viewer, 3, 3), "side": side(viewer_left=True)}
+    made["inset"] = inset(viewer) if viewer is WOMAN else Layout("inset", (16, 16, 432, 242), (0, 0, *FRAME), "film")
+    made["unseen"] = Layout("unseen", (0, 0, 0, 0), (0, 0, *FRAME), "viewer")
+    return made
+
+
+def faces_of(viewer: Viewer, aspect: float) -> list[Rgb]:
+    """The viewer's frames, to and fro."""
+    x, y, w, h = viewer.person(aspect)
+    grids = [Grid(RATE, max(2, int((b - a) * RATE)), Fraction(a).limit_denominator(100))
+             for a, b in (viewer.neutral_s, viewer.smile_s or viewer.neutral_s)]  # fmt: skip
+    clip = default_cache().clip(viewer.clip)
+    there = [np.ascontiguousarray(p.rgb()[y : y + h, x : x + w]) for g in grids for p in play(clip, pictures=g)
+             if isinstance(p, Picture)]  # fmt: skip
+    return there + there[::-1]
+
+
+def frames(story: Story, layout: Layout, look: str, steps: int) -> Iterator[Rgb]:
+    """The reaction."""
+    random = np.random.default_rng(0)
+    people = faces_of(story.watcher, layout.viewer[2] / layout.viewer[3])
+    grid = Grid(RATE, steps, Fraction(story.start_s))
+    for picture in play(default_cache().clip(story.film), pictures=grid):
+        assert isinstance(picture, Picture)
+        face = resize(people[picture.step % len(people)], (layout.viewer[2], layout.viewer[3]))
+        if look == "dark viewer":
+            noisy = face.astype(np.float32) / 5 + random.normal(scale=4, size=face.shape)
+            face = np.clip(noisy, 0, 255).astype(np.uint8)
+        parts = [(layout.viewer, face)]
+        if layout.film[2]:
+            shown = picture.rgb((layout.film[2], layout.film[3]))
+            parts.append((layout.film, np.ascontiguousarray(shown[:, ::-1]) if look == "mirrored film" else shown))
+        canvas = np.full((FRAME[1], FRAME[0], 3), 16, np.uint8)
+        for (x, y, w, h), rgb in parts if layout.over == "film" else reversed(parts):
+            canvas[y : y + h, x : x + w] = rgb
+        yield np.ascontiguousarray(canvas[:, ::-1]) if look == "mirrored" else canvas
+
+
+def holds(box: Box, centre: NDArray[np.floating]) -> bool:
+    """Whether a box of the frame holds a point."""
+    x, y, w, h = box
+    return bool(x <= centre[0] < x + w and y <= centre[1] < y + h)
+
+
+def tried(story: Story, layout: Layout, look: str, steps: int, annotator: Annotator) -> dict[str, float | str | None]:
+    """Stage one reaction, annotate it, and count."""
+    film_box, viewer_box = layout.film, layout.viewer
+    if look == "mirrored":
+        film_box, viewer_box = ((FRAME[0] - x - w, y, w, h) for x, y, w, h in (film_box, viewer_box))
+    content = default_cache().clip(story.film)
+    seconds = float(steps / RATE)
+    offsets = OffsetMap(50.0, (Segment(float(story.start_s), story.start_s + seconds, 0.0, 50.0),))
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "reaction.mp4"
+        with VideoWriter(path, FRAME, RATE) as writer:
+            for rgb in frames(story, layout, look, steps):
+                writer.picture(rgb)
+        film = film_of(path, content, offsets)
+        found = annotator(path, film)
+        detect, theirs, taken, boxes = FaceDetector(threads=1), 0, 0, []
+        for viewer in found.viewers.values():
+            boxes += [(t, viewer.boxes.values[t]) for t in np.flatnonzero(viewer.boxes.valid)]
+        on_top = viewer_box if layout.over == "viewer" else film_box
+        films = lambda c: holds(film_box, c) and not (layout.over == "viewer" and holds(on_top, c))  # noqa: E731
+        for picture in play(path, pictures=probe(path).grid(Fraction(6))):
+            assert isinstance(picture, Picture)
+            theirs += sum(films(f.centre) for f in detect(picture.rgb()) if f.box[2] >= 24)
+        taken = sum(films(box[:2] + box[2:] / 2) for _, box in boxes)
+        seen = {t for t, box in boxes if not films(box[:2] + box[2:] / 2)}
+    error = None
+    if film is not None and film_box[2]:
+        error = float(np.abs(np.array(film.view.window.box) - film_box).max())
+    return {
+        "film": story.name, "layout": layout.kind, "look": look, "film_faces": theirs, "taken": taken,
+        "seen": len(seen) / found.grid.steps, "viewers": len(found.viewers), "rectangle_px": error,
+    }  # fmt: skip
+
+
+def main() -> None:
+    """Read the command line, and measure."""
+    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("--seconds", type=int, default=12)
+    words.add_argument("--look", choices=LOOKS, help="only this one")
+    words.add_argument("--json", action="store_true")
+    given = words.parse_args()
+    annotator, steps = Annotator(), given.seconds * int(RATE)
+    rows = [
+        tried(story, layout, look, steps, annotator)
+        for story in STORIES
+        for layout in layouts(story.watcher).values()
+        for look in LOOKS
+        if given.look in (None, look) and (layout.film[2] or look in ("plain", "dark viewer"))
+    ]
+    if given.json:
+        print(json.dumps(rows))
+        return
+    print("| film | layout | look | film-face ticks | taken for a viewer | viewer seen | viewers | rectangle |")
+    print("|---|---|---|---|---|---|---|---|")
+    for row in rows:
+        error = "not found" if row["rectangle_px"] is None else f"{row['rectangle_px']:.1f} px"
+        print(f"| {row['film']} | {row['layout']} | {row['look']} | {row['film_faces']} | {row['taken']} | "
+              f"{100 * float(row['seen'] or 0):.0f} % | {row['viewers']} | {error} |")  # fmt: skip
+    theirs, taken = (sum(int(row[k] or 0) for row in rows) for k in ("film_faces", "taken"))
+    print(f"\n{taken} of {theirs} film-face ticks taken for viewers: {100 * taken / max(1, theirs):.2f} %")
+
+
+if __name__ == "__main__":
+    main()
