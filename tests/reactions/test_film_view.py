@@ -133,3 +133,17 @@ def test_from_files_alone(tmp_path: Path, detect: FaceDetector) -> None:
     assert answers[False].count(True) >= 0.9 * len(answers[False])
     unseen, offsets = reaction(tmp_path / "u.mp4", UNSEEN, START, SECONDS)
     assert film_of(unseen, film_path(), offsets) is None
+
+
+def test_a_strip_of_film_above_a_dim_viewer_does_not_make_the_face_the_films() -> None:
+    """The strip is the film's and has nearly all of the patch's edges, but only a quarter of its parts."""
+    random = np.random.default_rng(0)
+    shown, other = (resize(random.integers(0, 256, (45, 80, 3), np.uint8), FRAME) for _ in range(2))
+    frame = shown.copy()
+    frame[160:, 200:] = other[160:, 200:] // 8
+    box = np.array([300, 100, 160, 200])
+    likeness = view(CORNER).likeness(box, frame, shown)
+    assert likeness is not None
+    assert 0.1 < likeness < 0.3  # .39 where all edges count alike
+    assert view(CORNER).owns(box, frame, shown) is False
+    assert view(CORNER).owns(box, shown, shown) is True

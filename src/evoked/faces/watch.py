@@ -19,7 +19,8 @@ Rgb = NDArray[np.uint8]
 THUMB = (32, 18)  # points at which whole pictures are compared
 CUT = 18.0  # grey levels by which a picture's points differ, on average, from those of the tick before
 PATCH = (12, 12)  # points at which a face is compared with what stood there before
-OTHER = 0.4  # correlation of these below which somebody else may stand there
+OTHER = 0.4  # correlation of these below which somebody else may stand there …
+LEVELS = 25.0  # … as where they differ by more grey levels than this, on average: two faces are alike in shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +85,8 @@ def _differ(before: Rgb, now: Rgb, face: Face) -> bool:
     if 0 in now[part].shape:
         return True
     one, other = (_points(p[part], PATCH) for p in (before, now))
+    if float(np.abs(one - other).mean()) > LEVELS:
+        return True
     one, other = one - one.mean(), other - other.mean()
     size = float(np.sqrt((one**2).sum() * (other**2).sum()))
     return size > 0 and float((one * other).sum()) < OTHER * size

@@ -1,0 +1,57 @@
+"""An hour of a reaction takes the memory of some minutes, and time in proportion."""
+
+import json
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from evoked.core.timeline import Grid
+from evoked.media.play import Picture, play
+from evoked.media.write import VideoWriter
+from evoked.weights.cache import default_cache
+
+pytestmark = [pytest.mark.nets, pytest.mark.full]
+EVERY_S = 2  # the picture changes this seldom, so that an hour costs the nets half a minute
+MEASURED = """
+import json, resource, sys, time
+from pathlib import Path
+from evoked.reactions.annotate import Annotator
+annotator, begun = Annotator(), time.process_time()
+found = annotator(Path(sys.argv[1]))
+print(json.dumps({"mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    "cpu_s": time.process_time() - begun, "ticks": found.grid.steps,
+    "seen": {name: int(v.scores.valid.sum()) for name, v in found.viewers.items()}}))
+"""
+
+
+def reaction(path: Path, minutes: int) -> Path:
+    """A woman who laughs, a picture every other second, again and again."""
+    grid = Grid(Fraction(6), 108)
+    frames = [
+        p.rgb()
+        for p in play(default_cache().clip("WolfgangLanger_Pexels.mp4"), pictures=grid)
+        if isinstance(p, Picture)
+    ]
+    with VideoWriter(
+        path, (frames[0].shape[1], frames[0].shape[0]), Fraction(1, EVERY_S), preset="ultrafast"
+    ) as writer:
+        for i in range(minutes * 60 // EVERY_S):
+            writer.picture(frames[i % len(frames)])
+    return path
+
+
+def test_an_hour(tmp_path: Path) -> None:
+    told = {}
+    for minutes in (6, 60):
+        path = reaction(tmp_path / f"{minutes}.mp4", minutes)
+        ran = subprocess.run([sys.executable, "-c", MEASURED, str(path)], capture_output=True, text=True, check=True)
+        told[minutes] = json.loads(ran.stdout)
+        assert told[minutes]["ticks"] == minutes * 360
+        assert list(told[minutes]["seen"]) == ["v1"]
+        assert told[minutes]["seen"]["v1"] > 0.95 * minutes * 360
+    print(told)
+    assert told[60]["mb"] < told[6]["mb"] + 60  # what is kept per tick: blendshapes, scores, boxes
+    assert told[60]["cpu_s"] < 12 * told[6]["cpu_s"]
