@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from evoked.cli.failures import Failures, note
+from evoked.cli.following import follow
 from evoked.cli.progress import bar
 from evoked.core.files import check_writable
 from evoked.core.progress import Progress
@@ -42,6 +43,7 @@ Outcome = Done[Task, Prediction] | Failed[Task]
 @click.option("--threads", type=click.IntRange(0), default=0, help="threads of the nets for each video; 0: all cores")
 @click.option("--offline", is_flag=True, help="use only nets that the cache holds")
 @click.option("--json", "as_json", is_flag=True, help="print JSON: every second, or where it was written")
+@click.option("--live", is_flag=True, help="follow a file that is being written, a pipe, or - (standard input)")
 def predict(
     videos: tuple[Path, ...],
     model: Path,
@@ -52,12 +54,21 @@ def predict(
     threads: int,
     offline: bool,
     as_json: bool,
+    live: bool,
 ) -> None:
     """Predict what VIDEOS evoke in their viewers, once a second.
 
     Without -o a small table goes to stdout. A video that cannot be read is reported and the others go on;
     the exit code is then 1.
+
+    With --live one VIDEO is followed while it plays (MPEG-TS, Matroska, fragmented MP4): a line for each second
+    as soon as it is known, with the same numbers as of the finished file.
     """
+    if live:
+        if len(videos) != 1 or workers != 1 or suffix:
+            raise click.UsageError("--live follows one VIDEO, or - for standard input; without --workers and --format")
+        follow(videos[0], model, output, threshold, (threads, offline), as_json)
+        return
     load_model(model).feature_config(threads)  # a wrong model is one line, not one per video
     places = outputs(list(dict.fromkeys(videos)), output, suffix)
     for place in places.values():

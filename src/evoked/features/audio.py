@@ -42,6 +42,10 @@ class SoundRows:
         self._waiting: list[NDArray[np.float32]] = []
         self._done = 0
 
+    def row(self, patch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The row of one patch, (D,), by itself."""
+        return np.array(self._net(patch[None, None])[0][0], dtype=np.float32)
+
     def take(self, patch: NDArray[np.float32]) -> None:
         """The next second's log-mel patch, (96, 64); more than `seconds` are left unheard."""
         if self._done + len(self._waiting) < len(self.rows):

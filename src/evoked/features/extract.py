@@ -109,6 +109,11 @@ class Features:
 class Extractor:
     """The nets of a set, loaded once for any number of videos.
 
+    Args:
+        config: settings.
+        cache: where the nets are.
+        batch: pictures that the image net takes at once; 1 where they come one by one.
+
     Attributes:
         config: the settings.
         nets: name → sha256 of each net that is run.
@@ -117,12 +122,13 @@ class Extractor:
         WeightsError: if a net cannot be had.
     """
 
-    def __init__(self, config: FeatureConfig | None = None, cache: Cache | None = None) -> None:
+    def __init__(self, config: FeatureConfig | None = None, cache: Cache | None = None, batch: int = BATCH) -> None:
         self.config = config or FeatureConfig()
         cache = cache or default_cache()
         chosen, count = self.config.chosen, self.config.threads or threads()
         self._wants = NETS[chosen.image].input
-        shape, half = (BATCH, *self._wants.shape[1:]), self.config.precision == "bf16"
+        self._batch = batch
+        shape, half = (batch, *self._wants.shape[1:]), self.config.precision == "bf16"
         self._image = open_net(chosen.image, cache, "bf16" if half else "f32", count, shape=shape)
         self._audio, self._floor = open_net(chosen.audio, cache, threads=count), audio.FLOORS[chosen.audio]
         detect = DetectConfig(side=self.config.side, least_score=self.config.least_score)
@@ -145,9 +151,7 @@ class Extractor:
         if media.picture is None:
             raise NoPictureError(f"{path} has no picture: features describe videos. Name a file with a video stream")
         grid = media.seconds
-        images = image.ImageRows(self._image, self._wants, grid.steps, BATCH)
-        faces = face.FaceRows(self._detector, self._describe, self._width, grid.steps)
-        sounds = audio.SoundRows(self._audio, self._floor, grid.steps)
+        images, faces, sounds = self.rows(grid.steps)
         playing = play(path, pictures=grid, sound_hz=audio.HZ if media.sound else None)
         for item in play_ahead(self._prepared(playing, media), depth=16):
             if isinstance(item, _Shown):
@@ -167,6 +171,23 @@ class Extractor:
             damage_of(playing),
         )
 
+    def rows(self, seconds: int) -> tuple[image.ImageRows, face.FaceRows, audio.SoundRows]:
+        """Places for so many seconds' rows, with the nets that fill them."""
+        return (
+            image.ImageRows(self._image, self._wants, seconds, self._batch),
+            face.FaceRows(self._detector, self._describe, self._width, seconds),
+            audio.SoundRows(self._audio, self._floor, seconds),
+        )
+
+    def scaled(self, picture: Picture, width: int, height: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """A picture of a film of this size, as the image net and as the face detector want it."""
+        side = self._wants.shape[-1]
+        return picture.rgb((side, side)), picture.rgb(face.search_size(width, height, self.config.side))
+
+    def patches(self) -> audio.Patches:
+        """What cuts sound into the patches that the audio net wants."""
+        return audio.Patches(self._floor)
+
     def provenance(self, path: Path) -> Provenance:
         """What makes the features of a video what they are."""
         return Provenance("features", self.config.as_dict(), {path.name: sha256(path)}, self.nets)
@@ -174,9 +195,8 @@ class Extractor:
     def _prepared(self, played: Play, media: Media) -> Iterator["_Shown | NDArray[np.float32]"]:
         """Pictures scaled and sound cut into patches: what the decoding thread does."""
         assert media.picture is not None
-        search = face.search_size(media.picture.width, media.picture.height, self.config.side)
-        side = self._wants.shape[-1]
-        patches, before = audio.Patches(self._floor), -1
+        size = (media.picture.width, media.picture.height)
+        patches, before = self.patches(), -1
         try:
             for item in played:
                 if isinstance(item, Sound):
@@ -185,7 +205,7 @@ class Extractor:
                     yield _Shown(item, None, None)
                 else:
                     before = item.index
-                    yield _Shown(item, item.rgb((side, side)), item.rgb(search))
+                    yield _Shown(item, *self.scaled(item, *size))
             yield from patches.end()
         finally:
             played.close()

@@ -45,13 +45,17 @@ class FaceRows:
         if search is None:
             raise ValueError(f"step {step} shows a new picture, {picture.index}, and needs its pixels")
         self._before = (picture.index, step)
+        found = self.look(picture, search)
+        self.rows[step, : found.size] = found.reshape(-1)
+        self.valid[step, : len(found)] = True
+
+    def look(self, picture: Picture, search: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The largest faces of one picture, described: (n, width) for n of at most two."""
         faces = self._detector(search)[:FACES]
         if not faces:
-            return
+            return np.zeros((0, self.rows.shape[1] // FACES), dtype=np.float32)
         whole = picture.rgb()  # only now: most seconds of most films show no face
-        found = self._describe(whole, [_grown(face, search, whole) for face in faces])
-        self.rows[step, : found.size] = found.reshape(-1)
-        self.valid[step, : len(faces)] = True
+        return self._describe(whole, [_grown(face, search, whole) for face in faces])
 
 
 def _grown(face: Face, small: NDArray[np.uint8], whole: NDArray[np.uint8]) -> Face:

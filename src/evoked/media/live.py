@@ -5,6 +5,7 @@ advance: no length, no index, no second pass. So containers must be of those tha
 back: MPEG-TS, Matroska, WebM, fragmented MP4.
 """
 
+import hashlib
 import io
 import os
 import sys
@@ -20,7 +21,7 @@ from evoked.core.errors import MissingMedia, NoPictureError
 from evoked.core.timeline import Grid
 from evoked.media.container import Source, source_of
 from evoked.media.groups import FullDecoder
-from evoked.media.orientation import orientation_of
+from evoked.media.orientation import Orientation, orientation_of
 from evoked.media.pictures import Chooser, Picture, Ticks
 from evoked.media.play import Reached
 from evoked.media.sounds import Line, Sound
@@ -45,6 +46,8 @@ class Growing:
 
     def __init__(self, path: Path | None, patience_s: float) -> None:
         self.name = str(path or "-")
+        self.interrupted = False
+        self._total = hashlib.sha256()
         if path is not None and path.is_dir():
             raise MissingMedia(f"{path} is a folder, not media: name a file in it, or - for standard input")
         self._follows = path is not None and path.is_file()
@@ -55,13 +58,31 @@ class Growing:
             raise MissingMedia(f"no media at {self.name}: {error.strerror or error}. Check the name") from error
 
     def read(self, size: int) -> bytes:
-        """Up to `size` bytes, as soon as there are any; none at the end."""
+        """Up to `size` bytes, as soon as there are any; none at the end.
+
+        libav calls this, and an interrupt that is raised into libav is lost (measured: the program went on
+        waiting). So it ends the stream and is remembered in `interrupted`.
+        """
+        try:
+            return self._read(size)
+        except KeyboardInterrupt:
+            self.interrupted = True
+            return b""
+
+    def _read(self, size: int) -> bytes:
         since = time.monotonic()
-        while True:
+        while not self.interrupted:
             got: bytes = self._file.read(size)
             if got or not self._follows or time.monotonic() - since > self._patience_s:
+                self._total.update(got)
                 return got
             time.sleep(0.02)
+        return b""
+
+    @property
+    def sha256(self) -> str:
+        """Of all that was read so far."""
+        return self._total.hexdigest()
 
     def close(self) -> None:
         """Close it."""
@@ -80,6 +101,7 @@ class LivePlay(Iterator[Picture | Sound]):
 
     Attributes:
         has_sound: whether there is a stream of sound; its samples then come from second 0.
+        sound_start_s: when the sound begins, in seconds on the clock.
         dropped: packets that could not be decoded, so far.
 
     Raises:
@@ -96,9 +118,14 @@ class LivePlay(Iterator[Picture | Sound]):
             self._bytes.close()
             raise
         self.has_sound = self._source.sound is not None
+        # what libav tells of a stream must be read before the container is closed: after that it is freed memory
+        self.sound_start_s = float(self._source.start_s(self._source.sound)) if self.has_sound else 0.0
+        context = self._source.picture.codec_context
+        self._stored = (int(context.width), int(context.height))
         self._hz = sound_hz
         self._seen = Reached(self._source, self._source.picture)
         self._heard = Reached(self._source, self._source.sound) if self.has_sound else None
+        self._turned: Orientation | None = None
         self._items = self._played()
 
     def __iter__(self) -> Iterator[Picture | Sound]:
@@ -122,15 +149,22 @@ class LivePlay(Iterator[Picture | Sound]):
         return float(self._seen.end_s), float(self._heard.end_s) if self._heard else 0.0
 
     @property
-    def sound_start_s(self) -> float:
-        """When the sound begins, in seconds on the clock."""
-        return float(self._source.start_s(self._source.sound)) if self.has_sound else 0.0
+    def size(self) -> tuple[int, int]:
+        """Width and height as shown, known with the first picture; before that as the stream is stored."""
+        return self._turned.size(*self._stored) if self._turned else self._stored
+
+    @property
+    def sha256(self) -> str:
+        """Of the bytes that came so far."""
+        return self._bytes.sha256
 
     def _open(self) -> Source:
         path = Path(self._bytes.name)
         try:  # libav reads up to 5 s to learn what streams there are; told to read less, it finds other start times
             container = av.open(self._bytes, metadata_errors="replace", options={"fflags": "+genpts"})
         except (av.error.FFmpegError, OSError) as error:
+            if self._bytes.interrupted:
+                raise KeyboardInterrupt from error
             raise MissingMedia(f"{path}: what comes is no media that can be read while it comes. {ADVICE}") from error
         source = source_of(container, path)
         if source.picture is None:
@@ -160,21 +194,29 @@ class LivePlay(Iterator[Picture | Sound]):
                 continue
             self._seen.see(packet)
             for frame in decoder.feed(packet):
-                chooser = chooser or Chooser(ticks, orientation_of(frame))
+                chooser = chooser or self._chooser(ticks, frame)
                 yield from chooser.see(frame)
         yield from self._last(decoder, chooser, ticks)
         self.dropped += decoder.dropped
         if line is not None:
             yield from line.finish(max(self._seen.end_s, self._heard.end_s if self._heard else Fraction(0)))
 
+    def _chooser(self, ticks: Ticks, first: Any) -> Chooser:
+        self._turned = orientation_of(first)
+        return Chooser(ticks, self._turned)
+
     def _packets(self) -> Iterator[Any]:
         wanted = [s for s in (self._source.picture, self._source.sound) if s is not None]
         try:
             for packet in self._source.container.demux(wanted):
+                if self._bytes.interrupted:
+                    break
                 if packet.size:
                     yield packet
         except av.error.FFmpegError:
             self.dropped += 1
+        if self._bytes.interrupted:
+            raise KeyboardInterrupt
 
     def _hear(self, line: Line, packet: Any) -> Iterator[Sound]:
         assert self._heard is not None
@@ -194,7 +236,7 @@ class LivePlay(Iterator[Picture | Sound]):
 
     def _last(self, decoder: FullDecoder, chooser: Chooser | None, ticks: Ticks) -> Iterator[Picture]:
         for frame in decoder.end():
-            chooser = chooser or Chooser(ticks, orientation_of(frame))
+            chooser = chooser or self._chooser(ticks, frame)
             yield from chooser.see(frame)
         if chooser is None:
             raise NoPictureError(

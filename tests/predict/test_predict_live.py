@@ -1,0 +1,123 @@
+"""A film that comes bit by bit is predicted as the finished file is, second by second."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from evoked.features.extract import Extractor
+from evoked.features.live import LiveRows
+from evoked.media.live import LivePlay
+from evoked.predict.exports import read_predictions
+from evoked.predict.live import LivePredictor, gathered
+from evoked.predict.predict import Predictor, load_model
+
+pytestmark = [
+    pytest.mark.nets,
+    pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="no ffmpeg: apt-get install ffmpeg"),
+]
+HZ = 16_000
+
+
+def streamed(film: Path, place: Path, *words: str) -> Path:
+    """The film in a container that can be read from front to back."""
+    subprocess.run(["ffmpeg", "-v", "error", "-y", "-i", str(film), *words, "-f", "mpegts", str(place)], check=True)
+    return place
+
+
+@pytest.fixture(scope="module")
+def stream(film: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return streamed(film, tmp_path_factory.mktemp("live") / "film.ts", "-c", "copy")
+
+
+def test_rows_are_those_of_the_finished_file(stream: Path) -> None:
+    whole = Extractor()(stream).filled()
+    seconds = list(LiveRows(Extractor(batch=1), LivePlay(stream, HZ, patience_s=0.05)))
+    assert [s.step for s in seconds] == list(range(len(whole["image"])))
+    for name, rows in whole.items():
+        live = np.concatenate([s.rows[name] for s in seconds]).astype(np.float32)
+        kept = rows.astype(np.float16).astype(np.float32)
+        assert np.abs(live - kept).max() <= 2e-3 * max(1.0, np.abs(kept).max()), name  # a last place of float16
+        assert np.abs(kept).max() > 0 or name == "face"
+
+
+def test_predictions_are_those_of_the_finished_file(stream: Path, model_folder: Path) -> None:
+    model = load_model(model_folder)
+    expected = Predictor(model)(stream)
+    live = LivePredictor(model)
+    track = gathered(list(live(stream, patience_s=0.05)), model.expressions)
+    assert track.grid == expected.grid
+    np.testing.assert_allclose(track.values, expected.values, atol=2e-4)
+    assert np.ptp(expected.values) > 1e-3
+    assert live.provenance().inputs["film.ts"] == Predictor(model).provenance(stream).inputs["film.ts"]
+
+
+@pytest.mark.parametrize("words", [("-an", "-c:v", "copy"), ("-c:v", "copy", "-af", "atrim=end=2", "-c:a", "aac")])
+def test_no_sound_and_sound_that_is_over(film: Path, tmp_path: Path, words: tuple[str, ...]) -> None:
+    path = streamed(film, tmp_path / "film.ts", *words)
+    whole = Extractor()(path)
+    seconds = list(LiveRows(Extractor(batch=1), LivePlay(path, HZ, patience_s=0.05)))
+    assert len(seconds) == whole.grid.steps
+    heard = np.array([bool(s.rows["audio"].any()) for s in seconds])
+    assert heard.tolist() == whole.audio.valid.tolist()
+
+
+def command(*words: object) -> list[str]:
+    return [sys.executable, "-m", "evoked.cli.main", "predict", "--live", *map(str, words)]
+
+
+def test_standard_input_a_line_a_second(stream: Path, model_folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.csv"
+    with stream.open("rb") as film:
+        ended = subprocess.run(
+            command("-", "--model", model_folder, "--json", "-o", out), stdin=film, capture_output=True, text=True
+        )
+    assert ended.returncode == 0, ended.stderr
+    lines = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert [line["time_s"] for line in lines] == list(range(len(lines)))
+    assert "from a second's last piece to its prediction: median" in ended.stderr
+    kept = read_predictions(out)
+    np.testing.assert_allclose(kept.values[:, 0], [line[kept.names[0]] for line in lines], atol=1e-5)
+
+
+def test_interrupted_it_keeps_what_was_predicted(film: Path, model_folder: Path, tmp_path: Path) -> None:
+    """Three times the film: libav reads some five seconds before it gives the first."""
+    looped = tmp_path / "looped.ts"
+    looping = ["ffmpeg", "-v", "error", "-stream_loop", "2", "-i", str(film), "-c", "copy", "-f", "mpegts", str(looped)]
+    subprocess.run(looping, check=True)
+    out, pipe = tmp_path / "out.csv", tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with (
+        subprocess.Popen(
+            command(pipe, "--model", model_folder, "-o", out), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as running,
+        pipe.open("wb") as feed,
+    ):
+        feed.write(looped.read_bytes())
+        feed.flush()
+        assert running.stdout is not None
+        first = running.stdout.readline()  # the film is not over: nobody has closed the pipe
+        running.send_signal(signal.SIGINT)
+        running.wait(timeout=60)
+    assert first.startswith("0:00")
+    assert running.returncode == 130
+    assert read_predictions(out).grid.steps >= 1
+
+
+def test_what_cannot_be_followed_is_one_line(model_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "text.ts").write_text("no film " * 50)
+    for words, code, line in (
+        ((tmp_path / "none.ts", "--model", model_folder), 1, "no media at"),
+        ((tmp_path / "text.ts", tmp_path / "none.ts", "--model", model_folder), 2, "--live follows one VIDEO"),
+        ((tmp_path, "--model", model_folder), 1, "is a folder"),
+    ):
+        ended = subprocess.run(command(*words), capture_output=True, text=True)
+        assert ended.returncode == code
+        assert line in ended.stderr
+        assert "Traceback" not in ended.stderr
