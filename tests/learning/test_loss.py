@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from evoked.learning.loss import clip_each, cross_entropy
+from evoked.learning.loss import balanced, charge, clip_each, cross_entropy, squared_error
 
 
 def test_cross_entropy_is_the_formula() -> None:
@@ -59,3 +59,41 @@ def test_no_clipping_where_the_norm_is_zero() -> None:
     clip_each([v], norm=0.0)
 
     assert v.grad.item() == 9.0
+
+
+def test_balanced_is_the_formula() -> None:
+    draw = np.random.default_rng(1)
+    p, labels = draw.random((6, 3)), (draw.random((6, 3)) < 0.4).astype(float)
+    share, seconds = np.array([0.3, 0.001, 0.0]), 5000
+
+    loss = balanced(*(torch.from_numpy(a) for a in (p, labels, share)), seconds)
+
+    total = 0.0
+    for k in range(3):
+        counts = [share[k] * seconds, (1 - share[k]) * seconds]
+        weights = [(1 - 0.999) / (1 - 0.999 ** max(c, 1)) for c in counts]
+        scale = seconds / sum(w * c for w, c in zip(weights, counts, strict=True))
+        for n in range(6):
+            on = labels[n, k] == 1
+            total -= scale * weights[0 if on else 1] * np.log((p[n, k] if on else 1 - p[n, k]) + 1e-5)
+    assert loss.item() == pytest.approx(total / 6)
+
+
+def test_balanced_weighs_the_few_more_and_every_class_alike() -> None:
+    p = torch.full((2, 2), 0.5, dtype=torch.float64)
+    labels = torch.tensor([[1.0, 1.0], [0.0, 0.0]], dtype=torch.float64)
+    share = torch.tensor([0.5, 0.002], dtype=torch.float64)
+
+    on, off = (balanced(p[i : i + 1, 1:], labels[i : i + 1, 1:], share[1:], 5000) for i in (0, 1))
+
+    assert on > 50 * off  # 10 of a kind against thousands
+    assert (share[1] * on + (1 - share[1]) * off).item() == pytest.approx(-np.log(0.5 + 1e-5))
+
+
+def test_what_is_charged_goes_by_the_answer_and_the_name() -> None:
+    p, labels, share = torch.tensor([[0.3, 0.6]]), torch.tensor([[0.0, 1.0]]), torch.tensor([0.1, 0.4])
+
+    assert charge("value", "balanced", share, 50)(p, labels) == squared_error(p, labels)
+    assert charge("probability", "cross_entropy", share, 50)(p, labels) == cross_entropy(p, labels)
+    assert charge("probability", "balanced", share, 50)(p, labels) == balanced(p, labels, share, 50)
+    assert charge("probability", "cross_entropy", share, 50)(p, labels) != balanced(p, labels, share, 50)

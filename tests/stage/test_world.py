@@ -48,6 +48,20 @@ def test_the_labels_err_as_the_paper_s_machine(videos: list[Planted]) -> None:
     assert labels[:, 4].mean() == pytest.approx(0.0008, rel=0.5)  # the paper's rarest
 
 
+def test_errors_that_last_have_the_same_precision_and_recall() -> None:
+    lasting = plant_all(World(errors_s=6), 160)
+    truth, labels = pooled(lasting, "truth"), pooled(lasting, "labels")
+
+    for k, (precision, recall) in enumerate(list(TABLE_1.values())[:4]):
+        assert labels[truth[:, k], k].mean() == pytest.approx(recall, abs=0.05)
+        assert truth[labels[:, k], k].mean() == pytest.approx(precision, abs=0.08)
+    flips = [
+        np.mean([(np.diff(v.labels[:, 3].astype(int)) != 0).mean() for v in part])
+        for part in (lasting, plant_all(WORLD, 40))
+    ]
+    assert flips[0] < flips[1] / 2
+
+
 def test_events_last_and_come_late_as_planted(videos: list[Planted]) -> None:
     for k, event in enumerate(PLANTED.values()):
         runs = [[(on, len(list(run))) for on, run in itertools.groupby(v.truth[:, k])] for v in videos]
@@ -180,7 +194,9 @@ def test_no_simple_score_passes_the_bound(videos: list[Planted]) -> None:
             assert average_precision_score(truth[keep, k], score[keep]) < found[k].truth, name
             assert average_precision_score(labels[keep, k], score[keep]) < found[k].labels * (1.1 if k == 4 else 1)
         assert found[k].truth_chance < found[k].truth <= 1
-        assert found[k].labels_chance < found[k].labels <= found[k].told * 1.1  # noise hides most, whoever knows all
+        assert (
+            found[k].labels_chance < found[k].labels <= found[k].told * (1.6 if k == 4 else 1.1)
+        )  # noise hides most, whoever knows all
     assert found[4].labels == pytest.approx(0.015, abs=0.01)
 
 
@@ -221,5 +237,7 @@ def test_worlds_that_cannot_be_are_refused() -> None:
         Event(0.1, 0.5, 0, {"image": 1}, 1, 1)
     with pytest.raises(ValueError, match="image needs 14 numbers per second or more"):
         World(image=10)
+    with pytest.raises(ValueError, match="errors_s must be 1 or more"):
+        World(errors_s=0.5)
     with pytest.raises(ValueError, match="2 equal faces"):
         World(face=63)

@@ -7,6 +7,7 @@ from evoked.model.config import SMALL_BELOW_S
 
 EPOCHS, SMALL_EPOCHS = 10, 20
 RATE, SMALL_RATE = 5e-4, 5e-3
+LOSSES = ("cross_entropy", "balanced")
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,12 @@ class TrainConfig:
     decay: float = setting(0.0, "weight decay, apart from Adam's moments (AdamW)")
     clip: float = setting(1.0, "largest norm of each variable's gradient; 0: no clipping")
     l2: float = setting(1e-8, "L2 on the weights of experts and their gates")
+    loss: str = setting(
+        "cross_entropy", f"what probabilities are charged: {', '.join(LOSSES)} (few positives weigh more)"
+    )
+    smooth_s: int = setting(
+        0, "seconds to either side whose labels speak for a second in learning, the nearer the more; 0: none"
+    )
     unseen: str = setting("masked", "seconds without valid labels: masked (left out) or zeros (nothing expressed)")
     patience: int = setting(0, "stop after this many epochs without a better validation; 0: train all epochs")
     monitor: str = setting("map", "what validation goes by: map or loss")
@@ -41,7 +48,19 @@ class TrainConfig:
         for name in ("runs", "run_s", "devices"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
-        for name in ("epochs", "rate", "steps", "decay", "clip", "l2", "patience", "threads", "save_s", "seed"):
+        for name in (
+            "epochs",
+            "rate",
+            "steps",
+            "decay",
+            "clip",
+            "l2",
+            "patience",
+            "threads",
+            "save_s",
+            "seed",
+            "smooth_s",
+        ):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
         for name, known in CHOICES.items():
@@ -64,6 +83,7 @@ class TrainConfig:
 
 
 CHOICES = {
+    "loss": LOSSES,
     "unseen": ("masked", "zeros"),
     "monitor": ("map", "loss"),
     "precision": ("f32", "bf16"),

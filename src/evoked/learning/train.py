@@ -19,17 +19,15 @@ from evoked.dataset.examples import Example
 from evoked.learning.batches import Run, gather, plan_epoch, windows_in
 from evoked.learning.config import TrainConfig
 from evoked.learning.events import Metrics
-from evoked.learning.loss import clip_each, cross_entropy, squared_error
+from evoked.learning.loss import charge, clip_each
 from evoked.learning.scaling import standards
+from evoked.learning.smoothing import spread
 from evoked.learning.state import Epoch, Standing, load_state, save_state, work_key
 from evoked.learning.together import mean_loss, share, together
 from evoked.learning.validate import better, validated
 from evoked.model.checkpoint import Checkpoint
 from evoked.model.config import ModelConfig, ModelSettings
 from evoked.model.network import Network
-
-LOSSES = {"probability": cross_entropy, "value": squared_error, "share": squared_error}
-"""What an answer of the model (`ModelConfig.answer`) is charged."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,12 +167,19 @@ class _Lesson:
         own = torch.optim.AdamW(self.network.parameters(), lr=self.config.rate, weight_decay=self.config.decay)
         self._ready, self._stepper = fabric.setup(self.network, own)
         self.optimiser = own
+        self._examples = spread(work.examples, usable, work.config.smooth_s)
+        shown = np.sum(
+            [e.labels[seconds].sum(axis=0) for e, seconds in zip(self._examples, usable, strict=True)], axis=0
+        )
+        count = int(sum(seconds.sum() for seconds in usable))
+        means = torch.from_numpy(shown / max(count, 1)).to(fabric.device)
+        self._charge = charge(work.shape.answer, work.config.loss, means, count)
 
     def learn(self, runs: Sequence[Run], standing: Standing) -> None:
         """Take one step, and note in `standing` that it was taken."""
         config, fabric, count = self.config, self.fabric, windows_in(runs, self.usable, self.config.run_s)
         own, weight = share(runs, fabric, lambda part: windows_in(part, self.usable, config.run_s))
-        batch = gather(self.work.examples, own, self.usable, config.run_s, self.network.config.window_s)
+        batch = gather(self._examples, own, self.usable, config.run_s, self.network.config.window_s)
         rows = {m.name: torch.from_numpy(batch.rows[m.name]) for m in self.network.config.modalities}
         rows, source, use, labels = fabric.to_device(
             (rows, torch.from_numpy(batch.source), torch.from_numpy(batch.use), torch.from_numpy(batch.labels))
@@ -183,7 +188,7 @@ class _Lesson:
             _seed(config.seed, standing.epoch, standing.step, *([fabric.global_rank] if fabric.global_rank else []))
         )
         p = self._ready(rows, source, use, generator=chance)
-        loss = LOSSES[self.network.config.answer](p, labels) * weight
+        loss = self._charge(p, labels) * weight
         self._stepper.zero_grad()
         fabric.backward(loss + config.l2 * self.network.experts.weight_squares())
         clip_each(self.network.parameters(), config.clip)

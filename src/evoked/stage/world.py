@@ -109,6 +109,8 @@ class World:
         events: expression → its event.
         faces: share of the seconds in which each of two people is to be seen.
         seen: share of the seconds with a label, the others in stretches.
+        errors_s: mean length for which the machine errs in one way; 1: each second on its own. Precision and recall
+            stay the same.
     """
 
     image: int = 64
@@ -120,6 +122,7 @@ class World:
     events: Mapping[str, Event] = field(default_factory=lambda: PLANTED)
     faces: float = 0.6
     seen: float = 0.9
+    errors_s: float = 1.0
 
     def __post_init__(self) -> None:
         if self.face % FACES:
@@ -127,6 +130,8 @@ class World:
         for name, width in self.sizes.items():
             if width < (least := len(self.events) + SCENE_SIDES[name] + 1):
                 raise ValueError(f"{name} needs {least} numbers per {'face' if name == 'face' else 'second'} or more")
+        if self.errors_s < 1:
+            raise ValueError(f"errors_s must be 1 or more, got {self.errors_s}")
         if self.seconds < 1 or not 0 < self.faces < 1 or not 0 < self.seen <= 1:
             raise ValueError("need a second or more, and shares of faces and seen seconds within 0 … 1")
 
@@ -174,7 +179,7 @@ def plant(world: World, number: int) -> Planted:
     there = people[:, None] > np.arange(FACES)
     features = _features(world, draw, shown, (kind, looks), there)
     hit, false = (np.array([getattr(e, name) for e in events]) for name in ("recall", "false_alarms"))
-    labels = draw.random(truth.shape) < np.where(truth, hit, false)
+    labels = _lasting(draw.random(truth.shape), world, number) < np.where(truth, hit, false)
     valid = _chain(draw, world.seen, 40, steps) if world.seen < 1 else np.ones(steps, dtype=np.bool_)
     affect = truth @ affect_weights(world) + draw.normal(0, AFFECT_NOISE, (steps, 2))
     felt = np.clip(affect, -1, 1).astype(np.float32)
@@ -243,6 +248,13 @@ def _chain(draw: np.random.Generator, share: float, length_s: float, steps: int)
         out[at : at + stay] = on
         on, at = not on, at + stay
     return out
+
+
+def _lasting(luck: NDArray[np.float64], world: World, number: int) -> NDArray[np.float64]:
+    """Luck (T, K) that stays as it is for `errors_s` seconds on average; the rest of the world does not change."""
+    anew = np.random.default_rng([world.seed, number, 1]).random(luck.shape) < 1 / world.errors_s
+    since = np.maximum.accumulate(np.where(anew, np.arange(len(luck))[:, None], 0), axis=0)
+    return np.take_along_axis(luck, since, axis=0)
 
 
 def _scenes(draw: np.random.Generator, steps: int) -> tuple[NDArray[np.int8], NDArray[np.float64]]:

@@ -4,7 +4,7 @@ An event is a chain of two states that is seen through normal noise, so the chan
 given all features up to that second, is exact: the forward filter, and a few steps back for its delay. Nobody
 who sees only the features knows more, and no other ranking has a greater expected precision at any recall
 (Neyman and Pearson). Labels err independently of the features, and the chance of a label grows with the chance of the
-truth, so that the same ranking is the best against the labels, too.
+truth, so that the same ranking is the best against the labels, too, however long the errors last.
 
 The bound is the average precision of that ranking on the very seconds that are scored. It knows the law, the kind
 of scene and more than a window; a model has to learn the law. On few positives luck can lift a score above it.
