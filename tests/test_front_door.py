@@ -2,7 +2,8 @@
 
 import subprocess
 import sys
-from types import ModuleType
+
+import pytest
 
 import evoked
 
@@ -28,9 +29,21 @@ def test_predicting_needs_no_torch() -> None:
     assert "torch" not in loaded("import evoked.predict.predict, evoked.cli.predict, evoked.cli.annotate")
 
 
-def test_every_public_name_is_listed() -> None:
-    public = {n for n, v in vars(evoked).items() if not n.startswith("_") and not isinstance(v, ModuleType)}
-    assert public | {"__version__"} == set(evoked.__all__)
+def test_every_public_name_is_listed_and_there() -> None:
+    assert set(evoked.HOMES) | {"__version__"} == set(evoked.__all__) == set(dir(evoked))
+    for name in evoked.__all__:
+        assert getattr(evoked, name) is not None
+    from evoked.core.track import Track
+
+    assert evoked.Track is Track
+    with pytest.raises(AttributeError, match="has no attribute 'Trak'"):
+        _ = evoked.Trak
+
+
+def test_importing_evoked_loads_not_even_numpy() -> None:
+    script = "import sys, evoked; print('numpy' in sys.modules); evoked.Track; print('numpy' in sys.modules)"
+    out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert out.split() == ["False", "True"]
 
 
 def test_every_verb_is_there_and_helps() -> None:
