@@ -1,6 +1,9 @@
 """The house stands: imports only ever go down, and each framework stays in its room."""
 
 import ast
+import re
+import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -83,3 +86,17 @@ def test_no_room_for_odds_and_ends() -> None:
 
 def test_every_room_is_on_the_plan() -> None:
     assert {p.name for p in HOUSE.iterdir() if p.is_dir() and not p.name.startswith("__")} <= set(FLOOR)
+
+
+NAMED = {"cv2": "opencv-python-headless", "lightning_fabric": "lightning-fabric", "markupsafe": "jinja2"}
+"""Module → the package that brings it, where the two are called differently."""
+NOT_BROUGHT = {"ray"}
+"""Taken only where somebody has it: decided in docs/decisions/0004-few-libraries.md."""
+
+
+def test_every_library_that_is_imported_stands_in_pyproject() -> None:
+    told = tomllib.loads((HOUSE.parents[1] / "pyproject.toml").read_text())["project"]
+    wanted = [*told["dependencies"], *(w for extra in told["optional-dependencies"].values() for w in extra)]
+    packages = {re.split(r"[<>=\[;]", w)[0] for w in wanted}
+    tops = {module.split(".")[0] for _, _, module in imports(HOUSE)} - sys.stdlib_module_names - {"evoked"}
+    assert {NAMED.get(top, top) for top in tops} - NOT_BROUGHT <= packages | {"onnxruntime"}  # in cuda: its GPU build
