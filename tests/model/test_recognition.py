@@ -84,6 +84,7 @@ def test_a_long_video_in_chunks_is_the_same(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("evoked.model.recognition.CHUNK", 7)
 
     np.testing.assert_allclose(forward(given), whole, atol=1e-6)
+    np.testing.assert_allclose(forward.windows(windows_of(given, 18)), whole, atol=1e-6)
     assert forward(given[:0]).shape == (0, 3)
 
 
@@ -116,6 +117,10 @@ def test_what_the_forward_refuses() -> None:
     forward = RecognitionForward(CONFIG, arrays)
     with pytest.raises(ValueError, match="reads rows of 7 numbers"):
         forward(rows(3, 6))
+    with pytest.raises(ValueError, match=r"reads windows of \(18, 7\) numbers"):
+        forward.windows(np.zeros((2, 17, 7)))
+    with pytest.raises(ValueError, match="not finite"):
+        forward.windows(np.full((2, 18, 7), np.inf))
     with pytest.raises(ValueError, match="not finite"):
         forward(np.full((3, 7), np.nan, np.float32))
     with pytest.raises(ValueError, match=r"do not fit the config: lstm\.bias_hh_l1"):

@@ -21,6 +21,7 @@ VERBS = {
     "features": "describe a content video once a second: image, faces, sound",
     "train": "train the content model on a study's labels and features",
     "agree": "compare scores with what people saw in faces, and people with each other",
+    "recogniser": "train the recogniser of expressions on rated clips, and evaluate one",
     "evaluate": "score predictions against labels, with chance and intervals",
     "ablate": "train the model without its parts in turn, and score all on the same videos",
     "predict": "predict what a new video evokes",

@@ -4,7 +4,7 @@
 the dummy. No torch: the base install annotates with it. Everything is float32; equal to the torch network to 1e-5.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -113,21 +113,35 @@ class RecognitionForward:
         padded = np.concatenate([np.repeat(given[:1], self.config.ticks - 1, axis=0), given])
         projected = self._projected(padded)  # (T + ticks - 1, 4H), shared by the windows
         spans = [(start, min(start + CHUNK, len(given))) for start in range(0, len(given), CHUNK)]
-        states = [self._last_states(projected[a : b + self.config.ticks - 1], b - a) for a, b in spans]
+        ticks = range(self.config.ticks)
+        states = [self._last_states([projected[a + k : b + k] for k in ticks], b - a) for a, b in spans]
         return self._judged(np.concatenate(states))
+
+    def windows(self, windows: NDArray[np.floating]) -> Array:
+        """Score windows that share nothing, (N, ticks, D) all finite → (N, K): many short clips at once."""
+        shape = (self.config.ticks, self.config.width)
+        given = np.asarray(windows, dtype=np.float32)
+        if given.ndim != 3 or given.shape[1:] != shape:
+            raise ValueError(f"the recogniser reads windows of {shape} numbers, got {given.shape}")
+        if not np.isfinite(given).all():
+            raise ValueError("descriptions hold numbers that are not finite; leave ticks without a face out first")
+        out = [np.zeros((0, len(self.config.expressions)), dtype=np.float32)]
+        for start in range(0, len(given), CHUNK):
+            projected = self._projected(given[start : start + CHUNK].transpose(1, 0, 2))  # (ticks, n, 4H)
+            out.append(self._judged(self._last_states(list(projected), projected.shape[1])))
+        return np.concatenate(out)
 
     def _projected(self, rows: Array) -> Array:
         a = self._arrays
         shown = (rows - a["scale.mean"]) / a["scale.deviation"]
         return np.asarray(shown @ a["lstm.weight_ih_l0"].T + (a["lstm.bias_ih_l0"] + a["lstm.bias_hh_l0"]))
 
-    def _last_states(self, projected: Array, windows: int) -> Array:
-        """(windows + ticks - 1, 4H) → top state after each window's last tick, (windows, H)."""
+    def _last_states(self, seen: Sequence[Array], windows: int) -> Array:
+        """Tick by tick the input side of each window, (windows, 4H) → top state after the last, (windows, H)."""
         a, units = self._arrays, self.config.units
         hidden = [np.zeros((windows, units), dtype=np.float32) for _ in range(self.config.layers)]
         cell = [np.zeros((windows, units), dtype=np.float32) for _ in range(self.config.layers)]
-        for k in range(self.config.ticks):
-            x = projected[k : k + windows]
+        for x in seen:
             for layer in range(self.config.layers):
                 if layer:
                     bias = a[f"lstm.bias_ih_l{layer}"] + a[f"lstm.bias_hh_l{layer}"]

@@ -1,0 +1,128 @@
+"""evoked recogniser: train the recogniser of expressions on rated clips, and see what it is worth."""
+
+import importlib.util
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from evoked.cli.options import made, settings
+from evoked.cli.progress import bar
+from evoked.core.errors import EvokedError, TrainingError
+from evoked.core.files import check_writable, sha256
+from evoked.core.provenance import Provenance
+from evoked.dataset.ratings import Ratings, read_ratings
+from evoked.learning.recogniser_config import RecogniserConfig
+
+File = click.Path(path_type=Path)
+STORE = "faces"
+
+
+def _torch() -> None:
+    if importlib.util.find_spec("torch") is None:
+        raise TrainingError("this needs torch, which is not installed. Run: pip install 'evoked[train]'")
+
+
+@click.group()
+def recogniser() -> None:
+    """Train a recogniser of expressions on RATINGS of clips, and evaluate one.
+
+    RATINGS is a table with a row per clip and rater: clip (a video or a still picture), or video with start_s and
+    end_s; rater; a column of 0 and 1 per expression; perhaps person and groups. See docs/recogniser.md.
+    """
+
+
+@recogniser.command()
+@click.argument("ratings", type=File)
+@click.option("-o", "--output", type=File, required=True, help="folder for the recogniser")
+@click.option("--expression", multiple=True, help="a column of the ratings that is no expression of EEV's fifteen")
+@click.option("--group", multiple=True, help="a further column that describes the person")
+@click.option("--json", "as_json", is_flag=True, help="print the figures as JSON")
+@settings(RecogniserConfig)
+def train(
+    ratings: Path, output: Path, expression: tuple[str, ...], group: tuple[str, ...], as_json: bool, **own: Any
+) -> None:
+    """Train on RATINGS; prints what it is worth on people it did not learn from.
+
+    Faces are described once and kept in OUTPUT/faces: the same command goes on where it was cut off.
+    """
+    _torch()
+    from evoked.learning.judged import as_json as plain
+    from evoked.learning.judged import as_table
+    from evoked.learning.recogniser import train_recogniser, write_recogniser
+    from evoked.learning.recogniser_config import plain as config_of
+    from evoked.report.reliability import reliability_svg
+
+    config = made(RecogniserConfig, own)
+    read = read_ratings(ratings, expressions=expression, groups=group)
+    check_writable(output / "recogniser.json")
+    notes = [*read.notes, *_without_person(read)]
+    rated, problems = _described(read, ratings.parent, config.describe, output / STORE)
+    notes += [f"left out: {line}" for line in problems]
+    inputs = {ratings.name: sha256(ratings)} | dict(rated.digests)
+    given = Provenance("recogniser train", {"train": config_of(config)}, inputs, notes=tuple(notes))
+    with bar("train") as progress:
+        recognition, judged = train_recogniser(rated, config, given, progress)
+    curves = {row.name: row.curve for row in judged}
+    write_recogniser(output, recognition, reliability_svg(curves, {row.name: row.error for row in judged}))
+    for line in recognition.provenance["notes"]:
+        click.echo(f"note: {line}", err=True)
+    click.echo(json.dumps(plain(judged), indent=1) if as_json else f"{as_table(judged)}\n{output}")
+    _end(problems, len(read.clips))
+
+
+@recogniser.command()
+@click.argument("model")
+@click.argument("ratings", type=File)
+@click.option("--faces", type=File, help="folder of faces described before; MODEL/faces if not given")
+@click.option("--expression", multiple=True, help="a column of the ratings that is no expression of EEV's fifteen")
+@click.option("--group", multiple=True, help="a further column that describes the person")
+@click.option("--json", "as_json", is_flag=True, help="print the figures as JSON")
+def evaluate(
+    model: str, ratings: Path, faces: Path | None, expression: tuple[str, ...], group: tuple[str, ...], as_json: bool
+) -> None:
+    """Score MODEL (a folder, or the word prototype) on RATINGS: average precision with chance and intervals over
+    people, precision and recall at its operating points."""
+    from evoked.learning.judged import as_json as plain
+    from evoked.learning.judged import as_table
+    from evoked.learning.verdict import judge_recogniser
+    from evoked.reactions.trained import PROTOTYPE, TrainedRecogniser, recogniser_of
+
+    given = recogniser_of(model)
+    if faces is None and model == PROTOTYPE:
+        raise click.UsageError("--faces FOLDER says where the faces of the clips are kept")
+    read = read_ratings(ratings, expressions=(*expression, *given.names), groups=group)
+    rated, problems = _described(read, ratings.parent, given.describes, faces or Path(model) / STORE)
+    judged, notes = judge_recogniser(given, rated)
+    known = given.recognition.provenance.get("inputs", {}) if isinstance(given, TrainedRecogniser) else {}
+    learnt = sum(digest in set(known.values()) for digest in rated.digests.values())
+    if learnt:
+        notes = (*notes, f"{learnt} of {len(rated.digests)} files were learnt from: these figures are too good")
+    for line in (*read.notes, *_without_person(read), *notes, *(f"left out: {p}" for p in problems)):
+        click.echo(f"note: {line}", err=True)
+    click.echo(json.dumps(plain(judged), indent=1) if as_json else as_table(judged))
+    _end(problems, len(read.clips))
+
+
+def _described(read: Ratings, root: Path, describes: tuple[str, ...], store: Path) -> tuple[Any, tuple[str, ...]]:
+    from evoked.learning.rated import rated_clips
+
+    with bar("describe faces") as progress:
+        return rated_clips(read, root, describes, store, progress=progress)
+
+
+def _without_person(read: Ratings) -> list[str]:
+    named = np.array(read.groups.get("person", ("",) * len(read.clips))) != ""
+    if named.all():
+        return []
+    return [
+        f"{int((~named).sum())} clips name no person: a person in several videos may stand on both sides of a split"
+    ]
+
+
+def _end(problems: Sequence[str], total: int) -> None:
+    if problems:
+        raise EvokedError(f"{len(problems)} of {total} clips could not be used; the reasons stand above")

@@ -1,0 +1,244 @@
+"""What scores of people held out are worth: average precision, calibration, operating points (spec §3, §5)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evoked.metrics.calibration import log_odds, platt, reliability
+from evoked.metrics.operating import operating_point
+from evoked.metrics.ranking import Ranked, chance
+from evoked.metrics.resampling import bootstrap
+from evoked.model.recognition_checkpoint import OperatingPoint
+
+__all__ = [
+    "Judged",
+    "as_json",
+    "as_table",
+    "at_points",
+    "calibrated",
+    "calibrations",
+    "figures",
+    "held_out_points",
+    "notes_of",
+]
+
+BINS = 10
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One expression's figures on people that the scores were not learnt from.
+
+    Attributes:
+        name: the expression.
+        clips, positives: that were rated for it; that most raters saw it in.
+        chance: prevalence.
+        ap, low, high: average precision and its interval over people; None where undefined.
+        auc: area under the ROC curve.
+        precision, recall: at the operating point; None where undefined.
+        threshold, rule: of the operating point.
+        error: expected calibration error, and before calibration.
+        curve: the reliability curve, a row per bin that holds any score: mean score, share of yes, clips.
+    """
+
+    name: str
+    clips: int
+    positives: int
+    chance: float | None
+    ap: float | None
+    low: float | None
+    high: float | None
+    auc: float | None
+    precision: float | None
+    recall: float | None
+    threshold: float
+    rule: str
+    error: float | None
+    error_before: float | None
+    curve: tuple[tuple[float, float, int], ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return asdict(self) | {"curve": [list(row) for row in self.curve]}
+
+
+def calibrations(scores: NDArray[np.float64], said: NDArray[np.float64]) -> tuple[tuple[float, float], ...]:
+    """Slope and shift per class from scores (n, K) and shares of raters (n, K), NaN where nobody rated."""
+    found = []
+    for k in range(scores.shape[1]):
+        rated = ~np.isnan(said[:, k])
+        found.append(platt(scores[rated, k], said[rated, k]) if rated.any() else (1.0, 0.0))
+    return tuple(found)
+
+
+def calibrated(scores: NDArray[np.float64], calibration: Sequence[tuple[float, float]]) -> NDArray[np.float64]:
+    """Scores (n, K) as probabilities."""
+    slope, shift = np.array(calibration).T
+    return np.asarray(1 / (1 + np.exp(-(slope * log_odds(scores) + shift))))
+
+
+def held_out_points(
+    scores: NDArray[np.float64], said: NDArray[np.float64], fold: NDArray[np.int64], target: float
+) -> tuple[tuple[tuple[float, float], ...], tuple[OperatingPoint, ...], NDArray[np.float64]]:
+    """Calibration and operating points from scores of people held out.
+
+    What is kept is chosen on all of them; the figures beside it are not: each fold's clips are calibrated,
+    and switched on or off, by what was chosen on the other folds.
+
+    Args:
+        scores: (n, K) as the nets say.
+        said: (n, K) share of raters; NaN where nobody rated.
+        fold: (n,) in which turn each clip was held out.
+        target: precision that is wanted.
+
+    Returns:
+        Calibration per class, operating point per class, and the scores (n, K) calibrated by other folds.
+    """
+    chosen = calibrations(scores, said)
+    fair, on = np.zeros_like(scores), np.zeros(scores.shape, dtype=np.bool_)
+    for number in np.unique(fold):
+        here, others = fold == number, fold != number
+        own = calibrations(scores[others], said[others])
+        fair[here] = calibrated(scores[here], own)
+        p = calibrated(scores[others], own)
+        for k in range(scores.shape[1]):
+            on[here, k] = fair[here, k] >= _cut(p[:, k], said[others, k], target)[0]
+    points, p = [], calibrated(scores, chosen)
+    for k in range(scores.shape[1]):
+        rated = ~np.isnan(said[:, k])
+        threshold, rule = _cut(p[:, k], said[:, k], target)
+        yes, called = said[rated, k], on[rated, k]
+        precision = float(yes[called].mean()) if called.any() and rule != "none" else None
+        recall = float(yes[called].sum() / yes.sum()) if yes.sum() > 0 and rule != "none" else None
+        points.append(
+            OperatingPoint(
+                threshold, rule, precision, recall, int(called.sum()), int((yes > 0.5).sum()), int(rated.sum())
+            )
+        )
+    return chosen, tuple(points), fair
+
+
+def figures(
+    names: Sequence[str],
+    p: NDArray[np.float64],
+    said: NDArray[np.float64],
+    people: Sequence[str],
+    points: Sequence[OperatingPoint],
+    *,
+    before: NDArray[np.float64] | None = None,
+) -> tuple[Judged, ...]:
+    """The figures of every class.
+
+    Args:
+        names: K expressions.
+        p: (n, K) probabilities.
+        said: (n, K) share of raters; NaN where nobody rated.
+        people: (n,) who is seen: whole people are drawn for the intervals.
+        points: K operating points, whose precision and recall are told.
+        before: (n, K) the same scores before calibration.
+    """
+    return tuple(
+        _judged(name, p[:, k], said[:, k], np.array(people), points[k], None if before is None else before[:, k])
+        for k, name in enumerate(names)
+    )
+
+
+def _judged(
+    name: str,
+    p: NDArray[np.float64],
+    said: NDArray[np.float64],
+    people: NDArray[np.str_],
+    point: OperatingPoint,
+    before: NDArray[np.float64] | None,
+) -> Judged:
+    rated = ~np.isnan(said)
+    p, yes = p[rated], said[rated]
+    truth = yes > 0.5
+    who = np.unique(people[rated], return_inverse=True)[1]
+    ap = low = high = auc = error = error_before = None
+    curve: tuple[tuple[float, float, int], ...] = ()
+    if len(p):
+        ranked = Ranked(p, truth, who)
+        ap, auc = ranked.average_precision(), ranked.roc_auc()
+        if ap is not None:
+            (span,) = bootstrap(int(who.max()) + 1, lambda weights: [ranked.average_precision(weights)])
+            low, high = span.low, span.high
+        found = reliability(p, yes, BINS)
+        error = found.error
+        error_before = None if before is None else reliability(before[rated], yes, BINS).error
+        bins = zip(found.score, found.share, found.count, strict=True)
+        curve = tuple((float(s), float(t), int(c)) for s, t, c in bins if c)
+    return Judged(
+        name,
+        clips=len(p),
+        positives=int(truth.sum()),
+        chance=chance(truth),
+        ap=ap,
+        low=low,
+        high=high,
+        auc=auc,
+        precision=point.precision,
+        recall=point.recall,
+        threshold=point.threshold,
+        rule=point.rule,
+        error=error,
+        error_before=error_before,
+        curve=curve,
+    )
+
+
+def at_points(p: NDArray[np.float64], said: NDArray[np.float64], cuts: Sequence[float]) -> list[OperatingPoint]:
+    """Precision and recall of (n, K) scores on new ratings, at cuts chosen elsewhere."""
+    found = []
+    for k, cut in enumerate(cuts):
+        rated = ~np.isnan(said[:, k])
+        yes, called = said[rated, k], p[rated, k] >= cut
+        precision = float(yes[called].mean()) if called.any() else None
+        recall = float(yes[called].sum() / yes.sum()) if yes.sum() > 0 else None
+        counts = (int(called.sum()), int((yes > 0.5).sum()), int(rated.sum()))
+        found.append(OperatingPoint(cut, "given", precision, recall, *counts))
+    return found
+
+
+def as_table(rows: Sequence[Judged]) -> str:
+    """The figures as text for a terminal; chance beside every score."""
+    head = f"{'':16}{'clips':>7}{'yes':>6}{'chance':>8}{'AP':>7}  {'95 % interval':15}{'precision':>10}{'recall':>8}"
+    lines = [head + f"{'at':>7}  {'by':10}{'ECE':>6}"]
+    for r in rows:
+        span = f"{_f(r.low)} … {_f(r.high)}"
+        lines.append(
+            f"{r.name:16}{r.clips:7}{r.positives:6}{_f(r.chance):>8}{_f(r.ap):>7}  {span:15}{_f(r.precision):>10}"
+            f"{_f(r.recall):>8}{_f(r.threshold):>7}  {r.rule:10}{_f(r.error):>6}"
+        )
+    return "\n".join(lines)
+
+
+def notes_of(rows: Sequence[Judged]) -> tuple[str, ...]:
+    """What a reader of the figures must know."""
+    never = [r.name for r in rows if not r.positives]
+    told = [f"no clip shows {', '.join(never)}: average precision is undefined there"] if never else []
+    always = [r.name for r in rows if r.clips and r.positives == r.clips]
+    return (*told, *([f"every clip shows {', '.join(always)}: nothing can be told apart there"] if always else []))
+
+
+def _cut(p: NDArray[np.float64], said: NDArray[np.float64], target: float) -> tuple[float, str]:
+    """A threshold half way between the score that is on and the next below it, and the rule it was chosen by."""
+    rated = ~np.isnan(said)
+    found = operating_point(p[rated], said[rated], target=target) if rated.any() else None
+    if found is None or said[rated].min() >= 1:
+        return 0.5, "none"
+    below = p[rated][p[rated] < found.threshold]
+    half = (found.threshold + float(below.max())) / 2 if len(below) else found.threshold
+    return float(np.clip(half, 1e-6, 1 - 1e-6)), "precision" if found.reached else "f0.5"
+
+
+def _f(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}".replace("0.", ".", 1) if value < 1 else f"{value:.2f}"
+
+
+def as_json(rows: Sequence[Judged]) -> Mapping[str, Any]:
+    """The figures by expression, plain JSON values."""
+    return {r.name: r.as_dict() for r in rows}

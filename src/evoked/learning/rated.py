@@ -1,0 +1,182 @@
+"""Rated clips as a recogniser learns from them: descriptions of a face, and what people said of it.
+
+Describing faces is the long part, so each clip's descriptions are kept in a file of their own: work that was cut
+off goes on from there, and a second training describes nothing.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache as once
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evoked.core.errors import CheckpointError, DatasetError, EvokedError, WeightsError
+from evoked.core.files import digest, sha256
+from evoked.core.progress import Progress, silent
+from evoked.core.timeline import Grid
+from evoked.core.track import Track
+from evoked.dataset.ratings import Clip, Ratings
+from evoked.faces.describe import column_names, nets_of
+from evoked.model.checkpoint import read_arrays, write_arrays
+from evoked.reactions.clip_faces import CODE, ClipFaces
+from evoked.reactions.trained import filled
+from evoked.reactions.votes import TICKS_PER_S
+from evoked.weights.catalogue import NETS
+
+__all__ = ["Rated", "people_of", "rated_clips"]
+
+
+@dataclass(frozen=True, eq=False)
+class Rated:
+    """Clips to learn from, or to score on; n of them.
+
+    Attributes:
+        expressions: K names.
+        clips: what each is called.
+        rows: of each, float32 (T, D): descriptions tick after tick; ticks without a face repeat the last.
+        said: (n, K) share of its raters who saw the expression, in [0, 1]; NaN where nobody rated it.
+        people: of each, the name of the group that stays on one side of every split.
+        digests: file's name → sha256.
+    """
+
+    expressions: tuple[str, ...]
+    clips: tuple[str, ...]
+    rows: tuple[NDArray[np.float32], ...]
+    said: NDArray[np.float64]
+    people: tuple[str, ...]
+    digests: Mapping[str, str]
+
+    def only(self, places: Sequence[int]) -> "Rated":
+        """Some of the clips, in the order given."""
+        return Rated(
+            self.expressions,
+            tuple(self.clips[i] for i in places),
+            tuple(self.rows[i] for i in places),
+            self.said[list(places)],
+            tuple(self.people[i] for i in places),
+            self.digests,
+        )
+
+
+def rated_clips(
+    ratings: Ratings,
+    root: Path,
+    describes: tuple[str, ...],
+    store: Path,
+    *,
+    open_faces: Callable[[], ClipFaces] | None = None,
+    progress: Progress = silent,
+) -> tuple[Rated, tuple[str, ...]]:
+    """Describe the face of every rated clip, or take it from the store.
+
+    Args:
+        ratings: what people said.
+        root: what relative paths of the ratings stand against: the folder of their table.
+        describes: names of `faces.describe`.
+        store: a folder; a file per clip.
+        open_faces: loads the nets, when the first clip needs them.
+        progress: told in clips.
+
+    Returns:
+        The clips that can be used, and a line for each that cannot, with its reason.
+
+    Raises:
+        DatasetError: if none can be used.
+        WeightsError, OutputError: if nets cannot be had, or the store not be written.
+    """
+    faces = once(open_faces or (lambda: ClipFaces(describes)))
+    said, people, digests = ratings.merged("mean"), people_of(ratings), _Digests()
+    kept: list[int] = []
+    rows: list[NDArray[np.float32]] = []
+    problems: list[str] = []
+    for i, clip in enumerate(ratings.clips):
+        try:
+            track = _described(clip, root, describes, store, (faces, digests))
+        except WeightsError:
+            raise  # it would fail them all
+        except EvokedError as error:
+            problems.append(f"{clip}: {error}" if str(clip) not in str(error) else str(error))
+        else:
+            kept.append(i)
+            rows.append(np.concatenate([part for _, part in filled(track, track.grid.steps + 1)]))
+        progress(i + 1, len(ratings.clips))
+    if not kept:
+        raise DatasetError(f"none of the {len(ratings.clips)} rated clips can be used; the first: {problems[0]}")
+    names = tuple(str(ratings.clips[i]) for i in kept)
+    rated = Rated(ratings.expressions, names, tuple(rows), said[kept], tuple(people[i] for i in kept), digests.known)
+    return rated, tuple(problems)
+
+
+def people_of(ratings: Ratings) -> tuple[str, ...]:
+    """Who must stay together: clips of one person or of one video, and whatever these link.
+
+    Returns:
+        A name per clip: the person's where the ratings name one, else the video's; of linked ones the first.
+    """
+    persons = ratings.groups.get("person", ("",) * len(ratings.clips))
+    chief: dict[tuple[str, str], tuple[str, str]] = {}
+
+    def head(key: tuple[str, str]) -> tuple[str, str]:
+        while chief.setdefault(key, key) != key:
+            key = chief[key]
+        return key
+
+    keys = []
+    for clip, person in zip(ratings.clips, persons, strict=True):
+        video = ("video", clip.video)
+        keys.append(("person", person) if person else video)
+        one, other = sorted((head(keys[-1]), head(video)))
+        chief[other] = one
+    return tuple(" ".join(head(key)) for key in keys)
+
+
+class _Digests:
+    """sha256 of files, each read once."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, str] = {}
+        self._by_path: dict[Path, str] = {}
+
+    def of(self, path: Path) -> str:
+        if path not in self._by_path:
+            self._by_path[path] = sha256(path)
+            self.known[path.name] = self._by_path[path]
+        return self._by_path[path]
+
+
+def _described(
+    clip: Clip,
+    root: Path,
+    describes: tuple[str, ...],
+    store: Path,
+    by: tuple[Callable[[], ClipFaces], _Digests],
+) -> Track:
+    if clip.viewer:
+        raise DatasetError(f"{clip} names a viewer: rate clips that show one face, or the largest face of a video")
+    faces, digests = by
+    path = root / (clip.clip or clip.video)
+    if not path.is_file():
+        raise DatasetError(f"no clip at {path}: check the name, paths stand against the ratings' folder")
+    start_s, end_s = max(0.0, clip.start_s), clip.end_s
+    nets = {name: NETS[name].sha256 for name in nets_of(describes)}
+    key = digest([CODE, digests.of(path), start_s, end_s, list(describes), nets])
+    place = store / key[:2] / f"{key}.safetensors"
+    names = column_names(describes)
+    if place.is_file():
+        try:
+            arrays, text = read_arrays(place)
+            if text:
+                raise DatasetError(text)  # why it could not be used: that has not changed
+            grid = Grid(TICKS_PER_S, len(arrays["valid"]))
+            return Track.masked(grid, names, arrays["rows"], arrays["valid"])
+        except (CheckpointError, KeyError, ValueError):
+            place.unlink(missing_ok=True)  # damaged: described again
+    try:
+        track = faces()(path, start_s, end_s)
+    except DatasetError as error:
+        write_arrays(place, {"valid": np.zeros(0, dtype=np.bool_)}, str(error))
+        raise
+    write_arrays(place, {"rows": np.nan_to_num(track.values), "valid": track.valid}, "")
+    return Track(Grid(TICKS_PER_S, track.grid.steps), track.names, track.values, track.valid)

@@ -1,0 +1,267 @@
+"""Train a recogniser on rated clips: LSTM, LSTM, experts (spec §3), every figure on people it never saw.
+
+Clips are shared out by person in folds. In each turn one fold is held out, a part of the others says when to stop,
+the rest is learnt from; so every clip gets one score from a net that never saw its person, and calibration, operating
+points and average precision are read from those. The recogniser itself then learns from all clips, for as many epochs
+as the turns took in the middle.
+"""
+
+import copy
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from evoked.core.errors import DatasetError, TrainingError
+from evoked.core.progress import Progress, silent
+from evoked.dataset.folds import Fold, audit, make_folds
+from evoked.learning.loss import clip_each
+from evoked.learning.rated import Rated
+from evoked.learning.recogniser_config import RecogniserConfig
+from evoked.model.recognition import RecognitionConfig, RecognitionForward
+from evoked.model.recognition_network import RecognitionNetwork
+
+__all__ = ["Learnt", "Turns", "fit", "learn_from_all", "scores_of", "shape_of", "turns"]
+
+EPSILON = 1e-5
+DEAD = 1e-4
+"""A column that varies less is taken as constant: it is not blown up."""
+
+
+@dataclass(frozen=True, eq=False)
+class Learnt:
+    """What one training gave.
+
+    Attributes:
+        arrays: of the best epoch.
+        epoch: its number, from 1.
+        losses: per epoch (of training, of validation or NaN).
+    """
+
+    arrays: dict[str, NDArray[np.float32]]
+    epoch: int
+    losses: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Turns:
+    """Every clip scored by a net that never saw its person.
+
+    Attributes:
+        scores: (n, K) in [0, 1], as the nets say, not calibrated.
+        fold: (n,) in which turn each was held out.
+        folds: the turns, over people.
+        epochs: the best epoch of each turn.
+    """
+
+    scores: NDArray[np.float64]
+    fold: NDArray[np.int64]
+    folds: tuple[Fold, ...]
+    epochs: tuple[int, ...]
+
+
+def shape_of(rated: Rated, config: RecogniserConfig) -> RecognitionConfig:
+    """The network's shape for these clips."""
+    return RecognitionConfig(
+        config.describe, int(rated.rows[0].shape[1]), rated.expressions, units=config.units, experts=config.experts
+    )
+
+
+def turns(rated: Rated, config: RecogniserConfig, progress: Progress = silent) -> Turns:
+    """Hold people out in turn and score them.
+
+    Raises:
+        DatasetError: if there are fewer than 3 people (one to hold out, one to stop by, one to learn from).
+        TrainingError: if the loss is not a number any more.
+    """
+    who = np.array(rated.people)
+    if len(set(rated.people)) < 3:
+        raise DatasetError(
+            f"the clips show {len(set(rated.people))} people; 3 or more are needed: to learn from, to stop by, to "
+            "hold out. Name people in a column person, or rate more of them"
+        )
+    folds = make_folds({p: int((who == p).sum()) for p in set(rated.people)}, config.folds, seed=config.seed)
+    audit(folds)
+    scores = np.zeros(rated.said.shape)
+    fold_of = np.zeros(len(who), dtype=np.int64)
+    epochs = []
+    for fold in folds:
+        train, stop = _stopping(fold, who, config)
+        learnt = fit(rated.only(train), rated.only(stop), config, _part(progress, fold.number, len(folds) + 1))
+        out = np.flatnonzero(np.isin(who, fold.held_out))
+        scores[out] = scores_of(shape_of(rated, config), learnt.arrays, [rated.rows[i] for i in out])
+        fold_of[out] = fold.number
+        epochs.append(learnt.epoch)
+    return Turns(scores, fold_of, folds, tuple(epochs))
+
+
+def learn_from_all(rated: Rated, found: Turns, config: RecogniserConfig, progress: Progress = silent) -> Learnt:
+    """Learn from all clips, for as many epochs as the turns took in the middle."""
+    epochs = max(1, round(float(np.median(found.epochs))))
+    return fit(rated, None, replace(config, epochs=epochs), _part(progress, len(found.folds), len(found.folds) + 1))
+
+
+def fit(train: Rated, stop: Rated | None, config: RecogniserConfig, progress: Progress = silent) -> Learnt:
+    """Learn from some clips; keep the epoch with the smallest loss on others.
+
+    Args:
+        train: to learn from.
+        stop: of other people; None to train all epochs and keep the last.
+        config: choices.
+        progress: told in epochs.
+
+    Raises:
+        TrainingError: if the loss is not a number any more.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(config.threads)
+    try:
+        return _fit(train, stop, config, progress)
+    finally:
+        torch.set_num_threads(before)
+
+
+def _fit(train: Rated, stop: Rated | None, config: RecogniserConfig, progress: Progress) -> Learnt:
+    shape = shape_of(train, config)
+    network = RecognitionNetwork(shape, config.seed)
+    mean, deviation = _standards(train.rows)
+    network.scale.mean.copy_(torch.from_numpy(mean))
+    network.scale.deviation.copy_(torch.from_numpy(deviation))
+    optimiser = torch.optim.AdamW(network.parameters(), lr=config.rate, weight_decay=config.decay)
+    weight = torch.from_numpy(yes_weights(train.said, config.balance))
+    draw = np.random.default_rng([config.seed, 1])
+    chance = torch.Generator().manual_seed(config.seed)
+    losses: list[tuple[float, float]] = []
+    kept = copy.deepcopy(network)  # the running mean of the weights
+    best, best_arrays, best_loss = 0, kept.arrays(), math.inf
+    for epoch in range(1, config.epochs + 1):
+        own = _epoch((network, kept), optimiser, train, (weight, config), (draw, chance), epoch - 1)
+        other = math.nan if stop is None else _loss_on(shape, kept, stop, weight)
+        losses.append((own, other))
+        if stop is None or other < best_loss:
+            best, best_arrays, best_loss = epoch, kept.arrays(), other
+        progress(epoch, config.epochs, f"loss {own:.3f}")
+        if epoch - best >= config.patience:
+            break
+    return Learnt(best_arrays, best, tuple(losses))
+
+
+def _epoch(
+    networks: tuple[RecognitionNetwork, RecognitionNetwork],
+    optimiser: torch.optim.Optimizer,
+    train: Rated,
+    how: tuple[torch.Tensor, RecogniserConfig],
+    by_lot: tuple[np.random.Generator, torch.Generator],
+    before: int,
+) -> float:
+    """Learn from every clip once, after `before` epochs, the second network following the first; the mean loss."""
+    (weight, config), (draw, chance), (network, kept) = how, by_lot, networks
+    order, total = draw.permutation(len(train.rows)), 0.0
+    steps = before * math.ceil(len(order) / config.batch)
+    network.train()
+    for start in range(0, len(order), config.batch):
+        places = order[start : start + config.batch]
+        windows = np.stack([window(train.rows[i], network.config.ticks, draw) for i in places])
+        said = torch.from_numpy(train.said[places]).float()
+        p = network(torch.from_numpy(windows), config.dropout, chance)
+        loss = rated_loss(p, said, weight)
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise TrainingError(
+                f"the loss became {value}. Choose a smaller rate than {config.rate:g}, or leave out clips of faces "
+                "with enormous descriptions"
+            )
+        optimiser.zero_grad()
+        loss.backward()
+        clip_each(network.parameters(), 1.0)
+        optimiser.step()
+        steps += 1
+        memory = min(config.average, steps / (steps + 10))  # or the first weights would stay in it for long
+        with torch.no_grad():
+            for mean, now in zip(kept.parameters(), network.parameters(), strict=True):
+                mean.lerp_(now, 1 - memory)
+        total += value * len(places)
+    return total / len(order)
+
+
+def window(rows: NDArray[np.float32], ticks: int, draw: np.random.Generator) -> NDArray[np.float32]:
+    """One window of a clip, (ticks, D): its end, padded with its first row; of a longer clip any that lies within."""
+    end = len(rows) if len(rows) <= ticks else int(draw.integers(ticks, len(rows) + 1))
+    taken = rows[max(0, end - ticks) : end]
+    return np.concatenate([np.repeat(taken[:1], ticks - len(taken), axis=0), taken])
+
+
+def scores_of(
+    shape: RecognitionConfig, arrays: dict[str, NDArray[np.float32]], clips: Sequence[NDArray[np.float32]]
+) -> NDArray[np.float64]:
+    """Score whole clips, (n, K): the mean over the windows that lie within; one window of a short clip."""
+    own = [windows_of(rows, shape.ticks) for rows in clips]
+    p = RecognitionForward(shape, arrays).windows(np.concatenate(own)).astype(np.float64)
+    ends = np.cumsum([len(windows) for windows in own])
+    return np.stack([part.mean(axis=0) for part in np.split(p, ends[:-1])])
+
+
+def windows_of(rows: NDArray[np.float32], ticks: int) -> NDArray[np.float32]:
+    """Every window that lies within a clip, (n, ticks, D); of a short clip one, padded with its first row."""
+    short = ticks - len(rows)
+    padded = np.concatenate([np.repeat(rows[:1], short, axis=0), rows]) if short > 0 else rows
+    return np.lib.stride_tricks.sliding_window_view(padded, ticks, axis=0).transpose(0, 2, 1)
+
+
+def yes_weights(said: NDArray[np.float64], balance: str) -> NDArray[np.float32]:
+    """How much a yes counts, per class: 1, or the root of (noes / yeses), at most 10.
+
+    The root, because the full ratio makes a rare class's few clips outweigh all others; calibration takes
+    the shift of probabilities out again.
+    """
+    if balance == "none":
+        return np.ones(said.shape[1], dtype=np.float32)
+    yes, no = np.nansum(said, axis=0), np.nansum(1 - said, axis=0)
+    ratio = np.sqrt(no / np.maximum(yes, 1))
+    return np.asarray(np.clip(ratio, 1, 10), dtype=np.float32)
+
+
+def rated_loss(p: torch.Tensor, said: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """Cross entropy summed over classes, mean over clips; what nobody rated (NaN) does not count."""
+    rated = ~torch.isnan(said)
+    t = torch.nan_to_num(said)
+    by_class = weight * t * torch.log(p + EPSILON) + (1 - t) * torch.log(1 - p + EPSILON)
+    return -(by_class * rated).sum(dim=1).mean()
+
+
+def _loss_on(shape: RecognitionConfig, network: RecognitionNetwork, stop: Rated, weight: torch.Tensor) -> float:
+    p = torch.from_numpy(scores_of(shape, network.arrays(), stop.rows)).float()
+    return float(rated_loss(p, torch.from_numpy(stop.said).float(), weight))
+
+
+def _standards(clips: Sequence[NDArray[np.float32]]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean and deviation of every column; each clip counts once however long it is."""
+    means = np.stack([rows.mean(axis=0, dtype=np.float64) for rows in clips])
+    squares = np.stack([(rows.astype(np.float64) ** 2).mean(axis=0) for rows in clips])
+    mean = means.mean(axis=0)
+    deviation = np.sqrt(np.maximum(squares.mean(axis=0) - mean**2, 0))
+    deviation[deviation < DEAD] = 1.0
+    return mean.astype(np.float32), deviation.astype(np.float32)
+
+
+def _stopping(fold: Fold, who: NDArray[np.str_], config: RecogniserConfig) -> tuple[list[int], list[int]]:
+    """Places of the clips to learn from and of those to stop by, of different people."""
+    left = {p: int((who == p).sum()) for p in fold.train}
+    inner = make_folds(left, config.folds, seed=config.seed + 1)[0]
+    audit([inner])
+    return (
+        np.flatnonzero(np.isin(who, inner.train)).tolist(),
+        np.flatnonzero(np.isin(who, inner.held_out)).tolist(),
+    )
+
+
+def _part(progress: Progress, number: int, parts: int) -> Progress:
+    """Progress of one of several trainings, as of all of them."""
+
+    def tell(done: float, total: float | None, note: str = "") -> None:
+        progress(number + done / (total or 1), parts, note)
+
+    return tell

@@ -1,0 +1,68 @@
+"""From rated clips to a recogniser on disk: turns, calibration, operating points, the net from all clips."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from evoked.core.errors import DatasetError
+from evoked.core.files import writing
+from evoked.core.progress import Progress, silent
+from evoked.core.provenance import Provenance
+from evoked.faces.describe import nets_of
+from evoked.learning.judged import Judged, as_json, figures, held_out_points, notes_of
+from evoked.learning.rated import Rated
+from evoked.learning.recognise import learn_from_all, shape_of, turns
+from evoked.learning.recogniser_config import RecogniserConfig, plain
+from evoked.model.recognition_checkpoint import Recognition, save_recognition
+from evoked.weights.catalogue import NETS
+
+__all__ = ["train_recogniser", "write_recogniser"]
+
+HISTORY = "history.csv"
+
+
+def train_recogniser(
+    rated: Rated, config: RecogniserConfig, provenance: Provenance, progress: Progress = silent
+) -> tuple[Recognition, tuple[Judged, ...]]:
+    """Train on all clips, with figures from people held out.
+
+    Returns:
+        The recogniser, and its figures.
+
+    Raises:
+        DatasetError: if there is nothing to learn: no clip with any expression, fewer than 3 people.
+        TrainingError: if the numbers come apart.
+    """
+    if not np.nansum(rated.said):
+        raise DatasetError(
+            f"no rater saw {' or '.join(rated.expressions)} in any clip that can be used: there is nothing to learn"
+        )
+    found = turns(rated, config, progress)
+    calibration, points, fair = held_out_points(found.scores, rated.said, found.fold, config.precision)
+    judged = figures(rated.expressions, fair, rated.said, rated.people, points, before=found.scores)
+    learnt = learn_from_all(rated, found, config, progress)
+    training = {
+        "config": plain(config),
+        "clips": len(rated.clips),
+        "people": len(set(rated.people)),
+        "epochs": learnt.epoch,
+        "epochs_of_turns": list(found.epochs),
+        "loss": [round(own, 6) for own, _ in learnt.losses],
+    }
+    nets = {name: NETS[name].sha256 for name in nets_of(config.describe)}
+    made = Provenance(
+        provenance.made_by, provenance.config, provenance.inputs, nets, (*provenance.notes, *notes_of(judged))
+    )
+    told: Mapping[str, object] = as_json(judged)
+    recognition = Recognition(
+        shape_of(rated, config), learnt.arrays, calibration, points, nets, told, training, made.as_dict()
+    )
+    return recognition, judged
+
+
+def write_recogniser(folder: Path, recognition: Recognition, picture: str) -> None:
+    """Write the recogniser and its reliability curves (SVG text); OutputError if it cannot be."""
+    save_recognition(folder, recognition)
+    with writing(folder / "reliability.svg") as part:
+        part.write_text(picture, encoding="utf-8")

@@ -1,0 +1,133 @@
+"""The face of a rated clip, described as `annotate` describes it: what a recogniser learns from.
+
+A clip shows one face for 3 s or so. The largest face is followed by place; a still picture is a clip in which
+nothing moves, its one description repeated (spec §5).
+"""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evoked.core.errors import DatasetError
+from evoked.core.timeline import Grid
+from evoked.core.track import Track
+from evoked.faces.describe import column_names, describers, open_describer
+from evoked.faces.detect import DetectConfig, Face, FaceDetector, iou
+from evoked.faces.mesh import FaceMesh, Mesh
+from evoked.media.images import read_image
+from evoked.media.play import Picture, play
+from evoked.media.probe import probe
+from evoked.reactions.annotate import SAME_FACE, AnnotateConfig
+from evoked.reactions.votes import TICKS_PER_S
+from evoked.weights.cache import Cache
+
+__all__ = ["CODE", "STILLS", "STILL_TICKS", "ClipFaces"]
+
+CODE = 1
+"""Raised whenever the descriptions of a clip change: what was described before is described again."""
+STILLS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+STILL_TICKS = 18
+FEWEST = Fraction(1, 2)
+"""Of a clip's ticks: fewer with a face, and nobody can say what it shows for the entire clip."""
+
+
+class ClipFaces:
+    """Describe the face of any number of clips; the nets are loaded once.
+
+    Args:
+        describes: names of `faces.describe`, in order.
+        cache: where the nets are.
+
+    Raises:
+        ValueError: for names that the table does not have.
+    """
+
+    def __init__(self, describes: Sequence[str], cache: Cache | None = None) -> None:
+        self.names = column_names(describes)
+        self._parts = [(name, row.width) for name, row in zip(describes, describers(describes), strict=True)]
+        self._config = AnnotateConfig()
+        self._detect = FaceDetector(DetectConfig(), cache)
+        self._mesh = FaceMesh(cache)
+        others = [name for name, _ in self._parts if name != "blendshapes"]
+        self._others = open_describer(others, cache) if others else None
+
+    def __call__(self, path: Path, start_s: float = 0.0, end_s: float = 0.0) -> Track:
+        """Describe one clip.
+
+        Args:
+            path: a video or a still picture.
+            start_s, end_s: the span on its time; both 0 for all of it.
+
+        Returns:
+            Descriptions at 6 Hz, valid where the face was seen; of a still 18 equal rows.
+
+        Raises:
+            MediaError and its kin: if the file cannot be used.
+            DatasetError: if the span lies beyond the end, or a face is seen in fewer than half of its ticks.
+        """
+        if path.suffix.lower() in STILLS:
+            row = self._row(read_image(path), None)
+            if row is None:
+                raise DatasetError(f"no face is seen in {path}. Leave it out, or rate a picture that shows one")
+            still = np.repeat(row[0][None], STILL_TICKS, axis=0)
+            return Track(Grid(TICKS_PER_S, STILL_TICKS), self.names, still, np.ones(STILL_TICKS, dtype=np.bool_))
+        grid = self._grid(path, start_s, end_s)
+        values = np.zeros((grid.steps, len(self.names)), dtype=np.float32)
+        valid = np.zeros(grid.steps, dtype=np.bool_)
+        before: tuple[Face, Mesh] | None = None
+        last, row = -1, None
+        for picture in play(path, pictures=grid):
+            assert isinstance(picture, Picture)
+            if picture.index != last:  # a frame that stays on the screen is looked at once
+                row, last = self._row(picture.rgb(), before), picture.index
+                before = row[1] if row is not None else None
+            if row is not None:
+                values[picture.step], valid[picture.step] = row[0], True
+        if valid.sum() < FEWEST * grid.steps:
+            where = f"{path} {start_s:g}-{end_s:g} s" if end_s else str(path)
+            raise DatasetError(
+                f"a face is seen in {int(valid.sum())} of the {grid.steps} ticks of {where}. Leave the clip out"
+            )
+        return Track.masked(grid, self.names, values, valid)
+
+    def _grid(self, path: Path, start_s: float, end_s: float) -> Grid:
+        whole = probe(path).grid(TICKS_PER_S)
+        if not end_s:
+            return whole
+        length_s = float(whole.second(whole.steps))
+        if end_s > length_s + 1 / float(TICKS_PER_S):
+            raise DatasetError(f"{path} ends at {length_s:.2f} s, the span {start_s:g}-{end_s:g} s lies beyond it")
+        start = Fraction(start_s).limit_denominator(1000)
+        return Grid(TICKS_PER_S, max(1, round((Fraction(end_s) - start) * TICKS_PER_S)), max(Fraction(0), start))
+
+    def _row(
+        self, rgb: NDArray[np.uint8], before: tuple[Face, Mesh] | None
+    ) -> tuple[NDArray[np.float32], tuple[Face, Mesh]] | None:
+        """The numbers of the face, and where it stands; None where no face is sure."""
+        faces = [f for f in self._detect(rgb) if f.box[2] >= self._config.least_face_px and f.area > 0]
+        if not faces:
+            return None
+        face = faces[0]
+        same = None
+        if before is not None:
+            face = max(faces, key=lambda f: (iou(f.box, before[0].box), f.area))
+            same = before if iou(face.box, before[0].box) > SAME_FACE else None
+        mesh = self._mesh(rgb, face, same)
+        if mesh.presence < self._config.least_presence:
+            return None
+        return self._joined(rgb, face, mesh), (face, mesh)
+
+    def _joined(self, rgb: NDArray[np.uint8], face: Face, mesh: Mesh) -> NDArray[np.float32]:
+        """Descriptions side by side, in the order in which they were named."""
+        others = self._others(rgb, [face])[0] if self._others else np.zeros(0, dtype=np.float32)
+        out, at = [], 0
+        for name, width in self._parts:
+            if name == "blendshapes":
+                out.append(mesh.blendshapes)
+            else:
+                out.append(others[at : at + width])
+                at += width
+        return np.concatenate(out)

@@ -1,0 +1,14 @@
+"""Planted clips as the trainer takes them."""
+
+import numpy as np
+
+from evoked.learning.rated import Rated
+from evoked.stage.planted_faces import PlantedClips, PlantedFaces
+
+WORLD = PlantedFaces(strength=1.5, width=8)
+
+
+def rated_of(clips: PlantedClips, world: PlantedFaces = WORLD) -> Rated:
+    names = tuple(f"clip {i}" for i in range(len(clips.rows)))
+    people = tuple(f"person {p}" for p in clips.person)
+    return Rated(world.expressions, names, tuple(np.asarray(r) for r in clips.rows), clips.said, people, {})

@@ -1,0 +1,157 @@
+"""The recogniser's trainer against planted clips whose best possible score is known; splits by person."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from planted_rated import WORLD, rated_of
+
+from evoked.core.errors import DatasetError, TrainingError
+from evoked.core.provenance import Provenance
+from evoked.dataset.folds import audit
+from evoked.learning.judged import calibrated, held_out_points
+from evoked.learning.recognise import fit, rated_loss, scores_of, shape_of, turns, window, yes_weights
+from evoked.learning.recogniser import train_recogniser
+from evoked.learning.recogniser_config import RecogniserConfig
+from evoked.metrics.ranking import average_precision, chance
+from evoked.stage.planted_faces import PlantedFaces
+
+QUICK = RecogniserConfig(units=8, epochs=2, folds=3, batch=32)
+
+
+def test_the_trainer_reaches_95_percent_of_what_can_be_reached() -> None:
+    train, held_out = rated_of(WORLD.clips(3600, 240, 1)), WORLD.clips(3000, 200, 2)
+    who = np.array([int(p.split()[1]) for p in train.people])
+    config = RecogniserConfig(batch=128, rate=3e-3, dropout=0.0, patience=3, epochs=16)
+
+    learnt = fit(train.only(np.flatnonzero(who % 6)), train.only(np.flatnonzero(who % 6 == 0)), config)
+
+    p = scores_of(shape_of(train, config), learnt.arrays, list(held_out.rows))
+    reached = [average_precision(p[:, k], held_out.shown[:, k]) or 0.0 for k in range(3)]
+    best = [average_precision(held_out.best[:, k], held_out.shown[:, k]) or 0.0 for k in range(3)]
+    common = [chance(held_out.shown[:, k]) or 1.0 for k in range(3)]
+    assert np.mean(reached) >= 0.95 * np.mean(best)
+    assert (np.array(reached) >= 0.92 * np.array(best)).all()  # the rarest, .12 of the clips, stays below .95: docs
+    assert (np.array(common) < 0.5 * np.array(best)).all(), "chance must be far for this to mean anything"
+
+
+def test_the_planted_best_is_the_true_probability_and_no_rule_beats_it() -> None:
+    world = PlantedFaces(begins=(0.4,), comes=(0.1,), goes=0.2, strength=0.8, width=3, ticks=6, enough=3)
+    clips = world.clips(40000, 50, 0)
+
+    low = clips.best[:, 0] < 0.3
+    assert clips.shown[low].mean() == pytest.approx(clips.best[low].mean(), abs=0.01)
+    high = clips.best[:, 0] > 0.7
+    assert clips.shown[high].mean() == pytest.approx(clips.best[high].mean(), abs=0.01)
+    rule = clips.rows @ np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0][:, 0]
+    best = average_precision(clips.best[:, 0], clips.shown[:, 0])
+    summed = average_precision(rule.sum(axis=1), clips.shown[:, 0])
+    assert best is not None
+    assert summed is not None
+    assert best > summed > 0.6
+
+
+def test_every_clip_is_scored_by_a_net_that_never_saw_its_person() -> None:
+    rated = rated_of(WORLD.clips(120, 12, 3))
+
+    found = turns(rated, QUICK)
+
+    audit(found.folds)
+    for fold in found.folds:
+        held = {p for p, n in zip(rated.people, found.fold, strict=True) if n == fold.number}
+        assert held == set(fold.held_out)
+        assert not held & set(fold.train)
+    swapped = turns(replace(rated, said=1 - rated.said), QUICK)  # other labels, other scores, the same folds
+    np.testing.assert_array_equal(swapped.fold, found.fold)
+    assert np.abs(swapped.scores - found.scores).max() > 0.01
+
+
+def test_training_again_gives_the_same_to_the_bit() -> None:
+    rated = rated_of(WORLD.clips(100, 10, 4))
+    one, judged = train_recogniser(rated, QUICK, Provenance("test"))
+    torch.manual_seed(99)
+
+    again, _ = train_recogniser(rated, QUICK, Provenance("test"))
+
+    assert one.about() == again.about()
+    assert all(np.array_equal(one.arrays[n], again.arrays[n]) for n in one.arrays)
+    assert {row.name for row in judged} == set(WORLD.expressions)
+
+
+def test_what_nobody_rated_does_not_count() -> None:
+    p = torch.tensor([[0.2, 0.9], [0.6, 0.5]])
+    said = torch.tensor([[0.0, float("nan")], [2 / 3, 1.0]])
+    weight = torch.tensor([2.0, 1.0])
+
+    loss = float(rated_loss(p, said, weight))
+
+    own = -np.log(0.8) - (2 * 2 / 3 * np.log(0.6) + 1 / 3 * np.log(0.4)) - np.log(0.5)
+    assert loss == pytest.approx(own / 2, abs=1e-4)
+
+
+def test_rare_expressions_weigh_more_and_calibration_takes_it_out() -> None:
+    said = np.array([[1.0, 1.0]] + [[0.0, 1.0]] * 99)
+    np.testing.assert_allclose(yes_weights(said, "weights"), [np.sqrt(99), 1])
+    np.testing.assert_allclose(yes_weights(said, "none"), [1, 1])
+    rare = rated_of(WORLD.clips(900, 60, 5))
+    found = turns(rare, replace(QUICK, epochs=6, rate=1e-2))
+    chosen, points, fair = held_out_points(found.scores, rare.said, found.fold, 0.73)
+    assert found.scores[:, 2].mean() > 1.15 * rare.said[:, 2].mean()  # pushed up by its weight
+    assert fair[:, 2].mean() == pytest.approx(rare.said[:, 2].mean(), abs=0.03)
+    on = calibrated(found.scores, chosen)[:, 0] >= points[0].threshold
+    assert rare.said[on, 0].mean() >= 0.73 or points[0].rule == "f0.5"
+    assert points[0].clips == 900
+
+
+def test_windows_of_clips_of_any_length() -> None:
+    draw, rows = np.random.default_rng(0), np.arange(40, dtype=np.float32)[:, None]
+    short = window(rows[:5], 18, draw)[:, 0]
+    assert short.tolist() == [0] * 13 + [0, 1, 2, 3, 4]
+    starts = {int(window(rows, 18, draw)[0, 0]) for _ in range(300)}
+    assert starts == set(range(23))  # any that lies within
+    rated = rated_of(WORLD.clips(4, 4, 0))
+    arrays = fit(rated, None, QUICK).arrays
+    long = np.concatenate([rated.rows[0], rated.rows[1]])
+    each = scores_of(shape_of(rated, QUICK), arrays, [long[k : k + 18] for k in range(19)])
+    (whole,) = scores_of(shape_of(rated, QUICK), arrays, [long])
+    np.testing.assert_allclose(whole, each.mean(axis=0), atol=1e-6)
+
+
+def test_what_cannot_be_trained() -> None:
+    rated = rated_of(WORLD.clips(30, 2, 0))
+    with pytest.raises(DatasetError, match=r"show 2 people; 3 or more are needed"):
+        turns(rated, QUICK)
+    rated = rated_of(WORLD.clips(30, 5, 0))
+    with pytest.raises(DatasetError, match="there is nothing to learn"):
+        train_recogniser(replace(rated, said=np.zeros_like(rated.said)), QUICK, Provenance("test"))
+    with pytest.raises(TrainingError, match=r"the loss became nan\. Choose a smaller rate than 0\.002"):
+        fit(replace(rated, rows=(np.full_like(rated.rows[0], np.nan), *rated.rows[1:])), None, QUICK)
+
+
+def test_a_class_without_positives_is_undefined_not_zero() -> None:
+    rated = rated_of(WORLD.clips(90, 9, 6))
+    said = rated.said.copy()
+    said[:, 1] = 0
+
+    recognition, judged = train_recogniser(replace(rated, said=said), QUICK, Provenance("test"))
+
+    assert judged[1].ap is None
+    assert judged[1].precision is None
+    assert recognition.points[1].rule == "none"
+    assert any("no clip shows planted 1" in note for note in recognition.provenance["notes"])
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"folds": 1}, "folds must be at least 2"),
+        ({"epochs": 0}, "epochs must be 1 or more"),
+        ({"balance": "more"}, "balance must be one of none, weights"),
+        ({"dropout": 1.0}, "dropout and average must lie in"),
+        ({"describe": ("facenet",)}, "no description of faces is called 'facenet'"),
+    ],
+)
+def test_settings_that_cannot_be(given: dict[str, object], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        RecogniserConfig(**given)  # type: ignore[arg-type]

@@ -1,0 +1,145 @@
+"""evoked recogniser, from a table of ratings of real faces to a recogniser that annotate takes."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from evoked.cli.main import evoked
+from evoked.core.errors import EvokedError
+from evoked.dataset.ratings import read_ratings
+from evoked.faces.detect import FaceDetector
+from evoked.learning.rated import people_of, rated_clips
+from evoked.media.images import read_image, write_png
+from evoked.reactions.trained import load_trained
+from evoked.weights.cache import default_cache
+
+pytestmark = pytest.mark.nets
+FAST = ("--epochs", "30", "--folds", "3", "--units", "8", "--patience", "30", "--rate", "0.01")
+
+
+def call(*words: object) -> Result:
+    return CliRunner().invoke(evoked, ["recogniser", *map(str, words)])
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Seven real people, a few clips each of two videos, stills of five; two raters who mostly agree."""
+    root, cache = tmp_path_factory.mktemp("ratings"), default_cache()
+    for name in ("single_face.mp4", "WolfgangLanger_Pexels.mp4"):
+        (root / name).symlink_to(cache.clip(name))
+    group = read_image(cache.clip("multi_face.jpg"))
+    for i, face in enumerate(FaceDetector(cache=cache)(group)):
+        x, y, w, h = face.box.astype(int)
+        cut = group[max(0, y - h // 2) : y + 3 * h // 2, max(0, x - w // 2) : x + 3 * w // 2]
+        write_png(root / f"still{i}.png", np.ascontiguousarray(cut))
+    rows = [("", "single_face.mp4", 0, 0.6, "man", 0, 0), ("", "single_face.mp4", 1.3, 2.3, "man", 1, 0)]
+    rows += [("", "WolfgangLanger_Pexels.mp4", s, s + 1, "woman", int(s > 14), 0) for s in (1, 3, 15, 17)]
+    rows += [(f"still{i}.png", "", "", "", f"p{i}", 1, int(i == 0)) for i in range(5)]
+    with (root / "ratings.csv").open("w", newline="") as file:
+        out = csv.writer(file)
+        out.writerow(["clip", "video", "start_s", "end_s", "person", "amusement", "doubt", "rater"])
+        out.writerows([*row, rater] for row in rows for rater in ("a", "b"))
+    return root / "ratings.csv"
+
+
+@pytest.fixture(scope="module")
+def trained(table: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
+    out = tmp_path_factory.mktemp("trained") / "mine"
+    return out, call("train", table, "-o", out, *FAST)
+
+
+def test_it_trains_and_says_what_it_is_worth(trained: tuple[Path, Result], table: Path) -> None:
+    folder, done = trained
+    assert done.exit_code == 0, done.output
+    assert "amusement" in done.output
+    assert "95 % interval" in done.output
+    found = load_trained(folder)
+    assert found.names == ("amusement", "doubt")
+    about = json.loads((folder / "recogniser.json").read_text())
+    assert about["training"]["people"] == 7
+    assert set(about["provenance"]["inputs"]) >= {"ratings.csv", "single_face.mp4", "still0.png"}
+    assert str(table.parent) not in (folder / "recogniser.json").read_text()
+    assert (folder / "reliability.svg").read_text().startswith("<svg")
+
+
+def test_evaluate_tells_that_it_has_seen_them(trained: tuple[Path, Result], table: Path) -> None:
+    folder, _ = trained
+
+    done = call("evaluate", folder, table, "--json")
+
+    assert done.exit_code == 0, done.output
+    figures = json.loads(done.stdout)
+    assert figures["amusement"]["clips"] == 11
+    assert figures["amusement"]["positives"] == 8
+    assert figures["amusement"]["chance"] == pytest.approx(8 / 11)
+    assert figures["amusement"]["ap"] > 0.9
+    assert "were learnt from: these figures are too good" in done.stderr
+    other = call("evaluate", "prototype", table, "--faces", folder / "faces")
+    assert other.exit_code == 0, other.output
+    assert "rated but not known to the recogniser, left out: doubt" in other.stderr
+
+
+def test_faces_are_described_once(trained: tuple[Path, Result], table: Path) -> None:
+    ratings = read_ratings(table)
+
+    def never() -> None:
+        raise AssertionError("nothing is left to describe")
+
+    kept, problems = rated_clips(ratings, table.parent, ("blendshapes",), trained[0] / "faces", open_faces=never)  # type: ignore[arg-type]
+
+    assert problems == ()
+    assert [len(r) for r in kept.rows if len(r) == 18] == [18] * 5  # a still is shown for 3 s
+    still = kept.rows[kept.clips.index("still0.png")]
+    np.testing.assert_array_equal(still, np.repeat(still[:1], 18, axis=0))
+    assert len(kept.rows[kept.clips.index("single_face.mp4 0-0.6 s")]) == 4
+
+
+def test_bad_clips_are_told_and_the_others_go_on(table: Path, trained: tuple[Path, Result], tmp_path: Path) -> None:
+    root = table.parent
+    write_png(root / "wall.png", np.full((200, 200, 3), 90, np.uint8))
+    bad = root / "bad.csv"
+    more = ["gone.mp4,,,,x,1,0,a", "wall.png,,,,y,1,0,a", ",single_face.mp4,90,93,man,1,0,a"]
+    bad.write_text(table.read_text() + "\n".join(more) + "\n")
+
+    done = call("evaluate", trained[0], bad)
+
+    assert isinstance(done.exception, EvokedError)
+    assert str(done.exception) == "3 of 14 clips could not be used; the reasons stand above"
+    for line in ("no clip at", "no face is seen in", "the span 90-93 s lies beyond it"):
+        assert sum(line in said for said in done.stderr.splitlines()) == 1, line
+    assert "amusement" in done.stdout
+
+
+def test_people_and_videos_stay_together(tmp_path: Path) -> None:
+    (tmp_path / "r.csv").write_text(
+        "clip,video,person,rater,amusement\na1,A,ann,r,1\na2,A,bob,r,0\nb1,B,bob,r,1\nc1,C,,r,1\nc2,C,,r,0\nd1,D,dan,r,1\n"
+    )
+    ratings = read_ratings(tmp_path / "r.csv")
+
+    who = dict(zip([c.clip for c in ratings.clips], people_of(ratings), strict=True))
+
+    assert who["a1"] == who["a2"] == who["b1"]  # ann and bob share a video, bob has two
+    assert who["c1"] == who["c2"]
+    assert len(set(who.values())) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("clip,rater,bliss\na.mp4,r,1\n", "'bliss' is no expression known here"),
+        ("video,start_s,end_s,rater,doubt\nv,0,3,r,1\nv,2,5,r,0\n", "overlap; rate each instant once"),
+        ("clip,rater,doubt\na.mp4,r,nan\n", "must be 0 or 1"),
+    ],
+)
+def test_ratings_that_cannot_be(text: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "r.csv").write_text(text)
+
+    done = call("train", tmp_path / "r.csv", "-o", tmp_path / "out")
+
+    assert isinstance(done.exception, EvokedError)
+    assert said in str(done.exception)
+    assert "\n" not in str(done.exception)
