@@ -39,6 +39,8 @@ BEYOND: Mapping[str, tuple[Mapping[str, object], Mapping[str, object]]] = {
     "smooth 4 s": ({}, {"smooth_s": 4}),
     "tcn": ({"kind": "tcn"}, {}),
     "tcn, smooth 4 s": ({"kind": "tcn"}, {"smooth_s": 4}),
+    "smooth 4 s, no output gate": ({"output_gate": False}, {"smooth_s": 4}),
+    "tcn, smooth 4 s, no output gate": ({"kind": "tcn", "output_gate": False}, {"smooth_s": 4}),
     "tcn, balanced": ({"kind": "tcn"}, {"loss": "balanced"}),
 }
 """Name → what differs from MODEL, from TRAIN."""
