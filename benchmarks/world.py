@@ -79,7 +79,7 @@ def show(world: World, tested: Sequence[Planted], runs: Mapping[str, list[Predic
 def cost(ways: Sequence[Way], world: World, epoch: Split) -> None:
     """CPU seconds per 1000 windows, one thread: a training step without reading, and prediction in numpy."""
     draw, widths = np.random.default_rng(0), {n: r.shape[1] for n, r in epoch.train[0].features.items()}
-    print(f"\n{'way':28} weights  train, s per 1000 windows  predict, s per 1000 windows")
+    print(f"\n{'way':34} weights  train, s per 1000 windows  predict, s per 1000 windows")
     for way in ways:
         config = way.model.fit(widths, tuple(world.events))
         network = Network(config).train()
@@ -98,7 +98,7 @@ def cost(ways: Sequence[Way], world: World, epoch: Split) -> None:
         learn = best_of(step) / (runs * run_s)
         foresee = best_of(lambda forward=forward, whole=whole: forward(whole)) / epoch.test[0].seconds
         weights = sum(p.numel() for p in network.parameters())
-        print(f"{way.name:28} {weights:7d}  {1000 * learn:25.3f}  {1000 * foresee:27.4f}")
+        print(f"{way.name:34} {weights:7d}  {1000 * learn:25.3f}  {1000 * foresee:27.4f}")
 
 
 def best_of(do: object, rounds: int = 7) -> float:
