@@ -25,6 +25,7 @@ HOMES = {
     "openvino": {"weights"},
     "onnx": {"weights", "predict"},  # predict writes a model as ONNX; it runs none
     "onnxruntime": {"weights"},
+    "h5py": {"weights"},
     "torch": {"model", "learning"},
     "lightning_fabric": {"learning"},
     "tensorboardX": {"learning"},

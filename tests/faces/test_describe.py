@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from evoked.faces.describe import DESCRIBERS, describers, nets_of, open_describer, width_of
+from evoked.faces.describe import DESCRIBERS, column_names, describers, nets_of, open_describer, width_of
 from evoked.faces.detect import FaceDetector
 from evoked.faces.identity import FaceIdentity
 from evoked.faces.mesh import FaceMesh
@@ -12,7 +12,7 @@ from evoked.weights.cache import Cache
 from evoked.weights.catalogue import NETS
 
 
-@pytest.mark.parametrize("name", ["blendshapes", "sface"])
+@pytest.mark.parametrize("name", ["blendshapes", "geometry", "mini-xception", "sface"])
 def test_a_row_keeps_its_word(name: str, cache: Cache, detector: FaceDetector, group: NDArray[np.uint8]) -> None:
     faces = detector(group)
     describe = open_describer((name,), cache)
@@ -43,10 +43,21 @@ def test_every_net_of_the_table_is_in_the_catalogue() -> None:
     assert nets_of(("blendshapes", "sface")) == ("face-mesh", "blendshapes", "sface")
 
 
+def test_every_column_has_a_name_of_its_own() -> None:
+    names = column_names(tuple(DESCRIBERS))
+
+    assert len(names) == len(set(names)) == width_of(tuple(DESCRIBERS))
+    assert names[:2] == ("_neutral", "browDownLeft")
+    assert column_names(("mini-xception",))[-2:] == ("mini-xception surprise", "mini-xception neutral")
+
+
 @pytest.mark.parametrize(
     ("names", "said"),
     [
-        (("facenet",), "no description of faces is called 'facenet'; there are: blendshapes, sface"),
+        (
+            ("facenet",),
+            "no description of faces is called 'facenet'; there are: blendshapes, geometry, mini-xception, sface",
+        ),
         ((), "one or more different descriptions of faces, got none"),
         (("sface", "sface"), "one or more different descriptions of faces, got sface, sface"),
     ],

