@@ -46,8 +46,12 @@ def tcn(a: Mapping[str, F64], x: F64) -> F64:
     return row(len(looks) - 1, len(x) - 1)
 
 
-def gate(x: F64, a: Mapping[str, F64], name: str) -> F64:
-    logits = a[f"{name}.weight"] @ x
+def gate(x: F64, a: Mapping[str, F64], name: str, seen: F64 | None = None, alone: bool = False) -> F64:
+    """seen: what the gate is computed from, where that is not x; alone: number i's gate does not see number i."""
+    w = a[f"{name}.weight"]
+    logits = w @ (x if seen is None else seen)
+    if alone and seen is None:
+        logits = np.array([sum(w[i, j] * x[j] for j in range(len(x)) if j != i) for i in range(len(x))])
     normed = (logits - a[f"{name}.mean"]) / np.sqrt(a[f"{name}.variance"] + 1e-3)
     return x * sigma(normed * a[f"{name}.gain"] + a[f"{name}.bias"])
 
@@ -97,13 +101,14 @@ def predict(config: ModelConfig, arrays: Mapping[str, NDArray[np.float32]], feat
             states.append(x[-1])
         fused = np.concatenate(states)
         if config.input_gate:
-            fused = gate(fused, a, "input_gate")
+            fused = gate(fused, a, "input_gate", alone=config.remove_diagonal)
         if config.experts:
             expert = (a["experts.gate_weight"], a["experts.expert_weight"], a["experts.expert_bias"])
             p = experts(fused, *expert, identity=config.answer == "value")
         else:
             p = sigma(a["experts.expert_weight"][:, 0] @ fused + a["experts.expert_bias"][:, 0])
-        out.append(gate(p, a, "output_gate") if config.output_gate else p)
+        seen = fused if config.output_gate_from == "input" else None
+        out.append(gate(p, a, "output_gate", seen, config.remove_diagonal) if config.output_gate else p)
     return np.array(out)
 
 

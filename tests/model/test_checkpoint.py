@@ -169,3 +169,24 @@ def test_a_full_disk_leaves_the_old_model(tmp_path: Path) -> None:
 
     assert load_checkpoint(tmp_path).config == went.config
     assert sorted(p.name for p in tmp_path.iterdir()) == ["model.json", "model.safetensors"]
+
+
+def test_a_model_of_before_a_choice_was_there_is_read_as_it_was(tmp_path: Path) -> None:
+    went = saved(tmp_path)
+    about = json.loads((tmp_path / "model.json").read_text())
+    for name in ("kind", "answer", "output_gate_from", "remove_diagonal"):
+        del about[name]
+    (tmp_path / "model.json").write_text(json.dumps(about))
+    arrays = load_file(tmp_path / "model.safetensors")
+    save_file(arrays, tmp_path / "model.safetensors", metadata={"evoked": json.dumps(about)})
+
+    assert load_checkpoint(tmp_path).config == went.config
+
+
+def test_choices_of_the_gates_come_back(tmp_path: Path) -> None:
+    went = saved(tmp_path, output_gate_from="input", remove_diagonal=True)
+
+    came = load_checkpoint(tmp_path)
+
+    assert came.config == went.config
+    assert came.arrays["output_gate.weight"].shape == (3, 15)

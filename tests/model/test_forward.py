@@ -17,6 +17,8 @@ CHOICES = [
     {},
     {"layers": 3},
     {"input_gate": False},
+    {"output_gate_from": "input"},
+    {"remove_diagonal": True},
     {"output_gate": False},
     {"experts": 1},
     {"experts": 0},

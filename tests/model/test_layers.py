@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from float64_model import experts, gate, gru, scaled, sigma
+from scipy import stats
 from torch import nn
 
 from evoked.model.layers import ContextGate, Experts, Scale, SharedGRU, dropped
@@ -160,3 +161,55 @@ def test_dropout_keeps_the_mean_and_follows_its_generator() -> None:
     assert out.unique().tolist() == pytest.approx([0, 1 / 0.7])
     assert (out == 0).float().mean().item() == pytest.approx(0.3, abs=0.02)
     assert dropped(x, 0.0, None) is x
+
+
+def test_without_its_diagonal_a_gate_does_not_see_its_own_number() -> None:
+    layer = ContextGate(6, drawn(), remove_diagonal=True).eval()
+    x = torch.randn(1, 6, generator=drawn(1))
+    other = x.clone()
+    other[0, 2] += 1
+
+    gates, changed = ((layer(one) / one)[0] for one in (x, other))
+
+    assert changed[2].item() == pytest.approx(gates[2].item(), abs=1e-6)
+    assert ((changed - gates).abs() > 1e-4).tolist() == [True, True, False, True, True, True]
+    layer(x).sum().backward()
+    assert (layer.weight.grad.diagonal() == 0).all()
+
+
+def test_a_gate_that_sees_another_vector_is_the_formula() -> None:
+    layer = ContextGate(3, drawn(), sees=7, remove_diagonal=True).eval()  # not square: there is no diagonal to remove
+    x, seen = torch.rand(4, 3, generator=drawn(1)), torch.randn(4, 7, generator=drawn(2))
+
+    logits = f64(seen) @ f64(layer.weight).T
+    np.testing.assert_allclose(f64(layer(x, seen)), f64(x) * sigma(logits / np.sqrt(1 + 1e-3)), atol=1e-6)
+
+
+def ks(values: torch.Tensor, law: str, *shape: float) -> float:
+    """How likely numbers of this law are at least as far from it (Kolmogorov and Smirnov)."""
+    return float(stats.kstest(f64(values).ravel(), law, args=shape).pvalue)
+
+
+def test_first_weights_follow_the_laws_of_the_paper_s_references() -> None:
+    gate_, mixture, recurrent = ContextGate(200, drawn()), Experts(896, 5, 2, drawn()), SharedGRU(40, 64, drawn())
+
+    assert ks(gate_.weight, "norm", 0, 200**-0.5) > 0.001
+    for array, outputs in ((mixture.gate_weight, 5 * 3), (mixture.expert_weight, 5 * 2)):
+        limit = (6 / (896 + outputs)) ** 0.5  # Glorot: uniform, variance 2 / (inputs + outputs)
+        assert ks(array, "uniform", -limit, 2 * limit) > 0.001
+        assert ks(array, "norm", 0, limit / 3**0.5) < 1e-6  # the test can tell one law from another
+    for array in recurrent.parameters():
+        assert ks(array, "uniform", -(64**-0.5), 2 * 64**-0.5) > 0.001
+    assert not mixture.expert_bias.any()
+    assert not gate_.bias.any()
+    assert (gate_.gain == 1).all()
+
+
+def test_dropout_zeroes_each_number_on_its_own_by_its_share() -> None:
+    out = dropped(torch.ones(400, 300), 0.3, drawn(3))
+
+    gone = f64(out == 0)
+    for axis, n in ((0, 400), (1, 300)):  # sums of independent draws: binomial, standardised
+        sums = (gone.sum(axis=axis) - 0.3 * n) / np.sqrt(n * 0.3 * 0.7)
+        assert sums.std() == pytest.approx(1, abs=0.2)
+    assert gone.mean() == pytest.approx(0.3, abs=5 * np.sqrt(0.3 * 0.7 / gone.size))

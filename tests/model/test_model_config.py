@@ -138,3 +138,8 @@ def test_a_convolution_reaches_every_second_of_its_window_and_no_other(window_s:
 def test_a_convolution_takes_no_number_of_layers() -> None:
     with pytest.raises(ValueError, match="leave layers at 1, got 2"):
         ModelSettings(kind="tcn", layers=2)
+
+
+def test_what_the_output_gate_sees_is_one_of_two() -> None:
+    with pytest.raises(ValueError, match="output_gate_from must be one of probabilities, input, got 'fused'"):
+        ModelSettings(output_gate_from="fused")

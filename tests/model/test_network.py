@@ -13,6 +13,8 @@ CHOICES = [
     {},
     {"layers": 2},
     {"input_gate": False},
+    {"output_gate_from": "input"},
+    {"remove_diagonal": True},
     {"output_gate": False},
     {"experts": 3},
     {"experts": 0},
@@ -136,3 +138,29 @@ def test_its_arrays_are_those_of_the_config() -> None:
 def test_arrays_of_another_shape_are_refused() -> None:
     with pytest.raises(RuntimeError, match="size mismatch"):
         Network(small_config()).load_arrays(some_arrays(small_config(experts=3)))
+
+
+def test_windows_of_a_run_see_one_dropout_mask_for_the_second_they_share() -> None:
+    config = small_config(dropout=0.5, input_gate=False, output_gate=False, experts=0)
+    network = Network(config).train()
+    rows, source, use = batch(network)
+    seen: dict[str, torch.Tensor] = {}
+    own = network.gru["image"].forward
+
+    def watched(shown: torch.Tensor, *given: object, **choices: object) -> torch.Tensor:
+        seen["shown"], seen["last"] = shown, own(shown, *given, **choices)
+        return seen["last"]
+
+    network.gru["image"].forward = watched
+    network(rows, source, use, generator=torch.Generator().manual_seed(1))
+
+    shown = seen["shown"].detach()
+    assert shown.shape == rows["image"].shape  # a mask per second, before any window is cut from it
+    kept = shown != 0
+    assert 0.3 < kept.float().mean().item() < 0.7
+    assert torch.equal(shown[kept], (rows["image"] / 0.5)[kept])
+    layer = network.gru["image"][0]
+    for window in range(use.shape[0]):  # each window's state is that of the seconds as they were dropped, once
+        places = source[window : window + config.window_s, 1]
+        alone = layer.sequence(shown[places, 1][:, None])[-1, 0]
+        assert torch.allclose(seen["last"][window, 1], alone, atol=1e-6)

@@ -25,6 +25,8 @@ CHOICES = (
     {"kind": "tcn", "standardise": "column"},
     {},
     {"layers": 2},
+    {"output_gate_from": "input", "remove_diagonal": True},
+    {"remove_diagonal": True},
     {"input_gate": False, "output_gate": False},
     {"experts": 3, "standardise": "column"},
     {"answer": "value"},

@@ -27,7 +27,7 @@ from evoked.model.config import ModelConfig
 from evoked.model.network import Network
 
 FILE = "training.safetensors"
-FORMAT = 1
+FORMAT = 2
 FREE = ("epochs", "patience", "threads", "save_s", "events")
 """Settings that may change between two sittings: they say how long and how, not what a step does."""
 

@@ -164,7 +164,9 @@ class _Lesson:
     def __init__(self, work: _Work, usable: Sequence[NDArray[np.bool_]], fabric: Fabric) -> None:
         self.work, self.usable, self.fabric, self.config = work, usable, fabric, work.config
         self.network = _new_network(work.examples, work.shape, work.config, work.start or {}).train()
-        own = torch.optim.AdamW(self.network.parameters(), lr=self.config.rate, weight_decay=self.config.decay)
+        own = torch.optim.AdamW(
+            self.network.parameters(), lr=self.config.rate, weight_decay=self.config.decay, fused=True
+        )
         self._ready, self._stepper = fabric.setup(self.network, own)
         self.optimiser = own
         self._examples = spread(work.examples, usable, work.config.smooth_s)

@@ -23,6 +23,8 @@ STANDARDISE = ("modality", "column", "none")
 """modality: each column to mean 0, all columns of a modality by one deviation, so that a column that hardly
 moves stays small. column: each column to deviation 1, noise as well. See docs/decisions/0002-trainer.md."""
 
+GATE_SEES = ("probabilities", "input")
+
 
 @dataclass(frozen=True)
 class NetSettings:
@@ -37,6 +39,10 @@ class NetSettings:
     dropout: float = setting(0.3, "share of each GRU's input and final state dropped in training")
     input_gate: bool = setting(True, "context gating of the joined GRU states")
     output_gate: bool = setting(True, "context gating of the probabilities")
+    output_gate_from: str = setting(
+        "probabilities", "what the output gate sees: probabilities; input, the joined states that the experts read"
+    )
+    remove_diagonal: bool = setting(False, "a number's gate sees all other numbers, not the number itself")
     standardise: str = setting("none", f"scale the features by the training seconds: {', '.join(STANDARDISE)}")
 
     def __post_init__(self) -> None:
@@ -51,6 +57,8 @@ class NetSettings:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {self.kind!r}")
         if self.kind == "tcn" and self.layers != 1:
             raise ValueError(f"kind tcn has the layers that its window needs; leave layers at 1, got {self.layers}")
+        if self.output_gate_from not in GATE_SEES:
+            raise ValueError(f"output_gate_from must be one of {', '.join(GATE_SEES)}, got {self.output_gate_from!r}")
         if self.standardise not in STANDARDISE:
             raise ValueError(f"standardise must be one of {', '.join(STANDARDISE)}, got {self.standardise!r}")
 
@@ -165,7 +173,8 @@ def config_from(plain: Mapping[str, object]) -> ModelConfig:
     Raises:
         KeyError, TypeError, ValueError: if something is missing, of another type, or out of range.
     """
-    late = {"kind": "gru", "answer": "probability"}  # what all models of before these settings are
+    late: dict[str, object] = {"kind": "gru", "answer": "probability"}  # what all models of before these settings are
+    late |= {"output_gate_from": "probabilities", "remove_diagonal": False}
     plain = late | dict(plain)
     known = {f.name for f in fields(ModelConfig)}
     if missing := known - set(plain):
@@ -208,12 +217,14 @@ def shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
         found["experts.gate_weight"] = (k, m_ + 1, n)
     found |= {"experts.expert_weight": (k, max(m_, 1), n), "experts.expert_bias": (k, max(m_, 1))}
     if config.output_gate:
-        found |= _gate("output_gate", k)
+        found |= _gate("output_gate", k, n if config.output_gate_from == "input" else k)
     return found
 
 
-def _gate(name: str, n: int) -> dict[str, tuple[int, ...]]:
-    return {f"{name}.weight": (n, n)} | {f"{name}.{part}": (n,) for part in ("gain", "bias", "mean", "variance")}
+def _gate(name: str, n: int, sees: int | None = None) -> dict[str, tuple[int, ...]]:
+    return {f"{name}.weight": (n, sees or n)} | {
+        f"{name}.{part}": (n,) for part in ("gain", "bias", "mean", "variance")
+    }
 
 
 def dilations(window_s: int) -> tuple[int, ...]:

@@ -222,22 +222,39 @@ class ContextGate(nn.Module):  # type: ignore[misc]  # torch is Any here
 
     W is square, without bias, first drawn from N(0, 1/√n); the batch norm is on the gate's logits only,
     eps 1e-3. Source: Miech, Laptev, Sivic 2017, and their code.
+
+    Args:
+        n: numbers that are let through.
+        generator: draws W.
+        sees: numbers of another vector that the gate is computed from instead, W (n, sees), N(0, 1/√sees).
+        remove_diagonal: leave out of a number's gate the number itself: W's diagonal counts as 0. Only where the
+            gate sees what it lets through.
     """
 
     mean: Tensor
     variance: Tensor
 
-    def __init__(self, n: int, generator: torch.Generator | None = None) -> None:
+    def __init__(
+        self,
+        n: int,
+        generator: torch.Generator | None = None,
+        *,
+        sees: int | None = None,
+        remove_diagonal: bool = False,
+    ) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(n, n).normal_(0, 1 / sqrt(n), generator=generator))
+        self.remove_diagonal = remove_diagonal and sees is None
+        width = sees or n
+        self.weight = nn.Parameter(torch.empty(n, width).normal_(0, 1 / sqrt(width), generator=generator))
         self.gain = nn.Parameter(torch.ones(n))
         self.bias = nn.Parameter(torch.zeros(n))
         self.register_buffer("mean", torch.zeros(n))
         self.register_buffer("variance", torch.ones(n))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(N, n) → (N, n); in training N must be 2 or more."""
-        logits = x @ self.weight.t()
+    def forward(self, x: Tensor, seen: Tensor | None = None) -> Tensor:
+        """(N, n) and what the gate sees, (N, sees), where that is not x itself → (N, n); in training N ≥ 2."""
+        weight = self.weight - self.weight.diagonal().diag() if self.remove_diagonal else self.weight
+        logits = (x if seen is None else seen) @ weight.t()
         normed = functional.batch_norm(
             logits, self.mean, self.variance, self.gain, self.bias, self.training, BN_MOMENTUM, BN_EPSILON
         )

@@ -33,9 +33,11 @@ class Network(nn.Module):  # type: ignore[misc]  # torch is Any here
         encoder = ENCODERS[config.kind]
         self.add_module(config.kind, nn.ModuleDict({m.name: encoder(config, m, draw) for m in config.modalities}))
         classes = len(config.expressions)
-        self.input_gate = ContextGate(config.fused, draw) if config.input_gate else None
+        alone = config.remove_diagonal
+        self.input_gate = ContextGate(config.fused, draw, remove_diagonal=alone) if config.input_gate else None
         self.experts = Experts(config.fused, classes, config.experts, draw, identity=config.answer == "value")
-        self.output_gate = ContextGate(classes, draw) if config.output_gate else None
+        sees = config.fused if config.output_gate_from == "input" else None
+        self.output_gate = ContextGate(classes, draw, sees=sees, remove_diagonal=alone) if config.output_gate else None
 
     def forward(
         self,
@@ -75,7 +77,8 @@ class Network(nn.Module):  # type: ignore[misc]  # torch is Any here
         if self.input_gate is not None:
             fused = self.input_gate(fused)
         p = cast(Tensor, self.experts(fused))
-        return p if self.output_gate is None else cast(Tensor, self.output_gate(p))
+        seen = fused if self.config.output_gate_from == "input" else None
+        return p if self.output_gate is None else cast(Tensor, self.output_gate(p, seen))
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:
         """A copy of every array, by the names of `config.shapes`."""

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.model.config import Modality, ModelConfig, dilations
+from evoked.model.spreading import Spread
 
 Array = NDArray[np.float32]
 
@@ -20,12 +21,13 @@ class Reader(Protocol):
 
     def __init__(self, config: ModelConfig, m: Modality, arrays: Mapping[str, Array]) -> None: ...
 
-    def __call__(self, rows: Array, carry: Array | None) -> tuple[Array, Array]:
+    def __call__(self, rows: Array, carry: Array | None, spread: Spread) -> tuple[Array, Array]:
         """Read n more seconds of a video.
 
         Args:
             rows: (n, D), scaled; n at least 1.
             carry: what the call before gave back; None at second 0.
+            spread: how rows that do not need each other share the cores.
 
         Returns:
             (n, H), the state of each second's window (spec §7: the first second is repeated before second 0);
@@ -48,21 +50,26 @@ class GruReader:
             for layer in range(config.layers)
         ]
 
-    def __call__(self, rows: Array, carry: Array | None) -> tuple[Array, Array]:
+    def __call__(self, rows: Array, carry: Array | None, spread: Spread) -> tuple[Array, Array]:
         """See Reader; what is carried are the last window_s - 1 projected seconds."""
-        windows, (weight, bias, *_) = len(rows), self._layers[0]
-        projected = rows @ weight
-        projected += bias
+        weight, bias, *_ = self._layers[0]
+        projected = np.concatenate(spread(lambda some: rows[some] @ weight + bias, len(rows)))
         before = np.repeat(projected[:1], self._steps - 1, axis=0) if carry is None else carry
         seen = np.concatenate([before, projected])  # (window_s - 1 + n, 3H)
-        inputs = (seen[k : k + windows] for k in range(self._steps))
+        states = spread(lambda some: self._states(seen, some), len(rows))
+        return np.concatenate(states), seen[len(rows) :].copy()
+
+    def _states(self, seen: Array, some: slice) -> Array:
+        """The state at the end of these windows, (some, H); each window's steps need no other window."""
+        windows = some.stop - some.start
+        inputs = (seen[some.start + k : some.stop + k] for k in range(self._steps))
         room = np.empty((windows, 3 * self._units), dtype=np.float32)
         for layer, (_, _, turned, inner) in enumerate(self._layers):
             state = np.zeros((windows, self._units), dtype=np.float32)
             if layer + 1 == len(self._layers):
                 for x in inputs:
                     step(x, state, turned, inner, room)
-                return state, seen[windows:].copy()
+                return state
             below = [step(x, state, turned, inner, room).copy() for x in inputs]
             weight, bias, *_ = self._layers[layer + 1]
             inputs = (one @ weight + bias for one in below)
@@ -111,6 +118,8 @@ def _packed(weight_ih: Array, weight_hh: Array, bias_ih: Array, bias_hh: Array) 
 class TcnReader:
     """A causal convolution, see `encoders.TcnEncoder`: about log2(window_s) layers for all seconds at once.
 
+    Seconds need each other's rows here, so nothing is spread: BLAS uses the cores.
+
     σ is computed as tanh of half its logit; the half, which is exact in binary, is worked into the arrays.
     """
 
@@ -126,7 +135,7 @@ class TcnReader:
             for n in range(len(self._dilations))
         ]
 
-    def __call__(self, rows: Array, carry: Array | None) -> tuple[Array, Array]:
+    def __call__(self, rows: Array, carry: Array | None, spread: Spread) -> tuple[Array, Array]:
         """See Reader; what is carried are the last window_s - 1 projected seconds."""
         weight, bias = self._first
         projected = rows @ weight

@@ -19,7 +19,8 @@ from evoked import __version__
 from evoked.core.errors import CheckpointError, OutputError
 from evoked.core.files import writing
 from evoked.model.checkpoint import Checkpoint
-from evoked.model.config import Modality, dilations
+from evoked.model.config import Modality, ModelConfig, dilations
+from evoked.model.forward import gate_weight
 
 OPSET = 17
 BN_EPSILON = 1e-3
@@ -50,10 +51,10 @@ def as_onnx(checkpoint: Checkpoint) -> onnx.ModelProto:
     states = [STATES[config.kind](graph, checkpoint, m) for m in config.modalities]
     fused = graph.add("Concat", states, axis=1) if len(states) > 1 else states[0]
     if config.input_gate:
-        fused = _gated(graph, "input_gate", fused)
+        fused = _gated(graph, config, "input_gate", (fused, fused))
     p = _experts(graph, checkpoint, fused)
     if config.output_gate:
-        p = _gated(graph, "output_gate", p)
+        p = _gated(graph, config, "output_gate", (p, fused if config.output_gate_from == "input" else p))
     graph.nodes.append(helper.make_node("Identity", [p], ["expressions"]))
     inputs = [
         helper.make_tensor_value_info(m.name, TensorProto.FLOAT, ["n", config.window_s, m.width])
@@ -171,15 +172,17 @@ def _scaled(graph: _Graph, checkpoint: Checkpoint, m: Modality) -> str:
     return graph.add("Reshape", [kept, graph.whole(f"{m.name}.whole", -1, steps, m.width)])
 
 
-def _gated(graph: _Graph, name: str, x: str) -> str:
-    """x ∘ σ(BN(W x)); the batch norm is worked into W and a bias."""
-    weight, gain, bias, mean, variance = (
-        graph.arrays[f"{name}.{part}"].astype(np.float64) for part in ("weight", "gain", "bias", "mean", "variance")
+def _gated(graph: _Graph, config: ModelConfig, name: str, both: tuple[str, str]) -> str:
+    """x ∘ σ(BN(W seen)) of (x, seen); the batch norm is worked into W and a bias."""
+    x, seen = both
+    weight = gate_weight(config, graph.arrays, name).astype(np.float64)
+    gain, bias, mean, variance = (
+        graph.arrays[f"{name}.{part}"].astype(np.float64) for part in ("gain", "bias", "mean", "variance")
     )
     by = gain / np.sqrt(variance + BN_EPSILON)
     turned = graph.constant(f"{name}.weight", (weight * by[:, None]).T.astype(np.float32))
     offset = graph.constant(f"{name}.offset", (bias - mean * by).astype(np.float32))
-    return graph.add("Mul", [x, graph.add("Sigmoid", [graph.add("Gemm", [x, turned, offset])])])
+    return graph.add("Mul", [x, graph.add("Sigmoid", [graph.add("Gemm", [seen, turned, offset])])])
 
 
 def _experts(graph: _Graph, checkpoint: Checkpoint, fused: str) -> str:
