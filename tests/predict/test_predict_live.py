@@ -86,6 +86,11 @@ def test_standard_input_a_line_a_second(stream: Path, model_folder: Path, tmp_pa
     np.testing.assert_allclose(kept.values[:, 0], [line[kept.names[0]] for line in lines], atol=1e-5)
 
 
+def interruptible() -> None:
+    """Whoever started the tests in the background told them to ignore Ctrl-C; a child inherits that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_interrupted_it_keeps_what_was_predicted(film: Path, model_folder: Path, tmp_path: Path) -> None:
     """Three times the film: libav reads some five seconds before it gives the first."""
     looped = tmp_path / "looped.ts"
@@ -95,7 +100,11 @@ def test_interrupted_it_keeps_what_was_predicted(film: Path, model_folder: Path,
     os.mkfifo(pipe)
     with (
         subprocess.Popen(
-            command(pipe, "--model", model_folder, "-o", out), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command(pipe, "--model", model_folder, "-o", out),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=interruptible,
         ) as running,
         pipe.open("wb") as feed,
     ):

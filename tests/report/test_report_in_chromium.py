@@ -1,5 +1,6 @@
 """The page in a real browser: it loads alone, the video and the timeline move together, nothing overflows."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -88,6 +89,15 @@ def shown_second(browser: Chrome) -> int:
     return round((browser.execute_async_script(SHOWN_GREY) - DARKEST) / STEP)
 
 
+def comes_to_show(browser: Chrome, *seconds: int) -> bool:
+    """Whether the picture tells one of these seconds within ten more; on a busy machine a seek begins late."""
+    until = time.monotonic() + 10
+    while shown_second(browser) not in seconds:
+        if time.monotonic() > until:
+            return False
+    return True
+
+
 def click_at(browser: Chrome, second: float) -> None:
     lanes = browser.find_element(By.ID, "lanes")
     browser.execute_script("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", lanes)
@@ -112,7 +122,7 @@ def test_names_that_attack_are_only_text(opened: Chrome) -> None:
 @pytest.mark.parametrize("second", [2.5, 17.5, 33.5])
 def test_a_click_goes_to_that_second(opened: Chrome, second: float) -> None:
     click_at(opened, second)
-    assert shown_second(opened) == int(second)
+    assert comes_to_show(opened, int(second))
     assert current(opened) == pytest.approx(second, abs=0.2)
     assert opened.find_element(By.ID, "now").text.startswith(f"0:{int(second):02d}")
 
@@ -122,7 +132,7 @@ def test_dragging_scrubs(opened: Chrome) -> None:
     lanes = opened.find_element(By.ID, "lanes")
     step = lanes.size["width"] / SECONDS
     ActionChains(opened).click_and_hold().move_by_offset(round(10 * step), 0).release().perform()
-    assert shown_second(opened) in (14, 15)
+    assert comes_to_show(opened, 14, 15)
     assert current(opened) == pytest.approx(15, abs=0.2)
 
 

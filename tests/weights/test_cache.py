@@ -39,7 +39,13 @@ def another_process(root: Path, url: str) -> "subprocess.Popen[str]":
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=interruptible,
     )
+
+
+def interruptible() -> None:
+    """Whoever started the tests in the background told them to ignore Ctrl-C; a child inherits that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def held(root: Path) -> list[str]:
