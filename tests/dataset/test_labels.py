@@ -1,18 +1,20 @@
 """The labels table: what is written is read back, and a wrong row is named."""
 
+import json
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from evoked.core.errors import DatasetError
 from evoked.core.provenance import Provenance
-from evoked.core.tables import read_provenance
+from evoked.core.tables import read_numbers, read_provenance
 from evoked.core.timeline import Grid
 from evoked.core.track import Track
-from evoked.dataset.labels import Labels, read_labels, write_labels, write_labels_apart
+from evoked.dataset.labels import Labels, _at_once, read_labels, write_labels, write_labels_apart
 from evoked.reactions.votes import VoteConfig, vote, vote_each
 
 NAMES = ("amusement", "surprise")
@@ -157,3 +159,47 @@ def test_what_cannot_be_one_table_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="an expression cannot be called valid"):
         write_labels(tmp_path / "l.parquet", {"a": odd}, MADE)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("rows", ["in order", "mixed"])
+def test_a_table_read_by_columns_is_the_one_read_by_rows(tmp_path: Path, rows: str) -> None:
+    votes = {name: vote(crowd(), Grid(Fraction(1), 4), VoteConfig(quorum=q)) for name, q in (("b", 20), ("a", 1))}
+    write_labels(tmp_path / "l.parquet", votes, MADE)
+    table = pq.read_table(tmp_path / "l.parquet")
+    if rows == "mixed":
+        table = table.take([7, 0, 5, 2, 1, 4, 6])  # in any order, and one second is gone
+    pq.write_table(table, tmp_path / "l.parquet")
+    (tmp_path / "l.json").write_text(json.dumps(table.to_pylist()))  # JSON is read row by row
+
+    assert _at_once(read_numbers(tmp_path / "l.parquet") or {}) is not None  # the way that is tried here
+    by_columns, by_rows = (read_labels(tmp_path / f"l.{kind}") for kind in ("parquet", "json"))
+
+    assert list(by_columns) == list(by_rows) == ["a", "b"]
+    for one, other in ((by_columns[v], by_rows[v]) for v in by_rows):
+        assert one.labels.grid == other.labels.grid
+        for name in ("viewers", "ticks", "agreement"):
+            np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+        for name in ("labels", "share"):
+            np.testing.assert_array_equal(getattr(one, name).values, getattr(other, name).values)
+            np.testing.assert_array_equal(getattr(one, name).valid, getattr(other, name).valid)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"second": [0, 0]}, "row 2: second 0 of 'a' stands there twice"),
+        ({"second": [0, -1]}, "row 2: need a video, a whole second from 0"),
+        ({"second": [0, None]}, "row 2: need a video, a whole second from 0"),
+        ({"video": ["a", None]}, "row 2: need a video"),
+        ({"awe": [1, 2]}, "row 2: awe must be 0 or 1 where valid, got 2"),
+        ({"awe": [1, None]}, "row 2: awe must be 0 or 1 where valid, got None"),
+        ({"share_awe": [0.1, 1.5]}, "row 2: share_awe must be a number from 0 to 1, got 1.5"),
+        ({"valid": [1, 0]}, "row 1: need a video, a whole second from 0 and true or false"),
+    ],
+)
+def test_a_wrong_row_of_a_parquet_table_is_named(tmp_path: Path, change: dict[str, list[object]], message: str) -> None:
+    good = {"video": ["a", "a"], "second": [0, 1], "valid": [True, True], "awe": [1, 0], "share_awe": [0.7, 0.1]}
+    pq.write_table(pa.table(good | change), tmp_path / "l.parquet")
+
+    with pytest.raises(DatasetError, match=message):
+        read_labels(tmp_path / "l.parquet")

@@ -77,6 +77,36 @@ def read_table(path: Path, required: Sequence[str] = ()) -> dict[str, list[Any]]
     return columns
 
 
+def read_numbers(path: Path) -> dict[str, np.ndarray] | None:
+    """A Parquet table's columns as arrays, with no Python value per cell: for tables of millions of rows.
+
+    Returns:
+        Column name → whole numbers, truth values or floats as they are; numbers with absent cells as float64, NaN
+        there; text as (codes) under its name and the texts, in order, under (name + "=").
+        None where the file is no Parquet or a column is of another kind or truth or text is absent in it: then
+        `read_table` reads it, or says what is wrong.
+    """
+    if path.suffix.lower() != ".parquet" or not path.is_file():
+        return None
+    found: dict[str, np.ndarray] = {}
+    try:
+        for name in pq.read_schema(path).names:
+            column = pq.read_table(path, columns=[name])[name]  # one at a time: the whole would lie there twice
+            kind = column.type
+            if pa.types.is_string(kind) and not column.null_count:
+                coded = column.combine_chunks().dictionary_encode()
+                found[name], found[name + "="] = coded.indices.to_numpy(), np.array(coded.dictionary.to_pylist())
+            elif (pa.types.is_boolean(kind) and not column.null_count) or pa.types.is_null(kind):
+                found[name] = column.to_numpy() if column.null_count == 0 else np.full(len(column), np.nan)
+            elif pa.types.is_integer(kind) or pa.types.is_floating(kind):
+                found[name] = column.to_numpy()
+            else:
+                return None
+    except (OSError, ValueError, KeyError, pa.ArrowException):
+        return None
+    return found
+
+
 def read_provenance(path: Path) -> dict[str, Any] | None:
     """What made a table, or None where the file does not say."""
     kind = path.suffix.lower()

@@ -1,6 +1,6 @@
 """labels.parquet: what the viewers of each content expressed, a row per content and second."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from evoked.core.errors import DatasetError
 from evoked.core.provenance import Provenance
-from evoked.core.tables import read_table, write_table
+from evoked.core.tables import read_numbers, read_table, write_table
 from evoked.core.timeline import Grid
 from evoked.core.track import Track
 
@@ -146,10 +146,13 @@ def read_labels(path: Path) -> dict[str, Labels]:
         DatasetError: if the table cannot be read, has no expression or no row, or a row is not as it
             should be: the first one is named.
     """
-    columns = read_table(path, required=("video", "second", "valid"))
+    arrays = read_numbers(path)
+    if arrays is not None and (whole := _at_once(arrays)) is not None:
+        return whole
+    columns = read_table(path, required=("video", "second", "valid"))  # a row at a time: it can say which is wrong
     if "viewer" in columns:
         raise DatasetError(f"{path} has labels of each viewer apart; need one row per second: annotate without --apart")
-    names = tuple(n for n in columns if n not in FIXED and not (n.startswith(SHARE) and n[len(SHARE) :] in columns))
+    names = _expressions(columns)
     if not names:
         raise DatasetError(f"{path} has no expression: columns are {', '.join(columns)}")
     if not columns["video"]:
@@ -165,6 +168,61 @@ def read_labels(path: Path) -> dict[str, Labels]:
             )
         rows.setdefault(str(video), []).append(i - 1)
     return {video: _one(path, columns, names, rows[video]) for video in sorted(rows)}
+
+
+def _expressions(columns: Iterable[str]) -> tuple[str, ...]:
+    there = set(columns)
+    return tuple(n for n in columns if n not in FIXED and not (n.startswith(SHARE) and n[len(SHARE) :] in there))
+
+
+def _at_once(arrays: dict[str, NDArray[Any]]) -> dict[str, Labels] | None:
+    """All labels from whole columns; None where any row is not as it should be."""
+    plain = [n for n in arrays if not n.endswith("=")]
+    names = _expressions(plain)
+    fixed = all(n in arrays for n in ("video", "video=", "second", "valid")) and "viewer" not in arrays
+    if not fixed or not names or not len(arrays["valid"]) or set(arrays) - set(plain) != {"video="}:
+        return None
+    video, second, valid = arrays["video"], arrays["second"], arrays["valid"]
+    if second.dtype.kind not in "iu" or valid.dtype.kind != "b" or second.min() < 0:
+        return None
+    order = np.lexsort((second, video))
+    if ((np.diff(video[order]) == 0) & (np.diff(second[order]) == 0)).any():
+        return None
+    if any(arrays[n].dtype.kind == "b" or not np.isin(arrays[n][valid], (0, 1)).all() for n in names):
+        return None
+    shares = [SHARE + n for n in names]
+    for name in [n for n in ("ticks", "agreement", *shares) if n in arrays]:
+        if (
+            arrays[name].dtype.kind == "b"
+            or not (
+                np.isnan(arrays[name]) | ((arrays[name] >= 0) & (arrays[name] <= (np.inf if name == "ticks" else 1)))
+            ).all()
+        ):
+            return None
+    cuts = np.flatnonzero(np.diff(video[order])) + 1
+    found = {str(arrays["video="][video[rows[0]]]): _taken(arrays, names, rows) for rows in np.split(order, cuts)}
+    return {name: found[name] for name in sorted(found)}
+
+
+def _taken(arrays: dict[str, NDArray[Any]], names: tuple[str, ...], rows: NDArray[np.int64]) -> Labels:
+    """One content's labels from its rows of whole columns."""
+    places = arrays["second"][rows]
+    steps = int(places[-1]) + 1
+    values, valid = np.full((steps, len(names)), np.nan, dtype=np.float32), np.zeros(steps, dtype=np.bool_)
+    valid[places] = arrays["valid"][rows]
+    for k, name in enumerate(names):
+        values[places, k] = arrays[name][rows]
+    values[~valid] = np.nan
+    spread = {n: _spread(arrays[n][rows], places, steps) for n in arrays if n in ("viewers", "ticks", "agreement")}
+    shares = [_spread(arrays[SHARE + n][rows], places, steps) if SHARE + n in arrays else None for n in names]
+    grid = Grid(Fraction(1), steps)
+    return Labels(
+        Track(grid, names, values, valid),
+        np.nan_to_num(spread.get("viewers", np.zeros(steps))).astype(np.int64),
+        np.nan_to_num(spread["ticks"]).astype(np.int64) if "ticks" in spread else None,
+        spread.get("agreement"),
+        _share(grid, names, shares),
+    )
 
 
 def _one(path: Path, columns: dict[str, list[Any]], names: tuple[str, ...], rows: list[int]) -> Labels:
@@ -210,7 +268,7 @@ def _column(path: Path, columns: dict[str, list[Any]], name: str, rows: list[int
     return np.array([np.nan if cell is None else cell for cell in cells], dtype=np.float64)
 
 
-def _spread(values: NDArray[np.float64], places: list[int], steps: int) -> NDArray[np.float64]:
+def _spread(values: NDArray[np.float64], places: list[int] | NDArray[np.int64], steps: int) -> NDArray[np.float64]:
     out = np.full(steps, np.nan)
     out[places] = values
     return out
