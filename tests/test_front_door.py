@@ -1,7 +1,9 @@
 """`import evoked` is cheap, and offers just what it says; the command line is thin."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -56,3 +58,24 @@ def test_every_verb_is_there_and_helps() -> None:
         shown = CliRunner().invoke(command, [verb, "--help"])
         assert shown.exit_code == 0, f"{verb}: {shown.output}"
         assert "Usage:" in shown.output
+
+
+@pytest.mark.parametrize("verb", ["ablate", "transfer"])
+def test_without_torch_a_verb_says_what_to_install(verb: str, tmp_path: Path) -> None:
+    """As the base install has it: torch cannot be found."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\nclass No:\n    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.split('.')[0] == 'torch':\n            raise ModuleNotFoundError('no torch', name='torch')\n"
+        "sys.meta_path.insert(0, No())\n"
+    )
+    paths = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    ended = subprocess.run(
+        [sys.executable, "-m", "evoked.cli.main", verb, "model", "folder", "-o", "out"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": paths},
+    )
+    assert ended.returncode == 1, ended.stderr
+    assert "which is not installed. Run: pip install 'evoked[train]'" in ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -10,7 +10,7 @@ import sys
 import click
 
 from evoked import __version__
-from evoked.core.errors import EvokedError
+from evoked.core.errors import EvokedError, TrainingError
 
 VERBS = {
     "sample": "make a study from real media, with staged reactions and a known truth",
@@ -32,6 +32,10 @@ VERBS = {
 }
 
 
+TRAINING = ("torch", "lightning_fabric", "scipy", "tensorboardX")
+"""What the extra `train` brings; the verbs that learn import it."""
+
+
 class Verbs(click.Group):
     """A group whose commands are named here and loaded from evoked.cli.VERB when called."""
 
@@ -41,7 +45,14 @@ class Verbs(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in VERBS:
             return None
-        found = getattr(importlib.import_module(f"evoked.cli.{name}"), name)
+        try:
+            found = getattr(importlib.import_module(f"evoked.cli.{name}"), name)
+        except ModuleNotFoundError as error:
+            if (error.name or "").split(".")[0] not in TRAINING:
+                raise
+            raise TrainingError(
+                f"evoked {name} needs {error.name}, which is not installed. Run: pip install 'evoked[train]'"
+            ) from error
         assert isinstance(found, click.Command)
         return found
 
