@@ -203,3 +203,11 @@ def test_align_tells_of_half_a_film(evoked, media) -> None:  # type: ignore[no-u
     assert ran.code == 1  # less than five seconds are left
     assert ran.lines[0].startswith(f"note: {media['cut_off']}: cut off: its sound ends after ")
     assert "too little sound in common" in ran.lines[-1]
+
+
+def test_annotate_says_that_a_reaction_it_cannot_place_is_half_a_film(evoked, media) -> None:  # type: ignore[no-untyped-def]
+    ran = evoked("annotate", media["cut_off"], "--content", media["content"])
+
+    assert (ran.code, ran.out, len(ran.lines)) == (1, "", 1)
+    assert f"against {media['content']}: too little sound in common" in ran.err
+    assert "(cut_off.mp4 is cut off: its sound ends after " in ran.err

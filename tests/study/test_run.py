@@ -231,6 +231,7 @@ def test_one_bad_file_does_not_take_the_study_with_it(made: Path, study: Path, t
     failed = {item["name"]: item["reason"] for item in items if item["state"] == "failed"}
     assert set(failed) == {"half.mp4", "notes.mp4"}
     assert all("\n" not in reason and name in reason for name, reason in failed.items())
+    assert "(half.mp4 is cut off: its sound ends after " in failed["half.mp4"]
     assert "2 of" in said
     assert (root / "results" / "report.html").is_file()
     assert bytes_of(root, "annotations/*", "features/*") == bytes_of(study, "annotations/*", "features/*")

@@ -29,6 +29,7 @@ from evoked.parallel.pool import Failed, HerePool
 from evoked.reactions.align import SOUND_HZ, align
 from evoked.reactions.annotate import AnnotateConfig, Annotation, Annotator, columns, nets_read
 from evoked.reactions.film import film_of
+from evoked.reactions.hearing import hear
 from evoked.reactions.offsets import OffsetMap, Segment
 from evoked.reactions.prototype import Recogniser
 from evoked.reactions.trained import recogniser_of
@@ -153,10 +154,11 @@ def _one(
     if content is None or theirs is None:
         whole = OffsetMap(0.0, (Segment(0.0, max(float(media.duration_s), 1e-3), 0.0, 0.0),))
         return Seen(reaction, nets()(reaction, None, progress), whole)
+    ours = hear(reaction)
     try:
-        offsets = align(sound(reaction, SOUND_HZ), theirs, SOUND_HZ)
+        offsets = align(ours.samples, theirs, SOUND_HZ)
     except AlignmentError as error:
-        raise AlignmentError(f"{reaction} against {content}: {error}") from error
+        raise ours.refused(error, f"{reaction} against {content}") from error
     return Seen(reaction, nets()(reaction, film_of(reaction, content, offsets), progress), offsets)
 
 

@@ -201,7 +201,7 @@ def damage_of(played: Play) -> tuple[str, ...]:
         for name, end_s in played.broke_off_s.items()
     ]
     if played.dropped:
-        told.append(f"damaged: {played.dropped} packets could not be decoded")
+        told.append(f"damaged: {played.dropped} packet{'s' if played.dropped > 1 else ''} could not be decoded")
     return tuple(told)
 
 

@@ -21,6 +21,7 @@ from evoked.media.probe import Media, probe
 from evoked.reactions.align import SOUND_HZ, align
 from evoked.reactions.annotate import Annotator, columns, nets_read, viewers_of
 from evoked.reactions.film import film_of
+from evoked.reactions.hearing import hear
 from evoked.reactions.offsets import OffsetMap, read_offsets, write_offsets
 from evoked.reactions.pairing import Library
 from evoked.reactions.prototype import Recogniser
@@ -138,19 +139,19 @@ class LabelRiver:
 
     def _match(self, reaction: Path, candidates: tuple[str, ...]) -> tuple[str, OffsetMap]:
         """The candidate that a reaction plays, and where; AlignmentError or MediaError if it plays none."""
-        ours = sound(reaction, SOUND_HZ)
+        ours = hear(reaction)
         if len(candidates) > 1:
             if self._library is None or self._library.contents != tuple(sorted(candidates)):
                 self._library = Library(candidates, self._sound_of, SOUND_HZ, self.settings.align)
             try:
-                found = self._library.which(ours)
+                found = self._library.which(ours.samples)
             except AlignmentError as error:
-                raise AlignmentError(f"{reaction.name}: {error}") from error
+                raise ours.refused(error, reaction.name) from error
             return found.content, found.offsets
         try:
-            return candidates[0], align(ours, self._sound_of(candidates[0]), SOUND_HZ, self.settings.align)
+            return candidates[0], align(ours.samples, self._sound_of(candidates[0]), SOUND_HZ, self.settings.align)
         except AlignmentError as error:
-            raise AlignmentError(f"{reaction.name} against {candidates[0]}: {error}") from error
+            raise ours.refused(error, f"{reaction.name} against {candidates[0]}") from error
 
     def _sound_of(self, content: str) -> NDArray[np.float32]:
         return sound(self.folder.content(content), SOUND_HZ)

@@ -1,0 +1,40 @@
+"""The sound of a reaction, and what its file lacks: half a file often explains why nothing is found in it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from evoked.core.errors import AlignmentError
+from evoked.media.play import damage_of, play, sound_of
+from evoked.reactions.align import SOUND_HZ
+from evoked.reactions.coherence import Samples
+
+
+@dataclass(frozen=True, eq=False)
+class Heard:
+    """A file's sound.
+
+    Attributes:
+        path: of the file.
+        samples: float32, shape (n,), mono at SOUND_HZ; silence where the file breaks off.
+        damage: what was wrong with its sound, one line each: empty for a whole file.
+    """
+
+    path: Path
+    samples: Samples
+    damage: tuple[str, ...]
+
+    def refused(self, error: AlignmentError, what: str) -> AlignmentError:
+        """The error with what was compared before it, and what the file lacks behind it."""
+        lacks = f" ({self.path.name} is {'; '.join(self.damage)})" if self.damage else ""
+        return AlignmentError(f"{what}: {error}{lacks}")
+
+
+def hear(path: Path) -> Heard:
+    """All the sound of a file.
+
+    Raises:
+        NoSoundError and its kin: as play.
+    """
+    played = play(path, sound_hz=SOUND_HZ)
+    samples = sound_of(played)
+    return Heard(path, samples, damage_of(played))
