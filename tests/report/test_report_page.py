@@ -62,6 +62,18 @@ def test_the_summary_says_staged_scores_chance_and_interval(study: Path) -> None
     assert "no media <in> it" in text  # escaped once, so it reads as it was
 
 
+def test_a_failure_of_the_whole_study_has_a_name_and_its_reason(study: Path) -> None:
+    row = {"kind": "hold out", "name": "", "step": "hold out", "state": "failed", "reason": "that needs two videos"}
+    write_items(study / "results", [row])
+    (study / "results/scores.json").unlink()
+
+    text = plain(Elements(page_of(study)).text)
+
+    assert "the whole study hold out" in text
+    assert text.count("that needs two videos") >= 2  # in the red box, and among the items
+    assert "There are no scores: that needs two videos." in text
+
+
 def test_an_undefined_class_is_not_zero(study: Path) -> None:
     text = Elements(page_of(study)).text
     assert "surprise: no second carries this label, so the score is undefined." in text

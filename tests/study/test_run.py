@@ -239,6 +239,27 @@ def test_one_bad_file_does_not_take_the_study_with_it(made: Path, study: Path, t
     assert {row["name"] for row in shown if row["state"] == "failed"} == set(failed)
 
 
+def test_one_content_alone_has_everything_but_held_out_scores(study: Path, tmp_path: Path) -> None:
+    root = tmp_path / "alone"
+    shutil.copytree(study, root)
+    (root / "contents" / "forest.mp4").unlink()
+    (root / "reactions" / "at forest.mp4").unlink()
+
+    for label in ("done", "kept"):
+        code, items, said = run(root)
+        assert code == 0, said
+        told = {item["step"]: item for item in items}
+        assert [told[step]["state"] for step in ("label", "train")] == [label, label]
+        assert told["hold out"]["state"] == "left out"
+        assert "burrow.mp4 is the only content with labels, and held-out scores need two" in told["hold out"]["reason"]
+        assert "0 failed, 1 left out" in said
+    assert list((root / "results" / "predictions").glob("*.parquet")) == []  # those of two contents would mislead
+    assert not (root / "results" / "scores.json").exists()
+    page = (root / "results" / "report.html").read_text()
+    assert "There are no scores: burrow.mp4 is the only content with labels" in page
+    assert 'id="failed-title"' not in page
+
+
 @pytest.mark.full
 @pytest.mark.parametrize("waits_s", [(4.0, 7.0, 11.0)])
 def test_killed_at_any_moment_it_ends_as_if_undisturbed(

@@ -45,7 +45,8 @@ def run(study: Path, offline: bool, as_json: bool) -> None:
     """Take a STUDY folder from videos to labels, a trained model, scores and a report.
 
     STUDY holds contents/ and reactions/, and may hold study.toml and pairs.csv. What was done before and
-    still holds is kept; one bad file is reported and the rest goes on, with exit code 1 at the end.
+    still holds is kept; one bad file is reported and the rest goes on, with exit code 1 at the end. A study
+    with one content only has no held-out scores: that is said, and is no failure.
     """
     items = run_study(study, Terminal(), default_cache(offline=offline))
     counted = Counter(item.state for item in items)
@@ -55,7 +56,8 @@ def run(study: Path, offline: bool, as_json: bool) -> None:
         click.echo(json.dumps({"items": rows, "report": str(page)}, indent=1, ensure_ascii=False))
     else:
         click.echo(str(page))
-    click.echo(", ".join(f"{counted[state]} {state}" for state in ("done", "kept", "failed")), err=True)
+    states = ("done", "kept", "failed", *(("left out",) if counted["left out"] else ()))
+    click.echo(", ".join(f"{counted[state]} {state}" for state in states), err=True)
     if counted["failed"]:
         raise EvokedError(
             f"{counted['failed']} of {len(items)} items failed; the reasons stand above and in the report"

@@ -52,8 +52,8 @@ def make_folds(
         together.setdefault((named, groups[video] if groups and named else video), []).append(video)
     if len(together) < 2:
         raise DatasetError(
-            f"cannot hold videos out in turn: {len(seconds)} videos in {len(together)} group(s); "
-            "add content from at least two sources"
+            "cannot hold videos out in turn: that needs two videos, or two groups of videos, got "
+            f"{_counted(seconds, together)}; add content from another source"
         )
     lengths = {key: sum(seconds[v] for v in videos) for key, videos in together.items()}
     order = sorted(together, key=lambda key: (-lengths[key], digest([seed, *key])))
@@ -65,6 +65,12 @@ def make_folds(
         load[lightest] += lengths[key]
     every = set(seconds)
     return tuple(Fold(i, tuple(sorted(every - set(out))), tuple(sorted(out))) for i, out in enumerate(held))
+
+
+def _counted(videos: Mapping[str, int], groups: Mapping[tuple[bool, str], list[str]]) -> str:
+    if len(videos) < 2:
+        return f"{len(videos) or 'none'}"
+    return f"{len(videos)} videos in {len(groups)} group"
 
 
 def audit(folds: Sequence[Fold], groups: Mapping[str, str] | None = None) -> None:

@@ -66,9 +66,9 @@ def collect(study: Path) -> Facts:
     names = _expressions(labels, predictions)
     contents = _contents(study, labels, predictions, names, gaps)
     about = _about(study, gaps)
-    scores = _scores(results, gaps)
-    reactions = _reactions(study, results, gaps, {c.name: c for c in contents})
     items = _items(results, gaps)
+    scores = _scores(results, gaps, items)
+    reactions = _reactions(study, results, gaps, {c.name: c for c in contents})
     made = origins.gather(results, gaps.tell)
     return Facts(
         kind="study",
@@ -219,10 +219,11 @@ def _curve(columns: dict[str, list[Any]], names: tuple[str, ...], _: Path) -> Pr
 # --- scores and reactions -----------------------------------------------------------------------------------
 
 
-def _scores(results: Path, gaps: Gaps) -> Scores | None:
+def _scores(results: Path, gaps: Gaps, items: tuple[Item, ...]) -> Scores | None:
     path = results / "scores.json"
     if not path.is_file():
-        gaps.tell("scores", "There are no scores: results/scores.json is not there.")
+        why = [i.reason for i in items if i.step in ("hold out", "evaluate") and i.state in ("failed", "left out")]
+        gaps.tell("scores", f"There are no scores: {why[0] if why else 'results/scores.json is not there'}.")
         return None
     return gaps.attempt("scores", path, read_scores)
 

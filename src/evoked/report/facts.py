@@ -154,7 +154,7 @@ class Scores:
 
 @dataclass(frozen=True)
 class Item:
-    """How one step of one file ended. `state` is done, failed or kept."""
+    """How one step of one file ended. `state` is done, failed, kept or left out."""
 
     kind: str
     name: str

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from evoked.core.files import canonical, digest, sha256, write_text
 
-State = Literal["done", "kept", "failed"]
+State = Literal["done", "kept", "failed", "left out"]
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Item:
     Attributes:
         step: e.g. "annotate".
         name: file name, or "" for a step over the whole study.
-        state: done now, kept from before, or failed.
-        reason: why it failed, one line; of a done item what was wrong with its file, mostly nothing.
+        state: done now, kept from before, failed, or left out: the study does not have what it needs, no failure.
+        reason: why it failed or was left out, one line; of a done item what was wrong with its file, mostly nothing.
     """
 
     step: str

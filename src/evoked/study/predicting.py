@@ -82,7 +82,10 @@ class PredictionRiver:
         inputs = {name: self.runner.ledger.content_digest(self.folder.features(name)) for name in sorted(contents)}
         inputs["labels.parquet"] = self.runner.ledger.content_digest(self.folder.labels)
         labelled = [name for name in read_labels(self.folder.labels) if name in inputs]
-        if self.hold_out(labelled, inputs):
+        if len(labelled) == 1:  # labels, model and page are whole without it
+            only = f"{labelled[0]} is the only content with labels, and held-out scores need two"
+            self.runner.leave_out("hold out", "", f"{only}: add another content and its reactions to have them")
+        elif self.hold_out(labelled, inputs):
             self.evaluate(labelled)
         self.train(inputs)
 

@@ -44,9 +44,9 @@ def run_study(root: Path, show: Show, cache: Cache | None = None) -> list[Item]:
     if not any(item.step == "label" for item in runner.failed) and described:
         predictions.learn(described)
     sweep(folder, runner.items)
-    failed = [[item.step, item.name, item.reason] for item in runner.failed]
+    not_made = [[i.step, i.name, i.reason] for i in runner.items if i.state in ("failed", "left out")]
     runner.ledger.write_items(runner.items)
-    predictions.report({"failed": failed})
+    predictions.report({"failed": not_made})
     runner.ledger.write_items(runner.items)
     return runner.items
 
@@ -56,7 +56,7 @@ def sweep(folder: Folder, items: Sequence[Item]) -> None:
 
     Left in place they would pass for results of what is in the folder today.
     """
-    good = {(item.step, item.name) for item in items if item.state != "failed"}
+    good = {(item.step, item.name) for item in items if item.state in ("done", "kept")}
     held_out = ("hold out", "") in good
     for step, part, suffix in (
         ("align", "alignments", ".json"),

@@ -77,6 +77,10 @@ class Runner:
         """Note that something could not even be begun."""
         self._ended(Item(step, name, "failed", reason))
 
+    def leave_out(self, step: str, name: str, reason: str) -> None:
+        """Note that something is not done, and that this is no failure: the study does not have what it needs."""
+        self._ended(Item(step, name, "left out", reason))
+
     @property
     def failed(self) -> list[Item]:
         """Every item that failed, in order."""
