@@ -1,5 +1,6 @@
 """evoked annotate --labels: thresholds, who voted, and each viewer apart."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,38 @@ def test_each_viewer_apart_at_thresholds_of_ones_own(evoked, media, tmp_path: Pa
     made = read_provenance(out)
     assert made is not None
     assert made["config"]["thresholds"] == ["surprise=0"]
+
+
+def test_json_tells_of_each_reaction_and_nothing_else_is_on_stdout(evoked, media, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    out, drawn = tmp_path / "tables", tmp_path / "drawn"
+    ran = evoked("annotate", media["plain"], media["text"], media["one_frame"], "-o", out, "--blur", drawn, "--json")
+
+    assert ran.code == 1
+    told = json.loads(ran.out)
+    assert told["labels"] is None
+    plain, text, frame = told["reactions"]
+    assert (plain["state"], plain["seconds"], plain["notes"]) == ("done", 6.0, [])
+    assert (plain["file"], plain["previews"]) == (str(out / "plain.mp4.parquet"), [str(drawn / "plain.mp4.mp4")])
+    (viewer,) = plain["viewers"]
+    table = read_table(out / "plain.mp4.parquet")
+    assert viewer["seen_s"] == sum(table["valid"]) / 6
+    amused = [score > 0.5 for score in table["amusement"] if score is not None]
+    assert viewer["shares"]["amusement"] == pytest.approx(sum(amused) / len(amused), abs=1e-4)
+    assert text["state"] == "failed"
+    assert "is no media file" in text["reason"]
+    assert frame["viewers"] == []
+    assert frame["notes"] == ["no viewer was seen in it"]
+
+    ran = evoked("annotate", media["plain"], "--labels", "-o", tmp_path / "labels.csv", "--json")
+    assert (ran.code, json.loads(ran.out)["labels"]) == (0, str(tmp_path / "labels.csv"))
+
+
+def test_the_summary_counts_one_as_one(evoked, media) -> None:  # type: ignore[no-untyped-def]
+    ran = evoked("annotate", media["plain"], "--content", media["content"])
+
+    assert ran.code == 0, ran.err
+    assert ran.out.splitlines()[0] == f"{media['plain']}: 6.0 s, 1 viewer"
+    assert "1 people" not in ran.out
 
 
 @pytest.mark.parametrize(

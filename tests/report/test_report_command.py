@@ -1,5 +1,6 @@
 """evoked report: what goes to stdout, what to stderr, and how it ends."""
 
+import json
 import os
 import subprocess
 import sys
@@ -23,6 +24,17 @@ def test_a_study_s_page_and_what_it_lacks(study: Path) -> None:
     assert done.stdout == f"{study}/results/report.html\n"
     assert Path(done.stdout.strip()).is_file()
     assert "scores: There are no scores: results/scores.json is not there." in done.stderr
+
+
+def test_json_names_the_page_and_what_it_lacks(study: Path) -> None:
+    (study / "results/scores.json").unlink()
+
+    done = evoked(study, "--json")
+
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["page"] == f"{study}/results/report.html"
+    assert told["missing"]["scores"] == ["There are no scores: results/scores.json is not there."]
 
 
 def test_one_predicted_video(tmp_path: Path) -> None:

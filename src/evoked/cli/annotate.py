@@ -1,7 +1,7 @@
 """evoked annotate: the viewers of reaction videos and what they express."""
 
+import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import click
 import numpy as np
 
+from evoked.cli.annotated import Seen, as_row, notes, summary
 from evoked.cli.failures import Failures, note
 from evoked.cli.options import made, settings
 from evoked.cli.previews import Previews
@@ -27,7 +28,7 @@ from evoked.media.play import sound
 from evoked.media.probe import no_picture, probe
 from evoked.parallel.pool import Failed, HerePool
 from evoked.reactions.align import SOUND_HZ, align
-from evoked.reactions.annotate import AnnotateConfig, Annotation, Annotator, columns, nets_read
+from evoked.reactions.annotate import AnnotateConfig, Annotator, columns, nets_read
 from evoked.reactions.film import film_of
 from evoked.reactions.hearing import hear
 from evoked.reactions.offsets import OffsetMap, Segment
@@ -38,15 +39,6 @@ from evoked.weights.cache import default_cache
 from evoked.weights.catalogue import NETS as CATALOGUE
 
 File = click.Path(path_type=Path)
-
-
-@dataclass(frozen=True, eq=False)
-class Seen:
-    """A reaction that was annotated, and where its content stands in it."""
-
-    reaction: Path
-    found: Annotation
-    offsets: OffsetMap
 
 
 @click.command()
@@ -60,6 +52,7 @@ class Seen:
 )
 @click.option("--blur", type=File, help="the same with every face blurred that was found, the film's own too")
 @click.option("--offline", is_flag=True, help="use only nets that the cache holds")
+@click.option("--json", "as_json", is_flag=True, help="print JSON: a row per reaction, and the file of labels")
 @settings(DetectConfig)
 @settings(AnnotateConfig)
 @settings(VoteConfig)
@@ -72,6 +65,7 @@ def annotate(
     preview: Path | None,
     blur: Path | None,
     offline: bool,
+    as_json: bool,
     **own: Any,
 ) -> None:
     """Find the viewers in REACTIONS and score their expressions at 6 Hz.
@@ -91,28 +85,37 @@ def annotate(
     theirs = _content(content)
     nets = cache(lambda: Annotator(recogniser, config, detect, default_cache(offline=offline)))
     seen: list[Seen] = []
+    rows: list[dict[str, object]] = []
+    say = _silent if as_json else click.echo
     failures = Failures(len(reactions), "reactions", "annotated")
     for reaction in reactions:
         with bar(f"annotate {reaction.name}") as progress:
             (outcome,) = HerePool().run(partial(_one, nets, content, theirs, progress), [reaction])
         if isinstance(outcome, Failed):
             failures.add(reaction, outcome.error)
+            rows.append({"reaction": str(reaction), "state": "failed", "reason": str(outcome.error)})
             continue
         seen.append(outcome.result)
-        drawn.write(reaction, outcome.result.found, failures)
+        previews = drawn.write(reaction, outcome.result.found, failures)
+        rows.append(as_row(outcome.result, places.get(reaction), previews))
+        for path in previews:
+            say(str(path))
         if output:
             for line in notes(outcome.result.found):
                 note(reaction, line)
         if not labels:
             made_by = _provenance([outcome.result], content, (config, detect), recogniser)
-            _write(outcome.result, places.get(reaction), recogniser.names, made_by)
+            say(_written(outcome.result, places.get(reaction), recogniser.names, made_by))
     if labels and seen and output:
         made_by = _provenance(seen, content, (config, detect, votes), recogniser)
         if apart:
             write_labels_apart(output, _votes_apart(seen, content, votes, levels), made_by)
         else:
             write_labels(output, _votes(seen, content, recogniser.names, (votes, levels)), made_by)
-        click.echo(str(output))
+        say(str(output))
+    if as_json:
+        made_labels = str(output) if labels and seen else None
+        click.echo(json.dumps({"reactions": rows, "labels": made_labels}, indent=1, ensure_ascii=False))
     failures.end()
 
 
@@ -162,12 +165,16 @@ def _one(
     return Seen(reaction, nets()(reaction, film_of(reaction, content, offsets), progress), offsets)
 
 
-def _write(seen: Seen, place: Path | None, names: tuple[str, ...], provenance: Provenance) -> None:
+def _written(seen: Seen, place: Path | None, names: tuple[str, ...], provenance: Provenance) -> str:
+    """Write a reaction's table and give its path; where it has no place, its summary."""
     if place is None:
-        click.echo(summary(seen))
-        return
+        return summary(seen)
     write_table(place, columns(seen.found, names), provenance)
-    click.echo(str(place))
+    return str(place)
+
+
+def _silent(text: str) -> None:
+    """Says nothing: with --json, stdout is the JSON alone."""
 
 
 def _levels(config: VoteConfig, recogniser: Recogniser) -> tuple[float, ...]:
@@ -234,23 +241,3 @@ def _provenance(seen: list[Seen], content: Path | None, configs: tuple[Any, ...]
     config = {d.name: getattr(c, d.name) for c in configs for d in describe(type(c))}
     nets = {name: CATALOGUE[name].sha256 for name in nets_read(recogniser)}
     return Provenance("annotate", config | recogniser.describe(), inputs, nets, damage)  # its name, not its folder
-
-
-def notes(found: Annotation) -> tuple[str, ...]:
-    """What a reader of a table must know that does not stand in it."""
-    return found.damage if found.viewers else (*found.damage, "no viewer was seen in it")
-
-
-def summary(seen: Seen) -> str:
-    """A few lines for a terminal: each viewer's seconds, and how much of them each expression is on."""
-    found = seen.found
-    lines = [f"{seen.reaction}: {float(found.grid.second(found.grid.steps)):.1f} s, {len(found.viewers)} viewers"]
-    for name, viewer in found.viewers.items():
-        scores = viewer.scores
-        here = scores.values[scores.valid]
-        shares = ", ".join(f"{n} {100 * (here[:, k] > 0.5).mean():.0f} %" for k, n in enumerate(scores.names))
-        lines.append(f"  {name}: seen {len(here) / float(found.grid.rate):.1f} s; {shares}")
-    if found.film_faces:
-        lines.append(f"  left out: {found.film_faces} people who belong to the film")
-    lines += [f"  {line}" for line in found.damage]
-    return "\n".join(lines)

@@ -46,8 +46,13 @@ class Previews:
                 places[reaction].append((out, option == "--blur"))
         return cls(places)
 
-    def write(self, reaction: Path, found: Annotation, failures: Failures) -> None:
-        """Write what is wanted of a reaction; what cannot be written is a failure, and the rest goes on."""
+    def write(self, reaction: Path, found: Annotation, failures: Failures) -> list[Path]:
+        """Write what is wanted of a reaction; what cannot be written is a failure, and the rest goes on.
+
+        Returns:
+            The files that were written.
+        """
+        written = []
         for out, hide in self.places[reaction]:
             try:
                 with bar(f"draw {out.name}") as progress:
@@ -55,7 +60,8 @@ class Previews:
             except EvokedError as error:
                 failures.add(reaction, error)
             else:
-                click.echo(str(out))
+                written.append(out)
+        return written
 
 
 def _files(places: Mapping[Path, Sequence[tuple[Path, bool]]]) -> list[Path]:

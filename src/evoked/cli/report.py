@@ -1,5 +1,6 @@
 """evoked report: one page that shows a study's results, or one predicted video."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,15 @@ File = click.Path(path_type=Path)
 @click.option("-o", "--output", type=File, help="where to write the page; default STUDY/results/report.html")
 @click.option("--prediction", type=File, help="a table made by evoked predict: show this one video, without a study")
 @click.option("--video-file", type=File, help="with --prediction: the video that was predicted")
+@click.option("--json", "as_json", is_flag=True, help="print JSON: the page, and what it could not show")
 @settings(ReportConfig)
 def report(
-    study: Path | None, output: Path | None, prediction: Path | None, video_file: Path | None, **own: Any
+    study: Path | None,
+    output: Path | None,
+    prediction: Path | None,
+    video_file: Path | None,
+    as_json: bool,
+    **own: Any,
 ) -> None:
     """Write a page that opens in any browser: one file, no network.
 
@@ -42,4 +49,8 @@ def report(
     for part, sentences in facts.missing.items():
         for sentence in sentences:
             click.echo(f"{part}: {sentence}", err=True)
-    click.echo(str(path))
+    if as_json:
+        told = {"page": str(path), "missing": {part: list(said) for part, said in facts.missing.items()}}
+        click.echo(json.dumps(told, indent=1, ensure_ascii=False))
+    else:
+        click.echo(str(path))

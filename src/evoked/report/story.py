@@ -41,7 +41,8 @@ def tell(facts: Facts) -> Story:
     tiles = [Tile(title, value, below)]
     if facts.reactions:
         viewers = sum(len(r.viewers) for r in facts.reactions)
-        tiles.append(Tile("Reactions", whole(len(facts.reactions)), f"{whole(viewers)} viewers seen"))
+        below = f"{whole(viewers)} viewer{'' if viewers == 1 else 's'} seen"
+        tiles.append(Tile("Reactions", whole(len(facts.reactions)), below))
     if counts := facts.statistics:
         below = f"{whole(counts.valid_seconds)} of {whole(counts.seconds)} s: enough faces seen"
         tiles.append(Tile("Valid seconds", percent(counts.valid_share), below))

@@ -1,0 +1,78 @@
+"""What `evoked annotate` tells of a reaction: a few lines for people, a row for programs."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from evoked.reactions.annotate import Annotation
+from evoked.reactions.offsets import OffsetMap
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """A reaction that was annotated, and where its content stands in it."""
+
+    reaction: Path
+    found: Annotation
+    offsets: OffsetMap
+
+
+@dataclass(frozen=True)
+class Told:
+    """One viewer: seconds seen, and the share of these in which each expression is above one half."""
+
+    name: str
+    seen_s: float
+    shares: dict[str, float]
+
+
+def told(found: Annotation) -> list[Told]:
+    """Every viewer of a reaction, by name."""
+    rows = []
+    for name, viewer in found.viewers.items():
+        scores = viewer.scores
+        here = scores.values[scores.valid]
+        shares = {n: float((here[:, k] > 0.5).mean()) if len(here) else 0.0 for k, n in enumerate(scores.names)}
+        rows.append(Told(name, len(here) / float(found.grid.rate), shares))
+    return rows
+
+
+def length_s(found: Annotation) -> float:
+    """Seconds of the reaction that its ticks cover."""
+    return float(found.grid.second(found.grid.steps))
+
+
+def notes(found: Annotation) -> tuple[str, ...]:
+    """What a reader of a table must know that does not stand in it."""
+    return found.damage if found.viewers else (*found.damage, "no viewer was seen in it")
+
+
+def summary(seen: Seen) -> str:
+    """A few lines for a terminal: each viewer's seconds, and how much of them each expression is on."""
+    found = seen.found
+    count, film = len(found.viewers), found.film_faces
+    lines = [f"{seen.reaction}: {length_s(found):.1f} s, {count} viewer{'' if count == 1 else 's'}"]
+    for viewer in told(found):
+        shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in viewer.shares.items())
+        lines.append(f"  {viewer.name}: seen {viewer.seen_s:.1f} s; {shares}")
+    if film:
+        lines.append(f"  left out: {film} {'person who belongs' if film == 1 else 'people who belong'} to the film")
+    lines += [f"  {line}" for line in found.damage]
+    return "\n".join(lines)
+
+
+def as_row(seen: Seen, table: Path | None, previews: list[Path]) -> dict[str, object]:
+    """The same as plain JSON values, and which files were written of it."""
+    viewers = [
+        {"viewer": v.name, "seen_s": round(v.seen_s, 3), "shares": {n: round(s, 4) for n, s in v.shares.items()}}
+        for v in told(seen.found)
+    ]
+    return {
+        "reaction": str(seen.reaction),
+        "state": "done",
+        "seconds": round(length_s(seen.found), 3),
+        "viewers": viewers,
+        "film_people": seen.found.film_faces,
+        "notes": list(notes(seen.found)),
+        "file": str(table) if table else None,
+        "previews": [str(path) for path in previews],
+    }
