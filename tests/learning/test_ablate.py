@@ -94,7 +94,7 @@ def test_a_given_split_is_kept_to(
     code, _, err = run(capsys, monkeypatch, *words)
 
     assert code == 0
-    assert "2 videos to train, 1 videos to validate, 1 videos to test" in err
+    assert "2 videos to train, 1 video to validate, 1 video to test" in err
     split.write_text("video,part\nplanted-0-0000.mp4,learn\n")
     code, _, err = run(capsys, monkeypatch, *words)
     assert code == 1

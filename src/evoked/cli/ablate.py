@@ -87,7 +87,9 @@ def ablate(
 
 
 def _counts(split: Split) -> str:
-    return ", ".join(f"{len(videos)} videos to {part}" for part, videos in split.parts.items())
+    return ", ".join(
+        f"{len(videos)} video{'' if len(videos) == 1 else 's'} to {part}" for part, videos in split.parts.items()
+    )
 
 
 def _read_split(path: Path) -> dict[str, str]:
