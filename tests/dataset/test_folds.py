@@ -34,14 +34,6 @@ def test_laws(drawn: dict[str, tuple[int, str | None]], count: int, seed: int) -
     assert make_folds(turned, count, seed=seed, groups=groups) == folds  # the order given does not matter
 
 
-@pytest.mark.parametrize(
-    ("seconds", "said"), [({}, "got none;"), ({"a": 9}, "got 1;"), ({"a": 9, "b": 9}, "got 2 videos in 1 group;")]
-)
-def test_too_few_are_counted_in_plain_words(seconds: dict[str, int], said: str) -> None:
-    with pytest.raises(DatasetError, match=said):
-        make_folds(seconds, 2, groups=dict.fromkeys(seconds, "one film"))
-
-
 def test_the_load_is_shared_by_seconds() -> None:
     folds = make_folds({"long": 300, "a": 100, "b": 100, "c": 100}, 2)
     assert sorted(f.held_out for f in folds) == [("a", "b", "c"), ("long",)]
@@ -77,11 +69,11 @@ def test_the_audit_catches_a_leak(folds: list[Fold], message: str) -> None:
 
 
 def test_one_video_cannot_be_held_out_and_one_fold_is_no_fold() -> None:
-    with pytest.raises(DatasetError, match=r"got 1; add content"):
+    with pytest.raises(DatasetError, match="got 1; add content"):
         make_folds({"a": 60}, 5)
-    with pytest.raises(DatasetError, match=r"2 videos in 1 group\(s\)"):
+    with pytest.raises(DatasetError, match="got 2 videos in 1 group;"):
         make_folds({"a": 60, "b": 60}, 5, groups={"a": "x", "b": "x"})
-    with pytest.raises(DatasetError, match="0 videos"):
+    with pytest.raises(DatasetError, match="got none;"):
         make_folds({}, 5)
     with pytest.raises(ValueError, match="at least 2 folds, got 1"):
         make_folds({"a": 60, "b": 60}, 1)
