@@ -90,6 +90,7 @@ def main() -> None:
     words.add_argument("what", choices=("film", "cut", "reaction"))
     words.add_argument("seconds", type=float, nargs="?")
     words.add_argument("out", type=Path, nargs="?")
+    words.add_argument("--two", action="store_true", help="a reaction with two faces")
     given = words.parse_args()
     if given.what == "film":
         print(default_cache().clip(FILM))
@@ -98,7 +99,7 @@ def main() -> None:
     elif given.what == "cut":
         copied(default_cache().clip(FILM), given.out, given.seconds)
     else:
-        reaction(given.out, given.seconds)
+        reaction(given.out, given.seconds, given.two)
 
 
 if __name__ == "__main__":

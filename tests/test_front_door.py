@@ -79,3 +79,13 @@ def test_without_torch_a_verb_says_what_to_install(verb: str, tmp_path: Path) ->
     assert ended.returncode == 1, ended.stderr
     assert "which is not installed. Run: pip install 'evoked[train]'" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_benchmarks_that_are_listed_are_there_and_take_what_is_said() -> None:
+    folder = Path(__file__).parents[1] / "benchmarks"
+    said = subprocess.run([sys.executable, folder / "elsewhere.py"], capture_output=True, text=True, check=True).stdout
+    commands = [line.split("`")[1].split()[1:] for line in said.splitlines() if "`" in line]
+    assert len(commands) > 5
+    for name, *words in commands:
+        source = (folder.parent / name).read_text()
+        assert [word for word in words if word.startswith("--") and f'"{word}"' not in source] == []

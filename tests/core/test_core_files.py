@@ -67,6 +67,16 @@ def test_a_full_disk_is_named(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
+def test_a_place_that_is_not_ours_is_not_called_full(tmp_path: Path, number: int) -> None:
+    with (
+        pytest.raises(OutputError, match=f"{os.strerror(number)}. Choose a place that can be written"),
+        writing(tmp_path / "a.bin"),
+    ):
+        raise OSError(number, os.strerror(number))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_files_have_the_users_usual_permissions(tmp_path: Path) -> None:
     (tmp_path / "usual").touch()
     with writing(tmp_path / "a.safetensors") as part:

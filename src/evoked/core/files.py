@@ -66,6 +66,8 @@ def _told(error: OSError, path: Path) -> str:
         return "it is a folder. Name a file in it or choose another place"
     if error.errno == errno.ENAMETOOLONG:
         return f"{what}. Choose a shorter one"
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return f"{what}. Choose a place that can be written"
     return f"{what}. Free some space or choose another place"
 
 
