@@ -33,6 +33,7 @@ MARGIN_S = 15.0  # how far beyond its landmarks a line is followed
 OBEYS = 0.15  # least obedience of a line: between .04, shared music, and .33, the film far under noise
 PLAIN = 0.3  # coherence beyond which no other offset can be the true one …
 FOUND_AGAIN = 0.008  # least share of the content's landmarks along an offset that has no phases: the hardest have .012
+SAME_SPEED = 0.0005  # a change of speed below this is none: over a minute it moves the film by 30 ms
 SETTLED = 0.95  # … if the candidate's span is covered to this share
 
 
@@ -141,6 +142,8 @@ def _at_another_speed(
         return None
     heard_at = peaks_at(reaction, hz, change.pitch)
     change = settled(heard_at, marks, change)
+    if max(abs(change.pitch - 1), abs(change.speed - 1)) < SAME_SPEED:
+        return None  # its phases would have been found: what is alike is another scene with the same music
     if change.as_tape:
         points = offsets_of(peaks_at(reaction, hz, change.pitch).at_speed(change.speed), marks)
         speed = tape_speed(reaction, content, hz, change.speed, points)
