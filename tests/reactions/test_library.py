@@ -11,7 +11,7 @@ from filmed import HZ, Samples, cut, hush, joined, under
 
 from evoked.cli.main import evoked
 from evoked.core.errors import AlignmentError, LibraryError, NoSoundError
-from evoked.reactions.library import ContentLibrary
+from evoked.reactions.shelf import ContentLibrary
 from evoked.reactions.speeds import resampled
 from evoked.stage.sounds import murmur
 

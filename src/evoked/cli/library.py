@@ -11,8 +11,8 @@ from evoked.cli.options import made, settings
 from evoked.core.errors import EvokedError
 from evoked.core.files import check_writable, sha256
 from evoked.reactions.align import AlignConfig
-from evoked.reactions.library import ContentLibrary
 from evoked.reactions.offsets import offsets_json, write_offsets
+from evoked.reactions.shelf import ContentLibrary
 
 
 @click.group()
