@@ -79,8 +79,13 @@ def speech() -> Samples:
     """Half a minute of English; empty where there is nobody to say it."""
     if shutil.which("espeak-ng") is None:
         return np.zeros(0, np.float32)
-    said = subprocess.run(["espeak-ng", "-s", "170", "--stdout", TALK], capture_output=True, check=True).stdout
-    return piped(["-i", "-"], said)
+    return piped(["-i", "-"], said("en-us"))
+
+
+def said(tongue: str) -> bytes:
+    """The talk as a wave file, in the sounds of a language."""
+    words = ["espeak-ng", "-v", tongue, "-s", "170", "--stdout", TALK]
+    return subprocess.run(words, capture_output=True, check=True).stdout
 
 
 def voice(sound_: Samples, rng: Rng) -> Samples:
