@@ -8,7 +8,8 @@ window of it is the same recording any more. Its peaks still stand where they st
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.reactions.chain import Run, heard
+from evoked.reactions.candidates import candidates
+from evoked.reactions.chain import Run, best_chain, heard
 from evoked.reactions.landmarks import Landmarks, shared
 
 STEP_S = 0.25
@@ -20,6 +21,25 @@ TOGETHER = 1.5  # … and a step's gain does less so: measured on films under a 
 NEW_LINE = 15.0  # nats that a change of offset must bring: few landmarks bring few
 MARGIN_S = 15.0  # how far beyond its landmarks an offset is followed
 LOUD = 3.0  # a step has this many landmarks at least, or it says nothing
+FOUND_AGAIN = 0.008  # least share of the content's landmarks along an offset that has no phases: the hardest have .012
+
+
+def by_landmarks(reaction: Landmarks, content: Landmarks, most: int, bridge_s: float) -> list[Run]:
+    """The chain of a reaction that holds the content's peaks, but not its phases.
+
+    Args:
+        reaction, content: landmarks of both, of one hz.
+        most: offsets that are looked into.
+        bridge_s: longest gap that an unchanged offset is carried across.
+    """
+    runs: list[Run] = []
+    for one in candidates(reaction, content, most):
+        span = one.start // reaction.hop, one.end // reaction.hop
+        new = runs_at(reaction, content, one.offset // reaction.hop, span)
+        weight = sum(run.end - run.start for run in new)
+        if new and sum(run.level * (run.end - run.start) for run in new) >= FOUND_AGAIN * weight:
+            runs += new
+    return best_chain(runs, reaction.hz, bridge_s, NEW_LINE)
 
 
 def runs_at(reaction: Landmarks, content: Landmarks, offset: int, span: tuple[int, int]) -> list[Run]:
