@@ -23,14 +23,14 @@ from evoked.core.expressions import EEV5
 from evoked.learning.config import RATE, TrainConfig
 from evoked.learning.loss import clip_each, cross_entropy
 from evoked.model.config import ModelConfig, ModelSettings
-from evoked.model.forward import Forward
 from evoked.model.network import Network
+from evoked.predict.forward import Forward
 
 WIDTHS = {
     "paper": {"image": 2048, "face": 2048, "audio": 128},
     "open": {"image": 1280, "face": 256, "audio": 1024},
 }
-BARS = {"train, shared, fp32": 2.2, "train, shared, bf16": 3.5, "predict, shared, numpy": 4.5}
+BARS = {"train, shared, fp32": 2.2, "train, shared, bf16": 3.5, "predict, shared, no torch": 4.5}
 """Ratio to the plain fp32 way that is asked of each."""
 KINDS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
@@ -83,13 +83,12 @@ def predicting(config: ModelConfig, windows: int, plain: bool) -> Way:
     return Way(f"predict, {'plain' if plain else 'shared'}, torch", sum(p[2].numel() for p in parts), do)
 
 
-def predicting_numpy(config: ModelConfig, windows: int, threads: int = 0) -> Way:
-    """What `evoked predict` runs; with one thread of its own, and BLAS's as they are, as it was before."""
+def predicting_without_torch(config: ModelConfig, windows: int, threads: int) -> Way:
+    """What `evoked predict` runs."""
     forward = Forward(config, Network(config).arrays(), threads=threads)
     draw = np.random.default_rng(0)
     rows = {m.name: draw.normal(size=(windows, m.width)).astype(np.float32) for m in config.modalities}
-    name = "predict, shared, numpy" + (", BLAS's threads" if threads == 1 else "")
-    return Way(name, windows, lambda: forward(rows))
+    return Way("predict, shared, no torch", windows, lambda: forward(rows))
 
 
 def measured(ways: list[Way], rounds: int) -> dict[str, tuple[float, float, float]]:
@@ -124,7 +123,7 @@ def main() -> None:
     groups = [
         [training(config, "fp32", plain=True), *(training(config, kind, plain=False) for kind in KINDS)],
         [predicting(config, chosen.windows, plain) for plain in (True, False)]
-        + [predicting_numpy(config, chosen.windows, threads) for threads in (1, 0)],
+        + [predicting_without_torch(config, chosen.windows, chosen.threads)],
     ]
     groups = [ways for ways in groups if ways[0].name.startswith(chosen.only)]
     print(f"{'way':34} windows/s  ratio to plain fp32  in CPU seconds  bar")

@@ -26,8 +26,8 @@ from evoked.learning.config import TrainConfig
 from evoked.learning.transfer import TransferConfig, transfer
 from evoked.model.checkpoint import load_checkpoint
 from evoked.model.config import ModelSettings
-from evoked.model.forward import Forward
 from evoked.model.network import Network
+from evoked.predict.forward import Forward
 from evoked.report.affect import as_text as affect_text
 from evoked.stage.world import Planted, World, plant_all
 from evoked.stage.world_known import bounds, knowable, knowable_affect

@@ -23,7 +23,7 @@ HOMES = {
     "av": {"media"},
     "cv2": {"media"},
     "openvino": {"weights"},
-    "onnx": {"weights", "predict"},  # predict writes a model as ONNX; it runs none
+    "onnx": {"weights", "predict"},  # predict lays out graphs; weights alone runs them
     "onnxruntime": {"weights"},
     "h5py": {"weights"},
     "torch": {"model", "learning"},

@@ -13,7 +13,7 @@ from evoked.learning.config import TrainConfig
 from evoked.learning.train import Trained, train
 from evoked.metrics.ranking import average_precision, chance, mean_average_precision
 from evoked.model.config import ModelSettings
-from evoked.model.forward import Forward
+from evoked.predict.forward import Forward
 
 SMALL = ModelSettings(image_units=16, face_units=8, audio_units=24, window_s=8)
 QUICK = TrainConfig(epochs=2, threads=1)

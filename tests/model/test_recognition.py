@@ -5,7 +5,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from evoked.model.recognition import RecognitionConfig, RecognitionForward, recognition_shapes
+from evoked.model.recognition import RecognitionConfig, RecognitionForward, recognition_shapes, sigmoid
 from evoked.model.recognition_network import RecognitionNetwork
 
 CONFIG = RecognitionConfig(("sface",), 7, ("amusement", "doubt", "surprise"), units=5)
@@ -129,3 +129,9 @@ def test_what_the_forward_refuses() -> None:
         RecognitionConfig(("sface",), 0, ("amusement",))
     with pytest.raises(ValueError, match="expressions must be one or more different names"):
         RecognitionConfig(("sface",), 7, ("doubt", "doubt"))
+
+
+def test_sigmoid_does_not_overflow() -> None:
+    x = np.array([-1000, -2, 0, 2, 1000], dtype=np.float32)
+
+    np.testing.assert_allclose(sigmoid(x), [0, 0.11920292, 0.5, 0.88079708, 1], atol=1e-7)

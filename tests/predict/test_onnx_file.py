@@ -15,7 +15,7 @@ from evoked.core.errors import CheckpointError, OutputError
 from evoked.core.expressions import EEV5
 from evoked.model.checkpoint import Checkpoint, save_checkpoint
 from evoked.model.config import ModelConfig, ModelSettings, shapes
-from evoked.model.forward import Forward
+from evoked.predict.forward import Forward
 from evoked.predict.onnx_file import as_onnx, write_onnx
 
 WIDTHS = {"image": 24, "face": 16, "audio": 10}

@@ -59,6 +59,15 @@ class TestContract:
         assert np.abs(z - by_hand(x)[1]).max() < 1e-5
         assert y.dtype == np.float32
 
+    def test_the_bytes_of_a_file_do_as_well(self, model: Path, device: Device) -> None:
+        x = RANDOM.normal(size=(2, 4)).astype(np.float32)
+
+        one, other = (Session(given, device=device)(x) for given in (model, model.read_bytes()))
+
+        np.testing.assert_array_equal(one[1], other[1])
+        with pytest.raises(WeightsError, match="these 4 bytes cannot be loaded as a net"):
+            Session(b"none", device=device)
+
     def test_answers_are_the_callers_own(self, model: Path, device: Device) -> None:
         net = Session(model, threads=1, device=device)
         first, _ = net(np.ones((2, 4), dtype=np.float32))

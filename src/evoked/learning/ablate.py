@@ -19,7 +19,7 @@ from evoked.learning.state import FILE, work_key
 from evoked.learning.train import fitting, train
 from evoked.model.checkpoint import load_checkpoint
 from evoked.model.config import ModelSettings
-from evoked.model.forward import Forward
+from evoked.predict.forward import Forward
 
 FULL = "full"
 MAKER = "ablate"

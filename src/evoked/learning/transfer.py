@@ -22,7 +22,7 @@ from evoked.learning.config import TrainConfig
 from evoked.learning.train import Trained, train
 from evoked.model.checkpoint import Checkpoint
 from evoked.model.config import ModelConfig
-from evoked.model.forward import Forward
+from evoked.predict.forward import Forward
 
 MEAN, SCRATCH, TRANSFER = "mean of the training films", "from scratch", "transfer"
 HEADS = {"identity": "value", "sigmoid": "share"}

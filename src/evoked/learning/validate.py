@@ -8,8 +8,8 @@ from evoked.dataset.examples import Example
 from evoked.learning.loss import EPSILON
 from evoked.learning.state import Epoch
 from evoked.metrics.ranking import mean_average_precision
-from evoked.model.forward import Forward
 from evoked.model.network import Network
+from evoked.predict.forward import Forward
 
 
 def validated(network: Network, validation: Sequence[Example]) -> tuple[float | None, float | None]:

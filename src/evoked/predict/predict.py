@@ -18,7 +18,7 @@ from evoked.core.timeline import Grid
 from evoked.core.track import Track
 from evoked.features.extract import Extractor, FeatureConfig, Features, digests
 from evoked.model.checkpoint import ARRAYS, Checkpoint, load_checkpoint
-from evoked.model.forward import Forward
+from evoked.predict.forward import Forward
 from evoked.weights.cache import Cache, default_cache
 
 

@@ -85,9 +85,25 @@ class Drawing:
         self._weights[name] = np.asarray(value, dtype=np.float32)
         return name
 
+    def whole(self, name: str, values: Sequence[int]) -> str:
+        """A constant of whole numbers, int64: places, axes and sizes; its name in the graph is returned."""
+        self._weights[name] = np.asarray(values, dtype=np.int64)
+        return name
+
+    def split(self, x: str, parts: int, output: str) -> list[str]:
+        """Equal parts of the columns of (n, columns); their names are returned."""
+        outputs = [f"{output}.{i}" for i in range(parts)]
+        self._nodes.append(helper.make_node("Split", [x], outputs, name=output, axis=1))
+        return outputs
+
     def add(self, kind: str, inputs: Sequence[str], output: str, **options: object) -> str:
         """A node with one output, whose name is returned."""
         self._nodes.append(helper.make_node(kind, list(inputs), [output], name=output, **options))
+        return output
+
+    def second(self, kind: str, inputs: Sequence[str], output: str, **options: object) -> str:
+        """A node whose second output alone is used; its name is returned."""
+        self._nodes.append(helper.make_node(kind, list(inputs), ["", output], name=output, **options))
         return output
 
     def convolve(self, x: str, name: str, norm: str, kernel: Kernel, eps: float = 1e-3) -> str:

@@ -53,7 +53,7 @@ class Session:
     """A net, loaded and ready.
 
     Args:
-        model: an .onnx or .tflite file, or a name of the catalogue.
+        model: an .onnx or .tflite file, a name of the catalogue, or the bytes of an .onnx file.
         precision: "f32", or "bf16" where the CPU has it (results then differ a little, see
             docs/decisions/0001-one-runtime.md).
         threads: 0 for as many as there are cores.
@@ -67,7 +67,7 @@ class Session:
 
     def __init__(
         self,
-        model: Path | str,
+        model: Path | str | bytes,
         precision: Precision = "f32",
         threads: int = 0,
         *,
@@ -168,13 +168,13 @@ def fit(array: NDArray, port: Port) -> None:
 class _OpenVino:
     """The CPU's backend: one stream, no pinning (two processes would be pinned to the same core)."""
 
-    def __init__(self, path: Path, precision: Precision, threads: int, shape: Shape | None) -> None:
+    def __init__(self, path: Path | bytes, precision: Precision, threads: int, shape: Shape | None) -> None:
         ov = _openvino()
         core = ov.Core()
         if precision == "bf16" and "BF16" not in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
             raise WeightsError('this CPU has no bf16, and f32 would be taken for it in silence. Use precision "f32"')
         try:
-            model = core.read_model(str(path))
+            model = core.read_model(_plain(path))
         except RuntimeError as error:
             raise _unreadable(path, error) from error
         if shape is not None:
@@ -208,7 +208,7 @@ class _OpenVino:
 class _OnnxRuntime:
     """The backend for NVIDIA cards; on the CPU a second opinion."""
 
-    def __init__(self, path: Path, device: Device, threads: int, shape: Shape | None) -> None:
+    def __init__(self, path: Path | bytes, device: Device, threads: int, shape: Shape | None) -> None:
         try:
             import onnxruntime as ort
         except ImportError as error:
@@ -221,13 +221,13 @@ class _OnnxRuntime:
                 f"device 'cuda' needs an ONNX Runtime with {provider}; the one installed has "
                 f"{', '.join(ort.get_available_providers())}. Run: pip install 'evoked[cuda]', or use the CPU"
             )
-        if path.suffix != ".onnx":
+        if isinstance(path, Path) and path.suffix != ".onnx":
             raise WeightsError(f"{path.name} is no ONNX file: device {device!r} cannot run it. Use device 'cpu'")
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
         try:
-            self._session = ort.InferenceSession(str(path), options, providers=[provider])
+            self._session = ort.InferenceSession(_plain(path), options, providers=[provider])
         except Exception as error:  # its own exceptions have no common base but this
             raise _unreadable(path, error) from error
         if self._session.get_providers()[0] != provider:  # it would go on, on the CPU, in silence
@@ -287,7 +287,14 @@ def _ort_port(port: Any) -> Port:
     return Port(port.name, shape, kinds.get(port.type, port.type))
 
 
-def _unreadable(path: Path, error: Exception) -> WeightsError:
+def _plain(path: Path | bytes) -> str | bytes:
+    """As both runtimes take it."""
+    return path if isinstance(path, bytes) else str(path)
+
+
+def _unreadable(path: Path | bytes, error: Exception) -> WeightsError:
+    if isinstance(path, bytes):
+        return WeightsError(f"these {len(path)} bytes cannot be loaded as a net: {_last(error)}")
     return WeightsError(f"{path} cannot be loaded as a net: {_last(error)}. Run: evoked weights verify")
 
 

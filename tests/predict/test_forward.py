@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -10,8 +11,8 @@ from float64_model import predict, small_config, some_arrays, some_features
 
 from evoked.core.expressions import EEV5
 from evoked.model.config import ModelSettings
-from evoked.model.forward import Forward, sigmoid
 from evoked.model.network import Network
+from evoked.predict.forward import Forward
 
 CHOICES = [
     {},
@@ -144,13 +145,37 @@ def test_arrays_of_another_config_are_refused() -> None:
         Forward(small_config(), some_arrays(small_config(experts=3)))
 
 
-def test_sigmoid_does_not_overflow() -> None:
-    x = np.array([-1000, -2, 0, 2, 1000], dtype=np.float32)
+@pytest.mark.parametrize("choices", [{}, {"layers": 2}, {"kind": "tcn"}], ids=str)
+@pytest.mark.parametrize("threads", [1, 3])
+def test_threads_change_nothing(threads: int, choices: dict[str, object]) -> None:
+    config = small_config(**choices)
+    arrays, features = some_arrays(config), some_features(config, 300)
 
-    np.testing.assert_allclose(sigmoid(x), [0, 0.11920292, 0.5, 0.88079708, 1], atol=1e-7)
+    one, several = (Forward(config, arrays, threads=n)(features) for n in (0, threads))
+
+    np.testing.assert_allclose(several, one, atol=1e-6)
+
+
+def test_two_predictions_at_once_do_not_meet() -> None:
+    config = small_config()
+    forward, features = Forward(config, some_arrays(config), chunk_s=16), some_features(config, 300)
+    expected, found = forward(features), []
+    both = [threading.Thread(target=lambda: found.append(forward(features))) for _ in range(2)]
+    for one in both:
+        one.start()
+    for one in both:
+        one.join()
+
+    assert len(found) == 2
+    assert all(np.array_equal(one, expected) for one in found)
+
+
+def test_a_negative_number_of_threads_is_refused() -> None:
+    with pytest.raises(ValueError, match="threads must not be negative, got -1"):
+        Forward(small_config(), some_arrays(small_config()), threads=-1)
 
 
 def test_it_loads_no_torch() -> None:
-    code = "import sys, evoked.model.forward, evoked.model.checkpoint; sys.exit('torch' in sys.modules)"
+    code = "import sys, evoked.predict.forward, evoked.model.checkpoint; sys.exit('torch' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
