@@ -1,6 +1,6 @@
 """Does learning from runs of consecutive windows cost accuracy against windows drawn one by one?
 
-    python benchmarks/runs.py [--seeds 4] [--epochs 8]
+    python benchmarks/runs.py [--seeds 4] [--first 0] [--epochs 8]
 
 A planted world, batches of 128 windows cut in three ways; average precision on other videos of the same world, their
 labels without error, mean over expressions; the difference to single windows seed by seed, with its standard error.
@@ -32,11 +32,12 @@ def example(planted: Planted, names: tuple[str, ...]) -> Example:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=4)
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--epochs", type=int, default=8)
     chosen = parser.parse_args()
     names = tuple(World().events)
     found: dict[str, list[float]] = {way: [] for way in WAYS}
-    for seed in range(chosen.seeds):
+    for seed in range(chosen.first, chosen.first + chosen.seeds):
         learnt = [example(p, names) for p in plant_all(World(seed=2 * seed), 24)]
         held_out = plant_all(World(seed=2 * seed + 1), 24)
         truth = np.concatenate([p.truth for p in held_out]).astype(np.float64)

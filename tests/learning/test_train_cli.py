@@ -82,6 +82,21 @@ def test_a_model_comes_out_that_predicts(
     assert ((p > 0) & (p < 1)).all()
 
 
+@pytest.mark.parametrize("option", ["--kind", "--model"])
+def test_another_network_by_name(
+    option: str,
+    given: list[object],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    code, _, _ = run(capsys, monkeypatch, *given, *SMALL, "--epochs", 1, option, "tcn")
+
+    assert code == 0
+    assert load_checkpoint(tmp_path / "model").config.kind == "tcn"
+    assert run(capsys, monkeypatch, *given, *SMALL, option, "rnn")[0] == 2
+
+
 def test_the_same_command_again_changes_no_byte(
     given: list[object], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

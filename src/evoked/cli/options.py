@@ -11,26 +11,29 @@ Config = TypeVar("Config")
 Command = Callable[..., Any]
 
 
-def settings(config: type) -> Callable[[Command], Command]:
+def settings(config: type, **also: str) -> Callable[[Command], Command]:
     """Give a click command one option per field of a config dataclass.
 
     A field `chunk_s` becomes `--chunk-s`; a bool becomes `--name / --no-name`; a tuple of strings may
     be given several times. The command receives them as keyword arguments; `made` turns them back.
+
+    Args:
+        config: the dataclass.
+        also: field → a second name that its option answers to, such as `--model`.
     """
 
     def add(command: Command) -> Command:
         for known in reversed(describe(config)):
             flag = known.name.replace("_", "-")
+            names = [f"--{flag}", *filter(None, [also.get(known.name)]), known.name]
             if known.kind is bool:
                 option = click.option(f"--{flag}/--no-{flag}", known.name, default=known.default, help=known.help)
             elif known.kind in (int, float, str):
                 option = click.option(
-                    f"--{flag}", known.name, type=known.kind, default=known.default, show_default=True, help=known.help
+                    *names, type=known.kind, default=known.default, show_default=True, help=known.help
                 )
             else:
-                option = click.option(
-                    f"--{flag}", known.name, multiple=True, default=known.default, show_default=True, help=known.help
-                )
+                option = click.option(*names, multiple=True, default=known.default, show_default=True, help=known.help)
             command = option(command)
         return command
 
