@@ -87,7 +87,7 @@ def test_damage_is_told(tmp_path: Path) -> None:
     ],
 )
 def test_a_description_that_is_none(tmp_path: Path, part: str, value: object, said: str) -> None:
-    from evoked.model.checkpoint import write_arrays
+    from evoked.model.stored import write_arrays
 
     given = recognition()
     text = json.dumps(given.about() | {part: value})

@@ -19,7 +19,7 @@ from evoked.core.timeline import Grid
 from evoked.core.track import Track
 from evoked.dataset.ratings import Clip, Ratings
 from evoked.faces.describe import column_names, nets_of
-from evoked.model.checkpoint import read_arrays, write_arrays
+from evoked.model.stored import read_arrays, write_arrays
 from evoked.reactions.clip_faces import CODE, ClipFaces
 from evoked.reactions.trained import filled
 from evoked.reactions.votes import TICKS_PER_S

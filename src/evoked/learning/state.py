@@ -22,9 +22,9 @@ from evoked.core.files import canonical
 from evoked.core.rows import blocks
 from evoked.dataset.examples import Example
 from evoked.learning.config import TrainConfig
-from evoked.model.checkpoint import read_arrays, write_arrays
 from evoked.model.config import ModelConfig
 from evoked.model.network import Network
+from evoked.model.stored import read_arrays, write_arrays
 
 FILE = "training.safetensors"
 FORMAT = 2

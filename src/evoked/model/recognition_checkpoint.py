@@ -1,10 +1,5 @@
-"""A trained recogniser on disk: `recogniser.safetensors` and `recogniser.json` in one folder. No torch, no pickle.
+"""A trained recogniser on disk: `recogniser.safetensors` and `recogniser.json` in one folder. See stored.py."""
 
-As with a content model, the JSON text stands in the safetensors file too and the two must agree, so a mixture of
-two recognisers is never used.
-"""
-
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,16 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.core.errors import CheckpointError
-from evoked.core.files import sha256, write_text
-from evoked.model.checkpoint import read_arrays, write_arrays
+from evoked.core.files import sha256
 from evoked.model.recognition import RecognitionConfig, recognition_shapes
+from evoked.model.stored import Stored
 
 __all__ = ["ABOUT", "ARRAYS", "OperatingPoint", "Recognition", "load_recognition", "save_recognition"]
 
-FORMAT = 1
-"""Raised when an older program could not read the files any more."""
-ARRAYS, ABOUT = "recogniser.safetensors", "recogniser.json"
+STORED = Stored("recogniser", "evoked recogniser train", format=1)
+ARRAYS, ABOUT = STORED.arrays, STORED.about
 
 
 @dataclass(frozen=True)
@@ -87,7 +80,7 @@ class Recognition:
         """What stands in recogniser.json."""
         names = self.config.expressions
         return {
-            "format": FORMAT,
+            "format": STORED.format,
             "shape": asdict(self.config) | {"describes": list(self.config.describes), "expressions": list(names)},
             "calibration": {n: list(c) for n, c in zip(names, self.calibration, strict=True)},
             "points": {n: asdict(p) for n, p in zip(names, self.points, strict=True)},
@@ -105,14 +98,7 @@ def save_recognition(folder: Path, recognition: Recognition) -> None:
         OutputError: if it cannot be written.
         ValueError: if the arrays do not fit the config.
     """
-    wanted = recognition_shapes(recognition.config)
-    for name, shape in wanted.items():
-        if name not in recognition.arrays or recognition.arrays[name].shape != shape:
-            raise ValueError(f"array {name} must be there with shape {shape}")
-    text = json.dumps(recognition.about(), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
-    arrays = {n: np.ascontiguousarray(recognition.arrays[n], dtype=np.float32) for n in wanted}
-    write_arrays(folder / ARRAYS, arrays, text)
-    write_text(folder / ABOUT, text)
+    STORED.save(folder, recognition.about(), recognition.arrays, recognition_shapes(recognition.config))
 
 
 def load_recognition(folder: Path) -> tuple[Recognition, str]:
@@ -124,21 +110,7 @@ def load_recognition(folder: Path) -> tuple[Recognition, str]:
     Raises:
         CheckpointError: if a file is missing or damaged, of a newer format, or does not fit its own config.
     """
-    for name in (ARRAYS, ABOUT):
-        if not (folder / name).is_file():
-            raise CheckpointError(f"no recogniser in {folder}: {name} is missing. Train one: evoked recogniser train")
-    arrays, text = read_arrays(folder / ARRAYS)
-    try:
-        about, beside = json.loads(text), json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise CheckpointError(f"{folder / ABOUT} is damaged: {error}. Train the recogniser again") from error
-    if about != beside or not isinstance(about, dict):
-        raise CheckpointError(f"{folder / ABOUT} is not of the same recogniser as {ARRAYS} beside it. Train it again")
-    version = about.get("format")
-    if not isinstance(version, int) or version > FORMAT:
-        raise CheckpointError(
-            f"the recogniser in {folder} has format {version}, this program reads up to {FORMAT}. Update evoked"
-        )
+    about, arrays = STORED.load(folder)
     return _made(folder, about, arrays), sha256(folder / ARRAYS)
 
 
@@ -157,18 +129,6 @@ def _made(folder: Path, about: Mapping[str, Any], arrays: Mapping[str, NDArray[A
             *(about.get(part, {}) for part in ("nets", "held_out", "training", "provenance")),
         )
     except (KeyError, TypeError, ValueError, IndexError) as error:
-        said = error.args[0] if error.args else error
-        raise CheckpointError(f"{folder / ABOUT} is not a recogniser's: {said}. Train the recogniser again") from error
-    wanted = recognition_shapes(config)
-    for name in sorted(wanted.keys() | arrays.keys()):
-        found = arrays[name].shape if name in arrays else None
-        if found != wanted.get(name):
-            raise CheckpointError(
-                f"the recogniser in {folder} does not fit its {ABOUT}: {name} is {found or 'absent'}, "
-                f"expected {wanted.get(name) or 'none such'}. Train it again"
-            )
-        if arrays[name].dtype != np.float32 or not np.isfinite(arrays[name]).all():
-            raise CheckpointError(
-                f"the recogniser in {folder} holds numbers in {name} that are no weights. Train it again"
-            )
+        raise STORED.strange(folder, error) from error
+    STORED.check(folder, arrays, recognition_shapes(config))
     return recognition
