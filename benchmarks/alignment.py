@@ -41,11 +41,12 @@ Rng = np.random.Generator
 
 @dataclass(frozen=True, eq=False)
 class Planted:
-    """A reaction and its truth: (content start, content end, offset) in seconds."""
+    """A reaction and its truth: (content start, content end, offset) in seconds, and what is played once more."""
 
     reaction: Samples
     content: Samples
     truth: list[tuple[float, float, float]]
+    again: tuple[float, float, float]
 
 
 def planted(film: Samples, rng: Rng) -> Planted:
@@ -62,7 +63,9 @@ def planted(film: Samples, rng: Rng) -> Planted:
         fresh = start if start != turn - again else turn  # what comes again belongs to the first time
         truth.append((fresh / HZ, end / HZ, (at + gap - start) / HZ))
         at += gap + end - start
-    return Planted(np.concatenate([*parts, _quiet(HZ, rng)]), content, truth)
+    return Planted(
+        np.concatenate([*parts, _quiet(HZ, rng)]), content, truth, ((turn - again) / HZ, turn / HZ, truth[-1][2])
+    )
 
 
 def _quiet(samples: int, rng: Rng) -> Samples:
@@ -183,17 +186,22 @@ def conditions() -> dict[str, tuple[float, Change]]:
 
 
 def measured(
-    found: OffsetMap, truth: list[tuple[float, float, float]], speed_: float, heard: NDArray[np.bool_]
+    found: OffsetMap, trial: Planted, speed_: float, heard: NDArray[np.bool_]
 ) -> tuple[list[float], float, float, float]:
-    """Errors in ms at covered tenths of seconds, share covered of all true seconds and of the loud, seconds wrong."""
+    """Errors in ms at covered tenths of seconds, share covered of all true seconds and of the loud, seconds wrong.
+
+    What is played twice may be mapped to either.
+    """
     errors, seen, of, loud_seen, loud_of = [], 0, 0, 0, 0
-    for start, end, offset in truth:
+    for start, end, offset in trial.truth:
         for c in np.arange(start + 0.05, end, 0.1):
             at, of = found.reaction_time(c), of + 1
             is_loud = bool(heard[min(int(c), len(heard) - 1)])
             loud_of, loud_seen = loud_of + is_loud, loud_seen + (is_loud and at is not None)
             if at is not None:
-                errors.append(abs(at - (c + offset) / speed_) * 1000)
+                twice = trial.again[0] <= c < trial.again[1]
+                played = (offset, trial.again[2]) if twice else (offset,)
+                errors.append(min(abs(at - (c + o) / speed_) for o in played) * 1000)
                 seen += 1
     right = sum(e < 100 for e in errors)
     beyond = max(0.0, found.covered_s - seen * 0.1)
@@ -225,7 +233,7 @@ def row(name: str, how: tuple[float, Change], film: Samples, trials: int) -> tup
             continue
         finally:
             cpu, heard_s = cpu + time.process_time() - began, heard_s + len(reaction) / HZ
-        own, of_all, share, false = measured(found, trial.truth, how[0], loud(trial, name))
+        own, of_all, share, false = measured(found, trial, how[0], loud(trial, name))
         whole.append(of_all)
         errors += own
         shares.append(share)

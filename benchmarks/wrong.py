@@ -37,7 +37,7 @@ from evoked.weights.cache import default_cache
 
 KINDS = ("film",) * 10 + ("music",) * 5 + ("speech",) * 2 + ("clip", "noise", "quiet")
 TONGUES = ("en-us", "de", "fr-fr", "es", "it", "en-gb-scotland")
-SAME = 0.5  # share of a map whose undisturbed sounds are one recording, from which a pair is one of recurring music
+SAME = 0.2  # share of a map whose undisturbed sounds are one recording, from which a pair is one of recurring music
 EVERY_S, REACH_S = 0.25, 0.06
 
 

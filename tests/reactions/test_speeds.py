@@ -19,7 +19,10 @@ PLANTED = [(10.0, 50.0, -6.7), (50.0, 80.0, -2.7)]  # content start and end, off
 
 def made(filters: str) -> Samples:
     """A reaction with a pause of four seconds, whose sound ffmpeg has changed."""
-    reaction = joined(hush(3.3), cut(100, 140), hush(4), cut(140, 170), hush(1))
+    return filtered(joined(hush(3.3), cut(100, 140), hush(4), cut(140, 170), hush(1)), filters)
+
+
+def filtered(reaction: Samples, filters: str) -> Samples:
     command = ["ffmpeg", "-v", "error", *RAW, "-i", "-", "-af", filters, *RAW, "-"]
     done = subprocess.run(command, input=reaction.tobytes(), capture_output=True, check=True)
     return np.frombuffer(done.stdout, np.float32).copy()
@@ -52,6 +55,17 @@ def test_a_changed_film_is_followed(filters: str, speed: float, worst_ms: float)
     assert error_ms <= worst_ms
     assert share >= 0.95
     assert found.segments[0].rate == pytest.approx(1 / speed, abs=5e-5)
+
+
+@pytest.mark.parametrize("db", [6, -3])
+def test_a_line_that_goes_on_later_is_not_carried_over_a_skip(db: float) -> None:
+    """Two seconds are skipped and a pause of two follows: before and after, the film stands at one offset."""
+    film = filtered(joined(hush(1), cut(300, 306), cut(308, 312.5), hush(2), cut(312.5, 320)), "atempo=1.05")
+    voice = murmur(len(film), np.random.default_rng(1)).astype(np.float32)
+    found = align(under(film, voice, db), cut(300, 320), HZ)
+    offsets = [found.reaction_time(s) for s in (3.0, 7.0, 10.0, 16.0)]
+    assert offsets[1] is None
+    assert [1.05 * o for o in offsets if o is not None] == pytest.approx([4.0, 9.0, 17.0], abs=0.06)
 
 
 def test_what_is_not_looked_for_is_not_found() -> None:

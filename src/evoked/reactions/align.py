@@ -3,7 +3,7 @@
 Three steps: shared landmarks point at offsets (fast, coarse: 16 ms); the phase transform settles each
 offset to the sample and says, quarter second by quarter second, whether the film is heard there; the
 best chain of such stretches, one after the other in the reaction, is the map. Where nothing is common at the
-film's own speed and pitch, others are tried.
+film's own speed and pitch, others are tried. What a map leaves open is then filled by the shapes of spectra.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,8 @@ from evoked.core.errors import AlignmentError
 from evoked.core.settings import setting
 from evoked.reactions.by_landmarks import by_landmarks
 from evoked.reactions.by_phase import by_phase
-from evoked.reactions.chain import Run
+from evoked.reactions.by_spectrum import heard_beside
+from evoked.reactions.chain import Run, filled, joined
 from evoked.reactions.coherence import Samples
 from evoked.reactions.landmarks import Landmarks, landmarks
 from evoked.reactions.offsets import OffsetMap, Segment
@@ -78,12 +79,15 @@ def align(
     reaction, content = _levelled(reaction_sound), _levelled(content_sound)
     shorter_s = min(len(reaction), len(content)) / hz
     marks = landmarks(content, hz)
-    own = _segments(by_phase(reaction, content, hz, marks, config.candidates, config.bridge_s), hz, config)
-    if why := _refused(own, config, shorter_s):
+    change, chain = Change(), by_phase(reaction, content, hz, marks, config.candidates)
+    if why := _refused(_segments(chain, hz, config), config, shorter_s):
         found = _at_another_speed(reaction, content, hz, marks, config)
         if found is None:
             raise AlignmentError(why)
-        own = _segments(found[1], hz, config, found[0].speed)
+        change, chain = found
+    # What follows fills a map that stands; it makes none
+    chain = filled(chain, heard_beside(reaction, content, hz, change, chain), hz)
+    own = _segments(chain, hz, config, change.speed)
     return OffsetMap(max(s.score for s in own), tuple(own))
 
 
@@ -106,16 +110,16 @@ def _at_another_speed(
         points = offsets_of(peaks_at(reaction, hz, change.pitch).at_speed(change.speed), marks)
         speed = tape_speed(reaction, content, hz, change.speed, points)
         slower = resampled(reaction, 1 / speed)
-        chain = by_phase(slower, content, hz, marks, config.candidates, config.bridge_s)
+        chain = by_phase(slower, content, hz, marks, config.candidates)
         if not _refused(_segments(chain, hz, config), config, shorter_s):
             return Change(speed, speed), chain
-    chain = by_landmarks(heard_at.at_speed(change.speed), marks, config.candidates, config.bridge_s)
+    chain = by_landmarks(heard_at.at_speed(change.speed), marks, config.candidates)
     return None if _refused(_segments(chain, hz, config), config, shorter_s) else (change, chain)
 
 
 def _segments(chain: list[Run], hz: int, config: AlignConfig, speed: float = 1.0) -> list[Segment]:
     """A chain on the content's clock as segments of the reaction, which played it `speed` times as fast."""
-    segments = [_segment(run, hz, 1 / speed) for run in chain]
+    segments = [_segment(run, hz, 1 / speed) for run in joined(chain, hz, config.bridge_s)]
     return [s for s in segments if s.content_end_s - s.content_start_s >= config.min_segment_s]
 
 

@@ -16,6 +16,7 @@ STEP_S = 0.25
 NEAR = 3  # frames either way that a landmark may stand from its line: stretched sound is pasted up to 20 ms off …
 FAR = (8, 125)  # … and how far away those stand that are there by chance
 SHARE = 0.005  # of a content's landmarks, taken for "it is heard": a film in white noise as loud keeps about 2 %
+KEPT = 0.25  # of what a line brings on the whole, taken for its weaker stretches
 CROWDS = 4.0  # one peak that is found again brings several landmarks: a score counts them for one …
 TOGETHER = 1.5  # … and a step's gain does less so: measured on films under a voice, in noise and across a room
 NEW_LINE = 15.0  # nats that a change of offset must bring: few landmarks bring few
@@ -24,13 +25,12 @@ LOUD = 3.0  # a step has this many landmarks at least, or it says nothing
 FOUND_AGAIN = 0.008  # least share of the content's landmarks along an offset that has no phases: the hardest have .012
 
 
-def by_landmarks(reaction: Landmarks, content: Landmarks, most: int, bridge_s: float) -> list[Run]:
+def by_landmarks(reaction: Landmarks, content: Landmarks, most: int) -> list[Run]:
     """The chain of a reaction that holds the content's peaks, but not its phases.
 
     Args:
         reaction, content: landmarks of both, of one hz.
         most: offsets that are looked into.
-        bridge_s: longest gap that an unchanged offset is carried across.
     """
     runs: list[Run] = []
     for one in candidates(reaction, content, most):
@@ -39,7 +39,7 @@ def by_landmarks(reaction: Landmarks, content: Landmarks, most: int, bridge_s: f
         weight = sum(run.end - run.start for run in new)
         if new and sum(run.level * (run.end - run.start) for run in new) >= FOUND_AGAIN * weight:
             runs += new
-    return best_chain(runs, reaction.hz, bridge_s, NEW_LINE)
+    return best_chain(runs, reaction.hz, NEW_LINE)
 
 
 def runs_at(reaction: Landmarks, content: Landmarks, offset: int, span: tuple[int, int]) -> list[Run]:
@@ -69,7 +69,11 @@ def runs_at(reaction: Landmarks, content: Landmarks, offset: int, span: tuple[in
     chance = _smooth(np.bincount(of_step[far], minlength=steps).astype(np.float64)) * (2 * NEAR + 1) / lags
     edges = np.searchsorted(content.frames, low - offset + step * np.arange(steps + 1))
     there_are = np.diff(edges).astype(np.float64)
-    gain = _gain(hits, chance, there_are)
+    gain = _gain(hits, chance, there_are, SHARE)
+    on_line = heard(gain)
+    if on_line.any():  # once more: a line that brings much where it is heard is not heard where it brings nothing
+        usually = (hits - chance)[on_line].sum() / max(1.0, there_are[on_line].sum())
+        gain = _gain(hits, chance, there_are, max(SHARE, KEPT * usually))
     on = np.flatnonzero(np.diff(np.concatenate([[0], heard(gain).astype(np.int8), [0]])))
     runs = []
     for first, last in zip(on[::2], on[1::2], strict=True):
@@ -84,11 +88,11 @@ def runs_at(reaction: Landmarks, content: Landmarks, offset: int, span: tuple[in
 
 
 def _gain(
-    hits: NDArray[np.float64], chance: NDArray[np.float64], there_are: NDArray[np.float64]
+    hits: NDArray[np.float64], chance: NDArray[np.float64], there_are: NDArray[np.float64], share: float
 ) -> NDArray[np.float64]:
-    """Log likelihood ratio of each step: Poisson with SHARE of the content's landmarks on top, to chance alone."""
+    """Log likelihood ratio of each step: Poisson with a share of the content's landmarks on top, to chance alone."""
     usual = chance + 0.5
-    more = SHARE * there_are
+    more = share * there_are
     gain = (hits * np.log1p(more / usual) - more) / TOGETHER
     return np.where(there_are >= LOUD, np.clip(gain, -6.0, 6.0), 0.0)
 

@@ -23,17 +23,16 @@ PLAIN = 0.3  # coherence beyond which no other offset can be the true one …
 SETTLED = 0.95  # … if the candidate's span is covered to this share
 
 
-def by_phase(reaction: Samples, content: Samples, hz: int, marks: Landmarks, most: int, bridge_s: float) -> list[Run]:
+def by_phase(reaction: Samples, content: Samples, hz: int, marks: Landmarks, most: int) -> list[Run]:
     """The chain of a reaction that holds the recording itself.
 
     Args:
         reaction, content: at a common loudness.
         marks: the content's landmarks.
         most: offsets that are looked into.
-        bridge_s: longest gap that an unchanged offset is carried across.
     """
     found = candidates(landmarks(reaction, hz), marks, most)
-    return best_chain(_heard(reaction, content, hz, found), hz, bridge_s)
+    return best_chain(_heard(reaction, content, hz, found), hz)
 
 
 def _heard(reaction: Samples, content: Samples, hz: int, found: list[Candidate]) -> list[Run]:

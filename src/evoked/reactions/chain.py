@@ -11,6 +11,9 @@ HEARD = 0.10  # coherence taken for "the film is heard": a film 12 dB under a vo
 SWITCH = 10.0  # nats that a change between heard and not heard costs
 NEW_LINE = 40.0  # nats that a change of offset must bring: a film mostly runs on
 STEP_BACK = 250.0  # nats that a rewind must bring: bars of music that recur point back too, with up to 140
+FRESH = 25.0  # nats that a line must bring that is known by its spectrum alone: recurring music brought 22
+LINE_S = 0.04  # offsets that lie nearer are one line, where one of them is only known to a frame of 16 ms
+LEAST_S = 0.25  # shortest piece that fills a gap
 TOUCH_S = 1.0  # stretches that overlap by less are both cut back
 
 
@@ -76,18 +79,16 @@ def heard(gain: NDArray[np.float64]) -> NDArray[np.bool_]:
     return path
 
 
-def best_chain(runs: list[Run], hz: int, bridge_s: float, new_line: float = NEW_LINE) -> list[Run]:
-    """The runs of greatest total weight that follow each other in the reaction, joined where they are one.
+def best_chain(runs: list[Run], hz: int, new_line: float = NEW_LINE) -> list[Run]:
+    """The runs of greatest total weight that follow each other in the reaction, but for a touch.
 
     Args:
         runs: stretches of any offsets, in any order; they may contradict each other.
         hz: samples per second.
-        bridge_s: runs of one offset with a gap up to this are one.
         new_line: nats that a change of offset must bring.
 
     Returns:
-        In the order of the content, apart on both clocks: a part of the content that the reaction plays
-        again, after a rewind, belongs to where it was played first.
+        In the order of the reaction.
     """
     order = sorted(runs, key=lambda r: (r.end, r.start, r.offset))
     touch = TOUCH_S * hz
@@ -108,10 +109,59 @@ def best_chain(runs: list[Run], hz: int, bridge_s: float, new_line: float = NEW_
     while at >= 0:
         chain.append(order[at])
         at = before[at]
-    return _first_played(_joined(chain[::-1], hz, bridge_s))
+    return chain[::-1]
 
 
-def _joined(chain: list[Run], hz: int, bridge_s: float) -> list[Run]:
+def filled(chain: list[Run], more: list[Run], hz: int) -> list[Run]:
+    """A chain with what other runs say of the reaction's moments that it leaves open.
+
+    Args:
+        chain: as `best_chain` gives it; it stands.
+        more: apart in the reaction, known to LINE_S. On a line of the chain they take its offset; a line of their own
+            must bring FRESH nats.
+        hz: samples per second.
+
+    Returns:
+        In the order of the reaction.
+    """
+    parts = list(chain)
+    for run in more:
+        line = min(chain, key=lambda r: abs(r.offset - run.offset), default=run)
+        known = abs(line.offset - run.offset) <= LINE_S * hz
+        if not known and run.weight < FRESH:
+            continue
+        offset, long = line.offset if known else run.offset, run.end - run.start
+        taken = [(r.start, r.end) for r in chain]  # on the reaction's clock, and then on the content's
+        taken += [(r.start - r.offset + offset, r.end - r.offset + offset) for r in chain if r.offset != offset]
+        for start, end in _less([(run.start, run.end)], taken):
+            if end - start >= LEAST_S * hz:
+                share = (end - start) / long
+                parts.append(Run(offset, start, end, run.weight * share, run.score * share**0.5, run.level))
+    return sorted(parts, key=lambda r: r.start)
+
+
+def _less(spans: list[tuple[float, float]], others: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """What is left of spans without others."""
+    for low, high in others:
+        cuts = [((a, min(b, low)), (max(a, high), b)) for a, b in spans]
+        spans = [span for pair in cuts for span in pair if span[1] > span[0]]
+    return spans
+
+
+def joined(chain: list[Run], hz: int, bridge_s: float) -> list[Run]:
+    """A chain as a map: runs that are one are joined, those that touch are cut back.
+
+    Args:
+        chain: in the order of the reaction.
+        hz: samples per second.
+        bridge_s: runs of one offset, one after the other with a gap up to this, are one: the film played on unheard.
+
+    Returns:
+        In the order of the content, apart on both clocks: a part of the content that the reaction plays again, after a
+        rewind, belongs to where it was played first.
+    """
+    if not chain:
+        return []
     out = [chain[0]]
     for run in chain[1:]:
         last = out[-1]
@@ -125,17 +175,14 @@ def _joined(chain: list[Run], hz: int, bridge_s: float) -> list[Run]:
         back = _back(a, b)
         over = max(a.end - b.start, back if back <= TOUCH_S * hz else 0.0, 0.0)
         out[i - 1], out[i] = replace(a, end=a.end - over / 2), replace(b, start=b.start + over / 2)
-    return [run for run in out if run.end > run.start]
+    return _first_played([run for run in out if run.end > run.start])
 
 
 def _first_played(chain: list[Run]) -> list[Run]:
     """What each run plays that none before it has, in the order of the content."""
     parts: list[tuple[float, float, Run]] = []  # spans of the content, apart
     for run in chain:
-        fresh = [(run.start - run.offset, run.end - run.offset)]
-        for low, high, _ in parts:
-            cuts = [((a, min(b, low)), (max(a, high), b)) for a, b in fresh]
-            fresh = [span for pair in cuts for span in pair if span[1] > span[0]]
+        fresh = _less([(run.start - run.offset, run.end - run.offset)], [(low, high) for low, high, _ in parts])
         parts += [(a, b, run) for a, b in fresh]
     return [replace(r, start=a + r.offset, end=b + r.offset) for a, b, r in sorted(parts, key=lambda p: p[:2])]
 

@@ -1,0 +1,225 @@
+"""Where a content is heard by the shape of its spectrum, every lag at once.
+
+Landmarks are pairs of peaks: where a voice or noise hides nine peaks in ten, one pair in a hundred is left. The whole
+spectrum loses less. Each frame of the reaction is laid beside every frame of the content; along the true line the
+likeness stands above all others, and the best path through lags and silence says where the film runs.
+Cost and memory grow with the product of both lengths, so it is for a minute or two (see LARGEST): a short reaction as a
+whole, a long one gap by gap.
+"""
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evoked.reactions.chain import Run
+from evoked.reactions.coherence import Samples
+from evoked.reactions.landmarks import HOPS, window_of
+from evoked.reactions.speeds import Change, resampled
+
+BAND_HZ = (150.0, 3600.0)
+ACROSS = 31  # bins (480 Hz) whose mean is taken off: what lies on top is broader, or narrower …
+ALONG = 125  # … and frames (2 s): a hum and a hiss stay where they are
+BOUNDS = (-2.0, 4.0)  # nats beside that mean: quiet bins tell nothing but that they are quiet
+SMEAR = 6  # steps beyond its ends in which that mean still holds the film
+STEP = 16  # frames (0.26 s) that are judged together
+LIKE = ((0.3, 1.2), (0.3, 3.0))  # shares of steps and their standard scores where it is heard; the rest: between words
+MOST = 5.0  # nats that one step can bring
+SWITCH = 16.0  # nats to pay for a new line: there are some thousand lags
+STOP = 5.0  # … and for falling silent
+LARGEST = 90.0  # seconds: sounds are looked at whose lengths have at most the product of two such
+OPEN_S = 1.0  # a gap of a map that is looked into …
+AROUND_S = 5.0  # … with so much on either side, which says what is no chance
+
+Spectrum = NDArray[np.float32]
+Span = tuple[float, float]
+
+
+def spectrum_of(sound: Samples, hz: int, change: Change | None = None) -> Spectrum:
+    """The shape of a sound's spectrum, on the content's clock: shape (frames, bins), each frame of length one.
+
+    Args:
+        sound: mono, at a common loudness.
+        change: what was done to the film; it is undone.
+    """
+    change = change or Change()
+    window = window_of(hz)
+    own = resampled(sound, 1 / change.pitch)
+    hop = window // HOPS * change.pitch / change.speed  # samples of `own` in a frame of the content
+    starts = (np.arange(max(0, int((len(own) - window) / hop) + 1)) * hop).astype(np.int64)
+    if not len(starts):
+        return np.zeros((0, 1), np.float32)
+    view = np.lib.stride_tricks.sliding_window_view(own, window)[starts]
+    band = slice(*(round(f * window / hz) for f in BAND_HZ))
+    power = np.abs(np.fft.rfft(view * np.hanning(window).astype(np.float32), axis=1)[:, band]).astype(np.float32) ** 2
+    shape = _less_mean(_less_mean(np.log(power + 1e-5), ACROSS, 1), ALONG, 0)
+    shape = np.clip(shape, *BOUNDS)
+    shape -= shape.mean(axis=1, keepdims=True)
+    shape /= shape.std(axis=1, keepdims=True) + np.float32(0.3)
+    return np.asarray(shape / np.sqrt(shape.shape[1]), dtype=np.float32)
+
+
+def heard_beside(reaction: Samples, content: Samples, hz: int, change: Change, chain: list[Run]) -> list[Run]:
+    """The stretches that hold the content by their spectra, at least where a chain leaves the reaction open.
+
+    All of both is looked at where that is affordable. Else each gap of the chain by itself, against the content around
+    what its neighbours play; a gap so long that even this is not affordable stays open.
+
+    Args:
+        reaction, content: at a common loudness.
+        change: what was done to the film.
+        chain: where it is known to run, in samples on the content's clock, like what is given back.
+    """
+    whole = len(reaction) * change.speed, float(len(content))
+    if _affordable(*whole, hz):
+        return heard_by(reaction, content, hz, change)
+    found = []
+    for (start, end), (low, high) in gaps(chain, *whole, hz):
+        if _affordable(end - start, high - low, hz):
+            part = reaction[int(start / change.speed) : int(end / change.speed)]
+            for run in heard_by(part, content[int(low) : int(high)], hz, change):
+                offset = run.offset + int(start / change.speed) * change.speed - int(low)
+                found.append(replace(run, offset=offset, start=run.start + start, end=run.end + start))
+    return found
+
+
+def gaps(chain: list[Run], reaction: float, content: float, hz: int) -> list[tuple[Span, Span]]:
+    """What a chain leaves open of the reaction, and for each the part of the content it is likely to play, in samples.
+
+    Args:
+        chain: at least one run.
+        reaction, content: how long both are.
+    """
+    order = sorted(chain, key=lambda run: run.start)
+    around, out = AROUND_S * hz, []
+    for a, b in itertools.pairwise([None, *order, None]):
+        start, end = a.end if a else 0.0, b.start if b else reaction
+        if end - start < OPEN_S * hz:
+            continue
+        played = [a.end - a.offset] if a else []
+        played += [b.start - b.offset] if b else []
+        reach = end - start + 2 * around
+        window = max(0.0, min(played) - reach), min(content, max(played) + reach)
+        out.append(((max(0.0, start - around), min(reaction, end + around)), window))
+    return out
+
+
+def heard_by(reaction: Samples, content: Samples, hz: int, change: Change) -> list[Run]:
+    """The stretches of a reaction that hold the content after a change is undone, in samples on the content's clock."""
+    other = spectrum_of(content, hz)
+    return runs_by(likeness(spectrum_of(reaction, hz, change), other), len(other), hz)
+
+
+def _affordable(reaction: float, content: float, hz: int) -> bool:
+    """Whether two sounds of so many samples are short enough to be laid beside each other at every lag."""
+    return reaction / hz * content / hz <= LARGEST**2
+
+
+def likeness(reaction: Spectrum, content: Spectrum, width: int = STEP) -> NDArray[np.float32]:
+    """Standard score of every step of the reaction at every lag.
+
+    Args:
+        reaction, content: shapes of both on one clock.
+        width: frames in a step.
+
+    Returns:
+        Shape (steps, lags); lag k is reaction frame less content frame, plus len(content) - 1. NaN where a step
+        is not wholly inside the content. Scores are against the other lags of the same step.
+    """
+    steps, n = len(reaction) // width, len(content)
+    out = np.full((steps, len(reaction) + n - 1), np.nan, np.float32)
+    for step in range(steps if n > width else 0):
+        first = step * width
+        alike = reaction[first : first + width] @ content.T
+        line = alike[0, : n - width + 1].copy()  # the step's first frame stands on content frame c
+        for i in range(1, width):
+            line += alike[i, i : n - width + 1 + i]
+        line = (line - line.mean()) / (line.std() + np.float32(1e-9))
+        low = first - (n - width) + n - 1
+        out[step, low : low + len(line)] = line[::-1]
+    return out
+
+
+def runs_by(scores: NDArray[np.float32], content: int, hz: int) -> list[Run]:
+    """The stretches of the best path through all lags and silence.
+
+    Args:
+        scores: as `likeness` gives them.
+        content: frames of the content.
+        hz: samples per second.
+
+    Returns:
+        Runs in samples on the content's clock. A run's `level` is its mean score.
+    """
+    ratio = sum(share * np.exp(np.minimum(like * scores - like**2 / 2, 2 * MOST)) for share, like in LIKE)
+    gain = np.minimum(np.log(1 - sum(share for share, _ in LIKE) + ratio), MOST)
+    path = _path(np.where(np.isnan(gain), -np.inf, gain))
+    hop, runs = window_of(hz) // HOPS, []
+    edges = np.flatnonzero(np.diff(np.concatenate([[-2], path, [-2]])))
+    for first, last in itertools.pairwise(edges):
+        lag = int(path[first])
+        if lag < 0:
+            continue
+        start_at, end_at = _trimmed(scores[:, lag], int(first), int(last))
+        here = scores[start_at:end_at, lag]
+        offset = lag - (content - 1) + _beside(scores[start_at:end_at], lag)
+        weight = float(gain[start_at:end_at, lag].sum())
+        score = float(here.sum() / np.sqrt(len(here)))
+        start, end = float(start_at * STEP * hop), float(end_at * STEP * hop)
+        runs.append(Run(offset * hop, start, end, weight, score, float(here.mean())))
+    return runs
+
+
+def _trimmed(scores: NDArray[np.float32], first: int, last: int) -> tuple[int, int]:
+    """The span without what is weak beside the rest of it at either end, SMEAR steps at most.
+
+    A mean over ALONG frames carries the film's shape half as far beyond its ends.
+    """
+    above = np.clip(scores[first:last] - scores[first:last].mean() / 3, -MOST, MOST)
+    edge = min(SMEAR, len(above) - 1)
+    late = int(np.argmax(np.cumsum(above[::-1][:edge] * -1))) if edge else 0
+    early = int(np.argmax(np.cumsum(above[:edge] * -1))) if edge else 0
+    late = late + 1 if edge and above[::-1][: late + 1].sum() < 0 else 0
+    early = early + 1 if edge and above[: early + 1].sum() < 0 else 0
+    return (first + early, last - late) if early + late < len(above) else (first, last)
+
+
+def _beside(scores: NDArray[np.float32], lag: int) -> float:
+    """How far from a lag the peak of the mean score lies, in frames."""
+    if not 0 < lag < scores.shape[1] - 1:
+        return 0.0
+    a, b, c = (float(v) for v in np.nan_to_num(scores[:, lag - 1 : lag + 2]).mean(axis=0))
+    return float(np.clip(0.5 * (a - c) / (a - 2 * b + c), -0.5, 0.5)) if a - 2 * b + c < 0 else 0.0
+
+
+def _path(gain: NDArray[np.floating]) -> NDArray[np.int64]:
+    """The lag of each step, -1 where nothing is heard: the path of greatest total gain (Viterbi)."""
+    steps, lags = gain.shape
+    from_off = np.zeros((steps, lags), np.bool_)
+    ended = np.full(steps, -1, np.int64)
+    on, off = np.full(lags, -np.inf), 0.0
+    for i in range(steps):
+        best = int(np.argmax(on))
+        stopped = on[best] - STOP
+        ended[i] = best if stopped > off else -1
+        off_before, off = off, max(off, float(stopped))
+        entry = max(off_before, float(stopped)) - SWITCH
+        from_off[i] = entry > on
+        on = np.maximum(on, entry) + gain[i]
+    path = np.full(steps, -1, np.int64)
+    state = int(np.argmax(on)) if lags and on.max() > off else -1
+    for i in range(steps - 1, -1, -1):
+        path[i] = state
+        if state < 0 or from_off[i, state]:
+            state = int(ended[i])
+    return path
+
+
+def _less_mean(values: Spectrum, width: int, axis: int) -> Spectrum:
+    """Values less their mean over `width` places along an axis."""
+    pad = [(0, 0), (0, 0)]
+    pad[axis] = (width // 2 + 1, width // 2)
+    sums = np.cumsum(np.pad(values, pad, mode="edge"), axis=axis, dtype=np.float64)
+    high, low = (sums[width:], sums[:-width]) if axis == 0 else (sums[:, width:], sums[:, :-width])
+    return np.asarray(values - (high - low) / width, dtype=np.float32)
