@@ -13,7 +13,8 @@ NEW_LINE = 40.0  # nats that a change of offset must bring: a film mostly runs o
 STEP_BACK = 250.0  # nats that a rewind must bring: bars of music that recur point back too, with up to 140
 FRESH = 25.0  # nats that a line must bring that is known by its spectrum alone: recurring music brought 22
 LINE_S = 0.04  # offsets that lie nearer are one line, where one of them is only known to a frame of 16 ms
-LEAST_S = 0.25  # shortest piece that fills a gap
+LEAST_S = 0.25  # shortest piece that fills a gap …
+SMEAR_S = 1.3  # … and that goes on from a known one: spectra are known to a second either way, and a step of .26 s
 TOUCH_S = 1.0  # stretches that overlap by less are both cut back
 
 
@@ -134,7 +135,9 @@ def filled(chain: list[Run], more: list[Run], hz: int) -> list[Run]:
         taken = [(r.start, r.end) for r in chain]  # on the reaction's clock, and then on the content's
         taken += [(r.start - r.offset + offset, r.end - r.offset + offset) for r in chain if r.offset != offset]
         for start, end in _less([(run.start, run.end)], taken):
-            if end - start >= LEAST_S * hz:
+            # what only stands out beyond a known stretch of its own line may be that stretch, smeared
+            beyond = known and (start > run.start or end < run.end)
+            if end - start >= (SMEAR_S if beyond else LEAST_S) * hz:
                 share = (end - start) / long
                 parts.append(Run(offset, start, end, run.weight * share, run.score * share**0.5, run.level))
     return sorted(parts, key=lambda r: r.start)
