@@ -61,7 +61,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     write_offsets(path.with_name("fast.json"), FAST, Provenance("align"))
     assert read_offsets(path.with_name("fast.json")) == FAST
     body = json.loads(path.read_text())
-    assert list(body) == ["score", "segments", "provenance"]
+    assert list(body) == ["by", "score", "segments", "provenance"]
     for segment in body["segments"]:
         assert segment.pop("rate") == 1.0  # files from before rates say nothing of them
     path.write_text(json.dumps(body))

@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 from evoked.cli.failures import note
 from evoked.cli.options import made, settings
-from evoked.core.errors import AlignmentError
 from evoked.core.files import check_writable, sha256, write_text
 from evoked.core.provenance import Provenance
 from evoked.core.settings import describe
 from evoked.media.play import damage_of, play, sound_of
-from evoked.reactions.align import SOUND_HZ, AlignConfig
-from evoked.reactions.align import align as find
+from evoked.media.probe import probe
+from evoked.reactions.align import SOUND_HZ
+from evoked.reactions.matching import Contents, MatchConfig
 from evoked.reactions.offsets import OffsetMap, offsets_json, write_offsets
 from evoked.report.map_drawing import as_html, as_svg, as_text
 
@@ -24,37 +24,39 @@ from evoked.report.map_drawing import as_html, as_svg, as_text
 @click.argument("content", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="write the map to this JSON file, not to stdout")
 @click.option("--draw", type=click.Path(path_type=Path), help="draw the map to this file: .svg or .html")
-@settings(AlignConfig)
+@settings(MatchConfig)
 def align(reaction: Path, content: Path, output: Path | None, draw: Path | None, **options: object) -> None:
-    """Find where REACTION plays CONTENT, by the sound they share.
+    """Find where REACTION plays CONTENT, by the sound they share; by the picture where they share none.
 
-    Prints JSON with `score` and `segments` (content_start_s, content_end_s, reaction_start_s, score, rate:
-    reaction seconds for each content second); seconds that no segment covers are unknown. A drawing for
-    people goes to stderr.
+    Prints JSON with `by` (sound or picture), `score` and `segments` (content_start_s, content_end_s,
+    reaction_start_s, score, rate: reaction seconds for each content second); seconds that no segment covers are
+    unknown. A drawing for people goes to stderr.
     """
-    config = made(AlignConfig, options)
+    config = made(MatchConfig, options)
     if draw and draw.suffix not in (".svg", ".html"):
         raise click.UsageError(f"--draw writes .svg or .html, got {draw}")
     for path in (output, draw):
         if path:
             check_writable(path)
-    ours, theirs = heard(reaction), heard(content)
+    contents = Contents({content.name: content}, config)
     try:
-        offsets = find(ours, theirs, SOUND_HZ, config)
-    except AlignmentError as error:
-        raise AlignmentError(f"{reaction} against {content}: {error}") from error
+        offsets = contents.match(reaction).offsets
+    finally:
+        for path, lines in contents.damage.items():
+            for line in lines:
+                note(path, line)
     provenance = Provenance(
         "align",
-        config={known.name: getattr(config, known.name) for known in describe(AlignConfig)},
+        config={known.name: getattr(config, known.name) for known in describe(MatchConfig)},
         inputs={"reaction": sha256(reaction), "content": sha256(content)},
     )
     if output:
         write_offsets(output, offsets, provenance)
     else:
         click.echo(offsets_json(offsets, provenance), nl=False)
-    length_s = len(theirs) / SOUND_HZ
+    length_s, own_s = (float(probe(path).duration_s) for path in (content, reaction))
     if draw:
-        svg = as_svg(offsets, reaction.name, content.name, length_s, len(ours) / SOUND_HZ)
+        svg = as_svg(offsets, reaction.name, content.name, length_s, own_s)
         write_text(draw, svg if draw.suffix == ".svg" else as_html(svg, f"{reaction.name} and {content.name}"))
     click.echo(as_text(offsets, length_s), err=True)
     click.echo(told(offsets, reaction.name, content.name, length_s), err=True)
@@ -75,5 +77,5 @@ def told(offsets: OffsetMap, reaction: str, content: str, length_s: float) -> st
     return (
         f"{reaction} plays {offsets.covered_s:.1f} of {length_s:.1f} s of {content} in {count} "
         f"segment{'s' if count > 1 else ''}; its second {first.content_start_s:.3f} stands at "
-        f"{first.reaction_start_s:.3f} s, score {offsets.score:.1f}"
+        f"{first.reaction_start_s:.3f} s, score {offsets.score:.1f}, by {offsets.by}"
     )

@@ -14,7 +14,7 @@ from evoked.cli.failures import Failures, note
 from evoked.cli.options import made, settings
 from evoked.cli.previews import Previews
 from evoked.cli.progress import bar
-from evoked.core.errors import AlignmentError, EvokedError, OutputError
+from evoked.core.errors import EvokedError, OutputError
 from evoked.core.files import check_writable, sha256
 from evoked.core.progress import Progress
 from evoked.core.provenance import Provenance
@@ -24,13 +24,11 @@ from evoked.core.timeline import Grid
 from evoked.core.track import Track
 from evoked.dataset.labels import write_labels, write_labels_apart
 from evoked.faces.detect import DetectConfig
-from evoked.media.play import sound
 from evoked.media.probe import no_picture, probe
 from evoked.parallel.pool import Failed, HerePool
-from evoked.reactions.align import SOUND_HZ, align
 from evoked.reactions.annotate import AnnotateConfig, Annotator, columns, nets_read
 from evoked.reactions.film import film_of
-from evoked.reactions.hearing import hear
+from evoked.reactions.matching import BY_PICTURE, Contents
 from evoked.reactions.offsets import OffsetMap, Segment
 from evoked.reactions.prototype import Recogniser
 from evoked.reactions.trained import recogniser_of
@@ -82,7 +80,7 @@ def annotate(
     reactions = tuple(dict.fromkeys(reactions))
     places = _places(reactions, output, labels)
     drawn = Previews.planned(reactions, {"--preview": preview, "--blur": blur})
-    theirs = _content(content)
+    watched = _watched(content)
     nets = cache(lambda: Annotator(recogniser, config, detect, default_cache(offline=offline)))
     seen: list[Seen] = []
     rows: list[dict[str, object]] = []
@@ -90,7 +88,7 @@ def annotate(
     failures = Failures(len(reactions), "reactions", "annotated")
     for reaction in reactions:
         with bar(f"annotate {reaction.name}") as progress:
-            (outcome,) = HerePool().run(partial(_one, nets, content, theirs, progress), [reaction])
+            (outcome,) = HerePool().run(partial(_one, nets, watched, progress), [reaction])
         if isinstance(outcome, Failed):
             failures.add(reaction, outcome.error)
             rows.append({"reaction": str(reaction), "state": "failed", "reason": str(outcome.error)})
@@ -101,7 +99,7 @@ def annotate(
         for path in previews:
             say(str(path))
         if output:
-            for line in notes(outcome.result.found):
+            for line in notes(outcome.result):
                 note(reaction, line)
         if not labels:
             made_by = _provenance([outcome.result], content, (config, detect), recogniser)
@@ -140,29 +138,24 @@ def _places(reactions: tuple[Path, ...], output: Path | None, labels: bool) -> d
     return places
 
 
-def _content(content: Path | None) -> np.ndarray | None:
+def _watched(content: Path | None) -> Contents | None:
     if content is None:
         return None
     if probe(content).picture is None:
         raise no_picture(content)
-    return sound(content, SOUND_HZ)
+    return Contents({content.name: content})
 
 
-def _one(
-    nets: Callable[[], Annotator], content: Path | None, theirs: np.ndarray | None, progress: Progress, reaction: Path
-) -> Seen:
+def _one(nets: Callable[[], Annotator], watched: Contents | None, progress: Progress, reaction: Path) -> Seen:
     media = probe(reaction)
     if media.picture is None:
         raise no_picture(reaction)  # what cannot be used is told at once, before any net is loaded
-    if content is None or theirs is None:
+    if watched is None:
         whole = OffsetMap(0.0, (Segment(0.0, max(float(media.duration_s), 1e-3), 0.0, 0.0),))
         return Seen(reaction, nets()(reaction, None, progress), whole)
-    ours = hear(reaction)
-    try:
-        offsets = align(ours.samples, theirs, SOUND_HZ)
-    except AlignmentError as error:
-        raise ours.refused(error, f"{reaction} against {content}") from error
-    return Seen(reaction, nets()(reaction, film_of(reaction, content, offsets), progress), offsets)
+    found = watched.match(reaction)
+    film = film_of(reaction, watched.paths[found.content], found.offsets)
+    return Seen(reaction, nets()(reaction, film, progress), found.offsets)
 
 
 def _written(seen: Seen, place: Path | None, names: tuple[str, ...], provenance: Provenance) -> str:
@@ -237,7 +230,8 @@ def _nobody(ticks: Grid, names: tuple[str, ...]) -> Track:
 
 def _provenance(seen: list[Seen], content: Path | None, configs: tuple[Any, ...], recogniser: Recogniser) -> Provenance:
     inputs = {path.name: sha256(path) for path in [*(s.reaction for s in seen), *([content] if content else [])]}
-    damage = tuple(f"{s.reaction.name}: {line}" for s in seen for line in s.found.damage)
+    how = {s.reaction.name: (BY_PICTURE,) if s.offsets.by == "picture" else () for s in seen}
+    told = tuple(f"{s.reaction.name}: {line}" for s in seen for line in (*how[s.reaction.name], *s.found.damage))
     config = {d.name: getattr(c, d.name) for c in configs for d in describe(type(c))}
     nets = {name: CATALOGUE[name].sha256 for name in nets_read(recogniser)}
-    return Provenance("annotate", config | recogniser.describe(), inputs, nets, damage)  # its name, not its folder
+    return Provenance("annotate", config | recogniser.describe(), inputs, nets, told)  # its name, not its folder

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evoked.reactions.annotate import Annotation
+from evoked.reactions.matching import BY_PICTURE
 from evoked.reactions.offsets import OffsetMap
 
 
@@ -41,9 +42,10 @@ def length_s(found: Annotation) -> float:
     return float(found.grid.second(found.grid.steps))
 
 
-def notes(found: Annotation) -> tuple[str, ...]:
+def notes(seen: Seen) -> tuple[str, ...]:
     """What a reader of a table must know that does not stand in it."""
-    return found.damage if found.viewers else (*found.damage, "no viewer was seen in it")
+    how = (BY_PICTURE,) if seen.offsets.by == "picture" else ()
+    return (*how, *seen.found.damage, *(() if seen.found.viewers else ("no viewer was seen in it",)))
 
 
 def summary(seen: Seen) -> str:
@@ -56,7 +58,7 @@ def summary(seen: Seen) -> str:
         lines.append(f"  {viewer.name}: seen {viewer.seen_s:.1f} s; {shares}")
     if film:
         lines.append(f"  left out: {film} {'person who belongs' if film == 1 else 'people who belong'} to the film")
-    lines += [f"  {line}" for line in found.damage]
+    lines += [f"  {line}" for line in (*([BY_PICTURE] if seen.offsets.by == "picture" else []), *found.damage)]
     return "\n".join(lines)
 
 
@@ -72,7 +74,7 @@ def as_row(seen: Seen, table: Path | None, previews: list[Path]) -> dict[str, ob
         "seconds": round(length_s(seen.found), 3),
         "viewers": viewers,
         "film_people": seen.found.film_faces,
-        "notes": list(notes(seen.found)),
+        "notes": list(notes(seen)),
         "file": str(table) if table else None,
         "previews": [str(path) for path in previews],
     }

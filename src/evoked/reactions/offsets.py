@@ -77,6 +77,7 @@ class OffsetMap:
         segments: in the order of the content, apart from each other on both clocks. A viewer who goes back
             to what was skipped makes a map whose reaction times step back; what is played again is mapped
             to where it was played first.
+        by: what was compared: "sound" or "picture".
 
     Raises:
         ValueError: if there is no segment, or two overlap on either clock.
@@ -84,6 +85,7 @@ class OffsetMap:
 
     score: float
     segments: tuple[Segment, ...]
+    by: str = "sound"
 
     def __post_init__(self) -> None:
         if not self.segments:
@@ -147,6 +149,7 @@ class OffsetMap:
         """Plain values, seconds to the microsecond, rates to the thousandth of a millionth."""
         digits = {"score": 3, "rate": 9}
         return {
+            "by": self.by,
             "score": round(self.score, 3),
             "segments": [{k: round(v, digits.get(k, 6)) for k, v in asdict(s).items()} for s in self.segments],
         }
@@ -191,7 +194,8 @@ def offsets_from(values: Mapping[str, object]) -> OffsetMap:
     segments = values["segments"]
     if not isinstance(segments, list):
         raise TypeError(f"segments must be a list, got {type(segments).__name__}")
-    return OffsetMap(float(values["score"]), tuple(Segment(**s) for s in segments))  # type: ignore[arg-type]
+    by = str(values.get("by", "sound"))  # files from before pictures were compared do not say
+    return OffsetMap(float(values["score"]), tuple(Segment(**s) for s in segments), by)  # type: ignore[arg-type]
 
 
 def _ceil(value: Fraction) -> int:

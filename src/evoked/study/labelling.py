@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from evoked.core.errors import AlignmentError, DatasetError, EvokedError, NoPictureError
 from evoked.core.progress import Progress
@@ -16,14 +15,11 @@ from evoked.core.timeline import Grid
 from evoked.core.track import Track
 from evoked.dataset.labels import write_labels
 from evoked.dataset.pairs import Pair, read_pairs, write_pairs
-from evoked.media.play import sound
 from evoked.media.probe import Media, probe
-from evoked.reactions.align import SOUND_HZ, align
 from evoked.reactions.annotate import Annotator, columns, nets_read, viewers_of
 from evoked.reactions.film import film_of
-from evoked.reactions.hearing import hear
+from evoked.reactions.matching import BY_PICTURE, Contents
 from evoked.reactions.offsets import OffsetMap, read_offsets, write_offsets
-from evoked.reactions.pairing import Library
 from evoked.reactions.prototype import Recogniser
 from evoked.reactions.trained import recogniser_of
 from evoked.reactions.votes import VoteConfig, Votes, onto_content, own_thresholds, ticks_of, vote
@@ -53,7 +49,7 @@ class LabelRiver:
     contents: Mapping[str, Media]
     _annotator: Annotator | None = None
     _recogniser: Recogniser | None = None
-    _library: Library | None = None
+    _contents: Contents | None = None
 
     def run(self, reactions: Sequence[str]) -> None:
         """Pair, align, annotate and label; what fails is noted and left out."""
@@ -69,12 +65,13 @@ class LabelRiver:
     def wanted(self, reactions: Sequence[str]) -> dict[str, tuple[str, ...]]:
         """Reaction → the contents it may belong to: what pairs.csv says, else all of them."""
         if not self.folder.pairs_csv.exists():
-            heard = tuple(name for name, media in self.contents.items() if media.sound is not None)
-            if not heard:
+            by_sound = self.settings.align.by == "sound"
+            usable = tuple(name for name, media in self.contents.items() if media.sound is not None or not by_sound)
+            if not usable:
                 reason = "no content has sound, so reactions cannot be found by it: say in pairs.csv who watched what"
                 self.runner.fail("pairs", "contents", reason)
                 return {}
-            return dict.fromkeys(reactions, heard)
+            return dict.fromkeys(reactions, usable)
         pairs = read_pairs(self.folder.pairs_csv, self.folder.reactions, self.folder.contents)
         for problem in pairs.problems:
             self.runner.fail("pairs", "pairs.csv", problem)
@@ -94,11 +91,12 @@ class LabelRiver:
         made_of = {"reaction": self.runner.ledger.content_digest(source), "contents": digests}
         key = self.runner.ledger.key(code=CODE["align"], of=made_of, settings=self.settings.plain("align"))
 
-        def do(progress: Progress) -> None:
+        def do(progress: Progress) -> str:
             content, offsets = self._match(source, candidates)
             inputs = {reaction: made_of["reaction"], content: digests[content]}
             config = {**self.settings.plain("align"), "content": content, "candidates": len(candidates)}
             write_offsets(out, offsets, Provenance("align", config, inputs, notes=self.settings.notes))  # type: ignore[arg-type]
+            return BY_PICTURE if offsets.by == "picture" else ""
 
         return self.runner.do(Work("align", reaction, key, (out,), do))
 
@@ -139,22 +137,10 @@ class LabelRiver:
 
     def _match(self, reaction: Path, candidates: tuple[str, ...]) -> tuple[str, OffsetMap]:
         """The candidate that a reaction plays, and where; AlignmentError or MediaError if it plays none."""
-        ours = hear(reaction)
-        if len(candidates) > 1:
-            if self._library is None or self._library.contents != tuple(sorted(candidates)):
-                self._library = Library(candidates, self._sound_of, SOUND_HZ, self.settings.align)
-            try:
-                found = self._library.which(ours.samples)
-            except AlignmentError as error:
-                raise ours.refused(error, reaction.name) from error
-            return found.content, found.offsets
-        try:
-            return candidates[0], align(ours.samples, self._sound_of(candidates[0]), SOUND_HZ, self.settings.align)
-        except AlignmentError as error:
-            raise ours.refused(error, f"{reaction.name} against {candidates[0]}") from error
-
-    def _sound_of(self, content: str) -> NDArray[np.float32]:
-        return sound(self.folder.content(content), SOUND_HZ)
+        if self._contents is None:
+            self._contents = Contents({name: self.folder.content(name) for name in self.contents}, self.settings.align)
+        found = self._contents.match(reaction, candidates)
+        return found.content, found.offsets
 
     def label(self, pairs: Mapping[str, str]) -> bool:
         """Vote: one label vector per content second, for every content."""

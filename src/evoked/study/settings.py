@@ -12,8 +12,8 @@ from evoked.features.extract import FeatureConfig
 from evoked.learning.config import TrainConfig
 from evoked.learning.evaluate import EvaluateConfig
 from evoked.model.config import ModelSettings
-from evoked.reactions.align import AlignConfig
 from evoked.reactions.annotate import AnnotateConfig
+from evoked.reactions.matching import MatchConfig
 from evoked.reactions.votes import VoteConfig
 from evoked.reactions.window import WindowConfig
 from evoked.report.config import ReportConfig
@@ -33,7 +33,7 @@ class FoldConfig:
 
 
 SECTIONS: Mapping[str, type] = {
-    "align": AlignConfig,
+    "align": MatchConfig,
     "window": WindowConfig,
     "detect": DetectConfig,
     "annotate": AnnotateConfig,
@@ -52,7 +52,7 @@ class Settings:
     """A study's settings, every default filled in; one attribute per section of study.toml."""
 
     about: About
-    align: AlignConfig
+    align: MatchConfig
     window: WindowConfig
     detect: DetectConfig
     annotate: AnnotateConfig

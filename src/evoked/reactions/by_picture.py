@@ -1,0 +1,236 @@
+"""Find where a reaction stands on its content's time by what is seen, where no sound is common.
+
+A search over rectangles and moments guesses where in the frame the film is, and which part of it a few
+seconds show. The changes in that rectangle are then compared with the whole film, block by block: if blocks
+that do not overlap point at one line, each far more than at any other moment, the film is there.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+
+from evoked.core.errors import AlignmentError
+from evoked.reactions.align import AlignConfig
+from evoked.reactions.chain import Run, best_chain
+from evoked.reactions.film_lines import (
+    BLOCK,
+    DRIFT,
+    SHAPE,
+    Sighting,
+    blocks_speed,
+    runs_along,
+    settled_box,
+    sightings,
+    straight,
+    telling,
+)
+from evoked.reactions.film_search import EVERY, Guess, SearchedFilm, guess
+from evoked.reactions.looks import HZ, Box, Cells, Looks, film_changes, in_box, mirror, pooled
+from evoked.reactions.offsets import OffsetMap, Segment
+
+SEARCHED_S = 12.0  # of a block that the rectangle is searched with
+BLOCKS = 6  # that are searched, spread over the reaction, …
+PART_S = 12.0  # … at most one in a part so long
+SPEEDS = (0.955, 1.045)  # that are searched beside 1: each holds for 3 % either way
+FOLLOWED = 3  # guesses of each speed that are held against the whole film
+LEAST = 3  # blocks, none overlapping another, that must point at lines of two or more
+PLAIN = 0.5  # share of all blocks on lines beyond which no other guess is followed
+MOVES = 0.5  # grey levels that some cell must change by from look to look, in the mean of the liveliest tenth
+MS = 1000 / float(HZ)  # milliseconds of a look: runs are counted in these
+
+
+@dataclass(frozen=True, eq=False)
+class Followed:
+    """A guess that was held against the whole film.
+
+    Attributes:
+        box: the film's rectangle in cells of the reaction.
+        mirrored: whether it is shown left to right.
+        speed: film seconds for each second of the reaction.
+        ours: the changes in the rectangle.
+        lines: sightings that lie on one line each, most first.
+        blocks: how many there are in all.
+    """
+
+    box: Box
+    mirrored: bool
+    speed: float
+    ours: Cells
+    lines: tuple[tuple[Sighting, ...], ...]
+    blocks: int
+
+    @property
+    def proofs(self) -> int:
+        """Blocks, none overlapping another, on lines of at least two such."""
+        return sum(n for n in map(_apart, self.lines) if n >= 2)
+
+    @property
+    def plain(self) -> bool:
+        """Whether so much is explained that no other guess can be the true one."""
+        return self.proofs >= LEAST and sum(len(line) for line in self.lines if _apart(line) >= 2) > PLAIN * self.blocks
+
+    @property
+    def evidence(self) -> float:
+        """By how much the sightings on lines stand above their rivals, all together."""
+        return sum(s.score - s.rival for line in self.lines if _apart(line) >= 2 for s in line)
+
+
+def align_by_picture(reaction: Looks, film: Looks, config: AlignConfig | None = None) -> OffsetMap:
+    """Map the content's time onto the reaction's by what is seen.
+
+    Args:
+        reaction, film: looks at both.
+        config: `min_common_s`, `min_share`, `min_segment_s`, `bridge_s` and `speed` hold here as for sound.
+
+    Returns:
+        Segments whose score is how many deviations their blocks stand above all other moments, all together.
+
+    Raises:
+        AlignmentError: if the film is not seen in the reaction beyond doubt, or too little of it.
+    """
+    config = config or AlignConfig()
+    for name, looks in (("reaction", reaction), ("content", film)):
+        if not _moves(looks):
+            raise AlignmentError(f"the {name}'s picture hardly changes, so it cannot be aligned by picture")
+    best: Followed | None = None
+    for found in guesses(reaction, film, config.speed):
+        one = follow(reaction, film, found, config.speed)
+        if one.proofs >= LEAST and (best is None or one.evidence > best.evidence):
+            best = one
+        if best is not None and best.plain:
+            break
+    if best is None:
+        raise AlignmentError(
+            "the film is not seen in the reaction beyond doubt. Check that they belong together and that the film "
+            "is shown in one place of the frame for at least a dozen seconds in which much happens"
+        )
+    return _judged(mapped(reaction, film, best, config), config, min(reaction.seconds, film.seconds))
+
+
+def guesses(reaction: Looks, film: Looks, most_speed: float) -> Iterator[Guess]:
+    """What may be followed, the likeliest first; the film's own speed before others."""
+    starts = _lively(reaction)
+    block = min(round(SEARCHED_S * float(HZ)), len(reaction.cells) - 1) // EVERY
+    for speeds in ((1.0,), SPEEDS if most_speed > DRIFT else ()):
+        found: list[Guess] = []
+        for speed in speeds:
+            searched = SearchedFilm(film, speed, block)
+            found += [g for g in (guess(reaction, start, searched, film.aspect) for start in starts) if g]
+        found.sort(key=lambda g: g.rival - g.score)
+        yield from found[:FOLLOWED]
+
+
+def follow(reaction: Looks, film: Looks, found: Guess, most_speed: float) -> Followed:
+    """Hold a guess against the whole of both; `most_speed`: largest change of speed, as a share."""
+
+    def shown(speed: float) -> Cells:
+        return _turned(film_changes(film, speed, SHAPE), found.mirrored)
+
+    box = settled_box(reaction, shown(found.speed), found)
+    ours = in_box(reaction.cells, box, SHAPE)
+    speed, seen = found.speed, list(sightings(ours, shown(found.speed), found.speed))
+    if most_speed > 0 and any(s.clear for s in seen):
+        speed = blocks_speed(ours, [s for s in seen if s.clear], shown, most_speed)
+        for drift in (DRIFT, DRIFT / 4):  # a block is plainer the nearer its speed is
+            seen = list(sightings(ours, shown(speed), speed))
+            speed, _ = straight([s for s in seen if s.clear], speed, drift)
+        seen = list(sightings(ours, shown(speed), speed))
+    _, lines = straight([s for s in seen if s.clear], speed, 0.0)
+    return Followed(box, found.mirrored, speed, ours, tuple(map(tuple, lines)), len(seen))
+
+
+def mapped(reaction: Looks, film: Looks, found: Followed, config: AlignConfig) -> list[Segment]:
+    """The stretches that a guess's lines run through, in the order of the content."""
+    theirs = _turned(film_changes(film, found.speed, SHAPE), found.mirrored)
+    half = BLOCK / 2
+    spans = [(round(s.at - half), round(s.at + half), round(s.there / found.speed - s.at)) for s in _on(found.lines)]
+    weight = np.sqrt(telling(found.ours, theirs, spans))
+    runs: list[Run] = []
+    for line in found.lines:
+        late = float(np.median([s.there / found.speed - s.at for s in line]))
+        ours, beside, first = _laid(found, film, weight, late)
+        score = float(np.sqrt(sum(s.above**2 for s in line) / 2))  # blocks overlap by half
+        runs += [_timed(run, first) for run in runs_along(ours, beside, -late, score)]
+    # Looks show what was on the screen already; a film's frame stands for all of its time
+    shift_s = reaction.hold_s, film.frame_s / 2 - film.hold_s if film.frame_s else 0.0
+    segments = [_segment(run, found.speed, shift_s) for run in best_chain(runs, 1000, config.bridge_s)]
+    return [s for s in segments if s.content_end_s - s.content_start_s >= config.min_segment_s]
+
+
+def _lively(reaction: Looks) -> list[int]:
+    """First looks of blocks spread over the reaction, the liveliest of each part."""
+    length = round(SEARCHED_S * float(HZ))
+    last = len(reaction.cells) - 1 - length
+    if last <= 0:
+        return [0]
+    count = int(np.clip(reaction.seconds / PART_S, 2, BLOCKS))
+    moved = np.sqrt(_changing(reaction).mean(axis=1))
+    lively = np.convolve(moved, np.ones(length), mode="valid")
+    edges = np.linspace(0, last + 1, count + 1).astype(np.int64)
+    return [int(a + np.argmax(lively[a : max(b, a + 1)])) for a, b in pairwise(edges)]
+
+
+def _moves(looks: Looks) -> bool:
+    """Whether anything happens in a picture: a still one holds coding noise alone."""
+    if len(looks.cells) < 2 * EVERY + 1:
+        return False
+    most = np.sort(_changing(looks).max(axis=1))
+    return float(most[len(most) - len(most) // 10 - 1 :].mean()) > MOVES
+
+
+def _changing(looks: Looks) -> Cells:
+    """By how many grey levels large cells change from look to look: (looks − 1, cells)."""
+    coarse = pooled(looks.cells, SHAPE)
+    out: Cells = np.abs(np.diff(coarse, axis=0)).reshape(len(coarse) - 1, -1)
+    return out
+
+
+def _turned(rows: Cells, mirrored: bool) -> Cells:
+    return mirror(rows, SHAPE) if mirrored else rows
+
+
+def _on(lines: tuple[tuple[Sighting, ...], ...]) -> list[Sighting]:
+    return [one for line in lines for one in line]
+
+
+def _apart(line: tuple[Sighting, ...]) -> int:
+    """How many of a line's blocks do not overlap."""
+    count, end = 0, -float(BLOCK)
+    for at in sorted(s.at for s in line):
+        if at - end >= BLOCK:
+            count, end = count + 1, at
+    return count
+
+
+def _laid(found: Followed, film: Looks, weight: Cells, late: float) -> tuple[Cells, Cells, int]:
+    """Ours and the film's changes row beside row along a line, and the look of the reaction that they begin at."""
+    first = max(0, int(np.ceil(-late)))
+    theirs = _turned(film_changes(film, found.speed, SHAPE, late=late + first), found.mirrored)
+    count = min(len(found.ours) - first, len(theirs) - int(np.ceil(late + first)))
+    ours = found.ours[first : first + max(0, count)] * weight
+    return ours, theirs[: len(ours)] * weight, first
+
+
+def _timed(run: Run, first: int) -> Run:
+    return replace(run, offset=run.offset * MS, start=(run.start + first) * MS, end=(run.end + first) * MS)
+
+
+def _segment(run: Run, speed: float, shift_s: tuple[float, float]) -> Segment:
+    """A run on both clocks: the film's looks are counted on the reaction's; `shift_s` is the reaction's, the film's."""
+    content, end = (max(0.0, (at - run.offset) / 1000 * speed + shift_s[1]) for at in (run.start, run.end))
+    start = content / speed + run.offset / 1000 - shift_s[1] / speed - shift_s[0]
+    if start < 0:
+        content, start = content - start * speed, 0.0
+    return Segment(content, end, start, run.score, 1 / speed)
+
+
+def _judged(segments: list[Segment], config: AlignConfig, shorter_s: float) -> OffsetMap:
+    common = sum(s.content_end_s - s.content_start_s for s in segments)
+    needed = max(config.min_common_s, config.min_share * shorter_s)
+    if common < needed:
+        raise AlignmentError(
+            f"too little of the film is seen: {common:.1f} s; needed: {needed:.1f} s. Check that they belong together"
+        )
+    return OffsetMap(max(s.score for s in segments), tuple(segments), "picture")

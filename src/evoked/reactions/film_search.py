@@ -1,0 +1,141 @@
+"""Where in a reaction's frame is the film, and which part of it? Nothing is known beforehand.
+
+A few seconds of the reaction are laid beside the whole film in every rectangle, of every size and at every
+moment. The changes of three by four cells are enough to tell; the moments are compared by FFT.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evoked.reactions.looks import Box, Cells, Looks, changes, film_changes, mirror, pooled
+
+SHAPE = (3, 4)  # cells of the film that are compared
+EVERY = 2  # only every other look
+WIDTHS = (0.14, 1.25)  # narrowest and widest film, as shares of the reaction's width
+LARGER = 2**0.25  # from one width to the next
+QUIET = 0.1  # what a look's changes must exceed, or a rectangle holds no film; also kept below energies
+LIKE_HALF = 0.15  # of the usual energy of a film's stretch is added to each: a calm one is like anything
+NEAR = 5  # looks (of every other) within which a moment is the same
+KEPT = 400  # guesses of a block that its rivals are sought among
+
+Spectra = NDArray[np.complexfloating]
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A rectangle and a moment at which a stretch of the reaction looks like the film.
+
+    Attributes:
+        score: correlation of changes.
+        rival: the best score at another moment: a guess is as good as it stands above this.
+        start, end: looks of the reaction.
+        lag: look of the film less look of the reaction, both on the reaction's clock.
+        speed: film seconds for each second of the reaction.
+        box: x, y, width, height in cells of the reaction.
+        mirrored: whether the film is shown left to right.
+    """
+
+    score: float
+    rival: float
+    start: int
+    end: int
+    lag: int
+    speed: float
+    box: Box
+    mirrored: bool
+
+
+class SearchedFilm:
+    """A film as it is compared with blocks of a reaction of one length.
+
+    Args:
+        film: its looks.
+        speed: film seconds for each second of the reaction.
+        block: looks (of every other) of a block.
+    """
+
+    def __init__(self, film: Looks, speed: float, block: int) -> None:
+        rows = film_changes(film, speed, SHAPE, EVERY)
+        self.speed, self.block = speed, block
+        self.size = fast(len(rows) + block)
+        self.lags = np.arange(-(block // 2), max(1, len(rows) - block // 2))
+        energy = np.concatenate([[0.0], (rows**2).sum(axis=1, dtype=np.float64).cumsum()])
+        ends = np.clip(self.lags + block, 0, len(rows))
+        self.energy = energy[ends] - energy[np.clip(self.lags, 0, len(rows))]
+        self.moves = bool((self.energy > QUIET * block).any())
+        self.energy += LIKE_HALF * float(np.median(self.energy[self.energy > 0])) if self.moves else 1.0
+        both = rows, mirror(rows, SHAPE)
+        self.spectra: tuple[Spectra, ...] = tuple(np.fft.rfft(r, self.size, axis=0) for r in both)
+
+
+def guess(reaction: Looks, start: int, film: SearchedFilm, aspect: float) -> Guess | None:
+    """The likeliest rectangle and moment of a block that begins at a look; None where nothing changes.
+
+    Args:
+        reaction: its looks.
+        start: first look of the block.
+        film: what may be shown.
+        aspect: the film's width to its height.
+    """
+    block = reaction.cells[start : start + film.block * EVERY + 1 : EVERY]
+    found: list[tuple[float, int, Box, bool]] = []
+    if len(block) < 2 or not film.moves:
+        return None
+    for box, cells, spectra in _rectangles(block, film.size, aspect):
+        energy = float(((cells - cells.mean(axis=1, keepdims=True)) ** 2).sum())
+        if energy < QUIET * film.block:
+            continue
+        for mirrored in (False, True):
+            # The film's looks have no mean, so the reaction's need none taken off
+            product = np.einsum("fk,fk->f", spectra.conj(), film.spectra[mirrored])
+            like = np.fft.irfft(product, film.size)[film.lags]
+            like /= np.sqrt((energy + QUIET * film.block) * film.energy)
+            at = int(np.argmax(like))
+            found.append((float(like[at]), int(film.lags[at]), box, mirrored))
+    if not found:
+        return None
+    found = sorted(found, key=lambda f: -f[0])[:KEPT]
+    score, lag, box, mirrored = found[0]
+    rival = max((f[0] for f in found if abs(f[1] - lag) > NEAR), default=0.0)
+    end = start + (len(block) - 1) * EVERY
+    # A lag is counted from the block's start; on the reaction's clock both are looks
+    return Guess(score, rival, start, end, lag * EVERY - start, film.speed, box, mirrored)
+
+
+def _rectangles(block: NDArray[np.uint8], size: int, aspect: float) -> Iterator[tuple[Box, Cells, Spectra]]:
+    """Every rectangle half a cell of the film apart: its box, its cells' changes and their spectra."""
+    _, high, wide = block.shape
+    width = WIDTHS[0] * wide
+    while width <= WIDTHS[1] * wide:
+        across, down = width / SHAPE[1] / 2, width / aspect / SHAPE[0] / 2  # half a cell
+        columns, rows = max(1, round(wide / across)), max(1, round(high / down))
+        across, down = wide / columns, high / rows
+        halves = pooled(block, (rows, columns))
+        beyond = [1 + max(0, 2 * n - k + 1) // 2 for n, k in ((SHAPE[0], rows), (SHAPE[1], columns))]
+        halves = np.pad(halves, ((0, 0), (beyond[0], beyond[0]), (beyond[1], beyond[1])), mode="edge")
+        whole: Cells = (halves[:, 1:, 1:] + halves[:, 1:, :-1] + halves[:, :-1, 1:] + halves[:, :-1, :-1]) / np.float32(
+            4
+        )
+        moved = changes(whole)
+        spectra = np.fft.rfft(moved, size, axis=0)
+        for i in range(moved.shape[1] - 2 * SHAPE[0] + 2):
+            for j in range(moved.shape[2] - 2 * SHAPE[1] + 2):
+                here = np.s_[:, i : i + 2 * SHAPE[0] - 1 : 2, j : j + 2 * SHAPE[1] - 1 : 2]
+                box = (j - beyond[1]) * across, (i - beyond[0]) * down, across * SHAPE[1] * 2, down * SHAPE[0] * 2
+                yield box, moved[here].reshape(len(moved), -1), spectra[here].reshape(len(spectra), -1)
+        width *= LARGER
+
+
+def fast(size: int) -> int:
+    """The next size that an FFT is quick at."""
+    while True:
+        rest = size
+        for prime in (2, 3, 5):
+            while rest % prime == 0:
+                rest //= prime
+        if rest == 1:
+            return size
+        size += 1

@@ -1,0 +1,173 @@
+"""Small grey looks at a video at a steady rate, and how its cells change from look to look.
+
+What changes, and where in the picture, is what a film and a recording of it share: a cut changes all cells at
+once in a way that no other cut does. Walls, frames and brightness fall out.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evoked.core.timeline import Grid
+from evoked.media.images import grey
+from evoked.media.play import Picture, play
+from evoked.media.probe import no_picture, probe
+
+Cells = NDArray[np.float32]
+Box = tuple[float, float, float, float]
+
+HZ = Fraction(25, 2)  # looks a second
+COLUMNS = 48  # cells across a reaction: a film an eighth of it wide fills six by three
+FILM = (12, 16)  # rows and columns of cells of a film
+FINER = 4  # pixels to a cell when a film is looked at
+STILL = 0.7  # grey levels: a change of a cell below this is rounding and compression
+CHUNK = 512  # looks that are read out of a box at once: memory
+
+
+@dataclass(frozen=True, eq=False)
+class Looks:
+    """A video, looked at HZ times a second.
+
+    Attributes:
+        cells: uint8, shape (looks, rows, columns): mean brightness of each cell.
+        hold_s: by how long the pictures were on the screen already when they were looked at, in the mean.
+        frame_s: how long one stays on the screen; 0 where the file does not say.
+        aspect: width to height of the picture.
+    """
+
+    cells: NDArray[np.uint8]
+    hold_s: float
+    frame_s: float
+    aspect: float
+
+    @property
+    def seconds(self) -> float:
+        """How long was looked."""
+        return len(self.cells) / float(HZ)
+
+
+def look_at_reaction(path: Path) -> Looks:
+    """COLUMNS cells across, square ones: 58 MB for an hour of 16:9.
+
+    Raises:
+        MediaError and its kin: if it has no picture that can be decoded.
+    """
+    media = probe(path)
+    if media.picture is None:
+        raise no_picture(path)
+    rows = int(np.clip(round(COLUMNS * media.picture.height / media.picture.width), 4, 4 * COLUMNS))
+    return _looks(path, (rows, COLUMNS))
+
+
+def look_at_film(path: Path) -> Looks:
+    """FILM cells, whatever its shape: 9 MB for an hour. Raises as `look_at_reaction`."""
+    if probe(path).picture is None:
+        raise no_picture(path)
+    return _looks(path, FILM)
+
+
+def _looks(path: Path, shape: tuple[int, int]) -> Looks:
+    media = probe(path)
+    assert media.picture is not None  # both callers have seen it
+    grid = Grid.covering(media.duration_s, HZ)
+    cells = np.zeros((grid.steps, *shape), np.uint8)
+    size = shape[1] * FINER, shape[0] * FINER
+    last, hold = -1, 0.0
+    for picture in _pictures(path, grid):
+        if picture.index != last:
+            shown = grey(picture.rgb(size)).reshape(shape[0], FINER, shape[1], FINER)
+            mean = np.rint(shown.mean(axis=(1, 3), dtype=np.float32)).astype(np.uint8)
+            last = picture.index
+        cells[picture.step] = mean
+        hold += max(0.0, float(picture.time_s - picture.pts_s))
+    frame_s = 1 / float(media.picture.average_rate) if media.picture.average_rate else 0.0
+    return Looks(cells, hold / max(1, grid.steps), frame_s, media.picture.width / media.picture.height)
+
+
+def _pictures(path: Path, grid: Grid) -> Iterator[Picture]:
+    for item in play(path, pictures=grid):
+        assert isinstance(item, Picture)
+        yield item
+
+
+def changes(cells: Cells) -> Cells:
+    """How cells change from look to look, large changes bounded: float32, shape (looks − 1, …)."""
+    step = np.diff(cells, axis=0)
+    out: Cells = np.sign(step) * np.sqrt(np.maximum(np.abs(step) - STILL, 0))
+    return out
+
+
+def level(cells: Cells) -> Cells:
+    """Rows of cells, each look's mean taken off: a room that brightens with the film is not the film."""
+    rows = cells.reshape(len(cells), -1)
+    out: Cells = rows - rows.mean(axis=1, keepdims=True)
+    return out
+
+
+def film_changes(film: Looks, speed: float, shape: tuple[int, int], every: int = 1, late: float = 0.0) -> Cells:
+    """A film's changes as a reaction shows them that plays it at a speed: float32, shape (looks − 1, cells).
+
+    Args:
+        film: as `look_at_film` gives it.
+        speed: film seconds for each second of the reaction.
+        shape: rows and columns of the cells.
+        every: how many looks lie from one to the next.
+        late: looks by which all are taken later.
+    """
+    steps = int((len(film.cells) - 1) / speed / every) + 1
+    at = np.clip((np.arange(steps) * every + late) * speed, 0, len(film.cells) - 1)
+    low = np.minimum(at.astype(np.int64), max(0, len(film.cells) - 2))
+    part = (at - low).astype(np.float32)[:, None, None]
+    there = pooled(film.cells, shape)
+    high = np.minimum(low + 1, len(there) - 1)
+    return level(changes(there[low] * (1 - part) + there[high] * part))
+
+
+def mirror(rows: Cells, shape: tuple[int, int]) -> Cells:
+    """Rows of cells turned left to right."""
+    out: Cells = np.ascontiguousarray(rows.reshape(-1, *shape)[:, :, ::-1]).reshape(len(rows), -1)
+    return out
+
+
+def in_box(cells: NDArray[np.uint8], box: Box, shape: tuple[int, int]) -> Cells:
+    """The changes in a box (x, y, width, height in cells; it may reach beyond): float32, shape (looks − 1, cells)."""
+    finer = max(1, round(max(box[2] / shape[1], box[3] / shape[0])))
+    down = _points(cells.shape[1], box[1], box[3], shape[0], finer)
+    across = _points(cells.shape[2], box[0], box[2], shape[1], finer).T
+    parts = []
+    for start in range(0, max(1, len(cells) - 1), CHUNK):
+        parts.append(changes(down @ cells[start : start + CHUNK + 1].astype(np.float32) @ across))
+    return level(np.concatenate(parts))
+
+
+def pooled(cells: NDArray[np.uint8] | Cells, shape: tuple[int, int]) -> Cells:
+    """Cells at another size: means of what each covers, read between cells where it covers less than one."""
+    out: Cells = _areas(cells.shape[1], shape[0]) @ cells.astype(np.float32) @ _areas(cells.shape[2], shape[1]).T
+    return out
+
+
+def _points(size: int, start: float, length: float, count: int, finer: int) -> Cells:
+    """(count, size): each row the mean of `finer` points of its share, read between cells; 0 outside."""
+    at = start + (np.arange(count * finer) + 0.5) * length / (count * finer) - 0.5
+    low = np.clip(np.floor(at).astype(np.int64), 0, max(0, size - 2))
+    part = np.clip(at - low, 0, 1)
+    out = np.zeros((len(at), size), np.float32)
+    out[np.arange(len(at)), low] = 1 - part
+    out[np.arange(len(at)), np.minimum(low + 1, size - 1)] += part
+    out[(at < -0.5) | (at > size - 0.5)] = 0
+    mean: Cells = out.reshape(count, finer, size).mean(axis=1)
+    return mean
+
+
+def _areas(size: int, count: int) -> Cells:
+    """(count, size): each row the mean of its share of the cells."""
+    if count > size:
+        return _points(size, 0.0, float(size), count, 1)
+    edges = np.linspace(0, size, count + 1)
+    low, high = np.maximum(edges[:-1, None], np.arange(size)), np.minimum(edges[1:, None], np.arange(1, size + 1))
+    out: Cells = (np.maximum(high - low, 0) * count / size).astype(np.float32)
+    return out

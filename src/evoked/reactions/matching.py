@@ -1,0 +1,134 @@
+"""Which content does a reaction play, and where: by the sound they share, else by the picture.
+
+Sound is asked first: it is exact, and cheap with many contents. A recording without sound, or of a viewer with
+headphones, has none in common; then the film is looked for in the picture of the reaction.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from evoked.core.errors import AlignmentError, NoPictureError, NoSoundError
+from evoked.core.settings import setting
+from evoked.media.probe import probe
+from evoked.reactions.align import SOUND_HZ, AlignConfig, align
+from evoked.reactions.by_picture import align_by_picture
+from evoked.reactions.coherence import Samples
+from evoked.reactions.film import same_file
+from evoked.reactions.hearing import Heard, hear
+from evoked.reactions.looks import Looks, look_at_film, look_at_reaction
+from evoked.reactions.pairing import Library, Pairing
+
+WAYS = ("auto", "sound", "picture")
+BY_PICTURE = "aligned by picture: no sound in common"
+"""What a reader of a map that was found so is told."""
+
+
+@dataclass(frozen=True)
+class MatchConfig(AlignConfig):
+    """What counts as found, and what is compared."""
+
+    by: str = setting("auto", "what is compared: sound, picture, or auto: the picture where sound finds nothing")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.by not in WAYS:
+            raise ValueError(f"by must be one of {', '.join(WAYS)}, got {self.by!r}")
+
+
+class Contents:
+    """What may have been watched; each is heard and looked at when it is first needed.
+
+    Holds the looks of every content that was compared by picture (9 MB for an hour), and the sound of the last.
+
+    Args:
+        paths: name → file.
+        config: what counts as found.
+
+    Attributes:
+        damage: file → what was wrong with its sound, one line each, of those that were heard.
+    """
+
+    def __init__(self, paths: Mapping[str, Path], config: MatchConfig | None = None) -> None:
+        self.paths = dict(paths)
+        self.config = config or MatchConfig()
+        self.damage: dict[Path, tuple[str, ...]] = {}
+        self._heard: Heard | None = None
+        self._looks: dict[str, Looks] = {}
+        self._library: Library | None = None
+
+    def match(self, reaction: Path, among: Sequence[str] | None = None) -> Pairing:
+        """The content that a reaction plays, and where; its map says by what it was found.
+
+        Args:
+            reaction: a recording.
+            among: names of contents; all if not given.
+
+        Raises:
+            AlignmentError: if it plays none of them, by neither, with both reasons.
+            NoSoundError, NoPictureError: if what the config asks for is not there.
+            MediaError and its kin: if a file cannot be used.
+        """
+        names = tuple(sorted(self.paths if among is None else among))
+        reasons: list[str] = []
+        if self.config.by != "picture":
+            try:
+                return self._by_sound(reaction, names)
+            except (AlignmentError, NoSoundError) as error:
+                if self.config.by == "sound":
+                    raise
+                reasons.append(str(error))
+        try:
+            return self._by_picture(reaction, names)
+        except (AlignmentError, NoPictureError) as error:
+            if not reasons:
+                raise
+            raise AlignmentError(f"{'; '.join(reasons)}; by picture: {error}") from error
+
+    def _by_sound(self, reaction: Path, names: tuple[str, ...]) -> Pairing:
+        ours = self._hear(reaction)
+        what = f"{reaction} against {self.paths[names[0]]}" if len(names) == 1 else str(reaction)
+        try:
+            if len(names) == 1:
+                return Pairing(names[0], align(ours.samples, self._sound_of(names[0]), SOUND_HZ, self.config))
+            names = tuple(name for name in names if probe(self.paths[name]).sound is not None)
+            if not names:
+                raise AlignmentError("no content has sound")
+            if self._library is None or self._library.contents != names:
+                self._library = Library(names, self._sound_of, SOUND_HZ, self.config)
+            return self._library.which(ours.samples)
+        except AlignmentError as error:
+            raise ours.refused(error, what) from error
+
+    def _by_picture(self, reaction: Path, names: tuple[str, ...]) -> Pairing:
+        """The content of which most is seen."""
+        for name in names:
+            if same_file(reaction, self.paths[name]):
+                raise AlignmentError(
+                    f"{reaction} is the content itself ({name}): name the recording of the people who watched it"
+                )
+        ours, found, reason = look_at_reaction(reaction), [], ""
+        for name in names:
+            try:
+                found.append(Pairing(name, align_by_picture(ours, self._looks_of(name), self.config)))
+            except AlignmentError as error:
+                reason = f"{reaction} against {self.paths[name]}: {error}"
+        if not found:
+            raise AlignmentError(reason if len(names) == 1 else f"{reaction} shows none of {len(names)} contents")
+        return max(found, key=lambda p: (p.offsets.covered_s, p.offsets.score))
+
+    def _sound_of(self, name: str) -> Samples:
+        if self._heard is None or self._heard.path != self.paths[name]:
+            self._heard = None  # one sound at a time
+            self._heard = self._hear(self.paths[name])
+        return self._heard.samples
+
+    def _hear(self, path: Path) -> Heard:
+        found = hear(path)
+        self.damage[path] = found.damage
+        return found
+
+    def _looks_of(self, name: str) -> Looks:
+        if name not in self._looks:
+            self._looks[name] = look_at_film(self.paths[name])
+        return self._looks[name]

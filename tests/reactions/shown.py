@@ -1,0 +1,86 @@
+"""Recordings without sound at 25 frames a second: real film, a real viewer, and when each second is played."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from staging import INSET, Rgb, Scene, film_path
+from staging import _lay as lay
+
+from evoked.core.timeline import Grid
+from evoked.media.images import resize
+from evoked.media.play import Picture, play
+from evoked.media.write import VideoWriter
+from evoked.weights.cache import default_cache
+
+RATE, FILM_RATE = 25, 24
+SIZE = (320, 180)
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Content seconds from `start_s` to `end_s`, played from `at_s` of the recording on, at a speed."""
+
+    start_s: float
+    end_s: float
+    at_s: float
+    speed: float = 1.0
+
+    def content_s(self, at_s: float) -> float | None:
+        """What is played at a second of the recording."""
+        there = self.start_s + (at_s - self.at_s) * self.speed
+        return there if self.start_s <= there < self.end_s else None
+
+
+@cache
+def film(start_s: int, seconds: int) -> tuple[Rgb, ...]:
+    """Every frame of a stretch of Big Buck Bunny, small."""
+    grid = Grid(Fraction(FILM_RATE), seconds * FILM_RATE, Fraction(start_s))
+    return tuple(p.rgb(SIZE) for p in play(film_path(), pictures=grid) if isinstance(p, Picture))
+
+
+@cache
+def person() -> tuple[Rgb, ...]:
+    """A woman who laughs at last, to and fro."""
+    grid = Grid(Fraction(RATE), 18 * RATE)
+    clip = default_cache().clip("WolfgangLanger_Pexels.mp4")
+    there = [p.rgb((240, 135)) for p in play(clip, pictures=grid) if isinstance(p, Picture)]
+    return tuple(there + there[::-1])
+
+
+def content(path: Path, start_s: int, seconds: int) -> Path:
+    """A stretch of the film as a file, without sound."""
+    with VideoWriter(path, SIZE, Fraction(FILM_RATE), preset="ultrafast") as writer:
+        for picture in film(start_s, seconds):
+            writer.picture(picture)
+    return path
+
+
+def recorded(path: Path, frames: tuple[Rgb, ...], scene: Scene, played: list[Stretch], seconds: float) -> Path:
+    """A recording of somebody who watches these frames; while nothing plays the last one stands still."""
+    with VideoWriter(path, SIZE, Fraction(RATE), preset="ultrafast", quality=25) as writer:
+        for frame in _frames(frames, scene, played, round(seconds * RATE)):
+            writer.picture(frame)
+    return path
+
+
+def _frames(frames: tuple[Rgb, ...], scene: Scene, played: list[Stretch], count: int) -> Iterator[Rgb]:
+    boxes = [None if box is None else tuple(v // 2 for v in box) for box in (scene.film, scene.viewer)]
+    shown = np.full((SIZE[1], SIZE[0], 3), 30, np.uint8)
+    for i in range(count):
+        at = [there for s in played if (there := s.content_s(i / RATE)) is not None]
+        if at:
+            shown = frames[min(len(frames) - 1, int(at[0] * FILM_RATE + 1e-9))]
+            shown = shown[:, ::-1] if scene.mirrored else shown
+        frame = np.full((SIZE[1], SIZE[0], 3), 16, np.uint8)
+        parts = list(zip(boxes, (np.ascontiguousarray(shown), person()[i % len(person())]), strict=True))
+        for box, rgb in parts[::-1] if scene.film_on_top else parts:
+            if box is not None:
+                lay(frame, resize(rgb, (box[2], box[3])), box)
+        yield frame
+
+
+MIRRORED = replace(INSET, mirrored=True)

@@ -1,0 +1,155 @@
+"""Reactions without sound, aligned by what is seen: real film, a real viewer, moments that are known."""
+
+import wave
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from shown import MIRRORED, Stretch, content, film, recorded
+from staging import CORNER, SIDE, UNSEEN, Scene
+
+from evoked.core.errors import AlignmentError, NoPictureError
+from evoked.media.write import VideoWriter
+from evoked.reactions.align import AlignConfig
+from evoked.reactions.by_picture import align_by_picture
+from evoked.reactions.looks import HZ, Looks, look_at_film, look_at_reaction
+from evoked.reactions.offsets import OffsetMap
+
+pytestmark = pytest.mark.nets
+START, SECONDS = 60, 30
+THROUGH = [Stretch(0, 30, 2.53)]
+PAUSE = [Stretch(0, 13.37, 1.23), Stretch(13.37, 30, 18.71)]
+SKIP = [Stretch(0.5, 14.2, 0.0), Stretch(17.9, 30, 13.7)]
+FASTER = [Stretch(0, 30, 1.23, 1.04)]
+SLOWER = [Stretch(0, 30, 1.23, 0.95)]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("by_picture")
+
+
+@pytest.fixture(scope="module")
+def watched(folder: Path) -> Looks:
+    return look_at_film(content(folder / "film.mp4", START, SECONDS))
+
+
+def seen(folder: Path, name: str, scene: Scene, played: list[Stretch]) -> Looks:
+    seconds = max(s.at_s + (s.end_s - s.start_s) / s.speed for s in played) + 1.5
+    return look_at_reaction(recorded(folder / f"{name}.mp4", film(START, SECONDS), scene, played, seconds))
+
+
+def errors(found: OffsetMap, played: list[Stretch]) -> tuple[np.ndarray, float]:
+    """Seconds by which each mapped tenth is off (9 where it is not played), and the share of tenths mapped."""
+    off, mapped, all_ = [], 0, 0
+    for tenth in range(SECONDS * 10):
+        there = tenth / 10
+        true = [s.at_s + (there - s.start_s) / s.speed for s in played if s.start_s <= there < s.end_s]
+        at = found.reaction_time(there)
+        all_ += bool(true)
+        mapped += bool(true) and at is not None
+        if at is not None:
+            off.append(min((abs(at - t) for t in true), default=9.0))
+    return np.array(off), mapped / all_
+
+
+CASES = {
+    "corner": (CORNER, THROUGH, 0.9),
+    "side": (SIDE, SKIP, 0.85),
+    "inset, mirrored": (MIRRORED, PAUSE, 0.85),
+    "side, faster": (SIDE, FASTER, 0.85),
+    "corner, slower": (CORNER, SLOWER, 0.8),
+}
+ALWAYS = {"corner", "inset, mirrored", "side, faster"}
+
+
+@pytest.mark.parametrize("name", [n if n in ALWAYS else pytest.param(n, marks=pytest.mark.full) for n in CASES])
+def test_a_silent_recording_is_aligned(name: str, folder: Path, watched: Looks) -> None:
+    scene, played, least = CASES[name]
+    found = align_by_picture(seen(folder, name, scene, played), watched)
+    off, share = errors(found, played)
+    assert found.by == "picture"
+    assert share >= least
+    assert np.percentile(off, 95) <= 0.06
+    assert found.segments[0].rate == pytest.approx(1 / played[0].speed, abs=0.003)
+    assert len(found.segments) == len(played)
+
+
+def test_a_film_that_is_not_shown_is_refused(folder: Path, watched: Looks) -> None:
+    with pytest.raises(AlignmentError, match="not seen"):
+        align_by_picture(seen(folder, "unseen", UNSEEN, THROUGH), watched)
+
+
+@pytest.mark.parametrize("start_s", [200, *(pytest.param(s, marks=pytest.mark.full) for s in range(110, 560, 30))])
+def test_another_part_of_the_film_is_refused(start_s: int, folder: Path) -> None:
+    other = look_at_film(content(folder / f"other{start_s}.mp4", start_s, SECONDS))
+    path = folder / "mine.mp4"
+    if not path.exists():
+        recorded(path, film(START, SECONDS), SIDE, THROUGH, 33)
+    with pytest.raises(AlignmentError, match="not seen"):
+        align_by_picture(look_at_reaction(path), other)
+
+
+def test_too_little_in_common_is_refused(folder: Path, watched: Looks) -> None:
+    short = seen(folder, "corner", CORNER, THROUGH)
+    with pytest.raises(AlignmentError, match=r"too little of the film is seen: .* needed: 100\.0 s"):
+        align_by_picture(short, watched, AlignConfig(min_common_s=100))
+
+
+def test_stills_black_and_single_frames_are_refused(folder: Path, watched: Looks) -> None:
+    still = np.repeat(film(START, SECONDS)[:1], 200, axis=0)
+    for name, pictures in (("still", still), ("black", np.zeros_like(still)), ("frame", still[:1])):
+        path = folder / f"{name}.mp4"
+        with VideoWriter(path, (320, 180), Fraction(25)) as writer:
+            for picture in pictures:
+                writer.picture(picture)
+        with pytest.raises(AlignmentError, match="the reaction's picture hardly changes"):
+            align_by_picture(look_at_reaction(path), watched)
+        with pytest.raises(AlignmentError, match="the content's picture hardly changes"):
+            align_by_picture(replace(watched, cells=np.repeat(watched.cells, 3, axis=2)), look_at_film(path))
+
+
+def test_a_sound_file_has_no_picture(folder: Path) -> None:
+    path = folder / "sound.wav"
+    with wave.open(str(path), "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(8000)
+        out.writeframes(bytes(16000))
+    for look in (look_at_film, look_at_reaction):
+        with pytest.raises(NoPictureError):
+            look(path)
+
+
+def slides(watched: Looks, order: list[int], every: int) -> np.ndarray:
+    """A show of stills that change at a steady pace."""
+    return np.repeat(watched.cells[order], every, axis=0)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_two_shows_of_stills_at_one_pace_are_not_taken_for_each_other(seed: int, watched: Looks) -> None:
+    rng = np.random.default_rng(seed)
+    numbers = rng.permutation(len(watched.cells))
+    ours, theirs = slides(watched, list(numbers[:8]), 50), slides(watched, list(numbers[8:15]), 50)
+    frame = np.full((len(ours), 27, 48), 16, np.uint8)
+    frame[:, 1:25, 2:34] = np.kron(ours, np.ones((1, 2, 2), np.uint8))
+    with pytest.raises(AlignmentError):
+        align_by_picture(replace(watched, cells=frame), replace(watched, cells=theirs))
+
+
+def test_looks_are_means_of_cells_and_say_how_late_they_are(folder: Path) -> None:
+    path = folder / "grey.mp4"
+    with VideoWriter(path, (320, 180), Fraction(5)) as writer:
+        for i in range(10):
+            picture = np.full((180, 320, 3), 60, np.uint8)
+            picture[:, 160:] = 20 * i
+            writer.picture(picture)
+    looks = look_at_film(path)
+    assert looks.cells.shape == (2 * float(HZ), 12, 16)
+    assert looks.frame_s == pytest.approx(0.2)
+    assert looks.hold_s == pytest.approx(np.mean([2 * i % 5 / 25 for i in range(25)]), abs=1e-6)
+    assert np.abs(looks.cells[:, :, :7].astype(int) - 60).max() <= 3
+    assert np.abs(looks.cells[-1, :, 9:].astype(int) - 180).max() <= 3
+    assert look_at_reaction(path).cells.shape == (25, 27, 48)

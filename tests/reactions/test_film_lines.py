@@ -1,0 +1,122 @@
+"""Blocks against moments, lines through sightings: each beside a plain formula."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from evoked.reactions.film_lines import (
+    BLOCK,
+    Moments,
+    Sighting,
+    alike,
+    runs_along,
+    settled_box,
+    sightings,
+    straight,
+    telling,
+)
+from evoked.reactions.film_search import SHAPE, SearchedFilm, guess
+from evoked.reactions.looks import Looks, changes, film_changes, in_box, mirror, pooled
+
+
+def noise(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(0, 3, shape).astype(np.float32)
+
+
+def looks(count: int, rows: int = 12, columns: int = 16, seed: int = 0) -> Looks:
+    cells = np.random.default_rng(seed).integers(0, 255, (count, rows, columns)).astype(np.uint8)
+    return Looks(cells, 0.0, 0.04, 16 / 9)
+
+
+def test_pooled_cells_are_means() -> None:
+    cells = looks(3).cells
+    by_hand = cells.astype(np.float64).reshape(3, 3, 4, 4, 4).mean(axis=(2, 4))
+    assert pooled(cells, (3, 4)) == pytest.approx(by_hand, abs=1e-4)
+    assert pooled(cells, (5, 7)).mean(axis=(1, 2)) == pytest.approx(cells.mean(axis=(1, 2)), rel=1e-3)
+
+
+def test_a_film_at_its_own_speed_is_its_own_changes() -> None:
+    film = looks(40)
+    rows = film_changes(film, 1.0, (12, 16))
+    own = changes(film.cells.astype(np.float32)).reshape(39, -1)
+    assert rows == pytest.approx(own - own.mean(axis=1, keepdims=True), abs=1e-3)
+    assert mirror(rows, (12, 16)).reshape(39, 12, 16) == pytest.approx(rows.reshape(39, 12, 16)[:, :, ::-1])
+    assert len(film_changes(film, 2.0, (3, 4))) == 19
+
+
+def test_a_box_is_read_where_it_is() -> None:
+    cells = looks(5, 27, 48).cells
+    whole = in_box(cells, (8.0, 4.0, 16.0, 12.0), (12, 16))
+    own = changes(cells[:, 4:16, 8:24].astype(np.float32)).reshape(4, -1)
+    assert whole == pytest.approx(own - own.mean(axis=1, keepdims=True), abs=1e-3)
+
+
+def test_correlation_at_every_moment_equals_the_plain_formula() -> None:
+    film, block = noise(120, 48), noise(BLOCK, 48, seed=1)
+    moments = Moments(film, BLOCK)
+    found = moments.like(block)
+    for lag in (0, 7, 70):
+        at = int(np.flatnonzero(moments.lags == lag)[0])
+        assert found[at] == pytest.approx(alike(block, film[lag : lag + BLOCK]), abs=1e-4)
+
+
+def test_the_right_rectangle_and_moment_are_guessed() -> None:
+    film = replace(looks(300), cells=np.kron(looks(300, 4, 4, seed=3).cells, np.ones((1, 3, 4), np.uint8)))
+    frame = np.full((200, 27, 48), 40, np.uint8)
+    frame[:, 3:21, 20:44] = pooled(film.cells[60:260], (18, 24)).round().astype(np.uint8)
+    shown = Looks(frame, 0.0, 0.04, 16 / 9)
+    found = guess(shown, 20, SearchedFilm(film, 1.0, 60), 24 / 18)
+    assert found is not None
+    assert found.lag == 60
+    assert found.score > 1.5 * found.rival
+    assert settled_box(shown, film_changes(film, 1.0, (6, 8)), found) == pytest.approx((20, 3, 24, 18), abs=1.6)
+    assert not found.mirrored
+    assert guess(Looks(np.full_like(frame, 9), 0.0, 0.04, 16 / 9), 0, SearchedFilm(film, 1.0, 60), 1.5) is None
+    assert SHAPE[0] * SHAPE[1] == 12
+
+
+def sighted(points: list[tuple[float, float]]) -> list[Sighting]:
+    return [Sighting(at, there, 0.8, 0.1, 20.0) for at, there in points]
+
+
+def test_lines_have_one_speed_and_their_own_offsets() -> None:
+    rng = np.random.default_rng(5)
+    at = np.arange(25, 700, 25)
+    there = 1.043 * at + np.where(at < 350, 100, 160) + rng.normal(0, 0.2, len(at))
+    speed, lines = straight(sighted(list(zip(at, there, strict=True))), 1.04, 0.02)
+    assert speed == pytest.approx(1.043, abs=0.001)
+    assert sorted(map(len, lines)) == [13, 14]
+
+
+def test_a_speed_that_explains_nothing_more_is_the_films_own() -> None:
+    rng = np.random.default_rng(6)
+    at = np.arange(25, 300, 25)
+    points = list(zip(at, at + 40 + rng.normal(0, 0.2, len(at)), strict=True))
+    assert straight(sighted(points), 1.0, 0.02)[0] == 1.0
+    assert straight([], 1.03, 0.02) == (1.03, [])
+
+
+def test_noise_gives_no_clear_sighting_and_the_film_gives_all() -> None:
+    film = noise(900, 48)
+    there = list(sightings(film[300:600] + noise(300, 48, seed=2) * 0.5, film, 1.0))
+    assert all(s.clear and s.there - s.at == pytest.approx(300, abs=0.1) for s in there)
+    assert not any(s.clear for s in sightings(noise(300, 48, seed=9), film, 1.0))
+
+
+def test_cells_that_something_lies_on_weigh_nothing() -> None:
+    film = noise(300, 48)
+    ours = film[50:250].copy()
+    ours[:, 30:] = noise(200, 18, seed=4)
+    weight = telling(ours, film, [(0, 200, 50)])
+    assert weight[:30].min() == 1
+    assert weight[30:].max() < 0.9
+
+
+def test_a_run_ends_where_the_film_stands_still() -> None:
+    film = noise(300, 48)
+    ours = film.copy()
+    ours[120:180] = 0  # paused, while the film beside it moves
+    runs = runs_along(ours, film, 5.0, 30.0)
+    assert [(r.start, r.end) for r in runs] == [(0, 121), (180, 301)]
+    assert all(r.offset == 5.0 and r.level > 0.9 and r.weight > 500 for r in runs)

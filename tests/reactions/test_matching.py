@@ -1,0 +1,124 @@
+"""By sound, else by picture: what is asked, what is said, and a study whose recordings are silent."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from shown import SIZE, Stretch, content, film, recorded
+from staging import CORNER, SIDE
+
+from evoked.core.errors import AlignmentError, NoSoundError
+from evoked.media.write import VideoWriter
+from evoked.reactions.matching import Contents, MatchConfig
+from evoked.reactions.offsets import read_offsets
+from evoked.study.folder import Folder
+
+pytestmark = pytest.mark.nets
+START, SECONDS, HZ = 60, 24, 8000
+PLAYED = [Stretch(0, 24, 2.53)]
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two contents without sound, and a silent recording of the first."""
+    root = tmp_path_factory.mktemp("silent")
+    for part in ("contents", "reactions"):
+        (root / part).mkdir()
+    content(root / "contents" / "burrow.mp4", START, SECONDS)
+    content(root / "contents" / "forest.mp4", 300, SECONDS)
+    recorded(root / "reactions" / "mute.mp4", film(START, SECONDS), SIDE, PLAYED, 28)
+    return root
+
+
+def heard(path: Path, sound: np.ndarray) -> Path:
+    """The same kind of recording with a sound that has nothing to do with the film."""
+    with VideoWriter(path, SIZE, 25, HZ, preset="ultrafast") as writer:
+        for picture in film(START, SECONDS)[:50]:
+            writer.picture(picture)
+        writer.sound(sound.astype(np.float32))
+    return path
+
+
+def test_a_silent_recording_finds_its_content_among_several(study: Path) -> None:
+    contents = Contents({p.name: p for p in (study / "contents").iterdir()})
+    found = contents.match(study / "reactions" / "mute.mp4")
+    assert (found.content, found.offsets.by) == ("burrow.mp4", "picture")
+    assert found.offsets.segments[0].offset_s == pytest.approx(2.53, abs=0.06)
+    with pytest.raises(
+        AlignmentError, match=r"mute\.mp4 has no sound.*; by picture: .*forest\.mp4: the film is not seen"
+    ):
+        contents.match(study / "reactions" / "mute.mp4", ["forest.mp4"])
+
+
+def test_what_is_compared_can_be_said(study: Path) -> None:
+    paths = {"burrow.mp4": study / "contents" / "burrow.mp4"}
+    reaction = study / "reactions" / "mute.mp4"
+    with pytest.raises(NoSoundError):
+        Contents(paths, MatchConfig(by="sound")).match(reaction)
+    assert Contents(paths, MatchConfig(by="picture")).match(reaction).offsets.by == "picture"
+    with pytest.raises(ValueError, match="by must be one of auto, sound, picture"):
+        MatchConfig(by="smell")
+
+
+def test_the_content_itself_is_no_recording_of_it(study: Path, tmp_path: Path) -> None:
+    path = study / "contents" / "burrow.mp4"
+    copy = tmp_path / "copy.mp4"
+    copy.write_bytes(path.read_bytes())
+    for one in (path, copy):
+        with pytest.raises(AlignmentError, match=r"is the content itself \(burrow\.mp4\)"):
+            Contents({"burrow.mp4": path}).match(one)
+
+
+def test_both_reasons_are_told_where_neither_helps(study: Path, tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).normal(0, 0.1, 2 * HZ)
+    one, other = heard(tmp_path / "one.mp4", noise), heard(tmp_path / "other.mp4", np.zeros(2 * HZ))
+    with pytest.raises(
+        AlignmentError, match=r"the content is silent from end to end.*; by picture: .*other\.mp4: "
+    ) as told:
+        Contents({"other.mp4": other}).match(one)
+    assert "\n" not in str(told.value)
+
+
+def evoked(*args: object) -> subprocess.CompletedProcess[str]:
+    script = "from evoked.cli.main import main; main()"
+    return subprocess.run([sys.executable, "-c", script, *map(str, args)], capture_output=True, text=True)
+
+
+def test_the_command_says_that_it_went_by_picture(study: Path, tmp_path: Path) -> None:
+    pair = study / "reactions" / "mute.mp4", study / "contents" / "burrow.mp4"
+    done = evoked("align", *pair, "-o", tmp_path / "map.json", "--draw", tmp_path / "map.svg")
+    assert done.returncode == 0, done.stderr
+    assert "by picture" in done.stderr
+    body = json.loads((tmp_path / "map.json").read_text())
+    assert (body["by"], body["provenance"]["config"]["by"]) == ("picture", "auto")
+    assert read_offsets(tmp_path / "map.json").by == "picture"
+    refused = evoked("align", *pair, "--by", "sound")
+    assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
+
+
+@pytest.mark.full
+def test_annotate_goes_by_picture(tmp_path: Path) -> None:
+    reaction = recorded(tmp_path / "mute.mp4", film(START, SECONDS), CORNER, PLAYED, 28)
+    watched = content(tmp_path / "film.mp4", START, SECONDS)
+    done = evoked("annotate", reaction, "--content", watched, "--json")
+    assert done.returncode == 0, done.stderr
+    (row,) = json.loads(done.stdout)["reactions"]
+    assert row["notes"][0] == "aligned by picture: no sound in common"
+
+
+@pytest.mark.full
+def test_a_study_with_silent_recordings(study: Path) -> None:
+    (study / "study.toml").write_text('[align]\nby = "auto"\n')
+    done = evoked("run", study, "--json")
+    items = json.loads(done.stdout)["items"]
+    aligned = [i for i in items if i["step"] == "align"]
+    assert [(i["name"], i["state"], i["reason"]) for i in aligned] == [
+        ("mute.mp4", "done", "aligned by picture: no sound in common")
+    ]
+    found = read_offsets(Folder(study).alignment("mute.mp4"))
+    assert found.by == "picture"
+    assert found.segments[0].offset_s == pytest.approx(2.53, abs=0.06)
+    assert ("label", "done") in [(i["step"], i["state"]) for i in items]
