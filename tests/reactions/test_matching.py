@@ -47,9 +47,7 @@ def test_a_silent_recording_finds_its_content_among_several(study: Path) -> None
     found = contents.match(study / "reactions" / "mute.mp4")
     assert (found.content, found.offsets.by) == ("burrow.mp4", "picture")
     assert found.offsets.segments[0].offset_s == pytest.approx(2.53, abs=0.06)
-    with pytest.raises(
-        AlignmentError, match=r"mute\.mp4 has no sound.*; by picture: .*forest\.mp4: the film is not seen"
-    ):
+    with pytest.raises(AlignmentError, match=r"mute\.mp4 has no sound.*; by picture: the film is not seen"):
         contents.match(study / "reactions" / "mute.mp4", ["forest.mp4"])
 
 
@@ -68,7 +66,7 @@ def test_the_content_itself_is_no_recording_of_it(study: Path, tmp_path: Path) -
     copy = tmp_path / "copy.mp4"
     copy.write_bytes(path.read_bytes())
     for one in (path, copy):
-        with pytest.raises(AlignmentError, match=r"is the content itself \(burrow\.mp4\)"):
+        with pytest.raises(AlignmentError, match=r"it is the content itself \(burrow\.mp4\)"):
             Contents({"burrow.mp4": path}).match(one)
 
 
@@ -76,7 +74,7 @@ def test_both_reasons_are_told_where_neither_helps(study: Path, tmp_path: Path) 
     noise = np.random.default_rng(0).normal(0, 0.1, 2 * HZ)
     one, other = heard(tmp_path / "one.mp4", noise), heard(tmp_path / "other.mp4", np.zeros(2 * HZ))
     with pytest.raises(
-        AlignmentError, match=r"the content is silent from end to end.*; by picture: .*other\.mp4: "
+        AlignmentError, match=r"the content is silent from end to end.*; by picture: the film is not seen"
     ) as told:
         Contents({"other.mp4": other}).match(one)
     assert "\n" not in str(told.value)

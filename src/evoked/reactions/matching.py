@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from evoked.core.errors import AlignmentError, NoPictureError, NoSoundError
+from evoked.core.errors import AlignmentError, NoSoundError
 from evoked.core.settings import setting
 from evoked.media.probe import probe
 from evoked.reactions.align import SOUND_HZ, AlignConfig, align
@@ -70,20 +70,19 @@ class Contents:
             MediaError and its kin: if a file cannot be used.
         """
         names = tuple(sorted(self.paths if among is None else among))
-        reasons: list[str] = []
+        heard = ""
         if self.config.by != "picture":
             try:
                 return self._by_sound(reaction, names)
             except (AlignmentError, NoSoundError) as error:
                 if self.config.by == "sound":
                     raise
-                reasons.append(str(error))
+                heard = str(error)
         try:
             return self._by_picture(reaction, names)
-        except (AlignmentError, NoPictureError) as error:
-            if not reasons:
-                raise
-            raise AlignmentError(f"{'; '.join(reasons)}; by picture: {error}") from error
+        except AlignmentError as error:
+            what = f"{reaction} against {self.paths[names[0]]}" if len(names) == 1 else str(reaction)
+            raise AlignmentError(f"{heard}; by picture: {error}" if heard else f"{what}: {error}") from error
 
     def _by_sound(self, reaction: Path, names: tuple[str, ...]) -> Pairing:
         ours = self._hear(reaction)
@@ -104,17 +103,15 @@ class Contents:
         """The content of which most is seen."""
         for name in names:
             if same_file(reaction, self.paths[name]):
-                raise AlignmentError(
-                    f"{reaction} is the content itself ({name}): name the recording of the people who watched it"
-                )
+                raise AlignmentError(f"it is the content itself ({name}): name the recording of people who watch")
         ours, found, reason = look_at_reaction(reaction), [], ""
         for name in names:
             try:
                 found.append(Pairing(name, align_by_picture(ours, self._looks_of(name), self.config)))
             except AlignmentError as error:
-                reason = f"{reaction} against {self.paths[name]}: {error}"
+                reason = str(error)
         if not found:
-            raise AlignmentError(reason if len(names) == 1 else f"{reaction} shows none of {len(names)} contents")
+            raise AlignmentError(reason if len(names) == 1 else f"none of {len(names)} contents is seen in it")
         return max(found, key=lambda p: (p.offsets.covered_s, p.offsets.score))
 
     def _sound_of(self, name: str) -> Samples:
