@@ -104,7 +104,7 @@ def align_by_picture(reaction: Looks, film: Looks, config: AlignConfig | None = 
     if best is None:
         raise AlignmentError(
             "the film is not seen in the reaction beyond doubt. Check that they belong together and that the film "
-            "is shown in one place of the frame for at least a dozen seconds in which much happens"
+            "stands in one place of the frame for a dozen lively seconds"
         )
     return _judged(mapped(reaction, film, best, config), config, min(reaction.seconds, film.seconds))
 
