@@ -23,6 +23,7 @@ THROUGH = [Stretch(0, 30, 2.53)]
 PAUSE = [Stretch(0, 13.37, 1.23), Stretch(13.37, 30, 18.71)]
 SKIP = [Stretch(0.5, 14.2, 0.0), Stretch(17.9, 30, 13.7)]
 FASTER = [Stretch(0, 30, 1.23, 1.04)]
+REWIND = [Stretch(0, 20, 1.23), Stretch(12.31, 30, 21.23)]
 SLOWER = [Stretch(0, 30, 1.23, 0.95)]
 
 
@@ -59,10 +60,11 @@ CASES = {
     "corner": (CORNER, THROUGH, 0.9),
     "side": (SIDE, SKIP, 0.85),
     "inset, mirrored": (MIRRORED, PAUSE, 0.85),
+    "side, rewound": (SIDE, REWIND, 0.9),
     "side, faster": (SIDE, FASTER, 0.85),
     "corner, slower": (CORNER, SLOWER, 0.8),
 }
-ALWAYS = {"corner", "inset, mirrored", "side, faster"}
+ALWAYS = {"corner", "inset, mirrored", "side, rewound"}
 
 
 @pytest.mark.parametrize("name", [n if n in ALWAYS else pytest.param(n, marks=pytest.mark.full) for n in CASES])

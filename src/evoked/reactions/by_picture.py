@@ -5,7 +5,7 @@ seconds show. The changes in that rectangle are then compared with the whole fil
 that do not overlap point at one line, each far more than at any other moment, the film is there.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from evoked.core.errors import AlignmentError
 from evoked.reactions.align import AlignConfig
-from evoked.reactions.chain import Run, best_chain
+from evoked.reactions.chain import Run, best_chain, joined
 from evoked.reactions.film_lines import (
     BLOCK,
     DRIFT,
@@ -50,6 +50,7 @@ class Followed:
         mirrored: whether it is shown left to right.
         speed: film seconds for each second of the reaction.
         ours: the changes in the rectangle.
+        weight: how far each of its cells counts: what lies on top of the film does not.
         lines: sightings that lie on one line each, most first.
         blocks: how many there are in all.
     """
@@ -58,6 +59,7 @@ class Followed:
     mirrored: bool
     speed: float
     ours: Cells
+    weight: Cells
     lines: tuple[tuple[Sighting, ...], ...]
     blocks: int
 
@@ -128,34 +130,45 @@ def follow(reaction: Looks, film: Looks, found: Guess, most_speed: float) -> Fol
     def shown(speed: float) -> Cells:
         return _turned(film_changes(film, speed, SHAPE), found.mirrored)
 
+    def sighted(speed: float) -> list[Sighting]:
+        return list(sightings(ours * weight, shown(speed) * weight, speed))
+
     box = settled_box(reaction, shown(found.speed), found)
-    ours = in_box(reaction.cells, box, SHAPE)
-    speed, seen = found.speed, list(sightings(ours, shown(found.speed), found.speed))
+    ours, weight = in_box(reaction.cells, box, SHAPE), np.ones(SHAPE[0] * SHAPE[1], np.float32)
+    speed, seen = found.speed, sighted(found.speed)
     if most_speed > 0 and any(s.clear for s in seen):
         speed = blocks_speed(ours, [s for s in seen if s.clear], shown, most_speed)
         for drift in (DRIFT, DRIFT / 4):  # a block is plainer the nearer its speed is
-            seen = list(sightings(ours, shown(speed), speed))
+            seen = sighted(speed)
             speed, _ = straight([s for s in seen if s.clear], speed, drift)
-        seen = list(sightings(ours, shown(speed), speed))
-    _, lines = straight([s for s in seen if s.clear], speed, 0.0)
-    return Followed(box, found.mirrored, speed, ours, tuple(map(tuple, lines)), len(seen))
+        seen = sighted(speed)
+    speed, lines = straight([s for s in seen if s.clear], speed, 0.0)
+    on = [s for line in lines if _apart(line) >= 2 for s in line]
+    if on:  # what lies on top of the film is left out, and looked again
+        weight = _weight(ours, shown(speed), on, speed)
+        seen = sighted(speed)
+        speed, lines = straight([s for s in seen if s.clear], speed, DRIFT / 4 if most_speed > 0 else 0.0)
+    return Followed(box, found.mirrored, speed, ours, weight, tuple(map(tuple, lines)), len(seen))
+
+
+def _weight(ours: Cells, theirs: Cells, seen: list[Sighting], speed: float) -> Cells:
+    half = BLOCK / 2
+    spans = [(round(s.at - half), round(s.at + half), round(s.there / speed - s.at)) for s in seen]
+    out: Cells = np.sqrt(telling(ours, theirs, spans))
+    return out
 
 
 def mapped(reaction: Looks, film: Looks, found: Followed, config: AlignConfig) -> list[Segment]:
     """The stretches that a guess's lines run through, in the order of the content."""
-    theirs = _turned(film_changes(film, found.speed, SHAPE), found.mirrored)
-    half = BLOCK / 2
-    spans = [(round(s.at - half), round(s.at + half), round(s.there / found.speed - s.at)) for s in _on(found.lines)]
-    weight = np.sqrt(telling(found.ours, theirs, spans))
     runs: list[Run] = []
     for line in found.lines:
         late = float(np.median([s.there / found.speed - s.at for s in line]))
-        ours, beside, first = _laid(found, film, weight, late)
+        ours, beside, first = _laid(found, film, late)
         score = float(np.sqrt(sum(s.above**2 for s in line) / 2))  # blocks overlap by half
         runs += [_timed(run, first) for run in runs_along(ours, beside, -late, score)]
     # Looks show what was on the screen already; a film's frame stands for all of its time
     shift_s = reaction.hold_s, film.frame_s / 2 - film.hold_s if film.frame_s else 0.0
-    segments = [_segment(run, found.speed, shift_s) for run in best_chain(runs, 1000, config.bridge_s)]
+    segments = [_segment(run, found.speed, shift_s) for run in joined(best_chain(runs, 1000), 1000, config.bridge_s)]
     return [s for s in segments if s.content_end_s - s.content_start_s >= config.min_segment_s]
 
 
@@ -191,11 +204,7 @@ def _turned(rows: Cells, mirrored: bool) -> Cells:
     return mirror(rows, SHAPE) if mirrored else rows
 
 
-def _on(lines: tuple[tuple[Sighting, ...], ...]) -> list[Sighting]:
-    return [one for line in lines for one in line]
-
-
-def _apart(line: tuple[Sighting, ...]) -> int:
+def _apart(line: Sequence[Sighting]) -> int:
     """How many of a line's blocks do not overlap."""
     count, end = 0, -float(BLOCK)
     for at in sorted(s.at for s in line):
@@ -204,13 +213,13 @@ def _apart(line: tuple[Sighting, ...]) -> int:
     return count
 
 
-def _laid(found: Followed, film: Looks, weight: Cells, late: float) -> tuple[Cells, Cells, int]:
+def _laid(found: Followed, film: Looks, late: float) -> tuple[Cells, Cells, int]:
     """Ours and the film's changes row beside row along a line, and the look of the reaction that they begin at."""
     first = max(0, int(np.ceil(-late)))
     theirs = _turned(film_changes(film, found.speed, SHAPE, late=late + first), found.mirrored)
     count = min(len(found.ours) - first, len(theirs) - int(np.ceil(late + first)))
-    ours = found.ours[first : first + max(0, count)] * weight
-    return ours, theirs[: len(ours)] * weight, first
+    ours = found.ours[first : first + max(0, count)] * found.weight
+    return ours, theirs[: len(ours)] * found.weight, first
 
 
 def _timed(run: Run, first: int) -> Run:
