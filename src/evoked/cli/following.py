@@ -30,7 +30,7 @@ def follow(
     if output:
         check_format(output)
         check_writable(output)
-    model, (threads, offline) = load_model(model_folder), nets
+    model, (threads, offline) = load_model(model_folder, nets[0]), nets
     predictor = LivePredictor(model, default_cache(offline=offline), threads)
     seconds: list[LiveSecond] = []
     try:

@@ -3,13 +3,18 @@
 from collections.abc import Sequence
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
 from evoked.dataset.examples import Example
+from evoked.learning.batches import Run, gather
 from evoked.learning.loss import EPSILON
 from evoked.learning.state import Epoch
 from evoked.metrics.ranking import mean_average_precision
 from evoked.model.network import Network
-from evoked.predict.forward import Forward
+
+RUN_S = 256
+"""Seconds scored together."""
 
 
 def validated(network: Network, validation: Sequence[Example]) -> tuple[float | None, float | None]:
@@ -19,16 +24,37 @@ def validated(network: Network, validation: Sequence[Example]) -> tuple[float | 
         (loss, MAP); both None where no second is valid, MAP None where no class has positives or the model
         does not answer with probabilities: then the loss is their mean squared error.
     """
-    forward = Forward(network.config, network.arrays())
-    scored = [(forward(example.features)[example.valid], example.labels[example.valid]) for example in validation]
+    scored = [
+        _scored(network, example, start)
+        for example in validation
+        for start in range(0, example.seconds, RUN_S)
+        if example.valid[start : start + RUN_S].any()
+    ]
+    if not scored:
+        return None, None
     p = np.concatenate([scores for scores, _ in scored]).astype(np.float64)
     truth = np.concatenate([labels for _, labels in scored])
-    if not len(p):
-        return None, None
     if network.config.answer != "probability":
         return float(((p - truth) ** 2).mean()), None
     by_class = truth * np.log(p + EPSILON) + (1 - truth) * np.log(1 - p + EPSILON)
     return float(-by_class.sum(axis=1).mean()), mean_average_precision(p, truth, network.config.expressions).value
+
+
+def _scored(network: Network, example: Example, start: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """What the network says of a run's valid seconds, in float32 and without dropout, and their labels; both (n, K)."""
+    run_s = min(RUN_S, example.seconds - start)
+    batch = gather([example], [Run(0, start)], [example.valid], run_s, network.config.window_s)
+    device, training, kind = next(network.parameters()).device, network.training, network.kind
+    network.eval()
+    network.kind = torch.float32
+    try:
+        rows = {name: torch.from_numpy(values).to(device) for name, values in batch.rows.items()}
+        with torch.no_grad():
+            p = network(rows, torch.from_numpy(batch.source).to(device), torch.from_numpy(batch.use).to(device))
+    finally:
+        network.train(training)
+        network.kind = kind
+    return p.cpu().numpy(), batch.labels
 
 
 def better(new: Epoch, old: Epoch | None, monitor: str) -> bool:

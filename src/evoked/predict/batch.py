@@ -95,4 +95,4 @@ def outputs(videos: Sequence[Path], output: Path | None, suffix: str | None) -> 
 
 @lru_cache(maxsize=1)
 def _predictor(model: Path, threads: int, offline: bool) -> Predictor:
-    return Predictor(load_model(model), default_cache(offline=offline), threads)
+    return Predictor(load_model(model, threads), default_cache(offline=offline), threads)

@@ -79,10 +79,16 @@ class Model:
 AGAIN = "Make the features and train the model again"
 
 
-def load_model(folder: Path) -> Model:
-    """Read a model; CheckpointError if it is missing, damaged or of a newer format."""
+def load_model(folder: Path, threads: int = 0) -> Model:
+    """Read a model; CheckpointError if it is missing, damaged or of a newer format.
+
+    Args:
+        folder: as `save_checkpoint` wrote it.
+        threads: of its own arithmetic; 0 = as many as there are cores.
+    """
     checkpoint = load_checkpoint(folder)
-    return Model(folder, checkpoint, Forward(checkpoint.config, checkpoint.arrays), sha256(folder / ARRAYS))
+    forward = Forward(checkpoint.config, checkpoint.arrays, threads=threads)
+    return Model(folder, checkpoint, forward, sha256(folder / ARRAYS))
 
 
 def predict_features(model: Model, features: Features, progress: Progress = silent) -> Track:
