@@ -1,6 +1,6 @@
 """What can be shown where the truth is known: the model against the best there can be, on a planted world.
 
-    python benchmarks/world.py ablate|beyond|transfer|all [--videos 100] [--seeds 3] [--folder DIR] [--errors-s 1]
+    python benchmarks/world.py ablate|beyond|transfer|all [--videos 100] [--seeds 3] [--folder DIR] [--errors-s 1] [--world 0]
 
 ablate: the model without its parts, and the bound. beyond: other losses, labels and networks against the baseline, with
 what they cost. transfer: from the large world to valence and arousal in a small one of the same law. Every run is
@@ -150,9 +150,10 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("world-runs"))
     parser.add_argument("--only", action="append", default=[], help="these ways alone, beside full")
     parser.add_argument("--errors-s", type=float, default=1.0, help="how long the labels' errors last")
+    parser.add_argument("--world", type=int, default=World().seed, help="which world; a folder keeps runs of one")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
-    world = World(errors_s=chosen.errors_s)
+    world = World(seed=chosen.world, errors_s=chosen.errors_s)
     split, tested = parts(world, plant_all(world, chosen.videos))
     counts = [sum(e.seconds for e in videos) for videos in split.parts.values()]
     print(f"planted: {counts[0]} s to learn from, {counts[1]} to validate, {counts[2]} to test; {chosen.seeds} seeds")

@@ -58,7 +58,7 @@ def test_rows_stand_beside_their_labels(tmp_path: Path) -> None:
     assert a.features["image"].dtype == np.float16
     assert a.widths == {"image": 6, "face": 6, "audio": 6}
     assert b.seconds == 6
-    assert loaded.notes == ("b.mkv: features 8 s and labels 6 s: cut to 6 s",)
+    assert loaded.notes == ("b.mkv: features 8 s and labels 6 s: cut to 6 s", "audio: no second of any video has it")
     assert loaded.made == {"nets": {"yunet": "22"}, "config": {"side": 640}}
 
 
@@ -72,7 +72,7 @@ def test_a_video_without_features_is_noted(tmp_path: Path) -> None:
     write_features(tmp_path / "a.mp4.safetensors", features(5), MADE)
     loaded = load_examples({"a.mp4": labels(5), "c.mp4": labels(5), "b.mp4": labels(5)}, tmp_path)
     assert [e.video for e in loaded.examples] == ["a.mp4"]
-    assert loaded.notes == ("labelled but without features, left out: b.mp4, c.mp4",)
+    assert loaded.notes[0] == "labelled but without features, left out: b.mp4, c.mp4"
 
 
 def test_nothing_to_load_is_refused(tmp_path: Path) -> None:

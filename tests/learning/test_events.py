@@ -11,6 +11,7 @@ from tensorboardX.proto.event_pb2 import Event
 from evoked.core.errors import OutputError
 from evoked.learning.config import TrainConfig
 from evoked.learning.events import FOLDER, Metrics
+from evoked.learning.state import Epoch
 from evoked.learning.train import train
 from evoked.model.config import ModelSettings
 
@@ -59,3 +60,18 @@ def test_nowhere_to_write_is_said(tmp_path: Path) -> None:
 
     with pytest.raises(OutputError, match=r"cannot write .*tensorboard"):
         Metrics(tmp_path)
+
+
+def test_a_full_disk_is_one_error_and_no_thread_tells_of_it(tmp_path: Path) -> None:
+    resource, signal = pytest.importorskip("resource"), pytest.importorskip("signal")
+    metrics = Metrics(tmp_path)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))  # no file may grow beyond 100 bytes
+    try:
+        with pytest.raises(OutputError, match=r"cannot write .*tensorboard: .*Make room and train again: it goes on"):
+            metrics.epoch(Epoch(1, 0.5, 0.5, 0.5), 1)
+        metrics.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, handler)

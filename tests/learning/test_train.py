@@ -182,10 +182,28 @@ def test_a_class_without_positives_in_validation_is_left_out_of_its_mean() -> No
 def test_a_validation_without_a_valid_second_chooses_nothing() -> None:
     blind = [replace(e, valid=np.zeros(40, dtype=bool)) for e in videos(World(), 1, 40, seed=7)]
 
-    trained = train(videos(World(), 3, 40), SMALL, replace(QUICK, patience=1), validation=blind)
+    trained = train(videos(World(), 3, 40), SMALL, QUICK, validation=blind)
 
     assert [e.validation_map for e in trained.history] == [None, None]
     assert trained.checkpoint.training["best_epoch"] is None
+    assert "no second of the validation videos has a valid label: the last epoch is kept" in trained.notes
+    with pytest.raises(DatasetError, match=r"valid label: training cannot stop by it\. Validate on other videos"):
+        train(videos(World(), 3, 40), SMALL, replace(QUICK, patience=1), validation=blind)
+
+
+def test_expressions_that_validation_does_not_show_are_named() -> None:
+    held = videos(World(), 1, 40, seed=7)[0]
+    without_second = np.array([i != 1 for i in range(len(held.expressions))], dtype=np.float32)
+    nothing, no_second = (replace(held, labels=held.labels * keep) for keep in (np.float32(0), without_second))
+
+    trained = train(videos(World(), 3, 40), SMALL, QUICK, validation=[no_second])
+
+    name = held.expressions[1]
+    assert trained.notes == (f"{name}: no validation second shows it; the best epoch is chosen without it",)
+    with pytest.raises(DatasetError, match="no average precision: training cannot stop by it"):
+        train(videos(World(), 3, 40), SMALL, replace(QUICK, patience=1), validation=[nothing])
+    by_loss = replace(QUICK, patience=1, monitor="loss")
+    assert train(videos(World(), 3, 40), SMALL, by_loss, validation=[nothing]).checkpoint.training["best_epoch"]
 
 
 def test_very_short_videos_train() -> None:

@@ -90,10 +90,11 @@ def test_another_network_by_name(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    code, _, _ = run(capsys, monkeypatch, *given, *SMALL, "--epochs", 1, option, "tcn")
+    code, _, _ = run(capsys, monkeypatch, *given, *SMALL, "--epochs", 1, option, "tcn", "--inputs", "image,audio")
 
     assert code == 0
-    assert load_checkpoint(tmp_path / "model").config.kind == "tcn"
+    config = load_checkpoint(tmp_path / "model").config
+    assert (config.kind, [m.name for m in config.modalities]) == ("tcn", ["image", "audio"])
     assert run(capsys, monkeypatch, *given, *SMALL, option, "rnn")[0] == 2
 
 
@@ -136,6 +137,22 @@ def test_a_study_is_trained_where_it_stands(
     before = (tmp_path / "results" / "model" / "model.safetensors").stat().st_mtime_ns
     assert run(capsys, monkeypatch, tmp_path)[0] == 0
     assert (tmp_path / "results" / "model" / "model.safetensors").stat().st_mtime_ns == before  # kept
+
+
+def test_a_labelled_content_of_a_study_that_has_no_features_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("contents", "reactions"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "v0.mp4").touch()
+    (tmp_path / "study.toml").write_text("[model]\nwindow_s = 6\n[train]\nepochs = 1\nthreads = 1\n")
+    write_all(tmp_path / "results" / "features", tmp_path / "results" / "labels.parquet")
+    (tmp_path / "results" / "features" / "v2.mp4.safetensors").unlink()
+
+    code, _, err = run(capsys, monkeypatch, tmp_path)
+
+    assert code == 0
+    assert "note: labelled but without features, left out: v2.mp4" in err
 
 
 @pytest.mark.parametrize(

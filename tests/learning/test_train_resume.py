@@ -1,6 +1,7 @@
 """Going on equals not stopping, to the bit; whatever happens, the last good state survives."""
 
 import csv
+import json
 import os
 import signal
 import subprocess
@@ -22,6 +23,7 @@ from evoked.learning.state import FILE
 from evoked.learning.train import Trained, train
 from evoked.model.checkpoint import load_checkpoint
 from evoked.model.config import ModelSettings
+from evoked.model.stored import read_arrays, write_arrays
 
 SMALL = ModelSettings(image_units=8, face_units=6, audio_units=8, window_s=6)
 CONFIG = TrainConfig(epochs=5, threads=1, save_s=0.0, rate=3e-3, runs=4, run_s=8)
@@ -164,8 +166,20 @@ def test_a_damaged_state_is_said(tmp_path: Path, keep: int) -> None:
     file = tmp_path / FILE
     file.write_bytes(file.read_bytes()[:keep])
 
-    with pytest.raises(CheckpointError, match=r"training\.safetensors is damaged or cut short"):
+    with pytest.raises(CheckpointError, match=r"safetensors is damaged or cut short.*Delete it to begin anew$"):
         train(EXAMPLES, SMALL, CONFIG, state=tmp_path)
+
+
+def test_the_state_of_a_newer_program_is_not_thrown_away(tmp_path: Path) -> None:
+    cut_off(tmp_path, 4)
+    arrays, text = read_arrays(tmp_path / FILE)
+    write_arrays(tmp_path / FILE, arrays, json.dumps(json.loads(text) | {"format": 99}))
+    before = (tmp_path / FILE).read_bytes()
+
+    with pytest.raises(CheckpointError, match=r"written by a newer evoked \(format 99.*Update evoked to go on"):
+        train(EXAMPLES, SMALL, CONFIG, state=tmp_path)
+
+    assert (tmp_path / FILE).read_bytes() == before
 
 
 def test_the_model_and_its_history_are_written(tmp_path: Path) -> None:

@@ -62,8 +62,11 @@ def ablate(
     labels = read_labels(labels_path)
     with bar("read features") as progress:
         loaded = load_examples(labels, features, progress)
-    split = deal(loaded.examples, _read_split(split_path) if split_path else None, config.split_seed)
+    given = _read_split(split_path) if split_path else None
+    split = deal(loaded.examples, given, config.split_seed)
     notes = [*notes_of(labels_path), *loaded.notes, f"one split: {_counts(split)}"]
+    if strange := sorted((given or {}).keys() - {e.video for e in loaded.examples}):
+        notes.append(f"in the split, but without labels and features, left out: {', '.join(strange)}")
     people = _as_people_saw(human, split.test, notes) if human else ()
     if len(split.test) < FEW:
         notes.append(f"{len(split.test)} test videos: intervals over so few are too narrow")

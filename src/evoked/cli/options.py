@@ -15,7 +15,7 @@ def settings(config: type, **also: str) -> Callable[[Command], Command]:
     """Give a click command one option per field of a config dataclass.
 
     A field `chunk_s` becomes `--chunk-s`; a bool becomes `--name / --no-name`; a tuple of strings may
-    be given several times. The command receives them as keyword arguments; `made` turns them back.
+    be given several times or with commas. The command receives them as keyword arguments; `made` turns them back.
 
     Args:
         config: the dataclass.
@@ -33,11 +33,18 @@ def settings(config: type, **also: str) -> Callable[[Command], Command]:
                     *names, type=known.kind, default=known.default, show_default=True, help=known.help
                 )
             else:
-                option = click.option(*names, multiple=True, default=known.default, show_default=True, help=known.help)
+                option = click.option(
+                    *names, multiple=True, default=known.default, show_default=True, help=known.help, callback=_each
+                )
             command = option(command)
         return command
 
     return add
+
+
+def _each(_ctx: click.Context, _param: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+    """`--inputs image,audio` is `--inputs image --inputs audio`."""
+    return tuple(part.strip() for value in given for part in value.split(",") if part.strip())
 
 
 def made(config: type[Config], values: dict[str, Any]) -> Config:

@@ -53,16 +53,18 @@ def load_examples(labels: Mapping[str, Labelled], folder: Path, progress: Progre
         )
     missing = sorted(labels.keys() - files.keys())
     notes = [f"labelled but without features, left out: {', '.join(missing)}"] if missing else []
-    examples = []
+    examples, present = [], set[str]()
     for done, (video, path) in enumerate(files.items()):
         progress(done, len(files), video)
         found, track = open_features(path), labels[video].labels
+        present |= found.present
         valid = track.valid.copy()
         steps = min(len(valid), len(found.pictured))
         valid[:steps] &= found.pictured[:steps]
         examples.append(join(video, found.rows, track.values, valid, track.names))
         notes += [f"{video}: {note}" for note in examples[-1].notes]
     progress(len(files), len(files))
+    notes += [f"{name}: no second of any video has it" for name in examples[0].features if name not in present]
     return Loaded(tuple(examples), features_made(files), tuple(notes))
 
 

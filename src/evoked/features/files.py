@@ -144,10 +144,12 @@ class Stored:
     Attributes:
         rows: modality → (T, D).
         pictured: bool (T,), seconds with a picture.
+        present: modalities that at least one second has.
     """
 
     rows: Mapping[str, StoredRows]
     pictured: NDArray[np.bool_]
+    present: frozenset[str]
 
 
 def open_features(path: Path) -> Stored:
@@ -172,7 +174,7 @@ def open_features(path: Path) -> Stored:
     for name in MODALITIES:
         _check(path, name, (shapes[name], kinds[name]), masks[name])
     rows = {n: StoredRows(path, n, shapes[n], None if n == "face" else masks[n]) for n in MODALITIES}
-    return Stored(rows, masks["image"])
+    return Stored(rows, masks["image"], frozenset(n for n, mask in masks.items() if mask.any()))
 
 
 def read_features_provenance(path: Path) -> dict[str, Any]:

@@ -94,13 +94,14 @@ def deal(examples: Sequence[Example], given: Mapping[str, str] | None = None, se
     Raises:
         DatasetError: if a part stays empty or is not one of the three.
     """
+    advice = "give more videos" if given is None else "name some in the split"
     if given is None:
         given = split_of([e.video for e in examples], seed) if len(examples) >= len(PARTS) else {}
     if wrong := sorted({part for part in given.values() if part not in PARTS}):
         raise DatasetError(f"a video can be one to {', '.join(PARTS)}, not {', '.join(map(repr, wrong))}")
     parts = {part: tuple(e for e in examples if given.get(e.video) == part) for part in PARTS}
     if empty := [part for part, videos in parts.items() if not videos]:
-        raise DatasetError(f"{len(examples)} videos leave none to {' and none to '.join(empty)}; give more videos")
+        raise DatasetError(f"{len(examples)} videos leave none to {' and none to '.join(empty)}; {advice}")
     return Split(**parts)
 
 
@@ -146,7 +147,7 @@ def run_ways(
             write_model(place, made, features or {}, told)
             (place / FILE).unlink(missing_ok=True)  # three times the model's size, and of no more use
             checkpoint = load_checkpoint(place)
-        forward = Forward(checkpoint.config, checkpoint.arrays)
+        forward = Forward(checkpoint.config, checkpoint.arrays, threads=way.config.threads)
         found[way.name].append({e.video: forward(e.features) for e in split.test})
         progress(done + 1, len(todo), f"{way.name}, run {seed + 1} of {seeds} done")
     return found

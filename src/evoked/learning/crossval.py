@@ -92,7 +92,7 @@ def cross_validate(
             (place / FILE).unlink(missing_ok=True)  # three times the model's size, and of no more use
             checkpoint = load_checkpoint(place)
         notes += [str(note) for note in checkpoint.provenance.get("notes", ())]
-        forward = Forward(checkpoint.config, checkpoint.arrays)
+        forward = Forward(checkpoint.config, checkpoint.arrays, threads=config.threads)
         for video in fold.held_out:
             predictions[video] = predicted(forward, by_name[video].features)
         progress(fold.number + 1, len(folds), f"fold {fold.number + 1} of {len(folds)} done")

@@ -1,5 +1,9 @@
 """How training goes, for TensorBoard: event files beside the training state."""
 
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,29 +28,56 @@ class Metrics:
         self._writer: Any = None
         if folder is None:
             return
-        from tensorboardX import SummaryWriter  # here, because few ask for it
+        from tensorboardX.proto.event_pb2 import Event, SessionLog  # here, because few ask for it
+        from tensorboardX.record_writer import RecordWriter
 
-        try:
-            # its own names end in the second: two sittings within one would write into one file
-            self._writer = SummaryWriter(str(folder / FOLDER), purge_step=taken + 1, filename_suffix=f".{taken:09d}")
-        except OSError as error:
-            raise OutputError(f"cannot write {folder / FOLDER}: {error.strerror or error}") from error
+        # Written record by record in this thread: the usual writer's own thread would tell of a full disk where
+        # nobody listens. Readers take the files of a folder in the order of their names, which begin with the second.
+        self._path = folder / FOLDER
+        with self._told():
+            self._path.mkdir(parents=True, exist_ok=True)
+            name = f"events.out.tfevents.{int(time.time())}.{socket.gethostname()}.{taken:09d}"
+            self._writer = RecordWriter(str(self._path / name))
+            self._write(Event(wall_time=time.time(), file_version="brain.Event:2"))
+            start = SessionLog(status=SessionLog.SessionStatus.START)
+            self._write(Event(wall_time=time.time(), step=taken + 1, session_log=start))
+            self._writer.flush()
 
     def epoch(self, epoch: Epoch, taken: int) -> None:
-        """Note an epoch that ended after so many steps."""
+        """Note an epoch that ended after so many steps; OutputError if that cannot be written."""
         if self._writer is None:
             return
+        from tensorboardX.proto.event_pb2 import Event
+        from tensorboardX.summary import scalar
+
         told = {
             "loss/train": epoch.loss,
             "loss/validation": epoch.validation_loss,
             "map/validation": epoch.validation_map,
         }
-        for name, value in told.items():
-            if value is not None:
-                self._writer.add_scalar(name, value, taken)
-        self._writer.flush()
+        with self._told():
+            for name, value in told.items():
+                if value is not None:
+                    self._write(Event(wall_time=time.time(), step=taken, summary=scalar(name, value)))
+            self._writer.flush()
 
     def close(self) -> None:
-        """End the file."""
+        """End the file; OutputError if its last bytes cannot be written."""
         if self._writer is not None:
-            self._writer.close()
+            with self._told():
+                self._writer.close()
+
+    def _write(self, event: Any) -> None:
+        self._writer.write(event.SerializeToString())
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            writer, self._writer = self._writer, None
+            with suppress(OSError, AttributeError):  # it may hold what there is no room for, or not be there yet
+                writer.close()
+            raise OutputError(
+                f"cannot write {self._path}: {error.strerror or error}. Make room and train again: it goes on"
+            ) from error

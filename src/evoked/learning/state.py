@@ -119,15 +119,24 @@ def load_state(folder: Path, key: str, network: Network, optimiser: torch.optim.
         labels or settings): then there is nothing to go on with.
 
     Raises:
-        CheckpointError: if the file is damaged.
+        CheckpointError: if the file is damaged, or of a newer format.
     """
     path = folder / FILE
     if not path.is_file():
         return None
-    arrays, text = read_arrays(path)
+    try:
+        arrays, text = read_arrays(path)
+    except CheckpointError as error:
+        raise CheckpointError(f"{str(error).removesuffix('Train the model again')}Delete it to begin anew") from error
     try:
         plain = json.loads(text)
-        if (plain.pop("format"), plain.pop("key")) != (FORMAT, key):
+        written = plain.pop("format")
+        if isinstance(written, int) and written > FORMAT:
+            raise CheckpointError(
+                f"{path} was written by a newer evoked (format {written}, this program reads up to {FORMAT}). "
+                "Update evoked to go on from it, or delete it to begin anew"
+            )
+        if (written, plain.pop("key")) != (FORMAT, key):
             return None
         history = [Epoch(**row) for row in plain.pop("history")]
         standing = Standing(**plain, history=history, best_arrays=_under(arrays, "best."))

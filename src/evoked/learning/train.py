@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from evoked.learning.scaling import standards
 from evoked.learning.smoothing import spread
 from evoked.learning.state import Epoch, Standing, load_state, save_state, work_key
 from evoked.learning.together import mean_loss, share, together
-from evoked.learning.validate import better, validated
+from evoked.learning.validate import better, blind, validated
 from evoked.model.checkpoint import Checkpoint
 from evoked.model.config import ModelConfig, ModelSettings
 from evoked.model.network import Network
@@ -81,8 +81,12 @@ def train(
     if _labelled(examples) < 2:
         raise DatasetError("nothing to learn from: fewer than 2 seconds have valid labels. Check labels.parquet")
     config = config.resolved(_labelled(examples))
-    work = _Work(tuple(examples), tuple(validation), shape, config, start, state)
-    return together(partial(_learn, work), config, progress)
+    unseen = blind(validation, shape, config)
+    names = [m.name for m in shape.modalities]
+    learnt, held = (tuple(e.only(names) for e in part) for part in (examples, validation))
+    work = _Work(learnt, held, shape, config, start, state)
+    trained = together(partial(_learn, work), config, progress)
+    return replace(trained, notes=(*trained.notes, *unseen))
 
 
 @dataclass(frozen=True, eq=False)

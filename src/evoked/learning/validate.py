@@ -6,11 +6,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from evoked.core.errors import DatasetError
 from evoked.dataset.examples import Example
 from evoked.learning.batches import Run, gather
+from evoked.learning.config import TrainConfig
 from evoked.learning.loss import EPSILON
 from evoked.learning.state import Epoch
 from evoked.metrics.ranking import mean_average_precision
+from evoked.model.config import ModelConfig
 from evoked.model.network import Network
 
 RUN_S = 256
@@ -38,6 +41,30 @@ def validated(network: Network, validation: Sequence[Example]) -> tuple[float | 
         return float(((p - truth) ** 2).mean()), None
     by_class = truth * np.log(p + EPSILON) + (1 - truth) * np.log(1 - p + EPSILON)
     return float(-by_class.sum(axis=1).mean()), mean_average_precision(p, truth, network.config.expressions).value
+
+
+def blind(validation: Sequence[Example], model: ModelConfig, config: TrainConfig) -> tuple[str, ...]:
+    """What validation cannot tell, a line each.
+
+    Raises:
+        DatasetError: if training shall stop by it (`patience`), and what it monitors is defined in no epoch.
+    """
+    if not validation:
+        return ()
+    shown = np.sum([e.labels[e.valid].sum(axis=0) for e in validation], axis=0)
+    missing = [name for name, count in zip(model.expressions, shown, strict=True) if not count]
+    why = ""
+    if not any(e.valid.any() for e in validation):
+        why = "no second of the validation videos has a valid label"
+    elif model.answer == "probability" and config.monitor == "map" and len(missing) == len(model.expressions):
+        why = "no second of the validation videos shows any expression, so there is no average precision"
+    if why and config.patience:
+        raise DatasetError(f"{why}: training cannot stop by it. Validate on other videos, or with --monitor loss")
+    if why:
+        return (f"{why}: the last epoch is kept",)
+    if model.answer != "probability" or config.monitor != "map":
+        return ()
+    return tuple(f"{name}: no validation second shows it; the best epoch is chosen without it" for name in missing)
 
 
 def _scored(network: Network, example: Example, start: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

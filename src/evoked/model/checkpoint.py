@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from evoked.core.errors import CheckpointError
 from evoked.model.config import ModelConfig, config_from, shapes
 from evoked.model.stored import Stored
 
@@ -68,5 +69,9 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     except (KeyError, TypeError, ValueError) as error:
         raise STORED.strange(folder, error) from error
     STORED.check(folder, arrays, shapes(config))
+    for name, array in arrays.items():
+        least = {"deviation": 1e-30, "variance": 0.0}.get(name.rpartition(".")[2])
+        if least is not None and (array < least).any():
+            raise CheckpointError(f"the model in {folder} holds numbers in {name} that are no spread. Train it again")
     parts = {name: about.get(name, {}) for name in ("features", "training", "provenance")}
     return Checkpoint(config, arrays, **parts)

@@ -23,6 +23,12 @@ STANDARDISE = ("modality", "column", "none")
 """modality: each column to mean 0, all columns of a modality by one deviation, so that a column that hardly
 moves stays small. column: each column to deviation 1, noise as well. See docs/decisions/0002-trainer.md."""
 
+LONGEST_S = 3600
+"""Seconds in a window at most: beyond an hour a batch would not fit into memory."""
+
+BN_EPSILON = 1e-3
+"""Of the gates' batch norm, added to the variance."""
+
 GATE_SEES = ("probabilities", "input")
 
 
@@ -49,6 +55,8 @@ class NetSettings:
         for name in ("window_s", "layers"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
+        if self.window_s > LONGEST_S:
+            raise ValueError(f"window_s must be {LONGEST_S} or less, got {self.window_s}")
         if self.experts < 0:
             raise ValueError(f"experts must not be negative, got {self.experts}")
         if not 0 <= self.dropout < 1:
@@ -157,7 +165,7 @@ class ModelSettings(NetSettings):
             ValueError: if a modality of `inputs` is not in the features, or has no setting for its units.
         """
         if missing := [name for name in self.inputs if name not in widths]:
-            raise ValueError(f"no features of {', '.join(missing)}; there are: {', '.join(widths) or 'none'}")
+            raise ValueError(f"no features of {' or '.join(missing)}; there are: {', '.join(widths) or 'none'}")
         default = PAPER_UNITS if seconds is None or seconds >= SMALL_BELOW_S else SMALL_UNITS
         if unknown := [name for name in self.inputs if name not in default]:
             raise ValueError(f"unknown modality {', '.join(unknown)}; known: {', '.join(default)}")
@@ -165,6 +173,10 @@ class ModelSettings(NetSettings):
         found = tuple(Modality(name, widths[name], sizes[name], _parts(name, widths[name])) for name in self.inputs)
         choices = {f.name: getattr(self, f.name) for f in fields(NetSettings)}
         return ModelConfig(modalities=found, expressions=expressions, **choices)
+
+
+BESIDE = {"format", "features", "training", "provenance"}
+"""What stands beside a config in a checkpoint."""
 
 
 def config_from(plain: Mapping[str, object]) -> ModelConfig:
@@ -177,6 +189,8 @@ def config_from(plain: Mapping[str, object]) -> ModelConfig:
     late |= {"output_gate_from": "probabilities", "remove_diagonal": False}
     plain = late | dict(plain)
     known = {f.name for f in fields(ModelConfig)}
+    if newer := sorted(plain.keys() - known - BESIDE):
+        raise ValueError(f"it has settings that this program does not know ({', '.join(newer)}): update evoked")
     if missing := known - set(plain):
         raise KeyError(f"no {', '.join(sorted(missing))}")
     choices = {name: plain[name] for name in known - {"modalities", "expressions", "answer"}}
@@ -268,4 +282,4 @@ def _gru(config: ModelConfig, m: Modality) -> dict[str, tuple[int, ...]]:
 
 KINDS: Mapping[str, Callable[[ModelConfig, Modality], dict[str, tuple[int, ...]]]] = {"gru": _gru, "tcn": _tcn}
 """Kind of network → the arrays with which it reads one modality. Each kind has two more places: `readers.READERS`
-(numpy, for prediction) and `encoders.ENCODERS` (torch, for training); all three say the same arithmetic."""
+(for prediction, without torch) and `encoders.ENCODERS` (torch, for training); all three say the same arithmetic."""

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-BN_EPSILON = 1e-3
+from evoked.model.config import BN_EPSILON
+
 BN_MOMENTUM = 0.1
 """Share of a batch in the running statistics. The reference's 0.001 needs thousands of steps to settle; a
 small study has a few hundred."""

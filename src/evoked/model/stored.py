@@ -1,8 +1,8 @@
 """Trained things on disk: a safetensors file of arrays and a JSON file that says what they are. No torch, no pickle.
 
-The safetensors file holds the arrays and, as its metadata under the key `evoked`, the whole JSON text; the JSON file
-is that text again, for people and other programs. Each file is written whole or not at all, and loading asks that the
-two agree, so a mixture of two is never used.
+The safetensors file holds the arrays and, as its metadata under the key `evoked`, the whole JSON text: it alone is
+read. The JSON file is that text again, for people and other programs. Each file is written whole or not at all, the
+arrays first: whoever is cut off between the two has the new one whole, beside an old text that nothing reads.
 """
 
 import json
@@ -74,20 +74,15 @@ class Stored:
         """Read one: what it says of itself, and its arrays, which `check` is still to hold against their shapes.
 
         Raises:
-            CheckpointError: if a file is missing or damaged, the two do not belong together, or their format is newer.
+            CheckpointError: if it is missing, damaged, or of a newer format.
         """
-        for name in (self.arrays, self.about):
-            if not (folder / name).is_file():
-                raise CheckpointError(f"no {self.what} in {folder}: {name} is missing. Train one: {self.command}")
+        if not (folder / self.arrays).is_file():
+            raise CheckpointError(f"no {self.what} in {folder}: {self.arrays} is missing. Train one: {self.command}")
         arrays, text = read_arrays(folder / self.arrays)
-        about, again = self._parsed(text, folder / self.arrays), self._read(folder / self.about)
-        if about != again:
-            raise CheckpointError(
-                f"{folder / self.about} is not of the same {self.what} as {self.arrays} beside it. Train it again"
-            )
+        about = self._parsed(text, folder / self.arrays)
         version = about.get("format")
         if not isinstance(version, int):
-            raise CheckpointError(f"{folder / self.about} does not say its format. Train the {self.what} again")
+            raise CheckpointError(f"{folder / self.arrays} does not say its format. Train the {self.what} again")
         if version > self.format:
             raise CheckpointError(
                 f"the {self.what} in {folder} has format {version}, this program reads up to {self.format}. "
@@ -101,7 +96,7 @@ class Stored:
             found = arrays[name].shape if name in arrays else None
             if found != shapes.get(name):
                 raise CheckpointError(
-                    f"the {self.what} in {folder} does not fit its {self.about}: {name} is {found or 'absent'}, "
+                    f"the {self.what} in {folder} does not fit what it says of itself: {name} is {found or 'absent'}, "
                     f"expected {shapes.get(name) or 'none such'}. Train it again"
                 )
             if arrays[name].dtype != np.float32 or not np.isfinite(arrays[name]).all():
@@ -112,14 +107,9 @@ class Stored:
     def strange(self, folder: Path, error: Exception) -> CheckpointError:
         """What to raise where `error` came of reading what one says of itself."""
         said = error.args[0] if error.args else error
-        return CheckpointError(f"{folder / self.about} is not a {self.what}'s: {said}. Train the {self.what} again")
-
-    def _read(self, path: Path) -> dict[str, Any]:
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise CheckpointError(f"{path} cannot be read: {error}. Train the {self.what} again") from error
-        return self._parsed(text, path)
+        return CheckpointError(
+            f"{folder / self.arrays} is not a {self.what}'s: {said}. Train the {self.what} again, or update evoked"
+        )
 
     def _parsed(self, text: str, path: Path) -> dict[str, Any]:
         try:

@@ -1,7 +1,7 @@
-"""The content model without torch: what `predict` runs (spec §7). numpy, and the runtime for a GRU's steps.
+"""The content model without torch: what `predict` runs (spec §7). The nets' runtime, and a little numpy.
 
 Each second's input projection is computed once and shared by the 60 windows that see it; seconds are taken
-in chunks, so memory does not grow with the video. Everything is float32; equal to the torch network to 1e-5.
+in chunks, so memory does not grow with the video. Everything is float32; equal to the torch network to 1e-6.
 """
 
 from collections.abc import Mapping

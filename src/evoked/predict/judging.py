@@ -9,14 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto
 
-from evoked.model.config import ModelConfig
+from evoked.model.config import BN_EPSILON, ModelConfig
 from evoked.weights.drawing import Drawing
 
 __all__ = ["judge", "judge_graph"]
 
 Array = NDArray[np.float32]
-
-BN_EPSILON = 1e-3
 
 
 def judge_graph(config: ModelConfig, arrays: Mapping[str, Array]) -> ModelProto:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +30,19 @@ class Model:
     Attributes:
         folder: where it was read from.
         checkpoint: all that is known about it.
-        forward: its arithmetic.
         sha256: of its arrays' file.
+        threads: of its own arithmetic; 0 = as many as there are cores.
     """
 
     folder: Path
     checkpoint: Checkpoint
-    forward: Forward
     sha256: str
+    threads: int = 0
+
+    @cached_property
+    def forward(self) -> Forward:
+        """Its arithmetic, made ready when it is first used."""
+        return Forward(self.checkpoint.config, self.checkpoint.arrays, threads=self.threads)
 
     @property
     def expressions(self) -> tuple[str, ...]:
@@ -86,9 +92,7 @@ def load_model(folder: Path, threads: int = 0) -> Model:
         folder: as `save_checkpoint` wrote it.
         threads: of its own arithmetic; 0 = as many as there are cores.
     """
-    checkpoint = load_checkpoint(folder)
-    forward = Forward(checkpoint.config, checkpoint.arrays, threads=threads)
-    return Model(folder, checkpoint, forward, sha256(folder / ARRAYS))
+    return Model(folder, load_checkpoint(folder), sha256(folder / ARRAYS), threads)
 
 
 def predict_features(model: Model, features: Features, progress: Progress = silent) -> Track:

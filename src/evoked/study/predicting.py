@@ -184,4 +184,7 @@ class PredictionRiver:
     def _examples(self, contents: Sequence[str]) -> Loaded:
         labels = read_labels(self.folder.labels)
         own = {name: found for name, found in labels.items() if name in set(contents)}
-        return load_examples(own, Path(self.folder.results / "features"))
+        loaded = load_examples(own, Path(self.folder.results / "features"))
+        missing = sorted(labels.keys() - own.keys())
+        note = f"labelled but without features, left out: {', '.join(missing)}"
+        return replace(loaded, notes=(*loaded.notes, note)) if missing else loaded
