@@ -1,6 +1,6 @@
 """What can be shown where the truth is known: the model against the best there can be, on a planted world.
 
-    python benchmarks/world.py ablate|beyond|transfer|all [--videos 100] [--seeds 3] [--folder DIR] [--errors-s 1] [--world 0]
+    python benchmarks/world.py ablate|beyond|transfer|all [--videos 100] [--seeds 3] [--folder DIR] [--world 0]
 
 ablate: the model without its parts, and the bound. beyond: other losses, labels and networks against the baseline, with
 what they cost. transfer: from the large world to valence and arousal in a small one of the same law. Every run is
