@@ -1,9 +1,11 @@
-"""The stage: staged reactions with known truth over a grid of conditions, made, measured, and put in one table.
+"""The stage: staged reactions with known truth over a grid of conditions, made, measured, and put in two tables.
 
     python benchmarks/stage.py [--size small|full] [--seed N] [--folder GRID] [--sound-only] [--wrong N] [--json OUT]
+    python benchmarks/stage.py --folder GRID --within 240     again and again: goes on where it stopped
 
 Staged: these people did not watch this film. Conditions, and what each column means: docs/stage.md. With
---folder the recordings are kept there, and used again by the next call with the same size and seed.
+--folder the recordings are kept there, and what was measured of each; a next call with the same size, seed and
+code goes on from there. Faces and labels are measured with the map that is found, and given the planted one.
 """
 
 import argparse
@@ -16,8 +18,11 @@ from tempfile import TemporaryDirectory
 
 from bars import machine
 
+import evoked
+from evoked.core.files import digest, sha256
 from evoked.reactions.annotate import Annotator
 from evoked.stage.footage import FILM
+from evoked.stage.kept import read_kept, write_kept
 from evoked.stage.known import read_known
 from evoked.stage.measure import Figures, Measurer, wrong_pairs
 from evoked.stage.shoot import shoot
@@ -26,29 +31,57 @@ from evoked.stage.take import TAKE_SIZES
 from evoked.stage.truth import STAGED
 from evoked.weights.cache import default_cache
 
+CODE = ("core/*", "media/*", "weights/*", "faces/*", "reactions/*", "stage/measure", "stage/known")
+
 
 def tell(done: float, total: float, note: str = "") -> None:
     """Progress, on one line."""
     print(f"\r  {done:.0f} of {total:.0f} {note:24}", end="" if done < total else "\n", file=sys.stderr, flush=True)
 
 
-def measured(folder: Path, words: argparse.Namespace) -> tuple[list[Figures], tuple[int, list[str]]]:
-    """Make what is missing, then measure every take and the wrong pairs."""
+def code() -> str:
+    """What the code that is measured weighs up to: figures of other code do not count."""
+    home = Path(evoked.__file__).parent
+    files = [path for pattern in CODE for path in sorted(home.glob(f"{pattern}.py"))]
+    return digest([[str(path.relative_to(home)), sha256(path)] for path in files])
+
+
+def measured(folder: Path, words: argparse.Namespace) -> tuple[list[Figures], list[Figures], int]:
+    """Make what is missing, then measure every take, with the found map and with the planted one.
+
+    Returns:
+        Both, and how many takes are left for want of time.
+    """
+    begun = time.perf_counter()
     cache = default_cache()
     shoot(folder, words.size, words.seed, cache=cache, workers=words.workers, progress=tell)
     known = read_known(folder)
-    measure = Measurer(folder, known, None if words.sound_only else Annotator(cache=cache))
-    figures = []
-    for name in known["takes"]:
-        figures.append(measure(name))
-        tell(len(figures), len(known["takes"]), name)
-    return figures, wrong_pairs(folder, known, cache.clip(FILM), words.wrong) if words.wrong else (0, [])
+    key = digest([code(), (folder / ".made").read_text(encoding="utf-8")])
+    annotator = None if words.sound_only else Annotator(cache=cache)
+    out: dict[str, list[Figures]] = {"sound": []} if words.sound_only else {"found": [], "given": []}
+    left = 0
+    for number, name in enumerate(known["takes"], start=1):
+        for kind, figures in out.items():
+            kept = folder / "figures" / kind
+            one = read_kept(kept, name, key)
+            if one is None and words.within and time.perf_counter() - begun > words.within:
+                left += 1
+                break
+            if one is None:
+                one = Measurer(folder, known, annotator, given=kind == "given")(name)
+                write_kept(kept, key, one)
+            figures.append(one)
+        tell(number, len(known["takes"]), name)
+    return out.get("found", out.get("sound", [])), out.get("given", []), left
 
 
-def report(figures: list[Figures], pairs: tuple[int, list[str]]) -> str:
+def report(figures: list[Figures], given: list[Figures], pairs: tuple[int, list[str]]) -> str:
     """Everything that is printed."""
-    parts = [f"{STAGED[0].upper()}{STAGED[1:]}.", bars(figures, (pairs[0], len(pairs[1])) if pairs[0] else None)]
-    parts.append(conditions(figures))
+    tried = (pairs[0], len(pairs[1])) if pairs[0] else None
+    parts = [f"{STAGED[0].upper()}{STAGED[1:]}.", bars(figures, tried, given), conditions(figures)]
+    if given:
+        parts += ["Faces, with the map that was found:", conditions(figures, faces=True)]
+        parts += ["Faces, given the true map:", conditions(given, faces=True)]
     refused = [f"- {f.name}: {_short(f.condition)}" for f in figures if f.refused]
     if refused:
         parts.append("\n".join(["Refused by sound:", *refused]))
@@ -73,14 +106,23 @@ def main() -> None:
         "--workers", type=int, help="processes that make recordings; as many as there are cores if not given"
     )
     words.add_argument("--json", type=Path, help="write every take's figures here")
-    given = words.parse_args()
+    words.add_argument("--within", type=float, help="begin no recording after so many seconds; needs --folder")
+    asked = words.parse_args()
+    if asked.within and not asked.folder:
+        words.error("--within needs --folder: what was measured is kept there")
     begun = time.perf_counter()
     with TemporaryDirectory() as temporary:
-        figures, pairs = measured(given.folder or Path(temporary) / "grid", given)
-    print(f"{machine()}\nsize {given.size}, seed {given.seed}, {time.perf_counter() - begun:.0f} s in all\n")
-    print(report(figures, pairs))
-    if given.json:
-        given.json.write_text(json.dumps({"takes": [asdict(f) for f in figures], "wrong": pairs}))
+        folder = asked.folder or Path(temporary) / "grid"
+        figures, given, left = measured(folder, asked)
+        if left:
+            sys.exit(f"{left} recordings are still to be measured: call it again, it goes on from there")
+        film = default_cache().clip(FILM)
+        pairs = wrong_pairs(folder, read_known(folder), film, asked.wrong) if asked.wrong else (0, [])
+    print(f"{machine()}\nsize {asked.size}, seed {asked.seed}, {time.perf_counter() - begun:.0f} s in all\n")
+    print(report(figures, given, pairs))
+    if asked.json:
+        plain = {"takes": [asdict(f) for f in figures], "given": [asdict(f) for f in given], "wrong": pairs}
+        asked.json.write_text(json.dumps(plain))
 
 
 if __name__ == "__main__":

@@ -91,6 +91,17 @@ def test_nobody_watches_themselves_and_whoever_is_gone_is_gone_for_four_seconds(
             assert len(states) == SMALL.seconds
 
 
+@pytest.mark.parametrize("size", TAKE_SIZES)
+def test_a_content_of_one_name_is_one_file(size: str) -> None:
+    """Contents with a scene at another second, under one name, would leave film faces where none is planted."""
+    for seed in range(3):
+        shown: dict[str, set[object]] = {}
+        for take in plan_takes(TAKE_SIZES[size], seed):
+            film_only = take.content.actor is None  # no scene: where it would stand shows nowhere
+            shown.setdefault(take.content.name, set()).add(None if film_only else take.content)
+        assert all(len(contents) == 1 for contents in shown.values())
+
+
 def test_boxes_lie_in_the_frame_are_even_and_the_film_leaves_each_face_free() -> None:
     for take in TAKES + plan_takes(TAKE_SIZES["full"], 3):
         width, height = take.scene.frame

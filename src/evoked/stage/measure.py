@@ -2,7 +2,8 @@
 
 Each take goes the way that a study goes: aligned with its content by sound, the film found in the frame,
 viewers followed and scored, votes counted. Where a take is refused by sound its faces are still looked at,
-without the film; its labels are lost, as they would be in a study.
+without the film; its labels are lost, as they would be in a study. Given the planted map instead, faces and
+labels tell about faces alone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +23,7 @@ from evoked.media.probe import probe
 from evoked.reactions.align import SOUND_HZ, align
 from evoked.reactions.annotate import Annotation, Annotator
 from evoked.reactions.film import film_of
-from evoked.reactions.offsets import OffsetMap
+from evoked.reactions.offsets import OffsetMap, Segment
 from evoked.reactions.votes import onto_content, ticks_of, vote
 from evoked.reactions.window import Window
 from evoked.stage.known import CODES
@@ -31,6 +32,7 @@ SMILE = "amusement"  # the expression that a broad smile with raised cheeks and 
 NO_FACE = 2  # index of truth.CLASSES
 FAR_S = 0.1  # a second that is mapped further off than this is not covered, but covered wrongly
 STEP_S = 0.1  # the map is asked at every so many seconds of content
+CERTAIN = 100.0  # the score of a segment that is known
 SAME_FACE = 0.3  # least overlap (intersection over union) of a found box with the planted one
 
 
@@ -83,10 +85,13 @@ class Measurer:
         folder: as `shoot` makes it.
         known: its grid.json.
         annotator: finds and scores viewers; None to measure the map alone.
+        given: whether the planted map is used instead of one that is found.
     """
 
-    def __init__(self, folder: Path, known: Mapping[str, Any], annotator: Annotator | None) -> None:
-        self._folder, self._known, self._annotator = folder, known, annotator
+    def __init__(
+        self, folder: Path, known: Mapping[str, Any], annotator: Annotator | None, *, given: bool = False
+    ) -> None:
+        self._folder, self._known, self._annotator, self._given = folder, known, annotator, given
 
     def __call__(self, name: str) -> Figures:
         """Measure one take; MediaError and its kin if a file cannot be used."""
@@ -95,7 +100,7 @@ class Measurer:
         found = Figures(name, planted["condition"], played=len(_played(planted["parts"])))
         offsets: OffsetMap | None = None
         try:
-            offsets = align(sound(take, SOUND_HZ), sound(content, SOUND_HZ), SOUND_HZ)
+            offsets = self._map(planted, take, content)
         except AlignmentError as error:
             found.refused = str(error)
         else:
@@ -107,6 +112,22 @@ class Measurer:
             hold_faces(found, planted, annotation)
             hold_labels(found, planted, annotation, offsets, probe(content).seconds)
         return found
+
+    def _map(self, planted: Mapping[str, Any], take: Path, content: Path) -> OffsetMap:
+        if self._given:
+            return planted_map(planted["parts"])
+        return align(sound(take, SOUND_HZ), sound(content, SOUND_HZ), SOUND_HZ)
+
+
+def planted_map(parts: Sequence[Mapping[str, float]]) -> OffsetMap:
+    """The true map; what is played again is mapped to where it was played first."""
+    segments: list[Segment] = []
+    for p in sorted(parts, key=lambda part: part["reaction_start_s"]):
+        start = max([p["content_start_s"], *(s.content_end_s for s in segments)])
+        if start < p["content_end_s"]:
+            at = p["reaction_start_s"] + (start - p["content_start_s"]) / p["rate"]
+            segments.append(Segment(start, p["content_end_s"], at, CERTAIN, 1 / p["rate"]))
+    return OffsetMap(CERTAIN, tuple(segments))
 
 
 def hold_map(found: Figures, parts: Sequence[Mapping[str, float]], offsets: OffsetMap) -> None:

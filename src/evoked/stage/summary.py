@@ -16,6 +16,11 @@ from evoked.stage.measure import NO_FACE, Figures
 from evoked.stage.score import PRECISION_BAR, RECALL_BAR
 from evoked.stage.truth import CLASSES
 
+MAP_HEAD = "| factor | value | takes | refused | median, p95 ms | covered | wrongly |"
+FACE_HEAD = (
+    "| factor | value | takes | film IoU, p95 px | film missed | face IoU | film faces taken | strangers "
+    "| smile P/R, 6 Hz | no face P/R, 6 Hz | smile P/R, labels | no face P/R, labels |"
+)
 MEDIAN_BAR_MS, P95_BAR_MS, COVERED_BAR, TAKEN_BAR = 20.0, 60.0, 0.95, 0.01
 
 
@@ -105,12 +110,13 @@ def numbers(one: Summary) -> dict[str, float | None]:
     return flat
 
 
-def bars(figures: Sequence[Figures], pairs: tuple[int, int] | None) -> str:
+def bars(figures: Sequence[Figures], pairs: tuple[int, int] | None, given: Sequence[Figures] = ()) -> str:
     """The bars, as Markdown: what is asked, what was measured, its interval, whether it is met.
 
     Args:
         figures: of all takes.
         pairs: how many wrong pairs were tried and how many accepted; None where none were.
+        given: of all takes once more, given the planted map.
     """
     loud = [f for f in figures if Condition(**f.condition).loud_enough]
     lines = ["| what | bar | measured | 95 % interval | met |", "|---|---|---|---|---|"]
@@ -126,23 +132,9 @@ def bars(figures: Sequence[Figures], pairs: tuple[int, int] | None) -> str:
     now, between = numbers(summary(figures)), intervals(figures)
     lines.append(_bar("the same, all takes", "", now["covered"], between["covered"], None, "%"))
     if any(f.ticks[0] for f in figures):
-        # without a map nobody knows the film, and no label comes of it: those recordings have a row of their own
-        for what, asked, some in (
-            (
-                "film faces taken for viewers, recordings that were aligned",
-                "≤ 1 %",
-                [f for f in figures if not f.refused],
-            ),
-            ("the same, recordings that were refused", "", [f for f in figures if f.refused]),
-        ):
-            if some:
-                taken, span = summary(some).taken, intervals(some)["taken"]
-                lines.append(_bar(what, asked, taken, span, TAKEN_BAR if asked else None, "%", below=True))
-        for kind, what in (("tick", "faces at 6 Hz"), ("label", "labels, every second")):
-            for name in CLASSES:
-                for side, bar in (("precision", PRECISION_BAR), ("recall", RECALL_BAR)):
-                    key = f"{kind} {name} {side}"
-                    lines.append(_bar(f"{what}: {name}, {side}", f"≥ {bar:.2f}", now[key], between[key], bar, ""))
+        lines += _taken(figures, given)
+        lines += _found(figures, "tick", "faces at 6 Hz") + _found(figures, "label", "labels, every second")
+        lines += _found(given, "label", "labels, given the true map") if given else []
         chance = _chance(figures)
         lines.append(f"| shares planted (chance precision), labels | | {chance} | | |")
     if pairs:
@@ -153,33 +145,66 @@ def bars(figures: Sequence[Figures], pairs: tuple[int, int] | None) -> str:
     return "\n".join(lines)
 
 
-def conditions(figures: Sequence[Figures]) -> str:
-    """One row for each value of each factor, as Markdown; other factors vary within a row."""
-    head = (
-        "| factor | value | takes | refused | median, p95 ms | covered | wrongly | film IoU, p95 px | film missed "
-        "| face IoU | film faces taken | strangers | smile P/R, 6 Hz | no face P/R, 6 Hz | smile P/R, labels |"
-    )
+def _taken(figures: Sequence[Figures], given: Sequence[Figures]) -> list[str]:
+    """Film faces taken for viewers. Without a map nobody knows the film: refused recordings have a row of their own."""
+    out = []
+    for what, asked, some in (
+        ("film faces taken for viewers, recordings that were aligned", "≤ 1 %", [f for f in figures if not f.refused]),
+        ("the same, recordings that were refused", "", [f for f in figures if f.refused]),
+        ("the same, all, given the true map", "≤ 1 %", list(given)),
+    ):
+        if some:
+            taken, span = summary(some).taken, intervals(some)["taken"]
+            out.append(_bar(what, asked, taken, span, TAKEN_BAR if asked else None, "%", below=True))
+    return out
+
+
+def _found(figures: Sequence[Figures], kind: str, what: str) -> list[str]:
+    """Precision and recall of each class."""
+    now, between = numbers(summary(figures)), intervals(figures)
+    out = []
+    for name in CLASSES:
+        for side, bar in (("precision", PRECISION_BAR), ("recall", RECALL_BAR)):
+            key = f"{kind} {name} {side}"
+            out.append(_bar(f"{what}: {name}, {side}", f"≥ {bar:.2f}", now[key], between[key], bar, ""))
+    return out
+
+
+def conditions(figures: Sequence[Figures], faces: bool = False) -> str:
+    """One row for each value of each factor, as Markdown; other factors vary within a row.
+
+    Args:
+        figures: of all takes.
+        faces: columns on film, faces and labels instead of those on the map.
+    """
+    made = _face_row if faces else _map_row
+    head = FACE_HEAD if faces else MAP_HEAD
     lines = [head, "|" + "---|" * head.count(" | ") + "---|"]
-    lines.append(_row("all", "", figures))
+    lines.append(made("all", "", figures))
     for factor, values in FACTORS.items():
         for value in values:
             own = [f for f in figures if f.condition[factor] == value]
             if own:
-                lines.append(_row(factor, value, own))
+                lines.append(made(factor, value, own))
     return "\n".join(lines)
 
 
-def _row(factor: str, value: str, figures: Sequence[Figures]) -> str:
+def _map_row(factor: str, value: str, figures: Sequence[Figures]) -> str:
+    s = summary(figures)
+    shares = " | ".join(_text(v, "%") for v in (s.covered, s.wrong))
+    return f"| {factor} | {value} | {s.takes} | {s.refused} | {_text(s.median_ms)}, {_text(s.p95_ms)} | {shares} |"
+
+
+def _face_row(factor: str, value: str, figures: Sequence[Figures]) -> str:
     s = summary(figures)
     cells = [
-        *(factor, value, str(s.takes), str(s.refused)),
-        f"{_text(s.median_ms)}, {_text(s.p95_ms)}",
-        *(_text(v, "%") for v in (s.covered, s.wrong)),
+        *(factor, value, str(s.takes)),
         f"{_text(s.film_iou, '2')}, {_text(s.film_px)}",
         _text(s.film_missed, "%"),
         _text(s.box_iou, "2"),
         *(_text(v, "%") for v in (s.taken, s.strangers)),
-        *(f"{_text(p, '2')} / {_text(r, '2')}" for p, r in (s.tick["smile"], s.tick["no face"], s.label["smile"])),
+        *(f"{_text(p, '2')} / {_text(r, '2')}" for p, r in (s.tick["smile"], s.tick["no face"])),
+        *(f"{_text(p, '2')} / {_text(r, '2')}" for p, r in (s.label["smile"], s.label["no face"])),
     ]
     return "| " + " | ".join(cells) + " |"
 

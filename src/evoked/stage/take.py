@@ -85,8 +85,9 @@ class Clipping:
 
     @property
     def name(self) -> str:
-        """Its file name."""
-        return f"bunny_{self.film_start_s:03d}{f'_{self.actor}' if self.actor else ''}.mp4"
+        """Its file name: two that differ in their scene are two files."""
+        scene = f"_{self.actor}_{self.scene_s[0]}" if self.actor else ""
+        return f"bunny_{self.film_start_s:03d}{scene}.mp4"
 
 
 @dataclass(frozen=True)
