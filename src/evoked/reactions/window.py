@@ -22,6 +22,9 @@ SEARCHED = 16  # … in about so many of the moments
 INNER = 0.1  # share of the film left out at each side: bars and logos, and a film cropped by the frame
 SCALE_STEP = 1.04
 SURE = 0.95  # settled correlation beyond which the mirrored film is not tried: a bright spot alone gives .89
+MOST = 0.5  # … and where it accounts for so much of what changes in the frame
+FOLLOWING = 0.4  # least share of the film's cells that follow it: films have .77 and more, others .68 at most …
+EXPLAINED = 0.01  # … and of what changes in the frame: films .17 and more, others .08 at most, most below .005
 STEPS = (2.0, 1.0, 0.5, 0.25, 0.1)  # pixels, after pooling to about one pixel a point
 FURTHEST = 0.2  # how far, as a logarithm, a side may be stretched from the size that the search found
 SWEEPS = 12  # rounds of moves at one step at most
@@ -106,33 +109,67 @@ def window_in(seen: Moments, config: WindowConfig) -> Window | None:
     inside = np.zeros(GRID, np.float32)
     rows, columns = round(GRID[0] * INNER), round(GRID[1] * INNER)
     inside[rows : GRID[0] - rows, columns : GRID[1] - columns] = 1
-    best: tuple[float, bool, NDArray[np.float64], Stack] | None = None
+    best: _Place | None = None
+    turned = False
     for mirrored in (False, True):
         shown = seen.content[:, :, ::-1] if mirrored else seen.content
-        coarse, box = _searched(seen.reaction, shown, config)
-        if coarse >= config.min_score / 2:
-            # Few pixels of few moments can mislead: the two ways round are compared when both are settled
-            content = _sampled(shown, _whole(shown), GRID)
-            box, score = _settled(seen.reaction, content, box, inside)
-            if best is None or score > best[0]:
-                best = score, mirrored, box, content
-            if score >= SURE:
-                break
-    if best is None or best[0] < config.min_score:  # before cells are chosen by how well they follow: that flatters
+        content = _sampled(shown, _whole(shown), GRID)
+        for box in _searched(seen.reaction, shown, config):
+            # Few pixels of few moments can mislead: places and both ways round are compared when they are settled
+            place = _place(seen.reaction, content, box, inside, config)
+            if place is not None and (best is None or place.explained > best.explained):
+                best, turned = place, mirrored
+        if best is not None and best.score >= SURE and best.explained >= MOST:
+            break
+    if best is None:
         return None
-    score, mirrored, box, content = best
-    follows = _following(seen.reaction, content, box)
-    weight = inside * np.kron(np.nan_to_num(follows, nan=1.0) >= 0.35, np.ones((3, 3), np.float32))
-    if weight.sum() > 0.15 * inside.sum():  # once more, without what lies on top
-        box, score = _settled(seen.reaction, content, box, weight)
-        follows = _following(seen.reaction, content, box)
     sx, sy = seen.scale
-    x, y, width, height = (float(v) for v in box)
-    return Window((x * sx, y * sy, width * sx, height * sy), score, mirrored, follows)
+    x, y, width, height = (float(v) for v in best.box)
+    return Window((x * sx, y * sy, width * sx, height * sy), best.score, turned, best.follows)
 
 
-def _searched(reaction: Stack, content: Stack, config: WindowConfig) -> tuple[float, NDArray[np.float64]]:
-    """Best correlation over all places and sizes, at low resolution; the box x, y, width, height at full."""
+@dataclass(frozen=True, eq=False)
+class _Place:
+    """A rectangle that was settled.
+
+    Attributes:
+        box: x, y, width, height in pixels of the stack.
+        score, follows: as in Window.
+        explained: share of all that changes in the reaction's frame that the film there accounts for.
+    """
+
+    box: NDArray[np.float64]
+    score: float
+    follows: NDArray[np.float32]
+    explained: float
+
+
+def _place(
+    reaction: Stack, content: Stack, box: NDArray[np.float64], inside: NDArray[np.float32], config: WindowConfig
+) -> _Place | None:
+    """Settle a box, then once more without what lies on top; None where it is not the film's."""
+    box, score = _settled(reaction, content, box, inside)
+    if score < config.min_score:  # before cells are chosen by how well they follow: that flatters
+        return None
+    follows = _following(reaction, content, box)
+    weight = inside * np.kron(np.nan_to_num(follows, nan=1.0) >= 0.35, np.ones((3, 3), np.float32))
+    if weight.sum() > 0.15 * inside.sum():
+        box, score = _settled(reaction, content, box, weight)
+        follows = _following(reaction, content, box)
+    known = follows[~np.isnan(follows)]
+    if score < config.min_score or (known >= 0.35).sum() < FOLLOWING * len(known):
+        return None
+    seen = _sampled(reaction, box, GRID)
+    points = float((content**2).sum())
+    both = float((seen * content).sum())
+    share = box[2] * box[3] / (GRID[0] * GRID[1])
+    explained = both**2 / points * share / float((reaction**2).sum())
+    return _Place(box, score, follows, explained) if explained >= EXPLAINED else None
+
+
+def _searched(reaction: Stack, content: Stack, config: WindowConfig) -> list[NDArray[np.float64]]:
+    """Boxes x, y, width, height to look into: of all places and sizes, at low resolution, the most alike one,
+    and the one that accounts for most of what changes in the frame: of few pixels many are alike by chance."""
     every = max(1, len(reaction) // SEARCHED)
     small = _pooled(reaction[::every], COARSE)
     _, height, width = small.shape
@@ -143,7 +180,7 @@ def _searched(reaction: Stack, content: Stack, config: WindowConfig) -> tuple[fl
     energy = np.pad((framed**2).sum(axis=0, dtype=np.float64).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
     whole = _whole(content)
     pooled: dict[int, Stack] = {}
-    best, box = -1.0, np.array([0.0, 0.0, float(width), width * whole[3] / whole[2]])
+    found: dict[str, tuple[float, NDArray[np.float64]]] = {}
     across = config.min_width * width
     while across <= config.max_width * width:
         high = max(2, round(across * whole[3] / whole[2] * (1 - 2 * INNER)))
@@ -154,18 +191,18 @@ def _searched(reaction: Stack, content: Stack, config: WindowConfig) -> tuple[fl
                 pooled[times] = _pooled(content[::every], times)
             template = _read(pooled[times], _inner(whole) / times, (high, wide))
             template -= template.mean(axis=(1, 2), keepdims=True)  # a room that brightens is not the film
-            score, x, y = _matched(spectra, energy, template, shape)
-            if score > best:
-                full = wide / (1 - 2 * INNER), high / (1 - 2 * INNER)
-                best, box = score, np.array([x - pad - full[0] * INNER, y - pad - full[1] * INNER, *full])
+            full = wide / (1 - 2 * INNER), high / (1 - 2 * INNER)
+            for kind, (value, x, y) in _matched(spectra, energy, template, shape).items():
+                if kind not in found or value > found[kind][0]:
+                    found[kind] = value, np.array([x - pad - full[0] * INNER, y - pad - full[1] * INNER, *full])
         across *= SCALE_STEP
-    return best, box * COARSE
+    return [box * COARSE for _, box in found.values()]
 
 
 def _matched(
     spectra: NDArray[np.complexfloating], energy: NDArray[np.floating], template: Stack, shape: tuple[int, int]
-) -> tuple[float, int, int]:
-    """The best place of a stack of templates in a stack of pictures: correlation, x, y."""
+) -> dict[str, tuple[float, int, int]]:
+    """The best places of a stack of templates in a stack of pictures: value, x, y by correlation and by energy."""
     high, wide = template.shape[1:]
     product = np.einsum("kij,kij->ij", spectra, np.fft.rfft2(template, s=shape).conj())
     rows, columns = energy.shape[0] - high, energy.shape[1] - wide
@@ -173,10 +210,15 @@ def _matched(
     inside = energy[high:, wide:] - energy[:rows, wide:] - energy[high:, :columns] + energy[:rows, :columns]
     # A place that hardly changes cannot be the film: it must hold some of what changes in the frame
     least = 0.02 * energy[-1, -1] * high * wide / energy.size
-    score = dot / np.sqrt(np.maximum(inside, least) * float((template**2).sum()) + 1e-9)
-    at = int(np.argmax(score))
-    y, x = divmod(at, columns)
-    return float(score[y, x]), x, y
+    own = float((template**2).sum()) + 1e-9
+    out = {}
+    for kind, values in (
+        ("alike", dot / np.sqrt(np.maximum(inside, least) * own + 1e-9)),
+        ("most", dot / np.sqrt(own)),
+    ):
+        y, x = divmod(int(np.argmax(values)), columns)
+        out[kind] = (float(values[y, x]), x, y)
+    return out
 
 
 def _settled(
