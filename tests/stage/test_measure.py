@@ -174,8 +174,12 @@ def test_the_tables_say_what_is_met_and_what_is_not() -> None:
     assert "the same, recordings that were refused |  | 100.0 % |" in lost
     assert "| wrong pairs accepted | none in 1,000 | 1 of 1000 |  | **no** |" in said
     assert "0 of 1000 | 0 … 0.30 % | yes" in bars(takes, (1000, 0))
-    rows = conditions(takes).splitlines()
-    assert len({row.count("|") for row in rows}) == 1
+    both = bars(takes, None, given=[replace(t, taken=0) for t in takes])
+    assert "the same, all, given the true map | ≤ 1 % | 0.0 % |" in both
+    assert both.count("labels, given the true map: ") == 6
+    for faces in (False, True):
+        rows = conditions(takes, faces).splitlines()
+        assert len({row.count("|") for row in rows}) == 1
     assert any(row.startswith("| gain_db | -18 | 1 |") for row in rows)
     assert not any(row.startswith("| layout | unseen") for row in rows)
     assert not Condition(gain_db="-18").loud_enough
