@@ -9,6 +9,7 @@ depend on, the code included.
 import json
 from dataclasses import asdict, fields
 from pathlib import Path
+from typing import Any
 
 from evoked.core.files import write_text
 from evoked.stage.measure import Figures
@@ -19,11 +20,12 @@ PAIRED = ("film", "viewers", "ticks", "labels")  # fields that are tuples, which
 def read_kept(folder: Path, name: str, key: str) -> Figures | None:
     """The figures of a take; None where there are none, under another key, or they cannot be read."""
     try:
-        held = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-        values = held["figures"]
+        held: dict[str, Any] = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+        values: dict[str, Any] = held["figures"]
         if held["key"] != key or set(values) != {f.name for f in fields(Figures)}:
             return None
-        return Figures(**{k: tuple(v) if k in PAIRED else v for k, v in values.items()})
+        values |= {k: tuple(values[k]) for k in PAIRED}
+        return Figures(**values)
     except (OSError, ValueError, KeyError, TypeError):
         return None  # half of a file, or one of another version: measured again
 
