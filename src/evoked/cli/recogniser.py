@@ -18,7 +18,7 @@ from evoked.dataset.ratings import Ratings, read_ratings
 from evoked.learning.recogniser_config import RecogniserConfig
 
 File = click.Path(path_type=Path)
-STORE = "faces"
+STORE, STATE = "faces", "state"
 
 
 def _torch() -> None:
@@ -47,7 +47,8 @@ def train(
 ) -> None:
     """Train on RATINGS; prints what it is worth on people it did not learn from.
 
-    Faces are described once and kept in OUTPUT/faces: the same command goes on where it was cut off.
+    Faces are described once and kept in OUTPUT/faces, each of the trainings in OUTPUT/state: the same command goes
+    on where it was cut off.
     """
     _torch()
     from evoked.learning.judged import as_json as plain
@@ -65,7 +66,7 @@ def train(
     inputs = {ratings.name: sha256(ratings)} | dict(rated.digests)
     given = Provenance("recogniser train", {"train": config_of(config)}, inputs, notes=tuple(notes))
     with bar("train") as progress:
-        recognition, judged = train_recogniser(rated, config, given, progress)
+        recognition, judged = train_recogniser(rated, config, given, progress, state=output / STATE)
     curves = {row.name: row.curve for row in judged}
     write_recogniser(output, recognition, reliability_svg(curves, {row.name: row.error for row in judged}))
     for line in recognition.provenance["notes"]:

@@ -8,7 +8,7 @@ as the turns took in the middle.
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -63,6 +63,14 @@ class Turns:
     epochs: tuple[int, ...]
 
 
+Fit = Callable[[str, Rated, Rated | None, RecogniserConfig, Progress], Learnt]
+"""What learns: a name of the training ("turn-1" …, "all"), then as `fit`."""
+
+
+def _fit_anew(_: str, train: Rated, stop: Rated | None, config: RecogniserConfig, progress: Progress) -> Learnt:
+    return fit(train, stop, config, progress)
+
+
 def shape_of(rated: Rated, config: RecogniserConfig) -> RecognitionConfig:
     """The network's shape for these clips."""
     return RecognitionConfig(
@@ -70,8 +78,12 @@ def shape_of(rated: Rated, config: RecogniserConfig) -> RecognitionConfig:
     )
 
 
-def turns(rated: Rated, config: RecogniserConfig, progress: Progress = silent) -> Turns:
+def turns(rated: Rated, config: RecogniserConfig, progress: Progress = silent, *, learn: Fit = _fit_anew) -> Turns:
     """Hold people out in turn and score them.
+
+    Args:
+        rated, config, progress: as for fit.
+        learn: does each training, or finds it done.
 
     Raises:
         DatasetError: if there are fewer than 3 people (one to hold out, one to stop by, one to learn from).
@@ -90,7 +102,8 @@ def turns(rated: Rated, config: RecogniserConfig, progress: Progress = silent) -
     epochs = []
     for fold in folds:
         train, stop = _stopping(fold, who, config)
-        learnt = fit(rated.only(train), rated.only(stop), config, _part(progress, fold.number, len(folds) + 1))
+        part = _part(progress, fold.number, len(folds) + 1)
+        learnt = learn(f"turn-{fold.number}", rated.only(train), rated.only(stop), config, part)
         out = np.flatnonzero(np.isin(who, fold.held_out))
         scores[out] = scores_of(shape_of(rated, config), learnt.arrays, [rated.rows[i] for i in out])
         fold_of[out] = fold.number
@@ -98,10 +111,13 @@ def turns(rated: Rated, config: RecogniserConfig, progress: Progress = silent) -
     return Turns(scores, fold_of, folds, tuple(epochs))
 
 
-def learn_from_all(rated: Rated, found: Turns, config: RecogniserConfig, progress: Progress = silent) -> Learnt:
+def learn_from_all(
+    rated: Rated, found: Turns, config: RecogniserConfig, progress: Progress = silent, *, learn: Fit = _fit_anew
+) -> Learnt:
     """Learn from all clips, for as many epochs as the turns took in the middle."""
     epochs = max(1, round(float(np.median(found.epochs))))
-    return fit(rated, None, replace(config, epochs=epochs), _part(progress, len(found.folds), len(found.folds) + 1))
+    part = _part(progress, len(found.folds), len(found.folds) + 1)
+    return learn("all", rated, None, replace(config, epochs=epochs), part)
 
 
 def fit(train: Rated, stop: Rated | None, config: RecogniserConfig, progress: Progress = silent) -> Learnt:

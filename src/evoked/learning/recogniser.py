@@ -11,8 +11,9 @@ from evoked.core.progress import Progress, silent
 from evoked.core.provenance import Provenance
 from evoked.faces.describe import nets_of
 from evoked.learning.judged import Judged, as_json, figures, held_out_points, notes_of
+from evoked.learning.kept_training import kept_fit
 from evoked.learning.rated import Rated
-from evoked.learning.recognise import learn_from_all, shape_of, turns
+from evoked.learning.recognise import Learnt, learn_from_all, shape_of, turns
 from evoked.learning.recogniser_config import RecogniserConfig, plain
 from evoked.model.recognition_checkpoint import Recognition, save_recognition
 from evoked.weights.catalogue import NETS
@@ -23,9 +24,21 @@ HISTORY = "history.csv"
 
 
 def train_recogniser(
-    rated: Rated, config: RecogniserConfig, provenance: Provenance, progress: Progress = silent
+    rated: Rated,
+    config: RecogniserConfig,
+    provenance: Provenance,
+    progress: Progress = silent,
+    *,
+    state: Path | None = None,
 ) -> tuple[Recognition, tuple[Judged, ...]]:
     """Train on all clips, with figures from people held out.
+
+    Args:
+        rated: the clips.
+        config: choices.
+        provenance: who asked, and for what.
+        progress: told parts of all trainings.
+        state: a folder in which each training is kept when it is done: called again, it goes on from there.
 
     Returns:
         The recogniser, and its figures.
@@ -38,10 +51,14 @@ def train_recogniser(
         raise DatasetError(
             f"no rater saw {' or '.join(rated.expressions)} in any clip that can be used: there is nothing to learn"
         )
-    found = turns(rated, config, progress)
+
+    def learn(name: str, train: Rated, stop: Rated | None, how: RecogniserConfig, told: Progress) -> Learnt:
+        return kept_fit(state / f"{name}.safetensors" if state else None, train, stop, how, told)
+
+    found = turns(rated, config, progress, learn=learn)
     calibration, points, fair = held_out_points(found.scores, rated.said, found.fold, config.precision)
     judged = figures(rated.expressions, fair, rated.said, rated.people, points, before=found.scores)
-    learnt = learn_from_all(rated, found, config, progress)
+    learnt = learn_from_all(rated, found, config, progress, learn=learn)
     training = {
         "config": plain(config),
         "clips": len(rated.clips),

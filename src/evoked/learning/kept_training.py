@@ -1,0 +1,74 @@
+"""Trainings of a recogniser that are done, kept: a command that was cut off goes on with the next one.
+
+    STATE/turn-1.safetensors …, STATE/all.safetensors    arrays; metadata: key, epoch, losses
+
+A recogniser is six trainings of a minute or less at most sizes, so whole trainings are kept, not steps of one. Each
+is drawn from its own seed, so what is learnt after a cut is what would have been learnt without. A file counts only
+under the key of the clips, their labels and the settings it was learnt with.
+"""
+
+import hashlib
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+
+from evoked.core.errors import CheckpointError
+from evoked.core.files import digest
+from evoked.core.progress import Progress
+from evoked.learning.rated import Rated
+from evoked.learning.recognise import Learnt, fit
+from evoked.learning.recogniser_config import RecogniserConfig, plain
+from evoked.model.stored import read_arrays, write_arrays
+
+__all__ = ["kept_fit"]
+
+CODE = 1
+"""Raised whenever the same clips and settings give other weights: what was learnt before is learnt again."""
+
+
+def kept_fit(
+    path: Path | None, train: Rated, stop: Rated | None, config: RecogniserConfig, progress: Progress
+) -> Learnt:
+    """What `fit` gives; from `path` where that training is done, else learnt and written there.
+
+    Raises:
+        TrainingError: as fit.
+        OutputError: if it cannot be written.
+    """
+    if path is None:
+        return fit(train, stop, config, progress)
+    key = _key(train, stop, config)
+    found = _read(path, key)
+    if found is None:
+        found = fit(train, stop, config, progress)
+        losses = [[own, None if math.isnan(other) else other] for own, other in found.losses]
+        write_arrays(path, found.arrays, json.dumps({"key": key, "epoch": found.epoch, "losses": losses}))
+    progress(config.epochs, config.epochs)
+    return found
+
+
+def _read(path: Path, key: str) -> Learnt | None:
+    """A kept training; None where there is none, of something else, or damaged: then it is learnt again."""
+    try:
+        arrays, text = read_arrays(path)
+        held = json.loads(text)
+        if held["key"] != key:
+            return None
+        losses = tuple((float(own), math.nan if other is None else float(other)) for own, other in held["losses"])
+        return Learnt(arrays, int(held["epoch"]), losses)
+    except (CheckpointError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _key(train: Rated, stop: Rated | None, config: RecogniserConfig) -> str:
+    return digest([CODE, plain(config), _weighed(train), None if stop is None else _weighed(stop)])
+
+
+def _weighed(rated: Rated) -> list[object]:
+    """Everything of the clips that bears on what is learnt."""
+    told = hashlib.sha256(np.ascontiguousarray(rated.said).tobytes())
+    for rows in rated.rows:
+        told.update(str(rows.shape).encode() + np.ascontiguousarray(rows).tobytes())
+    return [list(rated.expressions), list(rated.clips), list(rated.people), told.hexdigest()]

@@ -1,0 +1,68 @@
+"""Training that was cut off goes on, to the same bits; what belongs to other clips or settings is learnt again."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from planted_rated import WORLD, rated_of
+
+from evoked.core.errors import OutputError
+from evoked.core.progress import Progress
+from evoked.core.provenance import Provenance
+from evoked.learning.recogniser import train_recogniser
+from evoked.learning.recogniser_config import RecogniserConfig
+from evoked.model.recognition_checkpoint import Recognition
+
+QUICK = RecogniserConfig(units=8, epochs=3, folds=3, batch=32)
+RATED = rated_of(WORLD.clips(120, 12, 3))
+ASKED = Provenance("test", {})
+
+
+def learn(state: Path | None, config: RecogniserConfig = QUICK, progress: Progress | None = None) -> Recognition:
+    told: list[float] = []
+    return train_recogniser(RATED, config, ASKED, progress or (lambda d, t, n="": told.append(d)), state=state)[0]
+
+
+@pytest.fixture(scope="module")
+def whole() -> Recognition:
+    return learn(None)
+
+
+def same(one: Recognition, other: Recognition) -> bool:
+    arrays = all(np.array_equal(one.arrays[name], other.arrays[name]) for name in one.arrays)
+    return arrays and (one.training, one.held_out) == (other.training, other.held_out)
+
+
+class Cut(Exception):
+    """Stands for a process that is killed."""
+
+
+@pytest.mark.parametrize("after", [1.4, 3.5])
+def test_resuming_equals_not_stopping(after: float, whole: Recognition, tmp_path: Path) -> None:
+    def cut(done: float, _: float | None, __: str = "") -> None:
+        if done >= after:
+            raise Cut
+
+    with pytest.raises(Cut):
+        learn(tmp_path, progress=cut)
+    kept = {p.name: p.stat().st_mtime_ns for p in tmp_path.iterdir()}
+    assert set(kept) == {f"turn-{n}.safetensors" for n in range(int(after))}
+
+    assert same(learn(tmp_path), whole)
+
+    assert {name: (tmp_path / name).stat().st_mtime_ns for name in kept} == kept, "what was done is not done again"
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_other_settings_or_damage_are_learnt_again(tmp_path: Path) -> None:
+    learn(tmp_path)
+    other = replace(QUICK, dropout=0.5)
+    assert same(learn(tmp_path, other), learn(None, other))
+    written = (tmp_path / "turn-1.safetensors").read_bytes()
+    (tmp_path / "turn-1.safetensors").write_bytes(written[: len(written) // 2])
+    learn(tmp_path, other)
+    assert (tmp_path / "turn-1.safetensors").read_bytes() == written
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError):
+        learn(tmp_path / "file")
