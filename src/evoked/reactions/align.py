@@ -15,6 +15,7 @@ from evoked.core.settings import setting
 from evoked.reactions.by_landmarks import by_landmarks
 from evoked.reactions.by_phase import by_phase
 from evoked.reactions.by_spectrum import heard_beside
+from evoked.reactions.by_spectrum_alone import by_spectrum_alone
 from evoked.reactions.chain import Run, filled, joined
 from evoked.reactions.coherence import Samples
 from evoked.reactions.landmarks import Landmarks, landmarks
@@ -37,6 +38,10 @@ class AlignConfig:
     candidates: int = setting(160, "most offsets that are looked into")
     speed: float = setting(0.06, "largest change of the film's speed that is looked for; 0.06: 6 % either way")
     semitones: float = setting(2.0, "largest change of the film's pitch that is looked for, in semitones")
+
+    spectra: bool = setting(
+        False, "where nothing else is found in less than a minute, believe the shapes of spectra: see docs/alignment.md"
+    )
 
     def __post_init__(self) -> None:
         if not 0 <= self.speed <= 0.5 or not 0 <= self.semitones <= 12:
@@ -82,7 +87,9 @@ def align(
     change, chain = Change(), by_phase(reaction, content, hz, marks, config.candidates)
     if why := _refused(_segments(chain, hz, config), config, shorter_s):
         found = _at_another_speed(reaction, content, hz, marks, config)
-        if found is None:
+        if found is None and config.spectra:
+            found = by_spectrum_alone(reaction, content, hz, changes(config.speed, config.semitones))
+        if found is None or _refused(_segments(found[1], hz, config), config, shorter_s):
             raise AlignmentError(why)
         change, chain = found
     # What follows fills a map that stands; it makes none

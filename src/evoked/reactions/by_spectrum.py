@@ -43,6 +43,18 @@ def spectrum_of(sound: Samples, hz: int, change: Change | None = None) -> Spectr
         sound: mono, at a common loudness.
         change: what was done to the film; it is undone.
     """
+    loud = levels(sound, hz, change)
+    if not len(loud):
+        return loud
+    shape = flat(loud)
+    shape = np.clip(shape, *BOUNDS)
+    shape -= shape.mean(axis=1, keepdims=True)
+    shape /= shape.std(axis=1, keepdims=True) + np.float32(0.3)
+    return np.asarray(shape / np.sqrt(shape.shape[1]), dtype=np.float32)
+
+
+def levels(sound: Samples, hz: int, change: Change | None = None) -> Spectrum:
+    """The log power of a sound, on the content's clock: shape (frames, bins)."""
     change = change or Change()
     window = window_of(hz)
     own = resampled(sound, 1 / change.pitch)
@@ -53,11 +65,12 @@ def spectrum_of(sound: Samples, hz: int, change: Change | None = None) -> Spectr
     view = np.lib.stride_tricks.sliding_window_view(own, window)[starts]
     band = slice(*(round(f * window / hz) for f in BAND_HZ))
     power = np.abs(np.fft.rfft(view * np.hanning(window).astype(np.float32), axis=1)[:, band]).astype(np.float32) ** 2
-    shape = _less_mean(_less_mean(np.log(power + 1e-5), ACROSS, 1), ALONG, 0)
-    shape = np.clip(shape, *BOUNDS)
-    shape -= shape.mean(axis=1, keepdims=True)
-    shape /= shape.std(axis=1, keepdims=True) + np.float32(0.3)
-    return np.asarray(shape / np.sqrt(shape.shape[1]), dtype=np.float32)
+    return np.asarray(np.log(power + 1e-5), dtype=np.float32)
+
+
+def flat(loud: Spectrum) -> Spectrum:
+    """Levels beside what they are on average around them, in pitch and in time."""
+    return _less_mean(_less_mean(loud, ACROSS, 1), ALONG, 0)
 
 
 def heard_beside(reaction: Samples, content: Samples, hz: int, change: Change, chain: list[Run]) -> list[Run]:
