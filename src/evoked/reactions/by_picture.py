@@ -17,6 +17,7 @@ from evoked.reactions.chain import Run, best_chain, joined
 from evoked.reactions.film_lines import (
     BLOCK,
     DRIFT,
+    HOP,
     SHAPE,
     Sighting,
     blocks_speed,
@@ -27,7 +28,7 @@ from evoked.reactions.film_lines import (
     telling,
 )
 from evoked.reactions.film_search import EVERY, Guess, SearchedFilm, guess
-from evoked.reactions.looks import HZ, Box, Cells, Looks, film_changes, in_box, mirror, pooled
+from evoked.reactions.looks import CHUNK, HZ, Box, Cells, Looks, film_changes, in_box, mirror, pooled
 from evoked.reactions.offsets import OffsetMap, Segment
 
 SEARCHED_S = 12.0  # of a block that the rectangle is searched with
@@ -35,6 +36,7 @@ BLOCKS = 6  # that are searched, spread over the reaction, …
 PART_S = 12.0  # … at most one in a part so long
 SPEEDS = (0.955, 1.045)  # that are searched beside 1: each holds for 3 % either way
 FOLLOWED = 3  # guesses of each speed that are held against the whole film
+PROBED = 120  # blocks of a long reaction that a guess is held against: each is compared with the whole film
 LEAST = 3  # blocks, none overlapping another, that must point at lines of two or more
 PLAIN = 0.5  # share of all blocks on lines beyond which no other guess is followed
 MOVES = 0.5  # grey levels that some cell must change by from look to look, in the mean of the liveliest tenth
@@ -125,16 +127,17 @@ def guesses(reaction: Looks, film: Looks, most_speed: float) -> Iterator[Guess]:
 
 
 def follow(reaction: Looks, film: Looks, found: Guess, most_speed: float) -> Followed:
-    """Hold a guess against the whole of both; `most_speed`: largest change of speed, as a share."""
+    """Hold a guess against the whole film; `most_speed`: largest change of speed, as a share."""
 
     def shown(speed: float) -> Cells:
         return _turned(film_changes(film, speed, SHAPE), found.mirrored)
 
     def sighted(speed: float) -> list[Sighting]:
-        return list(sightings(ours * weight, shown(speed) * weight, speed))
+        return list(sightings(ours * weight, shown(speed) * weight, speed, hop))
 
     box = settled_box(reaction, shown(found.speed), found)
     ours, weight = in_box(reaction.cells, box, SHAPE), np.ones(SHAPE[0] * SHAPE[1], np.float32)
+    hop = max(HOP, len(ours) // PROBED)
     speed, seen = found.speed, sighted(found.speed)
     if most_speed > 0 and any(s.clear for s in seen):
         speed = blocks_speed(ours, [s for s in seen if s.clear], shown, most_speed)
@@ -161,7 +164,7 @@ def _weight(ours: Cells, theirs: Cells, seen: list[Sighting], speed: float) -> C
 def mapped(reaction: Looks, film: Looks, found: Followed, config: AlignConfig) -> list[Segment]:
     """The stretches that a guess's lines run through, in the order of the content."""
     runs: list[Run] = []
-    for line in found.lines:
+    for line in _all_lines(film, found):
         late = float(np.median([s.there / found.speed - s.at for s in line]))
         ours, beside, first = _laid(found, film, late)
         score = float(np.sqrt(sum(s.above**2 for s in line) / 2))  # blocks overlap by half
@@ -170,6 +173,15 @@ def mapped(reaction: Looks, film: Looks, found: Followed, config: AlignConfig) -
     shift_s = reaction.hold_s, film.frame_s / 2 - film.hold_s if film.frame_s else 0.0
     segments = [_segment(run, found.speed, shift_s) for run in joined(best_chain(runs, 1000), 1000, config.bridge_s)]
     return [s for s in segments if s.content_end_s - s.content_start_s >= config.min_segment_s]
+
+
+def _all_lines(film: Looks, found: Followed) -> list[list[Sighting]]:
+    """The lines of every block, where a guess was held against some alone."""
+    if found.blocks >= (len(found.ours) - BLOCK) // HOP:
+        return [list(line) for line in found.lines]
+    theirs = _turned(film_changes(film, found.speed, SHAPE), found.mirrored)
+    seen = sightings(found.ours * found.weight, theirs * found.weight, found.speed)
+    return straight([s for s in seen if s.clear], found.speed, 0.0)[1]
 
 
 def _lively(reaction: Looks) -> list[int]:
@@ -195,8 +207,9 @@ def _moves(looks: Looks) -> bool:
 
 def _changing(looks: Looks) -> Cells:
     """By how many grey levels large cells change from look to look: (looks − 1, cells)."""
-    coarse = pooled(looks.cells, SHAPE)
-    out: Cells = np.abs(np.diff(coarse, axis=0)).reshape(len(coarse) - 1, -1)
+    starts = range(0, len(looks.cells) - 1, CHUNK)
+    steps = [np.abs(np.diff(pooled(looks.cells[a : a + CHUNK + 1], SHAPE), axis=0)) for a in starts]
+    out: Cells = np.concatenate(steps).reshape(len(looks.cells) - 1, -1)
     return out
 
 

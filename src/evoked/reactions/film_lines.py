@@ -117,11 +117,11 @@ class Moments:
         return out
 
 
-def sightings(ours: Cells, theirs: Cells, speed: float) -> Iterator[Sighting]:
-    """Each block of the reaction, and the moment of the film, played at a speed, that it is most like."""
+def sightings(ours: Cells, theirs: Cells, speed: float, hop: int = HOP) -> Iterator[Sighting]:
+    """Blocks of the reaction, `hop` looks apart, and the moment of the film that each is most like at a speed."""
     block = min(BLOCK, len(ours))
     moments = Moments(theirs, block)
-    for start in range(0, len(ours) - block + 1, HOP):
+    for start in range(0, len(ours) - block + 1, hop):
         score = moments.like(ours[start : start + block])
         at = int(np.argmax(score))
         others = np.concatenate([score[: max(0, at - NEAR)], score[at + NEAR + 1 :]])

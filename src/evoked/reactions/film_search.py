@@ -120,12 +120,16 @@ def _rectangles(block: NDArray[np.uint8], size: int, aspect: float) -> Iterator[
             4
         )
         moved = changes(whole)
-        spectra = np.fft.rfft(moved, size, axis=0)
+        rows_of: dict[int, Spectra] = {}  # only those that are needed: of a long film they are large
         for i in range(moved.shape[1] - 2 * SHAPE[0] + 2):
+            wanted = range(i, i + 2 * SHAPE[0] - 1, 2)
+            rows_of = {k: v for k, v in rows_of.items() if k >= i}
+            rows_of |= {k: np.fft.rfft(moved[:, k], size, axis=0) for k in wanted if k not in rows_of}
+            spectra, cells = np.stack([rows_of[k] for k in wanted], axis=1), moved[:, wanted]
             for j in range(moved.shape[2] - 2 * SHAPE[1] + 2):
-                here = np.s_[:, i : i + 2 * SHAPE[0] - 1 : 2, j : j + 2 * SHAPE[1] - 1 : 2]
+                here = np.s_[:, :, j : j + 2 * SHAPE[1] - 1 : 2]
                 box = (j - beyond[1]) * across, (i - beyond[0]) * down, across * SHAPE[1] * 2, down * SHAPE[0] * 2
-                yield box, moved[here].reshape(len(moved), -1), spectra[here].reshape(len(spectra), -1)
+                yield box, cells[here].reshape(len(moved), -1), spectra[here].reshape(len(spectra), -1)
         width *= LARGER
 
 

@@ -25,7 +25,7 @@ COLUMNS = 48  # cells across a reaction: a film an eighth of it wide fills six b
 FILM = (12, 16)  # rows and columns of cells of a film
 FINER = 4  # pixels to a cell when a film is looked at
 STILL = 0.7  # grey levels: a change of a cell below this is rounding and compression
-CHUNK = 512  # looks that are read out of a box at once: memory
+CHUNK = 512  # looks that are worked on at once: memory
 
 
 @dataclass(frozen=True, eq=False)
