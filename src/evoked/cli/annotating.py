@@ -1,0 +1,154 @@
+"""The work of `evoked annotate`: one reaction after another, each told and written as it is done."""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+
+import click
+
+from evoked.cli.annotated import Seen, as_row, notes, summary
+from evoked.cli.failures import Failures, note
+from evoked.cli.previews import Previews
+from evoked.cli.progress import bar
+from evoked.cli.voted import levels_of, votes_apart, votes_together
+from evoked.core.files import sha256
+from evoked.core.progress import Progress
+from evoked.core.provenance import Provenance
+from evoked.core.settings import describe
+from evoked.core.tables import write_table
+from evoked.dataset.labels import write_labels, write_labels_apart
+from evoked.faces.detect import DetectConfig
+from evoked.media.probe import no_picture, probe
+from evoked.parallel.pool import Failed, HerePool
+from evoked.reactions.annotate import AnnotateConfig, Annotator, columns, nets_read
+from evoked.reactions.film import film_of
+from evoked.reactions.matching import BY_PICTURE, Contents
+from evoked.reactions.offsets import OffsetMap, Segment
+from evoked.reactions.trained import recogniser_of
+from evoked.reactions.votes import VoteConfig
+from evoked.weights.cache import default_cache
+from evoked.weights.catalogue import NETS as CATALOGUE
+
+Configs = tuple[DetectConfig, AnnotateConfig, VoteConfig]
+
+
+@dataclass(frozen=True)
+class Order:
+    """What was asked for.
+
+    Attributes:
+        content: the video that was watched, or None.
+        output: a file or folder; None: a summary is printed.
+        labels, apart: votes are written, of all viewers together or of each.
+        as_json: rows are printed as JSON, and nothing else.
+        offline: only nets that the cache holds.
+    """
+
+    content: Path | None
+    output: Path | None
+    labels: bool
+    apart: bool
+    as_json: bool
+    offline: bool
+
+
+class Batch:
+    """Annotates reactions that share an order; a recogniser or a threshold that makes no sense is told at once.
+
+    Args:
+        order: what was asked for.
+        configs: how to detect, annotate and vote.
+        places: reaction → the file of its table.
+        drawn: the videos to be drawn of each.
+        failures: is told what failed; a reaction that fails does not take the others with it.
+    """
+
+    def __init__(
+        self, order: Order, configs: Configs, places: dict[Path, Path], drawn: Previews, failures: Failures
+    ) -> None:
+        self._order, self._configs, self._places, self._drawn, self._failures = order, configs, places, drawn, failures
+        self._recogniser = recogniser_of(configs[1].recogniser)
+        self._levels = levels_of(configs[2], self._recogniser)
+        self._watched = Contents({order.content.name: order.content}) if order.content else None
+        self._seen: list[Seen] = []
+        self._rows: list[dict[str, object]] = []
+
+    @cached_property
+    def _nets(self) -> Annotator:
+        detect, config, _ = self._configs
+        return Annotator(self._recogniser, config, detect, default_cache(offline=self._order.offline))
+
+    def add(self, reaction: Path) -> None:
+        """Annotate a reaction, and write and tell what is to be written and told of it alone."""
+        with bar(f"annotate {reaction.name}") as progress:
+            (outcome,) = HerePool().run(partial(self._annotated, progress), [reaction])
+        if isinstance(outcome, Failed):
+            self._failures.add(reaction, outcome.error)
+            self._rows.append({"reaction": str(reaction), "state": "failed", "reason": str(outcome.error)})
+            return
+        seen = outcome.result
+        self._seen.append(seen)
+        previews = self._drawn.write(reaction, seen.found, self._failures)
+        self._rows.append(as_row(seen, self._places.get(reaction), previews))
+        for path in previews:
+            self._say(str(path))
+        if self._order.output:
+            for line in notes(seen):
+                note(reaction, line)
+        if not self._order.labels:
+            self._say(self._written(seen))
+
+    def end(self) -> None:
+        """Write the labels, print the JSON; EvokedError if a reaction failed."""
+        order = self._order
+        if order.labels and self._seen and order.output:
+            self._write_labels(order.output)
+            self._say(str(order.output))
+        if order.as_json:
+            labels = str(order.output) if order.labels and self._seen else None
+            click.echo(json.dumps({"reactions": self._rows, "labels": labels}, indent=1, ensure_ascii=False))
+        self._failures.end()
+
+    def _annotated(self, progress: Progress, reaction: Path) -> Seen:
+        media = probe(reaction)
+        if media.picture is None:
+            raise no_picture(reaction)  # what cannot be used is told at once, before any net is loaded
+        if self._watched is None:
+            whole = OffsetMap(0.0, (Segment(0.0, max(float(media.duration_s), 1e-3), 0.0, 0.0),))
+            return Seen(reaction, self._nets(reaction, None, progress), whole)
+        found = self._watched.match(reaction)
+        film = film_of(reaction, self._watched.paths[found.content], found.offsets)
+        return Seen(reaction, self._nets(reaction, film, progress), found.offsets)
+
+    def _written(self, seen: Seen) -> str:
+        """Write a reaction's table and give its path; where it has no place, its summary."""
+        place = self._places.get(seen.reaction)
+        if place is None:
+            return summary(seen)
+        table = columns(seen.found, self._recogniser.names)
+        write_table(place, table, self._provenance([seen], self._configs[:2]))
+        return str(place)
+
+    def _write_labels(self, output: Path) -> None:
+        made_by, votes = self._provenance(self._seen, self._configs), self._configs[2]
+        if self._order.apart:
+            write_labels_apart(output, votes_apart(self._seen, self._order.content, votes, self._levels), made_by)
+            return
+        by = votes, self._levels
+        write_labels(output, votes_together(self._seen, self._order.content, self._recogniser.names, by), made_by)
+
+    def _provenance(self, seen: list[Seen], configs: tuple[object, ...]) -> Provenance:
+        content = [self._order.content] if self._order.content else []
+        inputs = {path.name: sha256(path) for path in [*(s.reaction for s in seen), *content]}
+        how = {s.reaction.name: (BY_PICTURE,) if s.offsets.by == "picture" else () for s in seen}
+        told = tuple(f"{s.reaction.name}: {line}" for s in seen for line in (*how[s.reaction.name], *s.found.damage))
+        config = {d.name: getattr(c, d.name) for c in configs for d in describe(type(c))}
+        nets = {name: CATALOGUE[name].sha256 for name in nets_read(self._recogniser)}
+        config |= self._recogniser.describe()  # its name, not its folder
+        return Provenance("annotate", config, inputs, nets, told)
+
+    def _say(self, text: str) -> None:
+        """On stdout; with --json that is the JSON alone."""
+        if not self._order.as_json:
+            click.echo(text)
