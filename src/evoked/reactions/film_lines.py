@@ -15,8 +15,8 @@ from evoked.reactions.film_search import Guess, fast
 from evoked.reactions.looks import HZ, Box, Cells, Looks, in_box
 
 SHAPE = (6, 8)  # cells of the film that are compared
-BLOCK = 50  # looks of a block: 4 s …
-HOP = 25  # … that overlap by half
+BLOCK = 38  # looks of a block: 3 s …
+HOP = 19  # … that overlap by half
 QUIET = 0.1  # kept below energies of a look: a calm stretch is like anything
 NEAR = 6  # looks within which a moment is the same
 CLEAR = 0.25  # least correlation of a sighting …
