@@ -68,3 +68,10 @@ def test_a_missing_table_and_a_missing_column_are_named(tmp_path: Path) -> None:
     write_table(tmp_path / "t.csv", ROWS, MADE)
     with pytest.raises(DatasetError, match="has no column second; it has: viewer, valid, x, n"):
         read_table(tmp_path / "t.csv", ("second",))
+
+
+def test_subtitles_are_no_table(tmp_path: Path) -> None:
+    (tmp_path / "seen.vtt").write_text('WEBVTT\n\n00:00:00.000 --> 00:00:01.000\n"a" b,c\n')
+
+    with pytest.raises(DatasetError, match=r"seen\.vtt cannot be read as a table \(it ends in none of \.parquet"):
+        read_table(tmp_path / "seen.vtt")

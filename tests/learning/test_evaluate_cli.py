@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from evoked.cli.main import main
+from evoked.core.files import sha256
 from evoked.core.provenance import Provenance
 from evoked.core.timeline import Grid
 from evoked.core.track import Track
@@ -113,6 +115,12 @@ def test_a_model_is_scored_from_features_and_it_is_said_what_that_means(
     for k, row in enumerate(body["rows"]):
         assert row["ap"] == pytest.approx(average_precision_score(truth_of(study)[:, k], scores[:, k]))
     assert any(note.startswith("one model predicted all videos") for note in body["notes"])
+    assert not any(note.startswith("NOT HELD OUT") for note in body["notes"])
+    files = sorted((study / "features").iterdir())
+    knows = {"inputs": {files[0].name: sha256(files[0])}}
+    save_checkpoint(study / "model", replace(model.checkpoint, provenance=knows))
+    _, out, _ = run(capsys, monkeypatch, *words)
+    assert f"note: NOT HELD OUT: the model learnt from 1 of these {len(files)} videos" in out
 
 
 def test_features_of_another_making_are_refused(

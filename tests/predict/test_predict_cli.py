@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -127,3 +128,16 @@ def test_where_predictions_go(tmp_path: Path) -> None:
         outputs([a], tmp_path / "x.vtt", "csv")
     with pytest.raises(OutputError, match="two videos have the same name"):
         outputs([a, again], tmp_path, None)
+
+
+@NETS
+def test_a_film_without_sound_is_predicted_and_says_so(evoked, film: Path, model_folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    silent = tmp_path / "silent.mp4"
+    subprocess.run(["ffmpeg", "-v", "error", "-i", film, "-an", "-c", "copy", silent], check=True)
+    out = tmp_path / "silent.parquet"
+
+    code, _, err = evoked("predict", silent, "--model", model_folder, "-o", out)
+
+    assert code == 0
+    assert "it has no sound, which the model goes by as well" in err
+    assert any("it has no sound" in note for note in (read_provenance(out) or {})["notes"])

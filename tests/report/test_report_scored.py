@@ -47,7 +47,9 @@ SCORED = Scores((), Score("mean", 0.35, 0.18, 0.45, 0.2), Score("gain", 0.15, 0.
 
 def test_the_difference_decides_where_it_is_known() -> None:
     assert verdict(SCORED).startswith("The model does better than guessing")  # though 18 % is below chance
-    assert verdict(SCORED).endswith("MAP minus chance is +15.0 points, 95\u00a0% interval +4.0 to +26.0.")
+    found = "MAP minus chance is +15.0 points, 95\u00a0% interval +4.0 to +26.0."
+    assert verdict(replace(SCORED, videos=20)).endswith(found)
+    assert verdict(SCORED).endswith(f"{found} Over only 2 videos such an interval is too narrow: take it for a hint.")
     assert verdict(replace(SCORED, gain=None)).startswith("This is not distinguishable from guessing")
     worse = replace(SCORED, gain=Score("gain", -0.1, -0.2, -0.05, 0.0))
     assert verdict(worse).startswith("The model does worse than guessing")

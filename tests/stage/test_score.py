@@ -76,6 +76,7 @@ def test_a_stretch_that_was_not_found_fails() -> None:
 def test_the_table_says_what_is_below_the_bar() -> None:
     text = table("labels", [Row("smile", 10, 10, 0.95, 0.95), Row("neutral", 10, 10, 0.95, 0.79)])
     assert [line.split()[-1] for line in text.splitlines()[2:]] == ["ok", "BAR"]
+    assert "BAR" not in table("steady", [Row("neutral", 10, 10, 0.5, 0.79)], judged=False)
     assert OffsetScore(0.05, 1).passes
     assert not OffsetScore(0.0501, 1).passes
 

@@ -69,9 +69,11 @@ def read_table(path: Path, required: Sequence[str] = ()) -> dict[str, list[Any]]
         raise DatasetError(f"no table at {path}")
     try:
         columns = _read(path)
-    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+    except (OSError, ValueError, KeyError, TypeError, csv.Error, pa.ArrowException) as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise DatasetError(f"{path} cannot be read as a {path.suffix or 'nameless'} table: {first}") from error
+        known = path.suffix.lower() in SUFFIXES
+        kind = f"a {path.suffix} table" if known else f"a table (it ends in none of {', '.join(SUFFIXES)})"
+        raise DatasetError(f"{path} cannot be read as {kind}: {first}") from error
     if missing := [n for n in required if n not in columns]:
         raise DatasetError(f"{path} has no column {', '.join(missing)}; it has: {', '.join(columns) or 'none'}")
     return columns

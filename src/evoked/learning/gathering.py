@@ -1,10 +1,11 @@
 """Predictions from a folder, beside labels from a table: what `evaluate` scores."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from evoked.core.errors import CheckpointError, DatasetError
+from evoked.core.files import sha256
 from evoked.core.progress import Progress, silent
 from evoked.core.tables import SUFFIXES, read_provenance
 from evoked.core.track import Track
@@ -65,7 +66,18 @@ def predict_all(
         progress(done, len(files), video)
         tracks[video] = predict_features(model, read_features(path))
     progress(len(files), len(files))
-    return tracks, (*model.checkpoint.provenance.get("notes", ()), ONE_MODEL)
+    notes = tuple(model.checkpoint.provenance.get("notes", ()))
+    return tracks, (*_seen_before(model, files), *notes, ONE_MODEL)
+
+
+def _seen_before(model: Model, files: Mapping[str, Path]) -> tuple[str, ...]:
+    """A line where the model learnt from these very feature files."""
+    learnt = set(dict(model.checkpoint.provenance.get("inputs", {})).values())
+    known = [video for video, path in files.items() if sha256(path) in learnt]
+    if not known:
+        return ()
+    which = "all" if len(known) == len(files) else f"{len(known)}"
+    return (f"NOT HELD OUT: the model learnt from {which} of these {len(files)} videos; this says nothing of new ones",)
 
 
 def notes_of(*paths: Path) -> tuple[str, ...]:

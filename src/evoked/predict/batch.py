@@ -9,9 +9,10 @@ from evoked.core.errors import OutputError
 from evoked.core.progress import Progress, silent
 from evoked.core.provenance import Provenance
 from evoked.core.track import Track
+from evoked.features.extract import Features
 from evoked.media.probe import no_picture, probe
 from evoked.predict.exports import FORMATS, check_format, write_predictions
-from evoked.predict.predict import Predictor, load_model, predict_features
+from evoked.predict.predict import Model, Predictor, load_model, predict_features
 from evoked.weights.cache import default_cache
 
 
@@ -38,7 +39,7 @@ class Task:
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What came of a task; `damage` says what was wrong with the file, one line each."""
+    """What came of a task; `damage` says what was wrong with the file or is not in it, one line each."""
 
     track: Track
     provenance: Provenance
@@ -56,11 +57,20 @@ def run(task: Task, progress: Progress = silent) -> Prediction:
     predictor = _predictor(task.model.resolve(), task.threads, task.offline)
     found = predictor.features(task.video, progress)
     about = predictor.provenance(task.video)
-    about = replace(about, notes=(*about.notes, *found.damage))
-    made = Prediction(predict_features(predictor.model, found), about, found.damage)
+    told = (*found.damage, *unheard(predictor.model, found))
+    about = replace(about, notes=(*about.notes, *told))
+    made = Prediction(predict_features(predictor.model, found), about, told)
     if task.output:
         write_predictions(task.output, made.track, made.provenance, threshold=task.threshold)
     return made
+
+
+def unheard(model: Model, features: Features) -> tuple[str, ...]:
+    """A line where the model learnt from sound and this video has none: it can only go by the rest."""
+    reads = {m.name for m in model.checkpoint.config.modalities}
+    if "audio" not in reads or features.audio.valid.any():
+        return ()
+    return ("it has no sound, which the model goes by as well: predicted from what is seen alone",)
 
 
 def outputs(videos: Sequence[Path], output: Path | None, suffix: str | None) -> dict[Path, Path | None]:

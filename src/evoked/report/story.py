@@ -12,6 +12,8 @@ VERDICTS = {
     "no interval": "There is no interval, so nobody can say whether this is more than luck.",
     "undefined": "No expression has a labelled second, so there is nothing to score.",
 }
+FEW_VIDEOS = 20
+"""Below it intervals over videos are too narrow, as the scores' own note says."""
 JOINER = "\u2060"  # no line break here
 
 
@@ -62,6 +64,8 @@ def verdict(scores: Scores) -> str:
     if gain := scores.gain:
         found += f" MAP minus chance is {points(gain.value)} points"
         found += f", {interval(scores)} {points(gain.low)} to {points(gain.high)}." if gain.low is not None else "."
+        if gain.low is not None and scores.videos < FEW_VIDEOS:
+            found += f" Over only {scores.videos} videos such an interval is too narrow: take it for a hint."
     return found
 
 

@@ -108,12 +108,12 @@ def offset_score(planted: Sequence[Mapping[str, float]], found: Sequence[Mapping
     return OffsetScore(float(np.max(medians)), near / seconds if seconds else float("nan"))  # max keeps a NaN
 
 
-def table(title: str, lines: Sequence[Row]) -> str:
-    """The rows as text, one line each, with what the bars are."""
+def table(title: str, lines: Sequence[Row], *, judged: bool = True) -> str:
+    """The rows as text, one line each; `judged` says beside each whether it meets the bars."""
     head = f"{title}\n  {'':10} {'planted':>8} {'found':>8} {'precision':>10} {'recall':>8}"
     body = [
         f"  {r.name:10} {r.planted:8d} {r.found:8d} {r.precision:10.3f} {r.recall:8.3f}"
-        + ("  ok" if r.passes else "  BELOW THE BAR")
+        + (("  ok" if r.passes else "  BELOW THE BAR") if judged else "")
         for r in lines
     ]
     return "\n".join([head, *body])
