@@ -47,6 +47,7 @@ def test_another_scene_with_the_same_music_does_not_obey() -> None:
     assert obedience(reaction, content, HZ, change, Run(99 * HZ, 2 * HZ, 15 * HZ, 1, 1, 1)) == 0  # nothing is there
 
 
+@pytest.mark.full
 def test_it_is_off_unless_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("evoked.reactions.by_spectrum_alone.FOUND", 60.0)  # this one brings some 80
     film = resampled(joined(hush(1), cut(300, 306), cut(309, 320)), 1.03)

@@ -62,6 +62,7 @@ def test_none_of_them_is_said(library: Library) -> None:
         Library([], part).which(voice(10))
 
 
+@pytest.mark.full
 def test_a_long_reaction_is_looked_up_in_parts(library: Library) -> None:
     reaction = joined(voice(350), part("part9"), voice(100))
     found = library.which(reaction)
