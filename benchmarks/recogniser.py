@@ -42,7 +42,7 @@ from evoked.learning.recognise import turns
 from evoked.learning.recogniser_config import RecogniserConfig
 from evoked.metrics.ranking import average_precision, chance, roc_auc
 from evoked.metrics.resampling import bootstrap
-from evoked.model.checkpoint import read_arrays, write_arrays
+from evoked.model.stored import read_arrays, write_arrays
 from evoked.reactions.clip_faces import STILL_TICKS, ClipFaces
 from evoked.reactions.prototype import PrototypeRecogniser
 from evoked.reactions.votes import TICKS_PER_S
