@@ -256,6 +256,24 @@ def test_positives_in_one_video_only(tmp_path: Path) -> None:
     assert any("no positives to choose a threshold by" in n for n in found.notes)
 
 
+def test_an_interval_of_one_value_is_no_certainty(tmp_path: Path) -> None:
+    """Recall is all one video's: drawn again and again it is the same two of three, or not defined."""
+    ratings = "clip,video,rater,gender,awe\n" + "".join(f"a{i},v0,1,woman,1\n" for i in range(3))
+    ratings += "".join(f"b{i},v{1 + i % 3},1,man,0\n" for i in range(9))
+    scores = "clip,awe\na0,0.9\na1,0.8\na2,0.1\n" + "".join(f"b{i},0.{i}\n" for i in range(9))
+    found = small(tmp_path, scores, ratings, thresholds=("awe=0.55",), resamples=100)
+    row = found.rows[0]
+    assert row.recall.value == pytest.approx(2 / 3)
+    assert (row.recall.low, row.recall.high) == (None, None)
+    assert row.precision.value == pytest.approx(2 / 5)
+    assert row.precision.low is not None
+    assert row.precision.low < 0.4 < row.precision.high  # of several videos: as before
+    said = [n for n in found.notes if n.startswith("no interval where every draw gives the same number")]
+    assert len(said) == 1
+    assert "awe recall;" in said[0]
+    assert "66.7 … 66.7" not in as_text(found)
+
+
 def test_clips_in_which_nobody_was_seen(tmp_path: Path) -> None:
     scores = "clip,valid,awe\na,true,0.9\nb,false,\nc,true,0.1\nd,true,0.8\n"
     ratings = "clip,rater,awe\na,1,1\nb,1,1\nc,1,0\nd,1,1\ne,1,1\n"

@@ -26,6 +26,8 @@ __all__ = ["agree"]
 
 FEW = 20
 """Below about so many groups percentile intervals cover less than they say."""
+NO_WIDTH = 1e-9
+"""An interval as narrow as this is no certainty: the draws had nothing to differ by."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +78,7 @@ def agree(machine: Machine, ratings: Ratings, config: AgreeConfig | None = None)
     cuts = [_cut(data, k, config) for k in range(len(data.names))]
     rows, mean, groups = _scored(data, cuts, config)
     _tell(rows, data, config, told)
+    _tell_of_no_width(rows, groups, data, told)
     return Agreement(
         expressions=data.names,
         rows=rows,
@@ -227,8 +230,8 @@ def _estimate(value: float | None, span: Interval, centred: bool) -> Estimate:
     if value is None:
         return Estimate(None)
     moved = span.centred(value) if centred else span
-    if moved.low is None or moved.high is None:
-        return Estimate(value)
+    if moved.low is None or moved.high is None or moved.high - moved.low < NO_WIDTH:
+        return Estimate(value)  # all draws alike: one video holds all of it, or nothing went wrong in any
     return Estimate(value, max(moved.low, -1.0), min(moved.high, 1.0))
 
 
@@ -285,3 +288,19 @@ def _tell(rows: Sequence[Row], data: Compared, config: AgreeConfig, told: list[s
             told.append(f"thresholds cannot be chosen on another {config.by}: set them (--thresholds)")
     elif len(data.units) < FEW:
         told.append(f"{len(data.units)} {config.by}s: intervals over so few are too narrow")
+
+
+def _tell_of_no_width(rows: Sequence[Row], groups: Sequence[Group], data: Compared, told: list[str]) -> None:
+    """Figures that have no interval although there is more than one unit to draw."""
+    alike = {r.name: [c for c in COLUMNS if _has_no_interval(getattr(r, c))] for r in rows}
+    lines = [f"{name} {', '.join(columns)}" for name, columns in alike.items() if columns]
+    lines += [f"{g.column} {g.value}" for g in groups if _has_no_interval(g.mean)]
+    if lines and len(data.units) > 1:
+        told.append(
+            f"no interval where every draw gives the same number, which is no certainty: {'; '.join(lines)}; "
+            "more videos that show it would tell"
+        )
+
+
+def _has_no_interval(e: Estimate) -> bool:
+    return e.value is not None and e.low is None
