@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -108,10 +109,54 @@ def test_bad_clips_are_told_and_the_others_go_on(table: Path, trained: tuple[Pat
     done = call("evaluate", trained[0], bad)
 
     assert isinstance(done.exception, EvokedError)
-    assert str(done.exception) == "3 of 14 clips could not be used; the reasons stand above"
+    assert str(done.exception) == (
+        "3 of 14 clips could not be used, the reasons stand above; the figures are of the others"
+    )
     for line in ("no clip at", "no face is seen in", "the span 90-93 s lies beyond it"):
         assert sum(line in said for said in done.stderr.splitlines()) == 1, line
     assert "amusement" in done.stdout
+
+
+def test_a_training_that_left_clips_out_is_done_and_exits_as_a_batch(
+    table: Path, trained: tuple[Path, Result], tmp_path: Path
+) -> None:
+    """The raters' table as `evoked agree` takes it: names of videos without their folder, and whose face it is."""
+    (tmp_path / "raters").mkdir()
+    ratings = tmp_path / "raters" / "ratings.csv"
+    head, *lines = table.read_text().splitlines()
+    rows = [f"{line},v1" if "single_face.mp4" in line else f"{line}," for line in lines]
+    for name, viewer in (("still0.png", "v1"), ("still0.png", "v2"), ("still1.png", "v2")):
+        rows.append(f"{name},,,,other,1,0,c,{viewer}")
+    rows.append(",elsewhere/WolfgangLanger_Pexels.mp4,5,6,woman,0,0,a,")
+    ratings.write_text("\n".join([f"{head},viewer", *rows]) + "\n")
+    shutil.copytree(trained[0] / "faces", tmp_path / "mine" / "faces")
+
+    done = call("train", ratings, "-o", tmp_path / "mine", "--videos", table.parent, *FAST)
+
+    assert isinstance(done.exception, EvokedError)
+    assert str(done.exception) == (
+        f"5 of 15 clips could not be used, the reasons stand above; {tmp_path / 'mine'} learnt from the others"
+    )
+    assert load_trained(tmp_path / "mine").names == ("amusement", "doubt")
+    told = done.stderr.splitlines()
+    assert sum("rated are v1, v2, learnt from is the largest face" in line for line in told) == 3  # and without a name
+    assert sum("rated are v2, learnt from is the largest face" in line for line in told) == 2
+    assert "note: 5 clips name a viewer: learnt from is the largest face of the picture" in told
+    assert "elsewhere" not in "".join(line for line in told if "left out" in line)  # found by its file name
+    about = json.loads((tmp_path / "mine" / "recogniser.json").read_text())
+    assert about["training"]["clips"] == 10
+
+    beside = call("evaluate", tmp_path / "mine", ratings)
+    assert isinstance(beside.exception, EvokedError)
+    assert "no clip at" in str(beside.exception)
+    assert "say where the videos are (--videos FOLDER)" in str(beside.exception)
+
+
+def test_a_second_of_a_content_is_no_clip_of_a_face(table: Path, tmp_path: Path) -> None:
+    (table.parent / "seconds.csv").write_text("video,second,rater,amusement\nsingle_face.mp4,1,a,1\n")
+    ratings = read_ratings(table.parent / "seconds.csv")
+    with pytest.raises(EvokedError, match=r"second 1 is of a content: rate spans of recordings \(start_s, end_s\)"):
+        rated_clips(ratings, table.parent, ("blendshapes",), tmp_path)
 
 
 def test_people_and_videos_stay_together(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from evoked.dataset.ratings import Ratings, read_ratings
 from evoked.learning.recogniser_config import RecogniserConfig
 
 File = click.Path(path_type=Path)
+FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 STORE, STATE = "faces", "state"
 
 
@@ -30,8 +31,10 @@ def _torch() -> None:
 def recogniser() -> None:
     """Train a recogniser of expressions on RATINGS of clips, and evaluate one.
 
-    RATINGS is a table with a row per clip and rater: clip (a video or a still picture), or video with start_s and
-    end_s; rater; a column of 0 and 1 per expression; perhaps person and groups. See docs/recogniser.md.
+    RATINGS is the table that `evoked agree` takes, a row per clip and rater: clip (a video or a still picture), or
+    video with start_s and end_s; rater; a column of 0 and 1 per expression; perhaps viewer, person and groups. Paths
+    stand against the table's folder, or against --videos FOLDER. The largest face of a clip is learnt from. Exit
+    code 1 where clips could not be used, though the rest was. See docs/recogniser.md.
     """
 
 
@@ -40,10 +43,17 @@ def recogniser() -> None:
 @click.option("-o", "--output", type=File, required=True, help="folder for the recogniser")
 @click.option("--expression", multiple=True, help="a column of the ratings that is no expression of EEV's fifteen")
 @click.option("--group", multiple=True, help="a further column that describes the person")
+@click.option("--videos", type=FOLDER, help="where the videos are, if not beside the table; by path or file name")
 @click.option("--json", "as_json", is_flag=True, help="print the figures as JSON")
 @settings(RecogniserConfig)
 def train(
-    ratings: Path, output: Path, expression: tuple[str, ...], group: tuple[str, ...], as_json: bool, **own: Any
+    ratings: Path,
+    output: Path,
+    expression: tuple[str, ...],
+    group: tuple[str, ...],
+    videos: Path | None,
+    as_json: bool,
+    **own: Any,
 ) -> None:
     """Train on RATINGS; prints what it is worth on people it did not learn from.
 
@@ -60,8 +70,8 @@ def train(
     config = made(RecogniserConfig, own)
     read = read_ratings(ratings, expressions=expression, groups=group)
     check_writable(output / "recogniser.json")
-    notes = [*read.notes, *_without_person(read)]
-    rated, problems = _described(read, ratings.parent, config.describe, output / STORE)
+    notes = [*read.notes, *_told(read)]
+    rated, problems = _described(read, (ratings, videos), config.describe, output / STORE)
     notes += [f"left out: {line}" for line in problems]
     inputs = {ratings.name: sha256(ratings)} | dict(rated.digests)
     given = Provenance("recogniser train", {"train": config_of(config)}, inputs, notes=tuple(notes))
@@ -72,7 +82,7 @@ def train(
     for line in recognition.provenance["notes"]:
         click.echo(f"note: {line}", err=True)
     click.echo(json.dumps(plain(judged), indent=1) if as_json else f"{as_table(judged)}\n{output}")
-    _end(problems, len(read.clips))
+    _end(problems, len(read.clips), f"{output} learnt from the others")
 
 
 @recogniser.command()
@@ -81,9 +91,16 @@ def train(
 @click.option("--faces", type=File, help="folder of faces described before; MODEL/faces if not given")
 @click.option("--expression", multiple=True, help="a column of the ratings that is no expression of EEV's fifteen")
 @click.option("--group", multiple=True, help="a further column that describes the person")
+@click.option("--videos", type=FOLDER, help="where the videos are, if not beside the table; by path or file name")
 @click.option("--json", "as_json", is_flag=True, help="print the figures as JSON")
 def evaluate(
-    model: str, ratings: Path, faces: Path | None, expression: tuple[str, ...], group: tuple[str, ...], as_json: bool
+    model: str,
+    ratings: Path,
+    faces: Path | None,
+    expression: tuple[str, ...],
+    group: tuple[str, ...],
+    videos: Path | None,
+    as_json: bool,
 ) -> None:
     """Score MODEL (a folder, or the word prototype) on RATINGS: average precision with chance and intervals over
     people, precision and recall at its operating points."""
@@ -96,34 +113,44 @@ def evaluate(
     if faces is None and model == PROTOTYPE:
         raise click.UsageError("--faces FOLDER says where the faces of the clips are kept")
     read = read_ratings(ratings, expressions=(*expression, *given.names), groups=group)
-    rated, problems = _described(read, ratings.parent, given.describes, faces or Path(model) / STORE)
+    rated, problems = _described(read, (ratings, videos), given.describes, faces or Path(model) / STORE)
     judged, notes = judge_recogniser(given, rated)
     known = given.recognition.provenance.get("inputs", {}) if isinstance(given, TrainedRecogniser) else {}
     learnt = sum(digest in set(known.values()) for digest in rated.digests.values())
     if learnt:
         notes = (*notes, f"{learnt} of {len(rated.digests)} files were learnt from: these figures are too good")
-    for line in (*read.notes, *_without_person(read), *notes, *(f"left out: {p}" for p in problems)):
+    for line in (*read.notes, *_told(read), *notes, *(f"left out: {p}" for p in problems)):
         click.echo(f"note: {line}", err=True)
     click.echo(json.dumps(plain(judged), indent=1) if as_json else as_table(judged))
-    _end(problems, len(read.clips))
+    _end(problems, len(read.clips), "the figures are of the others")
 
 
-def _described(read: Ratings, root: Path, describes: tuple[str, ...], store: Path) -> tuple[Any, tuple[str, ...]]:
+def _described(
+    read: Ratings, places: tuple[Path, Path | None], describes: tuple[str, ...], store: Path
+) -> tuple[Any, tuple[str, ...]]:
+    """The clips' faces and what could not be used; places: the table, and the folder of the videos if it was given."""
     from evoked.learning.rated import rated_clips
 
+    table, videos = places
     with bar("describe faces") as progress:
-        return rated_clips(read, root, describes, store, progress=progress)
+        return rated_clips(
+            read, videos or table.parent, describes, store, by_name=videos is not None, progress=progress
+        )
 
 
-def _without_person(read: Ratings) -> list[str]:
+def _told(read: Ratings) -> list[str]:
+    """What must be known of how the table was understood."""
+    lines = []
+    if viewers := sum(bool(clip.viewer) for clip in read.clips):
+        lines.append(f"{viewers} clips name a viewer: learnt from is the largest face of the picture")
     named = np.array(read.groups.get("person", ("",) * len(read.clips))) != ""
-    if named.all():
-        return []
-    return [
-        f"{int((~named).sum())} clips name no person: a person in several videos may stand on both sides of a split"
-    ]
+    if not named.all():
+        nobody = int((~named).sum())
+        lines.append(f"{nobody} clips name no person: a person in several videos may stand on both sides of a split")
+    return lines
 
 
-def _end(problems: Sequence[str], total: int) -> None:
+def _end(problems: Sequence[str], total: int, done: str) -> None:
+    """As any batch ends: what could be done is done, and a failure among it makes the exit code 1."""
     if problems:
-        raise EvokedError(f"{len(problems)} of {total} clips could not be used; the reasons stand above")
+        raise EvokedError(f"{len(problems)} of {total} clips could not be used, the reasons stand above; {done}")

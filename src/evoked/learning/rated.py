@@ -4,6 +4,7 @@ Describing faces is the long part, so each clip's descriptions are kept in a fil
 off goes on from there, and a second training describes nothing.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache as once
@@ -26,6 +27,9 @@ from evoked.reactions.votes import TICKS_PER_S
 from evoked.weights.catalogue import NETS
 
 __all__ = ["Rated", "people_of", "rated_clips"]
+
+FIRST = "v1"
+"""The viewer of a recording in which `evoked annotate` saw one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +70,7 @@ def rated_clips(
     describes: tuple[str, ...],
     store: Path,
     *,
+    by_name: bool = False,
     open_faces: Callable[[], ClipFaces] | None = None,
     progress: Progress = silent,
 ) -> tuple[Rated, tuple[str, ...]]:
@@ -73,9 +78,10 @@ def rated_clips(
 
     Args:
         ratings: what people said.
-        root: what relative paths of the ratings stand against: the folder of their table.
+        root: what relative paths of the ratings stand against: the folder of their table, or of the videos.
         describes: names of `faces.describe`.
         store: a folder; a file per clip.
+        by_name: a path that is not there is looked for by its file name in `root`, as `evoked agree` knows it.
         open_faces: loads the nets, when the first clip needs them.
         progress: told in clips.
 
@@ -88,12 +94,15 @@ def rated_clips(
     """
     faces = once(open_faces or (lambda: ClipFaces(describes)))
     said, people, digests = ratings.merged("mean"), people_of(ratings), _Digests()
+    several = _several(ratings.clips)
     kept: list[int] = []
     rows: list[NDArray[np.float32]] = []
     problems: list[str] = []
     for i, clip in enumerate(ratings.clips):
         try:
-            track = _described(clip, root, describes, store, (faces, digests))
+            if viewers := several.get(clip.clip or clip.video):
+                raise DatasetError(f"rated are {viewers}, learnt from is the largest face: cut out a video of each")
+            track = _described(clip, _file_of(clip, root, by_name), describes, store, (faces, digests))
         except WeightsError:
             raise  # it would fail them all
         except EvokedError as error:
@@ -107,6 +116,34 @@ def rated_clips(
     names = tuple(str(ratings.clips[i]) for i in kept)
     rated = Rated(ratings.expressions, names, tuple(rows), said[kept], tuple(people[i] for i in kept), digests.known)
     return rated, tuple(problems)
+
+
+def _several(clips: Sequence[Clip]) -> dict[str, str]:
+    """Files of which several viewers are rated, or one who is not the first → their names.
+
+    The largest face of such a picture may be another's, and what was said of one would be learnt of the other.
+    """
+    viewers: dict[str, set[str]] = {}
+    for clip in clips:
+        viewers.setdefault(clip.clip or clip.video, set()).update({clip.viewer} - {""})
+    return {
+        file: ", ".join(sorted(names))
+        for file, names in viewers.items()
+        if len(names) > 1 or any(re.fullmatch(r"v\d+", name) and name != FIRST for name in names)
+    }
+
+
+def _file_of(clip: Clip, root: Path, by_name: bool) -> Path:
+    """The clip's file; DatasetError if there is none."""
+    name = clip.clip or clip.video
+    if clip.second >= 0:
+        raise DatasetError(f"{name} second {clip.second} is of a content: rate spans of recordings (start_s, end_s)")
+    path = root / name
+    if by_name and not path.is_file():
+        path = root / Path(name).name
+    if not path.is_file():
+        raise DatasetError(f"no clip at {path}: check the name, or say where the videos are (--videos FOLDER)")
+    return path
 
 
 def people_of(ratings: Ratings) -> tuple[str, ...]:
@@ -148,17 +185,12 @@ class _Digests:
 
 def _described(
     clip: Clip,
-    root: Path,
+    path: Path,
     describes: tuple[str, ...],
     store: Path,
     by: tuple[Callable[[], ClipFaces], _Digests],
 ) -> Track:
-    if clip.viewer:
-        raise DatasetError(f"{clip} names a viewer: rate clips that show one face, or the largest face of a video")
     faces, digests = by
-    path = root / (clip.clip or clip.video)
-    if not path.is_file():
-        raise DatasetError(f"no clip at {path}: check the name, paths stand against the ratings' folder")
     start_s, end_s = max(0.0, clip.start_s), clip.end_s
     nets = {name: NETS[name].sha256 for name in nets_of(describes)}
     key = digest([CODE, digests.of(path), start_s, end_s, list(describes), nets])
