@@ -1,6 +1,7 @@
 """A whole study, small but real: film, sound, faces, nets, training; run, run again, changed, harmed, killed."""
 
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from evoked.core.expressions import EEV5
 from evoked.core.tables import read_provenance, read_table
@@ -160,6 +162,19 @@ def test_everything_comes_out(study: Path) -> None:
     assert "staged: these people did not watch this film" in (results / "report.html").read_text()
 
 
+def test_every_column_stands_in_the_page_on_files(study: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "files.md").read_text(encoding="utf-8")
+    results = study / "results"
+    found = {f"share_{EEV5[0]}", *EEV5}
+    for table in (*results.glob("annotations/*"), *results.glob("predictions/*"), results / "labels.parquet"):
+        found |= set(read_table(table))
+    found |= {name for path in results.glob("features/*") for name in load_file(path)}
+    found |= set(json.loads((results / "scores.json").read_text())["map"])
+    told = set(re.findall(r"\w+", page))
+    assert {n for n in found if n not in told and not n.startswith("share_") and n not in EEV5} == set()
+    assert len(found) > 30
+
+
 def test_the_labels_say_when_she_laughed(study: Path) -> None:
     labels = read_labels(study / "results" / "labels.parquet")["burrow.mp4"].labels
     laughs = labels.values[:, labels.names.index("amusement")]
@@ -237,6 +252,42 @@ def test_one_bad_file_does_not_take_the_study_with_it(made: Path, study: Path, t
     assert bytes_of(root, "annotations/*", "features/*") == bytes_of(study, "annotations/*", "features/*")
     shown = json.loads((root / "results" / "state" / "items.json").read_text())
     assert {row["name"] for row in shown if row["state"] == "failed"} == set(failed)
+
+
+def test_a_wrong_pairs_csv_costs_no_work_once_it_is_right_again(study: Path, tmp_path: Path) -> None:
+    """Found by sound; then a content that is another's, a reaction that is mistyped, and the file taken away again."""
+    root = Path(shutil.copytree(study, tmp_path / "mistyped"))
+    results = root / "results"
+    parts = (
+        "*.parquet",
+        "*.csv",
+        "scores.json",
+        "alignments/*",
+        "annotations/*",
+        "features/*",
+        "model/*",
+        "predict*/*",
+    )
+    before = bytes_of(root, *parts)
+
+    for named, watched in (("at forest.mp4", "burrow.mp4"), ("at forrest.mp4", "forest.mp4")):
+        (root / "pairs.csv").write_text(f"reaction,content\nat burrow.mp4,burrow.mp4\n{named},{watched}\n")
+        code, items, _ = run(root)
+        assert code == 1
+        assert any(item["state"] == "failed" and item["name"] == "at forest.mp4" for item in items)
+        assert {"step": "annotate", "name": "at burrow.mp4", "state": "kept", "reason": ""} in items  # the same map
+        assert [p.name for p in results.glob("annotations/*")] == ["at burrow.mp4.parquet"]
+        assert list(read_labels(results / "labels.parquet")) == ["burrow.mp4"]
+        assert not list(results.glob("predictions/*"))  # held-out scores need two
+        assert not (results / "scores.json").exists()
+        assert "at forest.mp4" not in (results / "pairs.csv").read_text()
+
+    (root / "pairs.csv").unlink()
+    code, items, said = run(root)
+    assert code == 0, said
+    assert {step for step, state in ended(items) if state != "kept"} == {"report"}
+    assert bytes_of(root, *parts) == before
+    assert {state for _, state in ended(run(root)[1])} == {"kept"}
 
 
 def test_one_content_alone_has_everything_but_held_out_scores(study: Path, tmp_path: Path) -> None:

@@ -272,7 +272,7 @@ def annotate(
 
 
 def columns(annotation: Annotation, names: tuple[str, ...]) -> dict[str, list[object] | NDArray]:
-    """The table of docs/house.md: a row per viewer and tick, viewers in order, ticks in order.
+    """The table of docs/files.md: a row per viewer and tick, viewers in order, ticks in order.
 
     Returns:
         `viewer, time_s, valid`, then a column per expression; no rows where nobody was seen.

@@ -1,4 +1,4 @@
-"""From a study's results folder to the facts of a page, by the formats of docs/house.md.
+"""From a study's results folder to the facts of a page, by the formats of docs/files.md.
 
 What is missing or cannot be read becomes a sentence on the page (and on stderr), never a failure: a
 report of half a study is worth having.

@@ -1,7 +1,7 @@
 """Read a staged study's results and hold them against its truth.
 
 Three questions: do the offsets of all pairs agree, do the faces' ticks say what was planted (before any
-vote), and do the labels of the contents. Formats: docs/house.md.
+vote), and do the labels of the contents. Formats: docs/files.md.
 """
 
 import json

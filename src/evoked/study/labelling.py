@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -92,7 +92,7 @@ class LabelRiver:
         key = self.runner.ledger.key(code=CODE["align"], of=made_of, settings=self.settings.plain("align"))
 
         def do(progress: Progress) -> str:
-            content, offsets = self._match(source, candidates)
+            content, offsets = self._match(source, candidates, progress)
             inputs = {reaction: made_of["reaction"], content: digests[content]}
             config = {**self.settings.plain("align"), "content": content, "candidates": len(candidates)}
             write_offsets(out, offsets, Provenance("align", config, inputs, notes=self.settings.notes))  # type: ignore[arg-type]
@@ -120,12 +120,12 @@ class LabelRiver:
         del config["annotate"]["recogniser"]  # what it is counts, not in which folder it stands
         config |= recogniser.describe()
         nets = {name: CATALOGUE[name].sha256 for name in nets_read(recogniser)}
-        where = ledger.content_digest(self.folder.alignment(reaction))
-        key = ledger.key(code=CODE["annotate"], inputs=inputs, config=config, nets=nets, alignment=where)
+        offsets = read_offsets(self.folder.alignment(reaction))
+        where = asdict(offsets)  # the map alone: a pairs.csv that says what was found by sound annotates nobody again
+        key = ledger.key(code=CODE["annotate"], inputs=inputs, config=config, nets=nets, map=where)
         provenance = Provenance("annotate", config, inputs, nets, self.settings.notes)
 
         def do(progress: Progress) -> str:
-            offsets = read_offsets(self.folder.alignment(reaction))
             source = self.folder.reaction(reaction)
             film = film_of(source, self.folder.content(content), offsets, self.settings.window)
             found = self._nets(recogniser)(source, film, progress)
@@ -135,11 +135,11 @@ class LabelRiver:
 
         return self.runner.do(Work("annotate", reaction, key, (out,), do))
 
-    def _match(self, reaction: Path, candidates: tuple[str, ...]) -> tuple[str, OffsetMap]:
+    def _match(self, reaction: Path, candidates: tuple[str, ...], progress: Progress) -> tuple[str, OffsetMap]:
         """The candidate that a reaction plays, and where; AlignmentError or MediaError if it plays none."""
         if self._contents is None:
             self._contents = Contents({name: self.folder.content(name) for name in self.contents}, self.settings.align)
-        found = self._contents.match(reaction, candidates)
+        found = self._contents.match(reaction, candidates, progress)
         return found.content, found.offsets
 
     def label(self, pairs: Mapping[str, str]) -> bool:
@@ -181,10 +181,10 @@ class LabelRiver:
 
 
 def _stands(path: Path, pairs: list[Pair]) -> bool:
-    """Whether these very pairs are written there already."""
+    """Whether these very pairs, and no other, are written there already."""
     try:
         names = [p.reaction for p in pairs], [p.content for p in pairs]
-        return path.is_file() and list(read_pairs(path, *names).pairs) == pairs
+        return path.is_file() and list(read_pairs(path, *names).sound()) == pairs
     except DatasetError:
         return False
 

@@ -3,17 +3,17 @@
 Each item (one step for one file) has a record of its own, written after its outputs are in place. A
 record holds the key of everything the item depends on: digests of inputs, settings, nets, and the
 number of the code that made it. The same key and untouched outputs: kept. Anything else: done again.
-"A file exists" is never taken for "it is done".
+"A file exists" is never taken for "it is done". What is about to be replaced is put by under its key (parked.py).
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import quote
 
 from evoked.core.files import canonical, digest, sha256, write_text
+from evoked.study.parked import Parked, file_name
 
 State = Literal["done", "kept", "failed", "left out"]
 
@@ -45,6 +45,7 @@ class Ledger:
     def __init__(self, results: Path) -> None:
         self._results = results
         self._state = results / "state"
+        self._parked = Parked(results, self._state / "parked")
         self._digests = self._state / "digests.json"
         self._known: dict[str, Any] = _load(self._digests)
 
@@ -69,8 +70,47 @@ class Ledger:
         record = _load(self._record(step, name))
         if record.get("key") != key:
             return False
+        return self._untouched(record.get("outputs"))
+
+    def recall(self, step: str, name: str, key: str) -> bool:
+        """Put back what this item once came to under this key, if it was put by; what stands there now is put by."""
+        self.put_by(step, name, wanted=key)
+        outputs = self._parked.take(step, name, key)
+        if outputs is None:
+            return False
+        self.write(step, name, key, outputs)
+        return True
+
+    def put_by(self, step: str, name: str, *, wanted: str = "") -> None:
+        """Put by what an item's outputs are now, before they are replaced or taken away.
+
+        What nobody recorded, or somebody changed since, is not: no run could ask for it again.
+
+        Args:
+            wanted: the key that will be asked for next: of what is put by, this one stays.
+
+        Raises:
+            OutputError: if it cannot be written.
+        """
+        record = _load(self._record(step, name))
         outputs = record.get("outputs")
-        return isinstance(outputs, dict) and all(self._untouched(o, sha) for o, sha in outputs.items())
+        if outputs and self._untouched(outputs):
+            self._parked.put(step, name, str(record["key"]), outputs, wanted=wanted)
+
+    def forget_gone(self, there: Mapping[str, Collection[str]], whole: Collection[str], gone: bool) -> None:
+        """Delete what is put by of files that are gone: what was learnt from a person's face goes with the recording.
+
+        Args:
+            there: step → names of the files that it could be done for today.
+            whole: steps over the whole study, which hold something of every file.
+            gone: whether a file is gone of which nothing was put by.
+        """
+        for step, names in there.items():
+            for name in [n for n in self._parked.names(step) if n not in names]:
+                self._parked.forget(step, name)
+                gone = True
+        for step in whole if gone else ():
+            self._parked.forget(step, "")
 
     def write(self, step: str, name: str, key: str, outputs: Sequence[Path]) -> None:
         """Record that an item was done; its outputs must be in place."""
@@ -82,12 +122,15 @@ class Ledger:
         rows = [{"kind": i.step, "step": i.step, "name": i.name, "state": i.state, "reason": i.reason} for i in items]
         write_text(self._state / "items.json", json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
 
-    def _untouched(self, output: str, sha: str) -> bool:
-        path = self._results / output
-        return path.is_file() and self.content_digest(path) == sha
+    def _untouched(self, outputs: Any) -> bool:
+        """Whether every output stands in its place as it was recorded."""
+        if not isinstance(outputs, dict):
+            return False
+        places = {self._results / output: sha for output, sha in outputs.items()}
+        return all(path.is_file() and self.content_digest(path) == sha for path, sha in places.items())
 
     def _record(self, step: str, name: str) -> Path:
-        return self._state / step / f"{quote(name, safe=' ') or 'all'}.json"
+        return self._state / step / f"{file_name(name)}.json"
 
 
 def _load(path: Path) -> dict[str, Any]:

@@ -179,7 +179,7 @@ class PredictionRiver:
         def do(progress: Progress) -> None:
             write_report(self.folder.root, self.settings.report, self.folder.report, progress)
 
-        return self.runner.do(Work("report", "", key, (self.folder.report,), do))
+        return self.runner.do(Work("report", "", key, (self.folder.report,), do, put_by=False))  # big, and soon made
 
     def _examples(self, contents: Sequence[str]) -> Loaded:
         labels = read_labels(self.folder.labels)

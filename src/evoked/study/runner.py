@@ -22,6 +22,7 @@ class Work:
         outputs: files that `do` writes, whole or not at all.
         do: does it; raises EvokedError where a file or a setting is at fault. Gives, where there is one, a
             line that a reader of the result must know.
+        put_by: whether what it made comes back when a run asks for its key again.
     """
 
     step: str
@@ -29,6 +30,7 @@ class Work:
     key: str
     outputs: Sequence[Path]
     do: Callable[[Progress], str | None]
+    put_by: bool = True
 
 
 class Show(Protocol):
@@ -64,6 +66,8 @@ class Runner:
             alone; anything else is a bug and stops the run. An interruption leaves no record.
         """
         if self.ledger.is_kept(work.step, work.name, work.key):
+            return self._ended(Item(work.step, work.name, "kept"))
+        if work.put_by and self.ledger.recall(work.step, work.name, work.key):
             return self._ended(Item(work.step, work.name, "kept"))
         try:
             with self._show.bar(f"{work.step} {work.name}".strip()) as progress:
