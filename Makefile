@@ -4,6 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STUDY ?= demo/study
 SIZE ?= small
+# A process of tests for each core, four at most (one grows to some 2 GB); each computes in one thread, or they would
+# wait for each other. A file's tests stay in one process, for they share what is dear to make. WORKERS=0: all here.
+WORKERS ?= auto
+TESTS := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 --dist loadfile
 
 .PHONY: demo test test-full check bench setup setup-tools clean
 
@@ -13,10 +17,10 @@ demo: setup
 	@echo "report: $(CURDIR)/$(STUDY)/results/report.html"
 
 test: setup setup-tools
-	$(BIN)/python -m pytest -m "not full"
+	$(TESTS) -m "not full"
 
 test-full: setup setup-tools
-	$(BIN)/python -m pytest
+	$(TESTS)
 
 check: setup
 	$(BIN)/ruff format --check src tests benchmarks scripts
