@@ -33,6 +33,11 @@ def run(*args: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", script, "align", *map(str, args)], capture_output=True, text=True)
 
 
+def talk(done: subprocess.CompletedProcess[str]) -> list[str]:
+    """What was said on stderr, but for progress, which comes by the clock: machines are busy at times."""
+    return [line for line in done.stderr.strip().splitlines() if " s gone" not in line]
+
+
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("pair")
@@ -48,12 +53,8 @@ def test_the_map_goes_to_stdout_and_the_talk_to_stderr(pair: tuple[Path, Path]) 
     assert segment["reaction_start_s"] - segment["content_start_s"] == pytest.approx(4.25, abs=0.005)
     assert set(segment) == {"content_start_s", "content_end_s", "reaction_start_s", "score", "rate"}
     assert body["score"] >= 12
-    made = body["provenance"]
-    assert made["made_by"] == "align"
-    assert made["inputs"] == {"reaction": sha256(pair[0]), "content": sha256(pair[1])}
-    assert made["config"]["min_score"] == 12
-    drawn = done.stderr.strip().splitlines()
-    assert [line.split()[0] for line in drawn] == ["content", "reaction", "content", "seen.mp4"]
+    assert list(body) == ["by", "score", "segments"]  # where it comes from stands in the file of -o
+    assert [line.split()[0] for line in talk(done)] == ["content", "reaction", "content", "seen.mp4"]
     assert "seen.mp4 plays 2" in done.stderr
 
 
@@ -61,6 +62,10 @@ def test_the_map_goes_to_a_file_when_asked(pair: tuple[Path, Path], tmp_path: Pa
     done = run(*pair, "-o", tmp_path / "a" / "map.json")
     assert (done.returncode, done.stdout) == (0, "")
     assert read_offsets(tmp_path / "a" / "map.json").reaction_time(10.0) == pytest.approx(14.25, abs=0.005)
+    made = json.loads((tmp_path / "a" / "map.json").read_text())["provenance"]
+    assert made["made_by"] == "align"
+    assert made["inputs"] == {"reaction": sha256(pair[0]), "content": sha256(pair[1])}
+    assert made["config"]["min_score"] == 12
 
 
 @pytest.mark.parametrize("name", ["map.svg", "map.html"])
@@ -95,7 +100,7 @@ def test_what_cannot_be_aligned_is_one_line_and_exit_1(pair: tuple[Path, Path], 
         for done in (run(wrong, pair[1]), run(pair[0], wrong)):
             assert (done.returncode, done.stdout) == (1, ""), done.stderr
             assert said in done.stderr
-            assert done.stderr.strip().count("\n") == 0
+            assert len(talk(done)) == 1
             assert "Traceback" not in done.stderr
 
 

@@ -24,6 +24,7 @@ from selenium.webdriver.common.by import By
 from evoked.core.files import write_text
 from evoked.core.provenance import Provenance
 from evoked.core.tables import write_table
+from evoked.media.images import read_image
 from evoked.report.collect import collect_prediction
 from evoked.report.config import ReportConfig
 from evoked.report.page import write_page, write_report
@@ -250,6 +251,30 @@ def contrast(browser: Chrome, selector: str) -> float:
             selector,
         )
     )
+
+
+@pytest.mark.parametrize("width", [1280, 1281, 1303, 1366])
+def test_a_table_that_fits_has_no_line_of_shadow_at_its_edges(opened: Chrome, tmp_path: Path, width: int) -> None:
+    sized(opened, width, 900)
+    for table in opened.find_elements(By.CSS_SELECTOR, ".scroll"):
+        if opened.execute_script("return arguments[0].scrollWidth > arguments[0].clientWidth", table):
+            continue
+        table.screenshot(str(tmp_path / "table.png"))
+        picture = read_image(tmp_path / "table.png").astype(int)
+        ground = np.median(picture.reshape(-1, 3), axis=0)
+        for column in (picture[:, 1], picture[:, -2]):
+            assert np.median(np.abs(column - ground)) <= 2, table.get_attribute("aria-label")
+
+
+def test_before_it_plays_a_picture_of_the_film_is_shown(opened: Chrome) -> None:
+    poster = opened.execute_script("return document.getElementById('video').poster")
+    assert poster.startswith("data:image/jpeg;base64,")
+    size = opened.execute_async_script(
+        "const i = new Image(), done = arguments[1]; i.onload = () => done([i.naturalWidth, i.naturalHeight]);"
+        "i.onerror = () => done(null); i.src = arguments[0];",
+        poster,
+    )
+    assert size == [160, 90]
 
 
 def test_text_can_be_read(opened: Chrome) -> None:

@@ -74,6 +74,14 @@ def test_a_failure_of_the_whole_study_has_a_name_and_its_reason(study: Path) -> 
     assert "There are no scores: that needs two videos." in text
 
 
+def test_only_failures_are_red(study: Path) -> None:
+    assert '<span class="state failed">1 failed</span>' in write_report(study).read_text(encoding="utf-8")
+    write_items(study / "results", [{"kind": "align", "name": "a.mp4", "step": "align", "state": "done", "reason": ""}])
+    page = write_report(study).read_text(encoding="utf-8")
+    assert '<span class="state ">0 failed</span>' in page
+    assert '<span class="state done">1 done</span>' in page
+
+
 def test_an_undefined_class_is_not_zero(study: Path) -> None:
     text = Elements(page_of(study)).text
     assert "surprise: no second carries this label, so the score is undefined." in text

@@ -8,9 +8,10 @@ from urllib.parse import unquote
 
 import numpy as np
 import pytest
-from report_films import counting_film
+from report_films import DARKEST, STEP, counting_film
 from report_study import NASTY
 
+from evoked.media.images import read_image
 from evoked.report.config import ReportConfig
 from evoked.report.facts import Content, Prediction
 from evoked.report.page import write_report
@@ -48,6 +49,17 @@ def test_an_embedded_preview_is_the_film_made_small(film: Path, tmp_path: Path) 
     assert [s["codec_name"] for s in told["streams"]] == ["h264", "aac"]
     assert told["streams"][0]["height"] == 64
     assert float(told["format"]["duration"]) == pytest.approx(3.0, abs=0.15)
+
+
+def test_the_poster_is_a_picture_of_the_film_a_tenth_into_it(tmp_path: Path) -> None:
+    counting_film(tmp_path / "long.mp4", 30)
+    film = Content("a film.mp4", tmp_path / "long.mp4", prediction=Prediction(np.full((30, 1), 0.5)))
+    shown = show([film], tmp_path / "r.html", None, ReportConfig(preview_height=64))["a film.mp4"]
+    (tmp_path / "poster.jpg").write_bytes(base64.b64decode(shown.poster))
+    picture = read_image(tmp_path / "poster.jpg")
+    assert picture.shape[0] == 64
+    assert picture.mean() == pytest.approx(DARKEST + 3 * STEP, abs=1.5)  # second 3 of 30
+    assert show([film], tmp_path / "r.html", None, ReportConfig(video="link"))["a film.mp4"].poster == ""
 
 
 def test_a_preview_is_made_once(film: Path, tmp_path: Path) -> None:

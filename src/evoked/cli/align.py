@@ -1,5 +1,6 @@
 """`evoked align`: where a reaction stands on a content's time."""
 
+import json
 from pathlib import Path
 
 import click
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from evoked.cli.failures import note
 from evoked.cli.options import made, settings
+from evoked.cli.progress import bar
 from evoked.core.files import check_writable, sha256, write_text
 from evoked.core.provenance import Provenance
 from evoked.core.settings import describe
@@ -15,7 +17,7 @@ from evoked.media.play import damage_of, play, sound_of
 from evoked.media.probe import probe
 from evoked.reactions.align import SOUND_HZ
 from evoked.reactions.matching import Contents, MatchConfig
-from evoked.reactions.offsets import OffsetMap, offsets_json, write_offsets
+from evoked.reactions.offsets import OffsetMap, write_offsets
 from evoked.report.map_drawing import as_html, as_svg, as_text
 
 
@@ -30,7 +32,7 @@ def align(reaction: Path, content: Path, output: Path | None, draw: Path | None,
 
     Prints JSON with `by` (sound or picture), `score` and `segments` (content_start_s, content_end_s,
     reaction_start_s, score, rate: reaction seconds for each content second); seconds that no segment covers are
-    unknown. A drawing for people goes to stderr.
+    unknown. The file of -o also says from which files and settings it came. A drawing for people goes to stderr.
     """
     config = made(MatchConfig, options)
     if draw and draw.suffix not in (".svg", ".html"):
@@ -40,7 +42,8 @@ def align(reaction: Path, content: Path, output: Path | None, draw: Path | None,
             check_writable(path)
     contents = Contents({content.name: content}, config)
     try:
-        offsets = contents.match(reaction).offsets
+        with bar(f"align {reaction.name}") as progress:
+            offsets = contents.match(reaction, progress=progress).offsets
     finally:
         for path, lines in contents.damage.items():
             for line in lines:
@@ -53,7 +56,7 @@ def align(reaction: Path, content: Path, output: Path | None, draw: Path | None,
     if output:
         write_offsets(output, offsets, provenance)
     else:
-        click.echo(offsets_json(offsets, provenance), nl=False)
+        click.echo(json.dumps(offsets.as_dict(), indent=1))
     length_s, own_s = (float(probe(path).duration_s) for path in (content, reaction))
     if draw:
         svg = as_svg(offsets, reaction.name, content.name, length_s, own_s)

@@ -12,8 +12,9 @@ from evoked.cli.failures import Failures, note
 from evoked.cli.previews import Previews
 from evoked.cli.progress import bar
 from evoked.cli.voted import levels_of, votes_apart, votes_together
+from evoked.core.errors import EvokedError
 from evoked.core.files import sha256
-from evoked.core.progress import Progress
+from evoked.core.progress import Progress, part
 from evoked.core.provenance import Provenance
 from evoked.core.settings import describe
 from evoked.core.tables import write_table
@@ -30,6 +31,9 @@ from evoked.reactions.votes import VoteConfig
 from evoked.weights.cache import default_cache
 from evoked.weights.catalogue import NETS as CATALOGUE
 
+MATCHING, DRAWING = 0.1, 0.2
+"""About what share of the time the search by picture takes, and the drawing of a video."""
+ALONE = "note: without --content the faces of a film that is on the screen count as viewers, too"
 Configs = tuple[DetectConfig, AnnotateConfig, VoteConfig]
 
 
@@ -81,15 +85,22 @@ class Batch:
 
     def add(self, reaction: Path) -> None:
         """Annotate a reaction, and write and tell what is to be written and told of it alone."""
+        begin = 1.0 - DRAWING * self._drawn.count(reaction)
         with bar(f"annotate {reaction.name}") as progress:
-            (outcome,) = HerePool().run(partial(self._annotated, progress), [reaction])
+            (outcome,) = HerePool().run(partial(self._annotated, part(progress, 0, begin)), [reaction])
+            drawn = [] if isinstance(outcome, Failed) else self._draw(outcome.result, part(progress, begin, 1))
         if isinstance(outcome, Failed):
             self._failures.add(reaction, outcome.error)
             self._rows.append({"reaction": str(reaction), "state": "failed", "reason": str(outcome.error)})
             return
         seen = outcome.result
         self._seen.append(seen)
-        previews = self._drawn.write(reaction, seen.found, self._failures)
+        previews = []
+        for path in drawn:
+            if isinstance(path, EvokedError):
+                self._failures.add(reaction, path)
+            else:
+                previews.append(path)
         self._rows.append(as_row(seen, self._places.get(reaction), previews))
         for path in previews:
             self._say(str(path))
@@ -102,6 +113,8 @@ class Batch:
     def end(self) -> None:
         """Write the labels, print the JSON; EvokedError if a reaction failed."""
         order = self._order
+        if order.content is None and any(seen.found.viewers for seen in self._seen):
+            click.echo(ALONE, err=True)
         if order.labels and self._seen and order.output:
             self._write_labels(order.output)
             self._say(str(order.output))
@@ -110,6 +123,9 @@ class Batch:
             click.echo(json.dumps({"reactions": self._rows, "labels": labels}, indent=1, ensure_ascii=False))
         self._failures.end()
 
+    def _draw(self, seen: Seen, progress: Progress) -> list[Path | EvokedError]:
+        return self._drawn.write(seen.reaction, seen.found, progress)
+
     def _annotated(self, progress: Progress, reaction: Path) -> Seen:
         media = probe(reaction)
         if media.picture is None:
@@ -117,9 +133,9 @@ class Batch:
         if self._watched is None:
             whole = OffsetMap(0.0, (Segment(0.0, max(float(media.duration_s), 1e-3), 0.0, 0.0),))
             return Seen(reaction, self._nets(reaction, None, progress), whole)
-        found = self._watched.match(reaction)
+        found = self._watched.match(reaction, progress=part(progress, 0, MATCHING))
         film = film_of(reaction, self._watched.paths[found.content], found.offsets)
-        return Seen(reaction, self._nets(reaction, film, progress), found.offsets)
+        return Seen(reaction, self._nets(reaction, film, part(progress, MATCHING, 1)), found.offsets)
 
     def _written(self, seen: Seen) -> str:
         """Write a reaction's table and give its path; where it has no place, its summary."""

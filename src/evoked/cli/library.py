@@ -4,15 +4,20 @@ import json
 from pathlib import Path
 
 import click
+import numpy as np
 
 from evoked.cli.align import heard, told
 from evoked.cli.failures import Failures
 from evoked.cli.options import made, settings
-from evoked.core.errors import EvokedError
+from evoked.core.errors import AlignmentError, EvokedError, NoSoundError
 from evoked.core.files import check_writable, sha256
 from evoked.reactions.align import AlignConfig
 from evoked.reactions.offsets import offsets_json, write_offsets
+from evoked.reactions.pairing import Pairing
 from evoked.reactions.shelf import ContentLibrary
+
+SILENCE = 1e-4
+"""Of full scale, −80 dB: no sample reaches it in a sound track that was only put there by the recorder."""
 
 
 @click.group()
@@ -64,7 +69,7 @@ def find(folder: Path, reactions: tuple[Path, ...], output: Path | None, as_json
     failures = Failures(len(reactions), "reactions", "found")
     for path in reactions:
         try:
-            found = there.find(heard(path), config)
+            found = _found(there, path, config)
             provenance = there.provenance({path.name: sha256(path)}, found.content)
             if output:
                 write_offsets(output / f"{path.name}.json", found.offsets, provenance)
@@ -79,6 +84,26 @@ def find(folder: Path, reactions: tuple[Path, ...], output: Path | None, as_json
         length = next(e.seconds for e in there.entries if e.name == found.content)
         click.echo(told(found.offsets, path.name, found.content, length), err=True)
     failures.end()
+
+
+def _found(there: ContentLibrary, reaction: Path, config: AlignConfig) -> Pairing:
+    """What a reaction plays; for one without sound the error says how it is looked for by picture."""
+    try:
+        samples = heard(reaction)
+        silent = bool((np.abs(samples) < SILENCE).all())
+        return there.find(samples, config)
+    except NoSoundError as error:
+        raise NoSoundError(
+            f"{reaction} has no sound, and a library is searched by sound. {_other(reaction)}"
+        ) from error
+    except AlignmentError as error:
+        if not silent:
+            raise
+        raise AlignmentError(f"{reaction} is silent, and a library is searched by sound. {_other(reaction)}") from error
+
+
+def _other(reaction: Path) -> str:
+    return f"If you know the content: evoked align {reaction} CONTENT --by picture"
 
 
 @library.command("list")

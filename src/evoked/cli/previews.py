@@ -6,10 +6,9 @@ from pathlib import Path
 
 import click
 
-from evoked.cli.failures import Failures
-from evoked.cli.progress import bar
 from evoked.core.errors import EvokedError, OutputError
 from evoked.core.files import check_writable
+from evoked.core.progress import Progress, part
 from evoked.reactions.annotate import Annotation
 from evoked.reactions.preview import write_preview
 
@@ -46,22 +45,27 @@ class Previews:
                 places[reaction].append((out, option == "--blur"))
         return cls(places)
 
-    def write(self, reaction: Path, found: Annotation, failures: Failures) -> list[Path]:
-        """Write what is wanted of a reaction; what cannot be written is a failure, and the rest goes on.
+    def count(self, reaction: Path) -> int:
+        """How many are wanted of a reaction."""
+        return len(self.places[reaction])
+
+    def write(self, reaction: Path, found: Annotation, progress: Progress) -> list[Path | EvokedError]:
+        """Write what is wanted of a reaction.
 
         Returns:
-            The files that were written.
+            For each the file that was written, or why it could not be; the rest goes on.
         """
-        written = []
-        for out, hide in self.places[reaction]:
+        told: list[Path | EvokedError] = []
+        wanted = self.places[reaction]
+        for i, (out, hide) in enumerate(wanted):
+            own = part(progress, i / len(wanted), (i + 1) / len(wanted), f"drawing {out.name}")
             try:
-                with bar(f"draw {out.name}") as progress:
-                    write_preview(reaction, found, out, hide=hide, progress=progress)
+                write_preview(reaction, found, out, hide=hide, progress=own)
             except EvokedError as error:
-                failures.add(reaction, error)
+                told.append(error)
             else:
-                written.append(out)
-        return written
+                told.append(out)
+        return told
 
 
 def _files(places: Mapping[Path, Sequence[tuple[Path, bool]]]) -> list[Path]:

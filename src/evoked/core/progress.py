@@ -11,5 +11,15 @@ class Progress(Protocol):
         ...
 
 
+def part(whole: Progress, start: float, end: float, words: str = "") -> Progress:
+    """Progress of a piece of the work, told as the share `start` … `end` of the whole; `words` where it has no note."""
+
+    def tell(done: float, total: float | None, note: str = "") -> None:
+        share = min(1.0, done / total) if total else 0.0
+        whole(start + (end - start) * share, 1.0, note or words)
+
+    return tell
+
+
 def silent(done: float, total: float | None, note: str = "") -> None:
     """Show nothing."""

@@ -57,6 +57,14 @@ def write_png(path: Path, rgb: Rgb) -> None:
     path.write_bytes(data.tobytes())
 
 
+def jpeg(rgb: Rgb, quality: int = 80) -> bytes:
+    """A picture as JPEG; quality from 0 to 100."""
+    _check(rgb)
+    done, data = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    assert done  # JPEG takes any uint8 picture below 65,536 pixels a side
+    return data.tobytes()
+
+
 def resize(rgb: Rgb, size: tuple[int, int]) -> Rgb:
     """Scale to (width, height): by area where both sides shrink, else bilinear."""
     _check(rgb)

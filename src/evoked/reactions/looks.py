@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from evoked.core.progress import Progress, silent
 from evoked.core.timeline import Grid
 from evoked.media.images import grey
 from evoked.media.play import Picture, play
@@ -50,8 +51,8 @@ class Looks:
         return len(self.cells) / float(HZ)
 
 
-def look_at_reaction(path: Path) -> Looks:
-    """COLUMNS cells across, square ones: 58 MB for an hour of 16:9.
+def look_at_reaction(path: Path, progress: Progress = silent) -> Looks:
+    """COLUMNS cells across, square ones: 58 MB for an hour of 16:9. Progress is told in looks.
 
     Raises:
         MediaError and its kin: if it has no picture that can be decoded.
@@ -60,17 +61,17 @@ def look_at_reaction(path: Path) -> Looks:
     if media.picture is None:
         raise no_picture(path)
     rows = int(np.clip(round(COLUMNS * media.picture.height / media.picture.width), 4, 4 * COLUMNS))
-    return _looks(path, (rows, COLUMNS))
+    return _looks(path, (rows, COLUMNS), progress)
 
 
-def look_at_film(path: Path) -> Looks:
-    """FILM cells, whatever its shape: 9 MB for an hour. Raises as `look_at_reaction`."""
+def look_at_film(path: Path, progress: Progress = silent) -> Looks:
+    """FILM cells, whatever its shape: 9 MB for an hour. Told and raises as `look_at_reaction`."""
     if probe(path).picture is None:
         raise no_picture(path)
-    return _looks(path, FILM)
+    return _looks(path, FILM, progress)
 
 
-def _looks(path: Path, shape: tuple[int, int]) -> Looks:
+def _looks(path: Path, shape: tuple[int, int], progress: Progress) -> Looks:
     media = probe(path)
     assert media.picture is not None  # both callers have seen it
     grid = Grid.covering(media.duration_s, HZ)
@@ -84,6 +85,7 @@ def _looks(path: Path, shape: tuple[int, int]) -> Looks:
             last = picture.index
         cells[picture.step] = mean
         hold += max(0.0, float(picture.time_s - picture.pts_s))
+        progress(picture.step + 1, grid.steps)
     frame_s = 1 / float(media.picture.average_rate) if media.picture.average_rate else 0.0
     return Looks(cells, hold / max(1, grid.steps), frame_s, media.picture.width / media.picture.height)
 

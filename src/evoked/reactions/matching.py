@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evoked.core.errors import AlignmentError, NoSoundError
+from evoked.core.progress import Progress, part, silent
 from evoked.core.settings import setting
 from evoked.media.probe import probe
 from evoked.reactions.align import SOUND_HZ, AlignConfig, align
@@ -22,6 +23,7 @@ from evoked.reactions.pairing import Library, Pairing
 WAYS = ("auto", "sound", "picture")
 BY_PICTURE = "aligned by picture: no sound in common"
 """What a reader of a map that was found so is told."""
+SEARCH = "looking for the film in the picture"
 
 
 @dataclass(frozen=True)
@@ -57,12 +59,13 @@ class Contents:
         self._looks: dict[str, Looks] = {}
         self._library: Library | None = None
 
-    def match(self, reaction: Path, among: Sequence[str] | None = None) -> Pairing:
+    def match(self, reaction: Path, among: Sequence[str] | None = None, progress: Progress = silent) -> Pairing:
         """The content that a reaction plays, and where; its map says by what it was found.
 
         Args:
             reaction: a recording.
             among: names of contents; all if not given.
+            progress: told of the search by picture, which takes seconds to minutes.
 
         Raises:
             AlignmentError: if it plays none of them, by neither, with both reasons.
@@ -79,7 +82,7 @@ class Contents:
                     raise
                 heard = str(error)
         try:
-            return self._by_picture(reaction, names)
+            return self._by_picture(reaction, names, progress)
         except AlignmentError as error:
             what = f"{reaction} against {self.paths[names[0]]}" if len(names) == 1 else str(reaction)
             raise AlignmentError(f"{heard}; by picture: {error}" if heard else f"{what}: {error}") from error
@@ -99,17 +102,21 @@ class Contents:
         except AlignmentError as error:
             raise ours.refused(error, what) from error
 
-    def _by_picture(self, reaction: Path, names: tuple[str, ...]) -> Pairing:
+    def _by_picture(self, reaction: Path, names: tuple[str, ...], progress: Progress) -> Pairing:
         """The content of which most is seen."""
         for name in names:
             if same_file(reaction, self.paths[name]):
                 raise AlignmentError(f"it is the content itself ({name}): name the recording of people who watch")
-        ours, found, reason = look_at_reaction(reaction), [], ""
-        for name in names:
+        progress(0, 1, SEARCH)
+        parts = 1 + len(names)
+        ours, found, reason = look_at_reaction(reaction, part(progress, 0, 1 / parts, SEARCH)), [], ""
+        for i, name in enumerate(names, start=1):
+            own = part(progress, i / parts, (i + 0.5) / parts, SEARCH)  # then it is compared
             try:
-                found.append(Pairing(name, align_by_picture(ours, self._looks_of(name), self.config)))
+                found.append(Pairing(name, align_by_picture(ours, self._looks_of(name, own), self.config)))
             except AlignmentError as error:
                 reason = str(error)
+            progress((i + 1) / parts, 1, SEARCH)
         if not found:
             raise AlignmentError(reason if len(names) == 1 else f"none of {len(names)} contents is seen in it")
         return max(found, key=lambda p: (p.offsets.covered_s, p.offsets.score))
@@ -125,7 +132,7 @@ class Contents:
         self.damage[path] = found.damage
         return found
 
-    def _looks_of(self, name: str) -> Looks:
+    def _looks_of(self, name: str, progress: Progress) -> Looks:
         if name not in self._looks:
-            self._looks[name] = look_at_film(self.paths[name])
+            self._looks[name] = look_at_film(self.paths[name], progress)
         return self._looks[name]

@@ -7,6 +7,7 @@ from evoked.reactions.offsets import OffsetMap
 
 WIDTH, HEIGHT = 860, 560  # pixels
 LEFT, RIGHT, TOP, BOTTOM = 76, 20, 58, 84
+LINE, BAND = "#1f5fa8", "#7fb0e0"
 SHADE = " ·▁▃▅▇█"
 
 
@@ -70,7 +71,7 @@ def as_svg(offsets: OffsetMap, reaction: str, content: str, content_s: float, re
     count = len(offsets.segments)
     caption = (
         f"{offsets.covered_s:.1f} of {content_s:.1f} s of the content are covered by {count} "
-        f"segment{'s' if count > 1 else ''}; best score {offsets.score:.1f}. What is not covered is not known."
+        f"segment{'s' if count > 1 else ''}; best score {offsets.score:.1f}."
     )
     return f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" \
 height="{HEIGHT}" font-family="system-ui, sans-serif" font-size="13" fill="#333">
@@ -80,15 +81,25 @@ height="{HEIGHT}" font-family="system-ui, sans-serif" font-size="13" fill="#333"
 <text x="{LEFT}" y="45">{escape(caption)}</text>
 <g stroke="#ddd">{"".join(grid)}</g>
 <g font-size="12">{"".join(marks)}</g>
-<g fill="#7fb0e0">{"".join(bands)}</g>
-<g stroke="#1f5fa8" stroke-width="2.5" stroke-linecap="round">{"".join(lines)}</g>
+<g fill="{BAND}">{"".join(bands)}</g>
+<g stroke="{LINE}" stroke-width="2.5" stroke-linecap="round">{"".join(lines)}</g>
 <text x="{(LEFT + WIDTH - RIGHT) / 2:.0f}" y="{HEIGHT - 30}" text-anchor="middle">time in the reaction, seconds</text>
 <text x="22" y="{(TOP + HEIGHT - BOTTOM) / 2:.0f}" text-anchor="middle" \
 transform="rotate(-90 22 {(TOP + HEIGHT - BOTTOM) / 2:.0f})">time in the content, seconds</text>
-<text x="{LEFT}" y="{HEIGHT - 10}" font-size="12" fill="#666">Each line is a stretch that ran without a stop; the bars \
-along the axes are what is covered.</text>
+{_legend()}
 </svg>
 """
+
+
+def _legend() -> str:
+    """What the marks mean, each beside its sign."""
+    y = HEIGHT - 14
+    return (
+        f'<g font-size="12" fill="#555"><line x1="{LEFT}" x2="{LEFT + 24}" y1="{y}" y2="{y - 9}" stroke="{LINE}" '
+        f'stroke-width="2.5" stroke-linecap="round"/><text x="{LEFT + 32}" y="{y}">a stretch of the content that ran '
+        f'without a stop</text><rect x="{LEFT + 330}" width="24" y="{y - 8}" height="8" fill="{BAND}"/>'
+        f'<text x="{LEFT + 362}" y="{y}">covered seconds; what has no bar is not known</text></g>'
+    )
 
 
 def as_html(svg: str, title: str) -> str:

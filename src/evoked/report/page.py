@@ -120,6 +120,7 @@ def _index(facts: Facts, shown: Mapping[str, Shown]) -> dict[str, object]:
                 "video": shown[c.name].mode,
                 "url": shown[c.name].source if shown[c.name].mode == "link" else "",
                 "reason": shown[c.name].reason,
+                "poster": shown[c.name].poster,
             }
             for c in facts.contents
         ],

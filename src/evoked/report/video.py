@@ -4,13 +4,18 @@ import base64
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from urllib.parse import quote
 
 from evoked.core.errors import MediaError
 from evoked.core.files import digest, sha256
 from evoked.core.progress import Progress, silent
+from evoked.core.timeline import Grid
+from evoked.media.images import jpeg
+from evoked.media.play import Picture, play
 from evoked.media.preview import preview
+from evoked.media.probe import probe
 from evoked.report.config import ReportConfig
 from evoked.report.facts import Content
 
@@ -27,11 +32,13 @@ class Shown:
         mode: "embed", "link" or "none".
         source: base64 of an MP4 (embed), a relative URL (link), or "".
         reason: for "none": why there is no video, one sentence.
+        poster: base64 of a JPEG that is shown before it plays; "" where there is none (links are not opened).
     """
 
     mode: str
     source: str = ""
     reason: str = ""
+    poster: str = ""
 
 
 def show(
@@ -87,13 +94,21 @@ def _embedded(file: Path, page: Path, keep: Path | None, height: int) -> tuple[S
         if not path.is_file():
             path.parent.mkdir(parents=True, exist_ok=True)
             preview(file, path, height=height)
-        data = path.read_bytes()
+        data, poster = path.read_bytes(), _poster(path)
     except MediaError as error:
         return Shown("none", reason=f"No preview: {error}"), 0
     finally:
         if keep is None:
             path.unlink(missing_ok=True)
-    return Shown("embed", base64.b64encode(data).decode()), len(data)
+    return Shown("embed", base64.b64encode(data).decode(), poster=base64.b64encode(poster).decode()), len(data)
+
+
+def _poster(preview: Path) -> bytes:
+    """A picture of a preview as JPEG: a tenth into it, where a film has mostly faded in."""
+    length_s = probe(preview).duration_s
+    moment = Grid(Fraction(1), 1, Fraction(length_s) / 10)
+    (picture,) = (item for item in play(preview, pictures=moment) if isinstance(item, Picture))
+    return jpeg(picture.rgb())
 
 
 def _url(file: Path, page: Path) -> str:

@@ -73,6 +73,7 @@
     video.hidden = known.video === "none";
     message.hidden = known.video !== "none";
     message.textContent = known.reason;
+    video.poster = known.poster ? "data:image/jpeg;base64," + known.poster : "";
     if (known.video === "embed") {
       const bytes = Uint8Array.from(atob(find("video-" + i).textContent), (c) => c.charCodeAt(0));
       state.url = URL.createObjectURL(new Blob([bytes], { type: "video/mp4" }));
