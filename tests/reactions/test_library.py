@@ -2,6 +2,7 @@
 
 import json
 import wave
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from filmed import HZ, Samples, cut, hush, joined, under
 
 from evoked.cli.main import evoked
 from evoked.core.errors import AlignmentError, LibraryError, NoSoundError
+from evoked.media.write import VideoWriter
 from evoked.reactions.shelf import ContentLibrary
 from evoked.reactions.speeds import resampled
 from evoked.stage.sounds import murmur
@@ -116,6 +118,20 @@ def test_a_content_that_is_gone_or_changed_is_told(tmp_path: Path) -> None:
     film.unlink()
     with pytest.raises(LibraryError, match="add it again from where it is now"):
         there.find(cut(60, 90))
+
+
+def test_a_recording_without_sound_is_sent_to_the_picture(films: list[Path], tmp_path: Path) -> None:
+    library, mute, silent = tmp_path / "l", tmp_path / "mute.mp4", spoken(tmp_path / "silent.wav", np.zeros(20 * HZ))
+    with VideoWriter(mute, (64, 64), Fraction(5)) as writer:
+        for level in range(50):
+            writer.picture(np.full((64, 64, 3), 40 + level, np.uint8))
+    CliRunner().invoke(evoked, ["library", "add", str(library), str(films[0])])
+    for path, what in ((mute, "has no sound"), (silent, "is silent")):
+        found = CliRunner().invoke(evoked, ["library", "find", str(library), str(path)])
+        assert str(found.exception) == (
+            f"{path} {what}, and a library is searched by sound. "
+            f"If you know the content: evoked align {path} CONTENT --by picture"
+        )
 
 
 def test_the_command_line(films: list[Path], tmp_path: Path) -> None:

@@ -44,7 +44,15 @@ def heard(path: Path, sound: np.ndarray) -> Path:
 
 def test_a_silent_recording_finds_its_content_among_several(study: Path) -> None:
     contents = Contents({p.name: p for p in (study / "contents").iterdir()})
-    found = contents.match(study / "reactions" / "mute.mp4")
+    told: list[tuple[float, str]] = []
+    found = contents.match(
+        study / "reactions" / "mute.mp4", progress=lambda done, total, note="": told.append((done / (total or 1), note))
+    )
+    assert {note for _, note in told} == {"looking for the film in the picture"}
+    shares = [share for share, _ in told]
+    assert (shares[0], shares[-1]) == (0, 1)
+    assert shares == sorted(shares)
+    assert len(shares) > 100  # it moves: seconds to minutes without a word look like standing still
     assert (found.content, found.offsets.by) == ("burrow.mp4", "picture")
     assert found.offsets.segments[0].offset_s == pytest.approx(2.53, abs=0.06)
     with pytest.raises(AlignmentError, match=r"mute\.mp4 has no sound.*; by picture: the film is not seen"):

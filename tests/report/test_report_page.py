@@ -75,9 +75,9 @@ def test_a_failure_of_the_whole_study_has_a_name_and_its_reason(study: Path) -> 
 
 
 def test_only_failures_are_red(study: Path) -> None:
-    assert '<span class="state failed">1 failed</span>' in write_report(study).read_text(encoding="utf-8")
+    assert '<span class="state failed">1 failed</span>' in page_of(study)
     write_items(study / "results", [{"kind": "align", "name": "a.mp4", "step": "align", "state": "done", "reason": ""}])
-    page = write_report(study).read_text(encoding="utf-8")
+    page = page_of(study)
     assert '<span class="state ">0 failed</span>' in page
     assert '<span class="state done">1 done</span>' in page
 
