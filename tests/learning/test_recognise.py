@@ -8,22 +8,36 @@ import torch
 from planted_rated import WORLD, rated_of
 
 from evoked.core.errors import DatasetError, TrainingError
+from evoked.core.progress import Progress
 from evoked.core.provenance import Provenance
 from evoked.dataset.folds import audit
 from evoked.learning.judged import calibrated, held_out_points
-from evoked.learning.recognise import fit, rated_loss, scores_of, shape_of, turns, window, yes_weights
+from evoked.learning.rated import Rated
+from evoked.learning.recognise import (
+    Learnt,
+    Tried,
+    fit,
+    learn_from_all,
+    rated_loss,
+    scores_of,
+    shape_of,
+    turns,
+    window,
+    yes_weights,
+)
 from evoked.learning.recogniser import train_recogniser
 from evoked.learning.recogniser_config import RecogniserConfig
 from evoked.metrics.ranking import average_precision, chance
 from evoked.stage.planted_faces import PlantedFaces
 
-QUICK = RecogniserConfig(units=8, epochs=2, folds=3, batch=32)
+QUICK = RecogniserConfig(units=8, epochs=2, folds=3, batch=32, dropout="0.1")
+AUTO = replace(QUICK, dropout="auto")
 
 
 def test_the_trainer_reaches_95_percent_of_what_can_be_reached() -> None:
     train, held_out = rated_of(WORLD.clips(3600, 240, 1)), WORLD.clips(3000, 200, 2)
     who = np.array([int(p.split()[1]) for p in train.people])
-    config = RecogniserConfig(batch=128, rate=3e-3, dropout=0.0, patience=3, epochs=16)
+    config = RecogniserConfig(batch=128, rate=3e-3, dropout="0", patience=3, epochs=16)
 
     learnt = fit(train.only(np.flatnonzero(who % 6)), train.only(np.flatnonzero(who % 6 == 0)), config)
 
@@ -67,6 +81,54 @@ def test_every_clip_is_scored_by_a_net_that_never_saw_its_person() -> None:
     assert np.abs(swapped.scores - found.scores).max() > 0.01
 
 
+def test_of_several_dropouts_the_one_with_the_least_loss_on_others_is_taken() -> None:
+    rated = rated_of(WORLD.clips(150, 12, 3))
+    train, stop = rated.only(range(100)), rated.only(range(100, 150))
+    each = {share: fit(train, stop, replace(QUICK, dropout=str(share))) for share in AUTO.shares}
+
+    found = fit(train, stop, AUTO)
+
+    assert [t.dropout for t in found.tried] == sorted(each, key=lambda share: each[share].tried[0].loss)
+    best = each[found.tried[0].dropout]
+    assert set(found.tried) == {one.tried[0] for one in each.values()}
+    assert found.losses == best.losses
+    assert all(np.array_equal(found.arrays[name], best.arrays[name]) for name in best.arrays)
+    assert not np.array_equal(
+        found.arrays["lstm.weight_hh_l0"], each[found.tried[-1].dropout].arrays["lstm.weight_hh_l0"]
+    )
+    with pytest.raises(ValueError, match="without people to stop by dropout must be a number, got auto"):
+        fit(train, None, AUTO)
+
+
+def test_who_is_held_out_has_no_say_in_the_dropout() -> None:
+    rated = rated_of(WORLD.clips(150, 12, 3))
+    found = turns(rated, AUTO)
+    said = rated.said.copy()
+    said[found.fold == 0] = 1 - said[found.fold == 0]
+
+    other = turns(replace(rated, said=said), AUTO)
+
+    assert other.tried[0] == found.tried[0]
+    np.testing.assert_array_equal(other.scores[found.fold == 0], found.scores[found.fold == 0])
+    assert other.tried[1:] != found.tried[1:]
+
+
+def test_the_kept_recogniser_takes_what_did_best_over_all_turns() -> None:
+    rated = rated_of(WORLD.clips(60, 6, 3))
+    losses = {0.1: (1.0, 1.5, 1.2), 0.4: (1.1, 1.2, 1.1), 0.7: (2.0, 1.1, 1.3)}
+    epochs = {0.1: (9, 9, 9), 0.4: (5, 2, 1), 0.7: (9, 9, 9)}
+    tried = tuple(tuple(Tried(d, epochs[d][turn], losses[d][turn]) for d in losses) for turn in range(3))
+    asked = []
+
+    def learn(name: str, train: Rated, stop: Rated | None, config: RecogniserConfig, _: Progress) -> Learnt:
+        asked.append((name, len(train.rows), stop, config.dropout, config.epochs))
+        return Learnt({}, config.epochs, (), (Tried(config.shares[0], config.epochs, float("nan")),))
+
+    learn_from_all(rated, replace(turns(rated, QUICK), tried=tried), AUTO, learn=learn)
+
+    assert asked == [("all", 60, None, "0.4", 2)]
+
+
 def test_training_again_gives_the_same_to_the_bit() -> None:
     rated = rated_of(WORLD.clips(100, 10, 4))
     one, judged = train_recogniser(rated, QUICK, Provenance("test"))
@@ -96,7 +158,7 @@ def test_rare_expressions_weigh_more_and_calibration_takes_it_out() -> None:
     np.testing.assert_allclose(yes_weights(said, "none"), [1, 1])
     rare = rated_of(WORLD.clips(900, 60, 5))
     found = turns(rare, replace(QUICK, epochs=6, rate=1e-2))
-    chosen, points, fair = held_out_points(found.scores, rare.said, found.fold, 0.73)
+    chosen, points, fair, _ = held_out_points(found.scores, rare.said, found.fold, 0.73)
     assert found.scores[:, 2].mean() > 1.15 * rare.said[:, 2].mean()  # pushed up by its weight
     assert fair[:, 2].mean() == pytest.approx(rare.said[:, 2].mean(), abs=0.03)
     on = calibrated(found.scores, chosen)[:, 0] >= points[0].threshold
@@ -148,7 +210,8 @@ def test_a_class_without_positives_is_undefined_not_zero() -> None:
         ({"folds": 1}, "folds must be at least 2"),
         ({"epochs": 0}, "epochs must be 1 or more"),
         ({"balance": "more"}, "balance must be one of none, weights"),
-        ({"dropout": 1.0}, "dropout and average must lie in"),
+        ({"dropout": "1"}, "dropout and average must lie in"),
+        ({"dropout": "much"}, "dropout must be auto or a number from 0 to below 1, got 'much'"),
         ({"describe": ("facenet",)}, "no description of faces is called 'facenet'"),
     ],
 )

@@ -58,6 +58,8 @@ def test_it_trains_and_says_what_it_is_worth(trained: tuple[Path, Result], table
     assert done.exit_code == 0, done.output
     assert "amusement" in done.output
     assert "95 % interval" in done.output
+    shown = next(line for line in done.output.splitlines() if line.startswith("amusement"))
+    assert shown.count(" … ") == 3, "average precision, precision and recall each have an interval"
     found = load_trained(folder)
     assert found.names == ("amusement", "doubt")
     about = json.loads((folder / "recogniser.json").read_text())
@@ -78,10 +80,28 @@ def test_evaluate_tells_that_it_has_seen_them(trained: tuple[Path, Result], tabl
     assert figures["amusement"]["positives"] == 8
     assert figures["amusement"]["chance"] == pytest.approx(8 / 11)
     assert figures["amusement"]["ap"] > 0.9
+    low, high = figures["amusement"]["precision_span"]
+    assert 0 < low <= figures["amusement"]["precision"] <= high <= 1
     assert "were learnt from: these figures are too good" in done.stderr
     other = call("evaluate", "prototype", table, "--faces", folder / "faces")
     assert other.exit_code == 0, other.output
     assert "rated but not known to the recogniser, left out: doubt" in other.stderr
+
+
+def test_another_training_may_take_the_faces_of_the_first(
+    trained: tuple[Path, Result], table: Path, tmp_path: Path
+) -> None:
+    kept = sorted((trained[0] / "faces").rglob("*.safetensors"))
+    began = [path.stat().st_mtime_ns for path in kept]
+
+    done = call(
+        "train", table, "-o", tmp_path, "--faces", trained[0] / "faces", *FAST, "--epochs", 1, "--dropout", "0.3"
+    )
+
+    assert done.exit_code == 0, done.output
+    assert "note: learnt with dropout 0.3" in done.stderr
+    assert not (tmp_path / "faces").exists()
+    assert [path.stat().st_mtime_ns for path in sorted((trained[0] / "faces").rglob("*.safetensors"))] == began
 
 
 def test_faces_are_described_once(trained: tuple[Path, Result], table: Path) -> None:

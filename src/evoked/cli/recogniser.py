@@ -41,6 +41,7 @@ def recogniser() -> None:
 @recogniser.command()
 @click.argument("ratings", type=File)
 @click.option("-o", "--output", type=File, required=True, help="folder for the recogniser")
+@click.option("--faces", type=File, help="folder of faces described before; OUTPUT/faces if not given")
 @click.option("--expression", multiple=True, help="a column of the ratings that is no expression of EEV's fifteen")
 @click.option("--group", multiple=True, help="a further column that describes the person")
 @click.option("--videos", type=FOLDER, help="where the videos are, if not beside the table; by path or file name")
@@ -49,6 +50,7 @@ def recogniser() -> None:
 def train(
     ratings: Path,
     output: Path,
+    faces: Path | None,
     expression: tuple[str, ...],
     group: tuple[str, ...],
     videos: Path | None,
@@ -71,7 +73,7 @@ def train(
     read = read_ratings(ratings, expressions=expression, groups=group)
     check_writable(output / "recogniser.json")
     notes = [*read.notes, *_told(read)]
-    rated, problems = _described(read, (ratings, videos), config.describe, output / STORE)
+    rated, problems = _described(read, (ratings, videos), config.describe, faces or output / STORE)
     notes += [f"left out: {line}" for line in problems]
     inputs = {ratings.name: sha256(ratings)} | dict(rated.digests)
     given = Provenance("recogniser train", {"train": config_of(config)}, inputs, notes=tuple(notes))
@@ -79,7 +81,7 @@ def train(
         recognition, judged = train_recogniser(rated, config, given, progress, state=output / STATE)
     curves = {row.name: row.curve for row in judged}
     write_recogniser(output, recognition, reliability_svg(curves, {row.name: row.error for row in judged}))
-    for line in recognition.provenance["notes"]:
+    for line in (*recognition.provenance["notes"], f"learnt with dropout {recognition.training['dropout']:g}"):
         click.echo(f"note: {line}", err=True)
     click.echo(json.dumps(plain(judged), indent=1) if as_json else f"{as_table(judged)}\n{output}")
     _end(problems, len(read.clips), f"{output} learnt from the others")

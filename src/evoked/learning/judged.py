@@ -26,6 +26,7 @@ __all__ = [
 ]
 
 BINS = 10
+SPANS = ("precision_span", "recall_span")
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Judged:
         ap, low, high: average precision and its interval over people; None where undefined.
         auc: area under the ROC curve.
         precision, recall: at the operating point; None where undefined.
+        precision_span, recall_span: their intervals over people; None where undefined.
         threshold, rule: of the operating point.
         error: expected calibration error, and before calibration.
         curve: the reliability curve, a row per bin that holds any score: mean score, share of yes, clips.
@@ -54,6 +56,8 @@ class Judged:
     auc: float | None
     precision: float | None
     recall: float | None
+    precision_span: tuple[float, float] | None
+    recall_span: tuple[float, float] | None
     threshold: float
     rule: str
     error: float | None
@@ -62,7 +66,8 @@ class Judged:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
-        return asdict(self) | {"curve": [list(row) for row in self.curve]}
+        lists = {name: None if (span := getattr(self, name)) is None else list(span) for name in SPANS}
+        return asdict(self) | lists | {"curve": [list(row) for row in self.curve]}
 
 
 def calibrations(scores: NDArray[np.float64], said: NDArray[np.float64]) -> tuple[tuple[float, float], ...]:
@@ -82,7 +87,7 @@ def calibrated(scores: NDArray[np.float64], calibration: Sequence[tuple[float, f
 
 def held_out_points(
     scores: NDArray[np.float64], said: NDArray[np.float64], fold: NDArray[np.int64], target: float
-) -> tuple[tuple[tuple[float, float], ...], tuple[OperatingPoint, ...], NDArray[np.float64]]:
+) -> tuple[tuple[tuple[float, float], ...], tuple[OperatingPoint, ...], NDArray[np.float64], NDArray[np.bool_]]:
     """Calibration and operating points from scores of people held out.
 
     What is kept is chosen on all of them; the figures beside it are not: each fold's clips are calibrated,
@@ -95,7 +100,8 @@ def held_out_points(
         target: precision that is wanted.
 
     Returns:
-        Calibration per class, operating point per class, and the scores (n, K) calibrated by other folds.
+        Calibration per class, operating point per class, the scores (n, K) calibrated by other folds, and whether
+        each is above the point of other folds, (n, K).
     """
     chosen = calibrations(scores, said)
     fair, on = np.zeros_like(scores), np.zeros(scores.shape, dtype=np.bool_)
@@ -118,7 +124,7 @@ def held_out_points(
                 threshold, rule, precision, recall, int(called.sum()), int((yes > 0.5).sum()), int(rated.sum())
             )
         )
-    return chosen, tuple(points), fair
+    return chosen, tuple(points), fair, on
 
 
 def figures(
@@ -127,6 +133,7 @@ def figures(
     said: NDArray[np.float64],
     people: Sequence[str],
     points: Sequence[OperatingPoint],
+    on: NDArray[np.bool_],
     *,
     before: NDArray[np.float64] | None = None,
 ) -> tuple[Judged, ...]:
@@ -138,39 +145,52 @@ def figures(
         said: (n, K) share of raters; NaN where nobody rated.
         people: (n,) who is seen: whole people are drawn for the intervals.
         points: K operating points, whose precision and recall are told.
+        on: (n, K) which clips are called by them.
         before: (n, K) the same scores before calibration.
     """
     return tuple(
-        _judged(name, p[:, k], said[:, k], np.array(people), points[k], None if before is None else before[:, k])
-        for k, name in enumerate(names)
+        _judged(
+            name, (p[:, k], said[:, k], on[:, k]), np.array(people), point, None if before is None else before[:, k]
+        )
+        for k, (name, point) in enumerate(zip(names, points, strict=True))
     )
 
 
 def _judged(
     name: str,
-    p: NDArray[np.float64],
-    said: NDArray[np.float64],
+    given: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]],
     people: NDArray[np.str_],
     point: OperatingPoint,
     before: NDArray[np.float64] | None,
 ) -> Judged:
-    rated = ~np.isnan(said)
-    p, yes = p[rated], said[rated]
+    rated = ~np.isnan(given[1])
+    p, yes, on = given[0][rated], given[1][rated], given[2][rated]
     truth = yes > 0.5
     who = np.unique(people[rated], return_inverse=True)[1]
-    ap = low = high = auc = error = error_before = None
+    ap = auc = error = error_before = None
+    spans: list[tuple[float, float] | None] = [None] * 3
     curve: tuple[tuple[float, float, int], ...] = ()
     if len(p):
         ranked = Ranked(p, truth, who)
         ap, auc = ranked.average_precision(), ranked.roc_auc()
-        if ap is not None:
-            (span,) = bootstrap(int(who.max()) + 1, lambda weights: [ranked.average_precision(weights)])
-            low, high = span.low, span.high
-        found = reliability(p, yes, BINS)
-        error = found.error
+
+        def drawn(weights: NDArray[np.int64]) -> list[float | None]:
+            w = weights[who]
+            hits = float((w * yes * on).sum())
+            return [ranked.average_precision(weights), _share(hits, (w * on).sum()), _share(hits, (w * yes).sum())]
+
+        known = (ap, point.precision, point.recall)
+        found = bootstrap(int(who.max()) + 1, drawn)
+        spans = [
+            None if value is None or span.low is None or span.high is None else (span.low, span.high)
+            for value, span in zip(known, found, strict=True)
+        ]
+        told = reliability(p, yes, BINS)
+        error = told.error
         error_before = None if before is None else reliability(before[rated], yes, BINS).error
-        bins = zip(found.score, found.share, found.count, strict=True)
+        bins = zip(told.score, told.share, told.count, strict=True)
         curve = tuple((float(s), float(t), int(c)) for s, t, c in bins if c)
+    low, high = spans[0] or (None, None)
     return Judged(
         name,
         clips=len(p),
@@ -182,12 +202,18 @@ def _judged(
         auc=auc,
         precision=point.precision,
         recall=point.recall,
+        precision_span=spans[1],
+        recall_span=spans[2],
         threshold=point.threshold,
         rule=point.rule,
         error=error,
         error_before=error_before,
         curve=curve,
     )
+
+
+def _share(part: float, whole: float) -> float | None:
+    return part / float(whole) if whole else None
 
 
 def at_points(p: NDArray[np.float64], said: NDArray[np.float64], cuts: Sequence[float]) -> list[OperatingPoint]:
@@ -203,17 +229,32 @@ def at_points(p: NDArray[np.float64], said: NDArray[np.float64], cuts: Sequence[
     return found
 
 
+LEGEND = (
+    "chance: share of clips with a yes, the AP and the precision of guessing. In brackets: 95 % interval, people\n"
+    "drawn again. precision, recall: at the operating point `at`. ECE: how far probabilities are off, on average."
+)
+
+
 def as_table(rows: Sequence[Judged]) -> str:
-    """The figures as text for a terminal; chance beside every score."""
-    head = f"{'':16}{'clips':>7}{'yes':>6}{'chance':>8}{'AP':>7}  {'95 % interval':15}{'precision':>10}{'recall':>8}"
-    lines = [head + f"{'at':>7}  {'by':10}{'ECE':>6}"]
+    """The figures as text for a terminal; chance and interval beside every score, and what the columns are."""
+    head = f"{'':14}{'clips':>6}{'yes':>5}{'chance':>7}  {'AP':20}{'precision':20}{'recall':20}"
+    lines = [head + f"{'at':>4}  {'by':10}{'ECE':>5}"]
     for r in rows:
-        span = f"{_f(r.low)} … {_f(r.high)}"
-        lines.append(
-            f"{r.name:16}{r.clips:7}{r.positives:6}{_f(r.chance):>8}{_f(r.ap):>7}  {span:15}{_f(r.precision):>10}"
-            f"{_f(r.recall):>8}{_f(r.threshold):>7}  {r.rule:10}{_f(r.error):>6}"
+        scores = (
+            (r.ap, None if r.low is None or r.high is None else (r.low, r.high)),
+            (r.precision, r.precision_span),
+            (r.recall, r.recall_span),
         )
-    return "\n".join(lines)
+        cells = "".join(f"{_spanned(value, span):20}" for value, span in scores)
+        lines.append(
+            f"{r.name:14}{r.clips:6}{r.positives:5}{_f(r.chance):>7}  {cells}{_f(r.threshold):>4}  {r.rule:10}"
+            f"{_f(r.error):>5}"
+        )
+    return "\n".join([*lines, LEGEND])
+
+
+def _spanned(value: float | None, span: tuple[float, float] | None) -> str:
+    return _f(value) if span is None else f"{_f(value)} ({_f(span[0])} … {_f(span[1])})"
 
 
 def notes_of(rows: Sequence[Judged]) -> tuple[str, ...]:

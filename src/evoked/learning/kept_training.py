@@ -1,6 +1,6 @@
 """Trainings of a recogniser that are done, kept: a command that was cut off goes on with the next one.
 
-    STATE/turn-1.safetensors …, STATE/all.safetensors    arrays; metadata: key, epoch, losses
+    STATE/turn-1.safetensors …, STATE/all.safetensors    arrays; metadata: key, epoch, losses, tried
 
 A recogniser is six trainings of a minute or less at most sizes, so whole trainings are kept, not steps of one. Each
 is drawn from its own seed, so what is learnt after a cut is what would have been learnt without. A file counts only
@@ -18,13 +18,13 @@ from evoked.core.errors import CheckpointError
 from evoked.core.files import digest
 from evoked.core.progress import Progress
 from evoked.learning.rated import Rated
-from evoked.learning.recognise import Learnt, fit
+from evoked.learning.recognise import Learnt, Tried, fit
 from evoked.learning.recogniser_config import RecogniserConfig, plain
 from evoked.model.stored import read_arrays, write_arrays
 
 __all__ = ["kept_fit"]
 
-CODE = 1
+CODE = 2
 """Raised whenever the same clips and settings give other weights: what was learnt before is learnt again."""
 
 
@@ -44,7 +44,9 @@ def kept_fit(
     if found is None:
         found = fit(train, stop, config, progress)
         losses = [[own, None if math.isnan(other) else other] for own, other in found.losses]
-        write_arrays(path, found.arrays, json.dumps({"key": key, "epoch": found.epoch, "losses": losses}))
+        tried = [[t.dropout, t.epoch, None if math.isnan(t.loss) else t.loss] for t in found.tried]
+        told = {"key": key, "epoch": found.epoch, "losses": losses, "tried": tried}
+        write_arrays(path, found.arrays, json.dumps(told))
     progress(config.epochs, config.epochs)
     return found
 
@@ -57,7 +59,8 @@ def _read(path: Path, key: str) -> Learnt | None:
         if held["key"] != key:
             return None
         losses = tuple((float(own), math.nan if other is None else float(other)) for own, other in held["losses"])
-        return Learnt(arrays, int(held["epoch"]), losses)
+        tried = tuple(Tried(float(d), int(e), math.nan if x is None else float(x)) for d, e, x in held["tried"])
+        return Learnt(arrays, int(held["epoch"]), losses, tried)
     except (CheckpointError, ValueError, KeyError, TypeError):
         return None
 

@@ -3,7 +3,8 @@
 Clips are shared out by person in folds. In each turn one fold is held out, a part of the others says when to stop,
 the rest is learnt from; so every clip gets one score from a net that never saw its person, and calibration, operating
 points and average precision are read from those. The recogniser itself then learns from all clips, for as many epochs
-as the turns took in the middle.
+as the turns took in the middle. Of several dropouts each turn takes the one that does best on the people it stops by,
+so that nobody who is held out has chosen; the recogniser itself takes the one that did best over all turns.
 """
 
 import copy
@@ -24,11 +25,20 @@ from evoked.learning.recogniser_config import RecogniserConfig
 from evoked.model.recognition import RecognitionConfig, RecognitionForward
 from evoked.model.recognition_network import RecognitionNetwork
 
-__all__ = ["Learnt", "Turns", "fit", "learn_from_all", "scores_of", "shape_of", "turns"]
+__all__ = ["Learnt", "Tried", "Turns", "fit", "learn_from_all", "scores_of", "shape_of", "turns"]
 
 EPSILON = 1e-5
 DEAD = 1e-4
 """A column that varies less is taken as constant: it is not blown up."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A dropout, the best epoch with it, and the loss there on the people to stop by (NaN without)."""
+
+    dropout: float
+    epoch: int
+    loss: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,11 +49,13 @@ class Learnt:
         arrays: of the best epoch.
         epoch: its number, from 1.
         losses: per epoch (of training, of validation or NaN).
+        tried: what each dropout gave, the one that was taken first.
     """
 
     arrays: dict[str, NDArray[np.float32]]
     epoch: int
     losses: tuple[tuple[float, float], ...]
+    tried: tuple[Tried, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,13 +66,13 @@ class Turns:
         scores: (n, K) in [0, 1], as the nets say, not calibrated.
         fold: (n,) in which turn each was held out.
         folds: the turns, over people.
-        epochs: the best epoch of each turn.
+        tried: of each turn what its dropouts gave, the one that was taken first.
     """
 
     scores: NDArray[np.float64]
     fold: NDArray[np.int64]
     folds: tuple[Fold, ...]
-    epochs: tuple[int, ...]
+    tried: tuple[tuple[Tried, ...], ...]
 
 
 Fit = Callable[[str, Rated, Rated | None, RecogniserConfig, Progress], Learnt]
@@ -99,7 +111,7 @@ def turns(rated: Rated, config: RecogniserConfig, progress: Progress = silent, *
     audit(folds)
     scores = np.zeros(rated.said.shape)
     fold_of = np.zeros(len(who), dtype=np.int64)
-    epochs = []
+    tried = []
     for fold in folds:
         train, stop = _stopping(fold, who, config)
         part = _part(progress, fold.number, len(folds) + 1)
@@ -107,21 +119,23 @@ def turns(rated: Rated, config: RecogniserConfig, progress: Progress = silent, *
         out = np.flatnonzero(np.isin(who, fold.held_out))
         scores[out] = scores_of(shape_of(rated, config), learnt.arrays, [rated.rows[i] for i in out])
         fold_of[out] = fold.number
-        epochs.append(learnt.epoch)
-    return Turns(scores, fold_of, folds, tuple(epochs))
+        tried.append(learnt.tried)
+    return Turns(scores, fold_of, folds, tuple(tried))
 
 
 def learn_from_all(
     rated: Rated, found: Turns, config: RecogniserConfig, progress: Progress = silent, *, learn: Fit = _fit_anew
 ) -> Learnt:
-    """Learn from all clips, for as many epochs as the turns took in the middle."""
-    epochs = max(1, round(float(np.median(found.epochs))))
+    """Learn from all clips, with the dropout of the least loss over the turns, as many epochs as these took with it."""
+    of_turns = {share: [t for turn in found.tried for t in turn if t.dropout == share] for share in config.shares}
+    share = min(of_turns, key=lambda one: float(np.mean([t.loss for t in of_turns[one]])))
+    epochs = max(1, round(float(np.median([t.epoch for t in of_turns[share]]))))
     part = _part(progress, len(found.folds), len(found.folds) + 1)
-    return learn("all", rated, None, replace(config, epochs=epochs), part)
+    return learn("all", rated, None, replace(config, epochs=epochs, dropout=str(share)), part)
 
 
 def fit(train: Rated, stop: Rated | None, config: RecogniserConfig, progress: Progress = silent) -> Learnt:
-    """Learn from some clips; keep the epoch with the smallest loss on others.
+    """Learn from some clips; keep the epoch, and the dropout of those that are tried, with the smallest loss on others.
 
     Args:
         train: to learn from.
@@ -131,13 +145,21 @@ def fit(train: Rated, stop: Rated | None, config: RecogniserConfig, progress: Pr
 
     Raises:
         TrainingError: if the loss is not a number any more.
+        ValueError: if there are several dropouts to try and nobody to choose by.
     """
+    if stop is None and len(config.shares) > 1:
+        raise ValueError(f"without people to stop by dropout must be a number, got {config.dropout}")
     before = torch.get_num_threads()
     torch.set_num_threads(config.threads)
     try:
-        return _fit(train, stop, config, progress)
+        found = [
+            _fit(train, stop, replace(config, dropout=str(share)), _part(progress, i, len(config.shares)))
+            for i, share in enumerate(config.shares)
+        ]
     finally:
         torch.set_num_threads(before)
+    first, *others = sorted(found, key=lambda learnt: learnt.tried[0].loss)  # stable: of equals the least dropout
+    return replace(first, tried=(*first.tried, *(other.tried[0] for other in others)))
 
 
 def _fit(train: Rated, stop: Rated | None, config: RecogniserConfig, progress: Progress) -> Learnt:
@@ -152,6 +174,7 @@ def _fit(train: Rated, stop: Rated | None, config: RecogniserConfig, progress: P
     chance = torch.Generator().manual_seed(config.seed)
     losses: list[tuple[float, float]] = []
     kept = copy.deepcopy(network)  # the running mean of the weights
+    (share,) = config.shares
     best, best_arrays, best_loss = 0, kept.arrays(), math.inf
     for epoch in range(1, config.epochs + 1):
         own = _epoch((network, kept), optimiser, train, (weight, config), (draw, chance), epoch - 1)
@@ -162,7 +185,7 @@ def _fit(train: Rated, stop: Rated | None, config: RecogniserConfig, progress: P
         progress(epoch, config.epochs, f"loss {own:.3f}")
         if epoch - best >= config.patience:
             break
-    return Learnt(best_arrays, best, tuple(losses))
+    return Learnt(best_arrays, best, tuple(losses), (Tried(share, best, best_loss),))
 
 
 def _epoch(
@@ -182,7 +205,7 @@ def _epoch(
         places = order[start : start + config.batch]
         windows = np.stack([window(train.rows[i], network.config.ticks, draw) for i in places])
         said = torch.from_numpy(train.said[places]).float()
-        p = network(torch.from_numpy(windows), config.dropout, chance)
+        p = network(torch.from_numpy(windows), config.shares[0], chance)
         loss = rated_loss(p, said, weight)
         value = float(loss.detach())
         if not math.isfinite(value):

@@ -1,6 +1,7 @@
 """From rated clips to a recogniser on disk: turns, calibration, operating points, the net from all clips."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -56,15 +57,16 @@ def train_recogniser(
         return kept_fit(state / f"{name}.safetensors" if state else None, train, stop, how, told)
 
     found = turns(rated, config, progress, learn=learn)
-    calibration, points, fair = held_out_points(found.scores, rated.said, found.fold, config.precision)
-    judged = figures(rated.expressions, fair, rated.said, rated.people, points, before=found.scores)
+    calibration, points, fair, on = held_out_points(found.scores, rated.said, found.fold, config.precision)
+    judged = figures(rated.expressions, fair, rated.said, rated.people, points, on, before=found.scores)
     learnt = learn_from_all(rated, found, config, progress, learn=learn)
     training = {
         "config": plain(config),
         "clips": len(rated.clips),
         "people": len(set(rated.people)),
         "epochs": learnt.epoch,
-        "epochs_of_turns": list(found.epochs),
+        "dropout": learnt.tried[0].dropout,
+        "tried_in_turns": [[asdict(tried) for tried in turn] for turn in found.tried],
         "loss": [round(own, 6) for own, _ in learnt.losses],
     }
     nets = {name: NETS[name].sha256 for name in nets_of(config.describe)}

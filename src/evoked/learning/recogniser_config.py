@@ -8,6 +8,9 @@ from evoked.faces.describe import width_of
 __all__ = ["RecogniserConfig", "plain"]
 
 BALANCES = ("none", "weights")
+AUTO = "auto"
+SHARES = (0.1, 0.4, 0.7)
+"""Few clips need much dropout, many need little: which, the people by whom a training stops tell."""
 
 
 @dataclass(frozen=True)
@@ -24,13 +27,24 @@ class RecogniserConfig:
     rate: float = setting(2e-3, "Adam's learning rate")
     average: float = setting(0.98, "weights that are kept are a running mean of those of the steps, of this memory")
     decay: float = setting(1e-2, "weight decay, apart from Adam's moments (AdamW)")
-    dropout: float = setting(0.1, "share of description columns and of the last state left out in training")
+    dropout: str = setting(
+        AUTO, "share of description columns and of the last state left out in training; auto: tries .1, .4 and .7"
+    )
     balance: str = setting("weights", "rare expressions: weights (their yes counts more) or none")
     precision: float = setting(0.73, "precision that the operating points shall reach on people held out")
     seed: int = setting(0, "folds, first weights, order and dropout are drawn from it")
     threads: int = setting(1, "CPU threads; the network is so small that one is fastest")
 
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """Which dropouts are tried."""
+        return SHARES if self.dropout == AUTO else (float(self.dropout),)
+
     def __post_init__(self) -> None:
+        try:
+            lowest, highest = min(self.shares), max(self.shares)
+        except ValueError as error:
+            raise ValueError(f"dropout must be {AUTO} or a number from 0 to below 1, got {self.dropout!r}") from error
         for name in ("units", "experts", "epochs", "patience", "batch", "threads"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
@@ -39,7 +53,7 @@ class RecogniserConfig:
         if self.balance not in BALANCES:
             raise ValueError(f"balance must be one of {', '.join(BALANCES)}, got {self.balance!r}")
         if not (
-            0 <= self.dropout < 1
+            0 <= lowest <= highest < 1
             and 0 <= self.average < 1
             and 0 < self.precision <= 1
             and self.rate > 0

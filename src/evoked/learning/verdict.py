@@ -41,7 +41,7 @@ def judge_recogniser(recogniser: Recogniser, rated: Rated) -> tuple[tuple[Judged
     if isinstance(recogniser, TrainedRecogniser):
         own = dict(zip(recogniser.recognition.config.expressions, recogniser.recognition.points, strict=True))
         cuts = [own[n].threshold for n in names]
-    judged = figures(names, p, said, rated.people, at_points(p, said, cuts))
+    judged = figures(names, p, said, rated.people, at_points(p, said, cuts), p >= np.array(cuts))
     left = [
         f"{what}, left out: {', '.join(found)}"
         for what, found in (
