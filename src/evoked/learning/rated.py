@@ -106,7 +106,9 @@ def rated_clips(
         except WeightsError:
             raise  # it would fail them all
         except EvokedError as error:
-            problems.append(f"{clip}: {error}" if str(clip) not in str(error) else str(error))
+            name = clip.clip or clip.video
+            told = str(error).replace(str(root / name), name)  # as the table names it: this goes into the checkpoint
+            problems.append(f"{clip}: {told}" if str(clip) not in told else told)
         else:
             kept.append(i)
             rows.append(np.concatenate([part for _, part in filled(track, track.grid.steps + 1)]))
