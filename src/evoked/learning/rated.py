@@ -106,8 +106,9 @@ def rated_clips(
         except WeightsError:
             raise  # it would fail them all
         except EvokedError as error:
-            name = clip.clip or clip.video
-            told = str(error).replace(str(root / name), name)  # as the table names it: this goes into the checkpoint
+            name, told = clip.clip or clip.video, str(error)
+            for path in (root / name, root / Path(name).name):  # as the table names it: a checkpoint keeps these lines
+                told = told.replace(str(path), name)
             problems.append(f"{clip}: {told}" if str(clip) not in told else told)
         else:
             kept.append(i)
