@@ -1,6 +1,6 @@
 """The stage: staged reactions with known truth over a grid of conditions, made, measured, and put in two tables.
 
-    python benchmarks/stage.py [--size small|full] [--seed N] [--folder GRID] [--sound-only] [--wrong N] [--json OUT]
+    python benchmarks/stage.py [--size small|full] [--seed N] [--folder GRID] [--map-only] [--by sound|picture|auto] [--wrong N] [--json OUT]
     python benchmarks/stage.py --folder GRID --within 240     again and again: goes on where it stopped
 
 Staged: these people did not watch this film. Conditions, and what each column means: docs/stage.md. With
@@ -21,6 +21,7 @@ from bars import machine
 import evoked
 from evoked.core.files import digest, sha256
 from evoked.reactions.annotate import Annotator
+from evoked.reactions.matching import WAYS, MatchConfig
 from evoked.stage.footage import FILM
 from evoked.stage.kept import read_kept, write_kept
 from evoked.stage.known import read_known
@@ -57,8 +58,10 @@ def measured(folder: Path, words: argparse.Namespace) -> tuple[list[Figures], li
     shoot(folder, words.size, words.seed, cache=cache, workers=words.workers, progress=tell)
     known = read_known(folder)
     key = digest([code(), (folder / ".made").read_text(encoding="utf-8")])
-    annotator = None if words.sound_only else Annotator(cache=cache)
-    out: dict[str, list[Figures]] = {"sound": []} if words.sound_only else {"found": [], "given": []}
+    annotator = None if words.map_only else Annotator(cache=cache)
+    out: dict[str, list[Figures]] = (
+        {f"map-{words.by}": []} if words.map_only else {f"found-{words.by}": [], "given": []}
+    )
     left = 0
     for number, name in enumerate(known["takes"], start=1):
         for kind, figures in out.items():
@@ -68,11 +71,12 @@ def measured(folder: Path, words: argparse.Namespace) -> tuple[list[Figures], li
                 left += 1
                 break
             if one is None:
-                one = Measurer(folder, known, annotator, given=kind == "given")(name)
+                one = Measurer(folder, known, annotator, given=kind == "given", config=MatchConfig(by=words.by))(name)
                 write_kept(kept, key, one)
             figures.append(one)
         tell(number, len(known["takes"]), name)
-    return out.get("found", out.get("sound", [])), out.get("given", []), left
+    given = out.pop("given", [])
+    return next(iter(out.values())), given, left
 
 
 def report(figures: list[Figures], given: list[Figures], pairs: tuple[int, list[str]]) -> str:
@@ -84,7 +88,7 @@ def report(figures: list[Figures], given: list[Figures], pairs: tuple[int, list[
         parts += ["Faces, given the true map:", conditions(given, faces=True)]
     refused = [f"- {f.name}: {_short(f.condition)}" for f in figures if f.refused]
     if refused:
-        parts.append("\n".join(["Refused by sound:", *refused]))
+        parts.append("\n".join(["Not aligned:", *refused]))
     if pairs[1]:
         parts.append("\n".join(["Wrong pairs that were accepted:", *(f"- {line}" for line in pairs[1])]))
     return "\n\n".join(parts)
@@ -100,7 +104,8 @@ def main() -> None:
     words.add_argument("--size", choices=tuple(TAKE_SIZES), default="small")
     words.add_argument("--seed", type=int, default=0)
     words.add_argument("--folder", type=Path, help="keep the recordings here")
-    words.add_argument("--sound-only", action="store_true", help="the map alone, no faces")
+    words.add_argument("--map-only", action="store_true", help="the map alone, no faces")
+    words.add_argument("--by", choices=WAYS, default="auto", help="what the map is found by")
     words.add_argument("--wrong", type=int, default=1000, help="wrong pairs; 0: none")
     words.add_argument(
         "--workers", type=int, help="processes that make recordings; as many as there are cores if not given"

@@ -30,7 +30,7 @@ from evoked.report.map_drawing import as_html, as_svg, as_text
 def align(reaction: Path, content: Path, output: Path | None, draw: Path | None, **options: object) -> None:
     """Find where REACTION plays CONTENT, by the sound they share; by the picture where they share none.
 
-    Prints JSON with `by` (sound or picture), `score` and `segments` (content_start_s, content_end_s,
+    Prints JSON with `by` (sound, picture, or both), `score` and `segments` (content_start_s, content_end_s,
     reaction_start_s, score, rate: reaction seconds for each content second); seconds that no segment covers are
     unknown. The file of -o also says from which files and settings it came. A drawing for people goes to stderr.
     """

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evoked.reactions.annotate import Annotation
-from evoked.reactions.matching import BY_PICTURE
+from evoked.reactions.matching import how_found
 from evoked.reactions.offsets import OffsetMap
 
 
@@ -44,8 +44,11 @@ def length_s(found: Annotation) -> float:
 
 def notes(seen: Seen) -> tuple[str, ...]:
     """What a reader of a table must know that does not stand in it."""
-    how = (BY_PICTURE,) if seen.offsets.by == "picture" else ()
-    return (*how, *seen.found.damage, *(() if seen.found.viewers else ("no viewer was seen in it",)))
+    return (
+        *how_found(seen.offsets),
+        *seen.found.damage,
+        *(() if seen.found.viewers else ("no viewer was seen in it",)),
+    )
 
 
 def summary(seen: Seen) -> str:
@@ -58,7 +61,7 @@ def summary(seen: Seen) -> str:
         lines.append(f"  {viewer.name}: seen {viewer.seen_s:.1f} s; {shares}")
     if film:
         lines.append(f"  left out: {film} {'person who belongs' if film == 1 else 'people who belong'} to the film")
-    lines += [f"  {line}" for line in (*([BY_PICTURE] if seen.offsets.by == "picture" else []), *found.damage)]
+    lines += [f"  {line}" for line in (*how_found(seen.offsets), *found.damage)]
     return "\n".join(lines)
 
 

@@ -24,7 +24,7 @@ from evoked.media.probe import no_picture, probe
 from evoked.parallel.pool import Failed, HerePool
 from evoked.reactions.annotate import AnnotateConfig, Annotator, columns, nets_read
 from evoked.reactions.film import film_of
-from evoked.reactions.matching import BY_PICTURE, Contents
+from evoked.reactions.matching import Contents, how_found
 from evoked.reactions.offsets import OffsetMap, Segment
 from evoked.reactions.trained import recogniser_of
 from evoked.reactions.votes import VoteConfig
@@ -157,8 +157,7 @@ class Batch:
     def _provenance(self, seen: list[Seen], configs: tuple[object, ...]) -> Provenance:
         content = [self._order.content] if self._order.content else []
         inputs = {path.name: sha256(path) for path in [*(s.reaction for s in seen), *content]}
-        how = {s.reaction.name: (BY_PICTURE,) if s.offsets.by == "picture" else () for s in seen}
-        told = tuple(f"{s.reaction.name}: {line}" for s in seen for line in (*how[s.reaction.name], *s.found.damage))
+        told = tuple(f"{s.reaction.name}: {line}" for s in seen for line in (*how_found(s.offsets), *s.found.damage))
         config = {d.name: getattr(c, d.name) for c in configs for d in describe(type(c))}
         nets = {name: CATALOGUE[name].sha256 for name in nets_read(self._recogniser)}
         config |= self._recogniser.describe()  # its name, not its folder

@@ -81,7 +81,7 @@ def align(
             raise AlignmentError(f"the {name} is silent from end to end, so it cannot be aligned by sound")
     if hz < 4000:
         raise ValueError(f"sound must have at least 4000 samples per second, got {hz}")
-    reaction, content = _levelled(reaction_sound), _levelled(content_sound)
+    reaction, content = levelled(reaction_sound), levelled(content_sound)
     shorter_s = min(len(reaction), len(content)) / hz
     marks = landmarks(content, hz)
     change, chain = Change(), by_phase(reaction, content, hz, marks, config.candidates)
@@ -135,7 +135,7 @@ def _segment(run: Run, hz: int, rate: float) -> Segment:
     return Segment(start, (run.end - run.offset) / hz, max(0.0, start + run.offset / hz) * rate, run.score, rate)
 
 
-def _levelled(sound: Samples) -> Samples:
+def levelled(sound: Samples) -> Samples:
     """The sound at a common loudness, so that what counts as silence does not hang on a volume control."""
     loudness = np.sqrt(np.mean(np.square(sound, dtype=np.float32), dtype=np.float64))
     return (sound * np.float32(0.1 / loudness)).astype(np.float32, copy=False)

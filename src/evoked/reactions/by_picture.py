@@ -115,7 +115,7 @@ def align_by_picture(reaction: Looks, film: Looks, config: AlignConfig | None = 
 
 def guesses(reaction: Looks, film: Looks, most_speed: float) -> Iterator[Guess]:
     """What may be followed, the likeliest first; the film's own speed before others."""
-    starts = _lively(reaction)
+    starts = lively(reaction)
     block = min(round(SEARCHED_S * float(HZ)), len(reaction.cells) - 1) // EVERY
     for speeds in ((1.0,), SPEEDS if most_speed > DRIFT else ()):
         found: list[Guess] = []
@@ -184,7 +184,7 @@ def _all_lines(film: Looks, found: Followed) -> list[list[Sighting]]:
     return straight([s for s in seen if s.clear], found.speed, 0.0)[1]
 
 
-def _lively(reaction: Looks) -> list[int]:
+def lively(reaction: Looks) -> list[int]:
     """First looks of blocks spread over the reaction, the liveliest of each part."""
     length = round(SEARCHED_S * float(HZ))
     last = len(reaction.cells) - 1 - length

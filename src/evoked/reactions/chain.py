@@ -65,15 +65,15 @@ def runs_of(measured: Presence, line: Line) -> list[Run]:
     return runs
 
 
-def heard(gain: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """The best path through off (0 a step) and on (`gain` a step) with SWITCH to pay at each change."""
-    off, on = 0.0, -SWITCH
+def heard(gain: NDArray[np.float64], switch: float = SWITCH) -> NDArray[np.bool_]:
+    """The best path through off (0 a step) and on (`gain` a step) with `switch` nats to pay at each change."""
+    off, on = 0.0, -switch
     from_on, from_off = np.zeros(len(gain), np.bool_), np.zeros(len(gain), np.bool_)
     for i, value in enumerate(gain.tolist()):
-        from_on[i], from_off[i] = on - SWITCH > off, off - SWITCH > on
-        off, on = max(off, on - SWITCH), max(on, off - SWITCH) + value
+        from_on[i], from_off[i] = on - switch > off, off - switch > on
+        off, on = max(off, on - switch), max(on, off - switch) + value
     path = np.zeros(len(gain), np.bool_)
-    state = on - SWITCH > off
+    state = on - switch > off
     for i in range(len(gain) - 1, -1, -1):
         path[i] = state
         state = not from_off[i] if state else bool(from_on[i])
@@ -113,14 +113,16 @@ def best_chain(runs: list[Run], hz: int, new_line: float = NEW_LINE) -> list[Run
     return chain[::-1]
 
 
-def filled(chain: list[Run], more: list[Run], hz: int) -> list[Run]:
+def filled(chain: list[Run], more: list[Run], hz: int, line_s: float = LINE_S, smear_s: float = SMEAR_S) -> list[Run]:
     """A chain with what other runs say of the reaction's moments that it leaves open.
 
     Args:
         chain: as `best_chain` gives it; it stands.
-        more: apart in the reaction, known to LINE_S. On a line of the chain they take its offset; a line of their own
+        more: apart in the reaction, known to `line_s`. On a line of the chain they take its offset; a line of their own
             must bring FRESH nats.
         hz: samples per second.
+        line_s: offsets that lie nearer are one line, in seconds.
+        smear_s: least that `more` must reach beyond a known stretch of its own line, in seconds.
 
     Returns:
         In the order of the reaction.
@@ -128,7 +130,7 @@ def filled(chain: list[Run], more: list[Run], hz: int) -> list[Run]:
     parts = list(chain)
     for run in more:
         line = min(chain, key=lambda r: abs(r.offset - run.offset), default=run)
-        known = abs(line.offset - run.offset) <= LINE_S * hz
+        known = abs(line.offset - run.offset) <= line_s * hz
         if not known and run.weight < FRESH:
             continue
         offset, long = line.offset if known else run.offset, run.end - run.start
@@ -137,7 +139,7 @@ def filled(chain: list[Run], more: list[Run], hz: int) -> list[Run]:
         for start, end in _less([(run.start, run.end)], taken):
             # what only stands out beyond a known stretch of its own line may be that stretch, smeared
             beyond = known and (start > run.start or end < run.end)
-            if end - start >= (SMEAR_S if beyond else LEAST_S) * hz:
+            if end - start >= (smear_s if beyond else LEAST_S) * hz:
                 share = (end - start) / long
                 parts.append(Run(offset, start, end, run.weight * share, run.score * share**0.5, run.level))
     return sorted(parts, key=lambda r: r.start)

@@ -1,11 +1,12 @@
 """Which content does a reaction play, and where: by the sound they share, else by the picture.
 
 Sound is asked first: it is exact, and cheap with many contents. A recording without sound, or of a viewer with
-headphones, has none in common; then the film is looked for in the picture of the reaction.
+headphones, has none in common; then the film is looked for in the picture of the reaction. What the one leaves open of
+a content that is found, the other is asked for.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evoked.core.errors import AlignmentError, NoSoundError
@@ -13,24 +14,36 @@ from evoked.core.progress import Progress, part, silent
 from evoked.core.settings import setting
 from evoked.media.probe import probe
 from evoked.reactions.align import SOUND_HZ, AlignConfig, align
+from evoked.reactions.by_both import OPEN_S, filled_by_picture, filled_by_sound, open_s, to_ends
 from evoked.reactions.by_picture import align_by_picture
 from evoked.reactions.coherence import Samples
 from evoked.reactions.film import same_file
 from evoked.reactions.hearing import Heard, hear
 from evoked.reactions.looks import Looks, look_at_film, look_at_reaction
+from evoked.reactions.offsets import OffsetMap
 from evoked.reactions.pairing import Library, Pairing
 
 WAYS = ("auto", "sound", "picture")
-BY_PICTURE = "aligned by picture: no sound in common"
-"""What a reader of a map that was found so is told."""
 SEARCH = "looking for the film in the picture"
+HOW = {
+    "picture": "aligned by picture: no sound in common",
+    "picture and sound": "aligned by picture, and by sound where nothing is seen",
+    "sound and picture": "aligned by sound, and by picture where nothing is heard",
+}
+
+
+def how_found(offsets: OffsetMap) -> tuple[str, ...]:
+    """What a reader of a map must know of how it was found; nothing for a map by sound."""
+    return (HOW[offsets.by],) if offsets.by in HOW else ()
 
 
 @dataclass(frozen=True)
 class MatchConfig(AlignConfig):
     """What counts as found, and what is compared."""
 
-    by: str = setting("auto", "what is compared: sound, picture, or auto: the picture where sound finds nothing")
+    by: str = setting(
+        "auto", "what is compared: sound, picture, or auto: sound, and the picture for what that leaves open"
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -76,13 +89,13 @@ class Contents:
         heard = ""
         if self.config.by != "picture":
             try:
-                return self._by_sound(reaction, names)
+                return self._completed(reaction, self._by_sound(reaction, names))
             except (AlignmentError, NoSoundError) as error:
                 if self.config.by == "sound":
                     raise
                 heard = str(error)
         try:
-            return self._by_picture(reaction, names, progress)
+            return self._completed(reaction, self._by_picture(reaction, names, progress))
         except AlignmentError as error:
             what = f"{reaction} against {self.paths[names[0]]}" if len(names) == 1 else str(reaction)
             raise AlignmentError(f"{heard}; by picture: {error}" if heard else f"{what}: {error}") from error
@@ -120,6 +133,20 @@ class Contents:
         if not found:
             raise AlignmentError(reason if len(names) == 1 else f"none of {len(names)} contents is seen in it")
         return max(found, key=lambda p: (p.offsets.covered_s, p.offsets.score))
+
+    def _completed(self, reaction: Path, found: Pairing) -> Pairing:
+        """The same with what is seen of what is not heard, or heard of what is not seen."""
+        content, offsets = self.paths[found.content], found.offsets
+        ours, theirs = probe(reaction), probe(content)
+        lengths = float(ours.duration_s), float(theirs.duration_s)
+        if self.config.by == "auto" and open_s(offsets, *lengths) >= OPEN_S:
+            if offsets.by == "picture" and ours.sound and theirs.sound:
+                sounds = self._hear(reaction).samples, self._sound_of(found.content)
+                offsets = filled_by_sound(offsets, *sounds, SOUND_HZ, self.config)
+            elif offsets.by == "sound" and ours.picture and theirs.picture and not same_file(reaction, content):
+                looks = look_at_reaction(reaction), self._looks_of(found.content)
+                offsets = filled_by_picture(offsets, *looks, self.config)
+        return replace(found, offsets=to_ends(offsets, *lengths))
 
     def _sound_of(self, name: str) -> Samples:
         if self._heard is None or self._heard.path != self.paths[name]:

@@ -77,7 +77,8 @@ class OffsetMap:
         segments: in the order of the content, apart from each other on both clocks. A viewer who goes back
             to what was skipped makes a map whose reaction times step back; what is played again is mapped
             to where it was played first.
-        by: what was compared: "sound" or "picture".
+        by: what was compared: "sound" or "picture"; "sound and picture" where the one was found by the first and
+            what that left open by the other, "picture and sound" likewise.
 
     Raises:
         ValueError: if there is no segment, or two overlap on either clock.

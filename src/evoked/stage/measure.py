@@ -1,7 +1,7 @@
 """Hold what the rooms find in a grid's recordings against what is known of them.
 
-Each take goes the way that a study goes: aligned with its content by sound, the film found in the frame,
-viewers followed and scored, votes counted. Where a take is refused by sound its faces are still looked at,
+Each take goes the way that a study goes: aligned with its content, the film found in the frame,
+viewers followed and scored, votes counted. Where a take is refused its faces are still looked at,
 without the film; its labels are lost, as they would be in a study. Given the planted map instead, faces and
 labels tell about faces alone.
 """
@@ -23,6 +23,7 @@ from evoked.media.probe import probe
 from evoked.reactions.align import SOUND_HZ, align
 from evoked.reactions.annotate import Annotation, Annotator
 from evoked.reactions.film import film_of
+from evoked.reactions.matching import Contents, MatchConfig
 from evoked.reactions.offsets import OffsetMap, Segment
 from evoked.reactions.votes import onto_content, ticks_of, vote
 from evoked.reactions.window import Window
@@ -86,12 +87,20 @@ class Measurer:
         known: its grid.json.
         annotator: finds and scores viewers; None to measure the map alone.
         given: whether the planted map is used instead of one that is found.
+        config: what is compared to find it.
     """
 
     def __init__(
-        self, folder: Path, known: Mapping[str, Any], annotator: Annotator | None, *, given: bool = False
+        self,
+        folder: Path,
+        known: Mapping[str, Any],
+        annotator: Annotator | None,
+        *,
+        given: bool = False,
+        config: MatchConfig | None = None,
     ) -> None:
         self._folder, self._known, self._annotator, self._given = folder, known, annotator, given
+        self._config = config or MatchConfig()
 
     def __call__(self, name: str) -> Figures:
         """Measure one take; MediaError and its kin if a file cannot be used."""
@@ -116,7 +125,7 @@ class Measurer:
     def _map(self, planted: Mapping[str, Any], take: Path, content: Path) -> OffsetMap:
         if self._given:
             return planted_map(planted["parts"])
-        return align(sound(take, SOUND_HZ), sound(content, SOUND_HZ), SOUND_HZ)
+        return Contents({content.name: content}, self._config).match(take).offsets
 
 
 def planted_map(parts: Sequence[Mapping[str, float]]) -> OffsetMap:

@@ -29,7 +29,7 @@ class Summary:
     """What some takes come to; None where it is not defined.
 
     Attributes:
-        takes, refused: how many, and how many of them were refused by sound.
+        takes, refused: how many, and how many of them were not aligned.
         median_ms, p95_ms: of the error of the map, over covered tenths of seconds.
         covered: share of the truly played seconds of content that are mapped right.
         wrong: seconds mapped that are not right, against those played.

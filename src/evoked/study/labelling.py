@@ -18,7 +18,7 @@ from evoked.dataset.pairs import Pair, read_pairs, write_pairs
 from evoked.media.probe import Media, probe
 from evoked.reactions.annotate import Annotator, columns, nets_read, viewers_of
 from evoked.reactions.film import film_of
-from evoked.reactions.matching import BY_PICTURE, Contents
+from evoked.reactions.matching import Contents, how_found
 from evoked.reactions.offsets import OffsetMap, read_offsets, write_offsets
 from evoked.reactions.prototype import Recogniser
 from evoked.reactions.trained import recogniser_of
@@ -96,7 +96,7 @@ class LabelRiver:
             inputs = {reaction: made_of["reaction"], content: digests[content]}
             config = {**self.settings.plain("align"), "content": content, "candidates": len(candidates)}
             write_offsets(out, offsets, Provenance("align", config, inputs, notes=self.settings.notes))  # type: ignore[arg-type]
-            return BY_PICTURE if offsets.by == "picture" else ""
+            return "; ".join(how_found(offsets))
 
         return self.runner.do(Work("align", reaction, key, (out,), do))
 

@@ -1,0 +1,153 @@
+"""What sound and picture say together: a map by one of them, with the other's word on what it leaves open.
+
+A voice hides the film's sound and leaves its picture; a calm shot says nothing and may be loud. What stands is not
+touched: the other sense only adds stretches where both clocks are open. It cannot make a map where there was none.
+"""
+
+from dataclasses import replace
+
+from evoked.reactions.align import AlignConfig, levelled
+from evoked.reactions.by_picture import LEAST, follow, lively, mapped
+from evoked.reactions.by_spectrum import heard_beside
+from evoked.reactions.chain import LEAST_S, SMEAR_S, Run, filled, joined
+from evoked.reactions.coherence import Samples
+from evoked.reactions.film_search import EVERY, Guess, SearchedFilm, guess
+from evoked.reactions.looks import HZ, Looks
+from evoked.reactions.offsets import OffsetMap, Segment
+from evoked.reactions.speeds import Change
+
+ALSO = {"sound": "sound and picture", "picture": "picture and sound"}  # what came first, and what was filled with
+OPEN_S = 1.0  # what a map leaves open on both clocks; below this nothing is looked for
+ENDS_S = 1.5  # a film that is followed to so near its beginning or end began, or ended, on that line
+LINE_S = 0.1  # a picture's line is a sound's where they are as near as this
+AGREE = 0.8  # of the seconds that both cover, the share on which they must agree, or the picture's word is not taken
+BLOCK_S = 12.0  # of a stretch that is known, by which the film's rectangle is found
+TRIED = 3  # such stretches
+MARGIN = 5  # looks around it, in which its moment may lie
+CERTAIN = 1000.0  # nats of a stretch that stands: no stretch of the other sense can outweigh it
+MS = 1000
+
+
+def open_s(offsets: OffsetMap, reaction_s: float, content_s: float) -> float:
+    """The most that could be added to a map: seconds open of the reaction and of the content, whichever is less."""
+    played = sum(s.reaction_end_s - s.reaction_start_s for s in offsets.segments)
+    return max(0.0, min(reaction_s - played, content_s - offsets.covered_s))
+
+
+def to_ends(offsets: OffsetMap, reaction_s: float, content_s: float) -> OffsetMap:
+    """A map whose film begins and ends where it is followed to within ENDS_S of that and the recording runs on.
+
+    Films fade in and out: their first and last second is often silent and dark, and neither sense can follow it.
+    """
+    first, last = offsets.segments[0], offsets.segments[-1]
+    before = [s.reaction_end_s for s in offsets.segments if s.reaction_end_s <= first.reaction_start_s]
+    after = [s.reaction_start_s for s in offsets.segments if s.reaction_start_s >= last.reaction_end_s]
+    start = max(0.0, first.content_time(max([0.0, *before])))
+    end = min(content_s, last.content_time(min([reaction_s, *after])))
+    out = list(offsets.segments)
+    if start < first.content_start_s <= ENDS_S:
+        out[0] = replace(first, content_start_s=start, reaction_start_s=max(0.0, first.reaction_time(start)))
+    if max(last.content_end_s, content_s - ENDS_S) <= last.content_end_s < end:
+        out[-1] = replace(out[-1], content_end_s=end)
+    return replace(offsets, segments=tuple(out))
+
+
+def filled_by_picture(offsets: OffsetMap, reaction: Looks, film: Looks, config: AlignConfig | None = None) -> OffsetMap:
+    """A map by sound with what is seen of what it leaves open; the same map where that is nothing.
+
+    Args:
+        offsets: by sound. Its stretches and its speed stand.
+        reaction, film: looks at both.
+        config: as for `align_by_picture`.
+    """
+    config = config or AlignConfig()
+    speed = 1 / offsets.segments[0].rate
+    followed = [follow(reaction, film, found, 0.0) for found in _guesses(offsets, reaction, film, speed)]
+    best = max((one for one in followed if one.proofs >= LEAST), key=lambda one: one.evidence, default=None)
+    seen = mapped(reaction, film, best, config) if best else []
+    return _with(offsets, [_run(s, speed) for s in seen], LEAST_S, config) if _agree(offsets, seen) else offsets
+
+
+def filled_by_sound(
+    offsets: OffsetMap, reaction: Samples, content: Samples, hz: int, config: AlignConfig | None = None
+) -> OffsetMap:
+    """A map by picture with what is heard of what it leaves open; the same map where that is nothing.
+
+    Args:
+        offsets: by picture. Its stretches and its speed stand.
+        reaction, content: float32, shape (samples,), mono.
+        hz: samples per second of both.
+        config: as for `align`.
+    """
+    config = config or AlignConfig()
+    speed = 1 / offsets.segments[0].rate
+    chain = [_scaled(_run(s, speed), hz / MS) for s in offsets.segments]
+    chain.sort(key=lambda run: run.start)
+    best: list[Run] = []
+    for pitch in dict.fromkeys((1.0, speed)):  # the film's pitch was kept, or went with its speed
+        heard = heard_beside(levelled(reaction), levelled(content), hz, Change(speed, pitch), chain)
+        best = max(best, heard, key=lambda runs: sum(run.weight for run in runs))
+    return _with(offsets, [_scaled(run, MS / hz) for run in best], SMEAR_S, config)
+
+
+def _guesses(offsets: OffsetMap, reaction: Looks, film: Looks, speed: float) -> list[Guess]:
+    """Where in the frame the film is, by stretches that the map knows."""
+    out = []
+    longest = sorted(offsets.segments, key=lambda s: s.content_start_s - s.content_end_s)[:TRIED]
+    for segment in longest:
+        first, last = (int(s * float(HZ)) for s in (segment.reaction_start_s, segment.reaction_end_s))
+        part = replace(reaction, cells=reaction.cells[first:last])
+        block = min(round(BLOCK_S * float(HZ)), len(part.cells) - 1) // EVERY
+        if block < 2 * MARGIN:
+            continue
+        start = first + lively(part)[0]
+        begins = max(0, int(segment.content_time(start / float(HZ)) * float(HZ)) - MARGIN)
+        ends = begins + round((block * EVERY + 2 * MARGIN) * speed) + 1
+        known = SearchedFilm(replace(film, cells=film.cells[begins:ends]), speed, block)
+        found = guess(reaction, start, known, film.aspect)
+        if found is not None:
+            out.append(replace(found, lag=found.lag + round(begins / speed)))
+    return out
+
+
+def _agree(offsets: OffsetMap, seen: list[Segment]) -> bool:
+    """Whether a picture's stretches say of what the map covers what it says."""
+    both, same = 0, 0
+    for segment in seen:
+        for tenth in range(int(10 * segment.content_start_s), int(10 * segment.content_end_s)):
+            second = (tenth + 0.5) / 10
+            known = offsets.reaction_time(second)
+            if known is not None:
+                both += 1
+                same += abs(known - segment.reaction_time(second)) < LINE_S
+    return same >= AGREE * both
+
+
+def _with(offsets: OffsetMap, more: list[Run], smear_s: float, config: AlignConfig) -> OffsetMap:
+    """A map with stretches, in milliseconds on the content's clock, where it leaves both clocks open."""
+    rate = offsets.segments[0].rate
+    chain = sorted((_run(s, 1 / rate) for s in offsets.segments), key=lambda run: run.start)
+    parts = filled(chain, more, MS, LINE_S, smear_s)
+    if len(parts) == len(chain):
+        return offsets
+    segments = [_segment(run, rate) for run in joined(parts, MS, config.bridge_s)]
+    kept = tuple(s for s in segments if s.content_end_s - s.content_start_s >= config.min_segment_s)
+    return OffsetMap(offsets.score, kept, ALSO[offsets.by])
+
+
+def _run(segment: Segment, speed: float) -> Run:
+    """A segment in milliseconds on the content's clock; one of another speed holds at its middle."""
+    middle = (segment.content_start_s + segment.content_end_s) / 2
+    offset = segment.reaction_time(middle) * speed - middle
+    half = (segment.content_end_s - segment.content_start_s) / 2
+    start, end = middle + offset - half, middle + offset + half
+    return Run(offset * MS, start * MS, end * MS, CERTAIN, segment.score, 1.0)
+
+
+def _segment(run: Run, rate: float) -> Segment:
+    start = max(0.0, (run.start - run.offset) / MS)
+    return Segment(start, (run.end - run.offset) / MS, max(0.0, start + run.offset / MS) * rate, run.score, rate)
+
+
+def _scaled(run: Run, by: float) -> Run:
+    return replace(run, offset=run.offset * by, start=run.start * by, end=run.end * by)
