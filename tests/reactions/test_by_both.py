@@ -1,0 +1,118 @@
+"""A map by one sense, filled by the other: real film, a real viewer, moments that are known."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from shown import Stretch, content, film, recorded
+from staging import SIDE, film_path
+
+from evoked.media.play import sound
+from evoked.reactions.align import SOUND_HZ
+from evoked.reactions.by_both import ENDS_S, filled_by_picture, filled_by_sound, open_s, to_ends
+from evoked.reactions.looks import Looks, look_at_film, look_at_reaction
+from evoked.reactions.offsets import OffsetMap, Segment
+
+START, SECONDS = 60, 30
+PLAYED = [Stretch(0, 13, 1.23), Stretch(13, 30, 18.71)]  # a pause after 13 s
+FIRST = Segment(3.0, 12.5, 4.23, 40.0)
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Looks:
+    return look_at_film(content(tmp_path_factory.mktemp("film") / "film.mp4", START, SECONDS))
+
+
+@pytest.fixture(scope="module")
+def reaction(tmp_path_factory: pytest.TempPathFactory) -> Looks:
+    path = tmp_path_factory.mktemp("reaction") / "side.mp4"
+    return look_at_reaction(recorded(path, film(START, SECONDS), SIDE, PLAYED, 37))
+
+
+def off(found: OffsetMap) -> np.ndarray:
+    """Seconds by which each mapped tenth is off; 9 where it is not played."""
+    out = []
+    for tenth in np.arange(0, SECONDS, 0.1):
+        at = found.reaction_time(float(tenth))
+        true = [s.at_s + tenth - s.start_s for s in PLAYED if s.start_s <= tenth < s.end_s]
+        if at is not None:
+            out.append(min((abs(at - t) for t in true), default=9.0))
+    return np.array(out)
+
+
+@pytest.mark.nets
+def test_what_is_not_heard_is_seen(reaction: Looks, watched: Looks) -> None:
+    by_sound = OffsetMap(40.0, (FIRST,))
+    found = filled_by_picture(by_sound, reaction, watched)
+    assert found.by == "sound and picture"
+    assert found.covered_s > 26
+    assert found.reaction_time(8.0) == by_sound.reaction_time(8.0)  # what stands is not touched
+    errors = off(found)
+    assert np.percentile(errors, 95) <= 0.06
+    assert (errors > 0.1).mean() < 0.02
+
+
+@pytest.mark.nets
+def test_a_picture_that_contradicts_the_sound_adds_nothing(reaction: Looks, watched: Looks) -> None:
+    wrong = OffsetMap(40.0, (replace(FIRST, reaction_start_s=9.23),))
+    assert filled_by_picture(wrong, reaction, watched) == wrong
+
+
+@pytest.mark.nets
+def test_a_recording_of_another_part_of_the_film_adds_nothing(reaction: Looks, tmp_path: Path, watched: Looks) -> None:
+    other = look_at_film(content(tmp_path / "other.mp4", 300, SECONDS))
+    by_sound = OffsetMap(40.0, (FIRST,))
+    assert filled_by_picture(by_sound, reaction, other) == by_sound
+
+
+@pytest.mark.nets
+def test_what_is_not_seen_is_heard() -> None:
+    played = sound(film_path(), SOUND_HZ)[START * SOUND_HZ : (START + SECONDS) * SOUND_HZ]
+    rng = np.random.default_rng(0)
+    recording = rng.normal(0, 1e-3, 37 * SOUND_HZ).astype(np.float32)
+    for s in PLAYED:
+        piece = played[round(s.start_s * SOUND_HZ) : round(s.end_s * SOUND_HZ)]
+        recording[round(s.at_s * SOUND_HZ) :][: len(piece)] += piece
+    by_picture = OffsetMap(40.0, (replace(FIRST, reaction_start_s=4.25),), "picture")  # 20 ms late, as pictures are
+    found = filled_by_sound(by_picture, recording, played, SOUND_HZ)
+    assert found.by == "picture and sound"
+    assert found.covered_s > 22
+    assert np.percentile(off(found), 95) <= 0.06
+    noise = rng.normal(0, 0.1, len(recording)).astype(np.float32)
+    assert filled_by_sound(by_picture, noise, played, SOUND_HZ) == by_picture
+
+
+def test_what_is_open_is_the_less_of_both_clocks() -> None:
+    offsets = OffsetMap(40.0, (Segment(2.0, 12.0, 5.0, 40.0, 1.1),))
+    assert open_s(offsets, 30.0, 14.0) == pytest.approx(4.0)
+    assert open_s(offsets, 13.0, 90.0) == pytest.approx(2.0)
+    assert open_s(offsets, 11.0, 90.0) == 0.0
+
+
+def test_a_film_followed_to_near_its_ends_runs_to_them() -> None:
+    near = OffsetMap(40.0, (Segment(1.0, 9.0, 4.0, 40.0, 1.05), Segment(9.5, 19.0, 20.0, 30.0, 1.05)))
+    whole = to_ends(near, 60.0, 20.0)
+    assert (whole.segments[0].content_start_s, whole.segments[-1].content_end_s) == (0.0, 20.0)
+    for second in (1.5, 8.0, 12.0):
+        assert whole.reaction_time(second) == pytest.approx(near.reaction_time(second))
+    far = OffsetMap(40.0, (Segment(ENDS_S + 0.1, 9.0, 4.0, 40.0),))
+    assert to_ends(far, 60.0, 11.0) == far
+    cut = to_ends(near, 30.2, 20.0)  # the recording ends before the film does
+    assert cut.segments[-1].reaction_end_s == pytest.approx(30.2)
+
+
+@given(st.floats(0, 3), st.floats(4, 9), st.floats(0, 5), st.floats(0.9, 1.1), st.floats(0, 3), st.floats(10, 20))
+def test_ends_stay_inside_both_and_keep_the_line(
+    start: float, end: float, at: float, rate: float, more: float, content_s: float
+) -> None:
+    given_map = OffsetMap(9.0, (Segment(start, end, at, 9.0, rate),))
+    reaction_s = given_map.segments[0].reaction_end_s + more
+    (found,) = to_ends(given_map, reaction_s, content_s).segments
+    assert 0 <= found.content_start_s <= start
+    assert end <= found.content_end_s <= max(end, content_s)
+    assert found.reaction_start_s >= -1e-9
+    assert found.reaction_end_s <= reaction_s + 1e-9
+    assert found.reaction_time(end) == pytest.approx(given_map.segments[0].reaction_time(end), abs=1e-9)
