@@ -219,7 +219,7 @@ def test_a_face_that_the_picture_cuts_off_is_seen_in_a_tighter_region(
     found = detector(cut)[0]
 
     again = mesh(cut, found)
-    monkeypatch.setattr("evoked.faces.mesh.EDGE_SURE", 0.0)
+    monkeypatch.setattr("evoked.faces.mesh.SURE", 0.0)
     once = mesh(cut, found)
 
     assert once.presence < 0.1 < 0.9 < again.presence

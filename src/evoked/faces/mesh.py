@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from evoked.faces.detect import Face
 from evoked.faces.landmarks import BLENDSHAPE_POINTS, BLENDSHAPES, LEFT_EYE_CORNER, POINTS, RIGHT_EYE_CORNER
-from evoked.media.images import warp
+from evoked.media.images import resize, warp
 from evoked.weights.cache import Cache
 from evoked.weights.session import open_net
 
@@ -19,8 +19,9 @@ __all__ = ["BLENDSHAPES", "FaceMesh", "Mesh", "Region", "moved", "region_of_face
 
 SIDE = 256  # pixels of the mesh net's input
 STILL, SAME_SIZE = 0.1, 0.2  # moved: of the face's longer side, and as a logarithm
-EDGE_SURE = 0.1  # a face that the picture cuts off is looked for again where the net is less sure than this
+SURE = 0.1  # a face that the picture cuts off, or that stood there, is looked for again where the net is less sure
 EDGE_TIGHTER = (0.6, 0.7, 0.8)  # of the first region's side
+SMALL_TIGHTER = 0.8  # … where the picture is halved: in dim light the net stumbles over the camera's noise
 GROWN, LOWERED = 1.65, 0.08  # region_of_face; fitted on 400 web faces to what region_of_points settles at
 
 
@@ -54,6 +55,10 @@ class Region:
     side: float
     angle: float
 
+    def tighter(self, share: float) -> "Region":
+        """The same place with a share of its side."""
+        return Region(self.x, self.y, share * self.side, self.angle)
+
     def to_picture(self) -> NDArray[np.float64]:
         """The 2×3 matrix that takes points of the unit square to the picture's pixels."""
         cos, sin = np.cos(self.angle) * self.side, np.sin(self.angle) * self.side
@@ -76,7 +81,9 @@ class FaceMesh:
     A face that fills the picture is cut off by its edges; the net then often sees no face in a region
     that is half repeated edge. Such a face is looked for again in tighter regions, the surest counts: of
     834 labelled web faces 32 were not seen without, 12 with it; the area under surprise's curve, unseen
-    faces counted as 0, went from .908 to .918, that of amusement from .920 to .923.
+    faces counted as 0, went from .908 to .918, that of amusement from .920 to .923. A face that was seen a moment ago
+    and is not any more is looked for once more with the camera's noise averaged out: of 32 ticks of a face in dim
+    light that the net denied so, 31 were seen.
     """
 
     def __init__(self, cache: Cache | None = None, passes: int = 2, threads: int = 0) -> None:
@@ -92,7 +99,7 @@ class FaceMesh:
         Args:
             rgb: the picture.
             face: where the detector found the face.
-            before: the same face a moment ago, and its mesh: then one pass is made, from there.
+            before: the same face within the last second, and its mesh: then one pass is made, from there.
 
         Raises:
             ValueError: if the face's box has no area or is not finite.
@@ -101,13 +108,23 @@ class FaceMesh:
         if before is not None:
             region = region_of_points(moved(before[1].points, before[0], face))
         points, presence = self._settled(rgb, region, 1 if before is not None else self.passes)
-        if presence < EDGE_SURE and _beyond(first, rgb.shape):
-            tighter = (Region(first.x, first.y, share * first.side, first.angle) for share in EDGE_TIGHTER)
-            again = [self._settled(rgb, closer, self.passes) for closer in tighter]
+        if presence < SURE:
+            tighter = EDGE_TIGHTER if _beyond(first, rgb.shape) else ()
+            again = [self._settled(rgb, first.tighter(share), self.passes) for share in tighter]
+            if before is not None and min(rgb.shape[:2]) > 1:
+                again.append(self._halved(rgb, first.tighter(SMALL_TIGHTER)))
             points, presence = max([(points, presence), *again], key=lambda found: found[1])
         seen = points[list(BLENDSHAPE_POINTS)][None].astype(np.float32)  # (1, 146, 2), pixels
         (shapes,) = self._blendshapes(seen)
         return Mesh(points.astype(np.float32), presence, np.clip(shapes.reshape(-1), 0, 1).astype(np.float32))
+
+    def _halved(self, rgb: NDArray[np.uint8], region: Region) -> tuple[NDArray[np.float64], float]:
+        """As `_settled`, in the picture at half its size."""
+        small = resize(rgb, (rgb.shape[1] // 2, rgb.shape[0] // 2))
+        points, presence = self._settled(
+            small, Region(region.x / 2, region.y / 2, region.side / 2, region.angle), self.passes
+        )
+        return points * 2, presence
 
     def _settled(self, rgb: NDArray[np.uint8], region: Region, passes: int) -> tuple[NDArray[np.float64], float]:
         for left in reversed(range(passes)):

@@ -50,6 +50,7 @@ class AnnotateConfig:
     least_face_px: int = setting(24, "faces narrower than this, in pixels of the reaction, are left out")
     whole_look_every: int = setting(3, "ticks from one search of the whole picture for faces to the next; 1: each tick")
     least_presence: float = setting(0.1, "faces of which the mesh net is less sure than this count as not seen")
+    least_known: float = setting(0.3, "detector's certainty down to which a face counts where one stood a second ago")
     recogniser: str = setting(PROTOTYPE, "prototype, or the folder of a recogniser that was trained")
     film_share: float = setting(0.5, "a person whose face is the film's own picture more often than this is no viewer")
 
@@ -61,6 +62,8 @@ class AnnotateConfig:
                 "least_face_px must be at least 1, least_presence and film_share within 0 … 1, got "
                 f"{self.least_face_px}, {self.least_presence}, {self.film_share}"
             )
+        if not 0 < self.least_known < 1:
+            raise ValueError(f"least_known must lie between 0 and 1, got {self.least_known}")
 
 
 class Film(Protocol):
@@ -131,6 +134,9 @@ class _Seen:
 AHEAD = 4
 """Pictures that wait between two of the threads: 3 MB each at 720p."""
 
+HOLD = int(TICKS_PER_S)
+"""Ticks for which it counts that a face stood there."""
+
 SAME_FACE = 0.4
 """Faces of two ticks that overlap more (intersection over union) may hand their mesh on."""
 
@@ -153,7 +159,10 @@ class Annotator:
     ) -> None:
         self.recogniser: Recogniser = recogniser or PrototypeRecogniser()
         self.config = config or AnnotateConfig()
-        self._detect = FaceDetector(detect, cache, threads=1)
+        detect = detect or DetectConfig()
+        self._sure = detect.least_score
+        least = min(self._sure, self.config.least_known)
+        self._detect = FaceDetector(replace(detect, least_score=least), cache, threads=1)
         self._mesh = FaceMesh(cache, threads=1)
         self._identity = FaceIdentity(cache, threads=1)
         # Blendshapes come with the mesh at no cost; whatever else the recogniser reads is computed each tick
@@ -198,7 +207,7 @@ class Annotator:
     def _look(self, playing: Play, film: Film | None) -> Iterator[tuple[Picture, _Seen, NDArray[np.uint8]]]:
         """Each tick with what is seen there; a frame that stays on the screen is looked at once."""
         seen, rgb = _Seen([], [], [], []), np.zeros((1, 1, 3), np.uint8)
-        before: list[tuple[Face, Mesh]] = []
+        before: list[tuple[Face, Mesh, int]] = []
         for found in play_ahead(self._found(playing), AHEAD):
             if found.rgb is not None and found.glance is not None:
                 rgb, faces, picture = found.rgb, found.glance.faces, found.picture
@@ -207,7 +216,8 @@ class Annotator:
                     None if own else self._mesh(rgb, f, _same(f, before)) for f, own in zip(faces, owned, strict=True)
                 ]
                 sure = [m if m is not None and m.presence >= self.config.least_presence else None for m in meshes]
-                before = [(f, m) for f, m in zip(faces, sure, strict=True) if m is not None]
+                now = [(f, m, picture.step) for f, m in zip(faces, sure, strict=True) if m is not None]
+                before = now + [old for old in before if picture.step - old[2] <= HOLD and _same(old[0], now) is None]
                 told = [None if m is None else self._described(rgb, f, m) for f, m in zip(faces, sure, strict=True)]
                 seen = _Seen(faces, found.glance.changed, told, owned)
             else:
@@ -216,7 +226,7 @@ class Annotator:
 
     def _found(self, playing: Play) -> Iterator[_Found]:
         """Each tick with its faces: what the second thread does."""
-        watch = FaceWatch(self._detect, self.config.whole_look_every, self.config.least_face_px)
+        watch = FaceWatch(self._detect, self.config.whole_look_every, self.config.least_face_px, self._sure, HOLD)
         for picture, rgb in play_ahead(_converted(playing), AHEAD):
             yield _Found(picture, rgb, None if rgb is None else watch.see(rgb))
 
@@ -323,8 +333,8 @@ def _converted(playing: Play) -> Iterator[tuple[Picture, NDArray[np.uint8] | Non
         playing.close()
 
 
-def _same(face: Face, before: list[tuple[Face, Mesh]]) -> tuple[Face, Mesh] | None:
-    """The face of the tick before that stands where this one does, with its mesh."""
-    near = [(iou(face.box, old.box), i) for i, (old, _) in enumerate(before)]
+def _same(face: Face, before: list[tuple[Face, Mesh, int]]) -> tuple[Face, Mesh] | None:
+    """The face of a moment before that stands where this one does, with its mesh."""
+    near = [(iou(face.box, old.box), i) for i, (old, _, _) in enumerate(before)]
     overlap, i = max(near, default=(0.0, -1))
-    return before[i] if overlap > SAME_FACE else None
+    return before[i][:2] if overlap > SAME_FACE else None
