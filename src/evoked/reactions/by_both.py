@@ -7,7 +7,7 @@ touched: the other sense only adds stretches where both clocks are open. It cann
 from dataclasses import replace
 
 from evoked.reactions.align import AlignConfig, levelled
-from evoked.reactions.by_picture import LEAST, follow, lively, mapped
+from evoked.reactions.by_picture import follow, lively, mapped
 from evoked.reactions.by_spectrum import heard_beside
 from evoked.reactions.chain import LEAST_S, SMEAR_S, Run, filled, joined
 from evoked.reactions.coherence import Samples
@@ -20,7 +20,9 @@ ALSO = {"sound": "sound and picture", "picture": "picture and sound"}  # what ca
 OPEN_S = 1.0  # what a map leaves open on both clocks; below this nothing is looked for
 ENDS_S = 1.5  # a film that is followed to so near its beginning or end began, or ended, on that line
 LINE_S = 0.1  # a picture's line is a sound's where they are as near as this
-AGREE = 0.8  # of the seconds that both cover, the share on which they must agree, or the picture's word is not taken
+AGREE = 0.8  # of the reaction's seconds that both know, the share on which they must agree, or the picture's word is not taken
+BOTH_S = 2.0  # … of so many at least
+PROOFS = 2  # blocks that must point at lines of two or more: that the film is played is known
 BLOCK_S = 12.0  # of a stretch that is known, by which the film's rectangle is found
 TRIED = 3  # such stretches
 MARGIN = 5  # looks around it, in which its moment may lie
@@ -63,7 +65,7 @@ def filled_by_picture(offsets: OffsetMap, reaction: Looks, film: Looks, config: 
     config = config or AlignConfig()
     speed = 1 / offsets.segments[0].rate
     followed = [follow(reaction, film, found, 0.0) for found in _guesses(offsets, reaction, film, speed)]
-    best = max((one for one in followed if one.proofs >= LEAST), key=lambda one: one.evidence, default=None)
+    best = max((one for one in followed if one.proofs >= PROOFS), key=lambda one: one.evidence, default=None)
     seen = mapped(reaction, film, best, config) if best else []
     return _with(offsets, [_run(s, speed) for s in seen], LEAST_S, config) if _agree(offsets, seen) else offsets
 
@@ -111,16 +113,16 @@ def _guesses(offsets: OffsetMap, reaction: Looks, film: Looks, speed: float) -> 
 
 
 def _agree(offsets: OffsetMap, seen: list[Segment]) -> bool:
-    """Whether a picture's stretches say of what the map covers what it says."""
+    """Whether a picture's stretches say of what the map knows of the reaction what it says."""
     both, same = 0, 0
     for segment in seen:
-        for tenth in range(int(10 * segment.content_start_s), int(10 * segment.content_end_s)):
+        for tenth in range(int(10 * segment.reaction_start_s), int(10 * segment.reaction_end_s)):
             second = (tenth + 0.5) / 10
-            known = offsets.reaction_time(second)
+            known = offsets.content_time(second)
             if known is not None:
                 both += 1
-                same += abs(known - segment.reaction_time(second)) < LINE_S
-    return same >= AGREE * both
+                same += abs(known - segment.content_time(second)) < LINE_S
+    return same >= max(AGREE * both, 10 * BOTH_S)
 
 
 def _with(offsets: OffsetMap, more: list[Run], smear_s: float, config: AlignConfig) -> OffsetMap:

@@ -13,7 +13,7 @@ import numpy as np
 
 from evoked.core.errors import AlignmentError
 from evoked.reactions.align import AlignConfig
-from evoked.reactions.chain import Run, best_chain, joined
+from evoked.reactions.chain import LEAST_S, Run, best_chain, filled, joined
 from evoked.reactions.film_lines import (
     BLOCK,
     DRIFT,
@@ -171,7 +171,10 @@ def mapped(reaction: Looks, film: Looks, found: Followed, config: AlignConfig) -
         runs += [_timed(run, first) for run in runs_along(ours, beside, -late, score)]
     # Looks show what was on the screen already; a film's frame stands for all of its time
     shift_s = reaction.hold_s, film.frame_s / 2 - film.hold_s if film.frame_s else 0.0
-    segments = [_segment(run, found.speed, shift_s) for run in joined(best_chain(runs, 1000), 1000, config.bridge_s)]
+    chain = best_chain(runs, 1000)
+    lines = {run.offset for run in chain}  # what runs on one of them before a rewind was not worth the step back
+    chain = filled(chain, [r for r in runs if r.offset in lines and r not in chain], 1000, smear_s=LEAST_S)
+    segments = [_segment(run, found.speed, shift_s) for run in joined(chain, 1000, config.bridge_s)]
     return [s for s in segments if s.content_end_s - s.content_start_s >= config.min_segment_s]
 
 

@@ -29,7 +29,7 @@ MOVES = (0.08, 0.04, 0.02)  # of the film's width, by which a rectangle is moved
 FOLLOWS = 0.3  # correlation of a cell from which on it counts in full: what lies on top of the film has about 0
 ALIKE = 0.3  # correlation of a look's changes from which on it speaks for the film
 MOST = 12.0  # nats of a look that is wholly alike
-STILL = 0.1  # share of looks, the calmest, whose changes are the camera's: a film that stands still has these alone
+STILL = 0.25  # of the usual changes: less is the camera's noise, which a film that stands still has as well
 SWITCH = 3.0  # nats that a line costs to come or go: blocks have shown that it is there
 CALM = 5.0  # of a look's changes, all cells together: less hardly counts
 
@@ -247,7 +247,7 @@ def runs_along(ours: Cells, theirs: Cells, offset: float, score: float) -> list[
     on = product > 0.3 * np.maximum(own, film)
     scale = float(np.sqrt(film[on].sum() / max(float(own[on].sum()), 1e-6))) if on.any() else 1.0
     own = own * scale**2
-    energy = (np.maximum(own - 2 * np.quantile(own, STILL), 0) + film) / 2 if len(own) else own
+    energy = (np.maximum(own - STILL * np.median(own), 0) + film) / 2 if len(own) else own
     # +1 where both change alike, 0 where they have nothing in common; a calm look says nothing
     same = np.minimum(product * scale / np.maximum(energy, 1e-6), 1)
     gain = MOST * (same - ALIKE) * energy / (energy + CALM)
