@@ -40,6 +40,7 @@ PROBED = 120  # blocks of a long reaction that a guess is held against: each is 
 LEAST = 3  # blocks, none overlapping another, that must point at lines of two or more
 PLAIN = 0.5  # share of all blocks on lines beyond which no other guess is followed
 MOVES = 0.5  # grey levels that some cell must change by from look to look, in the mean of the liveliest tenth
+STEP_BACK = 100.0  # nats that a rewind must bring: blocks have shown that its line is there
 MS = 1000 / float(HZ)  # milliseconds of a look: runs are counted in these
 
 
@@ -171,7 +172,7 @@ def mapped(reaction: Looks, film: Looks, found: Followed, config: AlignConfig) -
         runs += [_timed(run, first) for run in runs_along(ours, beside, -late, score)]
     # Looks show what was on the screen already; a film's frame stands for all of its time
     shift_s = reaction.hold_s, film.frame_s / 2 - film.hold_s if film.frame_s else 0.0
-    chain = best_chain(runs, 1000)
+    chain = best_chain(runs, 1000, step_back=STEP_BACK)
     lines = {run.offset for run in chain}  # what runs on one of them before a rewind was not worth the step back
     chain = filled(chain, [r for r in runs if r.offset in lines and r not in chain], 1000, smear_s=LEAST_S)
     segments = [_segment(run, found.speed, shift_s) for run in joined(chain, 1000, config.bridge_s)]

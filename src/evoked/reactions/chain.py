@@ -80,13 +80,14 @@ def heard(gain: NDArray[np.float64], switch: float = SWITCH) -> NDArray[np.bool_
     return path
 
 
-def best_chain(runs: list[Run], hz: int, new_line: float = NEW_LINE) -> list[Run]:
+def best_chain(runs: list[Run], hz: int, new_line: float = NEW_LINE, step_back: float = STEP_BACK) -> list[Run]:
     """The runs of greatest total weight that follow each other in the reaction, but for a touch.
 
     Args:
         runs: stretches of any offsets, in any order; they may contradict each other.
         hz: samples per second.
         new_line: nats that a change of offset must bring.
+        step_back: nats that a rewind must bring.
 
     Returns:
         In the order of the reaction.
@@ -100,7 +101,7 @@ def best_chain(runs: list[Run], hz: int, new_line: float = NEW_LINE) -> list[Run
         for j in range(i):
             other = order[j]
             if _follows(other, run, touch):
-                joined = best[j] + run.weight - _cost(other, run, hz, new_line)
+                joined = best[j] + run.weight - _cost(other, run, hz, (new_line, step_back))
                 value, parent = (joined, j) if joined > value else (value, parent)
         best.append(value)
         before.append(parent)
@@ -197,11 +198,11 @@ def _follows(a: Run, b: Run, touch: float) -> bool:
     return b.start > a.start and a.end - b.start <= min(touch, (a.end - a.start) / 2, (b.end - b.start) / 2)
 
 
-def _cost(a: Run, b: Run, hz: int, new_line: float) -> float:
-    """Nats to pay for going from a to b."""
+def _cost(a: Run, b: Run, hz: int, costs: tuple[float, float]) -> float:
+    """Nats to pay for going from a to b; costs: of a new line, and of one that steps back."""
     if _same(a, b, hz):
         return 0.0
-    return new_line if _back(a, b) <= TOUCH_S * hz else STEP_BACK
+    return costs[0] if _back(a, b) <= TOUCH_S * hz else costs[1]
 
 
 def _back(a: Run, b: Run) -> float:
