@@ -1,6 +1,7 @@
 """The stage: staged reactions with known truth over a grid of conditions, made, measured, and put in two tables.
 
-    python benchmarks/stage.py [--size small|full] [--seed N] [--folder GRID] [--map-only] [--by sound|picture|auto] [--wrong N] [--json OUT]
+    python benchmarks/stage.py [--size small|full] [--seed N] [--folder GRID] [--map-only] [--by WAY]
+                               [--wrong N] [--json OUT]
     python benchmarks/stage.py --folder GRID --within 240     again and again: goes on where it stopped
 
 Staged: these people did not watch this film. Conditions, and what each column means: docs/stage.md. With
