@@ -49,7 +49,7 @@ def to_ends(offsets: OffsetMap, reaction_s: float, content_s: float) -> OffsetMa
     out = list(offsets.segments)
     if start < first.content_start_s <= ENDS_S:
         out[0] = replace(first, content_start_s=start, reaction_start_s=max(0.0, first.reaction_time(start)))
-    if max(last.content_end_s, content_s - ENDS_S) <= last.content_end_s < end:
+    if content_s - ENDS_S <= last.content_end_s < end:
         out[-1] = replace(out[-1], content_end_s=end)
     return replace(offsets, segments=tuple(out))
 
