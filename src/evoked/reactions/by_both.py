@@ -6,12 +6,16 @@ touched: the other sense only adds stretches where both clocks are open. It cann
 
 from dataclasses import replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from evoked.reactions.align import AlignConfig, levelled
 from evoked.reactions.by_picture import follow, lively, mapped
-from evoked.reactions.by_spectrum import heard_beside
+from evoked.reactions.by_spectrum import STEP, affordable, heard_beside, likeness, spectrum_of
 from evoked.reactions.chain import LEAST_S, SMEAR_S, Run, filled, joined
 from evoked.reactions.coherence import Samples
 from evoked.reactions.film_search import EVERY, Guess, SearchedFilm, guess
+from evoked.reactions.landmarks import HOPS, window_of
 from evoked.reactions.looks import HZ, Looks
 from evoked.reactions.offsets import OffsetMap, Segment
 from evoked.reactions.speeds import Change
@@ -26,6 +30,8 @@ PROOFS = 2  # blocks that must point at lines of two or more: that the film is p
 BLOCK_S = 12.0  # of a stretch that is known, by which the film's rectangle is found
 TRIED = 3  # such stretches
 MARGIN = 5  # looks around it, in which its moment may lie
+NEAR = 4  # frames (64 ms) by which a picture's line may be off
+CONFIRMS = 5.0  # deviations from which on the sound says the same as a picture's lines
 CERTAIN = 1000.0  # nats of a stretch that stands: no stretch of the other sense can outweigh it
 MS = 1000
 
@@ -90,6 +96,41 @@ def filled_by_sound(
         heard = heard_beside(levelled(reaction), levelled(content), hz, Change(speed, pitch), chain)
         best = max(best, heard, key=lambda runs: sum(run.weight for run in runs))
     return _with(offsets, [_scaled(run, MS / hz) for run in best], SMEAR_S, config)
+
+
+def heard_along(segments: list[Segment], reaction: Samples, content: Samples, hz: int) -> float:
+    """How far the likeness of both spectra along known lines stands above that at all other lags, in deviations.
+
+    Args:
+        segments: where the film is taken to run.
+        reaction, content: float32, shape (samples,), mono.
+        hz: samples per second of both.
+
+    Returns:
+        0 where the sounds are too long to be laid beside each other at every lag, or too short.
+    """
+    speed = 1 / segments[0].rate
+    if not affordable(len(reaction) * speed, float(len(content)), hz):
+        return 0.0
+    theirs = spectrum_of(levelled(content), hz)
+    best = 0.0
+    for pitch in dict.fromkeys((1.0, speed)):
+        scores = likeness(spectrum_of(levelled(reaction), hz, Change(speed, pitch)), theirs)
+        best = max(best, _above(scores, [_run(s, speed) for s in segments], len(theirs), hz))
+    return best
+
+
+def _above(scores: NDArray[np.float32], runs: list[Run], content: int, hz: int) -> float:
+    frame = MS * window_of(hz) / HOPS / hz  # milliseconds
+    total, count = 0.0, 0
+    for run in runs:
+        steps = slice(int(run.start / frame / STEP), int(run.end / frame / STEP))
+        lag = round(run.offset / frame) + content - 1
+        here = scores[steps, max(0, lag - NEAR) : lag + NEAR + 1]
+        if here.size and not np.isnan(here).all():
+            here = here[~np.isnan(here).any(axis=1)]
+            total, count = total + float(here.sum(axis=0).max(initial=0.0)), count + len(here)
+    return total / float(np.sqrt(count)) if count else 0.0
 
 
 def _guesses(offsets: OffsetMap, reaction: Looks, film: Looks, speed: float) -> list[Guess]:

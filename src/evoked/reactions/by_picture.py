@@ -5,7 +5,7 @@ seconds show. The changes in that rectangle are then compared with the whole fil
 that do not overlap point at one line, each far more than at any other moment, the film is there.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -37,7 +37,8 @@ PART_S = 12.0  # … at most one in a part so long
 SPEEDS = (0.955, 1.045)  # that are searched beside 1: each holds for 3 % either way
 FOLLOWED = 3  # guesses of each speed that are held against the whole film
 PROBED = 120  # blocks of a long reaction that a guess is held against: each is compared with the whole film
-LEAST = 3  # blocks, none overlapping another, that must point at lines of two or more
+LEAST = 3  # blocks, none overlapping another, that must point at lines of two or more …
+FEWER = 2  # … or so many, if the sound says the same: wrong films had two in 3 of 8 trials
 PLAIN = 0.5  # share of all blocks on lines beyond which no other guess is followed
 MOVES = 0.5  # grey levels that some cell must change by from look to look, in the mean of the liveliest tenth
 STEP_BACK = 100.0  # nats that a rewind must bring: blocks have shown that its line is there
@@ -72,6 +73,11 @@ class Followed:
         return sum(n for n in map(_apart, self.lines) if n >= 2)
 
     @property
+    def weighs(self) -> tuple[int, float]:
+        """What guesses are compared by."""
+        return min(self.proofs, LEAST), self.evidence
+
+    @property
     def plain(self) -> bool:
         """Whether so much is explained that no other guess can be the true one."""
         return self.proofs >= LEAST and sum(len(line) for line in self.lines if _apart(line) >= 2) > PLAIN * self.blocks
@@ -82,11 +88,17 @@ class Followed:
         return sum(s.score - s.rival for line in self.lines if _apart(line) >= 2 for s in line)
 
 
-def align_by_picture(reaction: Looks, film: Looks, config: AlignConfig | None = None) -> OffsetMap:
+def align_by_picture(
+    reaction: Looks,
+    film: Looks,
+    config: AlignConfig | None = None,
+    confirmed: Callable[[list[Segment]], bool] | None = None,
+) -> OffsetMap:
     """Map the content's time onto the reaction's by what is seen.
 
     Args:
         reaction, film: looks at both.
+        confirmed: whether another witness says the same; asked where fewer than LEAST blocks speak for the film.
         config: `min_common_s`, `min_share`, `min_segment_s`, `bridge_s` and `speed` hold here as for sound.
 
     Returns:
@@ -99,19 +111,26 @@ def align_by_picture(reaction: Looks, film: Looks, config: AlignConfig | None = 
     for name, looks in (("reaction", reaction), ("content", film)):
         if not _moves(looks):
             raise AlignmentError(f"the {name}'s picture hardly changes, so it cannot be aligned by picture")
-    best: Followed | None = None
-    for found in guesses(reaction, film, config.speed):
-        one = follow(reaction, film, found, config.speed)
-        if one.proofs >= LEAST and (best is None or one.evidence > best.evidence):
-            best = one
-        if best is not None and best.plain:
-            break
-    if best is None:
+    best = _best(reaction, film, config)
+    segments = mapped(reaction, film, best, config) if best else []
+    if best is None or (best.proofs < LEAST and not (confirmed and segments and confirmed(segments))):
         raise AlignmentError(
             "the film is not seen in the reaction beyond doubt. Check that they belong together and that the film "
             "stands in one place of the frame for a dozen lively seconds"
         )
-    return _judged(mapped(reaction, film, best, config), config, min(reaction.seconds, film.seconds))
+    return _judged(segments, config, min(reaction.seconds, film.seconds))
+
+
+def _best(reaction: Looks, film: Looks, config: AlignConfig) -> Followed | None:
+    """The guess that most speaks for; None where fewer than FEWER blocks do."""
+    best: Followed | None = None
+    for found in guesses(reaction, film, config.speed):
+        one = follow(reaction, film, found, config.speed)
+        if one.proofs >= FEWER and (best is None or one.weighs > best.weighs):
+            best = one
+        if best is not None and best.plain:
+            break
+    return best
 
 
 def guesses(reaction: Looks, film: Looks, most_speed: float) -> Iterator[Guess]:

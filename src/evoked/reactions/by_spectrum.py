@@ -85,11 +85,11 @@ def heard_beside(reaction: Samples, content: Samples, hz: int, change: Change, c
         chain: where it is known to run, in samples on the content's clock, like what is given back.
     """
     whole = len(reaction) * change.speed, float(len(content))
-    if _affordable(*whole, hz):
+    if affordable(*whole, hz):
         return heard_by(reaction, content, hz, change)
     found = []
     for (start, end), (low, high) in gaps(chain, *whole, hz):
-        if _affordable(end - start, high - low, hz):
+        if affordable(end - start, high - low, hz):
             part = reaction[int(start / change.speed) : int(end / change.speed)]
             for run in heard_by(part, content[int(low) : int(high)], hz, change):
                 offset = run.offset + int(start / change.speed) * change.speed - int(low)
@@ -124,7 +124,7 @@ def heard_by(reaction: Samples, content: Samples, hz: int, change: Change) -> li
     return runs_by(likeness(spectrum_of(reaction, hz, change), other), len(other), hz)
 
 
-def _affordable(reaction: float, content: float, hz: int) -> bool:
+def affordable(reaction: float, content: float, hz: int) -> bool:
     """Whether two sounds of so many samples are short enough to be laid beside each other at every lag."""
     return reaction / hz * content / hz <= LARGEST**2
 

@@ -235,6 +235,12 @@ def telling(ours: Cells, theirs: Cells, spans: list[tuple[int, int, int]]) -> Ce
     return weight
 
 
+def _best_part(gain: NDArray[np.float64], start: int, end: int) -> tuple[int, int]:
+    """A stretch without what tells nothing at either end: there a film that stands still may have been paused."""
+    end = start + int(np.argmax(np.cumsum(gain[start:end]))) + 1
+    return end - int(np.argmax(np.cumsum(gain[start:end][::-1]))) - 1, end
+
+
 def runs_along(ours: Cells, theirs: Cells, offset: float, score: float) -> list[Run]:
     """The stretches over which the reaction shows the film along an offset.
 
@@ -253,8 +259,9 @@ def runs_along(ours: Cells, theirs: Cells, offset: float, score: float) -> list[
     gain = MOST * (same - ALIKE) * energy / (energy + CALM)
     edges = np.flatnonzero(np.diff(np.concatenate([[0], heard(gain, SWITCH).astype(np.int8), [0]])))
     out = []
-    for start, end in zip(edges[::2], edges[1::2], strict=True):
+    for first, last in zip(edges[::2], edges[1::2], strict=True):
         # Row t is the change from look t to look t + 1
+        start, end = _best_part(gain, int(first), int(last))
         level = alike(ours[start:end], theirs[start:end])
         out.append(Run(offset, float(start), float(end + 1), float(gain[start:end].sum()), score, level))
     return out

@@ -7,6 +7,7 @@ a content that is found, the other is asked for.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from evoked.core.errors import AlignmentError, NoSoundError
@@ -14,13 +15,13 @@ from evoked.core.progress import Progress, part, silent
 from evoked.core.settings import setting
 from evoked.media.probe import probe
 from evoked.reactions.align import SOUND_HZ, AlignConfig, align
-from evoked.reactions.by_both import OPEN_S, filled_by_picture, filled_by_sound, open_s, to_ends
+from evoked.reactions.by_both import CONFIRMS, OPEN_S, filled_by_picture, filled_by_sound, heard_along, open_s, to_ends
 from evoked.reactions.by_picture import align_by_picture
 from evoked.reactions.coherence import Samples
 from evoked.reactions.film import same_file
 from evoked.reactions.hearing import Heard, hear
 from evoked.reactions.looks import Looks, look_at_film, look_at_reaction
-from evoked.reactions.offsets import OffsetMap
+from evoked.reactions.offsets import OffsetMap, Segment
 from evoked.reactions.pairing import Library, Pairing
 
 WAYS = ("auto", "sound", "picture")
@@ -126,13 +127,20 @@ class Contents:
         for i, name in enumerate(names, start=1):
             own = part(progress, i / parts, (i + 0.5) / parts, SEARCH)  # then it is compared
             try:
-                found.append(Pairing(name, align_by_picture(ours, self._looks_of(name, own), self.config)))
+                heard_there, theirs = partial(self._heard_there, reaction, name), self._looks_of(name, own)
+                found.append(Pairing(name, align_by_picture(ours, theirs, self.config, heard_there)))
             except AlignmentError as error:
                 reason = str(error)
             progress((i + 1) / parts, 1, SEARCH)
         if not found:
             raise AlignmentError(reason if len(names) == 1 else f"none of {len(names)} contents is seen in it")
         return max(found, key=lambda p: (p.offsets.covered_s, p.offsets.score))
+
+    def _heard_there(self, reaction: Path, name: str, seen: list[Segment]) -> bool:
+        """Whether the sound, too weak to find anything by itself, says the same as a picture that is not sure."""
+        if self.config.by == "picture" or probe(reaction).sound is None or probe(self.paths[name]).sound is None:
+            return False
+        return heard_along(seen, self._hear(reaction).samples, self._sound_of(name), SOUND_HZ) >= CONFIRMS
 
     def _completed(self, reaction: Path, found: Pairing) -> Pairing:
         """The same with what is seen of what is not heard, or heard of what is not seen."""
