@@ -12,7 +12,7 @@ from staging import SIDE, film_path
 
 from evoked.media.play import sound
 from evoked.reactions.align import SOUND_HZ
-from evoked.reactions.by_both import ENDS_S, filled_by_picture, filled_by_sound, open_s, to_ends
+from evoked.reactions.by_both import CONFIRMS, ENDS_S, filled_by_picture, filled_by_sound, heard_along, open_s, to_ends
 from evoked.reactions.looks import Looks, look_at_film, look_at_reaction
 from evoked.reactions.offsets import OffsetMap, Segment
 
@@ -116,3 +116,20 @@ def test_ends_stay_inside_both_and_keep_the_line(
     assert found.reaction_start_s >= -1e-9
     assert found.reaction_end_s <= reaction_s + 1e-9
     assert found.reaction_time(end) == pytest.approx(given_map.segments[0].reaction_time(end), abs=1e-9)
+
+
+@pytest.mark.nets
+def test_a_sound_too_weak_to_be_found_still_says_where_it_runs() -> None:
+    film_sound = sound(film_path(), SOUND_HZ)
+    played, other = (film_sound[s * SOUND_HZ : (s + SECONDS) * SOUND_HZ] for s in (START, 300))
+    rng = np.random.default_rng(0)
+    recording = rng.normal(0, 2 * float(played.std()), 37 * SOUND_HZ).astype(np.float32)  # 6 dB louder than the film
+    for s in PLAYED:
+        piece = played[round(s.start_s * SOUND_HZ) : round(s.end_s * SOUND_HZ)]
+        recording[round(s.at_s * SOUND_HZ) :][: len(piece)] += piece
+    true = [Segment(s.start_s, s.end_s, s.at_s, 9.0) for s in PLAYED]
+    late = [replace(s, reaction_start_s=s.reaction_start_s + 0.7) for s in true]
+    assert heard_along(true, recording, played, SOUND_HZ) > CONFIRMS
+    assert heard_along(late, recording, played, SOUND_HZ) < CONFIRMS
+    assert heard_along(true, recording, other, SOUND_HZ) < CONFIRMS
+    assert heard_along(true, recording[: 2 * SOUND_HZ], played[:100], SOUND_HZ) == 0.0
