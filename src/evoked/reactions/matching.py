@@ -90,13 +90,13 @@ class Contents:
         heard = ""
         if self.config.by != "picture":
             try:
-                return self._completed(reaction, self._by_sound(reaction, names))
+                return self._completed(reaction, self._by_sound(reaction, names), progress)
             except (AlignmentError, NoSoundError) as error:
                 if self.config.by == "sound":
                     raise
                 heard = str(error)
         try:
-            return self._completed(reaction, self._by_picture(reaction, names, progress))
+            return self._completed(reaction, self._by_picture(reaction, names, progress), progress)
         except AlignmentError as error:
             what = f"{reaction} against {self.paths[names[0]]}" if len(names) == 1 else str(reaction)
             raise AlignmentError(f"{heard}; by picture: {error}" if heard else f"{what}: {error}") from error
@@ -142,7 +142,7 @@ class Contents:
             return False
         return heard_along(seen, self._hear(reaction).samples, self._sound_of(name), SOUND_HZ) >= CONFIRMS
 
-    def _completed(self, reaction: Path, found: Pairing) -> Pairing:
+    def _completed(self, reaction: Path, found: Pairing, progress: Progress) -> Pairing:
         """The same with what is seen of what is not heard, or heard of what is not seen."""
         content, offsets = self.paths[found.content], found.offsets
         ours, theirs = probe(reaction), probe(content)
@@ -152,7 +152,7 @@ class Contents:
                 sounds = self._hear(reaction).samples, self._sound_of(found.content)
                 offsets = filled_by_sound(offsets, *sounds, SOUND_HZ, self.config)
             elif offsets.by == "sound" and ours.picture and theirs.picture and not same_file(reaction, content):
-                looks = look_at_reaction(reaction), self._looks_of(found.content)
+                looks = look_at_reaction(reaction, part(progress, 0, 0.8, SEARCH)), self._looks_of(found.content)
                 offsets = filled_by_picture(offsets, *looks, self.config)
         return replace(found, offsets=to_ends(offsets, *lengths))
 
@@ -167,7 +167,7 @@ class Contents:
         self.damage[path] = found.damage
         return found
 
-    def _looks_of(self, name: str, progress: Progress) -> Looks:
+    def _looks_of(self, name: str, progress: Progress = silent) -> Looks:
         if name not in self._looks:
             self._looks[name] = look_at_film(self.paths[name], progress)
         return self._looks[name]
