@@ -70,7 +70,10 @@ def test_features_stay_close_to_the_quantised_files(kind: str) -> None:
     model = carriers_own()
     constants = {i.name: numpy_helper.to_array(i) for i in model.graph.initializer}
     scale, zero = float(constants["audio_scale"]), int(constants["audio_zero_point"])
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    # as it is written: the fused kernels of processors without VNNI overflow their 16 bits
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     given = patches(sounds()[kind])
     rounded = np.clip(np.round(given / scale) + zero, 0, 255).astype(np.uint8)
     theirs = np.concatenate([session.run([POOL], {"audio": p[None]})[0].reshape(1, -1) for p in rounded])
