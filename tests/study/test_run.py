@@ -257,6 +257,7 @@ def test_one_bad_file_does_not_take_the_study_with_it(made: Path, study: Path, t
 def test_a_wrong_pairs_csv_costs_no_work_once_it_is_right_again(study: Path, tmp_path: Path) -> None:
     """Found by sound; then a content that is another's, a reaction that is mistyped, and the file taken away again."""
     root = Path(shutil.copytree(study, tmp_path / "mistyped"))
+    run(root)  # another test may have left it with another setting
     results = root / "results"
     parts = (
         "*.parquet",
