@@ -85,6 +85,14 @@ def test_what_is_not_seen_is_heard() -> None:
     assert filled_by_sound(by_picture, noise, played, SOUND_HZ) == by_picture
 
 
+def test_silence_says_nothing() -> None:
+    by_picture = OffsetMap(40.0, (FIRST,), "picture")
+    noise = np.random.default_rng(0).normal(0, 0.1, 30 * SOUND_HZ).astype(np.float32)
+    for one, other in ((noise, np.zeros_like(noise)), (np.zeros_like(noise), noise)):
+        assert filled_by_sound(by_picture, one, other, SOUND_HZ) == by_picture
+        assert heard_along([FIRST], one, other, SOUND_HZ) == 0.0
+
+
 def test_what_is_open_is_the_less_of_both_clocks() -> None:
     offsets = OffsetMap(40.0, (Segment(2.0, 12.0, 5.0, 40.0, 1.1),))
     assert open_s(offsets, 30.0, 14.0) == pytest.approx(4.0)

@@ -1,7 +1,8 @@
 """What sound and picture say together: a map by one of them, with the other's word on what it leaves open.
 
 A voice hides the film's sound and leaves its picture; a calm shot says nothing and may be loud. What stands is not
-touched: the other sense only adds stretches where both clocks are open. It cannot make a map where there was none.
+touched: the other sense only adds stretches where both clocks are open. A picture that is not sure by itself may ask
+whether the sound says the same along its lines.
 """
 
 from dataclasses import replace
@@ -87,6 +88,8 @@ def filled_by_sound(
         hz: samples per second of both.
         config: as for `align`.
     """
+    if not (reaction.any() and content.any()):
+        return offsets
     config = config or AlignConfig()
     speed = 1 / offsets.segments[0].rate
     chain = [_scaled(_run(s, speed), hz / MS) for s in offsets.segments]
@@ -107,10 +110,10 @@ def heard_along(segments: list[Segment], reaction: Samples, content: Samples, hz
         hz: samples per second of both.
 
     Returns:
-        0 where the sounds are too long to be laid beside each other at every lag, or too short.
+        0 where one is silent, or the sounds are too long to be laid beside each other at every lag, or too short.
     """
     speed = 1 / segments[0].rate
-    if not affordable(len(reaction) * speed, float(len(content)), hz):
+    if not (reaction.any() and content.any()) or not affordable(len(reaction) * speed, float(len(content)), hz):
         return 0.0
     theirs = spectrum_of(levelled(content), hz)
     best = 0.0

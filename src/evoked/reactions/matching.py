@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from evoked.core.errors import AlignmentError, NoSoundError
+from evoked.core.errors import AlignmentError, MediaError, NoSoundError
 from evoked.core.progress import Progress, part, silent
 from evoked.core.settings import setting
 from evoked.media.probe import probe
@@ -152,8 +152,12 @@ class Contents:
                 sounds = self._hear(reaction).samples, self._sound_of(found.content)
                 offsets = filled_by_sound(offsets, *sounds, SOUND_HZ, self.config)
             elif offsets.by == "sound" and ours.picture and theirs.picture and not same_file(reaction, content):
-                looks = look_at_reaction(reaction, part(progress, 0, 0.8, SEARCH)), self._looks_of(found.content)
-                offsets = filled_by_picture(offsets, *looks, self.config)
+                try:
+                    looks = look_at_reaction(reaction, part(progress, 0, 0.8, SEARCH)), self._looks_of(found.content)
+                except MediaError as error:  # the map by sound stands
+                    self.damage[reaction] = (*self.damage.get(reaction, ()), f"not compared by picture: {error}")
+                else:
+                    offsets = filled_by_picture(offsets, *looks, self.config)
         return replace(found, offsets=to_ends(offsets, *lengths))
 
     def _sound_of(self, name: str) -> Samples:
