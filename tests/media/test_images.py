@@ -75,6 +75,10 @@ def test_a_warp_moves_points_as_its_matrix_says() -> None:
     assert not moved[:, :7].any()
     turned = images.warp(picture, np.array([[0, -1, 49.0], [1, 0, 0]]), (50, 50))  # a quarter clockwise
     np.testing.assert_array_equal(turned, np.rot90(picture, -1))
+    beyond = np.pad(picture, ((0, 3), (7, 0), (0, 0)), mode="edge")[3:, :50]
+    np.testing.assert_array_equal(
+        images.warp(picture, np.array([[1, 0, 7], [0, 1, -3]]), (50, 50), repeat_edge=True), beyond
+    )
     with pytest.raises(ValueError, match=r"matrix must be \(2, 3\) and finite"):
         images.warp(picture, np.eye(3), (5, 5))
 

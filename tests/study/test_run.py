@@ -185,12 +185,10 @@ def test_the_labels_say_when_she_laughed(study: Path) -> None:
 def test_a_second_run_does_nothing(study: Path) -> None:
     before = bytes_of(study, *ALL)
     stamps = {p: p.stat().st_mtime_ns for p in (study / "results").rglob("*") if p.is_file() and "state" not in p.parts}
-    started = time.monotonic()
     code, items, said = run(study)
     assert (code, {state for _, state in ended(items)}) == (0, {"kept"}), said
     assert bytes_of(study, *ALL) == before
     assert {p: p.stat().st_mtime_ns for p in stamps} == stamps
-    assert time.monotonic() - started < 60  # no net was loaded, nothing decoded; the figure stands in the benchmarks
 
 
 def test_a_changed_setting_redoes_only_what_depends_on_it(study: Path, made: Path, tmp_path: Path) -> None:

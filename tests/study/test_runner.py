@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from evoked.core.errors import MediaError
+from evoked.core.errors import AlignmentError, MediaError, WeightsError
 from evoked.core.files import write_text
 from evoked.core.progress import Progress, silent
 from evoked.study.ledger import Item, Ledger
@@ -73,6 +73,31 @@ def test_a_failure_is_tried_again_next_time(tmp_path: Path) -> None:
     again = Runner(Ledger(tmp_path), Quiet())
     assert again.do(writes(tmp_path, "a"))
     assert again.items[0].state == "done"
+
+
+def test_what_was_found_is_told_again_without_looking(tmp_path: Path) -> None:
+    out, looked = tmp_path / "a.txt", []
+
+    def told(key: str, error: Exception | None) -> list[tuple[str, str]]:
+        def do(progress: Progress) -> None:
+            looked.append(key)
+            if error:
+                raise error
+            write_text(out, "x")
+
+        runner = Runner(Ledger(tmp_path), Quiet())
+        runner.do(Work("align", "a", key, [out], do, findings=(AlignmentError,)))
+        return [(i.state, i.reason) for i in runner.items]
+
+    none = AlignmentError("a.mp4 does not play it")
+    assert told("one", none) == told("one", none) == [("failed", "a.mp4 does not play it")]
+    assert looked == ["one"]
+    assert told("two", None) == [("done", "")]  # another film, or another setting
+    assert looked == ["one", "two"]
+    assert told("one", WeightsError("no net")) == [("failed", "no net")]  # of two findings only the last is known
+    assert told("one", none) == [("failed", "a.mp4 does not play it")]  # what is no finding is tried again
+    assert looked == ["one", "two", "one", "one"]
+    assert told("two", RuntimeError("looked")) == [("kept", "")]  # and costs nothing that was made before
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("a bug")])

@@ -200,15 +200,7 @@ def region_of_points(points: NDArray[np.floating]) -> Region:
 
 def _cut(rgb: NDArray[np.uint8], to_picture: NDArray[np.float64]) -> NDArray[np.uint8]:
     """The net's input, uint8 (256, 256, 3); beyond the picture its edge is repeated, as MediaPipe does."""
-    corners = np.array([[0, 0, 1], [1, 0, 1], [0, 1, 1], [1, 1, 1]]) @ to_picture.T  # (4, 2) x, y
-    size = np.array([rgb.shape[1], rgb.shape[0]])
-    reach = int(np.ptp(corners, axis=0).max()) + 2  # no more than the square itself, however far away it lies
-    before = np.clip(np.ceil(-corners.min(axis=0)).astype(int), 0, reach)
-    after = np.clip(np.ceil(corners.max(axis=0) - size + 2).astype(int), 0, reach)
-    if before.any() or after.any():
-        rgb = np.pad(rgb, ((before[1], after[1]), (before[0], after[0]), (0, 0)), mode="edge")
-        to_picture = to_picture + np.array([[0, 0, before[0]], [0, 0, before[1]]])
-    return warp(rgb, _from_picture(to_picture), (SIDE, SIDE))
+    return warp(rgb, _from_picture(to_picture), (SIDE, SIDE), repeat_edge=True)
 
 
 def _from_picture(to_picture: NDArray[np.float64]) -> NDArray[np.float64]:

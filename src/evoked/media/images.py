@@ -75,19 +75,21 @@ def resize(rgb: Rgb, size: tuple[int, int]) -> Rgb:
     return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR))
 
 
-def warp(rgb: Rgb, matrix: NDArray[np.floating], size: tuple[int, int]) -> Rgb:
-    """Move by an affine map and cut out (width, height), bilinear; outside the picture is black.
+def warp(rgb: Rgb, matrix: NDArray[np.floating], size: tuple[int, int], *, repeat_edge: bool = False) -> Rgb:
+    """Move by an affine map and cut out (width, height), bilinear.
 
     Args:
         rgb: the picture.
         matrix: (2, 3), from points of `rgb` to points of the result.
         size: of the result.
+        repeat_edge: outside the picture its edge goes on; else it is black there.
     """
     _check(rgb)
     _check_size(size)
     if matrix.shape != (2, 3) or not np.isfinite(matrix).all():
         raise ValueError(f"matrix must be (2, 3) and finite, got {matrix.tolist()}")
-    return np.asarray(cv2.warpAffine(rgb, matrix.astype(np.float64), size, flags=cv2.INTER_LINEAR))
+    border = cv2.BORDER_REPLICATE if repeat_edge else cv2.BORDER_CONSTANT
+    return np.asarray(cv2.warpAffine(rgb, matrix.astype(np.float64), size, flags=cv2.INTER_LINEAR, borderMode=border))
 
 
 def grey(rgb: Rgb) -> NDArray[np.uint8]:

@@ -98,7 +98,7 @@ class LabelRiver:
             write_offsets(out, offsets, Provenance("align", config, inputs, notes=self.settings.notes))  # type: ignore[arg-type]
             return "; ".join(how_found(offsets))
 
-        return self.runner.do(Work("align", reaction, key, (out,), do))
+        return self.runner.do(Work("align", reaction, key, (out,), do, findings=(AlignmentError,)))
 
     def paired(self, reaction: str) -> str:
         """The content that a finished alignment names."""

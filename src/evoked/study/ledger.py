@@ -4,6 +4,9 @@ Each item (one step for one file) has a record of its own, written after its out
 record holds the key of everything the item depends on: digests of inputs, settings, nets, and the
 number of the code that made it. The same key and untouched outputs: kept. Anything else: done again.
 "A file exists" is never taken for "it is done". What is about to be replaced is put by under its key (parked.py).
+A pair
+that does not fit has a record too, with the reason: to look for an hour's film where it is not takes minutes, and
+would come to the same.
 """
 
 import json
@@ -116,6 +119,15 @@ class Ledger:
         """Record that an item was done; its outputs must be in place."""
         sums = {str(o.relative_to(self._results)): self.content_digest(o) for o in outputs}
         write_text(self._record(step, name), canonical({"key": key, "outputs": sums}))
+
+    def refuse(self, step: str, name: str, key: str, reason: str) -> None:
+        """Record what was found instead of a result, one line; OutputError if it cannot be written."""
+        write_text(self._record(step, name), canonical({"key": key, "refused": reason}))
+
+    def refusal(self, step: str, name: str, key: str) -> str:
+        """What was found under this key instead of a result; "" where nothing was."""
+        record = _load(self._record(step, name))
+        return str(record.get("refused", "")) if record.get("key") == key else ""
 
     def write_items(self, items: Sequence[Item]) -> None:
         """Write how the whole run ended to state/items.json, for the report and for people."""

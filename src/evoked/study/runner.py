@@ -23,6 +23,8 @@ class Work:
         do: does it; raises EvokedError where a file or a setting is at fault. Gives, where there is one, a
             line that a reader of the result must know.
         put_by: whether what it made comes back when a run asks for its key again.
+        findings: errors that say something about what the key is of, and would say it again: they are told
+            again without looking. Others (a full disk, a net that cannot be had) are tried again.
     """
 
     step: str
@@ -31,6 +33,7 @@ class Work:
     outputs: Sequence[Path]
     do: Callable[[Progress], str | None]
     put_by: bool = True
+    findings: tuple[type[EvokedError], ...] = ()
 
 
 class Show(Protocol):
@@ -62,17 +65,22 @@ class Runner:
         """Do a piece of work unless it is kept.
 
         Returns:
-            True where its outputs are in place, False where it failed. An EvokedError fails this piece
-            alone; anything else is a bug and stops the run. An interruption leaves no record.
+            True where its outputs are in place, False where it failed, now or with the same finding before. An
+            EvokedError fails this piece alone; anything else is a bug and stops the run. An interruption leaves
+            no record.
         """
         if self.ledger.is_kept(work.step, work.name, work.key):
             return self._ended(Item(work.step, work.name, "kept"))
         if work.put_by and self.ledger.recall(work.step, work.name, work.key):
             return self._ended(Item(work.step, work.name, "kept"))
+        if work.findings and (told := self.ledger.refusal(work.step, work.name, work.key)):
+            return self._ended(Item(work.step, work.name, "failed", told))
         try:
             with self._show.bar(f"{work.step} {work.name}".strip()) as progress:
                 noted = work.do(progress)
         except EvokedError as error:
+            if isinstance(error, work.findings):
+                self.ledger.refuse(work.step, work.name, work.key, str(error))
             return self._ended(Item(work.step, work.name, "failed", str(error)))
         self.ledger.write(work.step, work.name, work.key, work.outputs)
         return self._ended(Item(work.step, work.name, "done", noted or ""))
