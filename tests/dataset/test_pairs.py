@@ -87,6 +87,7 @@ def test_both_names_wrong_is_one_line_and_sound_counts_the_rest(tmp_path: Path) 
         ("reaction,content\nanna.mp4,f\xfclm.mp4\n".encode("latin-1"), "line 2 is not UTF-8 text; save the table as"),
         (b"\x00\x01\x02reaction", "is no text file"),
         ('reaction,content\n"anna.mp4"x,film.mp4\n', "line 2 is no line of a table"),
+        ("reaction,content\nanna.mp4,film, part 2.mp4\n", "line 2 has 3 cells under 2 columns"),
     ],
 )
 def test_what_is_no_such_table_is_refused_in_one_line(tmp_path: Path, raw: str | bytes, message: str) -> None:

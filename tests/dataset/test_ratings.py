@@ -101,6 +101,10 @@ HEAD = "video,start_s,end_s,rater,amusement\n"
         (HEAD + ",0,3,1,1\n", "line 2: neither clip nor video is given"),
         (HEAD + "a,0,3,,1\n,0,3,1,1\n", r"line 2: no rater.* \(and 1 more lines are wrong\)"),
         (HEAD + 'a,0,3,1,"1\n', "is no line of a table"),
+        (  # decimal commas: read cell by cell it would say 0 to 5 s, and 1 and 0
+            "rater,video,start_s,end_s,awe,doubt\nr,a,0,5,1,0,1,1\n",
+            "line 2 has 8 cells under 6 columns; put a cell that holds ',' into double quotes",
+        ),
         ("video,second,rater,awe\na,1.5,1,1\n", "line 2: second must be a whole number from 0, got '1.5'"),
         ("clip,rater,age,awe\na,1,20,1\na,2,30,1\n", "line 3: age of a is '30', and '20' on line 2; a clip has one"),
     ],

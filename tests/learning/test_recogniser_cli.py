@@ -209,3 +209,20 @@ def test_ratings_that_cannot_be(text: str, said: str, tmp_path: Path) -> None:
     assert isinstance(done.exception, EvokedError)
     assert said in str(done.exception)
     assert "\n" not in str(done.exception)
+
+
+def test_clips_of_one_name_are_all_told(trained: tuple[Path, Result], table: Path, tmp_path: Path) -> None:
+    rows = ["clip,rater,person,amusement"]
+    for i, person in enumerate(("anna", "bert")):
+        (tmp_path / person).mkdir()
+        shutil.copy(table.parent / f"still{i}.png", tmp_path / person / "clip.png")
+        rows.append(f"{person}/clip.png,a,{person},{i}")
+    (tmp_path / "ratings.csv").write_text("\n".join(rows) + "\n")
+
+    rated, problems = rated_clips(
+        read_ratings(tmp_path / "ratings.csv"), tmp_path, ("blendshapes",), trained[0] / "faces"
+    )
+
+    assert not problems
+    assert set(rated.digests) == {"anna/clip.png", "bert/clip.png"}
+    assert len(set(rated.digests.values())) == 2

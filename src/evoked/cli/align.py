@@ -52,6 +52,7 @@ def align(reaction: Path, content: Path, output: Path | None, draw: Path | None,
         "align",
         config={known.name: getattr(config, known.name) for known in describe(MatchConfig)},
         inputs={"reaction": sha256(reaction), "content": sha256(content)},
+        notes=contents.told(reaction, content.name),
     )
     if output:
         write_offsets(output, offsets, provenance)

@@ -10,11 +10,17 @@ from evoked.reactions.offsets import OffsetMap
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """A reaction that was annotated, and where its content stands in it."""
+    """A reaction that was annotated, where its content stands in it, and what was wrong with what that was found by."""
 
     reaction: Path
     found: Annotation
     offsets: OffsetMap
+    matched: tuple[str, ...] = ()
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """What a reader of a result must know: how the map was found, and what is wrong with the files."""
+        return (*how_found(self.offsets), *self.matched, *self.found.damage)
 
 
 @dataclass(frozen=True)
@@ -44,11 +50,7 @@ def length_s(found: Annotation) -> float:
 
 def notes(seen: Seen) -> tuple[str, ...]:
     """What a reader of a table must know that does not stand in it."""
-    return (
-        *how_found(seen.offsets),
-        *seen.found.damage,
-        *(() if seen.found.viewers else ("no viewer was seen in it",)),
-    )
+    return (*seen.known, *(() if seen.found.viewers else ("no viewer was seen in it",)))
 
 
 def summary(seen: Seen) -> str:
@@ -61,7 +63,7 @@ def summary(seen: Seen) -> str:
         lines.append(f"  {viewer.name}: seen {viewer.seen_s:.1f} s; {shares}")
     if film:
         lines.append(f"  left out: {film} {'person who belongs' if film == 1 else 'people who belong'} to the film")
-    lines += [f"  {line}" for line in (*how_found(seen.offsets), *found.damage)]
+    lines += [f"  {line}" for line in seen.known]
     return "\n".join(lines)
 
 

@@ -15,7 +15,7 @@ from evoked.cli.voted import levels_of, votes_apart, votes_together
 from evoked.core.errors import EvokedError
 from evoked.core.files import sha256
 from evoked.core.progress import Progress, part
-from evoked.core.provenance import Provenance
+from evoked.core.provenance import Provenance, told_apart
 from evoked.core.settings import describe
 from evoked.core.tables import write_table
 from evoked.dataset.labels import write_labels, write_labels_apart
@@ -24,7 +24,7 @@ from evoked.media.probe import no_picture, probe
 from evoked.parallel.pool import Failed, HerePool
 from evoked.reactions.annotate import AnnotateConfig, Annotator, columns, nets_read
 from evoked.reactions.film import film_of
-from evoked.reactions.matching import Contents, how_found
+from evoked.reactions.matching import Contents
 from evoked.reactions.offsets import OffsetMap, Segment
 from evoked.reactions.trained import recogniser_of
 from evoked.reactions.votes import VoteConfig
@@ -135,7 +135,8 @@ class Batch:
             return Seen(reaction, self._nets(reaction, None, progress), whole)
         found = self._watched.match(reaction, progress=part(progress, 0, MATCHING))
         film = film_of(reaction, self._watched.paths[found.content], found.offsets)
-        return Seen(reaction, self._nets(reaction, film, part(progress, MATCHING, 1)), found.offsets)
+        told = self._watched.told(reaction, found.content)
+        return Seen(reaction, self._nets(reaction, film, part(progress, MATCHING, 1)), found.offsets, told)
 
     def _written(self, seen: Seen) -> str:
         """Write a reaction's table and give its path; where it has no place, its summary."""
@@ -156,8 +157,8 @@ class Batch:
 
     def _provenance(self, seen: list[Seen], configs: tuple[object, ...]) -> Provenance:
         content = [self._order.content] if self._order.content else []
-        inputs = {path.name: sha256(path) for path in [*(s.reaction for s in seen), *content]}
-        told = tuple(f"{s.reaction.name}: {line}" for s in seen for line in (*how_found(s.offsets), *s.found.damage))
+        inputs = told_apart({path: sha256(path) for path in [*(s.reaction for s in seen), *content]})
+        told = tuple(f"{s.reaction.name}: {line}" for s in seen for line in s.known)
         config = {d.name: getattr(c, d.name) for c in configs for d in describe(type(c))}
         nets = {name: CATALOGUE[name].sha256 for name in nets_read(self._recogniser)}
         config |= self._recogniser.describe()  # its name, not its folder

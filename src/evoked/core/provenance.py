@@ -5,9 +5,11 @@ again, elsewhere, gives the same bytes.
 """
 
 import platform
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from evoked.core.files import canonical
 
@@ -21,7 +23,7 @@ class Provenance:
     Attributes:
         made_by: the step, e.g. "annotate".
         config: its settings, JSON values only.
-        inputs: name of each input (a file's name, never its path) → sha256.
+        inputs: name of each input (a file's name, never its path, but see `told_apart`) → sha256.
         nets: name of each pretrained net → sha256 of its file.
         notes: what a reader must know, e.g. "staged: these people did not watch this film".
     """
@@ -46,6 +48,21 @@ class Provenance:
     def as_json(self) -> str:
         """The same as one line of canonical JSON."""
         return canonical(self.as_dict())
+
+
+def told_apart(digests: Mapping[Path, str]) -> dict[str, str]:
+    """Digests of files by their names; files of one name by as many of the folders above as tell them apart.
+
+    A recording and its film may well be called the same, and clips of several people are: none may hide another.
+    """
+    names = {path: path.name for path in digests}
+    for length in range(2, max((len(path.parts) for path in digests), default=0) + 1):
+        counts = Counter(names.values())
+        twice = [path for path, name in names.items() if counts[name] > 1]
+        if not twice:
+            break
+        names |= {path: "/".join(path.parts[-length:]) for path in twice}
+    return {names[path]: digest for path, digest in digests.items()}
 
 
 def versions() -> dict[str, str]:

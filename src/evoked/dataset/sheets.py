@@ -36,14 +36,24 @@ class Sheet:
             text = text.split("\n", 1)[1] if "\n" in text else ""
         self.path, self.first = path, text.split("\n", 1)[0]
         separator = max(SEPARATORS, key=self.first.count)
+        self._separator = separator
         self._reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
         with self._told():
             self.header: Sequence[str] = [cell.strip().lower() for cell in next(self._reader, [])]
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
-        """Line number and cells (as many as the header has, without spaces around) of each line that is not empty."""
+        """Line number and cells (as many as the header has, without spaces around) of each line that is not empty.
+
+        Raises:
+            DatasetError: for a line with more cells than the header has columns: any may stand under a wrong one.
+        """
         with self._told():
             for row in self._reader:
+                if any(cell.strip() for cell in row[len(self.header) :]):
+                    raise DatasetError(
+                        f"{self.path} line {self._reader.line_num + self._skipped} has {len(row)} cells under "
+                        f"{len(self.header)} columns; put a cell that holds {self._separator!r} into double quotes"
+                    )
                 if any(cell.strip() for cell in row):
                     cells = [row[i].strip() if i < len(row) else "" for i in range(len(self.header))]
                     yield self._reader.line_num + self._skipped, cells

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from evoked.core.errors import CheckpointError, DatasetError, EvokedError, WeightsError
 from evoked.core.files import digest, sha256
 from evoked.core.progress import Progress, silent
+from evoked.core.provenance import told_apart
 from evoked.core.timeline import Grid
 from evoked.core.track import Track
 from evoked.dataset.ratings import Clip, Ratings
@@ -42,7 +43,7 @@ class Rated:
         rows: of each, float32 (T, D): descriptions tick after tick; ticks without a face repeat the last.
         said: (n, K) share of its raters who saw the expression, in [0, 1]; NaN where nobody rated it.
         people: of each, the name of the group that stays on one side of every split.
-        digests: file's name → sha256.
+        digests: file's name → sha256, as `told_apart` gives them.
     """
 
     expressions: tuple[str, ...]
@@ -117,7 +118,9 @@ def rated_clips(
     if not kept:
         raise DatasetError(f"none of the {len(ratings.clips)} rated clips can be used; the first: {problems[0]}")
     names = tuple(str(ratings.clips[i]) for i in kept)
-    rated = Rated(ratings.expressions, names, tuple(rows), said[kept], tuple(people[i] for i in kept), digests.known)
+    rated = Rated(
+        ratings.expressions, names, tuple(rows), said[kept], tuple(people[i] for i in kept), told_apart(digests.known)
+    )
     return rated, tuple(problems)
 
 
@@ -176,14 +179,12 @@ class _Digests:
     """sha256 of files, each read once."""
 
     def __init__(self) -> None:
-        self.known: dict[str, str] = {}
-        self._by_path: dict[Path, str] = {}
+        self.known: dict[Path, str] = {}
 
     def of(self, path: Path) -> str:
-        if path not in self._by_path:
-            self._by_path[path] = sha256(path)
-            self.known[path.name] = self._by_path[path]
-        return self._by_path[path]
+        if path not in self.known:
+            self.known[path] = sha256(path)
+        return self.known[path]
 
 
 def _described(

@@ -33,9 +33,16 @@ class Decoder(Protocol):
     Attributes:
         dropped: packets that could not be decoded, and wanted frames that never came out, since it was
             last set to 0.
+        lost: presentation times of these, where they are known, since it was last emptied; a frame that came
+            out when its group was decoded again may stand there, too.
     """
 
     dropped: int
+
+    @property
+    def lost(self) -> set[int]:
+        """See above."""
+        ...
 
     def feed(self, packet: Any) -> Iterator[Any]:
         """The frames that are ready after this packet."""
@@ -60,6 +67,7 @@ class FullDecoder:
 
     def __init__(self, source: Source) -> None:
         self.dropped = 0
+        self.lost: set[int] = set()
         self._path = source.path
         self._context = source.picture.codec_context
 
@@ -83,6 +91,8 @@ class FullDecoder:
             return []
         except av.error.FFmpegError:
             self.dropped += 1
+            if packet is not None and packet.pts is not None:
+                self.lost.add(packet.pts)
             return []
         if any(f.pts is None for f in frames):
             raise no_times(self._path)
@@ -132,6 +142,11 @@ class SparseDecoder:
     @dropped.setter
     def dropped(self, count: int) -> None:
         self._full.dropped = count
+
+    @property
+    def lost(self) -> set[int]:
+        """When what could not be decoded should have been shown, since it was last emptied."""
+        return self._full.lost
 
     def feed(self, packet: Any) -> Iterator[Any]:
         """Frames come a group at a time."""
@@ -198,6 +213,7 @@ class SparseDecoder:
                 yield frame
         lost = [pts for pts in wanted if last is None or pts > last]
         self._full.dropped = max(self._full.dropped, before + len(lost))
+        self._full.lost.update(lost)
 
     def _run(self, packets: list[Any]) -> Iterator[Any]:
         for packet in packets:

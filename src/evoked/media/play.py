@@ -72,6 +72,7 @@ class Play(Iterator[Picture | Sound]):
             raise NoSoundError(f"{path} has no sound: name a file with an audio stream")
         self.dropped = 0
         self._reached: dict[str, Reached] = {}
+        self._lost: set[int] = set()
         self._enough = False
         self._items = self._run(path, pictures, sound_hz, skip)
 
@@ -117,6 +118,19 @@ class Play(Iterator[Picture | Sound]):
                 if stream.end_s - end_s > CUT_OFF_S:
                     ends[name] = float(end_s)
         return ends
+
+    @property
+    def of_what(self) -> str:
+        """Which stream was played: " of its sound" or " of its picture"; "" where both were."""
+        return f" of its {next(iter(self._reached))}" if len(self._reached) == 1 else ""
+
+    @property
+    def lost_s(self) -> NDArray[np.float64]:
+        """When frames should have been shown that could not be decoded, in seconds on the file's clock, ascending.
+
+        Known once playing has ended. What was shown before stays on the screen until a frame comes out again.
+        """
+        return np.array([self._reached["picture"].second(pts) for pts in sorted(self._lost)], dtype=np.float64)
 
     def _run(self, path: Path, grid: Grid | None, hz: int | None, skip: bool) -> Generator[Picture | Sound, None, None]:
         source = open_source(path)
@@ -191,7 +205,9 @@ class Play(Iterator[Picture | Sound]):
 
     def _count(self, decoder: Decoder) -> None:
         self.dropped += decoder.dropped
+        self._lost |= decoder.lost
         decoder.dropped = 0
+        decoder.lost.clear()
 
 
 def damage_of(played: Play) -> tuple[str, ...]:
@@ -201,7 +217,8 @@ def damage_of(played: Play) -> tuple[str, ...]:
         for name, end_s in played.broke_off_s.items()
     ]
     if played.dropped:
-        told.append(f"damaged: {played.dropped} packet{'s' if played.dropped > 1 else ''} could not be decoded")
+        packets = f"{played.dropped} packet{'s' if played.dropped > 1 else ''}"
+        told.append(f"damaged: {packets}{played.of_what} could not be decoded")
     return tuple(told)
 
 
@@ -223,6 +240,10 @@ class Reached:
     def end_s(self) -> Fraction:
         """The latest end of a packet, in seconds on the file's clock; 0 where none came."""
         return Fraction(0) if self._ticks is None else self._ticks * self._base - self._zero
+
+    def second(self, pts: int) -> float:
+        """A presentation time in seconds on the file's clock."""
+        return float(pts * self._base - self._zero)
 
 
 def play_ahead(items: Iterator[T], depth: int = 8) -> Iterator[T]:

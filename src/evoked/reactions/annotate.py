@@ -188,7 +188,9 @@ class Annotator:
         people: dict[int, Person] = {}
         sightings = Sightings()
         follower = Follower(grid.rate)
+        shown_s = grid.seconds.copy()
         for picture, seen, rgb in self._look(playing, film):
+            shown_s[picture.step] = float(picture.pts_s)
             kept = [i for i, shapes in enumerate(seen.shapes) if shapes is not None or seen.film[i]]
             describe = partial(self._identify, rgb)
             changed = [seen.changed[i] for i in kept]
@@ -199,9 +201,8 @@ class Annotator:
             for i, number in who.items():
                 people.setdefault(number, Person()).note(picture.step, seen.faces[i].box, seen.shapes[i], seen.film[i])
             progress(float(picture.time_s), float(media.duration_s))
-        end_s = playing.broke_off_s.get("picture")
-        if end_s is not None:
-            people = {number: person.until(grid, end_s) for number, person in people.items()}
+        fresh = _fresh(grid, shown_s, playing)
+        people = {number: person.only(fresh) for number, person in people.items()}
         return self._annotation(grid, people, follower.people(), playing, sightings)
 
     def _look(self, playing: Play, film: Film | None) -> Iterator[tuple[Picture, _Seen, NDArray[np.uint8]]]:
@@ -262,6 +263,19 @@ class Annotator:
         read, names = column_names(self.recogniser.describes), column_names(kept)
         described = Track.masked(grid, read, shapes[:, [names.index(column) for column in read]], valid)
         return Viewer(own, Track.masked(grid, BOX, boxes, valid), self.recogniser.score(described))
+
+
+def _fresh(grid: Grid, shown_s: NDArray[np.float64], played: Play) -> NDArray[np.bool_]:
+    """At which ticks the picture is the one that belongs there: not where a damaged or cut-off file has none.
+
+    Args:
+        grid: of the ticks.
+        shown_s: when the frame of each tick was first shown, shape (ticks,).
+        played: the file, played to its end.
+    """
+    lost, now = played.lost_s, grid.seconds
+    missed = np.searchsorted(lost, now, side="right") > np.searchsorted(lost, shown_s, side="right")
+    return ~missed & (now < played.broke_off_s.get("picture", np.inf))
 
 
 def nets_read(recogniser: Recogniser) -> tuple[str, ...]:

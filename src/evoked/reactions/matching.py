@@ -101,6 +101,10 @@ class Contents:
             what = f"{reaction} against {self.paths[names[0]]}" if len(names) == 1 else str(reaction)
             raise AlignmentError(f"{heard}; by picture: {error}" if heard else f"{what}: {error}") from error
 
+    def told(self, reaction: Path, name: str) -> tuple[str, ...]:
+        """What was wrong with a reaction and a content as they were matched; the content's lines name it."""
+        return (*self.damage.get(reaction, ()), *(f"{name}: {line}" for line in self.damage.get(self.paths[name], ())))
+
     def _by_sound(self, reaction: Path, names: tuple[str, ...]) -> Pairing:
         ours = self._hear(reaction)
         what = f"{reaction} against {self.paths[names[0]]}" if len(names) == 1 else str(reaction)

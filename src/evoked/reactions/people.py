@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.core.timeline import Grid
-
 Row = NDArray[np.float32]
 
 
@@ -41,9 +39,9 @@ class Person:
             self.shapes.append(shapes)
             self.boxes.append(box)
 
-    def until(self, grid: Grid, end_s: float) -> "Person":
-        """Without the ticks that only repeat the last frame of a file that was cut off."""
-        kept = [i for i, step in enumerate(self.steps) if grid.second(step) < end_s]
+    def only(self, shown: NDArray[np.bool_]) -> "Person":
+        """Without the ticks (shape (ticks,)) at which the screen only held a frame because the file is damaged."""
+        kept = [i for i, step in enumerate(self.steps) if shown[step]]
         steps, shapes, boxes = ([values[i] for i in kept] for values in (self.steps, self.shapes, self.boxes))
         return Person(steps, shapes, boxes, self.film)  # type: ignore[arg-type]
 

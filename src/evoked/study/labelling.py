@@ -9,7 +9,7 @@ import numpy as np
 
 from evoked.core.errors import AlignmentError, DatasetError, EvokedError, NoPictureError
 from evoked.core.progress import Progress
-from evoked.core.provenance import Provenance
+from evoked.core.provenance import Provenance, told_apart
 from evoked.core.tables import read_provenance, read_table, write_table
 from evoked.core.timeline import Grid
 from evoked.core.track import Track
@@ -29,7 +29,7 @@ from evoked.study.settings import Settings
 from evoked.weights.cache import Cache
 from evoked.weights.catalogue import NETS as CATALOGUE
 
-CODE = {"align": 3, "annotate": 3, "label": 2}
+CODE = {"align": 3, "annotate": 4, "label": 2}
 """Raised by one whenever the code of a step changes its results: what was made before is made again."""
 
 
@@ -88,15 +88,17 @@ class LabelRiver:
         source = self.folder.reaction(reaction)
         digests = {c: self.runner.ledger.content_digest(self.folder.content(c)) for c in candidates}
         out = self.folder.alignment(reaction)
-        made_of = {"reaction": self.runner.ledger.content_digest(source), "contents": digests}
+        own = self.runner.ledger.content_digest(source)
+        made_of = {"reaction": own, "contents": digests}
         key = self.runner.ledger.key(code=CODE["align"], of=made_of, settings=self.settings.plain("align"))
 
         def do(progress: Progress) -> str:
-            content, offsets = self._match(source, candidates, progress)
-            inputs = {reaction: made_of["reaction"], content: digests[content]}
+            content, offsets, told = self._match(source, candidates, progress)
+            inputs = told_apart({source: own, self.folder.content(content): digests[content]})
             config = {**self.settings.plain("align"), "content": content, "candidates": len(candidates)}
-            write_offsets(out, offsets, Provenance("align", config, inputs, notes=self.settings.notes))  # type: ignore[arg-type]
-            return "; ".join(how_found(offsets))
+            notes = (*self.settings.notes, *told)
+            write_offsets(out, offsets, Provenance("align", config, inputs, notes=notes))
+            return "; ".join((*how_found(offsets), *told))
 
         return self.runner.do(Work("align", reaction, key, (out,), do, findings=(AlignmentError,)))
 
@@ -107,10 +109,8 @@ class LabelRiver:
     def annotate(self, reaction: str, content: str) -> bool:
         """Find the viewers of a reaction and score them."""
         ledger, out = self.runner.ledger, self.folder.annotation(reaction)
-        inputs = {
-            reaction: ledger.content_digest(self.folder.reaction(reaction)),
-            content: ledger.content_digest(self.folder.content(content)),
-        }
+        files = self.folder.reaction(reaction), self.folder.content(content)
+        inputs = told_apart({file: ledger.content_digest(file) for file in files})
         try:
             recogniser = self._chosen()
         except EvokedError as error:
@@ -135,12 +135,14 @@ class LabelRiver:
 
         return self.runner.do(Work("annotate", reaction, key, (out,), do))
 
-    def _match(self, reaction: Path, candidates: tuple[str, ...], progress: Progress) -> tuple[str, OffsetMap]:
-        """The candidate that a reaction plays, and where; AlignmentError or MediaError if it plays none."""
+    def _match(
+        self, reaction: Path, candidates: tuple[str, ...], progress: Progress
+    ) -> tuple[str, OffsetMap, tuple[str, ...]]:
+        """The candidate that a reaction plays, where, and what was wrong with both; an error if it plays none."""
         if self._contents is None:
             self._contents = Contents({name: self.folder.content(name) for name in self.contents}, self.settings.align)
         found = self._contents.match(reaction, candidates, progress)
-        return found.content, found.offsets
+        return found.content, found.offsets, self._contents.told(reaction, found.content)
 
     def label(self, pairs: Mapping[str, str]) -> bool:
         """Vote: one label vector per content second, for every content."""
