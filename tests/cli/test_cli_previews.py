@@ -37,16 +37,19 @@ def test_a_rotated_film_is_drawn_upright(evoked, media, tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_is_told_before_the_work(evoked, media, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    plain, other = media["plain"], media["silent"]
-    before = plain.read_bytes()
+    plain, other, film = media["plain"], media["silent"], media["content"]
+    before, shown = plain.read_bytes(), film.read_bytes()
 
     itself = evoked("annotate", plain, "--blur", plain)
+    content = evoked("annotate", plain, "--content", film, "--blur", film)
     both = evoked("annotate", plain, "--blur", tmp_path / "x.mp4", "--preview", tmp_path / "x.mp4")
     many = evoked("annotate", plain, other, "--blur", tmp_path / "x.mp4")
     picture = evoked("annotate", plain, "--blur", tmp_path / "x.png")
 
     assert (itself.code, both.code, many.code, picture.code) == (1, 1, 2, 2)
     assert "that is another video of this command; choose another name" in itself.lines[-1]
+    assert "that is another video of this command; choose another name" in content.lines[-1]
+    assert (content.code, film.read_bytes()) == (1, shown)
     assert "that is another video of this command" in both.lines[-1]
     assert "--blur: 2 reactions need a folder, not the file x.mp4" in many.err
     assert "writes a video (.mp4, .mov, .mkv) or into a folder, got x.png" in picture.err

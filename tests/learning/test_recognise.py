@@ -11,7 +11,7 @@ from evoked.core.errors import DatasetError, TrainingError
 from evoked.core.progress import Progress
 from evoked.core.provenance import Provenance
 from evoked.dataset.folds import audit
-from evoked.learning.judged import calibrated, held_out_points
+from evoked.learning.judged import at_points, calibrated, figures, held_out_points
 from evoked.learning.rated import Rated
 from evoked.learning.recognise import (
     Learnt,
@@ -202,6 +202,23 @@ def test_a_class_without_positives_is_undefined_not_zero() -> None:
     assert judged[1].precision is None
     assert recognition.points[1].rule == "none"
     assert any("no clip shows planted 1" in note for note in recognition.provenance["notes"])
+
+
+def test_draws_that_are_all_alike_are_no_interval() -> None:
+    said = np.array([[1.0], [0.0]] * 15)
+    p = np.where(said > 0, 0.9, 0.1)
+    people = [f"p{i}" for i in range(30)]
+
+    (perfect,) = figures(("awe",), p, said, people, at_points(p, said, [0.5]), p >= 0.5)
+    wrong = p.copy()
+    wrong[:6] = 1 - wrong[:6]
+    (worse,) = figures(("awe",), wrong, said, people, at_points(wrong, said, [0.5]), wrong >= 0.5)
+
+    assert (perfect.ap, perfect.precision, perfect.recall) == (1, 1, 1)
+    assert (perfect.low, perfect.high, perfect.precision_span, perfect.recall_span) == (None, None, None, None)
+    assert worse.precision == pytest.approx(0.8)
+    assert worse.precision_span is not None
+    assert worse.precision_span[0] < 0.8 < worse.precision_span[1]
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def annotate(reactions: tuple[Path, ...], content: Path | None, output: Path | N
         Order(content, output, words["labels"], words["apart"], words["as_json"], words["offline"]),
         configs,
         _places(reactions, output, words["labels"]),
-        Previews.planned(reactions, {"--preview": words["preview"], "--blur": words["blur"]}),
+        Previews.planned(reactions, content, {"--preview": words["preview"], "--blur": words["blur"]}),
         Failures(len(reactions), "reactions", "annotated"),
     )
     if content is not None and probe(content).picture is None:

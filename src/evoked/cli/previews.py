@@ -26,20 +26,21 @@ class Previews:
     places: Mapping[Path, Sequence[tuple[Path, bool]]]
 
     @classmethod
-    def planned(cls, reactions: Sequence[Path], wanted: Mapping[str, Path | None]) -> "Previews":
+    def planned(cls, reactions: Sequence[Path], content: Path | None, wanted: Mapping[str, Path | None]) -> "Previews":
         """Where each goes, by option; that it can be written is tried before the work.
 
         Raises:
             click.UsageError: if a file is named for several reactions, or its suffix is no video's.
-            OutputError: if a place cannot be written, or is one of the reactions itself.
+            OutputError: if a place cannot be written, or is one of the videos that are read.
         """
         places: dict[Path, list[tuple[Path, bool]]] = {r: [] for r in reactions}
+        read = [*reactions, *([content] if content else [])]
         for option, place in wanted.items():
             if place is None:
                 continue
             for reaction in reactions:
                 out = _place(option, place, reaction, len(reactions))
-                if any(out.resolve() == taken.resolve() for taken in (*reactions, *_files(places))):
+                if any(out.resolve() == taken.resolve() for taken in (*read, *_files(places))):
                     raise OutputError(f"{option} {out}: that is another video of this command; choose another name")
                 check_writable(out)
                 places[reaction].append((out, option == "--blur"))

@@ -75,13 +75,18 @@ def train(
     notes = [*read.notes, *_told(read)]
     rated, problems = _described(read, (ratings, videos), config.describe, faces or output / STORE)
     notes += [f"left out: {line}" for line in problems]
+    for line in notes:  # at once: they often say why what follows fails
+        click.echo(f"note: {line}", err=True)
     inputs = {ratings.name: sha256(ratings)} | dict(rated.digests)
     given = Provenance("recogniser train", {"train": config_of(config)}, inputs, notes=tuple(notes))
     with bar("train") as progress:
         recognition, judged = train_recogniser(rated, config, given, progress, state=output / STATE)
     curves = {row.name: row.curve for row in judged}
     write_recogniser(output, recognition, reliability_svg(curves, {row.name: row.error for row in judged}))
-    for line in (*recognition.provenance["notes"], f"learnt with dropout {recognition.training['dropout']:g}"):
+    for line in (
+        *recognition.provenance["notes"][len(notes) :],
+        f"learnt with dropout {recognition.training['dropout']:g}",
+    ):
         click.echo(f"note: {line}", err=True)
     click.echo(json.dumps(plain(judged), indent=1) if as_json else f"{as_table(judged)}\n{output}")
     _end(problems, len(read.clips), f"{output} learnt from the others")

@@ -26,8 +26,6 @@ __all__ = ["agree"]
 
 FEW = 20
 """Below about so many groups percentile intervals cover less than they say."""
-NO_WIDTH = 5e-4
-"""An interval narrower than is shown (three decimals) is no certainty: the draws had nothing to differ by."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,9 +228,9 @@ def _estimate(value: float | None, span: Interval, centred: bool) -> Estimate:
     if value is None:
         return Estimate(None)
     moved = span.centred(value) if centred else span
-    if moved.low is None or moved.high is None or moved.high - moved.low < NO_WIDTH:
+    if moved.span is None:
         return Estimate(value)  # draws alike: one video holds all of it, or nothing went wrong in any
-    return Estimate(value, max(moved.low, -1.0), min(moved.high, 1.0))
+    return Estimate(value, max(moved.span[0], -1.0), min(moved.span[1], 1.0))
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -181,10 +181,7 @@ def _judged(
 
         known = (ap, point.precision, point.recall)
         found = bootstrap(int(who.max()) + 1, drawn)
-        spans = [
-            None if value is None or span.low is None or span.high is None else (span.low, span.high)
-            for value, span in zip(known, found, strict=True)
-        ]
+        spans = [None if value is None else interval.span for value, interval in zip(known, found, strict=True)]
         told = reliability(p, yes, BINS)
         error = told.error
         error_before = None if before is None else reliability(before[rated], yes, BINS).error

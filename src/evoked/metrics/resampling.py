@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 Statistic = Callable[[NDArray[np.int64]], Sequence[float | None]]
 """Weights of the groups, shape (groups,) → the numbers of interest; None where one is not defined."""
 
+NO_WIDTH = 5e-4
+"""An interval narrower than is shown (three decimals) is no certainty: the draws had nothing to differ by."""
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -26,6 +29,13 @@ class Interval:
     resamples: int
     undefined: int
     mean: float | None = None
+
+    @property
+    def span(self) -> tuple[float, float] | None:
+        """Both bounds; None where they cannot be known, or the draws gave one number (NO_WIDTH)."""
+        if self.low is None or self.high is None or self.high - self.low < NO_WIDTH:
+            return None
+        return self.low, self.high
 
     def centred(self, value: float) -> "Interval":
         """The same width, moved so that the draws have `value` as their mean.
