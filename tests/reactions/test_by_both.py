@@ -112,6 +112,17 @@ def test_a_film_followed_to_near_its_ends_runs_to_them() -> None:
     assert cut.segments[-1].reaction_end_s == pytest.approx(30.2)
 
 
+def test_the_beginning_and_the_end_are_not_both_in_one_pause() -> None:
+    """The end of the film was on, and a second later its beginning: both lack a second, and there is only one."""
+    again = OffsetMap(40.0, (Segment(0.8, 9.0, 20.0, 40.0), Segment(12.0, 19.0, 12.0, 40.0)))
+
+    whole = to_ends(again, 60.0, 20.0)
+
+    first, last = whole.segments
+    assert (first.content_start_s, first.reaction_start_s) == (0.0, pytest.approx(19.2))
+    assert last.reaction_end_s == pytest.approx(19.2)
+
+
 @given(st.floats(0, 3), st.floats(4, 9), st.floats(0, 5), st.floats(0.9, 1.1), st.floats(0, 3), st.floats(10, 20))
 def test_ends_stay_inside_both_and_keep_the_line(
     start: float, end: float, at: float, rate: float, more: float, content_s: float

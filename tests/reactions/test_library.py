@@ -151,3 +151,20 @@ def test_the_command_line(films: list[Path], tmp_path: Path) -> None:
     assert isinstance(both.exception, Exception)  # two of three failed: exit 1 by main()
     listed = run(evoked, ["library", "list", str(tmp_path / "l")])
     assert [line.split("\t")[0] for line in listed.stdout.splitlines()] == ["part1.wav", "part2.wav", "part3.wav"]
+
+
+def test_what_find_is_asked_is_looked_at_before_the_work(films: list[Path], library: Path, tmp_path: Path) -> None:
+    twice = [spoken(tmp_path / part / "me.wav", reaction(3)) for part in ("a", "b") if not (tmp_path / part).mkdir()]
+
+    def find(*words: object) -> tuple[int, str]:
+        run = CliRunner().invoke(evoked, ["library", "find", *map(str, words)])
+        return run.exit_code, run.output + str(run.exception)
+
+    code, said = find(library, *twice, "-o", tmp_path / "maps")
+    assert code == 1
+    assert "two reactions are called me.wav" in said
+    assert not (tmp_path / "maps").exists()
+    code, said = find(tmp_path / "typo", twice[0])
+    assert code == 2
+    assert "does not exist" in said
+    assert not (tmp_path / "typo").exists()

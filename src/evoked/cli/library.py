@@ -9,7 +9,7 @@ import numpy as np
 from evoked.cli.align import heard, told
 from evoked.cli.failures import Failures
 from evoked.cli.options import made, settings
-from evoked.core.errors import AlignmentError, EvokedError, NoSoundError
+from evoked.core.errors import AlignmentError, EvokedError, NoSoundError, OutputError
 from evoked.core.files import check_writable, sha256
 from evoked.reactions.align import AlignConfig
 from evoked.reactions.offsets import offsets_json, write_offsets
@@ -54,7 +54,7 @@ def add(folder: Path, contents: tuple[Path, ...]) -> None:
 
 
 @library.command()
-@click.argument("folder", metavar="LIBRARY", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="LIBRARY", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.argument("reactions", metavar="REACTION...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="write each map to this folder, as REACTION.json")
 @click.option("--json", "as_json", is_flag=True, help="print the maps with where they come from, one JSON line each")
@@ -65,6 +65,13 @@ def find(folder: Path, reactions: tuple[Path, ...], output: Path | None, as_json
     Prints reaction, content and seconds in common, separated by tabs.
     """
     config = made(AlignConfig, options)
+    reactions = tuple(dict.fromkeys(reactions))
+    if output:
+        names = [path.name for path in reactions]
+        if twice := {name for name in names if names.count(name) > 1}:
+            raise OutputError(f"two reactions are called {min(twice)}: rename one, or write to two folders")
+        for name in names:
+            check_writable(output / f"{name}.json")
     there = ContentLibrary(folder)
     failures = Failures(len(reactions), "reactions", "found")
     for path in reactions:

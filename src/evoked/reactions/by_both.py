@@ -48,14 +48,15 @@ def to_ends(offsets: OffsetMap, reaction_s: float, content_s: float) -> OffsetMa
 
     Films fade in and out: their first and last second is often silent and dark, and neither sense can follow it.
     """
-    first, last = offsets.segments[0], offsets.segments[-1]
-    before = [s.reaction_end_s for s in offsets.segments if s.reaction_end_s <= first.reaction_start_s]
-    after = [s.reaction_start_s for s in offsets.segments if s.reaction_start_s >= last.reaction_end_s]
-    start = max(0.0, first.content_time(max([0.0, *before])))
-    end = min(content_s, last.content_time(min([reaction_s, *after])))
     out = list(offsets.segments)
+    first, last = out[0], out[-1]
+    before = [s.reaction_end_s for s in out if s.reaction_end_s <= first.reaction_start_s]
+    start = max(0.0, first.content_time(max([0.0, *before])))
     if start < first.content_start_s <= ENDS_S:
         out[0] = replace(first, content_start_s=start, reaction_start_s=max(0.0, first.reaction_time(start)))
+    # Asked of what now stands: the beginning may be played in the pause after the end
+    after = [s.reaction_start_s for s in out if s.reaction_start_s >= last.reaction_end_s]
+    end = min(content_s, last.content_time(min([reaction_s, *after])))
     if content_s - ENDS_S <= last.content_end_s < end:
         out[-1] = replace(out[-1], content_end_s=end)
     return replace(offsets, segments=tuple(out))
