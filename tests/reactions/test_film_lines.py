@@ -16,7 +16,7 @@ from evoked.reactions.film_lines import (
     straight,
     telling,
 )
-from evoked.reactions.film_search import SHAPE, SearchedFilm, guess
+from evoked.reactions.film_search import EVERY, LIKE_HALF, QUIET, SHAPE, SearchedFilm, guess
 from evoked.reactions.looks import Looks, changes, film_changes, in_box, mirror, pooled
 
 
@@ -74,6 +74,34 @@ def test_the_right_rectangle_and_moment_are_guessed() -> None:
     assert not found.mirrored
     assert guess(Looks(np.full_like(frame, 9), 0.0, 0.04, 16 / 9), 0, SearchedFilm(film, 1.0, 60), 1.5) is None
     assert SHAPE[0] * SHAPE[1] == 12
+
+
+def test_a_guess_has_the_score_of_the_plain_formula() -> None:
+    """Every moment of the film beside the rectangle that was guessed, in float64, product by product."""
+    film = replace(looks(260), cells=np.kron(looks(260, 4, 4, seed=3).cells, np.ones((1, 3, 4), np.uint8)))
+    frame = np.random.default_rng(1).integers(0, 40, (120, 27, 48)).astype(np.uint8)
+    frame[:, 3:21, 20:44] += pooled(film.cells[100:220, :, ::-1], (18, 24)).astype(np.uint8) // 2
+    shown = Looks(frame, 0.0, 0.04, 16 / 9)
+    found = guess(shown, 10, SearchedFilm(film, 1.0, 40), 24 / 18)
+    assert found is not None
+    assert (found.mirrored, found.lag) == (True, 100)
+
+    x, y, wide, high = found.box
+    across, down = wide / SHAPE[1], high / SHAPE[0]  # of a cell; halves of it are what the frame is pooled to
+    halves = pooled(frame[10 : 10 + 40 * EVERY + 1 : EVERY], (round(54 / down), round(96 / across))).astype(np.float64)
+    top, left = round(2 * y / down), round(2 * x / across)
+    assert min(top, left) >= 0  # the rectangle lies inside the frame
+    cells = halves[:, top : top + 2 * SHAPE[0], left : left + 2 * SHAPE[1]]
+    cells = cells.reshape(len(cells), SHAPE[0], 2, SHAPE[1], 2).mean(axis=(2, 4))
+    ours = changes(cells.astype(np.float32)).reshape(40, -1).astype(np.float64)
+    ours -= ours.mean(axis=1, keepdims=True)
+    theirs = mirror(film_changes(film, 1.0, SHAPE, EVERY), SHAPE).astype(np.float64)
+    padded = np.pad(theirs, ((20, 40), (0, 0)))
+    energy = np.array([(padded[k : k + 40] ** 2).sum() for k in range(len(theirs))])
+    energy += LIKE_HALF * np.median(energy[energy > 0])
+    k = (found.lag + 10) // EVERY + 20  # counted from the block's start, in padded rows
+    by_hand = (ours * padded[k : k + 40]).sum() / np.sqrt(((ours**2).sum() + QUIET * 40) * energy[k])
+    assert found.score == pytest.approx(by_hand, rel=1e-3)
 
 
 def sighted(points: list[tuple[float, float]]) -> list[Sighting]:

@@ -19,6 +19,7 @@ LARGER = 2**0.25  # from one width to the next
 QUIET = 0.1  # what a look's changes must exceed, or a rectangle holds no film; also kept below energies
 LIKE_HALF = 0.15  # of the usual energy of a film's stretch is added to each: a calm one is like anything
 NEAR = 5  # looks (of every other) within which a moment is the same
+AT_ONCE = 2**18  # numbers of spectra that are multiplied at once: they stay in the processor's cache
 KEPT = 400  # guesses of a block that its rivals are sought among
 
 Spectra = NDArray[np.complexfloating]
@@ -67,8 +68,9 @@ class SearchedFilm:
         self.energy = energy[ends] - energy[np.clip(self.lags, 0, len(rows))]
         self.moves = bool((self.energy > QUIET * block).any())
         self.energy += LIKE_HALF * float(np.median(self.energy[self.energy > 0])) if self.moves else 1.0
-        both = rows, mirror(rows, SHAPE)
-        self.spectra: tuple[Spectra, ...] = tuple(np.fft.rfft(r, self.size, axis=0) for r in both)
+        self.scale = (1 / np.sqrt(self.energy)).astype(np.float32)
+        both = np.stack([rows, mirror(rows, SHAPE)]).astype(np.float32)  # as it is, and left to right
+        self.spectra: Spectra = np.fft.rfft(np.ascontiguousarray(both.transpose(0, 2, 1)), self.size)
 
 
 def guess(reaction: Looks, start: int, film: SearchedFilm, aspect: float) -> Guess | None:
@@ -84,17 +86,13 @@ def guess(reaction: Looks, start: int, film: SearchedFilm, aspect: float) -> Gue
     found: list[tuple[float, int, Box, bool]] = []
     if len(block) < 2 or not film.moves:
         return None
-    for box, cells, spectra in _rectangles(block, film.size, aspect):
-        energy = float(((cells - cells.mean(axis=1, keepdims=True)) ** 2).sum())
-        if energy < QUIET * film.block:
-            continue
-        for mirrored in (False, True):
-            # The film's looks have no mean, so the reaction's need none taken off
-            product = np.einsum("fk,fk->f", spectra.conj(), film.spectra[mirrored])
-            like = np.fft.irfft(product, film.size)[film.lags]
-            like /= np.sqrt((energy + QUIET * film.block) * film.energy)
-            at = int(np.argmax(like))
-            found.append((float(like[at]), int(film.lags[at]), box, mirrored))
+    for boxes, energies, spectra in _rows(block, film.size, aspect):
+        scores, lags = _best_moments(spectra, film)
+        for j in np.flatnonzero(energies >= QUIET * film.block):
+            scale = 1 / np.sqrt(energies[j] + QUIET * film.block)
+            for mirrored in (False, True):
+                score, lag = scores[int(mirrored), j] * scale, lags[int(mirrored), j]
+                found.append((float(score), int(lag), boxes[j], mirrored))
     if not found:
         return None
     found = sorted(found, key=lambda f: -f[0])[:KEPT]
@@ -105,8 +103,38 @@ def guess(reaction: Looks, start: int, film: SearchedFilm, aspect: float) -> Gue
     return Guess(score, rival, start, end, lag * EVERY - start, film.speed, box, mirrored)
 
 
-def _rectangles(block: NDArray[np.uint8], size: int, aspect: float) -> Iterator[tuple[Box, Cells, Spectra]]:
-    """Every rectangle half a cell of the film apart: its box, its cells' changes and their spectra."""
+def _best_moments(spectra: Spectra, film: SearchedFilm) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Of each rectangle of a row the best score, not yet divided by its own energy, and the lag there.
+
+    Args:
+        spectra: (SHAPE[0], half columns, frequencies), of the half cells' changes.
+        film: what may be shown.
+
+    Returns:
+        Both (2, rectangles): as it is, and mirrored.
+    """
+    count = spectra.shape[1] - 2 * SHAPE[1] + 2
+    scores, lags = np.zeros((2, count), np.float32), np.zeros((2, count), np.int64)
+    theirs = film.spectra.reshape(2, *SHAPE, -1)
+    step = max(1, AT_ONCE // spectra.shape[2])
+    for first in range(0, count, step):
+        here = slice(first, min(first + step, count))
+        for way in range(2):
+            product = np.zeros((here.stop - first, spectra.shape[2]), spectra.dtype)
+            # The film's looks have no mean, so the reaction's need none taken off
+            for row, column in np.ndindex(*SHAPE):
+                product += spectra[row, first + 2 * column : here.stop + 2 * column] * theirs[way, row, column]
+            like = np.fft.irfft(product, film.size)[:, film.lags] * film.scale
+            best = like.argmax(axis=1)
+            scores[way, here], lags[way, here] = like[np.arange(len(like)), best], film.lags[best]
+    return scores, lags
+
+
+def _rows(block: NDArray[np.uint8], size: int, aspect: float) -> Iterator[tuple[list[Box], Cells, Spectra]]:
+    """Every row of rectangles half a cell of the film apart: boxes, the energy of each one's changes, their spectra.
+
+    Spectra are of half cells, conjugate: (SHAPE[0], half columns, frequencies). Rectangle j takes every other from j.
+    """
     _, high, wide = block.shape
     width = WIDTHS[0] * wide
     while width <= WIDTHS[1] * wide:
@@ -124,13 +152,27 @@ def _rectangles(block: NDArray[np.uint8], size: int, aspect: float) -> Iterator[
         for i in range(moved.shape[1] - 2 * SHAPE[0] + 2):
             wanted = range(i, i + 2 * SHAPE[0] - 1, 2)
             rows_of = {k: v for k, v in rows_of.items() if k >= i}
-            rows_of |= {k: np.fft.rfft(moved[:, k], size, axis=0) for k in wanted if k not in rows_of}
-            spectra, cells = np.stack([rows_of[k] for k in wanted], axis=1), moved[:, wanted]
-            for j in range(moved.shape[2] - 2 * SHAPE[1] + 2):
-                here = np.s_[:, :, j : j + 2 * SHAPE[1] - 1 : 2]
-                box = (j - beyond[1]) * across, (i - beyond[0]) * down, across * SHAPE[1] * 2, down * SHAPE[0] * 2
-                yield box, cells[here].reshape(len(moved), -1), spectra[here].reshape(len(spectra), -1)
+            for k in wanted:
+                if k not in rows_of:
+                    rows_of[k] = np.fft.rfft(np.ascontiguousarray(moved[:, k].T), size).conj()
+            box = (i - beyond[0]) * down, across * SHAPE[1] * 2, down * SHAPE[0] * 2
+            count = moved.shape[2] - 2 * SHAPE[1] + 2
+            boxes = [((j - beyond[1]) * across, *box) for j in range(count)]
+            yield boxes, _energies(moved[:, wanted]), np.stack([rows_of[k] for k in wanted])
         width *= LARGER
+
+
+def _energies(cells: Cells) -> Cells:
+    """Squares of a row's rectangles, each look's mean taken off; from (looks, SHAPE[0], half columns)."""
+    count = cells.shape[2] - 2 * SHAPE[1] + 2
+
+    def added(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        out: NDArray[np.float64] = sum(values[..., 2 * c : 2 * c + count] for c in range(SHAPE[1]))  # type: ignore[assignment]
+        return out
+
+    squares = added((cells.astype(np.float64) ** 2).sum(axis=(0, 1)))
+    means = added(cells.sum(axis=1, dtype=np.float64))
+    return np.asarray(squares - (means**2).sum(axis=0) / (SHAPE[0] * SHAPE[1]), dtype=np.float32)
 
 
 def fast(size: int) -> int:
