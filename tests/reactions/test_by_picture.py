@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from shown import MIRRORED, Stretch, content, film, recorded
+from shown import FILM_RATE, MIRRORED, SIZE, Stretch, content, film, recorded
 from staging import CORNER, SIDE, UNSEEN, Scene
 
 from evoked.core.errors import AlignmentError, NoPictureError
@@ -24,6 +24,7 @@ PAUSE = [Stretch(0, 13.37, 1.23), Stretch(13.37, 30, 18.71)]
 SKIP = [Stretch(0.5, 14.2, 0.0), Stretch(17.9, 30, 13.7)]
 FASTER = [Stretch(0, 30, 1.23, 1.04)]
 REWIND = [Stretch(0, 20, 1.23), Stretch(12.31, 30, 21.23)]
+BACK = [Stretch(13, 30, 1.23), Stretch(0, 13, 19.71)]  # begun in the middle, then from the start
 SLOWER = [Stretch(0, 30, 1.23, 0.95)]
 
 
@@ -61,10 +62,11 @@ CASES = {
     "side": (SIDE, SKIP, 0.85),
     "inset, mirrored": (MIRRORED, PAUSE, 0.85),
     "side, rewound": (SIDE, REWIND, 0.9),
+    "corner, begun in the middle": (CORNER, BACK, 0.85),
     "side, faster": (SIDE, FASTER, 0.85),
     "corner, slower": (CORNER, SLOWER, 0.8),
 }
-ALWAYS = {"corner", "inset, mirrored", "side, rewound"}
+ALWAYS = {"corner", "inset, mirrored", "side, rewound", "corner, begun in the middle"}
 
 
 @pytest.mark.parametrize("name", [n if n in ALWAYS else pytest.param(n, marks=pytest.mark.full) for n in CASES])
@@ -77,6 +79,29 @@ def test_a_silent_recording_is_aligned(name: str, folder: Path, watched: Looks) 
     assert np.percentile(off, 95) <= 0.06
     assert found.segments[0].rate == pytest.approx(1 / played[0].speed, abs=0.003)
     assert len(found.segments) == len(played)
+
+
+def test_a_pause_where_the_film_stands_still(folder: Path) -> None:
+    """When it was paused cannot be seen there, a second and a half of it; all around is mapped as it was played."""
+    frames = list(film(START, SECONDS))
+    still = range(round(12.5 * FILM_RATE), 14 * FILM_RATE)
+    for i in still:
+        frames[i] = frames[still[0]]
+    path = folder / "still_within.mp4"
+    with VideoWriter(path, SIZE, Fraction(FILM_RATE), preset="ultrafast") as writer:
+        for frame in frames:
+            writer.picture(frame)
+    played = [Stretch(0, 13.2, 1.23), Stretch(13.2, 30, 18.71)]
+    shown = look_at_reaction(recorded(folder / "pause_within.mp4", tuple(frames), SIDE, played, 37))
+
+    found = align_by_picture(shown, look_at_film(path))
+
+    off = {t / 10: played[t >= 132].at_s + t / 10 - played[t >= 132].start_s for t in range(300)}
+    told = {t: found.reaction_time(t) for t in off}
+    around = [abs(told[t] - off[t]) for t in off if not 12.4 <= t <= 14.1 and told[t] is not None]
+    assert len(around) > 0.9 * (300 - 18)
+    assert np.percentile(around, 95) <= 0.06
+    assert max(around) < 0.2
 
 
 def test_a_film_that_is_not_shown_is_refused(folder: Path, watched: Looks) -> None:

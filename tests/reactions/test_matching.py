@@ -1,16 +1,19 @@
 """By sound, else by picture: what is asked, what is said, and a study whose recordings are silent."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from shown import SIZE, Stretch, content, film, recorded
-from staging import CORNER, SIDE
+from staging import CORNER, SIDE, film_path
 
 from evoked.core.errors import AlignmentError, NoSoundError
+from evoked.media.play import sound
 from evoked.media.write import VideoWriter
 from evoked.reactions.matching import Contents, MatchConfig
 from evoked.reactions.offsets import read_offsets
@@ -86,6 +89,52 @@ def test_both_reasons_are_told_where_neither_helps(study: Path, tmp_path: Path) 
     ) as told:
         Contents({"other.mp4": other}).match(one)
     assert "\n" not in str(told.value)
+
+
+def damaged(path: Path, source: Path) -> Path:
+    """The same film, after two seconds the bytes of its pictures drawn by lot."""
+    rng = np.random.default_rng(0)
+    with av.open(str(source)) as read, av.open(str(path), "w") as write:
+        streams = {s.index: write.add_stream_from_template(s) for s in read.streams}
+        for packet in read.demux():
+            if packet.dts is None:
+                continue
+            whole = packet
+            if packet.stream.type == "video" and packet.pts * packet.time_base > 2:
+                whole = av.Packet(rng.bytes(packet.size))
+                whole.pts, whole.dts, whole.time_base = packet.pts, packet.dts, packet.time_base
+                whole.is_keyframe = packet.is_keyframe
+            whole.stream = streams[packet.stream.index]
+            write.mux(whole)
+    return path
+
+
+def test_a_damaged_picture_leaves_the_map_by_sound(tmp_path: Path) -> None:
+    played = sound(film_path(), HZ)[START * HZ : (START + SECONDS) * HZ]
+    hidden = played.copy()
+    hidden[10 * HZ :] = np.random.default_rng(0).normal(0, 0.3, len(hidden) - 10 * HZ)  # so the picture is asked
+    for name, samples in (("film.mp4", played), ("whole.mp4", hidden)):
+        with VideoWriter(tmp_path / name, SIZE, 24, HZ, preset="ultrafast") as writer:
+            for picture in film(START, SECONDS):
+                writer.picture(picture)
+            writer.sound(samples.astype(np.float32))
+    broken = damaged(tmp_path / "broken.mp4", tmp_path / "whole.mp4")
+    contents = Contents({"film.mp4": tmp_path / "film.mp4"})
+
+    found = contents.match(broken).offsets
+
+    assert found.by == "sound"
+    assert 8 < found.covered_s < 12
+    assert found.segments[0].offset_s == pytest.approx(0, abs=0.01)
+    (line,) = contents.damage[broken]
+    assert re.fullmatch(r"damaged: \d{3} packets could not be decoded", line)
+    whole = contents.match(tmp_path / "whole.mp4").offsets
+    assert (whole.by, whole.covered_s) == ("sound and picture", pytest.approx(SECONDS, abs=0.5))
+    done = evoked("align", broken, tmp_path / "film.mp4")
+    assert done.returncode == 0, done.stderr
+    assert line in done.stderr
+    with pytest.raises(AlignmentError, match=r"the film is not seen.* \(broken\.mp4 is damaged: \d+ packets"):
+        Contents(contents.paths, MatchConfig(by="picture")).match(broken)
 
 
 def evoked(*args: object) -> subprocess.CompletedProcess[str]:

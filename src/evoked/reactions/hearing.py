@@ -25,8 +25,12 @@ class Heard:
 
     def refused(self, error: AlignmentError, what: str) -> AlignmentError:
         """The error with what was compared before it, and what the file lacks behind it."""
-        lacks = f" ({self.path.name} is {'; '.join(self.damage)})" if self.damage else ""
-        return AlignmentError(f"{what}: {error}{lacks}")
+        return AlignmentError(f"{what}: {error}{lacks(self.path, self.damage)}")
+
+
+def lacks(path: Path, damage: tuple[str, ...]) -> str:
+    """What a file lacks, to be put behind a reason; "" for a whole file."""
+    return f" ({path.name} is {'; '.join(damage)})" if damage else ""
 
 
 def hear(path: Path) -> Heard:

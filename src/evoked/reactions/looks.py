@@ -4,7 +4,6 @@ What changes, and where in the picture, is what a film and a recording of it sha
 once in a way that no other cut does. Walls, frames and brightness fall out.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from evoked.core.progress import Progress, silent
 from evoked.core.timeline import Grid
 from evoked.media.images import grey
-from evoked.media.play import Picture, play
+from evoked.media.play import Picture, damage_of, play
 from evoked.media.probe import no_picture, probe
 
 Cells = NDArray[np.float32]
@@ -38,12 +37,14 @@ class Looks:
         hold_s: by how long the pictures were on the screen already when they were looked at, in the mean.
         frame_s: how long one stays on the screen; 0 where the file does not say.
         aspect: width to height of the picture.
+        damage: what was wrong with it, one line each: empty for a whole one.
     """
 
     cells: NDArray[np.uint8]
     hold_s: float
     frame_s: float
     aspect: float
+    damage: tuple[str, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -78,7 +79,9 @@ def _looks(path: Path, shape: tuple[int, int], progress: Progress) -> Looks:
     cells = np.zeros((grid.steps, *shape), np.uint8)
     size = shape[1] * FINER, shape[0] * FINER
     last, hold = -1, 0.0
-    for picture in _pictures(path, grid):
+    playing = play(path, pictures=grid)
+    for picture in playing:
+        assert isinstance(picture, Picture)
         if picture.index != last:
             shown = grey(picture.rgb(size)).reshape(shape[0], FINER, shape[1], FINER)
             mean = np.rint(shown.mean(axis=(1, 3), dtype=np.float32)).astype(np.uint8)
@@ -87,13 +90,8 @@ def _looks(path: Path, shape: tuple[int, int], progress: Progress) -> Looks:
         hold += max(0.0, float(picture.time_s - picture.pts_s))
         progress(picture.step + 1, grid.steps)
     frame_s = 1 / float(media.picture.average_rate) if media.picture.average_rate else 0.0
-    return Looks(cells, hold / max(1, grid.steps), frame_s, media.picture.width / media.picture.height)
-
-
-def _pictures(path: Path, grid: Grid) -> Iterator[Picture]:
-    for item in play(path, pictures=grid):
-        assert isinstance(item, Picture)
-        yield item
+    aspect = media.picture.width / media.picture.height
+    return Looks(cells, hold / max(1, grid.steps), frame_s, aspect, damage_of(playing))
 
 
 def changes(cells: Cells) -> Cells:

@@ -19,7 +19,7 @@ from evoked.reactions.by_both import CONFIRMS, OPEN_S, filled_by_picture, filled
 from evoked.reactions.by_picture import align_by_picture
 from evoked.reactions.coherence import Samples
 from evoked.reactions.film import same_file
-from evoked.reactions.hearing import Heard, hear
+from evoked.reactions.hearing import Heard, hear, lacks
 from evoked.reactions.looks import Looks, look_at_film, look_at_reaction
 from evoked.reactions.offsets import OffsetMap, Segment
 from evoked.reactions.pairing import Library, Pairing
@@ -62,7 +62,7 @@ class Contents:
         config: what counts as found.
 
     Attributes:
-        damage: file → what was wrong with its sound, one line each, of those that were heard.
+        damage: file → what was wrong with it, one line each, of those that were heard or looked at.
     """
 
     def __init__(self, paths: Mapping[str, Path], config: MatchConfig | None = None) -> None:
@@ -127,7 +127,7 @@ class Contents:
                 raise AlignmentError(f"it is the content itself ({name}): name the recording of people who watch")
         progress(0, 1, SEARCH)
         parts = 1 + len(names)
-        ours, found, reason = look_at_reaction(reaction, part(progress, 0, 1 / parts, SEARCH)), [], ""
+        ours, found, reason = self._looks_at(reaction, part(progress, 0, 1 / parts, SEARCH)), [], ""
         for i, name in enumerate(names, start=1):
             own = part(progress, i / parts, (i + 0.5) / parts, SEARCH)  # then it is compared
             try:
@@ -137,7 +137,8 @@ class Contents:
                 reason = str(error)
             progress((i + 1) / parts, 1, SEARCH)
         if not found:
-            raise AlignmentError(reason if len(names) == 1 else f"none of {len(names)} contents is seen in it")
+            what = reason if len(names) == 1 else f"none of {len(names)} contents is seen in it"
+            raise AlignmentError(what + lacks(reaction, ours.damage))
         return max(found, key=lambda p: (p.offsets.covered_s, p.offsets.score))
 
     def _heard_there(self, reaction: Path, name: str, seen: list[Segment]) -> bool:
@@ -157,9 +158,9 @@ class Contents:
                 offsets = filled_by_sound(offsets, *sounds, SOUND_HZ, self.config)
             elif offsets.by == "sound" and ours.picture and theirs.picture and not same_file(reaction, content):
                 try:
-                    looks = look_at_reaction(reaction, part(progress, 0, 0.8, SEARCH)), self._looks_of(found.content)
+                    looks = self._looks_at(reaction, part(progress, 0, 0.8, SEARCH)), self._looks_of(found.content)
                 except MediaError as error:  # the map by sound stands
-                    self.damage[reaction] = (*self.damage.get(reaction, ()), f"not compared by picture: {error}")
+                    self._note(reaction, f"not compared by picture: {error}")
                 else:
                     offsets = filled_by_picture(offsets, *looks, self.config)
         return replace(found, offsets=to_ends(offsets, *lengths))
@@ -172,10 +173,19 @@ class Contents:
 
     def _hear(self, path: Path) -> Heard:
         found = hear(path)
-        self.damage[path] = found.damage
+        self._note(path, *found.damage)
         return found
+
+    def _looks_at(self, reaction: Path, progress: Progress) -> Looks:
+        looks = look_at_reaction(reaction, progress)
+        self._note(reaction, *looks.damage)
+        return looks
+
+    def _note(self, path: Path, *lines: str) -> None:
+        self.damage[path] = tuple(dict.fromkeys((*self.damage.get(path, ()), *lines)))
 
     def _looks_of(self, name: str, progress: Progress = silent) -> Looks:
         if name not in self._looks:
             self._looks[name] = look_at_film(self.paths[name], progress)
+            self._note(self.paths[name], *self._looks[name].damage)
         return self._looks[name]
