@@ -7,6 +7,7 @@ from evoked.model.config import SMALL_BELOW_S
 
 EPOCHS, SMALL_EPOCHS = 10, 20
 RATE, SMALL_RATE = 5e-4, 5e-3
+HISTORY = "history.csv"  # in a model's folder: how the losses went
 LOSSES = ("cross_entropy", "balanced")
 
 

@@ -21,8 +21,6 @@ from evoked.weights.catalogue import NETS
 
 __all__ = ["train_recogniser", "write_recogniser"]
 
-HISTORY = "history.csv"
-
 
 def train_recogniser(
     rated: Rated,

@@ -1,4 +1,7 @@
-"""The prediction river of a study: features, held-out predictions, scores, the model, the page."""
+"""The prediction river of a study: features, held-out predictions, scores, the model, the page.
+
+The trainer takes seconds to import, so only a run that learns imports it: one that finds all kept is over before.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,11 +16,9 @@ from evoked.dataset.labels import read_labels
 from evoked.dataset.loading import Loaded, load_examples
 from evoked.features.extract import Extractor, digests
 from evoked.features.files import write_features
-from evoked.learning.crossval import cross_validate
+from evoked.learning.config import HISTORY
 from evoked.learning.evaluate import evaluate
-from evoked.learning.outcome import HISTORY, write_model
 from evoked.learning.scores import write_scores
-from evoked.learning.train import train
 from evoked.model.checkpoint import ABOUT, ARRAYS
 from evoked.predict.exports import read_predictions, write_predictions
 from evoked.report.page import write_report
@@ -96,6 +97,8 @@ class PredictionRiver:
         outputs = [self.folder.prediction(name) for name in contents]
 
         def do(progress: Progress) -> None:
+            from evoked.learning.crossval import cross_validate
+
             loaded = self._examples(contents)
             folds = make_folds(
                 {e.video: e.seconds for e in loaded.examples},
@@ -154,6 +157,9 @@ class PredictionRiver:
         outputs = [self.folder.model / name for name in (ARRAYS, ABOUT, HISTORY)]
 
         def do(progress: Progress) -> None:
+            from evoked.learning.outcome import write_model
+            from evoked.learning.train import train
+
             loaded = self._examples([name for name in inputs if name != "labels.parquet"])
             state = self.folder.results / "state" / "training"
             trained = train(loaded.examples, self.settings.model, self.settings.train, state=state, progress=progress)
