@@ -66,7 +66,7 @@ def test_the_content_as_its_own_reaction_is_one_line(evoked, media) -> None:  # 
 
 
 def test_a_reaction_longer_and_one_much_shorter_than_the_content(evoked, media, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    """Twenty seconds recorded around six of film; and six seconds seen of the whole film of ten minutes."""
+    """Twenty seconds recorded around six of film; and six seconds seen of a film of ninety."""
     import odd_media
 
     from evoked.core.tables import read_table
@@ -75,9 +75,11 @@ def test_a_reaction_longer_and_one_much_shorter_than_the_content(evoked, media, 
     long, around = tmp_path / "long.mp4", "tpad=start_duration=5:stop_duration=9:start_mode=clone:stop_mode=clone"
     odd_media.run("-i", media["plain"], "-vf", around, "-af", "adelay=5000:all=1,apad=pad_dur=9", *odd_media.X264,
                   *odd_media.AAC, "-t", 20, long)  # fmt: skip
+    film = tmp_path / "film.mp4"
+    odd_media.run("-i", default_cache().clip("bbb.mp4"), "-t", 90, "-c", "copy", film)
     for reaction, content, seconds, first in (
         (long, media["content"], 6, 0),
-        (media["plain"], default_cache().clip("bbb.mp4"), 596, odd_media.FILM_S),
+        (media["plain"], film, 90, odd_media.FILM_S),
     ):
         out = tmp_path / f"{seconds}.csv"
         ran = evoked("annotate", reaction, "--content", content, "--labels", "-o", out)
