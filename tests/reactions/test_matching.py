@@ -127,7 +127,7 @@ def test_a_damaged_picture_leaves_the_map_by_sound(tmp_path: Path) -> None:
     assert 8 < found.covered_s < 12
     assert found.segments[0].offset_s == pytest.approx(0, abs=0.01)
     (line,) = contents.damage[broken]
-    assert re.fullmatch(r"damaged: \d{3} packets could not be decoded", line)
+    assert re.fullmatch(r"damaged: \d{3} packets of its picture could not be decoded", line)
     whole = contents.match(tmp_path / "whole.mp4").offsets
     assert (whole.by, whole.covered_s) == ("sound and picture", pytest.approx(SECONDS, abs=0.5))
     done = evoked("align", broken, tmp_path / "film.mp4")
