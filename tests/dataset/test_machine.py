@@ -74,6 +74,10 @@ def test_a_folder_of_annotations(tmp_path: Path) -> None:
     machine = read_machine(folder)
     assert sorted(machine.videos) == ["a.mp4", "b.mp4"]
     assert sorted(machine.inputs) == ["a.mp4.csv", "b.mp4.parquet"]  # the provenance beside the CSV is no table
+    annotation(folder / "b.mp4.csv")
+    with pytest.raises(DatasetError, match=r"b\.mp4\.parquet and b\.mp4\.csv both hold b\.mp4; keep one of the two"):
+        read_machine(folder)
+    (folder / "b.mp4.csv").unlink()
     write_predictions(folder / "c.parquet", seconds_track(4), MADE)
     with pytest.raises(DatasetError, match=r"c\.parquet holds prediction of awe, pain, a\.mp4\.csv annotation"):
         read_machine(folder)

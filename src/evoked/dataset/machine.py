@@ -131,6 +131,12 @@ def read_machine(path: Path) -> Machine:
             )
     if len(found) > 1 and first.kind in ("clips", "labels"):
         raise DatasetError(f"{path} holds {len(found)} tables of {first.kind}; name one of them")
+    places: dict[str, Path] = {}
+    for one, p in zip(found, paths, strict=True):
+        for name in one.videos:
+            if name in places:
+                raise DatasetError(f"{p} and {places[name].name} both hold {name}; keep one of the two in the folder")
+            places[name] = p
     videos = {name: series for one in found for name, series in one.videos.items()}
     inputs = {p.name: sha256(p) for p in paths}
     return Machine(first.kind, first.names, first.clips, videos, inputs, first.notes)
