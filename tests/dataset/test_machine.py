@@ -67,6 +67,14 @@ def test_faces_are_told_apart_where_the_rating_does(tmp_path: Path) -> None:
     assert one(machine, Clip("r.mp4", "", 3, 6), "last") == pytest.approx((0.35 + 0.45) / 2)
 
 
+def test_two_rated_files_that_are_one_to_the_machine_are_refused(tmp_path: Path) -> None:
+    machine = read_machine(annotation(tmp_path / "r.mp4.csv"))
+    with pytest.raises(DatasetError, match=r"^anna/r\.mp4 and bert/r\.mp4 were both rated, .* has r\.mp4 alone"):
+        machine.scores([Clip("anna/r.mp4", "", 0, 3), Clip("bert/r.mp4", "", 0, 3)])
+    spans = machine.scores([Clip("anna/r.mp4", "", 0, 3), Clip("anna/r.mp4", "", 3, 6), Clip("s.mp4", "", 0, 3)])
+    assert np.isfinite(spans[:, 0]).tolist() == [True, True, False]
+
+
 def test_a_folder_of_annotations(tmp_path: Path) -> None:
     folder = tmp_path / "annotations"
     annotation(folder / "a.mp4.csv")

@@ -77,8 +77,9 @@ def test_the_content_itself_is_no_recording_of_it(study: Path, tmp_path: Path) -
     copy = tmp_path / "copy.mp4"
     copy.write_bytes(path.read_bytes())
     for one in (path, copy):
-        with pytest.raises(AlignmentError, match=r"it is the content itself \(burrow\.mp4\)"):
-            Contents({"burrow.mp4": path}).match(one)
+        for by in ("auto", "sound", "picture"):
+            with pytest.raises(AlignmentError, match=rf"{one.name} is the content itself \(burrow\.mp4\)"):
+                Contents({"burrow.mp4": path}, MatchConfig(by=by)).match(one)
 
 
 def test_both_reasons_are_told_where_neither_helps(study: Path, tmp_path: Path) -> None:

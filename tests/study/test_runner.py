@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,18 @@ def test_what_was_found_is_told_again_without_looking(tmp_path: Path) -> None:
     assert told("one", none) == [("failed", "a.mp4 does not play it")]  # what is no finding is tried again
     assert looked == ["one", "two", "one", "one"]
     assert told("two", RuntimeError("looked")) == [("kept", "")]  # and costs nothing that was made before
+
+
+def test_a_finding_of_a_study_that_was_moved_is_looked_into_again(tmp_path: Path) -> None:
+    def failed(folder: Path) -> str:
+        runner = Runner(Ledger(folder), Quiet())
+        runner.do(replace(fails("a", AlignmentError(f"{folder}/a.mp4 does not play it")), findings=(AlignmentError,)))
+        return runner.items[0].reason
+
+    (tmp_path / "old").mkdir()
+    assert "/old/" in failed(tmp_path / "old")
+    (tmp_path / "old").rename(tmp_path / "new")
+    assert "/new/" in failed(tmp_path / "new")
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("a bug")])

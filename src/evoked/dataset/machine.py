@@ -88,9 +88,11 @@ class Machine:
 
         Raises:
             ValueError: for another span.
+            DatasetError: if two rated files are one to the machine, which knows files by their names alone.
         """
         if span not in SPANS:
             raise ValueError(f"span must be one of {', '.join(SPANS)}, got {span!r}")
+        self._tell_apart(clips)
         out = np.full((len(clips), len(self.names)), np.nan)
         for i, clip in enumerate(clips):
             if self.kind == "clips":
@@ -102,12 +104,25 @@ class Machine:
         return out
 
     def _series(self, clip: Clip) -> list[Series]:
-        source = clip.clip or clip.video
-        keys = (source, Path(source).name, Path(source).stem)
-        name = next((n for k in keys if (n := self._index.get(k))), None)
+        name = self._named(clip.clip or clip.video)
         if name is None:
             return []
         return [s for s in self.videos[name] if clip.viewer in ("", s.viewer) or not s.viewer]
+
+    def _named(self, source: str) -> str | None:
+        """The video that a rated file is, by its path, its name or its stem."""
+        keys = (source, Path(source).name, Path(source).stem)
+        return next((n for k in keys if (n := self._index.get(k))), None)
+
+    def _tell_apart(self, clips: Sequence[Clip]) -> None:
+        known: dict[str, str] = {}
+        for source in dict.fromkeys(clip.clip or clip.video for clip in clips):
+            name = self._named(source)
+            if name is not None and known.setdefault(name, source) != source:
+                raise DatasetError(
+                    f"{known[name]} and {source} were both rated, and the machine's table has {name} alone, which may "
+                    "be either: give files names of their own, in the ratings and the table"
+                )
 
 
 def read_machine(path: Path) -> Machine:

@@ -82,11 +82,16 @@ class Contents:
             progress: told of the search by picture, which takes seconds to minutes.
 
         Raises:
-            AlignmentError: if it plays none of them, by neither, with both reasons.
+            AlignmentError: if it plays none of them, by neither, with both reasons; if it is one of them.
             NoSoundError, NoPictureError: if what the config asks for is not there.
             MediaError and its kin: if a file cannot be used.
         """
         names = tuple(sorted(self.paths if among is None else among))
+        for name in names:
+            if same_file(reaction, self.paths[name]):
+                raise AlignmentError(
+                    f"{reaction} is the content itself ({name}): name the recording of people who watch"
+                )
         heard = ""
         if self.config.by != "picture":
             try:
@@ -122,9 +127,6 @@ class Contents:
 
     def _by_picture(self, reaction: Path, names: tuple[str, ...], progress: Progress) -> Pairing:
         """The content of which most is seen."""
-        for name in names:
-            if same_file(reaction, self.paths[name]):
-                raise AlignmentError(f"it is the content itself ({name}): name the recording of people who watch")
         progress(0, 1, SEARCH)
         parts = 1 + len(names)
         ours, found, reason = self._looks_at(reaction, part(progress, 0, 1 / parts, SEARCH)), [], ""
@@ -156,7 +158,7 @@ class Contents:
             if offsets.by == "picture" and ours.sound and theirs.sound:
                 sounds = self._hear(reaction).samples, self._sound_of(found.content)
                 offsets = filled_by_sound(offsets, *sounds, SOUND_HZ, self.config)
-            elif offsets.by == "sound" and ours.picture and theirs.picture and not same_file(reaction, content):
+            elif offsets.by == "sound" and ours.picture and theirs.picture:
                 try:
                     looks = self._looks_at(reaction, part(progress, 0, 0.8, SEARCH)), self._looks_of(found.content)
                 except MediaError as error:  # the map by sound stands

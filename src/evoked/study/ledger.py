@@ -122,12 +122,14 @@ class Ledger:
 
     def refuse(self, step: str, name: str, key: str, reason: str) -> None:
         """Record what was found instead of a result, one line; OutputError if it cannot be written."""
-        write_text(self._record(step, name), canonical({"key": key, "refused": reason}))
+        there = str(self._results.resolve())  # the reason may name files by their places
+        write_text(self._record(step, name), canonical({"key": key, "refused": reason, "results": there}))
 
     def refusal(self, step: str, name: str, key: str) -> str:
-        """What was found under this key instead of a result; "" where nothing was."""
+        """What was found under this key instead of a result; "" where nothing was, or the study stood elsewhere."""
         record = _load(self._record(step, name))
-        return str(record.get("refused", "")) if record.get("key") == key else ""
+        same = record.get("key") == key and record.get("results") == str(self._results.resolve())
+        return str(record.get("refused", "")) if same else ""
 
     def write_items(self, items: Sequence[Item]) -> None:
         """Write how the whole run ended to state/items.json, for the report and for people."""
