@@ -191,3 +191,11 @@ class Contents:
             self._looks[name] = look_at_film(self.paths[name], progress)
             self._note(self.paths[name], *self._looks[name].damage)
         return self._looks[name]
+
+
+def _same(reaction: Path, content: Path) -> bool:
+    """Whether both are one file; what cannot be opened is told by who opens it."""
+    try:
+        return same_file(reaction, content)
+    except (MediaError, OSError):
+        return False
