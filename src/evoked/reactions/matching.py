@@ -88,9 +88,9 @@ class Contents:
         """
         names = tuple(sorted(self.paths if among is None else among))
         for name in names:
-            if same_file(reaction, self.paths[name]):
+            if _same(reaction, self.paths[name]):
                 raise AlignmentError(
-                    f"{reaction} is the content itself ({name}): name the recording of people who watch"
+                    f"{reaction} is the content itself ({name}): name the recording of the people who watched it"
                 )
         heard = ""
         if self.config.by != "picture":
