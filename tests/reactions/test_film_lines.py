@@ -104,6 +104,17 @@ def test_a_guess_has_the_score_of_the_plain_formula() -> None:
     assert found.score == pytest.approx(by_hand, rel=1e-3)
 
 
+@pytest.mark.parametrize("at_once", [1, 700])
+def test_how_many_rectangles_are_compared_at_once_changes_nothing(
+    at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film, shown = SearchedFilm(looks(200), 1.0, 30), looks(120, 27, 48, seed=4)
+    whole = guess(shown, 5, film, 16 / 9)
+    monkeypatch.setattr("evoked.reactions.film_search.AT_ONCE", at_once)  # of long films only some are: memory
+    assert whole is not None
+    assert guess(shown, 5, film, 16 / 9) == whole
+
+
 def sighted(points: list[tuple[float, float]]) -> list[Sighting]:
     return [Sighting(at, there, 0.8, 0.1, 20.0) for at, there in points]
 
