@@ -21,8 +21,6 @@ from itertools import combinations, product
 from pathlib import Path
 
 import numpy as np
-from face_api import EXPRESSIONS as FACE_API
-from face_api import FaceApi
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
@@ -36,6 +34,8 @@ from evoked.reactions.annotate import Annotator, Viewer
 from evoked.reactions.prototype import PrototypeRecogniser, Recogniser
 from evoked.reactions.trained import load_trained
 from evoked.weights.cache import default_cache
+from face_api import EXPRESSIONS as FACE_API
+from face_api import FaceApi
 
 CLIPS = (
     "WolfgangLanger_Pexels.mp4",

@@ -27,7 +27,7 @@ from evoked.core.errors import AlignmentError
 from evoked.media.play import sound
 from evoked.reactions.align import align
 from evoked.reactions.offsets import OffsetMap
-from evoked.stage.sounds import murmur
+from evoked.sample.soundtrack import murmur
 from evoked.weights.cache import default_cache
 
 HZ = 8000

@@ -20,18 +20,18 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from bars import machine
 from scipy.stats import beta
 
+from bars import machine
 from evoked.core.errors import AlignmentError
 from evoked.reactions.by_picture import align_by_picture
 from evoked.reactions.looks import HZ, Looks, look_at_film, look_at_reaction
-from evoked.stage.footage import FILM, VIEWERS
-from evoked.stage.known import read_known
-from evoked.stage.measure import Figures, hold_map
-from evoked.stage.shoot import shoot
-from evoked.stage.take import TAKE_SIZES
+from evoked.sample.source_clips import FILM, VIEWERS
 from evoked.weights.cache import default_cache
+from staging.generate import shoot
+from staging.ground_truth import read_known
+from staging.measure import Figures, hold_map
+from staging.recording_plan import TAKE_SIZES
 
 FACTORS = ("layout", "offset", "play", "speed", "mirror", "film_face", "viewers", "presence", "light")
 KINDS = ("film", "film", "film", "backwards", "stills", "person")

@@ -21,7 +21,7 @@ from evoked.core.timeline import Grid
 from evoked.media.images import resize
 from evoked.media.play import Picture, play
 from evoked.media.write import VideoWriter
-from evoked.stage.footage import FILM, MAN, WOMAN, Viewer
+from evoked.sample.source_clips import FILM, MAN, WOMAN, Viewer
 from evoked.weights.cache import default_cache
 
 STRETCH_S = (495, 30)  # of the film: from where, how long

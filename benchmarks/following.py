@@ -26,7 +26,7 @@ from evoked.faces.identity import FaceIdentity
 from evoked.faces.watch import FaceWatch
 from evoked.media.images import resize
 from evoked.media.play import Picture, play
-from evoked.stage.footage import MAN, TALKER, WOMAN, Viewer
+from evoked.sample.source_clips import MAN, TALKER, WOMAN, Viewer
 from evoked.weights.cache import default_cache
 
 Rgb = NDArray[np.uint8]

@@ -18,7 +18,7 @@ from evoked.reactions.coherence import Samples
 from evoked.reactions.index import Marks, build, count_keys, marks_of
 from evoked.reactions.landmarks import landmarks
 from evoked.reactions.speeds import resampled
-from evoked.stage.sounds import murmur
+from evoked.sample.soundtrack import murmur
 from evoked.weights.cache import default_cache
 
 HZ = 8000

@@ -18,7 +18,7 @@ from evoked.learning.recognise import fit, scores_of, shape_of
 from evoked.learning.recogniser_config import RecogniserConfig
 from evoked.metrics.calibration import reliability
 from evoked.metrics.ranking import average_precision
-from evoked.stage.planted_faces import PlantedClips, PlantedFaces
+from staging.planted_clips import PlantedClips, PlantedFaces
 
 WORLD = PlantedFaces(strength=1.5, width=8)
 NEW = 3000

@@ -17,9 +17,10 @@ from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from packaging.requirements import Requirement
+
 from bars import NotMeasured, Row, done, evoked, machine, measure, speed, table
 from elsewhere import listed
-from packaging.requirements import Requirement
 
 HERE = Path(__file__).parent
 FILM_S = 596.5

@@ -17,7 +17,7 @@ from evoked.learning.train import train
 from evoked.metrics.ranking import mean_average_precision
 from evoked.model.config import ModelSettings
 from evoked.predict.forward import Forward
-from evoked.stage.world import Planted, World, plant_all
+from staging.planted_features import Planted, World, plant_all
 
 WAYS = {"128 runs of 1": (128, 1), "32 runs of 4": (32, 4), "8 runs of 16": (8, 16)}
 MODEL = ModelSettings(image_units=32, face_units=16, audio_units=32, window_s=20)

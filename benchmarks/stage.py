@@ -17,21 +17,20 @@ from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bars import machine
-
 import evoked
+from bars import machine
 from evoked.core.files import digest, sha256
 from evoked.reactions.annotate import Annotator
 from evoked.reactions.matching import WAYS, MatchConfig
-from evoked.stage.footage import FILM
-from evoked.stage.kept import read_kept, write_kept
-from evoked.stage.known import read_known
-from evoked.stage.measure import Figures, Measurer, wrong_pairs
-from evoked.stage.shoot import shoot
-from evoked.stage.summary import bars, conditions
-from evoked.stage.take import TAKE_SIZES
-from evoked.stage.truth import STAGED
+from evoked.sample.ground_truth import STAGED
+from evoked.sample.source_clips import FILM
 from evoked.weights.cache import default_cache
+from staging.generate import shoot
+from staging.ground_truth import read_known
+from staging.measure import Figures, Measurer, wrong_pairs
+from staging.recording_plan import TAKE_SIZES
+from staging.result_cache import read_kept, write_kept
+from staging.tables import bars, conditions
 
 CODE = ("core/*", "media/*", "weights/*", "faces/*", "reactions/*", "stage/measure", "stage/known")
 

@@ -30,8 +30,8 @@ from evoked.media.write import VideoWriter
 from evoked.reactions.annotate import Annotator
 from evoked.reactions.film import film_of
 from evoked.reactions.offsets import OffsetMap, Segment
-from evoked.stage.footage import FILM, MAN, WOMAN, Box, Viewer
-from evoked.stage.layout import FRAME, Layout, corner, inset, side
+from evoked.sample.layout import FRAME, Layout, corner, inset, side
+from evoked.sample.source_clips import FILM, MAN, WOMAN, Box, Viewer
 from evoked.weights.cache import default_cache
 
 Rgb = NDArray[np.uint8]

@@ -29,8 +29,8 @@ from evoked.model.config import ModelSettings
 from evoked.model.network import Network
 from evoked.predict.forward import Forward
 from evoked.report.affect import as_text as affect_text
-from evoked.stage.world import Planted, World, plant_all
-from evoked.stage.world_known import bounds, knowable, knowable_affect
+from staging.bayes_bound import bounds, knowable, knowable_affect
+from staging.planted_features import Planted, World, plant_all
 
 MODEL = ModelSettings(image_units=32, face_units=16, audio_units=32, window_s=30)
 TRAIN = TrainConfig(epochs=6, rate=4e-3, run_s=32, threads=1)

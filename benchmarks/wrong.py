@@ -25,9 +25,9 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from alignment import HZ, Rng, Samples, conditions, over, piped, said, voice
 from scipy.stats import beta
 
+from alignment import HZ, Rng, Samples, conditions, over, piped, said, voice
 from evoked.core.errors import AlignmentError
 from evoked.media.play import sound
 from evoked.reactions.align import align

@@ -21,8 +21,8 @@ from evoked.core.track import Track
 from evoked.dataset.labels import write_labels
 from evoked.reactions.offsets import OffsetMap, Segment
 from evoked.reactions.votes import onto_content, ticks_of, vote
-from evoked.stage.plan import SIZES, make_plan
-from evoked.stage.truth import truth_of
+from evoked.sample.ground_truth import truth_of
+from evoked.sample.plan import SIZES, make_plan
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from evoked.faces.detect import DetectConfig, FaceDetector
 from evoked.faces.mesh import FaceMesh
 from evoked.faces.watch import FaceWatch
 from evoked.media.images import resize
-from evoked.stage.footage import VIEWERS
+from evoked.sample.source_clips import VIEWERS
 from evoked.weights.cache import Cache
 
 pytestmark = pytest.mark.nets

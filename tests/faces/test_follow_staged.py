@@ -9,7 +9,6 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))  # for following, which is also a script
 
 import following
-
 from evoked.faces.detect import FaceDetector
 from evoked.faces.identity import FaceIdentity
 from evoked.weights.cache import Cache

@@ -3,7 +3,7 @@
 import numpy as np
 
 from evoked.learning.rated import Rated
-from evoked.stage.planted_faces import PlantedClips, PlantedFaces
+from staging.planted_clips import PlantedClips, PlantedFaces
 
 WORLD = PlantedFaces(strength=1.5, width=8)
 

@@ -15,8 +15,8 @@ from evoked.learning.ablate import FULL, AblateConfig, Way, deal, run_ways, vari
 from evoked.learning.compared import CHANCE, MAP
 from evoked.learning.config import TrainConfig
 from evoked.model.config import ModelSettings
-from evoked.stage.world import World
-from evoked.stage.world_files import write_world
+from staging.planted_features import World
+from staging.planted_files import write_world
 
 MODEL = ModelSettings(image_units=6, face_units=4, audio_units=6, window_s=6)
 QUICK = TrainConfig(epochs=1, rate=5e-3, threads=1)

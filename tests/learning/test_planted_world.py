@@ -11,8 +11,8 @@ from evoked.learning.ablate import FULL, Split, run_ways, variants
 from evoked.learning.compared import CHANCE, MAP, Cell, CompareConfig, compare
 from evoked.learning.config import TrainConfig
 from evoked.model.config import ModelSettings
-from evoked.stage.world import PLANTED, Planted, World, plant_all
-from evoked.stage.world_known import bounds, knowable
+from staging.bayes_bound import bounds, knowable
+from staging.planted_features import PLANTED, Planted, World, plant_all
 
 MODEL = ModelSettings(kind="tcn", image_units=16, face_units=8, audio_units=16, window_s=16, dropout=0.1)
 TRAIN = TrainConfig(epochs=6, rate=6e-3, run_s=50, threads=1)

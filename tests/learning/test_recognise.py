@@ -28,7 +28,7 @@ from evoked.learning.recognise import (
 from evoked.learning.recogniser import train_recogniser
 from evoked.learning.recogniser_config import RecogniserConfig
 from evoked.metrics.ranking import average_precision, chance
-from evoked.stage.planted_faces import PlantedFaces
+from staging.planted_clips import PlantedFaces
 
 QUICK = RecogniserConfig(units=8, epochs=2, folds=3, batch=32, dropout="0.1")
 AUTO = replace(QUICK, dropout="auto")

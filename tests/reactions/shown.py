@@ -7,8 +7,8 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from staging import INSET, Rgb, Scene, film_path
-from staging import _lay as lay
+from staged_scenes import INSET, Rgb, Scene, film_path
+from staged_scenes import _lay as lay
 
 from evoked.core.timeline import Grid
 from evoked.media.images import resize

@@ -8,7 +8,7 @@ from scipy.signal import correlate
 from evoked.core.errors import AlignmentError
 from evoked.reactions.align import AlignConfig, align
 from evoked.reactions.offsets import OffsetMap
-from evoked.stage.sounds import murmur
+from evoked.sample.soundtrack import murmur
 
 pytestmark = pytest.mark.nets
 RNG = np.random.default_rng

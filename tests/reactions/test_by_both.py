@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from shown import Stretch, content, film, recorded
-from staging import SIDE, film_path
+from staged_scenes import SIDE, film_path
 
 from evoked.media.play import sound
 from evoked.reactions.align import SOUND_HZ

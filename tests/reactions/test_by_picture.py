@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from shown import FILM_RATE, MIRRORED, SIZE, Stretch, content, film, recorded
-from staging import CORNER, SIDE, UNSEEN, Scene
+from staged_scenes import CORNER, SIDE, UNSEEN, Scene
 
 from evoked.core.errors import AlignmentError, NoPictureError
 from evoked.media.write import VideoWriter

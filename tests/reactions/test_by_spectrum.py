@@ -21,7 +21,7 @@ from evoked.reactions.by_spectrum import (
 )
 from evoked.reactions.chain import Run, filled, joined
 from evoked.reactions.speeds import Change, resampled
-from evoked.stage.sounds import murmur
+from evoked.sample.soundtrack import murmur
 
 RNG = np.random.default_rng(3)
 

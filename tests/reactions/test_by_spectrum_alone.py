@@ -9,7 +9,7 @@ from evoked.reactions.align import AlignConfig, align
 from evoked.reactions.by_spectrum_alone import FOUND, OBEYS, by_spectrum_alone, obedience
 from evoked.reactions.chain import Run
 from evoked.reactions.speeds import Change, resampled
-from evoked.stage.sounds import murmur
+from evoked.sample.soundtrack import murmur
 
 pytestmark = pytest.mark.nets
 FEW = [Change(), Change(0.97, 0.97), Change(1.0302, 1.0302), Change(1.03)]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from staging import CORNER, FRAME, INSET, UNSEEN, Rgb, Scene, film, film_path, frames, reaction
+from staged_scenes import CORNER, FRAME, INSET, UNSEEN, Rgb, Scene, film, film_path, frames, reaction
 
 from evoked.core.timeline import Grid
 from evoked.faces.detect import FaceDetector

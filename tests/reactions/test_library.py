@@ -15,7 +15,7 @@ from evoked.core.errors import AlignmentError, LibraryError, NoSoundError
 from evoked.media.write import VideoWriter
 from evoked.reactions.shelf import ContentLibrary
 from evoked.reactions.speeds import resampled
-from evoked.stage.sounds import murmur
+from evoked.sample.soundtrack import murmur
 
 pytestmark = pytest.mark.nets
 

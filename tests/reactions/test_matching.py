@@ -10,7 +10,7 @@ import av
 import numpy as np
 import pytest
 from shown import SIZE, Stretch, content, film, recorded
-from staging import CORNER, SIDE, film_path
+from staged_scenes import CORNER, SIDE, film_path
 
 from evoked.core.errors import AlignmentError, NoSoundError
 from evoked.media.play import sound

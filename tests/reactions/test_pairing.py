@@ -7,7 +7,7 @@ from filmed import HZ, Samples, cut, hush, joined, under
 from evoked.core.errors import AlignmentError, NoSoundError
 from evoked.reactions.align import align
 from evoked.reactions.pairing import Library
-from evoked.stage.sounds import murmur
+from evoked.sample.soundtrack import murmur
 
 pytestmark = pytest.mark.nets
 PARTS = {f"part{i}": (40.0 * i, 40.0 * i + 40.0) for i in range(12)}

@@ -10,7 +10,7 @@ from evoked.core.errors import AlignmentError
 from evoked.reactions.align import AlignConfig, align
 from evoked.reactions.offsets import OffsetMap
 from evoked.reactions.speeds import changes, drift, resampled
-from evoked.stage.sounds import murmur
+from evoked.sample.soundtrack import murmur
 
 pytestmark = pytest.mark.nets
 RAW = ["-f", "f32le", "-ar", str(HZ), "-ac", "1"]

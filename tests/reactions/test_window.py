@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import zoom
 from scipy.signal import correlate2d
-from staging import BARS, CORNER, INSET, SIDE, UNSEEN, ZOOMED, Scene, film, film_path, reaction, viewers
+from staged_scenes import BARS, CORNER, INSET, SIDE, UNSEEN, ZOOMED, Scene, film, film_path, reaction, viewers
 
 from evoked.core.errors import MissingMedia, NoPictureError
 from evoked.media.images import grey, resize

@@ -6,10 +6,10 @@ from pathlib import Path
 import click
 
 from evoked.cli.progress import bar
-from evoked.stage.check import check as check_study
-from evoked.stage.make import make_sample
-from evoked.stage.plan import SIZES
-from evoked.stage.truth import STAGED
+from evoked.sample.build import make_sample
+from evoked.sample.ground_truth import STAGED
+from evoked.sample.plan import SIZES
+from evoked.sample.verify import check as check_study
 from evoked.weights.cache import default_cache
 
 

@@ -1,0 +1,272 @@
+"""What a staged study will hold, worked out before a single frame is made.
+
+Times are whole milliseconds: at 48 kHz and 25 frames a second every one of them is exact.
+A plan depends on the size, the seed, the rule and the film's loudness, and on nothing else.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evoked.sample.label_rule import Rule, smiles
+from evoked.sample.layout import Layout, corner, inset, side
+from evoked.sample.source_clips import VIEWERS
+
+SMILE, NEUTRAL, AWAY = "s", "n", "-"  # a viewer's state in one second of content
+FRAME_MS = 40  # reactions run at 25 frames a second
+TRIES = 200
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much of the film is shown to whom.
+
+    Attributes:
+        spans: first second of the film and seconds, for each content.
+        casts: the viewers of each content.
+        apart_s: no pause nearer than this to the start or the end of a content.
+        away_s: how long an empty chair is empty.
+    """
+
+    spans: tuple[tuple[int, int], ...]
+    casts: tuple[tuple[str, ...], ...]
+    apart_s: int = 16
+    away_s: int = 5
+
+    def __post_init__(self) -> None:
+        if len(self.spans) != len(self.casts) or not all(self.casts):
+            raise ValueError(f"each of {len(self.spans)} contents needs a cast, got {len(self.casts)}")
+        if unknown := sorted({name for cast in self.casts for name in cast} - set(VIEWERS)):
+            raise ValueError(f"no viewer {', '.join(unknown)}; there are: {', '.join(VIEWERS)}")
+
+
+_PAIR, _THREE = ("man", "woman"), ("woman", "man", "talker")
+_FULL_STARTS = (0, 54, 108, 162, 216, 271, 325, 379, 433, 487, 541, 596)  # the whole film
+SIZES: dict[str, Size] = {
+    "small": Size(
+        ((0, 48), (156, 48), (228, 48), (372, 48), (444, 48)), (_PAIR, _THREE, ("woman",), _PAIR[::-1], _PAIR)
+    ),
+    "full": Size(
+        tuple((a, b - a) for a, b in pairwise(_FULL_STARTS)),
+        tuple(_THREE if i % 3 == 1 else _PAIR for i in range(len(_FULL_STARTS) - 1)),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A span of content that a reaction plays through, in milliseconds."""
+
+    content_start_ms: int
+    content_end_ms: int
+    reaction_start_ms: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.content_start_ms < self.content_end_ms or self.reaction_start_ms < 0:
+            raise ValueError(f"a stretch needs 0 <= start < end on the content, from 0 on in the reaction, got {self}")
+
+    @property
+    def reaction_end_ms(self) -> int:
+        """Millisecond of the reaction at which the stretch ends."""
+        return self.reaction_start_ms + self.content_end_ms - self.content_start_ms
+
+
+@dataclass(frozen=True)
+class Content:
+    """A stretch of the film, with what the rule says of each of its seconds."""
+
+    name: str
+    film_start_s: int
+    level_db: tuple[float, ...]
+    smile: tuple[bool, ...]
+
+    @property
+    def seconds(self) -> int:
+        """Its length; whole seconds."""
+        return len(self.smile)
+
+
+@dataclass(frozen=True)
+class Reaction:
+    """One staged recording.
+
+    Attributes:
+        name, content: file names.
+        viewer: who is shown, a name of VIEWERS.
+        layout: boxes in the frame.
+        stretches: where the content runs; between them it stands still and is silent.
+        talk_ms: spans of the reaction in which somebody talks over it.
+        gain: what the film's sound is multiplied by.
+        noise_db: level of the room's noise.
+        states: a letter per second of the content: s smile, n neutral, - nobody there.
+        duration_ms: length; a whole number of frames.
+        seed: for noise and talk.
+    """
+
+    name: str
+    content: str
+    viewer: str
+    layout: Layout
+    stretches: tuple[Stretch, ...]
+    talk_ms: tuple[tuple[int, int], ...]
+    gain: float
+    noise_db: float
+    states: str
+    duration_ms: int
+    seed: int
+
+    def content_ms(self, reaction_ms: int) -> int | None:
+        """The content's millisecond played at a millisecond of the reaction; None where it does not run."""
+        for stretch in self.stretches:
+            if stretch.reaction_start_ms <= reaction_ms < stretch.reaction_end_ms:
+                return stretch.content_start_ms + reaction_ms - stretch.reaction_start_ms
+        return None
+
+    def state(self, reaction_ms: int) -> str:
+        """What the viewer does at a millisecond of the reaction; a plain face where the content does not run."""
+        content = self.content_ms(reaction_ms)
+        return NEUTRAL if content is None else self.states[content // 1000]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A whole study."""
+
+    size: str
+    seed: int
+    rule: Rule
+    threshold_db: float
+    contents: tuple[Content, ...]
+    reactions: tuple[Reaction, ...]
+
+    def content(self, name: str) -> Content:
+        """The content of this file name; KeyError where there is none."""
+        return {c.name: c for c in self.contents}[name]
+
+
+def make_plan(
+    film_db: NDArray[np.float64], size: Size, seed: int, *, called: str = "custom", rule: Rule | None = None
+) -> Plan:
+    """Work out a study.
+
+    Args:
+        film_db: loudness of each second of the film, as `levels` gives it.
+        size: what is shown to whom.
+        seed: everything drawn by lot follows from it.
+        called: the size's name, kept in the plan.
+        rule: when viewers smile.
+
+    Raises:
+        ValueError: if a content reaches past the film's end, or none of its seconds would be a smile.
+    """
+    rule = rule or Rule()
+    threshold = float(np.quantile(film_db, rule.quantile))
+    contents: list[Content] = []
+    reactions: list[Reaction] = []
+    for number, ((start, seconds), cast) in enumerate(zip(size.spans, size.casts, strict=True)):
+        if start + seconds > len(film_db):
+            raise ValueError(f"content {start} … {start + seconds} s reaches past the film's end, {len(film_db)} s")
+        level = film_db[start : start + seconds]
+        smile = smiles(level, threshold, rule)
+        if not smile.any():
+            raise ValueError(f"nobody would smile in content {start} … {start + seconds} s: choose another span")
+        content = Content(
+            f"bunny_{start:03d}.mp4",
+            start,
+            tuple(round(float(v), 2) for v in level),
+            tuple(bool(v) for v in smile),
+        )
+        contents.append(content)
+        away = _absences(smile, len(cast), size, np.random.default_rng([seed, 1, number]))
+        for viewer, gone in zip(cast, away, strict=True):
+            reactions.append(_reaction(len(reactions), content, viewer, gone, (size, seed)))
+    return Plan(called, seed, rule, threshold, tuple(contents), tuple(reactions))
+
+
+def _absences(smile: NDArray[np.bool_], viewers: int, size: Size, rng: np.random.Generator) -> list[NDArray[np.bool_]]:
+    """Seconds in which each viewer is away: one span that all share, and one of their own for every other.
+
+    Drawn without a look at the rule, but drawn again where half of the content's smiles would be lost.
+    """
+    for _ in range(TRIES):
+        shared = _span(len(smile), size.away_s, rng)
+        out = []
+        for viewer in range(viewers):
+            own = _span(len(smile), max(2, size.away_s - 2), rng)
+            out.append(shared | own if viewer % 2 == 1 else shared)
+        if all((smile & ~gone).sum() * 2 >= smile.sum() for gone in out):
+            return out
+    raise ValueError(f"no place for an empty chair of {size.away_s} s in a content of {len(smile)} s")
+
+
+def _span(seconds: int, length: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+    out = np.zeros(seconds, dtype=np.bool_)
+    start = int(rng.integers(1, max(2, seconds - length)))
+    out[start : start + length] = True
+    return out
+
+
+def _reaction(index: int, content: Content, viewer: str, gone: NDArray[np.bool_], drawn: tuple[Size, int]) -> Reaction:
+    size, seed = drawn
+    rng = np.random.default_rng([seed, 2, index])
+    stretches = _stretches(index, content.seconds * 1000, size.apart_s * 1000, rng)
+    end = stretches[-1].reaction_end_ms + int(rng.integers(1500, 2500))
+    duration = -(-end // FRAME_MS) * FRAME_MS
+    person = VIEWERS[viewer]
+    states = "".join(
+        AWAY if away else SMILE if smile and person.smile_s else NEUTRAL
+        for smile, away in zip(content.smile, gone, strict=True)
+    )
+    return Reaction(
+        name=f"reaction_{index + 1:02d}_{viewer}.mp4",
+        content=content.name,
+        viewer=viewer,
+        layout=_layout(index, viewer),
+        stretches=stretches,
+        talk_ms=_talk(stretches, duration, rng) if index % 3 == 1 else (),
+        gain=round(float(rng.uniform(0.35, 1.0)), 3),
+        noise_db=round(float(rng.uniform(-62, -48)), 1),
+        states=states,
+        duration_ms=duration,
+        seed=int(rng.integers(2**31)),
+    )
+
+
+def _layout(index: int, viewer: str) -> Layout:
+    if index % 10 == 3:
+        return side(viewer_left=index % 20 == 3)
+    if index % 10 == 8 and viewer != "talker":
+        return inset(VIEWERS[viewer])
+    return corner(VIEWERS[viewer], index, index // 2)
+
+
+def _stretches(index: int, seconds_ms: int, apart_ms: int, rng: np.random.Generator) -> tuple[Stretch, ...]:
+    """Usually an intro; every tenth recording begins after the film did; some pause, in the long run one skips."""
+    intro = _odd(int(rng.integers(2000, 8000)))
+    late = index % 10 == 6
+    start, at = (_odd(int(rng.integers(1200, 3000))), 0) if late else (0, intro)
+    if index % 5 not in (1, 2) and index % 12 != 10:
+        return (Stretch(start, seconds_ms, at),)
+    cut = _odd(int(rng.integers(start + apart_ms, max(start + apart_ms + 1, seconds_ms - apart_ms))))
+    first = Stretch(start, cut, at)
+    if index % 12 == 10:  # skips ahead
+        return first, Stretch(cut + int(rng.integers(3000, 6000)), seconds_ms, first.reaction_end_ms)
+    pause = _odd(int(rng.integers(2000, 5000)))
+    return first, Stretch(cut, seconds_ms, first.reaction_end_ms + pause)
+
+
+def _talk(stretches: Sequence[Stretch], duration_ms: int, rng: np.random.Generator) -> tuple[tuple[int, int], ...]:
+    """Bouts of one to three seconds of talk, about an eighth of the time, and all of a pause."""
+    bouts = [(a.reaction_end_ms, b.reaction_start_ms) for a, b in pairwise(stretches)]
+    for start in range(500, duration_ms - 4000, 16000):
+        begin = start + int(rng.integers(0, 12000))
+        bouts.append((begin, min(duration_ms, begin + int(rng.integers(1000, 3000)))))
+    return tuple(sorted((a, b) for a, b in bouts if b > a))
+
+
+def _odd(ms: int) -> int:
+    """A little later where the time would fall on a frame: offsets must not be whole frames."""
+    return ms + 13 if ms % FRAME_MS == 0 else ms

@@ -1,0 +1,84 @@
+"""The sound of a staged reaction: the film as the room hears it, a murmuring voice, and noise.
+
+None of the real viewers' clips holds speech (the woman's and the talker's are silent, the man's is room
+tone at -59 dB), so talk is made: harmonics of a wandering pitch under the formants of vowels, in
+syllables. Words it has none, but pitch, pauses and spectrum of a voice, which is what disturbs matching.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evoked.sample.plan import Reaction
+
+Sound = NDArray[np.float32]
+HZ = 48_000  # every millisecond is a whole number of samples
+TALK_RMS = 0.05  # -26 dB: about the film's louder half
+FADE_MS = 5  # so that a cut is no click
+# First three formants of five vowels in Hz, men's means (Peterson and Barney 1952), and their widths.
+VOWELS = ((270, 2290, 3010), (530, 1840, 2480), (730, 1090, 2440), (570, 840, 2410), (300, 870, 2240))
+WIDTHS = (80.0, 120.0, 160.0)
+
+
+def murmur(samples: int, rng: np.random.Generator) -> Sound:
+    """A voice without words, float32, shape (samples,), root mean square TALK_RMS while it speaks."""
+    out = np.zeros(samples, dtype=np.float64)
+    at = 0
+    base_hz = float(rng.uniform(100, 190))
+    while at < samples:
+        length = min(samples - at, int(rng.uniform(0.12, 0.32) * HZ))
+        out[at : at + length] = _syllable(length, base_hz * float(rng.uniform(0.85, 1.25)), rng)
+        at += length + int((0.25 if rng.random() < 0.2 else 0.015) * HZ)  # a breath after some syllables
+    spoken = out[out != 0]
+    scale = TALK_RMS / np.sqrt(np.mean(spoken**2)) if len(spoken) else 0.0
+    return (out * scale).astype(np.float32)
+
+
+def mixed(reaction: Reaction, content: Sound) -> Sound:
+    """What a reaction's microphone hears.
+
+    Args:
+        reaction: its stretches, talk, gain and noise.
+        content: the content's sound at HZ, mono, from its second 0.
+
+    Returns:
+        float32, shape (duration_ms * 48,), in [-1, 1]. The film stands at the very sample that the
+        stretches say; it is silent between them.
+    """
+    rng = np.random.default_rng(reaction.seed)
+    out = rng.normal(0, 10 ** (reaction.noise_db / 20), _samples(reaction.duration_ms)).astype(np.float32)
+    for stretch in reaction.stretches:
+        played = content[_samples(stretch.content_start_ms) : _samples(stretch.content_end_ms)]
+        start = _samples(stretch.reaction_start_ms)
+        out[start : start + len(played)] += np.float32(reaction.gain) * faded(played)
+    for begin, end in reaction.talk_ms:
+        start, past = _samples(begin), min(_samples(end), len(out))
+        out[start:past] += faded(murmur(past - start, rng))
+    return np.clip(out, -1, 1)
+
+
+def faded(sound: Sound) -> Sound:
+    """The same, raised and lowered over FADE_MS at its ends, as a copy."""
+    ramp = np.linspace(0, 1, min(len(sound) // 2, _samples(FADE_MS)), dtype=np.float32)
+    out = sound.copy()
+    out[: len(ramp)] *= ramp
+    out[len(out) - len(ramp) :] *= ramp[::-1]
+    return out
+
+
+def _samples(ms: int) -> int:
+    return ms * HZ // 1000
+
+
+def _syllable(samples: int, pitch_hz: float, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Harmonics up to 4 kHz, each as strong as the vowel's formants let it, rising and falling in loudness."""
+    t = np.arange(samples) / HZ
+    glide = 1 + float(rng.uniform(-0.15, 0.1)) * t / max(t[-1], 1e-3)
+    phase = 2 * np.pi * np.cumsum(pitch_hz * glide) / HZ
+    formants = VOWELS[int(rng.integers(len(VOWELS)))]
+    out = np.zeros(samples)
+    for k in range(1, int(4000 / pitch_hz)):
+        hz = k * pitch_hz
+        gain = sum(1 / (1 + ((hz - f) / w) ** 2) for f, w in zip(formants, WIDTHS, strict=True)) / k**0.5
+        out += gain * np.sin(k * phase + float(rng.uniform(0, 6.28)))
+    envelope: NDArray[np.float64] = np.sin(np.pi * np.linspace(0, 1, samples)) ** 0.7
+    return out * envelope

@@ -1,0 +1,173 @@
+"""Read a staged study's results and hold them against its truth.
+
+Three questions: do the offsets of all pairs agree, do the faces' ticks say what was planted (before any
+vote), and do the labels of the contents. Formats: docs/files.md.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evoked.core.errors import DatasetError, StudyError
+from evoked.core.tables import read_table
+from evoked.sample.ground_truth import STAGED, TICKS_PER_S, read_truth
+from evoked.sample.score import OFFSET_BAR_S, PRECISION_BAR, RECALL_BAR, OffsetScore, Row, offset_score, rows, table
+
+CODES = {"n": 0, "s": 1, "-": 2}
+SMILE = "amusement"  # the expression that a broad smile with raised cheeks and parted lips is
+
+
+@dataclass(frozen=True)
+class Check:
+    """What came of a check.
+
+    Attributes:
+        pairs: reaction → content that the results hold, for every planted reaction; None where it has none.
+        wrong: reactions whose content is not the planted one.
+        offsets: score of each reaction that was paired rightly.
+        ticks: per-tick rows over all reactions, before the vote.
+        labels: per-second rows over all contents.
+        steady: the same without seconds that have a change within their vote's window.
+    """
+
+    pairs: dict[str, str | None]
+    wrong: tuple[str, ...]
+    offsets: dict[str, OffsetScore]
+    ticks: list[Row]
+    labels: list[Row]
+    steady: list[Row]
+
+    @property
+    def passes(self) -> bool:
+        """Whether all pairs are right, all offsets and all labels within the bars."""
+        aligned = not self.wrong and all(s.passes for s in self.offsets.values())
+        return aligned and all(r.passes for r in self.labels)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; what is not defined (NaN) is None."""
+        kinds = {"labels": self.labels, "steady": self.steady, "ticks": self.ticks}
+        return {
+            "note": STAGED,
+            "passes": self.passes,
+            "pairs": self.pairs,
+            "wrong": list(self.wrong),
+            "offsets": {n: {k: _defined(v) for k, v in asdict(s).items()} for n, s in self.offsets.items()},
+            **{k: [{n: _defined(v) for n, v in asdict(r).items()} for r in lines] for k, lines in kinds.items()},
+        }
+
+    def text(self) -> str:
+        """The tables, for people."""
+        worst = max((s.worst_s for s in self.offsets.values()), default=float("nan"), key=lambda v: (v != v, v))
+        lines = [
+            STAGED,
+            f"pairs: {len(self.pairs) - len(self.wrong)} of {len(self.pairs)} right"
+            + (f"; wrong or missing: {', '.join(self.wrong)}" if self.wrong else ""),
+            f"offsets: worst {worst * 1000:.1f} ms (bar {OFFSET_BAR_S * 1000:.0f} ms)",
+        ]
+        lines += [
+            f"  {name:28} {score.worst_s * 1000:8.1f} ms   {score.covered:6.1%} of its seconds within the bar"
+            + ("" if score.passes else "  BELOW THE BAR")
+            for name, score in self.offsets.items()
+        ]
+        bars = f"bars: precision {PRECISION_BAR:.2f}, recall {RECALL_BAR:.2f}"
+        lines += [
+            table(f"labels against the planted truth, every second ({bars})", self.labels),
+            table("labels, seconds away from any change (no bars)", self.steady, judged=False),
+            table("faces at 6 Hz, before the vote (no bars)", self.ticks, judged=False),
+        ]
+        return "\n".join(lines)
+
+
+def check(study: Path) -> Check:
+    """Hold STUDY/results against STUDY/truth.json.
+
+    Raises:
+        StudyError: if the study is not staged, or holds no results yet.
+        DatasetError: if a result cannot be read.
+    """
+    truth = read_truth(study)
+    results = study / "results"
+    if not (results / "labels.parquet").is_file():
+        raise StudyError(f"{study} has no results/labels.parquet yet. First: evoked run {study}")
+    table_of_pairs = read_table(results / "pairs.csv", ["reaction", "content"])
+    held = {_bare(r): str(c) for r, c in zip(table_of_pairs["reaction"], table_of_pairs["content"], strict=True)}
+    pairs = {name: held.get(_bare(name)) for name in truth["reactions"]}
+    wrong = tuple(n for n, c in pairs.items() if c is None or _bare(c) != _bare(truth["reactions"][n]["content"]))
+    offsets = {
+        name: offset_score(planted["segments"], _segments(_result(results / "alignments", name, ".json")))
+        for name, planted in truth["reactions"].items()
+        if name not in wrong
+    }
+    planted, found, steady = _labels(truth, results)
+    ticks = [_ticks(name, planted, results) for name, planted in truth["reactions"].items()]
+    return Check(
+        pairs,
+        wrong,
+        offsets,
+        rows(np.concatenate([t[0] for t in ticks]), np.concatenate([t[1] for t in ticks])),
+        rows(planted, found),
+        rows(planted, found, steady),
+    )
+
+
+def _bare(name: str) -> str:
+    """A file's name without .mp4: results may name a video either way."""
+    return name.removesuffix(".mp4")
+
+
+def _result(folder: Path, name: str, suffix: str) -> Path:
+    """The result of a video: R.mp4.json where that is there, else R.json."""
+    whole = folder / f"{name}{suffix}"
+    return whole if whole.is_file() else folder / f"{_bare(name)}{suffix}"
+
+
+def _segments(path: Path) -> list[dict[str, float]]:
+    if not path.is_file():
+        return []
+    try:
+        segments: list[dict[str, float]] = json.loads(path.read_text(encoding="utf-8"))["segments"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise DatasetError(f"{path} cannot be read as an alignment: {error}") from error
+    return segments
+
+
+def _labels(truth: Mapping[str, Any], results: Path) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    """Planted and found class and steadiness of every second of every content; a missing second is no face."""
+    labels = read_table(results / "labels.parquet", ["video", "second", "valid", SMILE])
+    said: dict[tuple[str, int], int] = {}
+    for video, second, valid, smile in zip(*(labels[n] for n in ("video", "second", "valid", SMILE)), strict=True):
+        said[(_bare(video), int(second))] = 2 if not valid else int(smile > 0.5)
+    planted, found, steady = [], [], []
+    for name, content in truth["contents"].items():
+        for second in range(content["seconds"]):
+            planted.append(CODES[content["pooled"][second]])
+            found.append(said.get((_bare(name), second), 2))
+            steady.append(content["steady"][second] == "1")
+    return np.array(planted), np.array(found), np.array(steady, dtype=np.bool_)
+
+
+def _ticks(name: str, planted: Mapping[str, Any], results: Path) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Planted and found class of every tick of one reaction; several faces at once: any that smiles counts."""
+    steps = int(planted["duration_s"] * TICKS_PER_S)
+    times = np.arange(steps) / TICKS_PER_S
+    starts = np.array([span[0] for span in planted["on_reaction"]])
+    codes = np.array([CODES[span[2]] for span in planted["on_reaction"]])
+    truth = codes[np.searchsorted(starts, times + 1e-9, side="right") - 1]
+    found = np.full(steps, 2)
+    path = _result(results / "annotations", name, ".parquet")
+    if path.is_file():
+        seen = read_table(path, ["viewer", "time_s", "valid", SMILE])
+        for time_s, valid, smile in zip(seen["time_s"], seen["valid"], seen[SMILE], strict=True):
+            step = round(time_s * TICKS_PER_S)
+            if valid and 0 <= step < steps:
+                found[step] = max(int(smile > 0.5), found[step] if found[step] != 2 else 0)
+    return truth.astype(np.int64), found.astype(np.int64)
+
+
+def _defined(value: object) -> object:
+    return None if isinstance(value, float) and np.isnan(value) else value
