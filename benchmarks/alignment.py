@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 
 from evoked.core.errors import AlignmentError
 from evoked.media.play import sound
-from evoked.reactions.align import align
-from evoked.reactions.offsets import OffsetMap
+from evoked.reactions.alignment.audio.align import align
+from evoked.reactions.alignment.offset_map import OffsetMap
 from evoked.sample.soundtrack import murmur
 from evoked.weights.cache import default_cache
 

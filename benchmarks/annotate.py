@@ -22,7 +22,7 @@ from evoked.core.timeline import Grid
 from evoked.media.play import play
 from evoked.media.probe import probe
 from evoked.reactions import annotate
-from evoked.reactions.offsets import OffsetMap, Segment
+from evoked.reactions.alignment.offset_map import OffsetMap, Segment
 from evoked.reactions.prototype import PrototypeRecogniser
 from evoked.reactions.votes import TICKS_PER_S, VoteConfig, onto_content, ticks_of, vote
 

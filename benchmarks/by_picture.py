@@ -24,8 +24,8 @@ from scipy.stats import beta
 
 from bars import machine
 from evoked.core.errors import AlignmentError
-from evoked.reactions.by_picture import align_by_picture
-from evoked.reactions.looks import HZ, Looks, look_at_film, look_at_reaction
+from evoked.reactions.alignment.video.align import align_by_picture
+from evoked.reactions.alignment.video.thumbnails import HZ, Looks, look_at_film, look_at_reaction
 from evoked.sample.source_clips import FILM, VIEWERS
 from evoked.weights.cache import default_cache
 from staging.generate import shoot

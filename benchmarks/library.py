@@ -14,10 +14,10 @@ import time
 import numpy as np
 
 from evoked.media.play import sound
-from evoked.reactions.coherence import Samples
-from evoked.reactions.index import Marks, build, count_keys, marks_of
-from evoked.reactions.landmarks import landmarks
-from evoked.reactions.speeds import resampled
+from evoked.reactions.alignment.audio.fingerprints import landmarks
+from evoked.reactions.alignment.audio.gcc_phat import Samples
+from evoked.reactions.alignment.audio.speed_pitch import resampled
+from evoked.reactions.alignment.library.inverted_index import Marks, build, count_keys, marks_of
 from evoked.sample.soundtrack import murmur
 from evoked.weights.cache import default_cache
 

@@ -20,8 +20,8 @@ from tempfile import TemporaryDirectory
 import evoked
 from bars import machine
 from evoked.core.files import digest, sha256
+from evoked.reactions.alignment.matcher import WAYS, MatchConfig
 from evoked.reactions.annotate import Annotator
-from evoked.reactions.matching import WAYS, MatchConfig
 from evoked.sample.ground_truth import STAGED
 from evoked.sample.source_clips import FILM
 from evoked.weights.cache import default_cache

@@ -30,9 +30,9 @@ from scipy.stats import beta
 from alignment import HZ, Rng, Samples, conditions, over, piped, said, voice
 from evoked.core.errors import AlignmentError
 from evoked.media.play import sound
-from evoked.reactions.align import align
-from evoked.reactions.coherence import Line, lags
-from evoked.reactions.offsets import OffsetMap
+from evoked.reactions.alignment.audio.align import align
+from evoked.reactions.alignment.audio.gcc_phat import Line, lags
+from evoked.reactions.alignment.offset_map import OffsetMap
 from evoked.weights.cache import default_cache
 
 KINDS = ("film",) * 10 + ("music",) * 5 + ("speech",) * 2 + ("clip", "noise", "quiet")

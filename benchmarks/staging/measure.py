@@ -20,11 +20,11 @@ from evoked.core.track import Track
 from evoked.faces.detect import iou
 from evoked.media.play import sound
 from evoked.media.probe import probe
-from evoked.reactions.align import SOUND_HZ, align
+from evoked.reactions.alignment.audio.align import SOUND_HZ, align
+from evoked.reactions.alignment.matcher import Contents, MatchConfig
+from evoked.reactions.alignment.offset_map import OffsetMap, Segment
 from evoked.reactions.annotate import Annotation, Annotator
 from evoked.reactions.film import film_of
-from evoked.reactions.matching import Contents, MatchConfig
-from evoked.reactions.offsets import OffsetMap, Segment
 from evoked.reactions.votes import onto_content, ticks_of, vote
 from evoked.reactions.window import Window
 from staging.ground_truth import CODES

@@ -19,7 +19,7 @@ from evoked.core.tables import write_table
 from evoked.core.timeline import Grid
 from evoked.core.track import Track
 from evoked.dataset.labels import write_labels
-from evoked.reactions.offsets import OffsetMap, Segment
+from evoked.reactions.alignment.offset_map import OffsetMap, Segment
 from evoked.reactions.votes import onto_content, ticks_of, vote
 from evoked.sample.ground_truth import truth_of
 from evoked.sample.plan import SIZES, make_plan

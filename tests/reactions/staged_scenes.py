@@ -13,7 +13,7 @@ from evoked.core.timeline import Grid
 from evoked.media.images import resize
 from evoked.media.play import Picture, play
 from evoked.media.write import VideoWriter
-from evoked.reactions.offsets import OffsetMap, Segment
+from evoked.reactions.alignment.offset_map import OffsetMap, Segment
 from evoked.weights.cache import default_cache
 
 FRAME = (640, 360)

@@ -13,7 +13,7 @@ from filmed import HZ, Samples, cut, hush, joined
 
 from evoked.core.files import sha256
 from evoked.media.write import VideoWriter
-from evoked.reactions.offsets import read_offsets
+from evoked.reactions.alignment.offset_map import read_offsets
 
 pytestmark = pytest.mark.nets
 

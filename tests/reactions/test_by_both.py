@@ -11,10 +11,18 @@ from shown import Stretch, content, film, recorded
 from staged_scenes import SIDE, film_path
 
 from evoked.media.play import sound
-from evoked.reactions.align import SOUND_HZ
-from evoked.reactions.by_both import CONFIRMS, ENDS_S, filled_by_picture, filled_by_sound, heard_along, open_s, to_ends
-from evoked.reactions.looks import Looks, look_at_film, look_at_reaction
-from evoked.reactions.offsets import OffsetMap, Segment
+from evoked.reactions.alignment.audio.align import SOUND_HZ
+from evoked.reactions.alignment.fusion import (
+    CONFIRMS,
+    ENDS_S,
+    filled_by_picture,
+    filled_by_sound,
+    heard_along,
+    open_s,
+    to_ends,
+)
+from evoked.reactions.alignment.offset_map import OffsetMap, Segment
+from evoked.reactions.alignment.video.thumbnails import Looks, look_at_film, look_at_reaction
 
 START, SECONDS = 60, 30
 PLAYED = [Stretch(0, 13, 1.23), Stretch(13, 30, 18.71)]  # a pause after 13 s

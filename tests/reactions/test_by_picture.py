@@ -12,10 +12,10 @@ from staged_scenes import CORNER, SIDE, UNSEEN, Scene
 
 from evoked.core.errors import AlignmentError, NoPictureError
 from evoked.media.write import VideoWriter
-from evoked.reactions.align import AlignConfig
-from evoked.reactions.by_picture import align_by_picture
-from evoked.reactions.looks import HZ, Looks, look_at_film, look_at_reaction
-from evoked.reactions.offsets import OffsetMap
+from evoked.reactions.alignment.audio.align import AlignConfig
+from evoked.reactions.alignment.offset_map import OffsetMap
+from evoked.reactions.alignment.video.align import align_by_picture
+from evoked.reactions.alignment.video.thumbnails import HZ, Looks, look_at_film, look_at_reaction
 
 pytestmark = pytest.mark.nets
 START, SECONDS = 60, 30

@@ -7,7 +7,7 @@ import pytest
 from filmed import HZ, cut, hush, under
 from filmed import joined as after
 
-from evoked.reactions.by_spectrum import (
+from evoked.reactions.alignment.audio.by_spectrum import (
     LARGEST,
     STEP,
     STOP,
@@ -19,8 +19,8 @@ from evoked.reactions.by_spectrum import (
     likeness,
     spectrum_of,
 )
-from evoked.reactions.chain import Run, filled, joined
-from evoked.reactions.speeds import Change, resampled
+from evoked.reactions.alignment.audio.speed_pitch import Change, resampled
+from evoked.reactions.alignment.chaining import Run, filled, joined
 from evoked.sample.soundtrack import murmur
 
 RNG = np.random.default_rng(3)

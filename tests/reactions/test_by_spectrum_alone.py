@@ -5,10 +5,10 @@ import pytest
 from filmed import HZ, cut, hush, joined, under
 
 from evoked.core.errors import AlignmentError
-from evoked.reactions.align import AlignConfig, align
-from evoked.reactions.by_spectrum_alone import FOUND, OBEYS, by_spectrum_alone, obedience
-from evoked.reactions.chain import Run
-from evoked.reactions.speeds import Change, resampled
+from evoked.reactions.alignment.audio.align import AlignConfig, align
+from evoked.reactions.alignment.audio.by_spectrum_only import FOUND, OBEYS, by_spectrum_alone, obedience
+from evoked.reactions.alignment.audio.speed_pitch import Change, resampled
+from evoked.reactions.alignment.chaining import Run
 from evoked.sample.soundtrack import murmur
 
 pytestmark = pytest.mark.nets
@@ -49,7 +49,7 @@ def test_another_scene_with_the_same_music_does_not_obey() -> None:
 
 @pytest.mark.full
 def test_it_is_off_unless_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("evoked.reactions.by_spectrum_alone.FOUND", 60.0)  # this one brings some 80
+    monkeypatch.setattr("evoked.reactions.alignment.audio.by_spectrum_only.FOUND", 60.0)  # this one brings some 80
     film = resampled(joined(hush(1), cut(300, 306), cut(309, 320)), 1.03)
     hiss = np.random.default_rng(1).standard_normal(len(film)).astype(np.float32)
     reaction = voiced(film, -12) + under(film, hiss, 0) - film

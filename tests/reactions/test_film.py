@@ -10,9 +10,9 @@ from evoked.core.timeline import Grid
 from evoked.media.images import read_image, resize
 from evoked.media.play import Picture, play
 from evoked.media.write import VideoWriter
+from evoked.reactions.alignment.offset_map import OffsetMap, Segment
 from evoked.reactions.film import FollowedFilm
 from evoked.reactions.film_view import FilmView
-from evoked.reactions.offsets import OffsetMap, Segment
 from evoked.reactions.window import CELLS, Window
 from evoked.weights.cache import default_cache
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from evoked.reactions.film_lines import (
+from evoked.reactions.alignment.video.block_matching import (
     BLOCK,
     Moments,
     Sighting,
@@ -16,8 +16,8 @@ from evoked.reactions.film_lines import (
     straight,
     telling,
 )
-from evoked.reactions.film_search import EVERY, LIKE_HALF, QUIET, SHAPE, SearchedFilm, guess
-from evoked.reactions.looks import Looks, changes, film_changes, in_box, mirror, pooled
+from evoked.reactions.alignment.video.region_search import EVERY, LIKE_HALF, QUIET, SHAPE, SearchedFilm, guess
+from evoked.reactions.alignment.video.thumbnails import Looks, changes, film_changes, in_box, mirror, pooled
 
 
 def noise(*shape: int, seed: int = 0) -> np.ndarray:
@@ -110,7 +110,9 @@ def test_how_many_rectangles_are_compared_at_once_changes_nothing(
 ) -> None:
     film, shown = SearchedFilm(looks(200), 1.0, 30), looks(120, 27, 48, seed=4)
     whole = guess(shown, 5, film, 16 / 9)
-    monkeypatch.setattr("evoked.reactions.film_search.AT_ONCE", at_once)  # of long films only some are: memory
+    monkeypatch.setattr(
+        "evoked.reactions.alignment.video.region_search.AT_ONCE", at_once
+    )  # of long films only some are: memory
     assert whole is not None
     assert guess(shown, 5, film, 16 / 9) == whole
 

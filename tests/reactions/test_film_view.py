@@ -12,9 +12,9 @@ from evoked.core.timeline import Grid
 from evoked.faces.detect import FaceDetector
 from evoked.media.images import resize
 from evoked.media.play import Picture, play
+from evoked.reactions.alignment.offset_map import OffsetMap, Segment
 from evoked.reactions.film import FollowedFilm, film_of
 from evoked.reactions.film_view import FilmView
-from evoked.reactions.offsets import OffsetMap, Segment
 from evoked.reactions.window import Window
 from evoked.weights.cache import default_cache
 

@@ -13,8 +13,8 @@ from filmed import HZ, Samples, cut, hush, joined, under
 from evoked.cli.main import evoked
 from evoked.core.errors import AlignmentError, LibraryError, NoSoundError
 from evoked.media.write import VideoWriter
-from evoked.reactions.shelf import ContentLibrary
-from evoked.reactions.speeds import resampled
+from evoked.reactions.alignment.audio.speed_pitch import resampled
+from evoked.reactions.alignment.library.content_library import ContentLibrary
 from evoked.sample.soundtrack import murmur
 
 pytestmark = pytest.mark.nets

@@ -15,8 +15,8 @@ from staged_scenes import CORNER, SIDE, film_path
 from evoked.core.errors import AlignmentError, NoSoundError
 from evoked.media.play import sound
 from evoked.media.write import VideoWriter
-from evoked.reactions.matching import Contents, MatchConfig
-from evoked.reactions.offsets import read_offsets
+from evoked.reactions.alignment.matcher import Contents, MatchConfig
+from evoked.reactions.alignment.offset_map import read_offsets
 from evoked.study.folder import Folder
 
 pytestmark = pytest.mark.nets

@@ -5,8 +5,8 @@ import pytest
 from filmed import HZ, Samples, cut, hush, joined, under
 
 from evoked.core.errors import AlignmentError, NoSoundError
-from evoked.reactions.align import align
-from evoked.reactions.pairing import Library
+from evoked.reactions.alignment.audio.align import align
+from evoked.reactions.alignment.library.identify import Library
 from evoked.sample.soundtrack import murmur
 
 pytestmark = pytest.mark.nets

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from evoked.core.timeline import Grid
 from evoked.core.track import Track
-from evoked.reactions.offsets import OffsetMap, Segment
+from evoked.reactions.alignment.offset_map import OffsetMap, Segment
 from evoked.reactions.votes import (
     VoteConfig,
     Votes,

@@ -10,7 +10,7 @@ from evoked.core.errors import DatasetError, StudyError
 from evoked.core.provenance import Provenance
 from evoked.core.tables import write_table
 from evoked.core.timeline import Grid
-from evoked.reactions.offsets import OffsetMap, Segment, write_offsets
+from evoked.reactions.alignment.offset_map import OffsetMap, Segment, write_offsets
 from evoked.reactions.votes import VoteConfig, Votes
 from evoked.study.folder import Folder
 from evoked.study.labelling import votes_of

@@ -15,9 +15,9 @@ from evoked.core.provenance import Provenance
 from evoked.core.settings import describe
 from evoked.media.play import damage_of, play, sound_of
 from evoked.media.probe import probe
-from evoked.reactions.align import SOUND_HZ
-from evoked.reactions.matching import Contents, MatchConfig
-from evoked.reactions.offsets import OffsetMap, write_offsets
+from evoked.reactions.alignment.audio.align import SOUND_HZ
+from evoked.reactions.alignment.matcher import Contents, MatchConfig
+from evoked.reactions.alignment.offset_map import OffsetMap, write_offsets
 from evoked.report.map_drawing import as_html, as_svg, as_text
 
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from evoked.reactions.alignment.matcher import how_found
+from evoked.reactions.alignment.offset_map import OffsetMap
 from evoked.reactions.annotate import Annotation
-from evoked.reactions.matching import how_found
-from evoked.reactions.offsets import OffsetMap
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,10 +22,10 @@ from evoked.dataset.labels import write_labels, write_labels_apart
 from evoked.faces.detect import DetectConfig
 from evoked.media.probe import no_picture, probe
 from evoked.parallel.pool import Failed, HerePool
+from evoked.reactions.alignment.matcher import Contents
+from evoked.reactions.alignment.offset_map import OffsetMap, Segment
 from evoked.reactions.annotate import AnnotateConfig, Annotator, columns, nets_read
 from evoked.reactions.film import film_of
-from evoked.reactions.matching import Contents
-from evoked.reactions.offsets import OffsetMap, Segment
 from evoked.reactions.trained import recogniser_of
 from evoked.reactions.votes import VoteConfig
 from evoked.weights.cache import default_cache

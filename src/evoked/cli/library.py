@@ -11,10 +11,10 @@ from evoked.cli.failures import Failures
 from evoked.cli.options import made, settings
 from evoked.core.errors import AlignmentError, EvokedError, NoSoundError, OutputError
 from evoked.core.files import check_writable, sha256
-from evoked.reactions.align import AlignConfig
-from evoked.reactions.offsets import offsets_json, write_offsets
-from evoked.reactions.pairing import Pairing
-from evoked.reactions.shelf import ContentLibrary
+from evoked.reactions.alignment.audio.align import AlignConfig
+from evoked.reactions.alignment.library.content_library import ContentLibrary
+from evoked.reactions.alignment.library.identify import Pairing
+from evoked.reactions.alignment.offset_map import offsets_json, write_offsets
 
 SILENCE = 1e-4
 """Of full scale, −80 dB: no sample reaches it in a sound track that was only put there by the recorder."""

@@ -18,8 +18,8 @@ from evoked.core.files import sha256
 from evoked.core.timeline import Grid
 from evoked.media.play import Picture, play
 from evoked.media.probe import no_picture, probe
+from evoked.reactions.alignment.offset_map import OffsetMap, Segment, exact, exact_rate
 from evoked.reactions.film_view import FilmView, Rgb
-from evoked.reactions.offsets import OffsetMap, Segment, exact, exact_rate
 from evoked.reactions.window import WindowConfig, find_window
 
 WIDTH = 480  # pixels across at which the film is looked at

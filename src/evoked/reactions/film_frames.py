@@ -12,7 +12,7 @@ from evoked.core.timeline import Grid
 from evoked.media.images import grey
 from evoked.media.play import Picture, play
 from evoked.media.probe import no_picture, probe
-from evoked.reactions.offsets import OffsetMap, Segment, exact, exact_rate
+from evoked.reactions.alignment.offset_map import OffsetMap, Segment, exact, exact_rate
 
 Stack = NDArray[np.float32]
 MARGIN_S = 0.5  # kept from the ends of a segment, which are good to a fraction of a second

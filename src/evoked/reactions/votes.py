@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from evoked.core.settings import setting
 from evoked.core.timeline import Grid
 from evoked.core.track import Track
-from evoked.reactions.offsets import OffsetMap
+from evoked.reactions.alignment.offset_map import OffsetMap
 
 TICKS_PER_S = Fraction(6)
 WINDOW_S = Fraction(3)

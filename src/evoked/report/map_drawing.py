@@ -3,7 +3,7 @@
 from html import escape
 from math import ceil, floor
 
-from evoked.reactions.offsets import OffsetMap
+from evoked.reactions.alignment.offset_map import OffsetMap
 
 WIDTH, HEIGHT = 860, 560  # pixels
 LEFT, RIGHT, TOP, BOTTOM = 76, 20, 58, 84

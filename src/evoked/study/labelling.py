@@ -16,10 +16,10 @@ from evoked.core.track import Track
 from evoked.dataset.labels import write_labels
 from evoked.dataset.pairs import Pair, read_pairs, write_pairs
 from evoked.media.probe import Media, probe
+from evoked.reactions.alignment.matcher import Contents, how_found
+from evoked.reactions.alignment.offset_map import OffsetMap, read_offsets, write_offsets
 from evoked.reactions.annotate import Annotator, columns, nets_read, viewers_of
 from evoked.reactions.film import film_of
-from evoked.reactions.matching import Contents, how_found
-from evoked.reactions.offsets import OffsetMap, read_offsets, write_offsets
 from evoked.reactions.prototype import Recogniser
 from evoked.reactions.trained import recogniser_of
 from evoked.reactions.votes import VoteConfig, Votes, onto_content, own_thresholds, ticks_of, vote

@@ -12,8 +12,8 @@ from evoked.features.extract import FeatureConfig
 from evoked.learning.config import TrainConfig
 from evoked.learning.evaluate import EvaluateConfig
 from evoked.model.config import ModelSettings
+from evoked.reactions.alignment.matcher import MatchConfig
 from evoked.reactions.annotate import AnnotateConfig
-from evoked.reactions.matching import MatchConfig
 from evoked.reactions.votes import VoteConfig
 from evoked.reactions.window import WindowConfig
 from evoked.report.config import ReportConfig

@@ -12,15 +12,24 @@ import numpy as np
 
 from evoked.core.errors import AlignmentError
 from evoked.core.settings import setting
-from evoked.reactions.by_landmarks import by_landmarks
-from evoked.reactions.by_phase import by_phase
-from evoked.reactions.by_spectrum import heard_beside
-from evoked.reactions.by_spectrum_alone import by_spectrum_alone
-from evoked.reactions.chain import Run, filled, joined
-from evoked.reactions.coherence import Samples
-from evoked.reactions.landmarks import Landmarks, landmarks
-from evoked.reactions.offsets import OffsetMap, Segment
-from evoked.reactions.speeds import Change, changes, likeliest, offsets_of, peaks_at, resampled, settled, tape_speed
+from evoked.reactions.alignment.audio.by_fingerprints import by_landmarks
+from evoked.reactions.alignment.audio.by_gcc_phat import by_phase
+from evoked.reactions.alignment.audio.by_spectrum import heard_beside
+from evoked.reactions.alignment.audio.by_spectrum_only import by_spectrum_alone
+from evoked.reactions.alignment.audio.fingerprints import Landmarks, landmarks
+from evoked.reactions.alignment.audio.gcc_phat import Samples
+from evoked.reactions.alignment.audio.speed_pitch import (
+    Change,
+    changes,
+    likeliest,
+    offsets_of,
+    peaks_at,
+    resampled,
+    settled,
+    tape_speed,
+)
+from evoked.reactions.alignment.chaining import Run, filled, joined
+from evoked.reactions.alignment.offset_map import OffsetMap, Segment
 
 SOUND_HZ = 8000
 SAME_SPEED = 0.0005  # a change of speed below this is none: over a minute it moves the film by 30 ms

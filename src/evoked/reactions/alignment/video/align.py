@@ -12,9 +12,10 @@ from itertools import pairwise
 import numpy as np
 
 from evoked.core.errors import AlignmentError
-from evoked.reactions.align import AlignConfig
-from evoked.reactions.chain import LEAST_S, Run, best_chain, filled, joined
-from evoked.reactions.film_lines import (
+from evoked.reactions.alignment.audio.align import AlignConfig
+from evoked.reactions.alignment.chaining import LEAST_S, Run, best_chain, filled, joined
+from evoked.reactions.alignment.offset_map import OffsetMap, Segment
+from evoked.reactions.alignment.video.block_matching import (
     BLOCK,
     DRIFT,
     HOP,
@@ -27,9 +28,18 @@ from evoked.reactions.film_lines import (
     straight,
     telling,
 )
-from evoked.reactions.film_search import EVERY, Guess, SearchedFilm, guess
-from evoked.reactions.looks import CHUNK, HZ, Box, Cells, Looks, film_changes, in_box, mirror, pooled
-from evoked.reactions.offsets import OffsetMap, Segment
+from evoked.reactions.alignment.video.region_search import EVERY, Guess, SearchedFilm, guess
+from evoked.reactions.alignment.video.thumbnails import (
+    CHUNK,
+    HZ,
+    Box,
+    Cells,
+    Looks,
+    film_changes,
+    in_box,
+    mirror,
+    pooled,
+)
 
 SEARCHED_S = 12.0  # of a block that the rectangle is searched with
 BLOCKS = 6  # that are searched, spread over the reaction, …

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from evoked.core.errors import AlignmentError
 from evoked.media.play import damage_of, play, sound_of
-from evoked.reactions.align import SOUND_HZ
-from evoked.reactions.coherence import Samples
+from evoked.reactions.alignment.audio.align import SOUND_HZ
+from evoked.reactions.alignment.audio.gcc_phat import Samples
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,15 +14,23 @@ from evoked.core.errors import AlignmentError, MediaError, NoSoundError
 from evoked.core.progress import Progress, part, silent
 from evoked.core.settings import setting
 from evoked.media.probe import probe
-from evoked.reactions.align import SOUND_HZ, AlignConfig, align
-from evoked.reactions.by_both import CONFIRMS, OPEN_S, filled_by_picture, filled_by_sound, heard_along, open_s, to_ends
-from evoked.reactions.by_picture import align_by_picture
-from evoked.reactions.coherence import Samples
+from evoked.reactions.alignment.audio.align import SOUND_HZ, AlignConfig, align
+from evoked.reactions.alignment.audio.gcc_phat import Samples
+from evoked.reactions.alignment.audio.soundtrack import Heard, hear, lacks
+from evoked.reactions.alignment.fusion import (
+    CONFIRMS,
+    OPEN_S,
+    filled_by_picture,
+    filled_by_sound,
+    heard_along,
+    open_s,
+    to_ends,
+)
+from evoked.reactions.alignment.library.identify import Library, Pairing
+from evoked.reactions.alignment.offset_map import OffsetMap, Segment
+from evoked.reactions.alignment.video.align import align_by_picture
+from evoked.reactions.alignment.video.thumbnails import Looks, look_at_film, look_at_reaction
 from evoked.reactions.film import same_file
-from evoked.reactions.hearing import Heard, hear, lacks
-from evoked.reactions.looks import Looks, look_at_film, look_at_reaction
-from evoked.reactions.offsets import OffsetMap, Segment
-from evoked.reactions.pairing import Library, Pairing
 
 WAYS = ("auto", "sound", "picture")
 SEARCH = "looking for the film in the picture"

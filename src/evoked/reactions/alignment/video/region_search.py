@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.reactions.looks import Box, Cells, Looks, changes, film_changes, mirror, pooled
+from evoked.reactions.alignment.video.thumbnails import Box, Cells, Looks, changes, film_changes, mirror, pooled
 
 SHAPE = (3, 4)  # cells of the film that are compared
 EVERY = 2  # only every other look

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.reactions.chain import Run, heard
-from evoked.reactions.film_search import Guess, fast
-from evoked.reactions.looks import HZ, Box, Cells, Looks, in_box
+from evoked.reactions.alignment.chaining import Run, heard
+from evoked.reactions.alignment.video.region_search import Guess, fast
+from evoked.reactions.alignment.video.thumbnails import HZ, Box, Cells, Looks, in_box
 
 SHAPE = (6, 8)  # cells of the film that are compared
 BLOCK = 38  # looks of a block: 3 s …

@@ -10,16 +10,16 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.reactions.align import AlignConfig, levelled
-from evoked.reactions.by_picture import follow, lively, mapped
-from evoked.reactions.by_spectrum import STEP, affordable, heard_beside, likeness, spectrum_of
-from evoked.reactions.chain import LEAST_S, SMEAR_S, Run, filled, joined
-from evoked.reactions.coherence import Samples
-from evoked.reactions.film_search import EVERY, Guess, SearchedFilm, guess
-from evoked.reactions.landmarks import HOPS, window_of
-from evoked.reactions.looks import HZ, Looks
-from evoked.reactions.offsets import OffsetMap, Segment
-from evoked.reactions.speeds import Change
+from evoked.reactions.alignment.audio.align import AlignConfig, levelled
+from evoked.reactions.alignment.audio.by_spectrum import STEP, affordable, heard_beside, likeness, spectrum_of
+from evoked.reactions.alignment.audio.fingerprints import HOPS, window_of
+from evoked.reactions.alignment.audio.gcc_phat import Samples
+from evoked.reactions.alignment.audio.speed_pitch import Change
+from evoked.reactions.alignment.chaining import LEAST_S, SMEAR_S, Run, filled, joined
+from evoked.reactions.alignment.offset_map import OffsetMap, Segment
+from evoked.reactions.alignment.video.align import follow, lively, mapped
+from evoked.reactions.alignment.video.region_search import EVERY, Guess, SearchedFilm, guess
+from evoked.reactions.alignment.video.thumbnails import HZ, Looks
 
 ALSO = {"sound": "sound and picture", "picture": "picture and sound"}  # what came first, and what was filled with
 OPEN_S = 1.0  # what a map leaves open on both clocks; below this nothing is looked for

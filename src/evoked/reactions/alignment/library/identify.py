@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from evoked.core.errors import AlignmentError
-from evoked.reactions.align import SOUND_HZ, AlignConfig, align
-from evoked.reactions.coherence import Samples
-from evoked.reactions.index import Index, build, count_keys, marks_of
-from evoked.reactions.landmarks import landmarks
-from evoked.reactions.offsets import OffsetMap
-from evoked.reactions.speeds import changes
+from evoked.reactions.alignment.audio.align import SOUND_HZ, AlignConfig, align
+from evoked.reactions.alignment.audio.fingerprints import landmarks
+from evoked.reactions.alignment.audio.gcc_phat import Samples
+from evoked.reactions.alignment.audio.speed_pitch import changes
+from evoked.reactions.alignment.library.inverted_index import Index, build, count_keys, marks_of
+from evoked.reactions.alignment.offset_map import OffsetMap
 
 TRIED = 3  # contents that are aligned in full
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.reactions.coherence import Samples
-from evoked.reactions.landmarks import Landmarks, key_limit, landmarks
-from evoked.reactions.speeds import Change, Peaks, changes, peaks_at
+from evoked.reactions.alignment.audio.fingerprints import Landmarks, key_limit, landmarks
+from evoked.reactions.alignment.audio.gcc_phat import Samples
+from evoked.reactions.alignment.audio.speed_pitch import Change, Peaks, changes, peaks_at
 
 KEEP = 16  # one key in so many
 MIX = 2654435761  # Knuth's multiplier: which keys are kept has nothing to do with pitch

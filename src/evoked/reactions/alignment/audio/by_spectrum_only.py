@@ -12,11 +12,20 @@ from dataclasses import replace
 
 import numpy as np
 
-from evoked.reactions.by_spectrum import STEP, Spectrum, flat, heard_by, levels, likeness, runs_by, spectrum_of
-from evoked.reactions.chain import Run, filled
-from evoked.reactions.coherence import Samples
-from evoked.reactions.landmarks import HOPS, window_of
-from evoked.reactions.speeds import PITCH_STEP, Change
+from evoked.reactions.alignment.audio.by_spectrum import (
+    STEP,
+    Spectrum,
+    flat,
+    heard_by,
+    levels,
+    likeness,
+    runs_by,
+    spectrum_of,
+)
+from evoked.reactions.alignment.audio.fingerprints import HOPS, window_of
+from evoked.reactions.alignment.audio.gcc_phat import Samples
+from evoked.reactions.alignment.audio.speed_pitch import PITCH_STEP, Change
+from evoked.reactions.alignment.chaining import Run, filled
 
 LARGEST_S = 50.0  # sounds are looked at whose lengths have at most the product of two such
 FOUND = 90.0  # nats that the best stretch must bring

@@ -13,10 +13,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.reactions.chain import Run
-from evoked.reactions.coherence import Samples
-from evoked.reactions.landmarks import HOPS, window_of
-from evoked.reactions.speeds import Change, resampled
+from evoked.reactions.alignment.audio.fingerprints import HOPS, window_of
+from evoked.reactions.alignment.audio.gcc_phat import Samples
+from evoked.reactions.alignment.audio.speed_pitch import Change, resampled
+from evoked.reactions.alignment.chaining import Run
 
 BAND_HZ = (150.0, 3600.0)
 ACROSS = 31  # bins (480 Hz) whose mean is taken off: what lies on top is broader, or narrower …

@@ -8,9 +8,9 @@ window of it is the same recording any more. Its peaks still stand where they st
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.reactions.candidates import candidates
-from evoked.reactions.chain import Run, best_chain, heard
-from evoked.reactions.landmarks import Landmarks, shared
+from evoked.reactions.alignment.audio.fingerprints import Landmarks, shared
+from evoked.reactions.alignment.audio.offset_candidates import candidates
+from evoked.reactions.alignment.chaining import Run, best_chain, heard
 
 STEP_S = 0.25
 NEAR = 3  # frames either way that a landmark may stand from its line: stretched sound is pasted up to 20 ms off …

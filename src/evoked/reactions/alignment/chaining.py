@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.reactions.coherence import OVERLAP, Line, Presence
+from evoked.reactions.alignment.audio.gcc_phat import OVERLAP, Line, Presence
 
 HEARD = 0.10  # coherence taken for "the film is heard": a film 12 dB under a voice has about .15
 SWITCH = 10.0  # nats that a change between heard and not heard costs

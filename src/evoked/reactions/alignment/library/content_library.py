@@ -21,11 +21,11 @@ from evoked.core.errors import LibraryError
 from evoked.core.files import digest, sha256, write_text, writing
 from evoked.core.provenance import Provenance
 from evoked.media.play import sound
-from evoked.reactions.align import SOUND_HZ, AlignConfig
-from evoked.reactions.coherence import Samples
-from evoked.reactions.index import KEEP, Index, Marks, build, count_keys, marks_of
-from evoked.reactions.landmarks import key_limit, landmarks
-from evoked.reactions.pairing import Pairing, chosen
+from evoked.reactions.alignment.audio.align import SOUND_HZ, AlignConfig
+from evoked.reactions.alignment.audio.fingerprints import key_limit, landmarks
+from evoked.reactions.alignment.audio.gcc_phat import Samples
+from evoked.reactions.alignment.library.identify import Pairing, chosen
+from evoked.reactions.alignment.library.inverted_index import KEEP, Index, Marks, build, count_keys, marks_of
 
 KEYS = key_limit(SOUND_HZ)
 FORMAT = {"format": 1, "hz": SOUND_HZ, "keep": KEEP, "keys": KEYS}

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.reactions.coherence import Line, Samples, lags
-from evoked.reactions.landmarks import HOPS, Landmarks, paired, peaks, shared, window_of
+from evoked.reactions.alignment.audio.fingerprints import HOPS, Landmarks, paired, peaks, shared, window_of
+from evoked.reactions.alignment.audio.gcc_phat import Line, Samples, lags
 
 PITCH_STEP = 1.0075  # a third of a bin at 1.5 kHz: what a landmark bears
 SPEED_STEP = 0.01  # a third of a frame over half a second

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.reactions.landmarks import Landmarks, shared
+from evoked.reactions.alignment.audio.fingerprints import Landmarks, shared
 
 BLOCK_S = 10.0  # landmarks are counted over blocks of the reaction this long, half overlapping …
 LINES = 6  # … and this many offsets of each are kept
