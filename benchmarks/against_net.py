@@ -30,9 +30,9 @@ from evoked.faces.seven import EXPRESSIONS
 from evoked.media.play import Picture, play
 from evoked.metrics.correlation import pearson
 from evoked.metrics.resampling import bootstrap
-from evoked.reactions.annotate import Annotator, Viewer
-from evoked.reactions.prototype import PrototypeRecogniser, Recogniser
-from evoked.reactions.trained import load_trained
+from evoked.reactions.expressions.prototype import PrototypeRecogniser, Recogniser
+from evoked.reactions.expressions.trained import load_trained
+from evoked.reactions.viewers.annotator import Annotator, Viewer
 from evoked.weights.cache import default_cache
 from face_api import EXPRESSIONS as FACE_API
 from face_api import FaceApi

@@ -23,8 +23,8 @@ from evoked.media.play import play
 from evoked.media.probe import probe
 from evoked.reactions import annotate
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
-from evoked.reactions.prototype import PrototypeRecogniser
-from evoked.reactions.votes import TICKS_PER_S, VoteConfig, onto_content, ticks_of, vote
+from evoked.reactions.expressions.prototype import PrototypeRecogniser
+from evoked.reactions.labelling.majority_vote import TICKS_PER_S, VoteConfig, onto_content, ticks_of, vote
 
 
 class Clocked:

@@ -43,9 +43,9 @@ from evoked.learning.recogniser_config import RecogniserConfig
 from evoked.metrics.ranking import average_precision, chance, roc_auc
 from evoked.metrics.resampling import bootstrap
 from evoked.model.stored import read_arrays, write_arrays
-from evoked.reactions.clip_faces import STILL_TICKS, ClipFaces
-from evoked.reactions.prototype import PrototypeRecogniser
-from evoked.reactions.votes import TICKS_PER_S
+from evoked.reactions.expressions.prototype import PrototypeRecogniser
+from evoked.reactions.labelling.majority_vote import TICKS_PER_S
+from evoked.reactions.viewers.rated_clip import STILL_TICKS, ClipFaces
 
 KEPT = ("blendshapes", "geometry", "mini-xception", "sface")
 WANTED = {"surprise": "surprise", "happiness": "amusement"}

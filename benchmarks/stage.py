@@ -21,7 +21,7 @@ import evoked
 from bars import machine
 from evoked.core.files import digest, sha256
 from evoked.reactions.alignment.matcher import WAYS, MatchConfig
-from evoked.reactions.annotate import Annotator
+from evoked.reactions.viewers.annotator import Annotator
 from evoked.sample.ground_truth import STAGED
 from evoked.sample.source_clips import FILM
 from evoked.weights.cache import default_cache

@@ -30,7 +30,7 @@ from evoked.media.images import read_image, resize
 from evoked.media.write import VideoWriter
 from evoked.metrics.ranking import roc_auc
 from evoked.metrics.resampling import bootstrap
-from evoked.reactions.annotate import Annotator
+from evoked.reactions.viewers.annotator import Annotator
 
 SHOWN_S = 3
 USUAL = Fraction(25)

@@ -28,8 +28,8 @@ from evoked.media.play import Picture, play
 from evoked.media.probe import probe
 from evoked.media.write import VideoWriter
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
-from evoked.reactions.annotate import Annotator
-from evoked.reactions.film import film_of
+from evoked.reactions.content_region.content_faces import film_of
+from evoked.reactions.viewers.annotator import Annotator
 from evoked.sample.layout import FRAME, Layout, corner, inset, side
 from evoked.sample.source_clips import FILM, MAN, WOMAN, Box, Viewer
 from evoked.weights.cache import default_cache

@@ -23,10 +23,10 @@ from evoked.media.probe import probe
 from evoked.reactions.alignment.audio.align import SOUND_HZ, align
 from evoked.reactions.alignment.matcher import Contents, MatchConfig
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
-from evoked.reactions.annotate import Annotation, Annotator
-from evoked.reactions.film import film_of
-from evoked.reactions.votes import onto_content, ticks_of, vote
-from evoked.reactions.window import Window
+from evoked.reactions.content_region.content_faces import film_of
+from evoked.reactions.content_region.detector import Window
+from evoked.reactions.labelling.majority_vote import onto_content, ticks_of, vote
+from evoked.reactions.viewers.annotator import Annotation, Annotator
 from staging.ground_truth import CODES
 
 SMILE = "amusement"  # the expression that a broad smile with raised cheeks and parted lips is

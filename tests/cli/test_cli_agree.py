@@ -20,7 +20,7 @@ from evoked.core.timeline import Grid
 from evoked.core.track import Track
 from evoked.dataset.labels import write_labels
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
-from evoked.reactions.votes import onto_content, ticks_of, vote
+from evoked.reactions.labelling.majority_vote import onto_content, ticks_of, vote
 from evoked.sample.ground_truth import truth_of
 from evoked.sample.plan import SIZES, make_plan
 

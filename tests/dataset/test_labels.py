@@ -15,7 +15,7 @@ from evoked.core.tables import read_numbers, read_provenance
 from evoked.core.timeline import Grid
 from evoked.core.track import Track
 from evoked.dataset.labels import Labels, _at_once, read_labels, write_labels, write_labels_apart
-from evoked.reactions.votes import VoteConfig, vote, vote_each
+from evoked.reactions.labelling.majority_vote import VoteConfig, vote, vote_each
 
 NAMES = ("amusement", "surprise")
 MADE = Provenance("annotate", {"quorum": 9}, {"a.mp4": "00"})

@@ -15,7 +15,7 @@ from evoked.dataset.labels import write_labels
 from evoked.dataset.machine import Machine, read_machine
 from evoked.dataset.ratings import Clip
 from evoked.predict.exports import write_predictions
-from evoked.reactions.votes import VoteConfig, vote
+from evoked.reactions.labelling.majority_vote import VoteConfig, vote
 
 NAMES = ("awe", "pain")
 MADE = Provenance("test")

@@ -18,7 +18,7 @@ from evoked.faces.watch import FaceWatch
 from evoked.media.images import read_image
 from evoked.media.play import Picture, play
 from evoked.media.write import VideoWriter
-from evoked.reactions.annotate import AnnotateConfig, Annotation, Annotator, columns, viewers_of
+from evoked.reactions.viewers.annotator import AnnotateConfig, Annotation, Annotator, columns, viewers_of
 from evoked.weights.cache import Cache, default_cache
 
 pytestmark = pytest.mark.nets

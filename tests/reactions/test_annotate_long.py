@@ -18,7 +18,7 @@ EVERY_S = 2  # the picture changes this seldom, so that an hour costs the nets h
 MEASURED = """
 import json, resource, sys, time
 from pathlib import Path
-from evoked.reactions.annotate import Annotator
+from evoked.reactions.viewers.annotator import Annotator
 annotator, begun = Annotator(), time.process_time()
 found = annotator(Path(sys.argv[1]))
 print(json.dumps({"mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,

@@ -11,9 +11,9 @@ from evoked.media.images import read_image, resize
 from evoked.media.play import Picture, play
 from evoked.media.write import VideoWriter
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
-from evoked.reactions.film import FollowedFilm
-from evoked.reactions.film_view import FilmView
-from evoked.reactions.window import CELLS, Window
+from evoked.reactions.content_region.content_faces import FollowedFilm
+from evoked.reactions.content_region.detector import CELLS, Window
+from evoked.reactions.content_region.patch_correlation import FilmView
 from evoked.weights.cache import default_cache
 
 FPS = 10

@@ -13,9 +13,9 @@ from evoked.faces.detect import FaceDetector
 from evoked.media.images import resize
 from evoked.media.play import Picture, play
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
-from evoked.reactions.film import FollowedFilm, film_of
-from evoked.reactions.film_view import FilmView
-from evoked.reactions.window import Window
+from evoked.reactions.content_region.content_faces import FollowedFilm, film_of
+from evoked.reactions.content_region.detector import Window
+from evoked.reactions.content_region.patch_correlation import FilmView
 from evoked.weights.cache import default_cache
 
 pytestmark = pytest.mark.nets

@@ -13,8 +13,8 @@ from evoked.media.images import read_image, resize
 from evoked.media.play import Picture, play
 from evoked.media.write import VideoWriter
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
-from evoked.reactions.annotate import Annotator
-from evoked.reactions.film import film_of, same_file
+from evoked.reactions.content_region.content_faces import film_of, same_file
+from evoked.reactions.viewers.annotator import Annotator
 from evoked.weights.cache import Cache, default_cache
 
 pytestmark = pytest.mark.nets

@@ -12,9 +12,9 @@ from evoked.media.images import resize
 from evoked.media.play import Picture, play, sound
 from evoked.media.probe import probe
 from evoked.media.write import VideoWriter
-from evoked.reactions.annotate import Annotation, Annotator
-from evoked.reactions.preview import write_preview
-from evoked.reactions.sightings import FILM, NOBODY, Sightings
+from evoked.reactions.viewers.annotator import Annotation, Annotator
+from evoked.reactions.viewers.face_detections import FILM, NOBODY, Sightings
+from evoked.reactions.viewers.preview import write_preview
 from evoked.weights.cache import Cache, default_cache
 
 pytestmark = pytest.mark.nets

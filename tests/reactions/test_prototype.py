@@ -11,8 +11,8 @@ import pytest
 from evoked.core.timeline import Grid
 from evoked.core.track import Track
 from evoked.faces.landmarks import BLENDSHAPES
-from evoked.reactions.actions import ACTIONS, NAMES, REST_CAP, intensities
-from evoked.reactions.prototype import PROTOTYPES, PrototypeRecogniser
+from evoked.reactions.expressions.action_units import ACTIONS, NAMES, REST_CAP, intensities
+from evoked.reactions.expressions.prototype import PROTOTYPES, PrototypeRecogniser
 
 SIX_HZ = Fraction(6)
 

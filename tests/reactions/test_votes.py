@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from evoked.core.timeline import Grid
 from evoked.core.track import Track
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
-from evoked.reactions.votes import (
+from evoked.reactions.labelling.majority_vote import (
     VoteConfig,
     Votes,
     onto_content,

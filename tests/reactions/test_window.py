@@ -11,8 +11,8 @@ from staged_scenes import BARS, CORNER, INSET, SIDE, UNSEEN, ZOOMED, Scene, film
 from evoked.core.errors import MissingMedia, NoPictureError
 from evoked.media.images import grey, resize
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
-from evoked.reactions.film_frames import Moments, moments
-from evoked.reactions.window import WindowConfig, find_window, window_in
+from evoked.reactions.content_region.detector import WindowConfig, find_window, window_in
+from evoked.reactions.content_region.frame_pairs import Moments, moments
 
 pytestmark = pytest.mark.nets
 SECONDS = 16

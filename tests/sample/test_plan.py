@@ -11,7 +11,7 @@ import pytest
 from evoked.core.errors import StudyError
 from evoked.core.timeline import Grid
 from evoked.core.track import Track
-from evoked.reactions.votes import VoteConfig, vote
+from evoked.reactions.labelling.majority_vote import VoteConfig, vote
 from evoked.sample.ground_truth import pooled, read_truth, states_on_reaction, ticks, truth_of, write_truth
 from evoked.sample.layout import CORNER_BOXES, FACE_MIN_PX, FRAME, corner, inset, side
 from evoked.sample.plan import FRAME_MS, SIZES, Plan, Reaction, Size, Stretch, make_plan

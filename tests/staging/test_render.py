@@ -9,7 +9,7 @@ import pytest
 from scipy.signal import correlate, resample_poly
 
 from evoked.core.errors import StudyError
-from evoked.reactions.annotate import Annotator
+from evoked.reactions.viewers.annotator import Annotator
 from evoked.weights.cache import default_cache
 from evoked.weights.clips import clip
 from staging.generate import shoot

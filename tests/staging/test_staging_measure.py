@@ -10,8 +10,8 @@ from sklearn.metrics import precision_score, recall_score
 from evoked.core.timeline import Grid
 from evoked.core.track import Track
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
-from evoked.reactions.annotate import BOX, Annotation, Viewer
-from evoked.reactions.window import Window
+from evoked.reactions.content_region.detector import Window
+from evoked.reactions.viewers.annotator import BOX, Annotation, Viewer
 from staging.conditions import FACTORS, Condition
 from staging.measure import SMILE, Figures, hold_faces, hold_labels, hold_map, hold_window
 from staging.tables import bars, conditions, intervals, numbers, summary

@@ -11,7 +11,7 @@ from evoked.core.provenance import Provenance
 from evoked.core.tables import write_table
 from evoked.core.timeline import Grid
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment, write_offsets
-from evoked.reactions.votes import VoteConfig, Votes
+from evoked.reactions.labelling.majority_vote import VoteConfig, Votes
 from evoked.study.folder import Folder
 from evoked.study.labelling import votes_of
 from evoked.study.settings import read_settings

@@ -14,8 +14,8 @@ from evoked.core.files import check_writable
 from evoked.core.tables import SUFFIXES, check_suffix
 from evoked.faces.detect import DetectConfig
 from evoked.media.probe import no_picture, probe
-from evoked.reactions.annotate import AnnotateConfig
-from evoked.reactions.votes import VoteConfig
+from evoked.reactions.labelling.majority_vote import VoteConfig
+from evoked.reactions.viewers.annotator import AnnotateConfig
 
 File = click.Path(path_type=Path)
 

@@ -114,7 +114,7 @@ def evaluate(
     from evoked.learning.judged import as_json as plain
     from evoked.learning.judged import as_table
     from evoked.learning.verdict import judge_recogniser
-    from evoked.reactions.trained import PROTOTYPE, TrainedRecogniser, recogniser_of
+    from evoked.reactions.expressions.trained import PROTOTYPE, TrainedRecogniser, recogniser_of
 
     given = recogniser_of(model)
     if faces is None and model == PROTOTYPE:

@@ -10,8 +10,16 @@ from evoked.core.errors import EvokedError
 from evoked.core.timeline import Grid
 from evoked.core.track import Track
 from evoked.media.probe import probe
-from evoked.reactions.prototype import Recogniser
-from evoked.reactions.votes import VoteConfig, Votes, onto_content, own_thresholds, ticks_of, vote, vote_each
+from evoked.reactions.expressions.prototype import Recogniser
+from evoked.reactions.labelling.majority_vote import (
+    VoteConfig,
+    Votes,
+    onto_content,
+    own_thresholds,
+    ticks_of,
+    vote,
+    vote_each,
+)
 
 
 def levels_of(config: VoteConfig, recogniser: Recogniser) -> tuple[float, ...]:

@@ -20,7 +20,7 @@ from evoked.metrics.correlation import moments, pearson_of
 from evoked.metrics.operating import operating_point
 from evoked.metrics.raters import fleiss_kappa, krippendorff_alpha, mean_cohen, pair_tables, rater_terms
 from evoked.metrics.resampling import Interval, bootstrap
-from evoked.reactions.votes import parse_thresholds
+from evoked.reactions.labelling.majority_vote import parse_thresholds
 
 __all__ = ["agree"]
 

@@ -9,7 +9,7 @@ from evoked.core.errors import DatasetError
 from evoked.core.settings import setting
 from evoked.dataset.machine import SPANS, Machine
 from evoked.dataset.ratings import MERGES, Ratings
-from evoked.reactions.votes import parse_thresholds
+from evoked.reactions.labelling.majority_vote import parse_thresholds
 
 __all__ = ["AgreeConfig", "Compared", "compare", "groups_of"]
 

@@ -22,9 +22,9 @@ from evoked.core.track import Track
 from evoked.dataset.ratings import Clip, Ratings
 from evoked.faces.describe import column_names, nets_of
 from evoked.model.stored import read_arrays, write_arrays
-from evoked.reactions.clip_faces import CODE, ClipFaces
-from evoked.reactions.trained import filled
-from evoked.reactions.votes import TICKS_PER_S
+from evoked.reactions.expressions.trained import filled
+from evoked.reactions.labelling.majority_vote import TICKS_PER_S
+from evoked.reactions.viewers.rated_clip import CODE, ClipFaces
 from evoked.weights.catalogue import NETS
 
 __all__ = ["Rated", "people_of", "rated_clips"]

@@ -10,10 +10,10 @@ from evoked.core.track import Track
 from evoked.faces.describe import column_names
 from evoked.learning.judged import Judged, at_points, figures, notes_of
 from evoked.learning.rated import Rated
-from evoked.reactions.clip_faces import STILL_TICKS
-from evoked.reactions.prototype import Recogniser
-from evoked.reactions.trained import TrainedRecogniser
-from evoked.reactions.votes import TICKS_PER_S
+from evoked.reactions.expressions.prototype import Recogniser
+from evoked.reactions.expressions.trained import TrainedRecogniser
+from evoked.reactions.labelling.majority_vote import TICKS_PER_S
+from evoked.reactions.viewers.rated_clip import STILL_TICKS
 
 __all__ = ["judge_recogniser", "scored"]
 

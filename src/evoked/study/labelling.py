@@ -18,11 +18,11 @@ from evoked.dataset.pairs import Pair, read_pairs, write_pairs
 from evoked.media.probe import Media, probe
 from evoked.reactions.alignment.matcher import Contents, how_found
 from evoked.reactions.alignment.offset_map import OffsetMap, read_offsets, write_offsets
-from evoked.reactions.annotate import Annotator, columns, nets_read, viewers_of
-from evoked.reactions.film import film_of
-from evoked.reactions.prototype import Recogniser
-from evoked.reactions.trained import recogniser_of
-from evoked.reactions.votes import VoteConfig, Votes, onto_content, own_thresholds, ticks_of, vote
+from evoked.reactions.content_region.content_faces import film_of
+from evoked.reactions.expressions.prototype import Recogniser
+from evoked.reactions.expressions.trained import recogniser_of
+from evoked.reactions.labelling.majority_vote import VoteConfig, Votes, onto_content, own_thresholds, ticks_of, vote
+from evoked.reactions.viewers.annotator import Annotator, columns, nets_read, viewers_of
 from evoked.study.folder import Folder
 from evoked.study.runner import Runner, Work
 from evoked.study.settings import Settings

@@ -13,9 +13,9 @@ from evoked.learning.config import TrainConfig
 from evoked.learning.evaluate import EvaluateConfig
 from evoked.model.config import ModelSettings
 from evoked.reactions.alignment.matcher import MatchConfig
-from evoked.reactions.annotate import AnnotateConfig
-from evoked.reactions.votes import VoteConfig
-from evoked.reactions.window import WindowConfig
+from evoked.reactions.content_region.detector import WindowConfig
+from evoked.reactions.labelling.majority_vote import VoteConfig
+from evoked.reactions.viewers.annotator import AnnotateConfig
 from evoked.report.config import ReportConfig
 from evoked.study.folder import About, plain, read_toml, sections
 

@@ -30,7 +30,7 @@ from evoked.reactions.alignment.library.identify import Library, Pairing
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
 from evoked.reactions.alignment.video.align import align_by_picture
 from evoked.reactions.alignment.video.thumbnails import Looks, look_at_film, look_at_reaction
-from evoked.reactions.film import same_file
+from evoked.reactions.content_region.content_faces import same_file
 
 WAYS = ("auto", "sound", "picture")
 SEARCH = "looking for the film in the picture"

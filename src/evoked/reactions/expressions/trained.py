@@ -18,7 +18,7 @@ from evoked.faces.describe import DESCRIBERS, column_names, nets_of, width_of
 from evoked.metrics.calibration import log_odds
 from evoked.model.recognition import RecognitionForward
 from evoked.model.recognition_checkpoint import Recognition, load_recognition
-from evoked.reactions.prototype import PrototypeRecogniser, Recogniser
+from evoked.reactions.expressions.prototype import PrototypeRecogniser, Recogniser
 from evoked.weights.catalogue import NETS
 
 __all__ = ["PROTOTYPE", "TrainedRecogniser", "filled", "load_trained", "recogniser_of"]

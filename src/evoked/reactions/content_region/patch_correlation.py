@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.media.images import grey, resize
-from evoked.reactions.window import Window
+from evoked.reactions.content_region.detector import Window
 
 Rgb = NDArray[np.uint8]
 PATCH = 32  # points across at which a face is compared

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from evoked.core.settings import setting
 from evoked.reactions.alignment.offset_map import OffsetMap
-from evoked.reactions.film_frames import Moments, Stack, moments
+from evoked.reactions.content_region.frame_pairs import Moments, Stack, moments
 
 WIDTH = 480  # pixels across at which the rectangle is settled …
 COARSE = 4  # … and this much smaller at which it is searched, …

@@ -32,11 +32,11 @@ from evoked.faces.mesh import FaceMesh, Mesh
 from evoked.faces.watch import FaceWatch, Glance
 from evoked.media.play import Picture, Play, damage_of, play, play_ahead
 from evoked.media.probe import no_picture, probe
-from evoked.reactions.people import Person, together_of
-from evoked.reactions.prototype import PrototypeRecogniser, Recogniser
-from evoked.reactions.sightings import FILM, Sightings
-from evoked.reactions.trained import PROTOTYPE
-from evoked.reactions.votes import TICKS_PER_S
+from evoked.reactions.expressions.prototype import PrototypeRecogniser, Recogniser
+from evoked.reactions.expressions.trained import PROTOTYPE
+from evoked.reactions.labelling.majority_vote import TICKS_PER_S
+from evoked.reactions.viewers.face_detections import FILM, Sightings
+from evoked.reactions.viewers.face_tracks import Person, together_of
 from evoked.weights.cache import Cache
 
 NETS = ("yunet", "sface", "face-mesh", "blendshapes")

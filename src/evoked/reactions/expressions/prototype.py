@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.track import Track
-from evoked.reactions.actions import NAMES, intensities
+from evoked.reactions.expressions.action_units import NAMES, intensities
 
 
 class Recogniser(Protocol):
@@ -133,7 +133,7 @@ class PrototypeRecogniser:
     Attributes:
         names: which expressions, in order; each must have a prototype.
         prototypes: expression → Prototype.
-        rest_window_s, rest_least_s: see evoked.reactions.actions.intensities.
+        rest_window_s, rest_least_s: see evoked.reactions.expressions.action_units.intensities.
 
     Raises:
         ValueError: for an expression without a prototype.

@@ -20,8 +20,8 @@ from evoked.faces.mesh import FaceMesh, Mesh
 from evoked.media.images import read_image
 from evoked.media.play import Picture, play
 from evoked.media.probe import probe
-from evoked.reactions.annotate import SAME_FACE, AnnotateConfig
-from evoked.reactions.votes import TICKS_PER_S
+from evoked.reactions.labelling.majority_vote import TICKS_PER_S
+from evoked.reactions.viewers.annotator import SAME_FACE, AnnotateConfig
 from evoked.weights.cache import Cache
 
 __all__ = ["CODE", "STILLS", "STILL_TICKS", "ClipFaces"]

@@ -19,8 +19,8 @@ from evoked.core.timeline import Grid
 from evoked.media.play import Picture, play
 from evoked.media.probe import no_picture, probe
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment, exact, exact_rate
-from evoked.reactions.film_view import FilmView, Rgb
-from evoked.reactions.window import WindowConfig, find_window
+from evoked.reactions.content_region.detector import WindowConfig, find_window
+from evoked.reactions.content_region.patch_correlation import FilmView, Rgb
 
 WIDTH = 480  # pixels across at which the film is looked at
 EVERY_S = Fraction(1, 6)  # the film is looked at this often: every tick of a viewer's Track
