@@ -23,9 +23,9 @@ from evoked.core.timeline import Grid
 from evoked.core.track import Track
 from evoked.dataset.labels import Labels
 from evoked.dataset.loading import load_examples
-from evoked.learning.batches import gather, plan_epoch
-from evoked.learning.config import TrainConfig
-from evoked.learning.train import train
+from evoked.learning.training.batching import gather, plan_epoch
+from evoked.learning.training.config import TrainConfig
+from evoked.learning.training.train import train
 from evoked.model.config import ModelSettings
 
 PAPER_S = 4_863_653

@@ -12,10 +12,10 @@ import time
 import numpy as np
 from scipy.stats import t
 
-from evoked.learning.judged import calibrated, calibrations
-from evoked.learning.rated import Rated
-from evoked.learning.recognise import fit, scores_of, shape_of
-from evoked.learning.recogniser_config import RecogniserConfig
+from evoked.learning.recognition.config import RecogniserConfig
+from evoked.learning.recognition.cross_fit import fit, scores_of, shape_of
+from evoked.learning.recognition.held_out_metrics import calibrated, calibrations
+from evoked.learning.recognition.training_clips import Rated
 from evoked.metrics.calibration import reliability
 from evoked.metrics.ranking import average_precision
 from staging.planted_clips import PlantedClips, PlantedFaces

@@ -37,9 +37,9 @@ from evoked.core.timeline import Grid
 from evoked.core.track import Track
 from evoked.faces.describe import DESCRIBERS, column_names, width_of
 from evoked.faces.seven import EXPRESSIONS as SEVEN
-from evoked.learning.rated import Rated
-from evoked.learning.recognise import turns
-from evoked.learning.recogniser_config import RecogniserConfig
+from evoked.learning.recognition.config import RecogniserConfig
+from evoked.learning.recognition.cross_fit import turns
+from evoked.learning.recognition.training_clips import Rated
 from evoked.metrics.ranking import average_precision, chance, roc_auc
 from evoked.metrics.resampling import bootstrap
 from evoked.model.stored import read_arrays, write_arrays

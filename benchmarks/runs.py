@@ -12,8 +12,8 @@ from dataclasses import replace
 import numpy as np
 
 from evoked.dataset.examples import Example
-from evoked.learning.config import TrainConfig
-from evoked.learning.train import train
+from evoked.learning.training.config import TrainConfig
+from evoked.learning.training.train import train
 from evoked.metrics.ranking import mean_average_precision
 from evoked.model.config import ModelSettings
 from evoked.predict.forward import Forward

@@ -20,8 +20,8 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from evoked.core.expressions import EEV5
-from evoked.learning.config import RATE, TrainConfig
-from evoked.learning.loss import clip_each, cross_entropy
+from evoked.learning.training.config import RATE, TrainConfig
+from evoked.learning.training.losses import clip_each, cross_entropy
 from evoked.model.config import ModelConfig, ModelSettings
 from evoked.model.network import Network
 from evoked.predict.forward import Forward

@@ -19,11 +19,11 @@ import torch
 
 from evoked.dataset.examples import Example
 from evoked.dataset.liris import AFFECT
-from evoked.learning.ablate import FULL, Split, Way, run_ways, variants
-from evoked.learning.affect import AffectConfig
-from evoked.learning.compared import CompareConfig, Predicted, as_text, compare
-from evoked.learning.config import TrainConfig
-from evoked.learning.transfer import TransferConfig, transfer
+from evoked.learning.evaluation.affect_scores import AffectConfig
+from evoked.learning.evaluation.comparison import CompareConfig, Predicted, as_text, compare
+from evoked.learning.experiments.ablation import FULL, Split, Way, run_ways, variants
+from evoked.learning.experiments.transfer import TransferConfig, transfer
+from evoked.learning.training.config import TrainConfig
 from evoked.model.checkpoint import load_checkpoint
 from evoked.model.config import ModelSettings
 from evoked.model.network import Network

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from evoked.learning.rated import Rated
+from evoked.learning.recognition.training_clips import Rated
 from staging.planted_clips import PlantedClips, PlantedFaces
 
 WORLD = PlantedFaces(strength=1.5, width=8)

@@ -11,9 +11,9 @@ from evoked.cli.main import main
 from evoked.core.errors import DatasetError
 from evoked.dataset.labels import read_labels
 from evoked.dataset.loading import load_examples
-from evoked.learning.ablate import FULL, AblateConfig, Way, deal, run_ways, variants
-from evoked.learning.compared import CHANCE, MAP
-from evoked.learning.config import TrainConfig
+from evoked.learning.evaluation.comparison import CHANCE, MAP
+from evoked.learning.experiments.ablation import FULL, AblateConfig, Way, deal, run_ways, variants
+from evoked.learning.training.config import TrainConfig
 from evoked.model.config import ModelSettings
 from staging.planted_features import World
 from staging.planted_files import write_world

@@ -6,7 +6,7 @@ from scipy.stats import pearsonr
 from sklearn.metrics import mean_squared_error
 
 from evoked.core.errors import DatasetError
-from evoked.learning.affect import AffectConfig, Line, score_affect, smoothed
+from evoked.learning.evaluation.affect_scores import AffectConfig, Line, score_affect, smoothed
 
 QUICK = AffectConfig(resamples=200)
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from planted import World, video, videos
 
-from evoked.learning.batches import Batch, Run, gather, plan_epoch
+from evoked.learning.training.batching import Batch, Run, gather, plan_epoch
 
 WINDOW_S = 9
 LENGTHS = st.lists(st.integers(1, 70), min_size=1, max_size=6)

@@ -13,8 +13,8 @@ from evoked.core.provenance import Provenance
 from evoked.core.timeline import Grid
 from evoked.core.track import Track
 from evoked.dataset.labels import Labels
-from evoked.learning.evaluate import EvaluateConfig, evaluate
-from evoked.learning.scores import as_table, write_scores
+from evoked.learning.evaluation.evaluate import EvaluateConfig, evaluate
+from evoked.learning.evaluation.scores import as_table, write_scores
 
 NAMES = ("amusement", "interest", "surprise")
 QUICK = EvaluateConfig(resamples=100, shifts=20)

@@ -12,9 +12,9 @@ from evoked.core.track import Track
 from evoked.dataset.examples import Example
 from evoked.dataset.folds import Fold, make_folds
 from evoked.dataset.labels import Labels
-from evoked.learning.config import TrainConfig
-from evoked.learning.crossval import HeldOut, cross_validate
-from evoked.learning.evaluate import EvaluateConfig, evaluate
+from evoked.learning.evaluation.evaluate import EvaluateConfig, evaluate
+from evoked.learning.experiments.cross_validation import HeldOut, cross_validate
+from evoked.learning.training.config import TrainConfig
 from evoked.model.checkpoint import load_checkpoint
 from evoked.model.config import ModelSettings
 

@@ -9,10 +9,10 @@ from planted import World, videos
 from tensorboardX.proto.event_pb2 import Event
 
 from evoked.core.errors import OutputError
-from evoked.learning.config import TrainConfig
-from evoked.learning.events import FOLDER, Metrics
-from evoked.learning.state import Epoch
-from evoked.learning.train import train
+from evoked.learning.training.config import TrainConfig
+from evoked.learning.training.resume import Epoch
+from evoked.learning.training.tensorboard import FOLDER, Metrics
+from evoked.learning.training.train import train
 from evoked.model.config import ModelSettings
 
 SMALL = ModelSettings(image_units=8, face_units=6, audio_units=8, window_s=6)

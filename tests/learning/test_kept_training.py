@@ -10,8 +10,8 @@ from planted_rated import WORLD, rated_of
 from evoked.core.errors import OutputError
 from evoked.core.progress import Progress
 from evoked.core.provenance import Provenance
-from evoked.learning.recogniser import train_recogniser
-from evoked.learning.recogniser_config import RecogniserConfig
+from evoked.learning.recognition.config import RecogniserConfig
+from evoked.learning.recognition.train_recogniser import train_recogniser
 from evoked.model.recognition_checkpoint import Recognition
 
 QUICK = RecogniserConfig(units=8, epochs=3, folds=3, batch=32)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from evoked.learning.loss import balanced, charge, clip_each, cross_entropy, squared_error
+from evoked.learning.training.losses import balanced, charge, clip_each, cross_entropy, squared_error
 
 
 def test_cross_entropy_is_the_formula() -> None:

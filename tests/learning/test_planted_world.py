@@ -7,9 +7,9 @@ import pytest
 
 from evoked.core.expressions import EEV5
 from evoked.dataset.examples import Example
-from evoked.learning.ablate import FULL, Split, run_ways, variants
-from evoked.learning.compared import CHANCE, MAP, Cell, CompareConfig, compare
-from evoked.learning.config import TrainConfig
+from evoked.learning.evaluation.comparison import CHANCE, MAP, Cell, CompareConfig, compare
+from evoked.learning.experiments.ablation import FULL, Split, run_ways, variants
+from evoked.learning.training.config import TrainConfig
 from evoked.model.config import ModelSettings
 from staging.bayes_bound import bounds, knowable
 from staging.planted_features import PLANTED, Planted, World, plant_all

@@ -11,9 +11,8 @@ from evoked.core.errors import DatasetError, TrainingError
 from evoked.core.progress import Progress
 from evoked.core.provenance import Provenance
 from evoked.dataset.folds import audit
-from evoked.learning.judged import at_points, calibrated, figures, held_out_points
-from evoked.learning.rated import Rated
-from evoked.learning.recognise import (
+from evoked.learning.recognition.config import RecogniserConfig
+from evoked.learning.recognition.cross_fit import (
     Learnt,
     Tried,
     fit,
@@ -25,8 +24,9 @@ from evoked.learning.recognise import (
     window,
     yes_weights,
 )
-from evoked.learning.recogniser import train_recogniser
-from evoked.learning.recogniser_config import RecogniserConfig
+from evoked.learning.recognition.held_out_metrics import at_points, calibrated, figures, held_out_points
+from evoked.learning.recognition.train_recogniser import train_recogniser
+from evoked.learning.recognition.training_clips import Rated
 from evoked.metrics.ranking import average_precision, chance
 from staging.planted_clips import PlantedFaces
 

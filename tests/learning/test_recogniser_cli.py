@@ -13,7 +13,7 @@ from evoked.cli.main import evoked
 from evoked.core.errors import EvokedError
 from evoked.dataset.ratings import read_ratings
 from evoked.faces.detect import FaceDetector
-from evoked.learning.rated import people_of, rated_clips
+from evoked.learning.recognition.training_clips import people_of, rated_clips
 from evoked.media.images import read_image, write_png
 from evoked.reactions.expressions.trained import load_trained
 from evoked.weights.cache import default_cache

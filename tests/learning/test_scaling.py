@@ -5,7 +5,7 @@ import pytest
 from planted import EXPRESSIONS, World, videos
 
 from evoked.dataset.examples import Example
-from evoked.learning.scaling import standards
+from evoked.learning.training.standardisation import standards
 from evoked.model.config import Modality
 
 

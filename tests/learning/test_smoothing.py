@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from planted import World, videos
 
-from evoked.learning.config import TrainConfig
-from evoked.learning.smoothing import smoothed, spread
-from evoked.learning.train import train
+from evoked.learning.training.config import TrainConfig
+from evoked.learning.training.label_smoothing import smoothed, spread
+from evoked.learning.training.train import train
 from evoked.model.config import ModelSettings
 
 TINY = ModelSettings(image_units=4, face_units=4, audio_units=4, window_s=4)

@@ -7,8 +7,8 @@ import pytest
 from planted import World, videos
 
 from evoked.core.errors import TrainingError
-from evoked.learning.config import TrainConfig
-from evoked.learning.train import train
+from evoked.learning.training.config import TrainConfig
+from evoked.learning.training.train import train
 from evoked.model.config import ModelSettings
 
 MODEL = ModelSettings(

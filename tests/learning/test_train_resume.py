@@ -17,10 +17,10 @@ from planted import World, videos
 
 from evoked.core.errors import CheckpointError, OutputError
 from evoked.core.provenance import Provenance
-from evoked.learning.config import TrainConfig
-from evoked.learning.outcome import write_model
-from evoked.learning.state import FILE
-from evoked.learning.train import Trained, train
+from evoked.learning.training.config import TrainConfig
+from evoked.learning.training.model_folder import write_model
+from evoked.learning.training.resume import FILE
+from evoked.learning.training.train import Trained, train
 from evoked.model.checkpoint import load_checkpoint
 from evoked.model.config import ModelSettings
 from evoked.model.stored import read_arrays, write_arrays

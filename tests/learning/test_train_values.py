@@ -8,8 +8,8 @@ from planted import World, video, videos
 
 from evoked.core.errors import DatasetError
 from evoked.dataset.examples import Example
-from evoked.learning.config import TrainConfig
-from evoked.learning.train import train
+from evoked.learning.training.config import TrainConfig
+from evoked.learning.training.train import train
 from evoked.model.checkpoint import load_checkpoint, save_checkpoint
 from evoked.model.config import ModelConfig, ModelSettings
 from evoked.predict.forward import Forward

@@ -18,11 +18,11 @@ from evoked.core.track import Track
 from evoked.dataset.examples import Example
 from evoked.features.extract import Features
 from evoked.features.files import write_features
-from evoked.learning.affect import AffectConfig
-from evoked.learning.config import TrainConfig
-from evoked.learning.outcome import write_model
-from evoked.learning.train import Trained, train
-from evoked.learning.transfer import MEAN, SCRATCH, TRANSFER, Outcome, TransferConfig, transfer
+from evoked.learning.evaluation.affect_scores import AffectConfig
+from evoked.learning.experiments.transfer import MEAN, SCRATCH, TRANSFER, Outcome, TransferConfig, transfer
+from evoked.learning.training.config import TrainConfig
+from evoked.learning.training.model_folder import write_model
+from evoked.learning.training.train import Trained, train
 from evoked.model.config import ModelSettings
 from evoked.predict.predict import load_model, predicted
 

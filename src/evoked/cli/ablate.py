@@ -20,11 +20,11 @@ from evoked.dataset.labels import read_labels
 from evoked.dataset.loading import load_examples
 from evoked.dataset.names import files_of
 from evoked.features.files import SUFFIX
-from evoked.learning.ablate import FULL, AblateConfig, Split, deal, run_ways, variants
-from evoked.learning.compared import Cell, as_text, compare
-from evoked.learning.config import TrainConfig
-from evoked.learning.evaluate import FEW
-from evoked.learning.gathering import notes_of
+from evoked.learning.evaluation.comparison import Cell, as_text, compare
+from evoked.learning.evaluation.evaluate import FEW
+from evoked.learning.evaluation.prediction_sets import notes_of
+from evoked.learning.experiments.ablation import FULL, AblateConfig, Split, deal, run_ways, variants
+from evoked.learning.training.config import TrainConfig
 from evoked.model.config import ModelSettings
 
 File = click.Path(path_type=Path)

@@ -12,10 +12,10 @@ from evoked.cli.progress import bar
 from evoked.core.files import sha256
 from evoked.core.provenance import Provenance
 from evoked.dataset.labels import read_labels
-from evoked.learning.evaluate import EvaluateConfig
-from evoked.learning.evaluate import evaluate as score
-from evoked.learning.gathering import gather_predictions, notes_of, predict_all
-from evoked.learning.scores import as_table, write_scores
+from evoked.learning.evaluation.evaluate import EvaluateConfig
+from evoked.learning.evaluation.evaluate import evaluate as score
+from evoked.learning.evaluation.prediction_sets import gather_predictions, notes_of, predict_all
+from evoked.learning.evaluation.scores import as_table, write_scores
 from evoked.predict.predict import load_model
 
 File = click.Path(path_type=Path)

@@ -15,7 +15,7 @@ from evoked.core.errors import EvokedError, TrainingError
 from evoked.core.files import check_writable, sha256
 from evoked.core.provenance import Provenance
 from evoked.dataset.ratings import Ratings, read_ratings
-from evoked.learning.recogniser_config import RecogniserConfig
+from evoked.learning.recognition.config import RecogniserConfig
 
 File = click.Path(path_type=Path)
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
@@ -63,10 +63,10 @@ def train(
     on where it was cut off.
     """
     _torch()
-    from evoked.learning.judged import as_json as plain
-    from evoked.learning.judged import as_table
-    from evoked.learning.recogniser import train_recogniser, write_recogniser
-    from evoked.learning.recogniser_config import plain as config_of
+    from evoked.learning.recognition.config import plain as config_of
+    from evoked.learning.recognition.held_out_metrics import as_json as plain
+    from evoked.learning.recognition.held_out_metrics import as_table
+    from evoked.learning.recognition.train_recogniser import train_recogniser, write_recogniser
     from evoked.report.reliability import reliability_svg
 
     config = made(RecogniserConfig, own)
@@ -111,9 +111,9 @@ def evaluate(
 ) -> None:
     """Score MODEL (a folder, or the word prototype) on RATINGS: average precision with chance and intervals over
     people, precision and recall at its operating points."""
-    from evoked.learning.judged import as_json as plain
-    from evoked.learning.judged import as_table
-    from evoked.learning.verdict import judge_recogniser
+    from evoked.learning.recognition.evaluate import judge_recogniser
+    from evoked.learning.recognition.held_out_metrics import as_json as plain
+    from evoked.learning.recognition.held_out_metrics import as_table
     from evoked.reactions.expressions.trained import PROTOTYPE, TrainedRecogniser, recogniser_of
 
     given = recogniser_of(model)
@@ -136,7 +136,7 @@ def _described(
     read: Ratings, places: tuple[Path, Path | None], describes: tuple[str, ...], store: Path
 ) -> tuple[Any, tuple[str, ...]]:
     """The clips' faces and what could not be used; places: the table, and the folder of the videos if it was given."""
-    from evoked.learning.rated import rated_clips
+    from evoked.learning.recognition.training_clips import rated_clips
 
     table, videos = places
     with bar("describe faces") as progress:

@@ -19,8 +19,8 @@ from evoked.dataset.labels import read_labels
 from evoked.dataset.loading import load_examples
 from evoked.dataset.names import files_of
 from evoked.features.files import SUFFIX
-from evoked.learning.config import TrainConfig
-from evoked.learning.gathering import notes_of
+from evoked.learning.evaluation.prediction_sets import notes_of
+from evoked.learning.training.config import TrainConfig
 from evoked.model.config import ModelSettings
 
 File = click.Path(path_type=Path)
@@ -85,8 +85,8 @@ def _train_files(
     validate: tuple[str, ...],
     chosen: tuple[ModelSettings, TrainConfig],
 ) -> Path:
-    from evoked.learning.outcome import write_model
-    from evoked.learning.train import train
+    from evoked.learning.training.model_folder import write_model
+    from evoked.learning.training.train import train
 
     model, config = chosen
     labels = read_labels(labels_path)

@@ -20,11 +20,11 @@ from evoked.dataset.examples import Example
 from evoked.dataset.liris import AFFECT, Films, read_liris, split_of
 from evoked.features.extract import Extractor
 from evoked.features.files import SUFFIX, read_features, read_features_provenance, write_features
-from evoked.learning.affect import FEW, AffectConfig
-from evoked.learning.config import TrainConfig
-from evoked.learning.outcome import write_model
-from evoked.learning.transfer import MEAN, TRANSFER, Outcome, TransferConfig, described, joined
-from evoked.learning.transfer import transfer as run
+from evoked.learning.evaluation.affect_scores import FEW, AffectConfig
+from evoked.learning.experiments.transfer import MEAN, TRANSFER, Outcome, TransferConfig, described, joined
+from evoked.learning.experiments.transfer import transfer as run
+from evoked.learning.training.config import TrainConfig
+from evoked.learning.training.model_folder import write_model
 from evoked.predict.predict import Model, load_model
 from evoked.report.affect import FilmCurves, as_text, write_affect_page
 

@@ -16,9 +16,9 @@ from evoked.dataset.labels import read_labels
 from evoked.dataset.loading import Loaded, load_examples
 from evoked.features.extract import Extractor, digests
 from evoked.features.files import write_features
-from evoked.learning.config import HISTORY
-from evoked.learning.evaluate import evaluate
-from evoked.learning.scores import write_scores
+from evoked.learning.evaluation.evaluate import evaluate
+from evoked.learning.evaluation.scores import write_scores
+from evoked.learning.training.config import HISTORY
 from evoked.model.checkpoint import ABOUT, ARRAYS
 from evoked.predict.exports import read_predictions, write_predictions
 from evoked.report.page import write_report
@@ -97,7 +97,7 @@ class PredictionRiver:
         outputs = [self.folder.prediction(name) for name in contents]
 
         def do(progress: Progress) -> None:
-            from evoked.learning.crossval import cross_validate
+            from evoked.learning.experiments.cross_validation import cross_validate
 
             loaded = self._examples(contents)
             folds = make_folds(
@@ -157,8 +157,8 @@ class PredictionRiver:
         outputs = [self.folder.model / name for name in (ARRAYS, ABOUT, HISTORY)]
 
         def do(progress: Progress) -> None:
-            from evoked.learning.outcome import write_model
-            from evoked.learning.train import train
+            from evoked.learning.training.model_folder import write_model
+            from evoked.learning.training.train import train
 
             loaded = self._examples([name for name in inputs if name != "labels.parquet"])
             state = self.folder.results / "state" / "training"

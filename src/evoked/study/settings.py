@@ -9,8 +9,8 @@ from evoked.core.errors import StudyError
 from evoked.core.settings import setting
 from evoked.faces.detect import DetectConfig
 from evoked.features.extract import FeatureConfig
-from evoked.learning.config import TrainConfig
-from evoked.learning.evaluate import EvaluateConfig
+from evoked.learning.evaluation.evaluate import EvaluateConfig
+from evoked.learning.training.config import TrainConfig
 from evoked.model.config import ModelSettings
 from evoked.reactions.alignment.matcher import MatchConfig
 from evoked.reactions.content_region.detector import WindowConfig

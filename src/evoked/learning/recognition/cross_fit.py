@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from evoked.core.errors import DatasetError, TrainingError
 from evoked.core.progress import Progress, silent
 from evoked.dataset.folds import Fold, audit, make_folds
-from evoked.learning.loss import clip_each
-from evoked.learning.rated import Rated
-from evoked.learning.recogniser_config import RecogniserConfig
+from evoked.learning.recognition.config import RecogniserConfig
+from evoked.learning.recognition.training_clips import Rated
+from evoked.learning.training.losses import clip_each
 from evoked.model.recognition import RecognitionConfig, RecognitionForward
 from evoked.model.recognition_network import RecognitionNetwork
 

@@ -21,7 +21,7 @@ from evoked.core.errors import CheckpointError
 from evoked.core.files import canonical
 from evoked.core.rows import blocks
 from evoked.dataset.examples import Example
-from evoked.learning.config import TrainConfig
+from evoked.learning.training.config import TrainConfig
 from evoked.model.config import ModelConfig
 from evoked.model.network import Network
 from evoked.model.stored import read_arrays, write_arrays

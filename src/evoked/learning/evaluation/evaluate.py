@@ -17,7 +17,7 @@ from evoked.core.settings import setting
 from evoked.core.track import Track
 from evoked.dataset.examples import SLACK_ROWS
 from evoked.dataset.labels import Labelled
-from evoked.learning.scores import Mean, Row, Scores
+from evoked.learning.evaluation.scores import Mean, Row, Scores
 from evoked.metrics.ranking import Ranked, chance
 from evoked.metrics.resampling import Interval, bootstrap, shifts
 

@@ -13,7 +13,7 @@ from torch import Tensor, multiprocessing
 
 from evoked.core.errors import EvokedError, TrainingError
 from evoked.core.progress import Progress, silent
-from evoked.learning.config import TrainConfig
+from evoked.learning.training.config import TrainConfig
 
 T = TypeVar("T")
 

@@ -17,9 +17,9 @@ from evoked.core.settings import setting
 from evoked.dataset.examples import Example
 from evoked.dataset.liris import AFFECT, LEAST_ROWS, Film
 from evoked.features.extract import Features
-from evoked.learning.affect import AffectConfig, Line, Series, score_affect, smoothed
-from evoked.learning.config import TrainConfig
-from evoked.learning.train import Trained, train
+from evoked.learning.evaluation.affect_scores import AffectConfig, Line, Series, score_affect, smoothed
+from evoked.learning.training.config import TrainConfig
+from evoked.learning.training.train import Trained, train
 from evoked.model.checkpoint import Checkpoint
 from evoked.model.config import ModelConfig
 from evoked.predict.forward import Forward

@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 from evoked.core.errors import DatasetError, TrainingError
 from evoked.core.progress import Progress, silent
 from evoked.dataset.examples import Example
-from evoked.learning.batches import Run, gather, plan_epoch, windows_in
-from evoked.learning.config import TrainConfig
-from evoked.learning.events import Metrics
-from evoked.learning.loss import charge, clip_each
-from evoked.learning.scaling import standards
-from evoked.learning.smoothing import spread
-from evoked.learning.state import Epoch, Standing, load_state, save_state, work_key
-from evoked.learning.together import mean_loss, share, together
-from evoked.learning.validate import better, blind, validated
+from evoked.learning.training.batching import Run, gather, plan_epoch, windows_in
+from evoked.learning.training.config import TrainConfig
+from evoked.learning.training.distributed import mean_loss, share, together
+from evoked.learning.training.label_smoothing import spread
+from evoked.learning.training.losses import charge, clip_each
+from evoked.learning.training.resume import Epoch, Standing, load_state, save_state, work_key
+from evoked.learning.training.standardisation import standards
+from evoked.learning.training.tensorboard import Metrics
+from evoked.learning.training.validation import better, blind, validated
 from evoked.model.checkpoint import Checkpoint
 from evoked.model.config import ModelConfig, ModelSettings
 from evoked.model.network import Network

@@ -9,9 +9,9 @@ from typing import Any
 from evoked.core.errors import EvokedError
 from evoked.core.files import writing
 from evoked.core.provenance import Provenance
-from evoked.learning.config import HISTORY
-from evoked.learning.state import Epoch
-from evoked.learning.train import Trained
+from evoked.learning.training.config import HISTORY
+from evoked.learning.training.resume import Epoch
+from evoked.learning.training.train import Trained
 from evoked.model.checkpoint import ABOUT, Checkpoint, load_checkpoint, save_checkpoint
 
 

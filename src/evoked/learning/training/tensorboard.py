@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from evoked.core.errors import OutputError
-from evoked.learning.state import Epoch
+from evoked.learning.training.resume import Epoch
 
 FOLDER = "tensorboard"
 

@@ -8,8 +8,8 @@ from evoked.core.errors import DatasetError
 from evoked.core.timeline import Grid
 from evoked.core.track import Track
 from evoked.faces.describe import column_names
-from evoked.learning.judged import Judged, at_points, figures, notes_of
-from evoked.learning.rated import Rated
+from evoked.learning.recognition.held_out_metrics import Judged, at_points, figures, notes_of
+from evoked.learning.recognition.training_clips import Rated
 from evoked.reactions.expressions.prototype import Recogniser
 from evoked.reactions.expressions.trained import TrainedRecogniser
 from evoked.reactions.labelling.majority_vote import TICKS_PER_S

@@ -12,10 +12,10 @@ from evoked.core.provenance import Provenance
 from evoked.core.track import Track
 from evoked.dataset.examples import Example
 from evoked.dataset.folds import Fold, audit
-from evoked.learning.config import TrainConfig
-from evoked.learning.outcome import finished_model, write_model
-from evoked.learning.state import FILE, work_key
-from evoked.learning.train import fitting, train
+from evoked.learning.training.config import TrainConfig
+from evoked.learning.training.model_folder import finished_model, write_model
+from evoked.learning.training.resume import FILE, work_key
+from evoked.learning.training.train import fitting, train
 from evoked.model.checkpoint import load_checkpoint
 from evoked.model.config import ModelSettings
 from evoked.predict.forward import Forward

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from evoked.core.errors import DatasetError
 from evoked.dataset.examples import Example
-from evoked.learning.batches import Run, gather
-from evoked.learning.config import TrainConfig
-from evoked.learning.loss import EPSILON
-from evoked.learning.state import Epoch
+from evoked.learning.training.batching import Run, gather
+from evoked.learning.training.config import TrainConfig
+from evoked.learning.training.losses import EPSILON
+from evoked.learning.training.resume import Epoch
 from evoked.metrics.ranking import mean_average_precision
 from evoked.model.config import ModelConfig
 from evoked.model.network import Network

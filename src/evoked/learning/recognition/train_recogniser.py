@@ -11,11 +11,11 @@ from evoked.core.files import writing
 from evoked.core.progress import Progress, silent
 from evoked.core.provenance import Provenance
 from evoked.faces.describe import nets_of
-from evoked.learning.judged import Judged, as_json, figures, held_out_points, notes_of
-from evoked.learning.kept_training import kept_fit
-from evoked.learning.rated import Rated
-from evoked.learning.recognise import Learnt, learn_from_all, shape_of, turns
-from evoked.learning.recogniser_config import RecogniserConfig, plain
+from evoked.learning.recognition.config import RecogniserConfig, plain
+from evoked.learning.recognition.cross_fit import Learnt, learn_from_all, shape_of, turns
+from evoked.learning.recognition.fit_cache import kept_fit
+from evoked.learning.recognition.held_out_metrics import Judged, as_json, figures, held_out_points, notes_of
+from evoked.learning.recognition.training_clips import Rated
 from evoked.model.recognition_checkpoint import Recognition, save_recognition
 from evoked.weights.catalogue import NETS
 

@@ -17,9 +17,9 @@ import numpy as np
 from evoked.core.errors import CheckpointError
 from evoked.core.files import digest
 from evoked.core.progress import Progress
-from evoked.learning.rated import Rated
-from evoked.learning.recognise import Learnt, Tried, fit
-from evoked.learning.recogniser_config import RecogniserConfig, plain
+from evoked.learning.recognition.config import RecogniserConfig, plain
+from evoked.learning.recognition.cross_fit import Learnt, Tried, fit
+from evoked.learning.recognition.training_clips import Rated
 from evoked.model.stored import read_arrays, write_arrays
 
 __all__ = ["kept_fit"]
