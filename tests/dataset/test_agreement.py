@@ -11,12 +11,12 @@ from rated_world import NAMES, write_world
 from scipy.stats import pearsonr
 from sklearn.metrics import cohen_kappa_score, precision_score, recall_score
 
+from evoked.agreement.agreement import agree
+from evoked.agreement.machine_scores import read_machine
+from evoked.agreement.paired_clips import AgreeConfig
+from evoked.agreement.results import Agreement, as_text
 from evoked.core.errors import DatasetError
-from evoked.dataset.agreed import Agreement, as_text
-from evoked.dataset.agreement import agree
-from evoked.dataset.comparing import AgreeConfig
 from evoked.dataset.folds import make_folds
-from evoked.dataset.machine import read_machine
 from evoked.dataset.ratings import read_ratings
 from evoked.metrics.operating import operating_point
 from evoked.metrics.resampling import draws

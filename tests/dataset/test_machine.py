@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from evoked.agreement.machine_scores import Machine, read_machine
 from evoked.core.errors import DatasetError
 from evoked.core.provenance import Provenance
 from evoked.core.tables import write_table
 from evoked.core.timeline import Grid
 from evoked.core.track import Track
 from evoked.dataset.labels import write_labels
-from evoked.dataset.machine import Machine, read_machine
 from evoked.dataset.ratings import Clip
 from evoked.predict.exports import write_predictions
 from evoked.reactions.labelling.majority_vote import VoteConfig, vote

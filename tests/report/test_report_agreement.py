@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from evoked.agreement.results import Agreement, Estimate, Group, Row
 from evoked.core.provenance import Provenance
-from evoked.dataset.agreed import Agreement, Estimate, Group, Row
 from evoked.report.agreement import Scale, render_agreement, write_agreement_page
 
 NOTHING = Estimate(None)

@@ -7,15 +7,15 @@ from typing import Any
 
 import click
 
+from evoked.agreement.agreement import agree as compare
+from evoked.agreement.machine_scores import read_machine
+from evoked.agreement.paired_clips import AgreeConfig
+from evoked.agreement.results import as_text, write_agreement
 from evoked.cli.options import made, settings
 from evoked.cli.progress import bar
 from evoked.core.errors import OutputError
 from evoked.core.files import check_writable, sha256
 from evoked.core.provenance import Provenance
-from evoked.dataset.agreed import as_text, write_agreement
-from evoked.dataset.agreement import agree as compare
-from evoked.dataset.comparing import AgreeConfig
-from evoked.dataset.machine import read_machine
 from evoked.dataset.ratings import read_ratings
 from evoked.report.agreement import write_agreement_page
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from evoked.agreement.results import Agreement, Estimate
 from evoked.core.files import write_text
 from evoked.core.provenance import Provenance
-from evoked.dataset.agreed import Agreement, Estimate
 from evoked.report.figures import NOTHING, across, decimals, expression_colours, percent
 from evoked.report.page import asset, environment
 

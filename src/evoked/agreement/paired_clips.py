@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from evoked.agreement.machine_scores import SPANS, Machine
 from evoked.core.errors import DatasetError
 from evoked.core.settings import setting
-from evoked.dataset.machine import SPANS, Machine
 from evoked.dataset.ratings import MERGES, Ratings
 from evoked.reactions.labelling.majority_vote import parse_thresholds
 

@@ -11,10 +11,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.dataset.agreed import Agreement, Estimate, Group, Row
-from evoked.dataset.comparing import AgreeConfig, Compared, compare, groups_of
+from evoked.agreement.machine_scores import Machine
+from evoked.agreement.paired_clips import AgreeConfig, Compared, compare, groups_of
+from evoked.agreement.results import Agreement, Estimate, Group, Row
 from evoked.dataset.folds import make_folds
-from evoked.dataset.machine import Machine
 from evoked.dataset.ratings import Ratings
 from evoked.metrics.correlation import moments, pearson_of
 from evoked.metrics.operating import operating_point
