@@ -28,8 +28,8 @@ from evoked.core.track import Track
 from evoked.faces.describe import column_names
 from evoked.faces.seven import EXPRESSIONS
 from evoked.media.play import Picture, play
+from evoked.metrics.bootstrap import bootstrap
 from evoked.metrics.correlation import pearson
-from evoked.metrics.resampling import bootstrap
 from evoked.reactions.expressions.prototype import PrototypeRecogniser, Recogniser
 from evoked.reactions.expressions.trained import load_trained
 from evoked.reactions.viewers.annotator import Annotator, Viewer

@@ -18,7 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.media.play import play
 from evoked.media.probe import probe
 from evoked.reactions import annotate

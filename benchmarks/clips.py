@@ -17,7 +17,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.media.images import resize
 from evoked.media.play import Picture, play
 from evoked.media.write import VideoWriter

@@ -19,7 +19,7 @@ from safetensors.numpy import save_file
 
 from evoked.core.expressions import EEV5
 from evoked.core.provenance import Provenance
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.core.track import Track
 from evoked.dataset.labels import Labels
 from evoked.dataset.loading import load_examples

@@ -19,7 +19,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.faces.detect import Face, FaceDetector
 from evoked.faces.follow import Follower
 from evoked.faces.identity import FaceIdentity

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.faces.crops import squared, with_margin
 from evoked.faces.detect import FaceDetector
 from evoked.faces.identity import alignment

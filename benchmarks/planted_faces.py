@@ -16,8 +16,8 @@ from evoked.learning.recognition.config import RecogniserConfig
 from evoked.learning.recognition.cross_fit import fit, scores_of, shape_of
 from evoked.learning.recognition.held_out_metrics import calibrated, calibrations
 from evoked.learning.recognition.training_clips import Rated
+from evoked.metrics.average_precision import average_precision
 from evoked.metrics.calibration import reliability
-from evoked.metrics.ranking import average_precision
 from staging.planted_clips import PlantedClips, PlantedFaces
 
 WORLD = PlantedFaces(strength=1.5, width=8)

@@ -33,15 +33,15 @@ from sklearn.preprocessing import StandardScaler
 
 from evoked.core.errors import DatasetError
 from evoked.core.files import digest
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.core.track import Track
 from evoked.faces.describe import DESCRIBERS, column_names, width_of
 from evoked.faces.seven import EXPRESSIONS as SEVEN
 from evoked.learning.recognition.config import RecogniserConfig
 from evoked.learning.recognition.cross_fit import turns
 from evoked.learning.recognition.training_clips import Rated
-from evoked.metrics.ranking import average_precision, chance, roc_auc
-from evoked.metrics.resampling import bootstrap
+from evoked.metrics.average_precision import average_precision, chance, roc_auc
+from evoked.metrics.bootstrap import bootstrap
 from evoked.model.stored import read_arrays, write_arrays
 from evoked.reactions.expressions.prototype import PrototypeRecogniser
 from evoked.reactions.labelling.majority_vote import TICKS_PER_S

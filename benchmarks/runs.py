@@ -14,7 +14,7 @@ import numpy as np
 from evoked.dataset.examples import Example
 from evoked.learning.training.config import TrainConfig
 from evoked.learning.training.train import train
-from evoked.metrics.ranking import mean_average_precision
+from evoked.metrics.average_precision import mean_average_precision
 from evoked.model.config import ModelSettings
 from evoked.predict.forward import Forward
 from staging.planted_features import Planted, World, plant_all

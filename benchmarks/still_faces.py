@@ -28,8 +28,8 @@ from numpy.typing import NDArray
 from evoked.faces.detect import FaceDetector
 from evoked.media.images import read_image, resize
 from evoked.media.write import VideoWriter
-from evoked.metrics.ranking import roc_auc
-from evoked.metrics.resampling import bootstrap
+from evoked.metrics.average_precision import roc_auc
+from evoked.metrics.bootstrap import bootstrap
 from evoked.reactions.viewers.annotator import Annotator
 
 SHOWN_S = 3

@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.faces.detect import FaceDetector
 from evoked.media.images import resize
 from evoked.media.play import Picture, play

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.metrics.ranking import average_precision, chance
+from evoked.metrics.average_precision import average_precision, chance
 from staging.planted_features import FACES, Event, Planted, World, affect_weights, directions, signs
 
 

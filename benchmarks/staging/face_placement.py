@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.faces.detect import FaceDetector
 from evoked.media.play import Picture, play
 from evoked.sample.plan import NEUTRAL, SMILE

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.errors import AlignmentError
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.core.track import Track
 from evoked.faces.detect import iou
 from evoked.media.play import sound

@@ -18,7 +18,7 @@ from evoked.core.files import write_text
 from evoked.core.progress import Progress, silent
 from evoked.core.provenance import Provenance
 from evoked.core.tables import write_table
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.core.track import Track
 from evoked.features.extract import Features
 from evoked.features.files import SUFFIX, write_features

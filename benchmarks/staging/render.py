@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.media.images import blur, draw_text, resize
 from evoked.media.play import Picture, play, play_ahead, sound
 from evoked.media.write import VideoWriter

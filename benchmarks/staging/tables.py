@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.metrics.resampling import Interval, bootstrap
+from evoked.metrics.bootstrap import Interval, bootstrap
 from evoked.sample.ground_truth import CLASSES
 from evoked.sample.score import PRECISION_BAR, RECALL_BAR
 from staging.conditions import FACTORS, Condition

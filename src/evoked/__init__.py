@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from evoked.core.errors import EvokedError
     from evoked.core.expressions import EEV5, EEV15
-    from evoked.core.timeline import Grid
+    from evoked.core.time_grid import Grid
     from evoked.core.track import Track
 
 __version__ = "0.1.0"

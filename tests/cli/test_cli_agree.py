@@ -16,7 +16,7 @@ import rated_world
 from evoked.core.files import sha256
 from evoked.core.provenance import Provenance
 from evoked.core.tables import write_table
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.core.track import Track
 from evoked.dataset.labels import write_labels
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment

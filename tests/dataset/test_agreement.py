@@ -18,8 +18,8 @@ from evoked.agreement.results import Agreement, as_text
 from evoked.core.errors import DatasetError
 from evoked.dataset.folds import make_folds
 from evoked.dataset.ratings import read_ratings
-from evoked.metrics.operating import operating_point
-from evoked.metrics.resampling import draws
+from evoked.metrics.bootstrap import draws
+from evoked.metrics.operating_point import operating_point
 
 QUICK = AgreeConfig(resamples=40)
 

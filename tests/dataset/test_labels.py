@@ -12,7 +12,7 @@ import pytest
 from evoked.core.errors import DatasetError
 from evoked.core.provenance import Provenance
 from evoked.core.tables import read_numbers, read_provenance
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.core.track import Track
 from evoked.dataset.labels import Labels, _at_once, read_labels, write_labels, write_labels_apart
 from evoked.reactions.labelling.majority_vote import VoteConfig, vote, vote_each

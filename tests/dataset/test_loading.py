@@ -9,7 +9,7 @@ from safetensors.numpy import load_file, save_file
 
 from evoked.core.errors import DatasetError
 from evoked.core.provenance import Provenance
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.core.track import Track
 from evoked.dataset.labels import Labels
 from evoked.dataset.loading import load_examples

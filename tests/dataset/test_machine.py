@@ -10,7 +10,7 @@ from evoked.agreement.machine_scores import Machine, read_machine
 from evoked.core.errors import DatasetError
 from evoked.core.provenance import Provenance
 from evoked.core.tables import write_table
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.core.track import Track
 from evoked.dataset.labels import write_labels
 from evoked.dataset.ratings import Clip

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.faces.detect import DetectConfig, FaceDetector, decode, iou, suppress
 from evoked.media.images import read_image, resize
 from evoked.media.play import Picture, play

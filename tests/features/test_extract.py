@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from evoked.core.errors import MissingMedia, NoPictureError
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.core.track import Track
 from evoked.faces.detect import FaceDetector
 from evoked.faces.identity import FaceIdentity, likeness

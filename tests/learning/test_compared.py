@@ -7,7 +7,7 @@ from sklearn.metrics import average_precision_score
 from evoked.core.errors import DatasetError
 from evoked.dataset.examples import Example
 from evoked.learning.evaluation.comparison import CHANCE, MAP, Cell, CompareConfig, as_text, compare
-from evoked.metrics.resampling import draws
+from evoked.metrics.bootstrap import draws
 
 NAMES = ("joy", "awe", "never")
 

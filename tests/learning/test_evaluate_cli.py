@@ -13,7 +13,7 @@ from sklearn.metrics import average_precision_score
 from evoked.cli.main import main
 from evoked.core.files import sha256
 from evoked.core.provenance import Provenance
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.core.track import Track
 from evoked.dataset.labels import Labels, write_labels
 from evoked.features.extract import Features

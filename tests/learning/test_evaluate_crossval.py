@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from evoked.core.errors import DatasetError
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.core.track import Track
 from evoked.dataset.examples import Example
 from evoked.dataset.folds import Fold, make_folds

@@ -27,7 +27,7 @@ from evoked.learning.recognition.cross_fit import (
 from evoked.learning.recognition.held_out_metrics import at_points, calibrated, figures, held_out_points
 from evoked.learning.recognition.train_recogniser import train_recogniser
 from evoked.learning.recognition.training_clips import Rated
-from evoked.metrics.ranking import average_precision, chance
+from evoked.metrics.average_precision import average_precision, chance
 from staging.planted_clips import PlantedFaces
 
 QUICK = RecogniserConfig(units=8, epochs=2, folds=3, batch=32, dropout="0.1")

@@ -11,7 +11,7 @@ from evoked.core.errors import DatasetError, TrainingError
 from evoked.dataset.examples import Example
 from evoked.learning.training.config import TrainConfig
 from evoked.learning.training.train import Trained, train
-from evoked.metrics.ranking import average_precision, chance, mean_average_precision
+from evoked.metrics.average_precision import average_precision, chance, mean_average_precision
 from evoked.model.config import ModelSettings
 from evoked.predict.forward import Forward
 

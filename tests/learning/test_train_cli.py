@@ -11,7 +11,7 @@ from planted import EXPRESSIONS, World, videos
 
 from evoked.cli.main import main
 from evoked.core.provenance import Provenance
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.core.track import Track
 from evoked.dataset.labels import Labels, write_labels
 from evoked.features.extract import Features

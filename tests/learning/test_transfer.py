@@ -13,7 +13,7 @@ from planted import World, video, videos
 from evoked.cli.main import main
 from evoked.core.provenance import Provenance
 from evoked.core.tables import read_table
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.core.track import Track
 from evoked.dataset.examples import Example
 from evoked.features.extract import Features

@@ -12,7 +12,7 @@ import pytest
 from make_clips import Clip
 
 from evoked.core.errors import NoPictureError
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.media.play import Picture, play, play_ahead
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.media.play import Picture, play
 from evoked.media.probe import probe
 from evoked.weights.cache import default_cache
@@ -16,7 +16,7 @@ PLAYED = """
 import resource, sys
 from fractions import Fraction
 from pathlib import Path
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.media.play import Picture, play
 for item in play(Path(sys.argv[1]), pictures=Grid(Fraction(1), int(sys.argv[2])), sound_hz=16000):
     if isinstance(item, Picture):

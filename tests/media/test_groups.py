@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from make_clips import Clip
 
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.media.container import open_source
 from evoked.media.groups import FullDecoder, SparseDecoder, decoder_for
 from evoked.media.nal import Nature, nature_reader

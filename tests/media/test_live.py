@@ -14,7 +14,7 @@ import pytest
 from make_clips import Clip, read_code
 
 from evoked.core.errors import EvokedError, MissingMedia, NoPictureError
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.media.live import LivePlay
 from evoked.media.play import Picture, Sound, play
 from evoked.media.probe import probe

@@ -10,7 +10,7 @@ import pytest
 from make_clips import SIZE, Clip, read_code
 from numpy.typing import NDArray
 
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.media.orientation import Orientation
 from evoked.media.play import Picture, play
 from evoked.media.probe import probe

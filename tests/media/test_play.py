@@ -9,7 +9,7 @@ import pytest
 from make_clips import SIZE, Clip, read_code
 
 from evoked.core.errors import NoPictureError, NoSoundError
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.media.play import Picture, Play, Sound, play
 from evoked.media.probe import frame_times, probe
 

@@ -11,7 +11,7 @@ import pytest
 from make_clips import HZ, Clip, read_code
 from numpy.typing import NDArray
 
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.media.container import opened
 from evoked.media.play import Picture, Sound, play, sound
 from evoked.media.probe import probe

@@ -12,7 +12,7 @@ import pytest
 from make_clips import Clip, read_code
 
 from evoked.core.errors import NoPictureError, OutputError
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.media.play import Picture, play, sound
 from evoked.media.preview import preview
 from evoked.media.probe import frame_times, probe

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import fbeta_score, precision_score, recall_score
 
-from evoked.metrics.operating import Operating, operating_point
+from evoked.metrics.operating_point import Operating, operating_point
 
 
 def searched(scores: np.ndarray, truth: np.ndarray, target: float) -> tuple[float, bool]:

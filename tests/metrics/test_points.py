@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import fbeta_score, precision_score, recall_score
 
-from evoked.metrics.points import precision_recall
+from evoked.metrics.precision_recall import precision_recall
 
 RANDOM = np.random.default_rng(3)
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from evoked.metrics.ranking import Ranked, average_precision, chance, mean_average_precision, roc_auc
+from evoked.metrics.average_precision import Ranked, average_precision, chance, mean_average_precision, roc_auc
 
 RANDOM = np.random.default_rng(7)
 

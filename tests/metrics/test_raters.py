@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
-from evoked.metrics.raters import (
+from evoked.metrics.rater_agreement import (
     cohen_kappa,
     fleiss_kappa,
     krippendorff_alpha,

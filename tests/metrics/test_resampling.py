@@ -5,8 +5,8 @@ import pytest
 from scipy import stats
 from sklearn.metrics import average_precision_score
 
-from evoked.metrics.ranking import Ranked
-from evoked.metrics.resampling import Interval, bootstrap, draws, shifts
+from evoked.metrics.average_precision import Ranked
+from evoked.metrics.bootstrap import Interval, bootstrap, draws, shifts
 
 RANDOM = np.random.default_rng(11)
 

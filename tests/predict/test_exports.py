@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from evoked.core.errors import DatasetError, OutputError
 from evoked.core.provenance import Provenance
 from evoked.core.tables import read_provenance
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.core.track import Track
 from evoked.predict.exports import as_vtt, check_format, read_predictions, summary, write_predictions
 

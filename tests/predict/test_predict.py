@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from evoked.core.errors import CheckpointError, MissingMedia
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.core.track import Track
 from evoked.features.extract import Features, extract
 from evoked.features.files import read_features, write_features

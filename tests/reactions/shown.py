@@ -10,7 +10,7 @@ import numpy as np
 from staged_scenes import INSET, Rgb, Scene, film_path
 from staged_scenes import _lay as lay
 
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.media.images import resize
 from evoked.media.play import Picture, play
 from evoked.media.write import VideoWriter

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.media.images import read_image, resize
 from evoked.media.play import Picture, play
 from evoked.media.write import VideoWriter

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from staged_scenes import CORNER, FRAME, INSET, UNSEEN, Rgb, Scene, film, film_path, frames, reaction
 
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.faces.detect import FaceDetector
 from evoked.media.images import resize
 from evoked.media.play import Picture, play

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from evoked.core.errors import AlignmentError, MissingMedia
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.faces.detect import iou
 from evoked.media.images import read_image, resize
 from evoked.media.play import Picture, play

@@ -8,7 +8,7 @@ import pytest
 
 from evoked.core.errors import AlignmentError
 from evoked.core.provenance import Provenance
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment, read_offsets, write_offsets
 
 FAST = OffsetMap(9.0, (Segment(4.0, 24.0, 2.0, 9.0, rate=0.95), Segment(30.0, 40.0, 50.0, 9.0, rate=1.05)))

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.faces.detect import FaceDetector
 from evoked.media.images import resize
 from evoked.media.play import Picture, play, sound

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.core.track import Track
 from evoked.faces.landmarks import BLENDSHAPES
 from evoked.reactions.expressions.action_units import ACTIONS, NAMES, REST_CAP, intensities

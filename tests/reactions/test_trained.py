@@ -14,7 +14,7 @@ from evoked.cli.main import evoked
 from evoked.core.errors import CheckpointError, EvokedError
 from evoked.core.expressions import EEV5
 from evoked.core.tables import read_provenance, read_table
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.core.track import Track
 from evoked.faces.describe import column_names, open_describer
 from evoked.faces.detect import FaceDetector

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.core.track import Track
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
 from evoked.reactions.labelling.majority_vote import (

@@ -9,7 +9,7 @@ import pytest
 from evoked.core.errors import DatasetError
 from evoked.core.provenance import Provenance
 from evoked.core.tables import write_table
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.core.track import Track
 from evoked.dataset.labels import Labels
 from evoked.report import facts

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from evoked.core.errors import StudyError
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.core.track import Track
 from evoked.reactions.labelling.majority_vote import VoteConfig, vote
 from evoked.sample.ground_truth import pooled, read_truth, states_on_reaction, ticks, truth_of, write_truth

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import precision_score, recall_score
 
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.core.track import Track
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
 from evoked.reactions.content_region.detector import Window

@@ -9,7 +9,7 @@ import pytest
 from evoked.core.errors import DatasetError, StudyError
 from evoked.core.provenance import Provenance
 from evoked.core.tables import write_table
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment, write_offsets
 from evoked.reactions.labelling.majority_vote import VoteConfig, Votes
 from evoked.study.folder import Folder

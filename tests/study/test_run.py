@@ -17,7 +17,7 @@ from safetensors.numpy import load_file
 
 from evoked.core.expressions import EEV5
 from evoked.core.tables import read_provenance, read_table
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.dataset.labels import read_labels
 from evoked.faces.describe import nets_of
 from evoked.media.images import resize

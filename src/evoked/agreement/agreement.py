@@ -16,10 +16,10 @@ from evoked.agreement.paired_clips import AgreeConfig, Compared, compare, groups
 from evoked.agreement.results import Agreement, Estimate, Group, Row
 from evoked.dataset.folds import make_folds
 from evoked.dataset.ratings import Ratings
+from evoked.metrics.bootstrap import Interval, bootstrap
 from evoked.metrics.correlation import moments, pearson_of
-from evoked.metrics.operating import operating_point
-from evoked.metrics.raters import fleiss_kappa, krippendorff_alpha, mean_cohen, pair_tables, rater_terms
-from evoked.metrics.resampling import Interval, bootstrap
+from evoked.metrics.operating_point import operating_point
+from evoked.metrics.rater_agreement import fleiss_kappa, krippendorff_alpha, mean_cohen, pair_tables, rater_terms
 from evoked.reactions.labelling.majority_vote import parse_thresholds
 
 __all__ = ["agree"]

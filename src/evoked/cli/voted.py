@@ -7,7 +7,7 @@ import numpy as np
 
 from evoked.cli.annotated import Seen
 from evoked.core.errors import EvokedError
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.core.track import Track
 from evoked.media.probe import probe
 from evoked.reactions.expressions.prototype import Recogniser

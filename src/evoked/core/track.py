@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 
 
 @dataclass(frozen=True, eq=False)  # == on arrays has no single truth

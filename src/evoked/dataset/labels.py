@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from evoked.core.errors import DatasetError
 from evoked.core.provenance import Provenance
 from evoked.core.tables import read_numbers, read_table, write_table
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.core.track import Track
 
 FIXED = ("video", "second", "valid", "viewers", "ticks", "agreement")

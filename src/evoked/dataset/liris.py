@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.errors import DatasetError
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.core.track import Track
 
 AFFECT = ("valence", "arousal")

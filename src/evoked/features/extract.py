@@ -16,7 +16,7 @@ from evoked.core.files import sha256
 from evoked.core.progress import Progress, silent
 from evoked.core.provenance import Provenance
 from evoked.core.settings import setting
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.core.track import Track
 from evoked.faces.describe import open_describer, width_of
 from evoked.faces.detect import DetectConfig, FaceDetector

@@ -20,7 +20,7 @@ from safetensors.numpy import save
 from evoked.core.errors import DatasetError
 from evoked.core.files import writing
 from evoked.core.provenance import Provenance
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.core.track import Track
 from evoked.features.extract import MODALITIES, Features
 

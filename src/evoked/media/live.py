@@ -18,7 +18,7 @@ from typing import Any
 import av
 
 from evoked.core.errors import MissingMedia, NoPictureError
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.media.container import Source, source_of
 from evoked.media.groups import FullDecoder
 from evoked.media.orientation import Orientation, orientation_of

@@ -11,7 +11,7 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.media.orientation import Orientation
 
 UNTAGGED = (2, 3)  # AVCOL_SPC_UNSPECIFIED, _RESERVED

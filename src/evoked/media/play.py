@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.errors import NoPictureError, NoSoundError
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.media.container import Source, open_source
 from evoked.media.groups import Decoder, decoder_for
 from evoked.media.orientation import Orientation

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.errors import MediaError, MissingMedia, NoPictureError
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.media.container import Source, opened
 from evoked.media.orientation import orientation_of
 

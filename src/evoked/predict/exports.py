@@ -10,7 +10,7 @@ from evoked.core.errors import DatasetError, OutputError
 from evoked.core.files import write_text
 from evoked.core.provenance import Provenance
 from evoked.core.tables import SUFFIXES, read_table, write_table
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.core.track import Track
 
 FORMATS = (*SUFFIXES, ".vtt")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.provenance import Provenance
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.core.track import Track
 from evoked.features.audio import HZ
 from evoked.features.extract import Extractor

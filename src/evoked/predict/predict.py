@@ -15,7 +15,7 @@ from evoked.core.files import sha256
 from evoked.core.progress import Progress, silent
 from evoked.core.provenance import Provenance
 from evoked.core.rows import Rows, blocks
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.core.track import Track
 from evoked.features.extract import Extractor, FeatureConfig, Features, digests
 from evoked.model.checkpoint import ARRAYS, Checkpoint, load_checkpoint

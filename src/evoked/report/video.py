@@ -11,7 +11,7 @@ from urllib.parse import quote
 from evoked.core.errors import MediaError
 from evoked.core.files import digest, sha256
 from evoked.core.progress import Progress, silent
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.media.images import jpeg
 from evoked.media.play import Picture, play
 from evoked.media.preview import preview

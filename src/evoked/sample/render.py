@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.progress import Progress, silent
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.media.images import draw_text, resize
 from evoked.media.play import Picture, play, play_ahead, sound
 from evoked.media.probe import probe

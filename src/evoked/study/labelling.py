@@ -11,7 +11,7 @@ from evoked.core.errors import AlignmentError, DatasetError, EvokedError, NoPict
 from evoked.core.progress import Progress
 from evoked.core.provenance import Provenance, told_apart
 from evoked.core.tables import read_provenance, read_table, write_table
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.core.track import Track
 from evoked.dataset.labels import write_labels
 from evoked.dataset.pairs import Pair, read_pairs, write_pairs

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from evoked.core.errors import DatasetError
 from evoked.core.settings import setting
+from evoked.metrics.bootstrap import Interval, bootstrap
 from evoked.metrics.regression import Paired
-from evoked.metrics.resampling import Interval, bootstrap
 
 Series = NDArray[np.floating]
 FEW = 20

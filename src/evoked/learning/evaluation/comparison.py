@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from evoked.core.errors import DatasetError
 from evoked.core.settings import setting
 from evoked.dataset.examples import Example
-from evoked.metrics.ranking import Ranked
-from evoked.metrics.resampling import bootstrap
+from evoked.metrics.average_precision import Ranked
+from evoked.metrics.bootstrap import bootstrap
 
 MAP, CHANCE = "MAP", "chance"
 Predicted = Mapping[str, NDArray[np.floating]]

@@ -18,8 +18,8 @@ from evoked.core.track import Track
 from evoked.dataset.examples import SLACK_ROWS
 from evoked.dataset.labels import Labelled
 from evoked.learning.evaluation.scores import Mean, Row, Scores
-from evoked.metrics.ranking import Ranked, chance
-from evoked.metrics.resampling import Interval, bootstrap, shifts
+from evoked.metrics.average_precision import Ranked, chance
+from evoked.metrics.bootstrap import Interval, bootstrap, shifts
 
 UNSEEN = ("masked", "zeros")
 FEW = 20

@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 
 from evoked.core.errors import DatasetError
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.core.track import Track
 from evoked.faces.describe import column_names
 from evoked.learning.recognition.held_out_metrics import Judged, at_points, figures, notes_of

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from evoked.metrics.average_precision import Ranked, chance
+from evoked.metrics.bootstrap import bootstrap
 from evoked.metrics.calibration import log_odds, platt, reliability
-from evoked.metrics.operating import operating_point
-from evoked.metrics.ranking import Ranked, chance
-from evoked.metrics.resampling import bootstrap
+from evoked.metrics.operating_point import operating_point
 from evoked.model.recognition_checkpoint import OperatingPoint
 
 __all__ = [

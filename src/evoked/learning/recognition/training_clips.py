@@ -17,7 +17,7 @@ from evoked.core.errors import CheckpointError, DatasetError, EvokedError, Weigh
 from evoked.core.files import digest, sha256
 from evoked.core.progress import Progress, silent
 from evoked.core.provenance import told_apart
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.core.track import Track
 from evoked.dataset.ratings import Clip, Ratings
 from evoked.faces.describe import column_names, nets_of

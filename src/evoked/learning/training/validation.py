@@ -12,7 +12,7 @@ from evoked.learning.training.batching import Run, gather
 from evoked.learning.training.config import TrainConfig
 from evoked.learning.training.losses import EPSILON
 from evoked.learning.training.resume import Epoch
-from evoked.metrics.ranking import mean_average_precision
+from evoked.metrics.average_precision import mean_average_precision
 from evoked.model.config import ModelConfig
 from evoked.model.network import Network
 

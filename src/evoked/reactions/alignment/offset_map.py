@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from evoked.core.errors import AlignmentError
 from evoked.core.files import write_text
 from evoked.core.provenance import Provenance
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 
 
 @dataclass(frozen=True)

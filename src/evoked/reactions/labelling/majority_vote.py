@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.settings import setting
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.core.track import Track
 from evoked.reactions.alignment.offset_map import OffsetMap
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from evoked.core.progress import Progress, silent
 from evoked.core.settings import setting
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.core.track import Track
 from evoked.faces.describe import column_names, nets_of, open_describer, width_of
 from evoked.faces.detect import DetectConfig, Face, FaceDetector, iou

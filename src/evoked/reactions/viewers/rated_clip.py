@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.errors import DatasetError
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.core.track import Track
 from evoked.faces.describe import column_names, describers, open_describer
 from evoked.faces.detect import DetectConfig, Face, FaceDetector, iou

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.progress import Progress, silent
-from evoked.core.timeline import Grid
+from evoked.core.time_grid import Grid
 from evoked.media.images import grey
 from evoked.media.play import Picture, damage_of, play
 from evoked.media.probe import no_picture, probe

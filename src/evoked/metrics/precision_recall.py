@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from evoked.metrics.ranking import checked
+from evoked.metrics.average_precision import checked
 
 
 @dataclass(frozen=True, eq=False)
