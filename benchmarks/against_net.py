@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from evoked.core.track import Track
-from evoked.faces.describe import column_names
-from evoked.faces.seven import EXPRESSIONS
-from evoked.media.play import Picture, play
+from evoked.faces.basic_emotions import EXPRESSIONS
+from evoked.faces.descriptors import column_names
+from evoked.media.decode import Picture, play
 from evoked.metrics.bootstrap import bootstrap
 from evoked.metrics.correlation import pearson
 from evoked.reactions.expressions.prototype import PrototypeRecogniser, Recogniser

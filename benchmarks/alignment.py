@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.errors import AlignmentError
-from evoked.media.play import sound
+from evoked.media.decode import sound
 from evoked.reactions.alignment.audio.align import align
 from evoked.reactions.alignment.offset_map import OffsetMap
 from evoked.sample.soundtrack import murmur

@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from evoked.core.time_grid import Grid
-from evoked.media.play import play
+from evoked.media.decode import play
 from evoked.media.probe import probe
 from evoked.reactions import annotate
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment

@@ -23,7 +23,7 @@ from pathlib import Path
 def ours(film: Path, rate: int, skip: bool, seconds: int, sound: bool) -> None:
     """Decode and convert to 299x299, and print what it took as JSON; for a process of its own."""
     from evoked.core.time_grid import Grid
-    from evoked.media.play import Picture, play
+    from evoked.media.decode import Picture, play
 
     wall, cpu, pictures = time.perf_counter(), time.process_time(), 0
     grid = Grid(Fraction(rate), seconds * rate)

@@ -22,7 +22,7 @@ from typing import Any
 
 from evoked.features.audio import HZ
 from evoked.features.extract import Extractor, FeatureConfig
-from evoked.media.play import play
+from evoked.media.decode import play
 from evoked.media.probe import probe
 from evoked.weights.cache import default_cache
 from evoked.weights.catalogue import NETS

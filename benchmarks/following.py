@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 
 from evoked.core.time_grid import Grid
 from evoked.faces.detect import Face, FaceDetector
-from evoked.faces.follow import Follower
 from evoked.faces.identity import FaceIdentity
-from evoked.faces.watch import FaceWatch
+from evoked.faces.tracker import Follower
+from evoked.faces.video_detector import FaceWatch
+from evoked.media.decode import Picture, play
 from evoked.media.images import resize
-from evoked.media.play import Picture, play
 from evoked.sample.source_clips import MAN, TALKER, WOMAN, Viewer
 from evoked.weights.cache import default_cache
 

@@ -13,7 +13,7 @@ import time
 
 import numpy as np
 
-from evoked.media.play import sound
+from evoked.media.decode import sound
 from evoked.reactions.alignment.audio.fingerprints import landmarks
 from evoked.reactions.alignment.audio.gcc_phat import Samples
 from evoked.reactions.alignment.audio.speed_pitch import resampled

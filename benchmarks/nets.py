@@ -31,8 +31,8 @@ from evoked.faces.detect import FaceDetector
 from evoked.faces.identity import alignment
 from evoked.faces.mesh import region_of_face
 from evoked.features.audio import FLOORS, log_mel
+from evoked.media.decode import Picture, play, sound
 from evoked.media.images import read_image, resize, warp
-from evoked.media.play import Picture, play, sound
 from evoked.media.probe import probe
 from evoked.weights.cache import default_cache
 from evoked.weights.catalogue import NETS

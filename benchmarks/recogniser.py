@@ -35,8 +35,8 @@ from evoked.core.errors import DatasetError
 from evoked.core.files import digest
 from evoked.core.time_grid import Grid
 from evoked.core.track import Track
-from evoked.faces.describe import DESCRIBERS, column_names, width_of
-from evoked.faces.seven import EXPRESSIONS as SEVEN
+from evoked.faces.basic_emotions import EXPRESSIONS as SEVEN
+from evoked.faces.descriptors import DESCRIBERS, column_names, width_of
 from evoked.learning.recognition.config import RecogniserConfig
 from evoked.learning.recognition.cross_fit import turns
 from evoked.learning.recognition.training_clips import Rated

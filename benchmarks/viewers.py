@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 
 from evoked.core.time_grid import Grid
 from evoked.faces.detect import FaceDetector
+from evoked.media.decode import Picture, play
 from evoked.media.images import resize
-from evoked.media.play import Picture, play
 from evoked.media.probe import probe
 from evoked.media.write import VideoWriter
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment

@@ -29,7 +29,7 @@ from scipy.stats import beta
 
 from alignment import HZ, Rng, Samples, conditions, over, piped, said, voice
 from evoked.core.errors import AlignmentError
-from evoked.media.play import sound
+from evoked.media.decode import sound
 from evoked.reactions.alignment.audio.align import align
 from evoked.reactions.alignment.audio.gcc_phat import Line, lags
 from evoked.reactions.alignment.offset_map import OffsetMap

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from evoked.core.time_grid import Grid
 from evoked.faces.detect import FaceDetector
-from evoked.media.play import Picture, play
+from evoked.media.decode import Picture, play
 from evoked.sample.plan import NEUTRAL, SMILE
 from evoked.sample.render import REACTION_RATE
 from evoked.sample.source_clips import VIEWERS, Box

@@ -16,7 +16,7 @@ from evoked.core.errors import StudyError
 from evoked.core.files import digest, write_text
 from evoked.core.progress import Progress, silent
 from evoked.faces.detect import FaceDetector
-from evoked.media.play import sound
+from evoked.media.decode import sound
 from evoked.parallel.pool import Failed, HerePool, Pool
 from evoked.parallel.processes import ProcessPool
 from evoked.sample.soundtrack import HZ, Sound

@@ -18,7 +18,7 @@ from evoked.core.errors import AlignmentError
 from evoked.core.time_grid import Grid
 from evoked.core.track import Track
 from evoked.faces.detect import iou
-from evoked.media.play import sound
+from evoked.media.decode import sound
 from evoked.media.probe import probe
 from evoked.reactions.alignment.audio.align import SOUND_HZ, align
 from evoked.reactions.alignment.matcher import Contents, MatchConfig

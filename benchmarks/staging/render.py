@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.time_grid import Grid
+from evoked.media.decode import Picture, play, play_ahead, sound
 from evoked.media.images import blur, draw_text, resize
-from evoked.media.play import Picture, play, play_ahead, sound
 from evoked.media.write import VideoWriter
 from evoked.sample.plan import AWAY, FRAME_MS, NEUTRAL, SMILE
 from evoked.sample.render import CAPTION, CONTENT_RATE, CONTENT_SIZE, REACTION_RATE, Screen

@@ -11,7 +11,7 @@ import pytest
 
 from evoked.core.tables import read_table
 from evoked.dataset.labels import read_labels
-from evoked.media.play import Play
+from evoked.media.decode import Play
 from evoked.weights.session import Session
 
 pytestmark = pytest.mark.nets

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from evoked.faces.describe import DESCRIBERS, column_names, describers, nets_of, open_describer, width_of
+from evoked.faces.descriptors import DESCRIBERS, column_names, describers, nets_of, open_describer, width_of
 from evoked.faces.detect import FaceDetector
 from evoked.faces.identity import FaceIdentity
 from evoked.faces.mesh import FaceMesh

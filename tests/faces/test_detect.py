@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from evoked.core.time_grid import Grid
 from evoked.faces.detect import DetectConfig, FaceDetector, decode, iou, suppress
+from evoked.media.decode import Picture, play
 from evoked.media.images import read_image, resize
-from evoked.media.play import Picture, play
 from evoked.media.probe import probe
 from evoked.weights.cache import Cache
 

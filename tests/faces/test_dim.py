@@ -9,7 +9,7 @@ from test_watch import pictures
 
 from evoked.faces.detect import DetectConfig, FaceDetector
 from evoked.faces.mesh import FaceMesh
-from evoked.faces.watch import FaceWatch
+from evoked.faces.video_detector import FaceWatch
 from evoked.media.images import resize
 from evoked.sample.source_clips import VIEWERS
 from evoked.weights.cache import Cache

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from evoked.faces.basic_emotions import EXPRESSIONS, FEATURES, SevenExpressions
 from evoked.faces.detect import FaceDetector
 from evoked.faces.geometry import COLUMNS, MIDDLES, PAIRS, geometry
 from evoked.faces.mesh import FaceMesh
-from evoked.faces.seven import EXPRESSIONS, FEATURES, SevenExpressions
 from evoked.media.images import read_image
 from evoked.weights.cache import Cache
 from evoked.weights.catalogue import NETS

@@ -6,9 +6,9 @@ import pytest
 from numpy.typing import NDArray
 
 from evoked.faces.detect import Face, FaceDetector
-from evoked.faces.follow import FollowConfig, Follower
 from evoked.faces.identity import FaceIdentity
-from evoked.media.play import Picture, play
+from evoked.faces.tracker import FollowConfig, Follower
+from evoked.media.decode import Picture, play
 from evoked.media.probe import probe
 from evoked.weights.cache import Cache
 

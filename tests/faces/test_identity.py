@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from evoked.faces.detect import FaceDetector
 from evoked.faces.identity import TEMPLATE, FaceIdentity, alignment, likeness
+from evoked.media.decode import Picture, play
 from evoked.media.images import read_image, warp
-from evoked.media.play import Picture, play
 from evoked.media.probe import probe
 from evoked.weights.cache import Cache
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from evoked.faces.detect import Face, FaceDetector
 from evoked.faces.landmarks import BLENDSHAPE_POINTS, POINTS
 from evoked.faces.mesh import BLENDSHAPES, FaceMesh, Mesh, moved, region_of_face, region_of_points
+from evoked.media.decode import Picture, play
 from evoked.media.images import read_image, warp
-from evoked.media.play import Picture, play
 from evoked.media.probe import probe
 from evoked.weights.cache import Cache
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from evoked.faces.detect import Face, FaceDetector, iou
 from evoked.faces.mesh import FaceMesh, Mesh
-from evoked.faces.watch import FaceWatch
+from evoked.faces.video_detector import FaceWatch
+from evoked.media.decode import Picture, play
 from evoked.media.images import resize
-from evoked.media.play import Picture, play
 from evoked.media.probe import probe
 from evoked.weights.cache import Cache
 

@@ -14,8 +14,8 @@ from evoked.faces.identity import FaceIdentity, likeness
 from evoked.features.audio import FLOORS, HZ, log_mel
 from evoked.features.extract import Extractor, FeatureConfig, Features
 from evoked.features.face import search_size
+from evoked.media.decode import Picture, play, sound
 from evoked.media.images import read_image, resize
-from evoked.media.play import Picture, play, sound
 from evoked.media.probe import probe
 from evoked.weights.cache import Cache
 from evoked.weights.session import open_net

@@ -5,7 +5,7 @@ import scipy.signal
 from numpy.typing import NDArray
 
 from evoked.features.audio import FLOORS, HZ, PATCH, Patches, SoundRows, log_mel, mel_matrix
-from evoked.media.play import Sound, sound
+from evoked.media.decode import Sound, sound
 from evoked.weights.cache import Cache
 from evoked.weights.session import Session, open_net
 

@@ -13,7 +13,7 @@ from make_clips import Clip
 
 from evoked.core.errors import NoPictureError
 from evoked.core.time_grid import Grid
-from evoked.media.play import Picture, play, play_ahead
+from evoked.media.decode import Picture, play, play_ahead
 
 
 def threads() -> list[str]:

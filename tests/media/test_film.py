@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from evoked.core.time_grid import Grid
-from evoked.media.play import Picture, play
+from evoked.media.decode import Picture, play
 from evoked.media.probe import probe
 from evoked.weights.cache import default_cache
 
@@ -17,7 +17,7 @@ import resource, sys
 from fractions import Fraction
 from pathlib import Path
 from evoked.core.time_grid import Grid
-from evoked.media.play import Picture, play
+from evoked.media.decode import Picture, play
 for item in play(Path(sys.argv[1]), pictures=Grid(Fraction(1), int(sys.argv[2])), sound_hz=16000):
     if isinstance(item, Picture):
         item.rgb((299, 299))

@@ -12,10 +12,10 @@ from make_clips import Clip
 
 from evoked.core.time_grid import Grid
 from evoked.media.container import open_source
-from evoked.media.groups import FullDecoder, SparseDecoder, decoder_for
-from evoked.media.nal import Nature, nature_reader
-from evoked.media.pictures import Ticks
-from evoked.media.play import Picture, play
+from evoked.media.decode import Picture, play
+from evoked.media.frame_sampler import Ticks
+from evoked.media.gop_decoder import FullDecoder, SparseDecoder, decoder_for
+from evoked.media.nal_units import Nature, nature_reader
 
 PLAIN = ["constant", "ntsc", "variable", "slides", "transport", "matroska", "cut", "late_picture"]
 SPARSE = [*PLAIN, "ten_bit", "open_gop", "hevc", "hevc_closed"]
@@ -113,7 +113,7 @@ def test_long_groups_are_read_in_parts(clips: dict[str, Clip], monkeypatch: pyte
     grid = Grid(Fraction(5), 30)
     expected = {n: pixels(clips[n].path, grid, skip=False) for n in ("constant", "open_gop", "hevc", "variable")}
     for most in (1, 2, 7, 31):
-        monkeypatch.setattr("evoked.media.groups.MOST_PACKETS", most)
+        monkeypatch.setattr("evoked.media.gop_decoder.MOST_PACKETS", most)
         for name, pictures in expected.items():
             assert pixels(clips[name].path, grid, skip=True) == pictures
 

@@ -15,8 +15,8 @@ from make_clips import Clip, read_code
 
 from evoked.core.errors import EvokedError, MissingMedia, NoPictureError
 from evoked.core.time_grid import Grid
+from evoked.media.decode import Picture, Sound, play
 from evoked.media.live import LivePlay
-from evoked.media.play import Picture, Sound, play
 from evoked.media.probe import probe
 
 HZ = 16_000
@@ -148,7 +148,7 @@ def test_a_stream_that_breaks_off_ends_there(streamed: Path, tmp_path: Path) -> 
 
 def test_standard_input_is_read(streamed: Path) -> None:
     code = (
-        "from evoked.media.live import LivePlay; from evoked.media.play import Picture\n"
+        "from evoked.media.live import LivePlay; from evoked.media.decode import Picture\n"
         "print(sum(isinstance(i, Picture) for i in LivePlay(None, 16000)))"
     )
     with streamed.open("rb") as film:

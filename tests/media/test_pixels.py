@@ -11,8 +11,8 @@ from make_clips import SIZE, Clip, read_code
 from numpy.typing import NDArray
 
 from evoked.core.time_grid import Grid
+from evoked.media.decode import Picture, play
 from evoked.media.orientation import Orientation
-from evoked.media.play import Picture, play
 from evoked.media.probe import probe
 
 Ask = Callable[..., bytes]

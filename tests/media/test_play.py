@@ -10,7 +10,7 @@ from make_clips import SIZE, Clip, read_code
 
 from evoked.core.errors import NoPictureError, NoSoundError
 from evoked.core.time_grid import Grid
-from evoked.media.play import Picture, Play, Sound, play
+from evoked.media.decode import Picture, Play, Sound, play
 from evoked.media.probe import frame_times, probe
 
 NAMES = [

@@ -12,10 +12,10 @@ from make_clips import HZ, Clip, read_code
 from numpy.typing import NDArray
 
 from evoked.core.time_grid import Grid
+from evoked.media.audio_stream import Line, as_mono
 from evoked.media.container import opened
-from evoked.media.play import Picture, Sound, play, sound
+from evoked.media.decode import Picture, Sound, play, sound
 from evoked.media.probe import probe
-from evoked.media.sounds import Line, as_mono
 
 Decode = Callable[[Path, int], NDArray[np.float32]]
 HEARD = ["constant", "ntsc", "variable", "webm", "transport", "matroska", "avi", "late_sound", "late_picture", "cut"]

@@ -13,7 +13,7 @@ from make_clips import Clip, read_code
 
 from evoked.core.errors import NoPictureError, OutputError
 from evoked.core.time_grid import Grid
-from evoked.media.play import Picture, play, sound
+from evoked.media.decode import Picture, play, sound
 from evoked.media.preview import preview
 from evoked.media.probe import frame_times, probe
 from evoked.media.write import VideoWriter

@@ -25,7 +25,7 @@ from evoked.faces.detect import DetectConfig, FaceDetector
 from evoked.features.audio import FLOORS, log_mel
 from evoked.features.extract import Extractor, FeatureConfig
 from evoked.features.files import read_features, read_features_provenance
-from evoked.media.play import Picture, play, sound
+from evoked.media.decode import Picture, play, sound
 from evoked.media.probe import probe
 from evoked.model.checkpoint import Checkpoint, save_checkpoint
 from evoked.model.config import ModelSettings, shapes
@@ -90,7 +90,7 @@ def test_every_row_is_what_the_references_say(own: Callable[..., Folder], woman:
 
 
 def test_faces_by_nn2_of_ones_own(own: Callable[..., Folder], woman: Path) -> None:
-    from evoked.faces.describe import open_describer, width_of
+    from evoked.faces.descriptors import open_describer, width_of
 
     folder = own("nn2")
     (shown,) = [item.rgb() for item in play(woman, pictures=probe(woman).seconds) if item.step == 1]

@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.media.play import sound
+from evoked.media.decode import sound
 from evoked.weights.cache import default_cache
 
 HZ = 8000

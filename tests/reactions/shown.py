@@ -11,8 +11,8 @@ from staged_scenes import INSET, Rgb, Scene, film_path
 from staged_scenes import _lay as lay
 
 from evoked.core.time_grid import Grid
+from evoked.media.decode import Picture, play
 from evoked.media.images import resize
-from evoked.media.play import Picture, play
 from evoked.media.write import VideoWriter
 from evoked.weights.cache import default_cache
 

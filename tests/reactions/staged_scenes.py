@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.time_grid import Grid
+from evoked.media.decode import Picture, play
 from evoked.media.images import resize
-from evoked.media.play import Picture, play
 from evoked.media.write import VideoWriter
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
 from evoked.weights.cache import default_cache

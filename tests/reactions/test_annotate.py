@@ -14,9 +14,9 @@ from evoked.core.tables import read_table, write_table
 from evoked.faces.detect import Face, FaceDetector
 from evoked.faces.landmarks import BLENDSHAPES
 from evoked.faces.mesh import FaceMesh, Mesh
-from evoked.faces.watch import FaceWatch
+from evoked.faces.video_detector import FaceWatch
+from evoked.media.decode import Picture, play
 from evoked.media.images import read_image
-from evoked.media.play import Picture, play
 from evoked.media.write import VideoWriter
 from evoked.reactions.viewers.annotator import AnnotateConfig, Annotation, Annotator, columns, viewers_of
 from evoked.weights.cache import Cache, default_cache

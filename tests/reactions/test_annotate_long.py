@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from evoked.core.time_grid import Grid
-from evoked.media.play import Picture, play
+from evoked.media.decode import Picture, play
 from evoked.media.write import VideoWriter
 from evoked.weights.cache import default_cache
 

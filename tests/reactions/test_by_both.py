@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from shown import Stretch, content, film, recorded
 from staged_scenes import SIDE, film_path
 
-from evoked.media.play import sound
+from evoked.media.decode import sound
 from evoked.reactions.alignment.audio.align import SOUND_HZ
 from evoked.reactions.alignment.fusion import (
     CONFIRMS,

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from evoked.core.time_grid import Grid
+from evoked.media.decode import Picture, play
 from evoked.media.images import read_image, resize
-from evoked.media.play import Picture, play
 from evoked.media.write import VideoWriter
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
 from evoked.reactions.content_region.content_faces import FollowedFilm

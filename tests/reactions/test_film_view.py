@@ -10,8 +10,8 @@ from staged_scenes import CORNER, FRAME, INSET, UNSEEN, Rgb, Scene, film, film_p
 
 from evoked.core.time_grid import Grid
 from evoked.faces.detect import FaceDetector
+from evoked.media.decode import Picture, play
 from evoked.media.images import resize
-from evoked.media.play import Picture, play
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
 from evoked.reactions.content_region.content_faces import FollowedFilm, film_of
 from evoked.reactions.content_region.detector import Window

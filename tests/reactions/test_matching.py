@@ -13,7 +13,7 @@ from shown import SIZE, Stretch, content, film, recorded
 from staged_scenes import CORNER, SIDE, film_path
 
 from evoked.core.errors import AlignmentError, NoSoundError
-from evoked.media.play import sound
+from evoked.media.decode import sound
 from evoked.media.write import VideoWriter
 from evoked.reactions.alignment.matcher import Contents, MatchConfig
 from evoked.reactions.alignment.offset_map import read_offsets

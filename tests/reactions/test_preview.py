@@ -8,8 +8,8 @@ import pytest
 
 from evoked.core.time_grid import Grid
 from evoked.faces.detect import FaceDetector
+from evoked.media.decode import Picture, play, sound
 from evoked.media.images import resize
-from evoked.media.play import Picture, play, sound
 from evoked.media.probe import probe
 from evoked.media.write import VideoWriter
 from evoked.reactions.viewers.annotator import Annotation, Annotator

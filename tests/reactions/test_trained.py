@@ -16,10 +16,10 @@ from evoked.core.expressions import EEV5
 from evoked.core.tables import read_provenance, read_table
 from evoked.core.time_grid import Grid
 from evoked.core.track import Track
-from evoked.faces.describe import column_names, open_describer
+from evoked.faces.descriptors import column_names, open_describer
 from evoked.faces.detect import FaceDetector
 from evoked.faces.landmarks import BLENDSHAPES
-from evoked.media.play import Picture, play
+from evoked.media.decode import Picture, play
 from evoked.model.recognition import RecognitionForward
 from evoked.model.recognition_checkpoint import save_recognition
 from evoked.reactions.expressions.prototype import PrototypeRecogniser

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from evoked.faces.describe import nets_of, width_of
+from evoked.faces.descriptors import nets_of, width_of
 from evoked.model.recognition import RecognitionConfig, recognition_shapes
 from evoked.model.recognition_checkpoint import OperatingPoint, Recognition, save_recognition
 from evoked.weights.catalogue import NETS

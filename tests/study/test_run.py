@@ -19,9 +19,9 @@ from evoked.core.expressions import EEV5
 from evoked.core.tables import read_provenance, read_table
 from evoked.core.time_grid import Grid
 from evoked.dataset.labels import read_labels
-from evoked.faces.describe import nets_of
+from evoked.faces.descriptors import nets_of
+from evoked.media.decode import Picture, Sound, play
 from evoked.media.images import resize
-from evoked.media.play import Picture, Sound, play
 from evoked.media.write import VideoWriter
 from evoked.model.recognition import RecognitionConfig, recognition_shapes
 from evoked.model.recognition_checkpoint import OperatingPoint, Recognition, load_recognition, save_recognition

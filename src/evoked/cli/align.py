@@ -13,7 +13,7 @@ from evoked.cli.progress import bar
 from evoked.core.files import check_writable, sha256, write_text
 from evoked.core.provenance import Provenance
 from evoked.core.settings import describe
-from evoked.media.play import damage_of, play, sound_of
+from evoked.media.decode import damage_of, play, sound_of
 from evoked.media.probe import probe
 from evoked.reactions.alignment.audio.align import SOUND_HZ
 from evoked.reactions.alignment.matcher import Contents, MatchConfig

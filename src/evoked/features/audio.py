@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.media.play import Sound
+from evoked.media.decode import Sound
 from evoked.weights.session import Session
 
 HZ = 16_000

@@ -18,11 +18,11 @@ from evoked.core.provenance import Provenance
 from evoked.core.settings import setting
 from evoked.core.time_grid import Grid
 from evoked.core.track import Track
-from evoked.faces.describe import open_describer, width_of
+from evoked.faces.descriptors import open_describer, width_of
 from evoked.faces.detect import DetectConfig, FaceDetector
 from evoked.features import audio, face, image
 from evoked.features.sets import SETS, FeatureSet
-from evoked.media.play import Picture, Play, Sound, damage_of, play, play_ahead
+from evoked.media.decode import Picture, Play, Sound, damage_of, play, play_ahead
 from evoked.media.probe import Media, probe
 from evoked.parallel.processes import threads
 from evoked.weights.cache import Cache, default_cache

@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.faces.describe import Describe
+from evoked.faces.descriptors import Describe
 from evoked.faces.detect import Face, FaceDetector
-from evoked.media.play import Picture
+from evoked.media.decode import Picture
 
 FACES = 2
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.features.extract import Extractor
+from evoked.media.decode import Picture, Sound
 from evoked.media.live import LivePlay
-from evoked.media.play import Picture, Sound
 
 OVER_S = 5.0
 """Sound that is so far behind the picture is over: what is still to come of it is not waited for."""

@@ -10,7 +10,7 @@ It is never taken because a file happens to lie there: the same command gives th
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from evoked.faces.describe import DESCRIBERS, nets_of
+from evoked.faces.descriptors import DESCRIBERS, nets_of
 from evoked.features.audio import FLOORS
 
 __all__ = ["DETECTOR", "SETS", "FeatureSet"]
@@ -24,7 +24,7 @@ class FeatureSet:
 
     Attributes:
         image: the net of the pictures: (n, 3, side, side) → features first.
-        face: the description of faces, a row of faces/describe.py.
+        face: the description of faces, a row of faces/descriptors.py.
         audio: the net of the sound: (n, 1, 96, 64) → features first.
     """
 

@@ -19,12 +19,12 @@ import av
 
 from evoked.core.errors import MissingMedia, NoPictureError
 from evoked.core.time_grid import Grid
+from evoked.media.audio_stream import Line, Sound
 from evoked.media.container import Source, source_of
-from evoked.media.groups import FullDecoder
+from evoked.media.decode import Reached
+from evoked.media.frame_sampler import Chooser, Picture, Ticks
+from evoked.media.gop_decoder import FullDecoder
 from evoked.media.orientation import Orientation, orientation_of
-from evoked.media.pictures import Chooser, Picture, Ticks
-from evoked.media.play import Reached
-from evoked.media.sounds import Line, Sound
 
 LONGEST_S = 48 * 3600
 """Playing stops here: the grid of instants is laid out in advance, 16 bytes a second."""

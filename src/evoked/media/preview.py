@@ -3,8 +3,8 @@
 from fractions import Fraction
 from pathlib import Path
 
-from evoked.media.pictures import Picture
-from evoked.media.play import play
+from evoked.media.decode import play
+from evoked.media.frame_sampler import Picture
 from evoked.media.probe import no_picture, probe
 from evoked.media.write import VideoWriter
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto
 
-from evoked.weights.drawing import Drawing
+from evoked.weights.onnx_builder import Drawing
 
 Array = NDArray[np.float32]
 

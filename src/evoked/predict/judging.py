@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto
 
 from evoked.model.config import BN_EPSILON, ModelConfig
-from evoked.weights.drawing import Drawing
+from evoked.weights.onnx_builder import Drawing
 
 __all__ = ["judge", "judge_graph"]
 

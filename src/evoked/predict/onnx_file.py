@@ -20,7 +20,7 @@ from evoked.core.files import writing
 from evoked.model.checkpoint import Checkpoint
 from evoked.model.config import Modality, dilations
 from evoked.predict.judging import judge
-from evoked.weights.drawing import Drawing
+from evoked.weights.onnx_builder import Drawing
 
 
 def write_onnx(path: Path, checkpoint: Checkpoint) -> None:

@@ -12,8 +12,8 @@ from evoked.core.errors import MediaError
 from evoked.core.files import digest, sha256
 from evoked.core.progress import Progress, silent
 from evoked.core.time_grid import Grid
+from evoked.media.decode import Picture, play
 from evoked.media.images import jpeg
-from evoked.media.play import Picture, play
 from evoked.media.preview import preview
 from evoked.media.probe import probe
 from evoked.report.config import ReportConfig

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from evoked.core.errors import OutputError, StudyError
 from evoked.core.files import digest, sha256, write_text
 from evoked.core.progress import Progress, silent
-from evoked.media.play import sound
+from evoked.media.decode import sound
 from evoked.parallel.pool import Failed, HerePool, Pool
 from evoked.parallel.processes import ProcessPool
 from evoked.sample.ground_truth import STAGED, truth_of, write_truth

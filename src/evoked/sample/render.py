@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from evoked.core.progress import Progress, silent
 from evoked.core.time_grid import Grid
+from evoked.media.decode import Picture, play, play_ahead, sound
 from evoked.media.images import draw_text, resize
-from evoked.media.play import Picture, play, play_ahead, sound
 from evoked.media.probe import probe
 from evoked.media.write import VideoWriter
 from evoked.sample.layout import FRAME

@@ -12,7 +12,7 @@ from pathlib import Path
 import onnx
 from numpy.typing import NDArray
 
-from evoked.weights.drawing import Drawing, Kernel
+from evoked.weights.onnx_builder import Drawing, Kernel
 from evoked.weights.torchfile import read_state
 
 # repeats, kernel, stride, growth within the block, channels out

@@ -11,7 +11,7 @@ from pathlib import Path
 import onnx
 from numpy.typing import NDArray
 
-from evoked.weights.drawing import Drawing, Kernel, same
+from evoked.weights.onnx_builder import Drawing, Kernel, same
 from evoked.weights.torchfile import read_state
 
 SIDE, WIDTH, CLASSES = 299, 2048, 1008

@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from evoked.weights.drawing import Drawing, Kernel, same
+from evoked.weights.onnx_builder import Drawing, Kernel, same
 from evoked.weights.torchfile import read_state
 
 SIDE, WIDTH, EMBEDDING, PEOPLE = 160, 1792, 512, 8631

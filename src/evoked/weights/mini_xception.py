@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from evoked.weights.drawing import Drawing, Kernel, same
+from evoked.weights.onnx_builder import Drawing, Kernel, same
 
 __all__ = ["CLASSES", "FEATURES", "SIDE", "build", "mini_xception", "read_keras"]
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import onnx
 from numpy.typing import NDArray
 
-from evoked.weights.drawing import Drawing, Kernel, same
+from evoked.weights.onnx_builder import Drawing, Kernel, same
 from evoked.weights.torchfile import read_state
 
 SIDE, WIDTH = 224, 1024

@@ -11,7 +11,7 @@ from pathlib import Path
 import onnx
 from numpy.typing import NDArray
 
-from evoked.weights.drawing import Drawing, same
+from evoked.weights.onnx_builder import Drawing, same
 from evoked.weights.torchfile import read_state
 
 FRAMES, BANDS, WIDTH = 96, 64, 128

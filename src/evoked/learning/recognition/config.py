@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 
 from evoked.core.settings import setting
-from evoked.faces.describe import width_of
+from evoked.faces.descriptors import width_of
 
 __all__ = ["RecogniserConfig", "plain"]
 

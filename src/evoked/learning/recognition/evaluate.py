@@ -7,7 +7,7 @@ import numpy as np
 from evoked.core.errors import DatasetError
 from evoked.core.time_grid import Grid
 from evoked.core.track import Track
-from evoked.faces.describe import column_names
+from evoked.faces.descriptors import column_names
 from evoked.learning.recognition.held_out_metrics import Judged, at_points, figures, notes_of
 from evoked.learning.recognition.training_clips import Rated
 from evoked.reactions.expressions.prototype import Recogniser

@@ -10,7 +10,7 @@ from evoked.core.errors import DatasetError
 from evoked.core.files import writing
 from evoked.core.progress import Progress, silent
 from evoked.core.provenance import Provenance
-from evoked.faces.describe import nets_of
+from evoked.faces.descriptors import nets_of
 from evoked.learning.recognition.config import RecogniserConfig, plain
 from evoked.learning.recognition.cross_fit import Learnt, learn_from_all, shape_of, turns
 from evoked.learning.recognition.fit_cache import kept_fit

@@ -20,7 +20,7 @@ from evoked.core.provenance import told_apart
 from evoked.core.time_grid import Grid
 from evoked.core.track import Track
 from evoked.dataset.ratings import Clip, Ratings
-from evoked.faces.describe import column_names, nets_of
+from evoked.faces.descriptors import column_names, nets_of
 from evoked.model.stored import read_arrays, write_arrays
 from evoked.reactions.expressions.trained import filled
 from evoked.reactions.labelling.majority_vote import TICKS_PER_S

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from evoked.core.errors import AlignmentError, MissingMedia
 from evoked.core.files import sha256
 from evoked.core.time_grid import Grid
-from evoked.media.play import Picture, play
+from evoked.media.decode import Picture, play
 from evoked.media.probe import no_picture, probe
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment, exact, exact_rate
 from evoked.reactions.content_region.detector import WindowConfig, find_window

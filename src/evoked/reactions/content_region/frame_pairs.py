@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.time_grid import Grid
+from evoked.media.decode import Picture, play
 from evoked.media.images import grey
-from evoked.media.play import Picture, play
 from evoked.media.probe import no_picture, probe
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment, exact, exact_rate
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from evoked.core.errors import CheckpointError, EvokedError
 from evoked.core.expressions import EEV5
 from evoked.core.track import Track
-from evoked.faces.describe import DESCRIBERS, column_names, nets_of, width_of
+from evoked.faces.descriptors import DESCRIBERS, column_names, nets_of, width_of
 from evoked.metrics.calibration import log_odds
 from evoked.model.recognition import RecognitionForward
 from evoked.model.recognition_checkpoint import Recognition, load_recognition

@@ -23,14 +23,14 @@ from evoked.core.progress import Progress, silent
 from evoked.core.settings import setting
 from evoked.core.time_grid import Grid
 from evoked.core.track import Track
-from evoked.faces.describe import column_names, nets_of, open_describer, width_of
+from evoked.faces.descriptors import column_names, nets_of, open_describer, width_of
 from evoked.faces.detect import DetectConfig, Face, FaceDetector, iou
-from evoked.faces.follow import Follower
 from evoked.faces.identity import FaceIdentity
 from evoked.faces.landmarks import BLENDSHAPES
 from evoked.faces.mesh import FaceMesh, Mesh
-from evoked.faces.watch import FaceWatch, Glance
-from evoked.media.play import Picture, Play, damage_of, play, play_ahead
+from evoked.faces.tracker import Follower
+from evoked.faces.video_detector import FaceWatch, Glance
+from evoked.media.decode import Picture, Play, damage_of, play, play_ahead
 from evoked.media.probe import no_picture, probe
 from evoked.reactions.expressions.prototype import PrototypeRecogniser, Recogniser
 from evoked.reactions.expressions.trained import PROTOTYPE

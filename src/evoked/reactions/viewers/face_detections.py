@@ -67,7 +67,7 @@ class Sightings:
     def hidden(self, tick: float) -> Iterator[NDArray[np.float32]]:
         """Boxes to hide at a moment: of the tick before and after it, and of people who just came or went.
 
-        A face is found up to two ticks after it came (see faces/watch.py), so that it is hidden for AROUND
+        A face is found up to two ticks after it came (see faces/video_detector.py), so that it is hidden for AROUND
         ticks before it is first seen, and as long after it is last seen.
         """
         before = int(np.floor(tick))

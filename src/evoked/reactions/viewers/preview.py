@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from evoked.core.progress import Progress, silent
 from evoked.core.track import Track
+from evoked.media.decode import Picture, play, play_ahead
 from evoked.media.images import blur, draw_box, draw_text, resize
-from evoked.media.play import Picture, play, play_ahead
 from evoked.media.probe import no_picture, probe
 from evoked.media.write import VideoWriter
 from evoked.reactions.viewers.annotator import Annotation

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from evoked.core.errors import DatasetError
 from evoked.core.time_grid import Grid
 from evoked.core.track import Track
-from evoked.faces.describe import column_names, describers, open_describer
+from evoked.faces.descriptors import column_names, describers, open_describer
 from evoked.faces.detect import DetectConfig, Face, FaceDetector, iou
 from evoked.faces.mesh import FaceMesh, Mesh
+from evoked.media.decode import Picture, play
 from evoked.media.images import read_image
-from evoked.media.play import Picture, play
 from evoked.media.probe import probe
 from evoked.reactions.labelling.majority_vote import TICKS_PER_S
 from evoked.reactions.viewers.annotator import SAME_FACE, AnnotateConfig

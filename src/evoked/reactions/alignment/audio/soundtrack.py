@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evoked.core.errors import AlignmentError
-from evoked.media.play import damage_of, play, sound_of
+from evoked.media.decode import damage_of, play, sound_of
 from evoked.reactions.alignment.audio.align import SOUND_HZ
 from evoked.reactions.alignment.audio.gcc_phat import Samples
 

@@ -20,7 +20,7 @@ from safetensors.numpy import load_file, save_file
 from evoked.core.errors import LibraryError
 from evoked.core.files import digest, sha256, write_text, writing
 from evoked.core.provenance import Provenance
-from evoked.media.play import sound
+from evoked.media.decode import sound
 from evoked.reactions.alignment.audio.align import SOUND_HZ, AlignConfig
 from evoked.reactions.alignment.audio.fingerprints import key_limit, landmarks
 from evoked.reactions.alignment.audio.gcc_phat import Samples

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from evoked.core.progress import Progress, silent
 from evoked.core.time_grid import Grid
+from evoked.media.decode import Picture, damage_of, play
 from evoked.media.images import grey
-from evoked.media.play import Picture, damage_of, play
 from evoked.media.probe import no_picture, probe
 
 Cells = NDArray[np.float32]

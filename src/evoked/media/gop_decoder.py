@@ -18,8 +18,8 @@ import av
 import numpy as np
 
 from evoked.media.container import Source
-from evoked.media.nal import Nature, nature_reader
-from evoked.media.pictures import Ticks
+from evoked.media.frame_sampler import Ticks
+from evoked.media.nal_units import Nature, nature_reader
 from evoked.media.probe import no_times
 
 MOST_PACKETS = 600

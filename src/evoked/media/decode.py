@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from evoked.core.errors import NoPictureError, NoSoundError
 from evoked.core.time_grid import Grid
+from evoked.media.audio_stream import Line, Sound
 from evoked.media.container import Source, open_source
-from evoked.media.groups import Decoder, decoder_for
+from evoked.media.frame_sampler import Chooser, Picture, Ticks
+from evoked.media.gop_decoder import Decoder, decoder_for
 from evoked.media.orientation import Orientation
-from evoked.media.pictures import Chooser, Picture, Ticks
 from evoked.media.probe import Media, no_picture, probe
-from evoked.media.sounds import Line, Sound
 
 __all__ = ["Picture", "Play", "Sound", "damage_of", "play", "play_ahead", "sound", "sound_of"]
 

@@ -12,6 +12,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from evoked.faces.basic_emotions import COLUMNS as SEVEN
+from evoked.faces.basic_emotions import SevenExpressions
 from evoked.faces.crops import CropDescriber
 from evoked.faces.detect import Face
 from evoked.faces.geometry import COLUMNS as GEOMETRY
@@ -19,8 +21,6 @@ from evoked.faces.geometry import FaceGeometry
 from evoked.faces.identity import FaceIdentity
 from evoked.faces.landmarks import BLENDSHAPES
 from evoked.faces.mesh import FaceMesh
-from evoked.faces.seven import COLUMNS as SEVEN
-from evoked.faces.seven import SevenExpressions
 from evoked.weights.cache import Cache
 
 __all__ = ["DESCRIBERS", "Describe", "Describer", "column_names", "describers", "nets_of", "open_describer", "width_of"]
