@@ -22,7 +22,7 @@ from evoked.core.provenance import Provenance
 from evoked.core.time_grid import Grid
 from evoked.core.track import Track
 from evoked.dataset.labels import Labels
-from evoked.dataset.loading import load_examples
+from evoked.dataset.load_examples import load_examples
 from evoked.learning.training.batching import gather, plan_epoch
 from evoked.learning.training.config import TrainConfig
 from evoked.learning.training.train import train

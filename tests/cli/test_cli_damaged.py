@@ -12,9 +12,9 @@ import pytest
 
 from evoked.core.progress import Progress, silent
 from evoked.core.tables import read_provenance, read_table
-from evoked.study.folder import open_folder
-from evoked.study.labelling import LabelRiver, playable
-from evoked.study.ledger import Item, Ledger
+from evoked.study.build_records import Item, Ledger
+from evoked.study.label_steps import LabelRiver, playable
+from evoked.study.layout import open_folder
 from evoked.study.runner import Runner
 from evoked.study.settings import read_settings
 from evoked.weights.cache import default_cache

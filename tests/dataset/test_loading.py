@@ -12,8 +12,8 @@ from evoked.core.provenance import Provenance
 from evoked.core.time_grid import Grid
 from evoked.core.track import Track
 from evoked.dataset.labels import Labels
-from evoked.dataset.loading import load_examples
-from evoked.dataset.names import files_of
+from evoked.dataset.load_examples import load_examples
+from evoked.dataset.result_files import files_of
 from evoked.features.extract import Features
 from evoked.features.files import read_features, write_features
 

@@ -14,7 +14,7 @@ from evoked.core.time_grid import Grid
 from evoked.core.track import Track
 from evoked.dataset.labels import write_labels
 from evoked.dataset.ratings import Clip
-from evoked.predict.exports import write_predictions
+from evoked.predict.writers import write_predictions
 from evoked.reactions.labelling.majority_vote import VoteConfig, vote
 
 NAMES = ("awe", "pain")

@@ -10,7 +10,7 @@ import pytest
 from evoked.cli.main import main
 from evoked.core.errors import DatasetError
 from evoked.dataset.labels import read_labels
-from evoked.dataset.loading import load_examples
+from evoked.dataset.load_examples import load_examples
 from evoked.learning.evaluation.comparison import CHANCE, MAP
 from evoked.learning.experiments.ablation import FULL, AblateConfig, Way, deal, run_ways, variants
 from evoked.learning.training.config import TrainConfig

@@ -7,7 +7,7 @@ import pytest
 
 from evoked.core.expressions import EEV5
 from evoked.model.config import KINDS, Modality, ModelConfig, ModelSettings, config_from, dilations, shapes
-from evoked.predict.readers import READERS
+from evoked.predict.encoders import READERS
 
 PAPER = {"image": 2048, "face": 2048, "audio": 128}
 OPEN = {"image": 1280, "face": 256, "audio": 1024}

@@ -30,8 +30,8 @@ from evoked.media.probe import probe
 from evoked.model.checkpoint import Checkpoint, save_checkpoint
 from evoked.model.config import ModelSettings, shapes
 from evoked.predict import batch
-from evoked.predict.predict import load_model
-from evoked.study.predicting import PredictionRiver
+from evoked.predict.predictor import load_model
+from evoked.study.prediction_steps import PredictionRiver
 from evoked.study.settings import SECTIONS
 from evoked.weights.cache import Cache, default_cache
 from evoked.weights.catalogue import NETS, Address

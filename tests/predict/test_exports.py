@@ -16,7 +16,7 @@ from evoked.core.provenance import Provenance
 from evoked.core.tables import read_provenance
 from evoked.core.time_grid import Grid
 from evoked.core.track import Track
-from evoked.predict.exports import as_vtt, check_format, read_predictions, summary, write_predictions
+from evoked.predict.writers import as_vtt, check_format, read_predictions, summary, write_predictions
 
 MADE = Provenance("predict", {"model": "m"}, {"film --> 1.mp4": "ab"}, notes=("staged: so and so",))
 NAMES = ("amusement", "interest")

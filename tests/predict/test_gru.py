@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from evoked.predict.gru import LONGEST, GruLayer, gru_block, gru_projection, in_block
+from evoked.predict.gru_graph import LONGEST, GruLayer, gru_block, gru_projection, in_block
 from evoked.weights.session import Session
 
 NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")

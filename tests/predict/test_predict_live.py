@@ -14,9 +14,9 @@ import pytest
 from evoked.features.extract import Extractor
 from evoked.features.live import LiveRows
 from evoked.media.live import LivePlay
-from evoked.predict.exports import read_predictions
 from evoked.predict.live import LivePredictor, gathered
-from evoked.predict.predict import Predictor, load_model
+from evoked.predict.predictor import Predictor, load_model
+from evoked.predict.writers import read_predictions
 
 pytestmark = [
     pytest.mark.nets,

@@ -17,7 +17,7 @@ from evoked.media.decode import sound
 from evoked.media.write import VideoWriter
 from evoked.reactions.alignment.matcher import Contents, MatchConfig
 from evoked.reactions.alignment.offset_map import read_offsets
-from evoked.study.folder import Folder
+from evoked.study.layout import Folder
 
 pytestmark = pytest.mark.nets
 START, SECONDS, HZ = 60, 24, 8000

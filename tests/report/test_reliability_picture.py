@@ -2,7 +2,7 @@
 
 from xml.etree import ElementTree
 
-from evoked.report.reliability import EDGE, GAP, SIDE, reliability_svg
+from evoked.report.reliability_plot import EDGE, GAP, SIDE, reliability_svg
 
 
 def test_dots_stand_where_the_numbers_are() -> None:

@@ -8,8 +8,8 @@ import pytest
 from report_study import EEV5, SECONDS, STAGED, write_predictions, write_scores
 
 from evoked.core.errors import DatasetError, StudyError
-from evoked.report.collect import collect, collect_prediction, named
-from evoked.report.facts import Item
+from evoked.report.load_results import collect, collect_prediction, named
+from evoked.report.page_data import Item
 
 
 def test_all_that_the_writers_wrote_is_found(study: Path) -> None:

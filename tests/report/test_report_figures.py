@@ -2,8 +2,7 @@
 
 import pytest
 
-from evoked.report.facts import Alignment, Presence, Reaction, Score, Segment
-from evoked.report.figures import (
+from evoked.report.formats import (
     across,
     clock,
     clock_axis,
@@ -20,6 +19,7 @@ from evoked.report.figures import (
     uncovered_s,
     whole,
 )
+from evoked.report.page_data import Alignment, Presence, Reaction, Score, Segment
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,8 @@ from selenium.webdriver.common.by import By
 from evoked.core.files import write_text
 from evoked.core.provenance import Provenance
 from evoked.core.tables import write_table
-from evoked.report.collect import collect_prediction
 from evoked.report.config import ReportConfig
+from evoked.report.load_results import collect_prediction
 from evoked.report.page import write_page, write_report
 
 pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))

@@ -11,8 +11,8 @@ import pytest
 from report_study import NASTY, STAGED, write_items, write_labels, write_predictions, write_reaction
 
 from evoked.core.errors import OutputError
-from evoked.report.collect import collect_prediction
 from evoked.report.config import ReportConfig
+from evoked.report.load_results import collect_prediction
 from evoked.report.page import embedded, write_page, write_report
 
 NO_VIDEO = ReportConfig(video="none")

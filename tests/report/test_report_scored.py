@@ -7,9 +7,9 @@ import pytest
 from report_study import origin
 
 from evoked.learning import scores as written
-from evoked.report.facts import Score, Scores, Shifted
-from evoked.report.scored import number, read_scores
-from evoked.report.story import against, between, points, verdict
+from evoked.report.page_data import Score, Scores, Shifted
+from evoked.report.score_rows import number, read_scores
+from evoked.report.summary import against, between, points, verdict
 
 ROWS = (
     written.Row("joy", 100, 20, 0.2, 0.35, 0.25, 0.45, 0.7),

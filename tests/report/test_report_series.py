@@ -13,8 +13,8 @@ from evoked.core.time_grid import Grid
 from evoked.core.track import Track
 from evoked.dataset.labels import Labels
 from evoked.report import facts
-from evoked.report.facts import Content
-from evoked.report.series import labels_per_second, prediction_from, presences, votes
+from evoked.report.page_data import Content
+from evoked.report.timelines import labels_per_second, prediction_from, presences, votes
 
 
 def test_labels_stand_in_the_report_s_order_and_an_invalid_second_is_off() -> None:

@@ -13,8 +13,8 @@ from report_study import NASTY
 
 from evoked.media.images import read_image
 from evoked.report.config import ReportConfig
-from evoked.report.facts import Content, Prediction
 from evoked.report.page import write_report
+from evoked.report.page_data import Content, Prediction
 from evoked.report.video import show
 
 

@@ -12,7 +12,7 @@ from sklearn.metrics import average_precision_score
 
 from evoked.core.expressions import EEV5
 from evoked.dataset.labels import read_labels
-from evoked.dataset.loading import load_examples
+from evoked.dataset.load_examples import load_examples
 from staging.bayes_bound import bounds, evidence, knowable, knowable_affect
 from staging.planted_features import PLANTED, Event, Planted, World, plant, plant_all
 from staging.planted_files import write_world

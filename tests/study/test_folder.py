@@ -8,7 +8,7 @@ import pytest
 from evoked.core.errors import StudyError
 from evoked.core.expressions import EEV5
 from evoked.core.settings import setting
-from evoked.study.folder import open_folder, plain, read_toml, sections
+from evoked.study.layout import open_folder, plain, read_toml, sections
 
 
 @dataclass(frozen=True)

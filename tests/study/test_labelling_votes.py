@@ -12,8 +12,8 @@ from evoked.core.tables import write_table
 from evoked.core.time_grid import Grid
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment, write_offsets
 from evoked.reactions.labelling.majority_vote import VoteConfig, Votes
-from evoked.study.folder import Folder
-from evoked.study.labelling import votes_of
+from evoked.study.label_steps import votes_of
+from evoked.study.layout import Folder
 from evoked.study.settings import read_settings
 
 NAMES = ("amusement", "surprise")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from evoked.study.ledger import Item, Ledger
+from evoked.study.build_records import Item, Ledger
 
 
 @pytest.fixture

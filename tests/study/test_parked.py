@@ -8,9 +8,9 @@ import pytest
 
 from evoked.core.errors import OutputError
 from evoked.core.files import sha256, write_text
-from evoked.study.folder import Folder
-from evoked.study.ledger import Item, Ledger
-from evoked.study.parked import EACH
+from evoked.study.build_records import Item, Ledger
+from evoked.study.layout import Folder
+from evoked.study.result_cache import EACH
 from evoked.study.run import sweep
 
 

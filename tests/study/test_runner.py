@@ -10,7 +10,7 @@ import pytest
 from evoked.core.errors import AlignmentError, MediaError, WeightsError
 from evoked.core.files import write_text
 from evoked.core.progress import Progress, silent
-from evoked.study.ledger import Item, Ledger
+from evoked.study.build_records import Item, Ledger
 from evoked.study.runner import Runner, Work
 
 

@@ -17,8 +17,8 @@ from evoked.core.provenance import Provenance
 from evoked.core.tables import read_table, write_table
 from evoked.dataset.examples import Example, join
 from evoked.dataset.labels import read_labels
-from evoked.dataset.loading import load_examples
-from evoked.dataset.names import files_of
+from evoked.dataset.load_examples import load_examples
+from evoked.dataset.result_files import files_of
 from evoked.features.files import SUFFIX
 from evoked.learning.evaluation.comparison import Cell, as_text, compare
 from evoked.learning.evaluation.evaluate import FEW

@@ -18,7 +18,7 @@ from evoked.media.probe import probe
 from evoked.reactions.alignment.audio.align import SOUND_HZ
 from evoked.reactions.alignment.matcher import Contents, MatchConfig
 from evoked.reactions.alignment.offset_map import OffsetMap, write_offsets
-from evoked.report.map_drawing import as_html, as_svg, as_text
+from evoked.report.alignment_plot import as_html, as_svg, as_text
 
 
 @click.command()

@@ -5,10 +5,10 @@ from typing import Any
 
 import click
 
-from evoked.cli.annotating import Batch, Order
+from evoked.cli.annotate_batch import Batch, Order
+from evoked.cli.annotate_previews import Previews
 from evoked.cli.failures import Failures
 from evoked.cli.options import made, settings
-from evoked.cli.previews import Previews
 from evoked.core.errors import OutputError
 from evoked.core.files import check_writable
 from evoked.core.tables import SUFFIXES, check_suffix

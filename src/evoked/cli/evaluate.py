@@ -16,7 +16,7 @@ from evoked.learning.evaluation.evaluate import EvaluateConfig
 from evoked.learning.evaluation.evaluate import evaluate as score
 from evoked.learning.evaluation.prediction_sets import gather_predictions, notes_of, predict_all
 from evoked.learning.evaluation.scores import as_table, write_scores
-from evoked.predict.predict import load_model
+from evoked.predict.predictor import load_model
 
 File = click.Path(path_type=Path)
 

@@ -6,7 +6,7 @@ import click
 
 from evoked.core.files import check_writable
 from evoked.model.checkpoint import load_checkpoint
-from evoked.predict.onnx_file import write_onnx
+from evoked.predict.onnx_export import write_onnx
 
 
 @click.command()

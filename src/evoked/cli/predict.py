@@ -8,15 +8,15 @@ from typing import Any
 import click
 
 from evoked.cli.failures import Failures, note
-from evoked.cli.following import follow
+from evoked.cli.predict_live import follow
 from evoked.cli.progress import bar
 from evoked.core.files import check_writable
 from evoked.core.progress import Progress
 from evoked.parallel.pool import Done, Failed, HerePool
 from evoked.parallel.processes import ProcessPool
-from evoked.predict.batch import Prediction, Task, outputs, run
-from evoked.predict.exports import FORMATS, summary
-from evoked.predict.predict import load_model
+from evoked.predict.jobs import Prediction, Task, outputs, run
+from evoked.predict.predictor import load_model
+from evoked.predict.writers import FORMATS, summary
 
 File = click.Path(path_type=Path)
 Outcome = Done[Task, Prediction] | Failed[Task]

@@ -67,7 +67,7 @@ def train(
     from evoked.learning.recognition.held_out_metrics import as_json as plain
     from evoked.learning.recognition.held_out_metrics import as_table
     from evoked.learning.recognition.train_recogniser import train_recogniser, write_recogniser
-    from evoked.report.reliability import reliability_svg
+    from evoked.report.reliability_plot import reliability_svg
 
     config = made(RecogniserConfig, own)
     read = read_ratings(ratings, expressions=expression, groups=group)

@@ -8,8 +8,8 @@ import click
 
 from evoked.cli.options import made, settings
 from evoked.cli.progress import bar
-from evoked.report.collect import collect, collect_prediction
 from evoked.report.config import ReportConfig
+from evoked.report.load_results import collect, collect_prediction
 from evoked.report.page import default_place, kept_previews, write_page
 
 File = click.Path(path_type=Path)

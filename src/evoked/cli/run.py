@@ -12,7 +12,7 @@ import click
 from evoked.cli.progress import bar
 from evoked.core.errors import EvokedError
 from evoked.core.progress import Progress
-from evoked.study.ledger import Item
+from evoked.study.build_records import Item
 from evoked.study.run import run_study
 from evoked.weights.cache import default_cache
 

@@ -16,8 +16,8 @@ from evoked.core.files import sha256
 from evoked.core.provenance import Provenance
 from evoked.core.settings import from_mapping
 from evoked.dataset.labels import read_labels
-from evoked.dataset.loading import load_examples
-from evoked.dataset.names import files_of
+from evoked.dataset.load_examples import load_examples
+from evoked.dataset.result_files import files_of
 from evoked.features.files import SUFFIX
 from evoked.learning.evaluation.prediction_sets import notes_of
 from evoked.learning.training.config import TrainConfig
@@ -108,9 +108,9 @@ def _train_files(
 
 def _train_study(root: Path) -> Path:
     from evoked.cli.run import Terminal
-    from evoked.study.folder import open_folder
-    from evoked.study.ledger import Ledger
-    from evoked.study.predicting import PredictionRiver
+    from evoked.study.build_records import Ledger
+    from evoked.study.layout import open_folder
+    from evoked.study.prediction_steps import PredictionRiver
     from evoked.study.runner import Runner
     from evoked.study.settings import read_settings
     from evoked.weights.cache import Cache

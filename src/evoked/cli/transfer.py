@@ -25,7 +25,7 @@ from evoked.learning.experiments.transfer import MEAN, TRANSFER, Outcome, Transf
 from evoked.learning.experiments.transfer import transfer as run
 from evoked.learning.training.config import TrainConfig
 from evoked.learning.training.model_folder import write_model
-from evoked.predict.predict import Model, load_model
+from evoked.predict.predictor import Model, load_model
 from evoked.report.affect import FilmCurves, as_text, write_affect_page
 
 File = click.Path(path_type=Path)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from evoked.core.errors import DatasetError
 from evoked.core.files import write_text
-from evoked.dataset.sheets import Sheet
+from evoked.dataset.csv_sheet import Sheet
 
 COLUMNS = ("reaction", "content")
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from evoked.core.errors import DatasetError
 from evoked.core.expressions import EEV15
-from evoked.dataset.sheets import Sheet
+from evoked.dataset.csv_sheet import Sheet
 
 __all__ = ["Clip", "Ratings", "read_ratings"]
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from evoked.core.progress import Progress, silent
 from evoked.core.rows import Rows
 from evoked.model.config import Modality, ModelConfig, shapes
-from evoked.predict.judging import judge_graph
-from evoked.predict.readers import READERS, Reader
+from evoked.predict.encoders import READERS, Reader
+from evoked.predict.head_graph import judge_graph
 from evoked.weights.session import Session
 
 Array = NDArray[np.float32]

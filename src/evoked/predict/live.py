@@ -16,7 +16,7 @@ from evoked.features.audio import HZ
 from evoked.features.extract import Extractor
 from evoked.features.live import LiveRows
 from evoked.media.live import LivePlay
-from evoked.predict.predict import RANGES, Model
+from evoked.predict.predictor import RANGES, Model
 from evoked.weights.cache import Cache
 
 

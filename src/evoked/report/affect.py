@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from evoked.core.files import write_text
 from evoked.core.provenance import Provenance
-from evoked.report.figures import NOTHING, clock, clock_axis, decimals
+from evoked.report.formats import NOTHING, clock, clock_axis, decimals
 from evoked.report.page import asset, environment
 
 WIDTH, HEIGHT = 900, 150  # of one panel, in the drawing's own units

@@ -9,7 +9,7 @@ from pathlib import Path
 from evoked.agreement.results import Agreement, Estimate
 from evoked.core.files import write_text
 from evoked.core.provenance import Provenance
-from evoked.report.figures import NOTHING, across, decimals, expression_colours, percent
+from evoked.report.formats import NOTHING, across, decimals, expression_colours, percent
 from evoked.report.page import asset, environment
 
 __all__ = ["Scale", "render_agreement", "write_agreement_page"]

@@ -12,12 +12,12 @@ from markupsafe import Markup
 
 from evoked.core.files import write_text
 from evoked.core.progress import Progress, silent
-from evoked.report.collect import collect
 from evoked.report.config import ReportConfig
-from evoked.report.facts import Content, Facts
-from evoked.report.figures import FILTERS, expression_colours
-from evoked.report.series import labels_per_second
-from evoked.report.story import between, interval, points, tell
+from evoked.report.formats import FILTERS, expression_colours
+from evoked.report.load_results import collect
+from evoked.report.page_data import Content, Facts
+from evoked.report.summary import between, interval, points, tell
+from evoked.report.timelines import labels_per_second
 from evoked.report.video import Shown, show
 
 TEMPLATES = Path(__file__).parent / "templates"

@@ -17,7 +17,7 @@ from evoked.media.images import jpeg
 from evoked.media.preview import preview
 from evoked.media.probe import probe
 from evoked.report.config import ReportConfig
-from evoked.report.facts import Content
+from evoked.report.page_data import Content
 
 MEGABYTE = 1_000_000
 BYTES_PER_SECOND = 12_000  # the least a 240-line preview with sound was seen to weigh (96 kbit/s)

@@ -8,10 +8,10 @@ check → align → annotate → label            (the label river)
 from collections.abc import Sequence
 from pathlib import Path
 
-from evoked.study.folder import Folder, open_folder
-from evoked.study.labelling import LabelRiver, playable
-from evoked.study.ledger import Item, Ledger
-from evoked.study.predicting import PredictionRiver
+from evoked.study.build_records import Item, Ledger
+from evoked.study.label_steps import LabelRiver, playable
+from evoked.study.layout import Folder, open_folder
+from evoked.study.prediction_steps import PredictionRiver
 from evoked.study.runner import Runner, Show
 from evoked.study.settings import read_settings
 from evoked.weights.cache import Cache

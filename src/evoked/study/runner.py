@@ -8,7 +8,7 @@ from typing import Protocol
 
 from evoked.core.errors import EvokedError
 from evoked.core.progress import Progress
-from evoked.study.ledger import Item, Ledger
+from evoked.study.build_records import Item, Ledger
 
 
 @dataclass(frozen=True)

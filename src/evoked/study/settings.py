@@ -17,7 +17,7 @@ from evoked.reactions.content_region.detector import WindowConfig
 from evoked.reactions.labelling.majority_vote import VoteConfig
 from evoked.reactions.viewers.annotator import AnnotateConfig
 from evoked.report.config import ReportConfig
-from evoked.study.folder import About, plain, read_toml, sections
+from evoked.study.layout import About, plain, read_toml, sections
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from evoked.core.files import sha256
 from evoked.core.progress import Progress, silent
 from evoked.core.tables import SUFFIXES, read_provenance
 from evoked.core.track import Track
-from evoked.dataset.loading import features_made
-from evoked.dataset.names import files_of
+from evoked.dataset.load_examples import features_made
+from evoked.dataset.result_files import files_of
 from evoked.features.files import SUFFIX, read_features
-from evoked.predict.exports import read_predictions
-from evoked.predict.predict import Model, predict_features
+from evoked.predict.predictor import Model, predict_features
+from evoked.predict.writers import read_predictions
 
 ONE_MODEL = "one model predicted all videos: a fair score only of those that it did not learn from"
 

@@ -19,7 +19,7 @@ from evoked.learning.training.train import fitting, train
 from evoked.model.checkpoint import load_checkpoint
 from evoked.model.config import ModelSettings
 from evoked.predict.forward import Forward
-from evoked.predict.predict import predicted
+from evoked.predict.predictor import predicted
 
 MAKER = "fold"
 

@@ -23,7 +23,7 @@ from evoked.reactions.expressions.prototype import Recogniser
 from evoked.reactions.expressions.trained import recogniser_of
 from evoked.reactions.labelling.majority_vote import VoteConfig, Votes, onto_content, own_thresholds, ticks_of, vote
 from evoked.reactions.viewers.annotator import Annotator, columns, nets_read, viewers_of
-from evoked.study.folder import Folder
+from evoked.study.layout import Folder
 from evoked.study.runner import Runner, Work
 from evoked.study.settings import Settings
 from evoked.weights.cache import Cache

@@ -11,8 +11,8 @@ from evoked.core.provenance import Provenance
 from evoked.core.track import Track
 from evoked.features.extract import Features
 from evoked.media.probe import no_picture, probe
-from evoked.predict.exports import FORMATS, check_format, write_predictions
-from evoked.predict.predict import Model, Predictor, load_model, predict_features
+from evoked.predict.predictor import Model, Predictor, load_model, predict_features
+from evoked.predict.writers import FORMATS, check_format, write_predictions
 from evoked.weights.cache import default_cache
 
 

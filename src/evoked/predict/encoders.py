@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.model.config import Modality, ModelConfig, dilations
-from evoked.predict.gru import GruLayer, gru_block, gru_projection, in_block
+from evoked.predict.gru_graph import GruLayer, gru_block, gru_projection, in_block
 from evoked.weights.session import Session
 
 Array = NDArray[np.float32]

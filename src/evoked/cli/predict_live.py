@@ -7,10 +7,10 @@ import click
 import numpy as np
 
 from evoked.core.files import check_writable
-from evoked.predict.exports import check_format, write_predictions
 from evoked.predict.live import LivePredictor, LiveSecond, gathered
-from evoked.predict.predict import load_model
-from evoked.report.figures import clock
+from evoked.predict.predictor import load_model
+from evoked.predict.writers import check_format, write_predictions
+from evoked.report.formats import clock
 from evoked.weights.cache import default_cache
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evoked.report.facts import Reaction, Score, Segment
+from evoked.report.page_data import Reaction, Score, Segment
 
 COLOURS = 8  # page.css names --e0 … --e7, after Okabe and Ito 2008, safe for colour-blind readers
 NOTHING = "–"

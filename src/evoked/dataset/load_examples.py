@@ -9,7 +9,7 @@ from evoked.core.errors import DatasetError
 from evoked.core.progress import Progress, silent
 from evoked.dataset.examples import Example, join
 from evoked.dataset.labels import Labelled
-from evoked.dataset.names import files_of
+from evoked.dataset.result_files import files_of
 from evoked.features.files import SUFFIX, open_features, read_features_provenance
 
 

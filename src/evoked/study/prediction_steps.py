@@ -13,16 +13,16 @@ from evoked.core.progress import Progress
 from evoked.core.provenance import Provenance
 from evoked.dataset.folds import make_folds
 from evoked.dataset.labels import read_labels
-from evoked.dataset.loading import Loaded, load_examples
+from evoked.dataset.load_examples import Loaded, load_examples
 from evoked.features.extract import Extractor, digests
 from evoked.features.files import write_features
 from evoked.learning.evaluation.evaluate import evaluate
 from evoked.learning.evaluation.scores import write_scores
 from evoked.learning.training.config import HISTORY
 from evoked.model.checkpoint import ABOUT, ARRAYS
-from evoked.predict.exports import read_predictions, write_predictions
+from evoked.predict.writers import read_predictions, write_predictions
 from evoked.report.page import write_report
-from evoked.study.folder import Folder
+from evoked.study.layout import Folder
 from evoked.study.runner import Runner, Work
 from evoked.study.settings import Settings
 from evoked.weights.cache import Cache

@@ -19,7 +19,7 @@ from evoked.core.errors import CheckpointError, OutputError
 from evoked.core.files import writing
 from evoked.model.checkpoint import Checkpoint
 from evoked.model.config import Modality, dilations
-from evoked.predict.judging import judge
+from evoked.predict.head_graph import judge
 from evoked.weights.onnx_builder import Drawing
 
 

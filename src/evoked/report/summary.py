@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from evoked.report.facts import Facts, Score, Scores
-from evoked.report.figures import PERCENT, clock, percent, standing, whole
+from evoked.report.formats import PERCENT, clock, percent, standing, whole
+from evoked.report.page_data import Facts, Score, Scores
 
 VERDICTS = {
     "above chance": "The model does better than guessing: the whole interval lies above chance.",

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from evoked.cli.annotated import Seen
+from evoked.cli.annotate_summary import Seen
 from evoked.core.errors import EvokedError
 from evoked.core.time_grid import Grid
 from evoked.core.track import Track

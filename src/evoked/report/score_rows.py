@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from evoked.report.facts import Score, Scores, Shifted
+from evoked.report.page_data import Score, Scores, Shifted
 
 
 def read_scores(path: Path) -> Scores:

@@ -16,10 +16,10 @@ from evoked.core.errors import DatasetError, EvokedError, StudyError
 from evoked.core.tables import read_table
 from evoked.dataset.labels import Labels, read_labels
 from evoked.dataset.statistics import statistics
-from evoked.report.facts import Alignment, Content, Facts, Item, Prediction, Reaction, Scores, Segment
-from evoked.report.origins import Origins
-from evoked.report.scored import read_scores
-from evoked.report.series import NOT_EXPRESSIONS, prediction_from, presences, votes
+from evoked.report.page_data import Alignment, Content, Facts, Item, Prediction, Reaction, Scores, Segment
+from evoked.report.provenance import Origins
+from evoked.report.score_rows import read_scores
+from evoked.report.timelines import NOT_EXPRESSIONS, prediction_from, presences, votes
 
 STAGED = "staged: these people did not watch this film"
 HIDDEN = "."

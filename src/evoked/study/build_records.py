@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from evoked.core.files import canonical, digest, sha256, write_text
-from evoked.study.parked import Parked, file_name
+from evoked.study.result_cache import Parked, file_name
 
 State = Literal["done", "kept", "failed", "left out"]
 

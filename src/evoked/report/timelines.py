@@ -10,7 +10,7 @@ import numpy as np
 from evoked.core.errors import DatasetError
 from evoked.core.tables import read_table
 from evoked.dataset import labels as dataset
-from evoked.report.facts import Content, Labels, Prediction, Presence
+from evoked.report.page_data import Content, Labels, Prediction, Presence
 
 NOT_EXPRESSIONS = frozenset({"video", "second", "time_s", "valid", "viewers", "viewer"})
 MOST_SECONDS = 24 * 3600  # a row beyond this is a mistake of units, and would fill the memory

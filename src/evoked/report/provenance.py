@@ -9,7 +9,7 @@ from safetensors import safe_open
 
 from evoked.core.files import canonical
 from evoked.core.tables import read_provenance
-from evoked.report.facts import Made, Net
+from evoked.report.page_data import Made, Net
 
 Tell = Callable[[str, str], None]
 

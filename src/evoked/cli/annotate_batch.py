@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
-from evoked.cli.annotated import Seen, as_row, notes, summary
+from evoked.cli.annotate_previews import Previews
+from evoked.cli.annotate_summary import Seen, as_row, notes, summary
+from evoked.cli.annotate_votes import levels_of, votes_apart, votes_together
 from evoked.cli.failures import Failures, note
-from evoked.cli.previews import Previews
 from evoked.cli.progress import bar
-from evoked.cli.voted import levels_of, votes_apart, votes_together
 from evoked.core.errors import EvokedError
 from evoked.core.files import sha256
 from evoked.core.progress import Progress, part
