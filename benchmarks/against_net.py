@@ -30,9 +30,11 @@ from evoked.faces.descriptors import column_names
 from evoked.media.decode import Picture, play
 from evoked.metrics.bootstrap import bootstrap
 from evoked.metrics.correlation import pearson
-from evoked.reactions.expressions.prototype import PrototypeRecogniser, Recogniser
+from evoked.reactions.expressions.prototype import PrototypeRecogniser
+from evoked.reactions.expressions.recogniser import Recogniser
 from evoked.reactions.expressions.trained import load_trained
-from evoked.reactions.viewers.annotator import Annotator, Viewer
+from evoked.reactions.viewers.annotation import Viewer
+from evoked.reactions.viewers.annotator import Annotator
 from evoked.weights.cache import default_cache
 from face_api import EXPRESSIONS as FACE_API
 from face_api import FaceApi

@@ -18,13 +18,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from evoked.core.time_grid import Grid
+from evoked.core.time_grid import TICKS_PER_S, Grid
 from evoked.media.decode import play
 from evoked.media.probe import probe
-from evoked.reactions import annotate
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
 from evoked.reactions.expressions.prototype import PrototypeRecogniser
-from evoked.reactions.labelling.majority_vote import TICKS_PER_S, VoteConfig, onto_content, ticks_of, vote
+from evoked.reactions.labelling.majority_vote import VoteConfig, onto_content, ticks_of, vote
+from evoked.reactions.viewers import annotator as annotators
 
 
 class Clocked:
@@ -50,7 +50,7 @@ class ClockedDetector(Clocked):
         self.near = Clocked(inner.near)
 
 
-def clocked(annotator: annotate.Annotator) -> dict[str, Clocked]:
+def clocked(annotator: annotators.Annotator) -> dict[str, Clocked]:
     """A clock on each net of an annotator, by the name of its part."""
     detect = ClockedDetector(annotator._detect)
     annotator._detect = detect  # type: ignore[assignment]
@@ -61,7 +61,7 @@ def clocked(annotator: annotate.Annotator) -> dict[str, Clocked]:
     return clocks
 
 
-def voted(found: annotate.Annotation) -> None:
+def voted(found: annotators.Annotation) -> None:
     """Expressions of every viewer again, and the votes at 1 Hz."""
     seconds = Grid(Fraction(1), max(1, found.grid.steps // TICKS_PER_S))
     scores = [PrototypeRecogniser().score(v.blendshapes) for v in found.viewers.values()]
@@ -72,13 +72,13 @@ def voted(found: annotate.Annotation) -> None:
 
 def parts(video: Path, every: int) -> dict[str, Any]:
     """Annotate a video and say what each part took."""
-    annotator = annotate.Annotator(config=annotate.AnnotateConfig(whole_look_every=every))
+    annotator = annotators.Annotator(config=annotators.AnnotateConfig(whole_look_every=every))
     clocks = clocked(annotator)
     begun, busy = time.perf_counter(), time.process_time()
     found = annotator(video)
     took, busy = time.perf_counter() - begun, time.process_time() - busy
     begun = time.process_time()
-    for _ in annotate._converted(play(video, pictures=probe(video).grid(TICKS_PER_S))):
+    for _ in annotators._converted(play(video, pictures=probe(video).grid(TICKS_PER_S))):
         pass
     decoded = time.process_time()
     voted(found)
@@ -117,7 +117,7 @@ def main() -> None:
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("video", type=Path, nargs="?")
     words.add_argument("--seconds", type=float, default=60)
-    words.add_argument("--every", type=int, default=annotate.AnnotateConfig().whole_look_every)
+    words.add_argument("--every", type=int, default=annotators.AnnotateConfig().whole_look_every)
     words.add_argument("--two", action="store_true", help="two faces")
     words.add_argument("--json", action="store_true")
     given = words.parse_args()

@@ -33,7 +33,7 @@ from sklearn.preprocessing import StandardScaler
 
 from evoked.core.errors import DatasetError
 from evoked.core.files import digest
-from evoked.core.time_grid import Grid
+from evoked.core.time_grid import TICKS_PER_S, Grid
 from evoked.core.track import Track
 from evoked.faces.basic_emotions import EXPRESSIONS as SEVEN
 from evoked.faces.descriptors import DESCRIBERS, column_names, width_of
@@ -44,7 +44,6 @@ from evoked.metrics.average_precision import average_precision, chance, roc_auc
 from evoked.metrics.bootstrap import bootstrap
 from evoked.model.stored import read_arrays, write_arrays
 from evoked.reactions.expressions.prototype import PrototypeRecogniser
-from evoked.reactions.labelling.majority_vote import TICKS_PER_S
 from evoked.reactions.viewers.rated_clip import STILL_TICKS, ClipFaces
 
 KEPT = ("blendshapes", "geometry", "mini-xception", "sface")

@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 import evoked
 from bars import machine
 from evoked.core.files import digest, sha256
-from evoked.reactions.alignment.matcher import WAYS, MatchConfig
+from evoked.reactions.alignment.config import WAYS, MatchConfig
 from evoked.reactions.viewers.annotator import Annotator
 from evoked.sample.ground_truth import STAGED
 from evoked.sample.source_clips import FILM
@@ -32,7 +32,8 @@ from staging.recording_plan import TAKE_SIZES
 from staging.result_cache import read_kept, write_kept
 from staging.tables import bars, conditions
 
-CODE = ("core/*", "media/*", "weights/*", "faces/*", "reactions/*", "stage/measure", "stage/known")
+CODE = ("core/*", "media/*", "weights/*", "faces/*", "reactions/**/*")
+STAGING = ("measure", "ground_truth")
 
 
 def tell(done: float, total: float, note: str = "") -> None:
@@ -44,7 +45,8 @@ def code() -> str:
     """What the code that is measured weighs up to: figures of other code do not count."""
     home = Path(evoked.__file__).parent
     files = [path for pattern in CODE for path in sorted(home.glob(f"{pattern}.py"))]
-    return digest([[str(path.relative_to(home)), sha256(path)] for path in files])
+    files += [Path(__file__).parent / "staging" / f"{name}.py" for name in STAGING]
+    return digest([[path.name, sha256(path)] for path in files])
 
 
 def measured(folder: Path, words: argparse.Namespace) -> tuple[list[Figures], list[Figures], int]:

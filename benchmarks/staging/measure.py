@@ -20,13 +20,15 @@ from evoked.core.track import Track
 from evoked.faces.detect import iou
 from evoked.media.decode import sound
 from evoked.media.probe import probe
-from evoked.reactions.alignment.audio.align import SOUND_HZ, align
-from evoked.reactions.alignment.matcher import Contents, MatchConfig
+from evoked.reactions.alignment.audio.align import align
+from evoked.reactions.alignment.config import SOUND_HZ, MatchConfig
+from evoked.reactions.alignment.matcher import Contents
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
 from evoked.reactions.content_region.content_faces import film_of
 from evoked.reactions.content_region.detector import Window
 from evoked.reactions.labelling.majority_vote import onto_content, ticks_of, vote
-from evoked.reactions.viewers.annotator import Annotation, Annotator
+from evoked.reactions.viewers.annotation import Annotation
+from evoked.reactions.viewers.annotator import Annotator
 from staging.ground_truth import CODES
 
 SMILE = "amusement"  # the expression that a broad smile with raised cheeks and parted lips is

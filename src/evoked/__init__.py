@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = ["EEV5", "EEV15", "EvokedError", "Grid", "Track", "__version__"]
 
-HOMES = {"EvokedError": "errors", "EEV5": "expressions", "EEV15": "expressions", "Grid": "timeline", "Track": "track"}
+HOMES = {"EvokedError": "errors", "EEV5": "expressions", "EEV15": "expressions", "Grid": "time_grid", "Track": "track"}
 """Name → the file of core where it lives. It is imported when it is asked for: numpy alone takes 0.1 s of CPU."""
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from evoked.features.extract import FeatureConfig
-from evoked.predict import batch
+from evoked.predict import jobs
 from evoked.reactions.viewers.annotator import NETS as LOOKED_WITH
 from evoked.weights.cache import default_cache
 from evoked.weights.catalogue import NETS
@@ -99,9 +99,9 @@ def test_a_full_disk(evoked, media, model, tiny: Path, verb: str) -> None:  # ty
 @pytest.fixture
 def no_net_yet() -> Iterator[None]:
     """`predict` keeps its nets for the next video of a process."""
-    batch._predictor.cache_clear()
+    jobs._predictor.cache_clear()
     yield
-    batch._predictor.cache_clear()
+    jobs._predictor.cache_clear()
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from evoked.media.decode import Picture, play, sound
 from evoked.media.probe import probe
 from evoked.model.checkpoint import Checkpoint, save_checkpoint
 from evoked.model.config import ModelSettings, shapes
-from evoked.predict import batch
+from evoked.predict import jobs
 from evoked.predict.predictor import load_model
 from evoked.study.prediction_steps import PredictionRiver
 from evoked.study.settings import SECTIONS
@@ -111,7 +111,7 @@ def shell(own: Callable[..., Folder], monkeypatch: pytest.MonkeyPatch) -> Callab
     monkeypatch.setenv("EVOKED_CACHE", str(folder.cache.root))
     monkeypatch.setenv("EVOKED_WEIGHTS", str(folder.path))
     monkeypatch.setenv("EVOKED_OFFLINE", "1")
-    batch._predictor.cache_clear()
+    jobs._predictor.cache_clear()
 
     def run(command: object, *words: object) -> tuple[int, str, str]:
         ran = CliRunner().invoke(command, [str(w) for w in words])  # type: ignore[arg-type]

@@ -6,7 +6,8 @@ from filmed import HZ, Samples, cut, delayed, echoed, hush, joined, room_noise, 
 from scipy.signal import correlate
 
 from evoked.core.errors import AlignmentError
-from evoked.reactions.alignment.audio.align import AlignConfig, align
+from evoked.reactions.alignment.audio.align import align
+from evoked.reactions.alignment.config import AlignConfig
 from evoked.reactions.alignment.offset_map import OffsetMap
 from evoked.sample.soundtrack import murmur
 

@@ -18,7 +18,9 @@ from evoked.faces.video_detector import FaceWatch
 from evoked.media.decode import Picture, play
 from evoked.media.images import read_image
 from evoked.media.write import VideoWriter
-from evoked.reactions.viewers.annotator import AnnotateConfig, Annotation, Annotator, columns, viewers_of
+from evoked.reactions.viewers.annotation import AnnotateConfig, Annotation
+from evoked.reactions.viewers.annotation_table import columns, viewers_of
+from evoked.reactions.viewers.annotator import Annotator
 from evoked.weights.cache import Cache, default_cache
 
 pytestmark = pytest.mark.nets

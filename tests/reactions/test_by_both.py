@@ -11,7 +11,7 @@ from shown import Stretch, content, film, recorded
 from staged_scenes import SIDE, film_path
 
 from evoked.media.decode import sound
-from evoked.reactions.alignment.audio.align import SOUND_HZ
+from evoked.reactions.alignment.config import SOUND_HZ
 from evoked.reactions.alignment.fusion import (
     CONFIRMS,
     ENDS_S,

@@ -12,7 +12,7 @@ from staged_scenes import CORNER, SIDE, UNSEEN, Scene
 
 from evoked.core.errors import AlignmentError, NoPictureError
 from evoked.media.write import VideoWriter
-from evoked.reactions.alignment.audio.align import AlignConfig
+from evoked.reactions.alignment.config import AlignConfig
 from evoked.reactions.alignment.offset_map import OffsetMap
 from evoked.reactions.alignment.video.align import align_by_picture
 from evoked.reactions.alignment.video.thumbnails import HZ, Looks, look_at_film, look_at_reaction

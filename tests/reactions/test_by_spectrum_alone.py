@@ -5,10 +5,11 @@ import pytest
 from filmed import HZ, cut, hush, joined, under
 
 from evoked.core.errors import AlignmentError
-from evoked.reactions.alignment.audio.align import AlignConfig, align
+from evoked.reactions.alignment.audio.align import align
 from evoked.reactions.alignment.audio.by_spectrum_only import FOUND, OBEYS, by_spectrum_alone, obedience
 from evoked.reactions.alignment.audio.speed_pitch import Change, resampled
 from evoked.reactions.alignment.chaining import Run
+from evoked.reactions.alignment.config import AlignConfig
 from evoked.sample.soundtrack import murmur
 
 pytestmark = pytest.mark.nets

@@ -15,7 +15,8 @@ from staged_scenes import CORNER, SIDE, film_path
 from evoked.core.errors import AlignmentError, NoSoundError
 from evoked.media.decode import sound
 from evoked.media.write import VideoWriter
-from evoked.reactions.alignment.matcher import Contents, MatchConfig
+from evoked.reactions.alignment.config import MatchConfig
+from evoked.reactions.alignment.matcher import Contents
 from evoked.reactions.alignment.offset_map import read_offsets
 from evoked.study.layout import Folder
 

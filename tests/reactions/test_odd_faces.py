@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 from evoked.core.errors import AlignmentError, MissingMedia
+from evoked.core.files import same_file
 from evoked.core.time_grid import Grid
 from evoked.faces.detect import iou
 from evoked.media.decode import Picture, play
 from evoked.media.images import read_image, resize
 from evoked.media.write import VideoWriter
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
-from evoked.reactions.content_region.content_faces import film_of, same_file
+from evoked.reactions.content_region.content_faces import film_of
 from evoked.reactions.viewers.annotator import Annotator
 from evoked.weights.cache import Cache, default_cache
 

@@ -12,7 +12,8 @@ from evoked.media.decode import Picture, play, sound
 from evoked.media.images import resize
 from evoked.media.probe import probe
 from evoked.media.write import VideoWriter
-from evoked.reactions.viewers.annotator import Annotation, Annotator
+from evoked.reactions.viewers.annotation import Annotation
+from evoked.reactions.viewers.annotator import Annotator
 from evoked.reactions.viewers.face_detections import FILM, NOBODY, Sightings
 from evoked.reactions.viewers.preview import write_preview
 from evoked.weights.cache import Cache, default_cache

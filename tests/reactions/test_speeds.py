@@ -7,8 +7,9 @@ import pytest
 from filmed import HZ, Samples, cut, hush, joined, under
 
 from evoked.core.errors import AlignmentError
-from evoked.reactions.alignment.audio.align import AlignConfig, align
+from evoked.reactions.alignment.audio.align import align
 from evoked.reactions.alignment.audio.speed_pitch import changes, drift, resampled
+from evoked.reactions.alignment.config import AlignConfig
 from evoked.reactions.alignment.offset_map import OffsetMap
 from evoked.sample.soundtrack import murmur
 

@@ -22,8 +22,9 @@ from evoked.faces.landmarks import BLENDSHAPES
 from evoked.media.decode import Picture, play
 from evoked.model.recognition import RecognitionForward
 from evoked.model.recognition_checkpoint import save_recognition
+from evoked.reactions.expressions.choose import recogniser_of
 from evoked.reactions.expressions.prototype import PrototypeRecogniser
-from evoked.reactions.expressions.trained import TrainedRecogniser, filled, load_trained, recogniser_of
+from evoked.reactions.expressions.trained import TrainedRecogniser, filled, load_trained
 from evoked.reactions.viewers.annotator import Annotator
 from evoked.weights.cache import Cache, default_cache
 

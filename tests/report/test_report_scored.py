@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from report_study import origin
 
-from evoked.learning import scores as written
+from evoked.learning.evaluation import scores as written
 from evoked.report.page_data import Score, Scores, Shifted
 from evoked.report.score_rows import number, read_scores
 from evoked.report.summary import against, between, points, verdict

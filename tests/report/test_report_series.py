@@ -12,7 +12,7 @@ from evoked.core.tables import write_table
 from evoked.core.time_grid import Grid
 from evoked.core.track import Track
 from evoked.dataset.labels import Labels
-from evoked.report import facts
+from evoked.report import page_data
 from evoked.report.page_data import Content
 from evoked.report.timelines import labels_per_second, prediction_from, presences, votes
 
@@ -79,7 +79,7 @@ def test_a_recording_without_viewers_is_empty(tmp_path: Path) -> None:
 def test_labels_per_second_are_counted_over_valid_seconds() -> None:
     on = np.array([[True, True], [False, False], [True, False], [True, False]])
     valid = np.array([True, True, True, False])
-    labels = facts.Labels(valid, np.ones(4, dtype=np.int64), on)
+    labels = page_data.Labels(valid, np.ones(4, dtype=np.int64), on)
 
     assert labels_per_second([Content("a", labels=labels), Content("bare")]) == (1, 1, 1)
     assert labels_per_second([Content("bare")]) == ()

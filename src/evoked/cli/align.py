@@ -15,8 +15,8 @@ from evoked.core.provenance import Provenance
 from evoked.core.settings import describe
 from evoked.media.decode import damage_of, play, sound_of
 from evoked.media.probe import probe
-from evoked.reactions.alignment.audio.align import SOUND_HZ
-from evoked.reactions.alignment.matcher import Contents, MatchConfig
+from evoked.reactions.alignment.config import SOUND_HZ, MatchConfig
+from evoked.reactions.alignment.matcher import Contents
 from evoked.reactions.alignment.offset_map import OffsetMap, write_offsets
 from evoked.report.alignment_plot import as_html, as_svg, as_text
 

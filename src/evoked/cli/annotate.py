@@ -15,7 +15,7 @@ from evoked.core.tables import SUFFIXES, check_suffix
 from evoked.faces.detect import DetectConfig
 from evoked.media.probe import no_picture, probe
 from evoked.reactions.labelling.majority_vote import VoteConfig
-from evoked.reactions.viewers.annotator import AnnotateConfig
+from evoked.reactions.viewers.annotation import AnnotateConfig
 
 File = click.Path(path_type=Path)
 

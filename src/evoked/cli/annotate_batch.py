@@ -25,9 +25,11 @@ from evoked.parallel.pool import Failed, HerePool
 from evoked.reactions.alignment.matcher import Contents
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
 from evoked.reactions.content_region.content_faces import film_of
-from evoked.reactions.expressions.trained import recogniser_of
+from evoked.reactions.expressions.choose import recogniser_of
 from evoked.reactions.labelling.majority_vote import VoteConfig
-from evoked.reactions.viewers.annotator import AnnotateConfig, Annotator, columns, nets_read
+from evoked.reactions.viewers.annotation import AnnotateConfig
+from evoked.reactions.viewers.annotation_table import columns
+from evoked.reactions.viewers.annotator import Annotator, nets_read
 from evoked.weights.cache import default_cache
 from evoked.weights.catalogue import NETS as CATALOGUE
 

@@ -9,7 +9,7 @@ import click
 from evoked.core.errors import EvokedError, OutputError
 from evoked.core.files import check_writable
 from evoked.core.progress import Progress, part
-from evoked.reactions.viewers.annotator import Annotation
+from evoked.reactions.viewers.annotation import Annotation
 from evoked.reactions.viewers.preview import write_preview
 
 SUFFIXES = (".mp4", ".mov", ".mkv")

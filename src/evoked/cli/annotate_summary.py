@@ -5,7 +5,7 @@ from pathlib import Path
 
 from evoked.reactions.alignment.matcher import how_found
 from evoked.reactions.alignment.offset_map import OffsetMap
-from evoked.reactions.viewers.annotator import Annotation
+from evoked.reactions.viewers.annotation import Annotation
 
 
 @dataclass(frozen=True, eq=False)

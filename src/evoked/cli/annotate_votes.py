@@ -10,7 +10,7 @@ from evoked.core.errors import EvokedError
 from evoked.core.time_grid import Grid
 from evoked.core.track import Track
 from evoked.media.probe import probe
-from evoked.reactions.expressions.prototype import Recogniser
+from evoked.reactions.expressions.recogniser import Recogniser
 from evoked.reactions.labelling.majority_vote import (
     VoteConfig,
     Votes,

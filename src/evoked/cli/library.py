@@ -11,7 +11,7 @@ from evoked.cli.failures import Failures
 from evoked.cli.options import made, settings
 from evoked.core.errors import AlignmentError, EvokedError, NoSoundError, OutputError
 from evoked.core.files import check_writable, sha256
-from evoked.reactions.alignment.audio.align import AlignConfig
+from evoked.reactions.alignment.config import AlignConfig
 from evoked.reactions.alignment.library.content_library import ContentLibrary
 from evoked.reactions.alignment.library.identify import Pairing
 from evoked.reactions.alignment.offset_map import offsets_json, write_offsets

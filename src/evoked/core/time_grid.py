@@ -54,3 +54,6 @@ class Grid:
                 f"{float(second):.3f} s is outside [{float(self.start):.3f}, {float(self.second(self.steps)):.3f}) s"
             )
         return step
+
+
+TICKS_PER_S = Fraction(6)

@@ -19,10 +19,11 @@ from evoked.media.probe import Media, probe
 from evoked.reactions.alignment.matcher import Contents, how_found
 from evoked.reactions.alignment.offset_map import OffsetMap, read_offsets, write_offsets
 from evoked.reactions.content_region.content_faces import film_of
-from evoked.reactions.expressions.prototype import Recogniser
-from evoked.reactions.expressions.trained import recogniser_of
+from evoked.reactions.expressions.choose import recogniser_of
+from evoked.reactions.expressions.recogniser import Recogniser
 from evoked.reactions.labelling.majority_vote import VoteConfig, Votes, onto_content, own_thresholds, ticks_of, vote
-from evoked.reactions.viewers.annotator import Annotator, columns, nets_read, viewers_of
+from evoked.reactions.viewers.annotation_table import columns, viewers_of
+from evoked.reactions.viewers.annotator import Annotator, nets_read
 from evoked.study.layout import Folder
 from evoked.study.runner import Runner, Work
 from evoked.study.settings import Settings

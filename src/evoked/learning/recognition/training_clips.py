@@ -17,13 +17,12 @@ from evoked.core.errors import CheckpointError, DatasetError, EvokedError, Weigh
 from evoked.core.files import digest, sha256
 from evoked.core.progress import Progress, silent
 from evoked.core.provenance import told_apart
-from evoked.core.time_grid import Grid
+from evoked.core.time_grid import TICKS_PER_S, Grid
 from evoked.core.track import Track
 from evoked.dataset.ratings import Clip, Ratings
 from evoked.faces.descriptors import column_names, nets_of
 from evoked.model.stored import read_arrays, write_arrays
 from evoked.reactions.expressions.trained import filled
-from evoked.reactions.labelling.majority_vote import TICKS_PER_S
 from evoked.reactions.viewers.rated_clip import CODE, ClipFaces
 from evoked.weights.catalogue import NETS
 

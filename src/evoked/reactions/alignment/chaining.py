@@ -5,9 +5,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.reactions.alignment.audio.gcc_phat import OVERLAP, Line, Presence
-
-HEARD = 0.10  # coherence taken for "the film is heard": a film 12 dB under a voice has about .15
 SWITCH = 10.0  # nats that a change between heard and not heard costs
 NEW_LINE = 40.0  # nats that a change of offset must bring: a film mostly runs on
 STEP_BACK = 250.0  # nats that a rewind must bring: bars of music that recur point back too, with up to 140
@@ -36,33 +33,6 @@ class Run:
     weight: float
     score: float
     level: float
-
-
-def runs_of(measured: Presence, line: Line) -> list[Run]:
-    """Cut a line into the stretches over which the film is heard: a two-state Viterbi path.
-
-    The ends are drawn in by a quarter window, because a window that holds half film counts as film, but
-    not where a sound itself ends.
-    """
-    if not len(measured.coherence):
-        return []
-    gain = _gain(measured)
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], heard(gain).astype(np.int8), [0]])))
-    hop, runs = measured.length // OVERLAP, []
-    for first, last in zip(edges[::2], edges[1::2], strict=True):
-        start = float(measured.starts[first] + hop)
-        end = float(measured.starts[last - 1] + measured.length - hop)
-        if measured.starts[first] == measured.common[0]:
-            start -= hop
-        if end + 2 * hop > measured.common[1]:
-            end = float(measured.common[1])
-        here = measured.coherence[first:last]
-        independent = max(1.0, len(here) / OVERLAP * 1.5)
-        level = float(here.mean())
-        score = level / measured.spread * float(np.sqrt(independent))
-        offset = float(line.at(np.array((start + end) / 2)))
-        runs.append(Run(offset, start, end, float(gain[first:last].sum()), score, level))
-    return runs
 
 
 def heard(gain: NDArray[np.float64], switch: float = SWITCH) -> NDArray[np.bool_]:
@@ -212,12 +182,3 @@ def _back(a: Run, b: Run) -> float:
 
 def _same(a: Run, b: Run, hz: int) -> bool:
     return abs(a.offset - b.offset) <= 0.002 * hz
-
-
-def _gain(measured: Presence) -> NDArray[np.float64]:
-    """Log likelihood ratio of each window: coherence HEARD against 0, windows overlap OVERLAP times.
-
-    A window's gain is bounded, so that one loud click decides nothing.
-    """
-    ratio = (HEARD * measured.coherence - HEARD**2 / 2) / measured.spread**2
-    return np.clip(ratio / (OVERLAP / 1.5), -6.0, 6.0)

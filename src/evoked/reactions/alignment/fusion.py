@@ -10,12 +10,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.reactions.alignment.audio.align import AlignConfig, levelled
+from evoked.reactions.alignment.audio.align import levelled
 from evoked.reactions.alignment.audio.by_spectrum import STEP, affordable, heard_beside, likeness, spectrum_of
 from evoked.reactions.alignment.audio.fingerprints import HOPS, window_of
 from evoked.reactions.alignment.audio.gcc_phat import Samples
 from evoked.reactions.alignment.audio.speed_pitch import Change
 from evoked.reactions.alignment.chaining import LEAST_S, SMEAR_S, Run, filled, joined
+from evoked.reactions.alignment.config import AlignConfig
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
 from evoked.reactions.alignment.video.align import follow, lively, mapped
 from evoked.reactions.alignment.video.region_search import EVERY, Guess, SearchedFilm, guess

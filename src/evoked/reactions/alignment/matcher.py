@@ -6,17 +6,18 @@ a content that is found, the other is asked for.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from evoked.core.errors import AlignmentError, MediaError, NoSoundError
+from evoked.core.files import same_file
 from evoked.core.progress import Progress, part, silent
-from evoked.core.settings import setting
 from evoked.media.probe import probe
-from evoked.reactions.alignment.audio.align import SOUND_HZ, AlignConfig, align
+from evoked.reactions.alignment.audio.align import align
 from evoked.reactions.alignment.audio.gcc_phat import Samples
 from evoked.reactions.alignment.audio.soundtrack import Heard, hear, lacks
+from evoked.reactions.alignment.config import SOUND_HZ, MatchConfig
 from evoked.reactions.alignment.fusion import (
     CONFIRMS,
     OPEN_S,
@@ -30,9 +31,7 @@ from evoked.reactions.alignment.library.identify import Library, Pairing
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
 from evoked.reactions.alignment.video.align import align_by_picture
 from evoked.reactions.alignment.video.thumbnails import Looks, look_at_film, look_at_reaction
-from evoked.reactions.content_region.content_faces import same_file
 
-WAYS = ("auto", "sound", "picture")
 SEARCH = "looking for the film in the picture"
 HOW = {
     "picture": "aligned by picture: no sound in common",
@@ -44,20 +43,6 @@ HOW = {
 def how_found(offsets: OffsetMap) -> tuple[str, ...]:
     """What a reader of a map must know of how it was found; nothing for a map by sound."""
     return (HOW[offsets.by],) if offsets.by in HOW else ()
-
-
-@dataclass(frozen=True)
-class MatchConfig(AlignConfig):
-    """What counts as found, and what is compared."""
-
-    by: str = setting(
-        "auto", "what is compared: sound, picture, or auto: sound, and the picture for what that leaves open"
-    )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.by not in WAYS:
-            raise ValueError(f"by must be one of {', '.join(WAYS)}, got {self.by!r}")
 
 
 class Contents:

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.core.errors import AlignmentError, MissingMedia
-from evoked.core.files import sha256
+from evoked.core.errors import AlignmentError
+from evoked.core.files import same_file
 from evoked.core.time_grid import Grid
 from evoked.media.decode import Picture, play
 from evoked.media.probe import no_picture, probe
@@ -109,16 +109,6 @@ def film_of(
         )
     window = find_window(reaction, content, offsets, config)
     return FollowedFilm(FilmView(window), offsets, content) if window else None
-
-
-def same_file(one: Path, other: Path) -> bool:
-    """Whether two paths are one file, or hold the same bytes; MissingMedia if one is not there."""
-    for path in (one, other):
-        if not path.exists():
-            raise MissingMedia(f"no file at {path}: check the name")
-    if one.samefile(other):
-        return True
-    return one.stat().st_size == other.stat().st_size and sha256(one) == sha256(other)
 
 
 def _within(reaction_s: Fraction, segment: Segment) -> bool:

@@ -11,19 +11,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.core.errors import CheckpointError, EvokedError
-from evoked.core.expressions import EEV5
+from evoked.core.errors import CheckpointError
 from evoked.core.track import Track
 from evoked.faces.descriptors import DESCRIBERS, column_names, nets_of, width_of
 from evoked.metrics.calibration import log_odds
 from evoked.model.recognition import RecognitionForward
 from evoked.model.recognition_checkpoint import Recognition, load_recognition
-from evoked.reactions.expressions.prototype import PrototypeRecogniser, Recogniser
 from evoked.weights.catalogue import NETS
 
-__all__ = ["PROTOTYPE", "TrainedRecogniser", "filled", "load_trained", "recogniser_of"]
-
-PROTOTYPE = "prototype"
+__all__ = ["TrainedRecogniser", "filled", "load_trained"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,22 +143,3 @@ def load_trained(folder: Path, names: tuple[str, ...] | None = None) -> TrainedR
         return TrainedRecogniser(recognition, digest, names or config.expressions)
     except ValueError as error:
         raise CheckpointError(f"the recogniser in {folder} {error}. Name others, or train it on more") from error
-
-
-def recogniser_of(choice: str, names: tuple[str, ...] | None = None, root: Path | None = None) -> Recogniser:
-    """The recogniser that a setting names.
-
-    Args:
-        choice: "prototype", or the folder of a trained one.
-        names: which expressions; where None, all that a trained one knows, or the paper's five.
-        root: what a relative folder stands against; the working directory where None.
-
-    Raises:
-        EvokedError: if there is no such recogniser, or it does not know one of the expressions.
-    """
-    if choice != PROTOTYPE:
-        return load_trained(Path(choice) if root is None else root / choice, names)
-    try:
-        return PrototypeRecogniser(names or EEV5)
-    except ValueError as error:
-        raise EvokedError(f"{error}. Leave the others out, or name a recogniser that was trained on them") from error

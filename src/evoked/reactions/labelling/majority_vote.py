@@ -17,11 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.settings import setting
-from evoked.core.time_grid import Grid
+from evoked.core.time_grid import TICKS_PER_S, Grid
 from evoked.core.track import Track
 from evoked.reactions.alignment.offset_map import OffsetMap
 
-TICKS_PER_S = Fraction(6)
 WINDOW_S = Fraction(3)
 MERGES = ("pool", "any", "viewer")
 THRESHOLD = 0.5

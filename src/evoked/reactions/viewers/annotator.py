@@ -11,17 +11,15 @@ however many there are.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.progress import Progress, silent
-from evoked.core.settings import setting
-from evoked.core.time_grid import Grid
+from evoked.core.time_grid import TICKS_PER_S, Grid
 from evoked.core.track import Track
 from evoked.faces.descriptors import column_names, nets_of, open_describer, width_of
 from evoked.faces.detect import DetectConfig, Face, FaceDetector, iou
@@ -32,84 +30,15 @@ from evoked.faces.tracker import Follower
 from evoked.faces.video_detector import FaceWatch, Glance
 from evoked.media.decode import Picture, Play, damage_of, play, play_ahead
 from evoked.media.probe import no_picture, probe
-from evoked.reactions.expressions.prototype import PrototypeRecogniser, Recogniser
-from evoked.reactions.expressions.trained import PROTOTYPE
-from evoked.reactions.labelling.majority_vote import TICKS_PER_S
+from evoked.reactions.expressions.prototype import PrototypeRecogniser
+from evoked.reactions.expressions.recogniser import Recogniser
+from evoked.reactions.viewers.annotation import AnnotateConfig, Annotation, Film, Viewer
 from evoked.reactions.viewers.face_detections import FILM, Sightings
 from evoked.reactions.viewers.face_tracks import Person, together_of
 from evoked.weights.cache import Cache
 
 NETS = ("yunet", "sface", "face-mesh", "blendshapes")
 BOX = ("x", "y", "width", "height")
-
-
-@dataclass(frozen=True)
-class AnnotateConfig:
-    """How viewers are found."""
-
-    least_face_px: int = setting(24, "faces narrower than this, in pixels of the reaction, are left out")
-    whole_look_every: int = setting(3, "ticks from one search of the whole picture for faces to the next; 1: each tick")
-    least_presence: float = setting(0.1, "faces of which the mesh net is less sure than this count as not seen")
-    least_known: float = setting(0.3, "detector's certainty down to which a face counts where one stood a second ago")
-    recogniser: str = setting(PROTOTYPE, "prototype, or the folder of a recogniser that was trained")
-    film_share: float = setting(0.5, "a person whose face is the film's own picture more often than this is no viewer")
-
-    def __post_init__(self) -> None:
-        if self.whole_look_every < 1:
-            raise ValueError(f"whole_look_every must be at least 1, got {self.whole_look_every}")
-        if self.least_face_px < 1 or not 0 <= self.least_presence <= 1 or not 0 < self.film_share <= 1:
-            raise ValueError(
-                "least_face_px must be at least 1, least_presence and film_share within 0 … 1, got "
-                f"{self.least_face_px}, {self.least_presence}, {self.film_share}"
-            )
-        if not 0 < self.least_known < 1:
-            raise ValueError(f"least_known must lie between 0 and 1, got {self.least_known}")
-
-
-class Film(Protocol):
-    """What knows the film that runs inside a reaction."""
-
-    def owns(self, picture: Picture, rgb: NDArray[np.uint8], box: NDArray[np.float32]) -> bool | None:
-        """Whether a face of the reaction's picture is the film's own; None where that cannot be told."""
-        ...
-
-
-@dataclass(frozen=True, eq=False)
-class Viewer:
-    """One person who watches.
-
-    Attributes:
-        blendshapes: the 52, at 6 Hz on the reaction's time.
-        boxes: x, y, width, height in pixels of the reaction, valid where the blendshapes are.
-        scores: expressions in [0, 1], valid there too.
-    """
-
-    blendshapes: Track
-    boxes: Track
-    scores: Track
-
-
-@dataclass(frozen=True, eq=False)
-class Annotation:
-    """Who watched, and what they expressed.
-
-    Attributes:
-        grid: the reaction's 6 Hz grid.
-        viewers: name (v1, v2, … by appearance) → Viewer; empty where nobody was seen.
-        film_faces: how many people were left out because they belong to the film.
-        dropped: packets of the video that could not be decoded.
-        missing_s: seconds at the end that the file declares but does not have; nobody is seen there.
-        damage: what was wrong with the file, one line each.
-        sightings: every face that was found, also the film's and those that were too unsure or too brief.
-    """
-
-    grid: Grid
-    viewers: dict[str, Viewer]
-    film_faces: int
-    dropped: int
-    missing_s: float
-    damage: tuple[str, ...] = ()
-    sightings: Sightings = field(default_factory=Sightings)
 
 
 @dataclass(frozen=True, eq=False)
@@ -293,46 +222,6 @@ def annotate(
 ) -> Annotation:
     """Annotate one reaction video with default settings; see Annotator for many."""
     return Annotator(recogniser, cache=cache)(path, film, progress)
-
-
-def columns(annotation: Annotation, names: tuple[str, ...]) -> dict[str, list[object] | NDArray]:
-    """The table of docs/files.md: a row per viewer and tick, viewers in order, ticks in order.
-
-    Returns:
-        `viewer, time_s, valid`, then a column per expression; no rows where nobody was seen.
-    """
-    viewers = annotation.viewers
-    steps = annotation.grid.steps
-    seconds = np.round(annotation.grid.seconds, 6)
-    scores = [v.scores.values for v in viewers.values()]
-    stacked = np.concatenate(scores) if scores else np.zeros((0, len(names)), np.float32)
-    return {
-        "viewer": [name for name in viewers for _ in range(steps)],
-        "time_s": np.tile(seconds, len(viewers)),
-        "valid": np.concatenate([v.scores.valid for v in viewers.values()]) if viewers else np.zeros(0, np.bool_),
-        **{name: stacked[:, k] for k, name in enumerate(names)},
-    }
-
-
-def viewers_of(table: dict[str, list], names: tuple[str, ...]) -> dict[str, Track]:
-    """Turn a table of `columns` back: viewer → scores at 6 Hz on the reaction's time.
-
-    Raises:
-        ValueError: if the rows are not at 6 Hz from second 0, viewer by viewer.
-    """
-    rows: dict[str, list[int]] = {}
-    for i, name in enumerate(table["viewer"]):
-        rows.setdefault(str(name), []).append(i)
-    out = {}
-    for name, places in rows.items():
-        grid = Grid(TICKS_PER_S, len(places))
-        times = np.array([table["time_s"][i] for i in places], dtype=np.float64)
-        if not np.allclose(times, grid.seconds, atol=1e-3):
-            raise ValueError(f"viewer {name!r}: time_s must run from 0 in steps of 1/6 s")
-        valid = np.array([bool(table["valid"][i]) for i in places])
-        values = np.array([[table[n][i] if valid[j] else 0.0 for n in names] for j, i in enumerate(places)])
-        out[name] = Track.masked(grid, names, values.reshape(len(places), len(names)), valid)
-    return out
 
 
 def _converted(playing: Play) -> Iterator[tuple[Picture, NDArray[np.uint8] | None]]:

@@ -12,7 +12,7 @@ from evoked.media.decode import Picture, play, play_ahead
 from evoked.media.images import blur, draw_box, draw_text, resize
 from evoked.media.probe import no_picture, probe
 from evoked.media.write import VideoWriter
-from evoked.reactions.viewers.annotator import Annotation
+from evoked.reactions.viewers.annotation import Annotation
 from evoked.reactions.viewers.face_detections import FILM, NOBODY, Sighting
 
 Rgb = NDArray[np.uint8]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.errors import DatasetError
-from evoked.core.time_grid import Grid
+from evoked.core.time_grid import TICKS_PER_S, Grid
 from evoked.core.track import Track
 from evoked.faces.descriptors import column_names, describers, open_describer
 from evoked.faces.detect import DetectConfig, Face, FaceDetector, iou
@@ -20,8 +20,8 @@ from evoked.faces.mesh import FaceMesh, Mesh
 from evoked.media.decode import Picture, play
 from evoked.media.images import read_image
 from evoked.media.probe import probe
-from evoked.reactions.labelling.majority_vote import TICKS_PER_S
-from evoked.reactions.viewers.annotator import SAME_FACE, AnnotateConfig
+from evoked.reactions.viewers.annotation import AnnotateConfig
+from evoked.reactions.viewers.annotator import SAME_FACE
 from evoked.weights.cache import Cache
 
 __all__ = ["CODE", "STILLS", "STILL_TICKS", "ClipFaces"]

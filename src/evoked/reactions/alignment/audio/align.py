@@ -6,12 +6,9 @@ best chain of such stretches, one after the other in the reaction, is the map. W
 film's own speed and pitch, others are tried. What a map leaves open is then filled by the shapes of spectra.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from evoked.core.errors import AlignmentError
-from evoked.core.settings import setting
 from evoked.reactions.alignment.audio.by_fingerprints import by_landmarks
 from evoked.reactions.alignment.audio.by_gcc_phat import by_phase
 from evoked.reactions.alignment.audio.by_spectrum import heard_beside
@@ -29,40 +26,10 @@ from evoked.reactions.alignment.audio.speed_pitch import (
     tape_speed,
 )
 from evoked.reactions.alignment.chaining import Run, filled, joined
+from evoked.reactions.alignment.config import SOUND_HZ, AlignConfig
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
 
-SOUND_HZ = 8000
 SAME_SPEED = 0.0005  # a change of speed below this is none: over a minute it moves the film by 30 ms
-
-
-@dataclass(frozen=True)
-class AlignConfig:
-    """What counts as found."""
-
-    min_score: float = setting(12.0, "standard score below which a reaction is refused as having nothing in common")
-    min_common_s: float = setting(5.0, "seconds of common sound below which a reaction is refused")
-    min_share: float = setting(0.15, "share of the shorter of the two that must be common: episodes share title music")
-    min_segment_s: float = setting(1.0, "seconds below which a stretch is no segment of its own")
-    bridge_s: float = setting(30.0, "longest silence or talk, in seconds, that an unchanged offset is carried across")
-    candidates: int = setting(160, "most offsets that are looked into")
-    speed: float = setting(0.06, "largest change of the film's speed that is looked for; 0.06: 6 % either way")
-    semitones: float = setting(2.0, "largest change of the film's pitch that is looked for, in semitones")
-
-    spectra: bool = setting(
-        False, "where nothing else is found in less than a minute, believe the shapes of spectra: see docs/alignment.md"
-    )
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.speed <= 0.5 or not 0 <= self.semitones <= 12:
-            raise ValueError(
-                f"speed must be in [0, 0.5] and semitones in [0, 12], got {self.speed} and {self.semitones}"
-            )
-        if min(self.min_score, self.min_common_s, self.min_segment_s) <= 0 or self.candidates < 1:
-            raise ValueError("min_score, min_common_s, min_segment_s and candidates must be above zero")
-        if self.bridge_s < 0 or not 0 <= self.min_share <= 1:
-            raise ValueError(
-                f"bridge_s must not be negative and min_share in [0, 1], got {self.bridge_s} and {self.min_share}"
-            )
 
 
 def align(

@@ -11,7 +11,8 @@ import numpy as np
 from evoked.reactions.alignment.audio.fingerprints import Landmarks, landmarks
 from evoked.reactions.alignment.audio.gcc_phat import Line, Samples, exact_line, obedience, presence
 from evoked.reactions.alignment.audio.offset_candidates import Candidate, candidates
-from evoked.reactions.alignment.chaining import Run, best_chain, runs_of
+from evoked.reactions.alignment.audio.presence_runs import runs_of
+from evoked.reactions.alignment.chaining import Run, best_chain
 
 PIECE_S = 60.0  # the exact offset is settled anew over pieces this long: clocks drift …
 REACH_S = 0.06  # … within this of where the landmarks point

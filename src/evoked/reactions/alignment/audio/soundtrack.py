@@ -5,8 +5,8 @@ from pathlib import Path
 
 from evoked.core.errors import AlignmentError
 from evoked.media.decode import damage_of, play, sound_of
-from evoked.reactions.alignment.audio.align import SOUND_HZ
 from evoked.reactions.alignment.audio.gcc_phat import Samples
+from evoked.reactions.alignment.config import SOUND_HZ
 
 
 @dataclass(frozen=True, eq=False)

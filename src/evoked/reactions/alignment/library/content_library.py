@@ -21,9 +21,9 @@ from evoked.core.errors import LibraryError
 from evoked.core.files import digest, sha256, write_text, writing
 from evoked.core.provenance import Provenance
 from evoked.media.decode import sound
-from evoked.reactions.alignment.audio.align import SOUND_HZ, AlignConfig
 from evoked.reactions.alignment.audio.fingerprints import key_limit, landmarks
 from evoked.reactions.alignment.audio.gcc_phat import Samples
+from evoked.reactions.alignment.config import SOUND_HZ, AlignConfig
 from evoked.reactions.alignment.library.identify import Pairing, chosen
 from evoked.reactions.alignment.library.inverted_index import KEEP, Index, Marks, build, count_keys, marks_of
 

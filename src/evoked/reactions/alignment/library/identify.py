@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from evoked.core.errors import AlignmentError
-from evoked.reactions.alignment.audio.align import SOUND_HZ, AlignConfig, align
+from evoked.reactions.alignment.audio.align import align
 from evoked.reactions.alignment.audio.fingerprints import landmarks
 from evoked.reactions.alignment.audio.gcc_phat import Samples
 from evoked.reactions.alignment.audio.speed_pitch import changes
+from evoked.reactions.alignment.config import SOUND_HZ, AlignConfig
 from evoked.reactions.alignment.library.inverted_index import Index, build, count_keys, marks_of
 from evoked.reactions.alignment.offset_map import OffsetMap
 

@@ -12,8 +12,8 @@ from itertools import pairwise
 import numpy as np
 
 from evoked.core.errors import AlignmentError
-from evoked.reactions.alignment.audio.align import AlignConfig
 from evoked.reactions.alignment.chaining import LEAST_S, Run, best_chain, filled, joined
+from evoked.reactions.alignment.config import AlignConfig
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
 from evoked.reactions.alignment.video.block_matching import (
     BLOCK,

@@ -1,0 +1,28 @@
+"""The recogniser that a setting names: the prototypes, or a trained one."""
+
+from pathlib import Path
+
+from evoked.core.errors import EvokedError
+from evoked.core.expressions import EEV5
+from evoked.reactions.expressions.prototype import PrototypeRecogniser
+from evoked.reactions.expressions.recogniser import PROTOTYPE, Recogniser
+from evoked.reactions.expressions.trained import load_trained
+
+
+def recogniser_of(choice: str, names: tuple[str, ...] | None = None, root: Path | None = None) -> Recogniser:
+    """The recogniser that a setting names.
+
+    Args:
+        choice: "prototype", or the folder of a trained one.
+        names: which expressions; where None, all that a trained one knows, or the paper's five.
+        root: what a relative folder stands against; the working directory where None.
+
+    Raises:
+        EvokedError: if there is no such recogniser, or it does not know one of the expressions.
+    """
+    if choice != PROTOTYPE:
+        return load_trained(Path(choice) if root is None else root / choice, names)
+    try:
+        return PrototypeRecogniser(names or EEV5)
+    except ValueError as error:
+        raise EvokedError(f"{error}. Leave the others out, or name a recogniser that was trained on them") from error

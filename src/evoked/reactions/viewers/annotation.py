@@ -1,0 +1,83 @@
+"""What an annotation holds: the viewers of a reaction, their scores and where their faces were."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evoked.core.settings import setting
+from evoked.core.time_grid import Grid
+from evoked.core.track import Track
+from evoked.media.decode import Picture
+from evoked.reactions.expressions.recogniser import PROTOTYPE
+from evoked.reactions.viewers.face_detections import Sightings
+
+
+@dataclass(frozen=True)
+class AnnotateConfig:
+    """How viewers are found."""
+
+    least_face_px: int = setting(24, "faces narrower than this, in pixels of the reaction, are left out")
+    whole_look_every: int = setting(3, "ticks from one search of the whole picture for faces to the next; 1: each tick")
+    least_presence: float = setting(0.1, "faces of which the mesh net is less sure than this count as not seen")
+    least_known: float = setting(0.3, "detector's certainty down to which a face counts where one stood a second ago")
+    recogniser: str = setting(PROTOTYPE, "prototype, or the folder of a recogniser that was trained")
+    film_share: float = setting(0.5, "a person whose face is the film's own picture more often than this is no viewer")
+
+    def __post_init__(self) -> None:
+        if self.whole_look_every < 1:
+            raise ValueError(f"whole_look_every must be at least 1, got {self.whole_look_every}")
+        if self.least_face_px < 1 or not 0 <= self.least_presence <= 1 or not 0 < self.film_share <= 1:
+            raise ValueError(
+                "least_face_px must be at least 1, least_presence and film_share within 0 … 1, got "
+                f"{self.least_face_px}, {self.least_presence}, {self.film_share}"
+            )
+        if not 0 < self.least_known < 1:
+            raise ValueError(f"least_known must lie between 0 and 1, got {self.least_known}")
+
+
+class Film(Protocol):
+    """What knows the film that runs inside a reaction."""
+
+    def owns(self, picture: Picture, rgb: NDArray[np.uint8], box: NDArray[np.float32]) -> bool | None:
+        """Whether a face of the reaction's picture is the film's own; None where that cannot be told."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Viewer:
+    """One person who watches.
+
+    Attributes:
+        blendshapes: the 52, at 6 Hz on the reaction's time.
+        boxes: x, y, width, height in pixels of the reaction, valid where the blendshapes are.
+        scores: expressions in [0, 1], valid there too.
+    """
+
+    blendshapes: Track
+    boxes: Track
+    scores: Track
+
+
+@dataclass(frozen=True, eq=False)
+class Annotation:
+    """Who watched, and what they expressed.
+
+    Attributes:
+        grid: the reaction's 6 Hz grid.
+        viewers: name (v1, v2, … by appearance) → Viewer; empty where nobody was seen.
+        film_faces: how many people were left out because they belong to the film.
+        dropped: packets of the video that could not be decoded.
+        missing_s: seconds at the end that the file declares but does not have; nobody is seen there.
+        damage: what was wrong with the file, one line each.
+        sightings: every face that was found, also the film's and those that were too unsure or too brief.
+    """
+
+    grid: Grid
+    viewers: dict[str, Viewer]
+    film_faces: int
+    dropped: int
+    missing_s: float
+    damage: tuple[str, ...] = ()
+    sightings: Sightings = field(default_factory=Sightings)
