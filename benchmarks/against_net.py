@@ -27,7 +27,7 @@ from scipy.stats import rankdata
 from evoked.core.track import Track
 from evoked.faces.basic_emotions import EXPRESSIONS
 from evoked.faces.descriptors import column_names
-from evoked.media.decode import Picture, play
+from evoked.media.decode import VideoFrame, read_media
 from evoked.metrics.bootstrap import bootstrap
 from evoked.metrics.correlation import pearson
 from evoked.reactions.expressions.prototype import PrototypeRecogniser
@@ -63,21 +63,23 @@ class Beside:
     @property
     def names(self) -> tuple[str, ...]:
         """Each one's expressions, then the net's."""
-        return tuple(f"{who} {name}" for who, name in product((*self.owns, SEVEN), SHOWN))
+        return tuple(f"{who} {name}" for who, name in product((*self.is_content_face, SEVEN), SHOWN))
 
     @property
     def describes(self) -> tuple[str, ...]:
         """What they read, and the net."""
-        return tuple(dict.fromkeys([*(d for own in self.owns.values() for d in own.describes), "mini-xception"]))
+        return tuple(
+            dict.fromkeys([*(d for own in self.is_content_face.values() for d in own.describes), "mini-xception"])
+        )
 
     def describe(self) -> dict[str, object]:
         """For provenance."""
-        return {who: own.describe() for who, own in self.owns.items()}
+        return {who: own.describe() for who, own in self.is_content_face.items()}
 
     def score(self, described: Track, /) -> Track:
         """Scores side by side."""
         columns = []
-        for own in self.owns.values():
+        for own in self.is_content_face.values():
             wanted = column_names(own.describes)
             read = described.values[:, [described.names.index(name) for name in wanted]]
             scores = own.score(Track.masked(described.grid, wanted, np.nan_to_num(read), described.valid))
@@ -93,8 +95,8 @@ def by_face_api(net: FaceApi, path: Path, viewer: Viewer) -> Array:
     """(valid ticks, 2): what it says at the viewer's boxes."""
     places = [FACE_API.index("happy"), FACE_API.index("surprised")]
     boxes, said = viewer.boxes, {}
-    for picture in play(path, pictures=boxes.grid):
-        if isinstance(picture, Picture) and boxes.valid[picture.step]:
+    for picture in read_media(path, pictures=boxes.grid):
+        if isinstance(picture, VideoFrame) and boxes.valid[picture.step]:
             said[picture.step] = net(picture.rgb(), boxes.values[picture.step])[places]
     return np.array([said[step] for step in np.flatnonzero(boxes.valid)], dtype=np.float64)
 

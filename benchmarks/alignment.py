@@ -24,10 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.errors import AlignmentError
-from evoked.media.decode import sound
+from evoked.media.decode import read_audio
 from evoked.reactions.alignment.audio.align import align
 from evoked.reactions.alignment.offset_map import OffsetMap
-from evoked.sample.soundtrack import murmur
+from evoked.sample.soundtrack import viewer_murmur
 from evoked.weights.cache import default_cache
 
 HZ = 8000
@@ -93,7 +93,7 @@ def said(tongue: str) -> bytes:
 
 def voice(sound_: Samples, rng: Rng) -> Samples:
     if not len(speech()):
-        return murmur(len(sound_), rng).astype(np.float32)
+        return viewer_murmur(len(sound_), rng).astype(np.float32)
     return np.roll(np.resize(speech(), len(sound_)), int(rng.integers(len(sound_))))
 
 
@@ -289,7 +289,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="rows whose name holds this")
     parser.add_argument("--seed", type=int, default=6, help="of the wrong pairs")
     asked = parser.parse_args()
-    film = sound(default_cache().clip("bbb.mp4"), HZ)
+    film = read_audio(default_cache().clip("bbb.mp4"), HZ)
     print(f"{platform.machine()}, Python {platform.python_version()}, numpy {np.__version__}")
     print(f"voice: {'espeak-ng' if len(speech()) else 'murmur'}\n")
     if asked.trials:

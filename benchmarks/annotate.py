@@ -18,12 +18,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from evoked.core.time_grid import TICKS_PER_S, Grid
-from evoked.media.decode import play
+from evoked.core.time_grid import TICKS_PER_S, TimeGrid
+from evoked.media.decode import read_media
 from evoked.media.probe import probe
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
 from evoked.reactions.expressions.prototype import PrototypeRecogniser
-from evoked.reactions.labelling.majority_vote import VoteConfig, onto_content, ticks_of, vote
+from evoked.reactions.labelling.majority_vote import VoteConfig, majority_vote, onto_content, viewer_grid
 from evoked.reactions.viewers import annotator as annotators
 
 
@@ -63,11 +63,11 @@ def clocked(annotator: annotators.Annotator) -> dict[str, Clocked]:
 
 def voted(found: annotators.Annotation) -> None:
     """Expressions of every viewer again, and the votes at 1 Hz."""
-    seconds = Grid(Fraction(1), max(1, found.grid.steps // TICKS_PER_S))
+    seconds = TimeGrid(Fraction(1), max(1, found.grid.steps // TICKS_PER_S))
     scores = [PrototypeRecogniser().score(v.blendshapes) for v in found.viewers.values()]
     whole = OffsetMap(0.0, (Segment(0.0, float(seconds.steps), 0.0, 0.0),))
     if scores:
-        vote([onto_content(s, whole, ticks_of(seconds)) for s in scores], seconds, VoteConfig())
+        majority_vote([onto_content(s, whole, viewer_grid(seconds)) for s in scores], seconds, VoteConfig())
 
 
 def parts(video: Path, every: int) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def parts(video: Path, every: int) -> dict[str, Any]:
     found = annotator(video)
     took, busy = time.perf_counter() - begun, time.process_time() - busy
     begun = time.process_time()
-    for _ in annotators._converted(play(video, pictures=probe(video).grid(TICKS_PER_S))):
+    for _ in annotators._converted(read_media(video, pictures=probe(video).grid(TICKS_PER_S))):
         pass
     decoded = time.process_time()
     voted(found)

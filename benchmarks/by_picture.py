@@ -24,8 +24,8 @@ from scipy.stats import beta
 
 from bars import machine
 from evoked.core.errors import AlignmentError
-from evoked.reactions.alignment.video.align import align_by_picture
-from evoked.reactions.alignment.video.thumbnails import HZ, Looks, look_at_film, look_at_reaction
+from evoked.reactions.alignment.video.align import align_by_video
+from evoked.reactions.alignment.video.thumbnails import HZ, FrameThumbnails, content_thumbnails, reaction_thumbnails
 from evoked.sample.source_clips import FILM, VIEWERS
 from evoked.weights.cache import default_cache
 from staging.generate import shoot
@@ -38,7 +38,7 @@ KINDS = ("film", "film", "film", "backwards", "stills", "person")
 STILL_S = 4
 
 
-def part(looks: Looks, start_s: float, seconds: float) -> Looks:
+def part(looks: FrameThumbnails, start_s: float, seconds: float) -> FrameThumbnails:
     """A stretch of what was looked at."""
     return replace(looks, cells=looks.cells[round(start_s * float(HZ)) : round((start_s + seconds) * float(HZ))])
 
@@ -47,14 +47,17 @@ def measured(folder: Path, known: dict[str, Any], name: str) -> tuple[Figures, t
     """A recording's figures, and the CPU seconds that looking and comparing took."""
     planted = known["takes"][name]
     begun = time.process_time()
-    ours, theirs = look_at_reaction(folder / "takes" / name), look_at_film(folder / "contents" / planted["content"])
+    ours, theirs = (
+        reaction_thumbnails(folder / "takes" / name),
+        content_thumbnails(folder / "contents" / planted["content"]),
+    )
     looked = time.process_time()
     tenths = {
         t for p in planted["parts"] for t in np.arange(10 * p["content_start_s"], 10 * p["content_end_s"]).round()
     }
     found = Figures(name, planted["condition"], played=len(tenths))
     try:
-        offsets = align_by_picture(ours, theirs)
+        offsets = align_by_video(ours, theirs)
     except AlignmentError as error:
         found.refused = str(error)
     else:
@@ -103,8 +106,12 @@ def pairs(known: dict[str, Any], film_s: float, rng: np.random.Generator) -> Ite
 
 
 def wrong_one(
-    pair: tuple[str, str, float, float], ours: Looks, film: Looks, known: dict[str, Any], people: dict[str, Looks]
-) -> tuple[Looks, Looks]:
+    pair: tuple[str, str, float, float],
+    ours: FrameThumbnails,
+    film: FrameThumbnails,
+    known: dict[str, Any],
+    people: dict[str, FrameThumbnails],
+) -> tuple[FrameThumbnails, FrameThumbnails]:
     """The two that are compared."""
     kind, name, start, length = pair
     other = part(film, start, length)
@@ -130,9 +137,9 @@ def try_wrong(folder: Path, known: dict[str, Any], words: argparse.Namespace) ->
     """Try pairs until there are as many as asked for, or the time is over."""
     cache, end = default_cache(), time.process_time() + words.seconds
     kept = [json.loads(line) for line in words.kept.read_text().splitlines()] if words.kept.exists() else []
-    film = look_at_film(cache.clip(FILM))
-    people = {name: look_at_film(cache.clip(viewer.clip)) for name, viewer in VIEWERS.items()}
-    looked: dict[str, Looks] = {}
+    film = content_thumbnails(cache.clip(FILM))
+    people = {name: content_thumbnails(cache.clip(viewer.clip)) for name, viewer in VIEWERS.items()}
+    looked: dict[str, FrameThumbnails] = {}
     drawn = pairs(known, film.seconds, np.random.default_rng(words.seed))
     for number in range(words.wrong):
         pair = next(drawn)
@@ -141,10 +148,10 @@ def try_wrong(folder: Path, known: dict[str, Any], words: argparse.Namespace) ->
         if time.process_time() > end:
             break
         if pair[1] not in looked:
-            looked[pair[1]] = look_at_reaction(folder / "takes" / pair[1])
+            looked[pair[1]] = reaction_thumbnails(folder / "takes" / pair[1])
         begun, accepted = time.process_time(), ""
         try:
-            found = align_by_picture(*wrong_one(pair, looked[pair[1]], film, known, people))
+            found = align_by_video(*wrong_one(pair, looked[pair[1]], film, known, people))
             accepted = f"{found.covered_s:.1f} s at {found.score:.0f}"
         except AlignmentError:
             pass

@@ -17,11 +17,11 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.core.time_grid import Grid
-from evoked.media.decode import Picture, play
+from evoked.core.time_grid import TimeGrid
+from evoked.media.decode import VideoFrame, read_media
 from evoked.media.images import resize
 from evoked.media.write import VideoWriter
-from evoked.sample.source_clips import FILM, MAN, WOMAN, Viewer
+from evoked.sample.source_clips import FILM, MAN, WOMAN, ViewerClip
 from evoked.weights.cache import default_cache
 
 STRETCH_S = (495, 30)  # of the film: from where, how long
@@ -49,11 +49,11 @@ def copied(source: Path, out: Path, seconds: float, streams: tuple[str, ...] = (
 def staged(out: Path, two: bool = False) -> None:
     """Write the reaction's stretch: the film, the viewer in its corner, and for `two` a man in the other one."""
     start, seconds = STRETCH_S
-    grid = Grid(RATE, int(seconds * RATE), Fraction(start))
+    grid = TimeGrid(RATE, int(seconds * RATE), Fraction(start))
     faces, other = shown(WOMAN), shown(MAN) if two else []
     with VideoWriter(out, FRAME, RATE) as writer:
-        for item in play(default_cache().clip(FILM), pictures=grid):
-            if isinstance(item, Picture):
+        for item in read_media(default_cache().clip(FILM), pictures=grid):
+            if isinstance(item, VideoFrame):
                 canvas = item.rgb(FRAME)
                 canvas[-CORNER[1] :, -CORNER[0] :] = faces[item.step % len(faces)]
                 if two:
@@ -61,17 +61,18 @@ def staged(out: Path, two: bool = False) -> None:
                 writer.picture(canvas)
 
 
-def shown(viewer: Viewer) -> list[NDArray[np.uint8]]:
+def shown(viewer: ViewerClip) -> list[NDArray[np.uint8]]:
     """A viewer's frames for the corner, plain then smiling, to and fro without a jump."""
     x, y, w, h = viewer.person(CORNER[0] / CORNER[1])
     spans = [
-        Grid(RATE, int((b - a) * RATE), Fraction(a)) for a, b in (viewer.neutral_s, viewer.smile_s or viewer.neutral_s)
+        TimeGrid(RATE, int((b - a) * RATE), Fraction(a))
+        for a, b in (viewer.neutral_s, viewer.smile_s or viewer.neutral_s)
     ]
     faces = [
         resize(item.rgb()[y : y + h, x : x + w].copy(), CORNER)
         for span in spans
-        for item in play(default_cache().clip(viewer.clip), pictures=span)
-        if isinstance(item, Picture)
+        for item in read_media(default_cache().clip(viewer.clip), pictures=span)
+        if isinstance(item, VideoFrame)
     ]
     return faces + faces[::-1]
 

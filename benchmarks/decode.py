@@ -22,13 +22,13 @@ from pathlib import Path
 
 def ours(film: Path, rate: int, skip: bool, seconds: int, sound: bool) -> None:
     """Decode and convert to 299x299, and print what it took as JSON; for a process of its own."""
-    from evoked.core.time_grid import Grid
-    from evoked.media.decode import Picture, play
+    from evoked.core.time_grid import TimeGrid
+    from evoked.media.decode import VideoFrame, read_media
 
     wall, cpu, pictures = time.perf_counter(), time.process_time(), 0
-    grid = Grid(Fraction(rate), seconds * rate)
-    for item in play(film, pictures=grid, sound_hz=16000 if sound else None, skip=skip):
-        if isinstance(item, Picture):
+    grid = TimeGrid(Fraction(rate), seconds * rate)
+    for item in read_media(film, pictures=grid, sound_hz=16000 if sound else None, skip=skip):
+        if isinstance(item, VideoFrame):
             item.rgb((299, 299))
             pictures += 1
     took = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu, "pictures": pictures}

@@ -19,7 +19,7 @@ from safetensors.numpy import save_file
 
 from evoked.core.expressions import EEV5
 from evoked.core.provenance import Provenance
-from evoked.core.time_grid import Grid
+from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
 from evoked.dataset.labels import Labels
 from evoked.dataset.load_examples import load_examples
@@ -47,7 +47,7 @@ def write_videos(folder: Path, seconds: int) -> dict[str, Labels]:
         name = f"v{number:05}.mp4"
         save_file(tensors | masks, folder / f"{name}.safetensors", {"evoked": Provenance("features").as_json()})
         on, valid = draw.random((steps, len(EEV5))) < 0.2, draw.random(steps) < 0.9
-        labels[name] = Labels(Track.masked(Grid(Fraction(1), steps), EEV5, on, valid), np.ones(steps, np.int64))
+        labels[name] = Labels(Track.masked(TimeGrid(Fraction(1), steps), EEV5, on, valid), np.ones(steps, np.int64))
     return labels
 
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, conv2d, pad
 
-from evoked.faces.crops import squared
+from evoked.faces.crops import square_box
 
 __all__ = ["EXPRESSIONS", "FaceApi"]
 
@@ -59,7 +59,7 @@ class FaceApi:
 
     def __call__(self, rgb: NDArray[np.uint8], box: NDArray[np.float32]) -> NDArray[np.float32]:
         """An RGB picture and a face's box → probabilities in the order of EXPRESSIONS; the square around the box."""
-        return self.of(squared(rgb, box, SIDE)[None])[0]
+        return self.of(square_box(rgb, box, SIDE)[None])[0]
 
     def of(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """(n, 112, 112, 3) RGB → (n, 7)."""
@@ -101,7 +101,7 @@ def main() -> None:
     faces = []
     for path in given.picture:
         rgb = read_image(path)
-        faces.append(squared(rgb, np.array([0, 0, rgb.shape[1], rgb.shape[0]], dtype=np.float32), SIDE))
+        faces.append(square_box(rgb, np.array([0, 0, rgb.shape[1], rgb.shape[0]], dtype=np.float32), SIDE))
     stack = np.stack(faces)
     with tempfile.TemporaryDirectory() as folder:
         raw = Path(folder) / "faces.rgb"

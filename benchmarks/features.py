@@ -22,7 +22,7 @@ from typing import Any
 
 from evoked.features.audio import HZ
 from evoked.features.extract import Extractor, FeatureConfig
-from evoked.media.decode import play
+from evoked.media.decode import read_media
 from evoked.media.probe import probe
 from evoked.weights.cache import default_cache
 from evoked.weights.catalogue import NETS
@@ -76,7 +76,7 @@ def one(film: Path, extractor: Extractor) -> dict[str, Any]:
     took, busy = time.perf_counter() - begun, time.process_time() - busy
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     begun = time.perf_counter()
-    for _ in extractor._prepared(play(film, pictures=media.seconds, sound_hz=HZ if media.sound else None), media):
+    for _ in extractor._prepared(read_media(film, pictures=media.seconds, sound_hz=HZ if media.sound else None), media):
         pass
     return {
         "seconds": found.grid.steps,

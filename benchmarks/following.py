@@ -19,32 +19,32 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.core.time_grid import Grid
+from evoked.core.time_grid import TimeGrid
 from evoked.faces.detect import Face, FaceDetector
 from evoked.faces.identity import FaceIdentity
-from evoked.faces.tracker import Follower
-from evoked.faces.video_detector import FaceWatch
-from evoked.media.decode import Picture, play
+from evoked.faces.tracker import FaceTracker
+from evoked.faces.video_detector import VideoFaceDetector
+from evoked.media.decode import VideoFrame, read_media
 from evoked.media.images import resize
-from evoked.sample.source_clips import MAN, TALKER, WOMAN, Viewer
+from evoked.sample.source_clips import MAN, TALKER, WOMAN, ViewerClip
 from evoked.weights.cache import default_cache
 
 Rgb = NDArray[np.uint8]
-Shown = tuple[Viewer, int, int, int]  # who, left, top, height; later ones lie on top
+Shown = tuple[ViewerClip, int, int, int]  # who, left, top, height; later ones lie on top
 RATE = Fraction(6)
 SIZE = (1280, 720)
 LOOKS = ("plain", "mirrored", "dark")
 
 
 @cache
-def frames(viewer: Viewer) -> tuple[Rgb, ...]:
+def frames(viewer: ViewerClip) -> tuple[Rgb, ...]:
     """A person's footage at 6 Hz, square, to and fro."""
     spans = [viewer.neutral_s, *([viewer.smile_s] if viewer.smile_s else [])]
     x, y, w, h = viewer.person(1.0)
-    grids = [Grid(RATE, max(2, int((b - a) * RATE)), Fraction(a).limit_denominator(100)) for a, b in spans]
+    grids = [TimeGrid(RATE, max(2, int((b - a) * RATE)), Fraction(a).limit_denominator(100)) for a, b in spans]
     film = default_cache().clip(viewer.clip)
-    there = [p.rgb()[y : y + h, x : x + w].copy() for g in grids for p in play(film, pictures=g)
-             if isinstance(p, Picture)]  # fmt: skip
+    there = [p.rgb()[y : y + h, x : x + w].copy() for g in grids for p in read_media(film, pictures=g)
+             if isinstance(p, VideoFrame)]  # fmt: skip
     return tuple(there + there[::-1])
 
 
@@ -136,7 +136,7 @@ def pictures(case: Callable[[int], list[Shown]], look: str) -> Iterator[tuple[Rg
 
 def followed(case: Callable[[int], list[Shown]], look: str, detect: FaceDetector, identity: FaceIdentity) -> Result:
     """Run a case and count."""
-    follower, watch = Follower(RATE), FaceWatch(detect, 3, 24)
+    follower, watch = FaceTracker(RATE), VideoFaceDetector(detect, 3, 24)
     given: dict[str, list[int]] = {}
     due: Counter[str] = Counter()
     for t, (rgb, where) in enumerate(pictures(case, look)):

@@ -13,12 +13,12 @@ import time
 
 import numpy as np
 
-from evoked.media.decode import sound
-from evoked.reactions.alignment.audio.fingerprints import landmarks
+from evoked.media.decode import read_audio
+from evoked.reactions.alignment.audio.fingerprints import fingerprint
 from evoked.reactions.alignment.audio.gcc_phat import Samples
-from evoked.reactions.alignment.audio.speed_pitch import resampled
-from evoked.reactions.alignment.library.inverted_index import Marks, build, count_keys, marks_of
-from evoked.sample.soundtrack import murmur
+from evoked.reactions.alignment.audio.speed_pitch import resample_speed
+from evoked.reactions.alignment.library.inverted_index import FingerprintPostings, build_index, count_keys, postings_of
+from evoked.sample.soundtrack import viewer_murmur
 from evoked.weights.cache import default_cache
 
 HZ = 8000
@@ -28,17 +28,17 @@ def content(film: Samples, number: int, seconds: float) -> Samples:
     """Content `number`, the same whatever the library."""
     rng = np.random.default_rng(number)
     if number % 5 == 4:
-        return murmur(round(seconds * HZ), rng).astype(np.float32)
+        return viewer_murmur(round(seconds * HZ), rng).astype(np.float32)
     pitch = 2.0 ** (((number * 0.618034) % 1.0) * 2 - 1)
     length = int(seconds * HZ * pitch)
     start = int(rng.integers(0, len(film) - length))
-    return resampled(film[start : start + length], pitch)[: round(seconds * HZ)]
+    return resample_speed(film[start : start + length], pitch)[: round(seconds * HZ)]
 
 
 def heard(film: Samples, number: int, seconds: float) -> Samples:
     """A reaction to a content, under a voice 6 dB louder."""
     sound_ = content(film, number, seconds)
-    voice = murmur(len(sound_), np.random.default_rng(10_000 + number)).astype(np.float32)
+    voice = viewer_murmur(len(sound_), np.random.default_rng(10_000 + number)).astype(np.float32)
     return sound_ + voice * np.float32(2 * sound_.std() / max(1e-9, voice.std()))
 
 
@@ -48,16 +48,18 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=30.0, help="length of a content")
     parser.add_argument("--searches", type=int, default=10, help="reactions of each kind")
     asked = parser.parse_args()
-    film = sound(default_cache().clip("bbb.mp4"), HZ)
+    film = read_audio(default_cache().clip("bbb.mp4"), HZ)
     began = time.process_time()
-    marks: list[Marks] = [marks_of(landmarks(content(film, i, asked.seconds), HZ)) for i in range(max(asked.counts))]
+    marks: list[FingerprintPostings] = [
+        postings_of(fingerprint(content(film, i, asked.seconds), HZ)) for i in range(max(asked.counts))
+    ]
     each = (time.process_time() - began) / len(marks)
     print(f"taking a content of {asked.seconds:g} s in: {1000 * each:.0f} ms of CPU\n")
     print("| contents | MB | right first | look-up, played | look-up, a stranger | most votes of a stranger |")
     print("|---|---|---|---|---|---|")
     for count in asked.counts:
         names = [f"{i:05d}" for i in range(count)]
-        index = build(names, marks[:count], count_keys(marks[:count], HZ), HZ)
+        index = build_index(names, marks[:count], count_keys(marks[:count], HZ), HZ)
         right, spent, strange, most = 0, 0.0, 0.0, 0
         for k in range(asked.searches):
             number = (k * 7) % min(asked.counts)

@@ -25,13 +25,13 @@ from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from evoked.core.time_grid import Grid
-from evoked.faces.crops import squared, with_margin
+from evoked.core.time_grid import TimeGrid
+from evoked.faces.crops import add_margin, square_box
 from evoked.faces.detect import FaceDetector
-from evoked.faces.identity import alignment
+from evoked.faces.identity import alignment_transform
 from evoked.faces.mesh import region_of_face
 from evoked.features.audio import FLOORS, log_mel
-from evoked.media.decode import Picture, play, sound
+from evoked.media.decode import VideoFrame, read_audio, read_media
 from evoked.media.images import read_image, resize, warp
 from evoked.media.probe import probe
 from evoked.weights.cache import default_cache
@@ -47,8 +47,8 @@ def frames(name: str, count: int) -> list[NDArray[np.uint8]]:
     """`count` pictures spread over a clip."""
     path = default_cache().clip(name)
     length = probe(path).duration_s
-    grid = Grid(count / length, count, start=length / count / 2 if count > 1 else Fraction(0))
-    return [item.rgb() for item in play(path, pictures=grid) if isinstance(item, Picture)]
+    grid = TimeGrid(count / length, count, start=length / count / 2 if count > 1 else Fraction(0))
+    return [item.rgb() for item in read_media(path, pictures=grid) if isinstance(item, VideoFrame)]
 
 
 def blob(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -69,9 +69,9 @@ def samples() -> dict[str, Samples]:
     return {
         "efficientnet-lite2": [(blob(resize(rgb, (260, 260))) - 127) / 128 for rgb in film],
         "yunet": [blob(resize(rgb, (640, 384))[..., ::-1]) for rgb in [*people[::3], *film[::3]]],
-        "sface": [blob(warp(rgb, alignment(face.points), (112, 112))) for rgb, face in found],
+        "sface": [blob(warp(rgb, alignment_transform(face.points), (112, 112))) for rgb, face in found],
         "face-mesh": meshes,
-        "yamnet": patches(sound(default_cache().clip("bbb.mp4"), 16_000)[: 16_000 * 240])[::4],
+        "yamnet": patches(read_audio(default_cache().clip("bbb.mp4"), 16_000)[: 16_000 * 240])[::4],
     }
 
 
@@ -154,15 +154,15 @@ def milliseconds(sessions: dict[str, Session], given: Samples, rounds: int) -> d
 
 def paper_samples() -> dict[str, Samples]:
     """Inputs of the paper's nets, batches of 8."""
-    film, heard = frames("bbb.mp4", 16), sound(default_cache().clip("trailer_bbb.mp4"), 16_000)
+    film, heard = frames("bbb.mp4", 16), read_audio(default_cache().clip("trailer_bbb.mp4"), 16_000)
     detect = FaceDetector()
     people = [rgb for name in FACES for rgb in frames(name, 6)]
     found = [(rgb, face) for rgb in people for face in detect(rgb)[:1]][:16]
     seconds = [log_mel(heard[t : t + 15_600], FLOORS["vggish"]) for t in range(0, 32 * 16_000, 16_000)]
     rows = {
         "inception-v3-fid": [(blob(resize(rgb, (299, 299))) - 128) / 128 for rgb in film],
-        "inception-resnet-v1": [(blob(with_margin(rgb, face.box, 160)) - 127.5) / 128 for rgb, face in found],
-        "nn2": [(blob(squared(rgb, face.box, 224)) - 127.5) / 128 for rgb, face in found],
+        "inception-resnet-v1": [(blob(add_margin(rgb, face.box, 160)) - 127.5) / 128 for rgb, face in found],
+        "nn2": [(blob(square_box(rgb, face.box, 224)) - 127.5) / 128 for rgb, face in found],
         "vggish": [patch[None, None] for patch in seconds],
     }
     return {name: [np.concatenate(row[i : i + 8]) for i in range(0, len(row), 8)] for name, row in rows.items()}

@@ -13,9 +13,9 @@ import numpy as np
 from scipy.stats import t
 
 from evoked.learning.recognition.config import RecogniserConfig
-from evoked.learning.recognition.cross_fit import fit, scores_of, shape_of
-from evoked.learning.recognition.held_out_metrics import calibrated, calibrations
-from evoked.learning.recognition.training_clips import Rated
+from evoked.learning.recognition.cross_fit import fit_recogniser, shape_of, window_scores
+from evoked.learning.recognition.held_out_metrics import calibrations, cross_calibrated
+from evoked.learning.recognition.training_clips import ClipDataset
 from evoked.metrics.average_precision import average_precision
 from evoked.metrics.calibration import reliability
 from staging.planted_clips import PlantedClips, PlantedFaces
@@ -24,10 +24,12 @@ WORLD = PlantedFaces(strength=1.5, width=8)
 NEW = 3000
 
 
-def rated(clips: PlantedClips) -> Rated:
+def rated(clips: PlantedClips) -> ClipDataset:
     """Planted clips as the trainer takes them."""
     names = tuple(f"clip {i}" for i in range(len(clips.rows)))
-    return Rated(WORLD.expressions, names, tuple(clips.rows), clips.said, tuple(f"p{p}" for p in clips.person), {})
+    return ClipDataset(
+        WORLD.expressions, names, tuple(clips.rows), clips.said, tuple(f"p{p}" for p in clips.person), {}
+    )
 
 
 def measured(count: int, balance: str, seed: int) -> tuple[list[float], str]:
@@ -37,11 +39,11 @@ def measured(count: int, balance: str, seed: int) -> tuple[list[float], str]:
     config = RecogniserConfig(batch=128, rate=3e-3, dropout="0", patience=4, epochs=24, balance=balance, seed=seed)
     began = time.process_time()
     stop = train.only(np.flatnonzero(who % 6 == 0))
-    learnt = fit(train.only(np.flatnonzero(who % 6)), stop, config)
+    learnt = fit_recogniser(train.only(np.flatnonzero(who % 6)), stop, config)
     spent = time.process_time() - began
     shape = shape_of(train, config)
-    p, said = scores_of(shape, learnt.arrays, list(new.rows)), scores_of(shape, learnt.arrays, list(stop.rows))
-    fair = calibrated(p, calibrations(said, stop.said))
+    p, said = window_scores(shape, learnt.arrays, list(new.rows)), window_scores(shape, learnt.arrays, list(stop.rows))
+    fair = cross_calibrated(p, calibrations(said, stop.said))
     cells, reached = [], []
     for k in range(p.shape[1]):
         best, own = (average_precision(s[:, k], new.shown[:, k]) for s in (new.best, p))

@@ -33,18 +33,18 @@ from sklearn.preprocessing import StandardScaler
 
 from evoked.core.errors import DatasetError
 from evoked.core.files import digest
-from evoked.core.time_grid import TICKS_PER_S, Grid
+from evoked.core.time_grid import TICKS_PER_S, TimeGrid
 from evoked.core.track import Track
 from evoked.faces.basic_emotions import EXPRESSIONS as SEVEN
 from evoked.faces.descriptors import DESCRIBERS, column_names, width_of
 from evoked.learning.recognition.config import RecogniserConfig
-from evoked.learning.recognition.cross_fit import turns
-from evoked.learning.recognition.training_clips import Rated
-from evoked.metrics.average_precision import average_precision, chance, roc_auc
+from evoked.learning.recognition.cross_fit import cross_fit
+from evoked.learning.recognition.training_clips import ClipDataset
+from evoked.metrics.average_precision import average_precision, chance_level, roc_auc
 from evoked.metrics.bootstrap import bootstrap
 from evoked.model.stored import read_arrays, write_arrays
 from evoked.reactions.expressions.prototype import PrototypeRecogniser
-from evoked.reactions.viewers.rated_clip import STILL_TICKS, ClipFaces
+from evoked.reactions.viewers.rated_clip import STILL_TICKS, ClipFaceDescriber
 
 KEPT = ("blendshapes", "geometry", "mini-xception", "sface")
 WANTED = {"surprise": "surprise", "happiness": "amusement"}
@@ -93,7 +93,7 @@ def described(folder: Path, store: Path) -> Stills:
 
 
 def _rows(folder: Path, images: Sequence[str]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    faces = ClipFaces(KEPT)
+    faces = ClipFaceDescriber(KEPT)
     rows, seen = np.zeros((len(images), width_of(KEPT)), dtype=np.float32), np.zeros(len(images), dtype=np.bool_)
     for i, image in enumerate(images):
         with suppress(DatasetError):  # no face is seen in it: counted
@@ -119,7 +119,9 @@ def prototype(stills: Stills) -> dict[str, Array]:
     recogniser = PrototypeRecogniser()
     for row in stills.of("blendshapes"):
         rows = np.repeat(row[None], STILL_TICKS, axis=0)
-        track = Track(Grid(TICKS_PER_S, STILL_TICKS), column_names(("blendshapes",)), rows, np.ones(STILL_TICKS, bool))
+        track = Track(
+            TimeGrid(TICKS_PER_S, STILL_TICKS), column_names(("blendshapes",)), rows, np.ones(STILL_TICKS, bool)
+        )
         found.append(recogniser.score(track).values[-1])
     scores = np.array(found, dtype=np.float64)
     return {label: scores[:, recogniser.names.index(name)] for label, name in WANTED.items()}
@@ -140,13 +142,13 @@ def trained(stills: Stills, describe: tuple[str, ...], count: int, dropout: str,
     rows = np.concatenate([stills.of(name) for name in describe], axis=1)
     clips = tuple(np.repeat(row[None], STILL_TICKS, axis=0) for row in rows)
     people = tuple(f"p{p}" for p in stills.people)
-    rated = Rated(expressions, stills.images, clips, said, people, {})
+    rated = ClipDataset(expressions, stills.images, clips, said, people, {})
     total = np.zeros(said.shape)
     for seed in range(count):
         config = RecogniserConfig(describe=describe, dropout=dropout, seed=seed)
         place = store / f"scores-{digest([repr(config), digest(rows.tobytes().hex()), people])[:16]}.safetensors"
         if not place.is_file():
-            found = turns(rated, config)
+            found = cross_fit(rated, config)
             write_arrays(place, {"scores": found.scores}, "")
             print(f"{' + '.join(describe)}, draw {seed}: tried {found.tried}", file=sys.stderr, flush=True)
         total += read_arrays(place)[0]["scores"]
@@ -182,7 +184,7 @@ def figures(stills: Stills, label: str, ways: dict[str, dict[str, Array]]) -> li
         cells = [_cell(whole[4 * i + j], intervals[4 * i + j].low, intervals[4 * i + j].high, j > 1) for j in range(4)]
         auc, ap, more_auc, more_ap = cells if i else [*cells[:2], "", ""]
         lines.append(f"| {name} | {auc} | {ap} | {more_auc} | {more_ap} |")
-    base = chance(truth.astype(float))
+    base = chance_level(truth.astype(float))
     head = f"{label}: {int(truth.sum())} of {len(truth)}; chance AUC .500, AP {base:.3f}"
     return [head, "", "| | AUC | AP | AUC gained | AP gained |", "|---|---|---|---|---|", *lines, ""]
 

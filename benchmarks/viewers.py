@@ -21,17 +21,17 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.core.time_grid import Grid
+from evoked.core.time_grid import TimeGrid
 from evoked.faces.detect import FaceDetector
-from evoked.media.decode import Picture, play
+from evoked.media.decode import VideoFrame, read_media
 from evoked.media.images import resize
 from evoked.media.probe import probe
 from evoked.media.write import VideoWriter
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
-from evoked.reactions.content_region.content_faces import film_of
+from evoked.reactions.content_region.content_faces import open_content_filter
 from evoked.reactions.viewers.annotator import Annotator
 from evoked.sample.layout import FRAME, Layout, corner, inset, side
-from evoked.sample.source_clips import FILM, MAN, WOMAN, Box, Viewer
+from evoked.sample.source_clips import FILM, MAN, WOMAN, Box, ViewerClip
 from evoked.weights.cache import default_cache
 
 Rgb = NDArray[np.uint8]
@@ -46,13 +46,13 @@ class Story:
     name: str
     film: str
     start_s: int
-    watcher: Viewer
+    watcher: ViewerClip
 
 
 STORIES = (Story("animated", FILM, 130, WOMAN), Story("a person", WOMAN.clip, 0, MAN))
 
 
-def layouts(viewer: Viewer) -> dict[str, Layout]:
+def layouts(viewer: ViewerClip) -> dict[str, Layout]:
     """By name; "unseen" shows the viewer alone."""
     made = {"corner": corner(viewer, 3, 3), "side": side(viewer_left=True)}
     made["inset"] = inset(viewer) if viewer is WOMAN else Layout("inset", (16, 16, 432, 242), (0, 0, *FRAME), "film")
@@ -60,14 +60,14 @@ def layouts(viewer: Viewer) -> dict[str, Layout]:
     return made
 
 
-def faces_of(viewer: Viewer, aspect: float) -> list[Rgb]:
+def faces_of(viewer: ViewerClip, aspect: float) -> list[Rgb]:
     """The viewer's frames, to and fro."""
     x, y, w, h = viewer.person(aspect)
-    grids = [Grid(RATE, max(2, int((b - a) * RATE)), Fraction(a).limit_denominator(100))
+    grids = [TimeGrid(RATE, max(2, int((b - a) * RATE)), Fraction(a).limit_denominator(100))
              for a, b in (viewer.neutral_s, viewer.smile_s or viewer.neutral_s)]  # fmt: skip
     clip = default_cache().clip(viewer.clip)
-    there = [np.ascontiguousarray(p.rgb()[y : y + h, x : x + w]) for g in grids for p in play(clip, pictures=g)
-             if isinstance(p, Picture)]  # fmt: skip
+    there = [np.ascontiguousarray(p.rgb()[y : y + h, x : x + w]) for g in grids for p in read_media(clip, pictures=g)
+             if isinstance(p, VideoFrame)]  # fmt: skip
     return there + there[::-1]
 
 
@@ -75,9 +75,9 @@ def frames(story: Story, layout: Layout, look: str, steps: int) -> Iterator[Rgb]
     """The reaction."""
     random = np.random.default_rng(0)
     people = faces_of(story.watcher, layout.viewer[2] / layout.viewer[3])
-    grid = Grid(RATE, steps, Fraction(story.start_s))
-    for picture in play(default_cache().clip(story.film), pictures=grid):
-        assert isinstance(picture, Picture)
+    grid = TimeGrid(RATE, steps, Fraction(story.start_s))
+    for picture in read_media(default_cache().clip(story.film), pictures=grid):
+        assert isinstance(picture, VideoFrame)
         face = resize(people[picture.step % len(people)], (layout.viewer[2], layout.viewer[3]))
         if look == "dark viewer":
             noisy = face.astype(np.float32) / 5 + random.normal(scale=4, size=face.shape)
@@ -111,15 +111,15 @@ def tried(story: Story, layout: Layout, look: str, steps: int, annotator: Annota
         with VideoWriter(path, FRAME, RATE) as writer:
             for rgb in frames(story, layout, look, steps):
                 writer.picture(rgb)
-        film = film_of(path, content, offsets)
+        film = open_content_filter(path, content, offsets)
         found = annotator(path, film)
         detect, theirs, taken, boxes = FaceDetector(threads=1), 0, 0, []
         for viewer in found.viewers.values():
             boxes += [(t, viewer.boxes.values[t]) for t in np.flatnonzero(viewer.boxes.valid)]
         on_top = viewer_box if layout.over == "viewer" else film_box
         films = lambda c: holds(film_box, c) and not (layout.over == "viewer" and holds(on_top, c))  # noqa: E731
-        for picture in play(path, pictures=probe(path).grid(Fraction(6))):
-            assert isinstance(picture, Picture)
+        for picture in read_media(path, pictures=probe(path).grid(Fraction(6))):
+            assert isinstance(picture, VideoFrame)
             theirs += sum(films(f.centre) for f in detect(picture.rgb()) if f.box[2] >= 24)
         taken = sum(films(box[:2] + box[2:] / 2) for _, box in boxes)
         seen = {t for t, box in boxes if not films(box[:2] + box[2:] / 2)}

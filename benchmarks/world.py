@@ -20,15 +20,15 @@ import torch
 from evoked.dataset.examples import Example
 from evoked.dataset.liris import AFFECT
 from evoked.learning.evaluation.affect_scores import AffectConfig
-from evoked.learning.evaluation.comparison import CompareConfig, Predicted, as_text, compare
-from evoked.learning.experiments.ablation import FULL, Split, Way, run_ways, variants
+from evoked.learning.evaluation.comparison import CompareConfig, Predicted, compare_variants, comparison_text
+from evoked.learning.experiments.ablation import FULL, Split, Variant, run_variants, variants
 from evoked.learning.experiments.transfer import TransferConfig, transfer
 from evoked.learning.training.config import TrainConfig
 from evoked.model.checkpoint import load_checkpoint
 from evoked.model.config import ModelSettings
 from evoked.model.network import Network
 from evoked.predict.forward import Forward
-from evoked.report.affect import as_text as affect_text
+from evoked.report.affect import affect_text as affect_text
 from staging.bayes_bound import bounds, knowable, knowable_affect
 from staging.planted_features import Planted, World, plant_all
 
@@ -70,13 +70,15 @@ def show(world: World, tested: Sequence[Planted], runs: Mapping[str, list[Predic
     """The table against the machine's labels and against the truth, the bound as one more way."""
     best = {BOUND: [{v.name: knowable(world, v) for v in tested}]}
     for labels, people in (("machine", False), ("truth", True)):
-        cells = compare({**runs, **best}, [example(world, v, people) for v in tested], FULL, labels, CompareConfig())
-        print(f"\n{as_text(cells, FULL)}", flush=True)
+        cells = compare_variants(
+            {**runs, **best}, [example(world, v, people) for v in tested], FULL, labels, CompareConfig()
+        )
+        print(f"\n{comparison_text(cells, FULL)}", flush=True)
     for bound in bounds(world, tested):
         print(f"{bound.expression}: told the truth, its labels' AP is {100 * (bound.told or 0):.2f} %")
 
 
-def cost(ways: Sequence[Way], world: World, epoch: Split) -> None:
+def cost(ways: Sequence[Variant], world: World, epoch: Split) -> None:
     """CPU seconds per 1000 windows, one thread: a training step without reading, and prediction in numpy."""
     draw, widths = np.random.default_rng(0), {n: r.shape[1] for n, r in epoch.train[0].features.items()}
     print(f"\n{'way':34} weights  train, s per 1000 windows  predict, s per 1000 windows")
@@ -157,15 +159,15 @@ def main() -> None:
     split, tested = parts(world, plant_all(world, chosen.videos))
     counts = [sum(e.seconds for e in videos) for videos in split.parts.values()]
     print(f"planted: {counts[0]} s to learn from, {counts[1]} to validate, {counts[2]} to test; {chosen.seeds} seeds")
-    beyond = [Way(n, replace(MODEL, **m), replace(TRAIN, **t)) for n, (m, t) in BEYOND.items()]  # type: ignore[arg-type]
+    beyond = [Variant(n, replace(MODEL, **m), replace(TRAIN, **t)) for n, (m, t) in BEYOND.items()]  # type: ignore[arg-type]
     for name, ways in (("ablate", list(variants(MODEL, TRAIN))), ("beyond", beyond)):
         if chosen.what in (name, "all"):
             ways = [way for way in ways if not chosen.only or way.name in (FULL, *chosen.only)]
-            show(world, tested, run_ways(ways, split, chosen.seeds, chosen.folder, progress=said))
+            show(world, tested, run_variants(ways, split, chosen.seeds, chosen.folder, progress=said))
             if name == "beyond":
                 cost(ways, world, split)
     if chosen.what in ("transfer", "all"):
-        run_ways(beyond[:1], split, 1, chosen.folder, progress=said)
+        run_variants(beyond[:1], split, 1, chosen.folder, progress=said)
         transferred(world, chosen.folder / f"{FULL}-0", chosen.folder / "transfer", chosen.seeds)
 
 

@@ -29,9 +29,9 @@ from scipy.stats import beta
 
 from alignment import HZ, Rng, Samples, conditions, over, piped, said, voice
 from evoked.core.errors import AlignmentError
-from evoked.media.decode import sound
+from evoked.media.decode import read_audio
 from evoked.reactions.alignment.audio.align import align
-from evoked.reactions.alignment.audio.gcc_phat import Line, lags
+from evoked.reactions.alignment.audio.gcc_phat import OffsetLine, gcc_phat_lags
 from evoked.reactions.alignment.offset_map import OffsetMap
 from evoked.weights.cache import default_cache
 
@@ -67,7 +67,9 @@ class Sources:
         names = ("WolfgangLanger_Pexels.mp4", "face_noface.mov", "no_face.mp4")
         music = sorted(p for p in folder.iterdir() if p.suffix in (".mp3", ".ogg", ".wav")) if folder else []
         return Sources(
-            sound(clip("bbb.mp4"), HZ), tuple(sound(clip(n), HZ) for n in names), tuple(sound(p, HZ) for p in music)
+            read_audio(clip("bbb.mp4"), HZ),
+            tuple(read_audio(clip(n), HZ) for n in names),
+            tuple(read_audio(p, HZ) for p in music),
         )
 
 
@@ -153,7 +155,9 @@ def same_recording(one: Pair, found: OffsetMap) -> float:
         middle = (s.content_start_s + s.content_end_s) / 2
         offset = s.reaction_time(middle) * one.speed - middle  # on the clock of the undisturbed reaction
         starts = np.arange(s.content_start_s + offset, s.content_end_s + offset, EVERY_S) * HZ
-        spots = lags(one.clean, one.content, HZ, Line(offset * HZ), starts.astype(np.int64), round(REACH_S * HZ))
+        spots = gcc_phat_lags(
+            one.clean, one.content, HZ, OffsetLine(offset * HZ), starts.astype(np.int64), round(REACH_S * HZ)
+        )
         seen, of = seen + len(spots), of + len(starts)
     return seen / max(1, of)
 

@@ -9,12 +9,13 @@ from pathlib import Path
 
 HOUSE = Path(__file__).parent.parent / "src" / "evoked"
 FLOORS = [
-    {"core"},
-    {"media", "weights", "metrics", "model", "parallel"},
-    {"faces"},
+    {"core", "metrics"},
+    {"media", "weights", "model", "parallel"},
+    {"faces", "sample"},
     {"features", "reactions"},
-    {"dataset", "predict", "stage"},
-    {"learning", "report"},
+    {"dataset", "predict"},
+    {"learning", "agreement"},
+    {"report"},
     {"study"},
     {"cli"},
 ]

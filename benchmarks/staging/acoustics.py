@@ -10,7 +10,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.sample.soundtrack import HZ, Sound, faded, murmur
+from evoked.sample.soundtrack import HZ, Sound, fade, viewer_murmur
 from staging.conditions import ECHO, NOISE_DB
 from staging.recording_plan import Part, Take
 
@@ -33,14 +33,14 @@ def recorded(take: Take, content: Sound) -> Sound:
     condition = take.condition
     film = np.zeros(take.duration_ms * HZ // 1000, dtype=np.float32)
     for part in take.parts:
-        played = faded(played_part(part, condition.pitch, content))
+        played = fade(played_part(part, condition.pitch, content))
         start = round(part.reaction_start_ms * HZ / 1000)
         film[start : start + len(played)] += played[: len(film) - start]
     out = np.float32(condition.gain) * echoed(film, *ECHO[condition.echo], rng)
     out += rng.normal(0, 10 ** (NOISE_DB[condition.noise] / 20), len(out)).astype(np.float32)
     for begin, end in take.talk_ms:
         start, past = begin * HZ // 1000, min(end * HZ // 1000, len(out))
-        out[start:past] += faded(murmur(past - start, rng))
+        out[start:past] += fade(viewer_murmur(past - start, rng))
     heard: Sound = np.clip(out, -1, 1)
     return heard
 

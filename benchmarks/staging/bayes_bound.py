@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.metrics.average_precision import average_precision, chance
+from evoked.metrics.average_precision import average_precision, chance_level
 from staging.planted_features import FACES, Event, Planted, World, affect_weights, directions, signs
 
 
@@ -93,9 +93,9 @@ def bounds(world: World, videos: Sequence[Planted]) -> tuple[Bound, ...]:
         Bound(
             name,
             average_precision(best[:, k], truth[:, k]),
-            chance(truth[:, k]),
+            chance_level(truth[:, k]),
             average_precision(best[:, k], labels[:, k]),
-            chance(labels[:, k]),
+            chance_level(labels[:, k]),
             average_precision(truth[:, k].astype(np.float64), labels[:, k]),
         )
         for k, name in enumerate(world.events)

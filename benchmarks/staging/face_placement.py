@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.core.time_grid import Grid
+from evoked.core.time_grid import TimeGrid
 from evoked.faces.detect import FaceDetector
-from evoked.media.decode import Picture, play
+from evoked.media.decode import VideoFrame, read_media
 from evoked.sample.plan import NEUTRAL, SMILE
 from evoked.sample.render import REACTION_RATE
 from evoked.sample.source_clips import VIEWERS, Box
@@ -26,8 +26,8 @@ Boxes = dict[str, dict[str, list[list[float]]]]
 def clip_frames(clip: Path, span_s: tuple[float, float]) -> list[NDArray[np.uint8]]:
     """The frames of a span of a clip at the reaction's rate, (height, width, 3) each."""
     start, end = (Fraction(s).limit_denominator(1000) for s in span_s)
-    grid = Grid(REACTION_RATE, int((end - start) * REACTION_RATE), start)
-    return [p.rgb() for p in play(clip, pictures=grid) if isinstance(p, Picture)]
+    grid = TimeGrid(REACTION_RATE, int((end - start) * REACTION_RATE), start)
+    return [p.rgb() for p in read_media(clip, pictures=grid) if isinstance(p, VideoFrame)]
 
 
 def found_boxes(clips: Mapping[str, Path], detect: FaceDetector) -> Boxes:

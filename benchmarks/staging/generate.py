@@ -16,8 +16,8 @@ from evoked.core.errors import StudyError
 from evoked.core.files import digest, write_text
 from evoked.core.progress import Progress, silent
 from evoked.faces.detect import FaceDetector
-from evoked.media.decode import sound
-from evoked.parallel.pool import Failed, HerePool, Pool
+from evoked.media.decode import read_audio
+from evoked.parallel.pool import Failed, Pool, SerialPool
 from evoked.parallel.processes import ProcessPool
 from evoked.sample.soundtrack import HZ, Sound
 from evoked.sample.source_clips import FILM, VIEWERS
@@ -94,14 +94,14 @@ def shoot(
     write_known(folder, known_of(takes, boxes, {"size": called, "seed": seed, "sources": sources}))
     contents = {t.content.name: t.content for t in takes}
     cuts = [(c, folder / "contents" / name) for name, c in sorted(contents.items())]
-    heard = sound(film, HZ) if any(not path.is_file() for _, path in cuts) else None
+    heard = read_audio(film, HZ) if any(not path.is_file() for _, path in cuts) else None
     jobs: list[_Cut | _Shot] = [
         _Cut(c, film, _part(heard, c), clips[c.actor] if c.actor else None, path)
         for c, path in cuts
         if heard is not None and not path.is_file()
     ]
     del heard
-    pool: Pool = HerePool() if workers == 1 else ProcessPool(workers or os.cpu_count() or 1)
+    pool: Pool = SerialPool() if workers == 1 else ProcessPool(workers or os.cpu_count() or 1)
     shots: list[_Cut | _Shot] = [
         _Shot(t, folder / "contents" / t.content.name, clips, boxes, folder / "takes" / t.name)
         for t in takes

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from evoked.core.errors import StudyError
 from evoked.core.files import write_text
-from evoked.sample.ground_truth import STAGED, TICKS_PER_S, pooled
+from evoked.sample.ground_truth import STAGED, TICKS_PER_S, pooled_states
 from evoked.sample.plan import AWAY, FRAME_MS, NEUTRAL, SMILE
 from evoked.sample.render import CONTENT_RATE, CONTENT_SIZE
 from evoked.sample.source_clips import VIEWERS, Box
@@ -73,7 +73,7 @@ def _of(take: Take, boxes: Boxes) -> dict[str, Any]:
     steps = -(-take.duration_ms * TICKS_PER_S // 1000)
     # the frame on the screen at each tick: the last that began
     frames = [tick * 1000 // TICKS_PER_S // FRAME_MS for tick in range(steps)]
-    labels, steady = pooled([content_ticks(take, v) for v in range(len(take.viewers))])
+    labels, steady = pooled_states([content_ticks(take, v) for v in range(len(take.viewers))])
     viewers = []
     for number, name in enumerate(take.viewers):
         states = [take.state(number, Fraction(f * FRAME_MS)) for f in frames]

@@ -15,18 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.errors import AlignmentError
-from evoked.core.time_grid import Grid
+from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
 from evoked.faces.detect import iou
-from evoked.media.decode import sound
+from evoked.media.decode import read_audio
 from evoked.media.probe import probe
 from evoked.reactions.alignment.audio.align import align
 from evoked.reactions.alignment.config import SOUND_HZ, MatchConfig
-from evoked.reactions.alignment.matcher import Contents
+from evoked.reactions.alignment.matcher import ContentMatcher
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
-from evoked.reactions.content_region.content_faces import film_of
-from evoked.reactions.content_region.detector import Window
-from evoked.reactions.labelling.majority_vote import onto_content, ticks_of, vote
+from evoked.reactions.content_region.content_faces import open_content_filter
+from evoked.reactions.content_region.detector import ContentRegion
+from evoked.reactions.labelling.majority_vote import majority_vote, onto_content, viewer_grid
 from evoked.reactions.viewers.annotation import Annotation
 from evoked.reactions.viewers.annotator import Annotator
 from staging.ground_truth import CODES
@@ -117,7 +117,7 @@ class Measurer:
         else:
             hold_map(found, planted["parts"], offsets)
         if self._annotator is not None:
-            film = film_of(take, content, offsets) if offsets else None
+            film = open_content_filter(take, content, offsets) if offsets else None
             hold_window(found, planted, film.view.window if film else None)
             annotation = self._annotator(take, film)
             hold_faces(found, planted, annotation)
@@ -127,7 +127,7 @@ class Measurer:
     def _map(self, planted: Mapping[str, Any], take: Path, content: Path) -> OffsetMap:
         if self._given:
             return planted_map(planted["parts"])
-        return Contents({content.name: content}, self._config).match(take).offsets
+        return ContentMatcher({content.name: content}, self._config).match(take).offsets
 
 
 def planted_map(parts: Sequence[Mapping[str, float]]) -> OffsetMap:
@@ -170,7 +170,7 @@ def _played(parts: Sequence[Mapping[str, float]]) -> dict[int, list[float]]:
     return out
 
 
-def hold_window(found: Figures, planted: Mapping[str, Any], window: Window | None) -> None:
+def hold_window(found: Figures, planted: Mapping[str, Any], window: ContentRegion | None) -> None:
     """Compare the film's rectangle with the planted one."""
     box = planted["film_box"]
     found.film = (box is not None, window is not None)
@@ -231,14 +231,14 @@ def _in(box: NDArray, seat: Sequence[float]) -> bool:
 
 
 def hold_labels(
-    found: Figures, planted: Mapping[str, Any], annotation: Annotation, offsets: OffsetMap | None, seconds: Grid
+    found: Figures, planted: Mapping[str, Any], annotation: Annotation, offsets: OffsetMap | None, seconds: TimeGrid
 ) -> None:
     """Vote on the content's time, and compare second by second."""
     true = [CODES[c] for c in planted["labels"]]
     said = [NO_FACE] * len(true)
     if offsets and annotation.viewers:
-        ticks = ticks_of(seconds)
-        votes = vote([onto_content(v.scores, offsets, ticks) for v in annotation.viewers.values()], seconds)
+        ticks = viewer_grid(seconds)
+        votes = majority_vote([onto_content(v.scores, offsets, ticks) for v in annotation.viewers.values()], seconds)
         smile = votes.labels.names.index(SMILE)
         for t in range(min(len(true), seconds.steps)):
             if votes.labels.valid[t]:
@@ -258,7 +258,7 @@ def wrong_pairs(folder: Path, known: Mapping[str, Any], film: Path, most: int) -
     Returns:
         How many pairs were tried, and a line for each that was accepted.
     """
-    whole = sound(film, SOUND_HZ)
+    whole = read_audio(film, SOUND_HZ)
     film_s = len(whole) // SOUND_HZ
     pairs = []
     for name, planted in known["takes"].items():
@@ -271,7 +271,7 @@ def wrong_pairs(folder: Path, known: Mapping[str, Any], film: Path, most: int) -
     heard: tuple[str, NDArray[np.float32]] = ("", whole[:0])
     for name, start, length in chosen:
         if heard[0] != name:
-            heard = (name, sound(folder / "takes" / name, SOUND_HZ))
+            heard = (name, read_audio(folder / "takes" / name, SOUND_HZ))
         try:
             offsets = align(heard[1], whole[start * SOUND_HZ : (start + length) * SOUND_HZ], SOUND_HZ)
         except AlignmentError:

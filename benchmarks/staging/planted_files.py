@@ -18,7 +18,7 @@ from evoked.core.files import write_text
 from evoked.core.progress import Progress, silent
 from evoked.core.provenance import Provenance
 from evoked.core.tables import write_table
-from evoked.core.time_grid import Grid
+from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
 from evoked.features.extract import Features
 from evoked.features.files import SUFFIX, write_features
@@ -51,7 +51,7 @@ def write_world(folder: Path, world: World, count: int, progress: Progress = sil
 
 
 def _as_features(video: Planted) -> Features:
-    grid, every = Grid(Fraction(1), len(video.valid)), np.ones(len(video.valid), dtype=np.bool_)
+    grid, every = TimeGrid(Fraction(1), len(video.valid)), np.ones(len(video.valid), dtype=np.bool_)
 
     def track(name: str) -> Track:
         rows = video.features[name]

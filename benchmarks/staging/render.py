@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.core.time_grid import Grid
-from evoked.media.decode import Picture, play, play_ahead, sound
+from evoked.core.time_grid import TimeGrid
+from evoked.media.decode import VideoFrame, prefetch, read_audio, read_media
 from evoked.media.images import blur, draw_text, resize
 from evoked.media.write import VideoWriter
 from evoked.sample.plan import AWAY, FRAME_MS, NEUTRAL, SMILE
-from evoked.sample.render import CAPTION, CONTENT_RATE, CONTENT_SIZE, REACTION_RATE, Screen
+from evoked.sample.render import CAPTION, CONTENT_RATE, CONTENT_SIZE, REACTION_RATE, ScreenContent
 from evoked.sample.soundtrack import HZ, Sound
-from evoked.sample.source_clips import VIEWERS, Box, Viewer
+from evoked.sample.source_clips import VIEWERS, Box, ViewerClip
 from staging.acoustics import recorded
 from staging.face_placement import Boxes, Placed, clip_frames, to_and_fro
 from staging.recording_plan import COVERED, Clipping, Take
@@ -23,7 +23,7 @@ DIM = (0.35, 6.0)  # low light: what brightness is multiplied by, and the noise 
 WIDER = 0.15  # a hand or a cushion reaches so far beyond the face's box, as a share of it
 
 
-def actor_crop(actor: Viewer) -> Box:
+def actor_crop(actor: ViewerClip) -> Box:
     """The part of an actor's clip that fills the film's frame in their scene."""
     return actor.person(CONTENT_SIZE[0] / CONTENT_SIZE[1])
 
@@ -43,10 +43,10 @@ def write_clipping(film: Path, content: Clipping, heard: Sound, actor_clip: Path
         actor = VIEWERS[content.actor]
         scene = [resize(_cut(f, actor_crop(actor)), CONTENT_SIZE) for f in clip_frames(actor_clip, actor.neutral_s)]
     rate = int(CONTENT_RATE)
-    grid = Grid(CONTENT_RATE, content.seconds * rate, Fraction(content.film_start_s))
+    grid = TimeGrid(CONTENT_RATE, content.seconds * rate, Fraction(content.film_start_s))
     with VideoWriter(path, CONTENT_SIZE, CONTENT_RATE, HZ, preset="ultrafast") as writer:
-        for picture in play_ahead(play(film, pictures=grid)):
-            assert isinstance(picture, Picture)
+        for picture in prefetch(read_media(film, pictures=grid)):
+            assert isinstance(picture, VideoFrame)
             if picture.step % rate == 0:
                 writer.sound(heard[picture.step // rate * HZ :][:HZ])
             at = actor_frame(content, picture.step, len(scene))
@@ -71,7 +71,7 @@ class Seat:
     """
 
     def __init__(
-        self, viewer: Viewer, clip: Path, placed: Placed, boxes: dict[str, list[list[float]]], dim: bool
+        self, viewer: ViewerClip, clip: Path, placed: Placed, boxes: dict[str, list[list[float]]], dim: bool
     ) -> None:
         self._placed, self._dim = placed, dim
         size = placed.seat[2:]
@@ -120,7 +120,7 @@ def write_take(take: Take, content: Path, clips: dict[str, Path], boxes: Boxes, 
     scene = take.scene
     dim = take.condition.light == "dim"
     seats = [Seat(VIEWERS[v], clips[v], seat_of(take, i), boxes[v], dim) for i, v in enumerate(take.viewers)]
-    heard = recorded(take, sound(content, HZ))
+    heard = recorded(take, read_audio(content, HZ))
     screen = _Replayed(content, scene.film[2:]) if scene.film else None
     film: Rgb | None = None
     per_frame = HZ * FRAME_MS // 1000
@@ -158,12 +158,12 @@ class _Replayed:
 
     def __init__(self, content: Path, size: tuple[int, int]) -> None:
         self._content, self._size = content, size
-        self._screen = Screen(content, size)
+        self._screen = ScreenContent(content, size)
         self._at = Fraction(0)
 
     def at(self, content_ms: Fraction) -> Rgb:
         if content_ms < self._at:
-            self._screen = Screen(self._content, self._size)
+            self._screen = ScreenContent(self._content, self._size)
         self._at = content_ms
         return self._screen.at(int(content_ms))
 

@@ -6,13 +6,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from evoked.core.errors import EvokedError
     from evoked.core.expressions import EEV5, EEV15
-    from evoked.core.time_grid import Grid
+    from evoked.core.time_grid import TimeGrid
     from evoked.core.track import Track
 
 __version__ = "0.1.0"
-__all__ = ["EEV5", "EEV15", "EvokedError", "Grid", "Track", "__version__"]
+__all__ = ["EEV5", "EEV15", "EvokedError", "TimeGrid", "Track", "__version__"]
 
-HOMES = {"EvokedError": "errors", "EEV5": "expressions", "EEV15": "expressions", "Grid": "time_grid", "Track": "track"}
+HOMES = {
+    "EvokedError": "errors",
+    "EEV5": "expressions",
+    "EEV15": "expressions",
+    "TimeGrid": "time_grid",
+    "Track": "track",
+}
 """Name → the file of core where it lives. It is imported when it is asked for: numpy alone takes 0.1 s of CPU."""
 
 

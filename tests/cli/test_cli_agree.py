@@ -16,11 +16,11 @@ import rated_world
 from evoked.core.files import sha256
 from evoked.core.provenance import Provenance
 from evoked.core.tables import write_table
-from evoked.core.time_grid import Grid
+from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
 from evoked.dataset.labels import write_labels
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
-from evoked.reactions.labelling.majority_vote import onto_content, ticks_of, vote
+from evoked.reactions.labelling.majority_vote import majority_vote, onto_content, viewer_grid
 from evoked.sample.ground_truth import truth_of
 from evoked.sample.plan import SIZES, make_plan
 
@@ -89,7 +89,7 @@ def staged(truth: dict, folder: Path) -> None:
     """annotations/ and labels.parquet of a machine that sees the planted smiles, but for a tenth of the ticks."""
     random, ballots = np.random.default_rng(0), {}
     for name, reaction in truth["reactions"].items():
-        grid = Grid.covering(Fraction(reaction["duration_s"]), Fraction(6))
+        grid = TimeGrid.covering(Fraction(reaction["duration_s"]), Fraction(6))
         state = np.full(grid.steps, "-")
         for start, end, what in reaction["on_reaction"]:
             state[(grid.seconds >= start) & (grid.seconds < end)] = what
@@ -102,9 +102,9 @@ def staged(truth: dict, folder: Path) -> None:
             Provenance("annotate"),
         )
         offsets = OffsetMap(20.0, tuple(Segment(**segment, score=20.0) for segment in reaction["segments"]))
-        ticks = ticks_of(Grid(Fraction(1), truth["contents"][reaction["content"]]["seconds"]))
+        ticks = viewer_grid(TimeGrid(Fraction(1), truth["contents"][reaction["content"]]["seconds"]))
         ballots.setdefault(reaction["content"], []).append(onto_content(track, offsets, ticks))
-    labels = {c: vote(b, Grid(Fraction(1), truth["contents"][c]["seconds"])) for c, b in ballots.items()}
+    labels = {c: majority_vote(b, TimeGrid(Fraction(1), truth["contents"][c]["seconds"])) for c, b in ballots.items()}
     write_labels(folder / "labels.parquet", labels, Provenance("annotate"))
 
 

@@ -12,9 +12,9 @@ import pytest
 
 from evoked.core.progress import Progress, silent
 from evoked.core.tables import read_provenance, read_table
-from evoked.study.build_records import Item, Ledger
-from evoked.study.label_steps import LabelRiver, playable
-from evoked.study.layout import open_folder
+from evoked.study.build_records import StepOutcome, StepRecords
+from evoked.study.label_steps import LabelSteps, playable
+from evoked.study.layout import open_study
 from evoked.study.runner import Runner
 from evoked.study.settings import read_settings
 from evoked.weights.cache import default_cache
@@ -82,15 +82,15 @@ class Quiet:
     def bar(self, _what: str) -> Iterator[Progress]:
         yield silent
 
-    def item(self, _item: Item) -> None: ...
+    def item(self, _item: StepOutcome) -> None: ...
 
 
 def labelled(root: Path) -> dict[str, tuple[str, str]]:
     """How each step of the label river ended, and why."""
-    folder = open_folder(root)
-    runner = Runner(Ledger(folder.results), Quiet())
+    folder = open_study(root)
+    runner = Runner(StepRecords(folder.results), Quiet())
     contents, reactions = playable(folder, runner)
-    LabelRiver(folder, read_settings(root), runner, default_cache(), contents).run(reactions)
+    LabelSteps(folder, read_settings(root), runner, default_cache(), contents).run(reactions)
     return {item.step: (item.state, item.reason) for item in runner.items}
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from evoked.core.tables import read_table
 from evoked.dataset.labels import read_labels
-from evoked.media.decode import Play
+from evoked.media.decode import MediaReader
 from evoked.weights.session import Session
 
 pytestmark = pytest.mark.nets
@@ -93,7 +93,7 @@ def test_all_that_people_put_there(evoked, media, tmp_path: Path) -> None:  # ty
 
     before, opened = kept_files(study), Mock(side_effect=AssertionError("it was decoded, or a net was loaded"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Play, "__init__", opened)
+        patch.setattr(MediaReader, "__init__", opened)
         patch.setattr(Session, "__init__", opened)
         again = evoked("run", study, "--json")
     assert not opened.called

@@ -6,7 +6,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from evoked.cli.options import made, settings
+from evoked.cli.options import config_from_options, config_options
 from evoked.core.settings import describe, from_mapping, setting
 
 
@@ -23,9 +23,9 @@ class Brew:
 
 
 @click.command()
-@settings(Brew)
+@config_options(Brew)
 def brew(**values: object) -> None:
-    click.echo(repr(made(Brew, values)))
+    click.echo(repr(config_from_options(Brew, values)))
 
 
 def test_fields_describe_themselves() -> None:

@@ -7,46 +7,46 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evoked import Grid, Track
+from evoked import TimeGrid, Track
 
 RATES = st.fractions(min_value=Fraction(1, 10), max_value=Fraction(1000), max_denominator=1001)
 
 
 def test_an_hour_of_ticks_does_not_drift() -> None:
-    grid = Grid(Fraction(6), 6 * 3600 + 1)
+    grid = TimeGrid(Fraction(6), 6 * 3600 + 1)
     assert grid.second(6 * 3600) == 3600
     assert grid.seconds[-1] == 3600.0
 
 
 def test_ntsc_stays_exact() -> None:
-    assert Grid(Fraction(30000, 1001), 1).second(30000) == 1001
+    assert TimeGrid(Fraction(30000, 1001), 1).second(30000) == 1001
 
 
 @given(RATES, st.integers(0, 10_000), st.fractions(min_value=-5, max_value=5, max_denominator=1000))
 def test_a_step_is_played_at_its_own_second(rate: Fraction, step: int, start: Fraction) -> None:
-    grid = Grid(rate, 10_001, start)
+    grid = TimeGrid(rate, 10_001, start)
     assert grid.step_at(grid.second(step)) == step
 
 
 @given(st.fractions(min_value=0, max_value=100, max_denominator=1001), RATES)
 def test_a_covering_grid_ends_with_the_video(duration_s: Fraction, rate: Fraction) -> None:
-    grid = Grid.covering(duration_s, rate)
+    grid = TimeGrid.covering(duration_s, rate)
     assert all(grid.second(i) < duration_s for i in range(max(0, grid.steps - 1), grid.steps))
     assert grid.second(grid.steps) >= duration_s
 
 
 def test_outside_the_grid_is_an_error() -> None:
     with pytest.raises(IndexError, match=r"1.000 s is outside \[0.000, 1.000\)"):
-        Grid(Fraction(2), 2).step_at(Fraction(1))
+        TimeGrid(Fraction(2), 2).step_at(Fraction(1))
 
 
 @pytest.mark.parametrize(("rate", "steps"), [(Fraction(0), 1), (Fraction(-1), 1), (Fraction(1), -1)])
 def test_impossible_grids_are_refused(rate: Fraction, steps: int) -> None:
     with pytest.raises(ValueError, match="must"):
-        Grid(rate, steps)
+        TimeGrid(rate, steps)
 
 
-ONE = Grid(Fraction(1), 2)
+ONE = TimeGrid(Fraction(1), 2)
 
 
 def test_what_is_not_valid_becomes_nan() -> None:

@@ -12,13 +12,13 @@ from scipy.stats import pearsonr
 from sklearn.metrics import cohen_kappa_score, precision_score, recall_score
 
 from evoked.agreement.agreement import agree
-from evoked.agreement.machine_scores import read_machine
+from evoked.agreement.machine_scores import read_machine_scores
 from evoked.agreement.paired_clips import AgreeConfig
 from evoked.agreement.results import Agreement, as_text
 from evoked.core.errors import DatasetError
 from evoked.dataset.folds import make_folds
 from evoked.dataset.ratings import read_ratings
-from evoked.metrics.bootstrap import draws
+from evoked.metrics.bootstrap import group_resamples
 from evoked.metrics.operating_point import operating_point
 
 QUICK = AgreeConfig(resamples=40)
@@ -31,7 +31,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture(scope="module")
 def found(world: tuple[Path, Path]) -> Agreement:
-    return agree(read_machine(world[0]), read_ratings(world[1]), QUICK)
+    return agree(read_machine_scores(world[0]), read_ratings(world[1]), QUICK)
 
 
 class Plain:
@@ -58,7 +58,7 @@ def test_precision_and_recall_equal_scikit_learn(world: tuple[Path, Path], found
     plain = Plain(world, NAMES[k])
     truth = [sum(plain.marks[c].values()) >= 2 for c in plain.clips]  # 2 of 3
     set_by_hand = replace(QUICK, thresholds=(f"{NAMES[k]}=0.6",))
-    row = agree(read_machine(world[0]), read_ratings(world[1]), set_by_hand).rows[k]
+    row = agree(read_machine_scores(world[0]), read_ratings(world[1]), set_by_hand).rows[k]
     on = [plain.score[c] >= 0.6 for c in plain.clips]
     assert row.precision.value == pytest.approx(precision_score(truth, on))
     assert row.recall.value == pytest.approx(recall_score(truth, on))
@@ -71,7 +71,7 @@ def test_precision_and_recall_equal_scikit_learn(world: tuple[Path, Path], found
 def test_shares_count_in_part(world: tuple[Path, Path]) -> None:
     plain = Plain(world, NAMES[0])
     given = AgreeConfig(merge="mean", thresholds=("amusement=0.5",), resamples=1)
-    row = agree(read_machine(world[0]), read_ratings(world[1]), given).rows[0]
+    row = agree(read_machine_scores(world[0]), read_ratings(world[1]), given).rows[0]
     on = np.array([plain.score[c] >= 0.5 for c in plain.clips])
     share = np.array([plain.mean(c) for c in plain.clips])
     twice, truth = np.tile(on, 2), np.repeat([1, 0], len(on))
@@ -127,7 +127,7 @@ def test_many_raters_who_share_few_clips_have_an_interval_around_the_value(tmp_p
             lines.append(f"c{i},v{i // 3},r{rater},{int(truth ^ (random.random() < 0.1))}")
     (tmp_path / "r.csv").write_text("\n".join(lines))
     (tmp_path / "s.csv").write_text("\n".join(scores))
-    machine, human = read_machine(tmp_path / "s.csv"), read_ratings(tmp_path / "r.csv")
+    machine, human = read_machine_scores(tmp_path / "s.csv"), read_ratings(tmp_path / "r.csv")
     row = agree(machine, human, replace(QUICK, resamples=200)).rows[0]
     assert row.pairs == 66
     assert row.cohen.low is not None
@@ -142,7 +142,7 @@ def test_intervals_are_those_of_whole_videos_drawn_again(world: tuple[Path, Path
     videos = sorted(set(plain.video.values()))
     of = {v: [c for c in plain.clips if plain.video[c] == v] for v in videos}
     drawn = []
-    for weights in draws(len(videos), QUICK.resamples, QUICK.seed):
+    for weights in group_resamples(len(videos), QUICK.resamples, QUICK.seed):
         clips = [c for v, times in zip(videos, weights, strict=True) for c in of[v] * int(times)]
         drawn.append(plain.r(clips))
     low, high = np.quantile(drawn, [0.025, 0.975])
@@ -180,7 +180,7 @@ def test_the_order_of_lines_changes_nothing(world: tuple[Path, Path], found: Agr
         head, *lines = path.read_text().splitlines()
         np.random.default_rng(4).shuffle(lines)
         (tmp_path / path.name).write_text("\n".join([head, *lines]))
-    again = agree(read_machine(tmp_path / "scores.csv"), read_ratings(tmp_path / "ratings.csv"), QUICK)
+    again = agree(read_machine_scores(tmp_path / "scores.csv"), read_ratings(tmp_path / "ratings.csv"), QUICK)
     assert again == found
 
 
@@ -193,7 +193,7 @@ def test_by_person_whole_persons_are_drawn_and_held_out(tmp_path: Path) -> None:
         scores.append(f"c{i},{random.random():.3f}")
     (tmp_path / "r.csv").write_text("\n".join(lines))
     (tmp_path / "s.csv").write_text("\n".join(scores))
-    machine, human = read_machine(tmp_path / "s.csv"), read_ratings(tmp_path / "r.csv")
+    machine, human = read_machine_scores(tmp_path / "s.csv"), read_ratings(tmp_path / "r.csv")
     people = agree(machine, human, replace(QUICK, by="person"))
     assert people.units == 4
     assert len(people.rows[0].held_out) == 4
@@ -205,7 +205,7 @@ def small(tmp_path: Path, scores: str, ratings: str, **more: object) -> Agreemen
     (tmp_path / "s.csv").write_text(scores)
     (tmp_path / "r.csv").write_text(ratings)
     config = replace(AgreeConfig(resamples=5, least_shared=1), **more)  # type: ignore[arg-type]
-    return agree(read_machine(tmp_path / "s.csv"), read_ratings(tmp_path / "r.csv"), config)
+    return agree(read_machine_scores(tmp_path / "s.csv"), read_ratings(tmp_path / "r.csv"), config)
 
 
 def test_what_is_not_defined_is_none_and_said(tmp_path: Path) -> None:

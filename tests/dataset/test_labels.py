@@ -12,10 +12,10 @@ import pytest
 from evoked.core.errors import DatasetError
 from evoked.core.provenance import Provenance
 from evoked.core.tables import read_numbers, read_provenance
-from evoked.core.time_grid import Grid
+from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
 from evoked.dataset.labels import Labels, _at_once, read_labels, write_labels, write_labels_apart
-from evoked.reactions.labelling.majority_vote import VoteConfig, vote, vote_each
+from evoked.reactions.labelling.majority_vote import VoteConfig, majority_vote, majority_vote_each
 
 NAMES = ("amusement", "surprise")
 MADE = Provenance("annotate", {"quorum": 9}, {"a.mp4": "00"})
@@ -24,7 +24,9 @@ MADE = Provenance("annotate", {"quorum": 9}, {"a.mp4": "00"})
 def labels(rows: list[tuple[int, int] | None], rate: int = 1) -> Labels:
     """One row per second; None is a second without a label."""
     values = np.array([row or (np.nan, np.nan) for row in rows], dtype=np.float32).reshape(-1, 2)
-    track = Track(Grid(Fraction(rate), len(rows)), NAMES, values, np.array([r is not None for r in rows], dtype=bool))
+    track = Track(
+        TimeGrid(Fraction(rate), len(rows)), NAMES, values, np.array([r is not None for r in rows], dtype=bool)
+    )
     return Labels(track, np.arange(len(rows)))
 
 
@@ -62,22 +64,22 @@ def test_equal_labels_give_equal_bytes(tmp_path: Path) -> None:
 
 
 def test_a_vote_can_be_written_as_it_is(tmp_path: Path) -> None:
-    six = Grid(Fraction(6), 18)
+    six = TimeGrid(Fraction(6), 18)
     face = Track(six, NAMES, np.tile(np.array([0.9, 0.1], np.float32), (18, 1)), np.ones(18, bool))
-    write_labels(tmp_path / "l.parquet", {"a": vote([face], Grid(Fraction(1), 3))}, MADE)
+    write_labels(tmp_path / "l.parquet", {"a": majority_vote([face], TimeGrid(Fraction(1), 3))}, MADE)
     assert read_labels(tmp_path / "l.parquet")["a"].labels.values.tolist() == [[1, 0]] * 3
 
 
 def crowd() -> list[Track]:
     """Two viewers of four seconds; the second is seen in the first second and a half only."""
-    six, random = Grid(Fraction(6), 24), np.random.default_rng(3)
+    six, random = TimeGrid(Fraction(6), 24), np.random.default_rng(3)
     seen = [np.ones(24, bool), np.arange(24) < 9]
     return [Track.masked(six, NAMES, random.random((24, 2)).astype(np.float32), s) for s in seen]
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv", ".json"])
 def test_how_far_a_vote_can_be_trusted_is_kept(tmp_path: Path, suffix: str) -> None:
-    votes = vote(crowd(), Grid(Fraction(1), 4), VoteConfig(quorum=20))
+    votes = majority_vote(crowd(), TimeGrid(Fraction(1), 4), VoteConfig(quorum=20))
     assert not votes.labels.valid.all()
     path = tmp_path / f"l{suffix}"
     write_labels(path, {"a": votes}, MADE)
@@ -93,14 +95,14 @@ def test_how_far_a_vote_can_be_trusted_is_kept(tmp_path: Path, suffix: str) -> N
 
 
 def test_the_columns_of_a_vote_are_as_the_docs_say(tmp_path: Path) -> None:
-    write_labels(tmp_path / "l.parquet", {"a": vote(crowd(), Grid(Fraction(1), 4))}, MADE)
+    write_labels(tmp_path / "l.parquet", {"a": majority_vote(crowd(), TimeGrid(Fraction(1), 4))}, MADE)
     names = pq.read_table(tmp_path / "l.parquet").column_names
     fixed = ["video", "second", "valid", "viewers", "ticks", "agreement"]
     assert names == [*fixed, *NAMES, *(f"share_{n}" for n in NAMES)]
 
 
 def test_each_viewer_apart(tmp_path: Path) -> None:
-    one, other = vote_each(crowd(), Grid(Fraction(1), 4))
+    one, other = majority_vote_each(crowd(), TimeGrid(Fraction(1), 4))
     write_labels_apart(tmp_path / "l.csv", {"a": {"r.mp4/v1": one, "r.mp4/v2": other}}, MADE)
     lines = (tmp_path / "l.csv").read_text().splitlines()
     assert lines[0].startswith("video,viewer,second,valid,viewers,ticks,agreement,amusement,surprise,share_amusement")
@@ -155,7 +157,9 @@ def test_what_cannot_be_one_table_is_refused(tmp_path: Path) -> None:
         write_labels(tmp_path / "l.parquet", {}, MADE)
     with pytest.raises(ValueError, match=r"labels of 'b' are .* need .* at 1 Hz"):
         write_labels(tmp_path / "l.parquet", {"a": labels([(0, 0)]), "b": labels([(0, 0)], rate=6)}, MADE)
-    odd = Labels(Track(Grid(Fraction(1), 0), ("valid",), np.zeros((0, 1), np.float32), np.zeros(0, bool)), np.zeros(0))
+    odd = Labels(
+        Track(TimeGrid(Fraction(1), 0), ("valid",), np.zeros((0, 1), np.float32), np.zeros(0, bool)), np.zeros(0)
+    )
     with pytest.raises(ValueError, match="an expression cannot be called valid"):
         write_labels(tmp_path / "l.parquet", {"a": odd}, MADE)
     assert not list(tmp_path.iterdir())
@@ -163,7 +167,10 @@ def test_what_cannot_be_one_table_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("rows", ["in order", "mixed"])
 def test_a_table_read_by_columns_is_the_one_read_by_rows(tmp_path: Path, rows: str) -> None:
-    votes = {name: vote(crowd(), Grid(Fraction(1), 4), VoteConfig(quorum=q)) for name, q in (("b", 20), ("a", 1))}
+    votes = {
+        name: majority_vote(crowd(), TimeGrid(Fraction(1), 4), VoteConfig(quorum=q))
+        for name, q in (("b", 20), ("a", 1))
+    }
     write_labels(tmp_path / "l.parquet", votes, MADE)
     table = pq.read_table(tmp_path / "l.parquet")
     if rows == "mixed":

@@ -9,11 +9,11 @@ from safetensors.numpy import load_file, save_file
 
 from evoked.core.errors import DatasetError
 from evoked.core.provenance import Provenance
-from evoked.core.time_grid import Grid
+from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
 from evoked.dataset.labels import Labels
 from evoked.dataset.load_examples import load_examples
-from evoked.dataset.result_files import files_of
+from evoked.dataset.result_files import find_result_files
 from evoked.features.extract import Features
 from evoked.features.files import read_features, write_features
 
@@ -23,7 +23,7 @@ MADE = Provenance("features", {"side": 640}, {"a.mp4": "11"}, {"yunet": "22"})
 
 def features(seconds: int, *, blind: tuple[int, ...] = (), width: int = 6) -> Features:
     """Rows that say which second they are of; no picture in the seconds of `blind`, no second face, no sound."""
-    grid, every = Grid(Fraction(1), seconds), np.ones(seconds, bool)
+    grid, every = TimeGrid(Fraction(1), seconds), np.ones(seconds, bool)
     rows = np.repeat(np.arange(1, seconds + 1, dtype=np.float32)[:, None], width, axis=1)
 
     def track(name: str, valid: np.ndarray) -> Track:
@@ -39,7 +39,7 @@ def features(seconds: int, *, blind: tuple[int, ...] = (), width: int = 6) -> Fe
 
 def labels(seconds: int, *, hidden: tuple[int, ...] = (), names: tuple[str, ...] = NAMES) -> Labels:
     on = np.stack([np.arange(seconds) % 2, np.arange(seconds) % 3 == 0], axis=1)
-    track = Track.masked(Grid(Fraction(1), seconds), names, on, ~np.isin(np.arange(seconds), hidden))
+    track = Track.masked(TimeGrid(Fraction(1), seconds), names, on, ~np.isin(np.arange(seconds), hidden))
     return Labels(track, np.ones(seconds, np.int64))
 
 
@@ -101,14 +101,14 @@ def test_a_damaged_file_and_another_length_are_refused(tmp_path: Path) -> None:
 def test_the_full_name_goes_before_the_stem(tmp_path: Path) -> None:
     for name in ("a.mp4.parquet", "a.parquet", "b.parquet"):
         (tmp_path / name).touch()
-    found = files_of(["a.mp4", "b.mp4", "c.mp4"], tmp_path, ".parquet")
+    found = find_result_files(["a.mp4", "b.mp4", "c.mp4"], tmp_path, ".parquet")
     assert {v: p.name for v, p in found.items()} == {"a.mp4": "a.mp4.parquet", "b.mp4": "b.parquet"}
 
 
 def test_a_file_that_could_be_of_two_videos_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.parquet").touch()
     with pytest.raises(DatasetError, match=r"could be of 'a\.mkv' or of 'a\.mp4'; name it a\.mp4\.parquet"):
-        files_of(["a.mp4", "a.mkv"], tmp_path, ".parquet")
+        find_result_files(["a.mp4", "a.mkv"], tmp_path, ".parquet")
 
 
 def test_numbers_stay_on_disk_until_they_are_used(tmp_path: Path) -> None:

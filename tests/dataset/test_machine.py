@@ -6,22 +6,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evoked.agreement.machine_scores import Machine, read_machine
+from evoked.agreement.machine_scores import MachineScores, read_machine_scores
 from evoked.core.errors import DatasetError
 from evoked.core.provenance import Provenance
 from evoked.core.tables import write_table
-from evoked.core.time_grid import Grid
+from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
 from evoked.dataset.labels import write_labels
-from evoked.dataset.ratings import Clip
+from evoked.dataset.ratings import RatedClip
 from evoked.predict.writers import write_predictions
-from evoked.reactions.labelling.majority_vote import VoteConfig, vote
+from evoked.reactions.labelling.majority_vote import VoteConfig, majority_vote
 
 NAMES = ("awe", "pain")
 MADE = Provenance("test")
 
 
-def one(machine: Machine, clip: Clip, span: str = "mean") -> float | None:
+def one(machine: MachineScores, clip: RatedClip, span: str = "mean") -> float | None:
     """The first expression's score of a clip; None where there is none."""
     value = machine.scores([clip], span)[0, 0]
     return None if np.isnan(value) else float(value)
@@ -44,34 +44,38 @@ def annotation(path: Path, *, viewers: int = 1) -> Path:
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv", ".json"])
 def test_a_clip_of_an_annotation_is_the_mean_of_its_ticks(tmp_path: Path, suffix: str) -> None:
-    machine = read_machine(annotation(tmp_path / f"r.mp4{suffix}"))
+    machine = read_machine_scores(annotation(tmp_path / f"r.mp4{suffix}"))
     assert (machine.kind, machine.names, list(machine.videos)) == ("annotation", NAMES, ["r.mp4"])
-    assert one(machine, Clip("r.mp4", "", 3, 6)) == pytest.approx(np.mean(np.arange(18, 36)) / 100)
-    assert one(machine, Clip("r.mp4", "", 3, 6), "last") == pytest.approx(0.35)
-    assert one(machine, Clip("r.mp4", "", 0, 3)) == pytest.approx(np.mean(np.arange(12, 18)) / 100)  # what was seen
-    assert one(machine, Clip("r.mp4", "", 0, 2)) is None
-    assert one(machine, Clip("r.mp4", "r.mp4")) == pytest.approx(np.mean(np.arange(12, 60)) / 100)  # a whole clip
-    assert machine.knows(Clip("r.mp4", "", 0, 2))  # there, only not seen
-    assert machine.knows(Clip("somewhere/r.mp4", "", 0, 2))
-    assert not machine.knows(Clip("s.mp4", "", 0, 2))
+    assert one(machine, RatedClip("r.mp4", "", 3, 6)) == pytest.approx(np.mean(np.arange(18, 36)) / 100)
+    assert one(machine, RatedClip("r.mp4", "", 3, 6), "last") == pytest.approx(0.35)
+    assert one(machine, RatedClip("r.mp4", "", 0, 3)) == pytest.approx(
+        np.mean(np.arange(12, 18)) / 100
+    )  # what was seen
+    assert one(machine, RatedClip("r.mp4", "", 0, 2)) is None
+    assert one(machine, RatedClip("r.mp4", "r.mp4")) == pytest.approx(np.mean(np.arange(12, 60)) / 100)  # a whole clip
+    assert machine.knows(RatedClip("r.mp4", "", 0, 2))  # there, only not seen
+    assert machine.knows(RatedClip("somewhere/r.mp4", "", 0, 2))
+    assert not machine.knows(RatedClip("s.mp4", "", 0, 2))
     with pytest.raises(ValueError, match="span must be one of mean, last"):
         machine.scores([], "most")
 
 
 def test_faces_are_told_apart_where_the_rating_does(tmp_path: Path) -> None:
-    machine = read_machine(annotation(tmp_path / "r.mp4.parquet", viewers=2))
-    first, second = (one(machine, Clip("r.mp4", "", 3, 6, viewer=v)) for v in ("v1", "v2"))
+    machine = read_machine_scores(annotation(tmp_path / "r.mp4.parquet", viewers=2))
+    first, second = (one(machine, RatedClip("r.mp4", "", 3, 6, viewer=v)) for v in ("v1", "v2"))
     assert second == pytest.approx(first + 0.1)
-    assert one(machine, Clip("r.mp4", "", 3, 6)) == pytest.approx((first + second) / 2)
-    assert one(machine, Clip("r.mp4", "", 3, 6, viewer="v3")) is None
-    assert one(machine, Clip("r.mp4", "", 3, 6), "last") == pytest.approx((0.35 + 0.45) / 2)
+    assert one(machine, RatedClip("r.mp4", "", 3, 6)) == pytest.approx((first + second) / 2)
+    assert one(machine, RatedClip("r.mp4", "", 3, 6, viewer="v3")) is None
+    assert one(machine, RatedClip("r.mp4", "", 3, 6), "last") == pytest.approx((0.35 + 0.45) / 2)
 
 
 def test_two_rated_files_that_are_one_to_the_machine_are_refused(tmp_path: Path) -> None:
-    machine = read_machine(annotation(tmp_path / "r.mp4.csv"))
+    machine = read_machine_scores(annotation(tmp_path / "r.mp4.csv"))
     with pytest.raises(DatasetError, match=r"^anna/r\.mp4 and bert/r\.mp4 were both rated, .* has r\.mp4 alone"):
-        machine.scores([Clip("anna/r.mp4", "", 0, 3), Clip("bert/r.mp4", "", 0, 3)])
-    spans = machine.scores([Clip("anna/r.mp4", "", 0, 3), Clip("anna/r.mp4", "", 3, 6), Clip("s.mp4", "", 0, 3)])
+        machine.scores([RatedClip("anna/r.mp4", "", 0, 3), RatedClip("bert/r.mp4", "", 0, 3)])
+    spans = machine.scores(
+        [RatedClip("anna/r.mp4", "", 0, 3), RatedClip("anna/r.mp4", "", 3, 6), RatedClip("s.mp4", "", 0, 3)]
+    )
     assert np.isfinite(spans[:, 0]).tolist() == [True, True, False]
 
 
@@ -79,65 +83,67 @@ def test_a_folder_of_annotations(tmp_path: Path) -> None:
     folder = tmp_path / "annotations"
     annotation(folder / "a.mp4.csv")
     annotation(folder / "b.mp4.parquet")
-    machine = read_machine(folder)
+    machine = read_machine_scores(folder)
     assert sorted(machine.videos) == ["a.mp4", "b.mp4"]
     assert sorted(machine.inputs) == ["a.mp4.csv", "b.mp4.parquet"]  # the provenance beside the CSV is no table
     annotation(folder / "b.mp4.csv")
     with pytest.raises(DatasetError, match=r"b\.mp4\.parquet and b\.mp4\.csv both hold b\.mp4; keep one of the two"):
-        read_machine(folder)
+        read_machine_scores(folder)
     (folder / "b.mp4.csv").unlink()
     write_predictions(folder / "c.parquet", seconds_track(4), MADE)
     with pytest.raises(DatasetError, match=r"c\.parquet holds prediction of awe, pain, a\.mp4\.csv annotation"):
-        read_machine(folder)
+        read_machine_scores(folder)
     (tmp_path / "empty").mkdir()
     with pytest.raises(DatasetError, match="holds no table"):
-        read_machine(tmp_path / "empty")
+        read_machine_scores(tmp_path / "empty")
 
 
 def seconds_track(steps: int) -> Track:
     values = np.stack([np.arange(steps) / 10, np.zeros(steps)], axis=1)
-    return Track.masked(Grid(Fraction(1), steps), NAMES, values, np.arange(steps) != 2)
+    return Track.masked(TimeGrid(Fraction(1), steps), NAMES, values, np.arange(steps) != 2)
 
 
 def test_a_second_of_a_prediction_stands_for_the_three_around_it(tmp_path: Path) -> None:
     write_predictions(tmp_path / "film.mp4.parquet", seconds_track(8), MADE)
-    machine = read_machine(tmp_path / "film.mp4.parquet")
+    machine = read_machine_scores(tmp_path / "film.mp4.parquet")
     assert machine.kind == "prediction"
-    assert one(machine, Clip("film.mp4", "", 2.5, 5.5, 4)) == pytest.approx(0.4)  # a rated second
-    assert one(machine, Clip("film.mp4", "", 2.4, 5.4)) == pytest.approx(0.4)  # the nearest to 3.9
-    assert one(machine, Clip("film.mp4", "", 2.0, 7.0)) == pytest.approx(0.45)  # 4 and 5 lie within
-    assert one(machine, Clip("film.mp4", "", 0.5, 3.5, 2)) is None
-    assert one(machine, Clip("film.mp4", "", 20, 23)) is None  # past its end
-    assert one(machine, Clip("film", "", 2.5, 5.5, 4)) == pytest.approx(0.4)  # named without its suffix
+    assert one(machine, RatedClip("film.mp4", "", 2.5, 5.5, 4)) == pytest.approx(0.4)  # a rated second
+    assert one(machine, RatedClip("film.mp4", "", 2.4, 5.4)) == pytest.approx(0.4)  # the nearest to 3.9
+    assert one(machine, RatedClip("film.mp4", "", 2.0, 7.0)) == pytest.approx(0.45)  # 4 and 5 lie within
+    assert one(machine, RatedClip("film.mp4", "", 0.5, 3.5, 2)) is None
+    assert one(machine, RatedClip("film.mp4", "", 20, 23)) is None  # past its end
+    assert one(machine, RatedClip("film", "", 2.5, 5.5, 4)) == pytest.approx(0.4)  # named without its suffix
 
 
 def test_labels_give_shares_where_they_have_them(tmp_path: Path) -> None:
-    six = Grid(Fraction(6), 60)
+    six = TimeGrid(Fraction(6), 60)
     on = (np.arange(60) % 4 == 0).astype(np.float32)
     viewer = Track.masked(six, NAMES, np.stack([on, 1 - on], axis=1), np.arange(60) >= 24)
-    votes = vote([viewer], Grid(Fraction(1), 10), VoteConfig(quorum=18))
+    votes = majority_vote([viewer], TimeGrid(Fraction(1), 10), VoteConfig(quorum=18))
     write_labels(tmp_path / "l.csv", {"film.mp4": votes}, MADE)
-    machine = read_machine(tmp_path / "l.csv")
+    machine = read_machine_scores(tmp_path / "l.csv")
     assert machine.kind == "labels"
-    assert one(machine, Clip("film.mp4", "", 5.5, 8.5, 7)) == pytest.approx(float(votes.share.values[7, 0]), abs=1e-5)
-    assert one(machine, Clip("film.mp4", "", 3.5, 6.5, 5)) is None  # below the quorum: no label
+    assert one(machine, RatedClip("film.mp4", "", 5.5, 8.5, 7)) == pytest.approx(
+        float(votes.share.values[7, 0]), abs=1e-5
+    )
+    assert one(machine, RatedClip("film.mp4", "", 3.5, 6.5, 5)) is None  # below the quorum: no label
     assert machine.notes == ("the machine's scores are shares of votes",)
     hard = "video,second,valid,awe\nfilm.mp4,0,true,1\n"
     (tmp_path / "h.csv").write_text(hard)
-    assert read_machine(tmp_path / "h.csv").notes[0].startswith("the machine's scores are labels of 0 or 1")
+    assert read_machine_scores(tmp_path / "h.csv").notes[0].startswith("the machine's scores are labels of 0 or 1")
 
 
 def test_scores_of_spans_and_of_clips(tmp_path: Path) -> None:
     path = tmp_path / "s.csv"
     path.write_text("video,start_s,end_s,viewer,awe\na.mp4,0,3,v1,0.25\na.mp4,3.0004,6,v1,0.5\n")
-    machine = read_machine(path)
-    assert one(machine, Clip("a.mp4", "", 0.0, 3.0, viewer="v1")) == 0.25
-    assert one(machine, Clip("a.mp4", "", 3.0, 6.0, viewer="v1")) == 0.5  # the same to the millisecond
-    assert one(machine, Clip("a.mp4", "", 0.0, 3.0)) is None
+    machine = read_machine_scores(path)
+    assert one(machine, RatedClip("a.mp4", "", 0.0, 3.0, viewer="v1")) == 0.25
+    assert one(machine, RatedClip("a.mp4", "", 3.0, 6.0, viewer="v1")) == 0.5  # the same to the millisecond
+    assert one(machine, RatedClip("a.mp4", "", 0.0, 3.0)) is None
     path.write_text("clip,awe\n7,0.25\nc/8.mp4,1\n")
-    machine = read_machine(path)
-    assert one(machine, Clip("7", "7")) == 0.25  # a number is a name, too
-    assert one(machine, Clip("a.mp4", "c/8.mp4")) == 1
+    machine = read_machine_scores(path)
+    assert one(machine, RatedClip("7", "7")) == 0.25  # a number is a name, too
+    assert one(machine, RatedClip("a.mp4", "c/8.mp4")) == 1
 
 
 @pytest.mark.parametrize(
@@ -161,10 +167,10 @@ def test_scores_of_spans_and_of_clips(tmp_path: Path) -> None:
 def test_what_is_wrong_is_told_in_one_line(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "m.csv").write_text(text)
     with pytest.raises(DatasetError, match=message) as told:
-        read_machine(tmp_path / "m.csv")
+        read_machine_scores(tmp_path / "m.csv")
     assert "\n" not in str(told.value)
 
 
 def test_a_table_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="no table at"):
-        read_machine(tmp_path / "m.csv")
+        read_machine_scores(tmp_path / "m.csv")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from evoked.core.errors import DatasetError
-from evoked.dataset.ratings import Clip, Ratings, read_ratings
+from evoked.dataset.ratings import RatedClip, Ratings, read_ratings
 
 
 def read(tmp_path: Path, text: str, **more: object) -> Ratings:
@@ -61,11 +61,11 @@ def test_majority_is_more_than_half_of_however_many_rated(tmp_path: Path) -> Non
 
 def test_clip_files_seconds_and_a_sheet_from_excel(tmp_path: Path) -> None:
     clips = read(tmp_path, "sep=;\nClip;Video;Rater;Amusement;Person\nc/1.mp4;a.mp4;1;1;p7\n\nc/2.mp4;;1;0;\n")
-    assert clips.clips == (Clip("a.mp4", "c/1.mp4"), Clip("c/2.mp4", "c/2.mp4"))
+    assert clips.clips == (RatedClip("a.mp4", "c/1.mp4"), RatedClip("c/2.mp4", "c/2.mp4"))
     assert clips.groups == {"person": ("p7", "")}
     assert clips.notes == ("one rater only: nothing can be said of how far people agree",)
     seconds = read(tmp_path, "video,second,rater,interest\nfilm.mp4,0,x,1\nfilm.mp4,1,x,0\n")
-    assert seconds.clips == (Clip("film.mp4", "", -1.5, 1.5, 0), Clip("film.mp4", "", -0.5, 2.5, 1))
+    assert seconds.clips == (RatedClip("film.mp4", "", -1.5, 1.5, 0), RatedClip("film.mp4", "", -0.5, 2.5, 1))
 
 
 def test_names_that_are_not_of_eev(tmp_path: Path) -> None:

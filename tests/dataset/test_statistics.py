@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from evoked.core.errors import DatasetError
-from evoked.core.time_grid import Grid
+from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
 from evoked.dataset.labels import Labels
 from evoked.dataset.pairs import Pair
@@ -17,7 +17,7 @@ NAMES = ("amusement", "interest", "surprise")
 
 
 def labels(values: np.ndarray, valid: np.ndarray, names: tuple[str, ...] = NAMES) -> Labels:
-    track = Track.masked(Grid(Fraction(1), len(valid)), names, values.astype(np.float32), valid)
+    track = Track.masked(TimeGrid(Fraction(1), len(valid)), names, values.astype(np.float32), valid)
     return Labels(track, np.ones(len(valid), np.int64))
 
 

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from evoked.faces.descriptors import DESCRIBERS, column_names, describers, nets_of, open_describer, width_of
+from evoked.faces.descriptors import (
+    DESCRIBERS,
+    column_names,
+    nets_of,
+    open_descriptors,
+    registered_descriptors,
+    width_of,
+)
 from evoked.faces.detect import FaceDetector
 from evoked.faces.identity import FaceIdentity
 from evoked.faces.mesh import FaceMesh
@@ -15,7 +22,7 @@ from evoked.weights.catalogue import NETS
 @pytest.mark.parametrize("name", ["blendshapes", "geometry", "mini-xception", "sface"])
 def test_a_row_keeps_its_word(name: str, cache: Cache, detector: FaceDetector, group: NDArray[np.uint8]) -> None:
     faces = detector(group)
-    describe = open_describer((name,), cache)
+    describe = open_descriptors((name,), cache)
 
     together = describe(group, faces)
 
@@ -31,7 +38,7 @@ def test_names_stand_side_by_side_in_their_order(
 ) -> None:
     faces = detector(group)[:2]
 
-    both = open_describer(("sface", "blendshapes"), cache)(group, faces)
+    both = open_descriptors(("sface", "blendshapes"), cache)(group, faces)
 
     assert both.shape == (2, width_of(("sface", "blendshapes"))) == (2, 180)
     np.testing.assert_array_equal(both[:, :128], identity(group, faces))
@@ -64,4 +71,4 @@ def test_every_column_has_a_name_of_its_own() -> None:
 )
 def test_names_that_cannot_be(names: tuple[str, ...], said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        describers(names)
+        registered_descriptors(names)

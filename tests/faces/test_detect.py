@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from evoked.core.time_grid import Grid
+from evoked.core.time_grid import TimeGrid
 from evoked.faces.detect import DetectConfig, FaceDetector, decode, iou, suppress
-from evoked.media.decode import Picture, play
+from evoked.media.decode import VideoFrame, read_media
 from evoked.media.images import read_image, resize
 from evoked.media.probe import probe
 from evoked.weights.cache import Cache
@@ -93,8 +93,8 @@ def test_the_second_look_starts_from_what_is_small_already(cache: Cache, group: 
 
 def test_nobody(detector: FaceDetector, cache: Cache) -> None:
     film = cache.clip("no_face.mp4")
-    for item in play(film, pictures=probe(film).grid(2)):
-        assert isinstance(item, Picture)
+    for item in read_media(film, pictures=probe(film).grid(2)):
+        assert isinstance(item, VideoFrame)
         assert detector(item.rgb()) == []
     assert detector(np.zeros((90, 160, 3), np.uint8)) == []
     assert detector(np.full((1, 1, 3), 255, np.uint8)) == []
@@ -177,7 +177,9 @@ def test_a_face_comes_and_goes(detector: FaceDetector, cache: Cache) -> None:
         film = cache.clip(name)
         grid = probe(film).grid(1)
         seen = [
-            bool(detector(p.rgb())) for p in play(film, pictures=Grid(grid.rate, grid.steps)) if isinstance(p, Picture)
+            bool(detector(p.rgb()))
+            for p in read_media(film, pictures=TimeGrid(grid.rate, grid.steps))
+            if isinstance(p, VideoFrame)
         ]
         assert (seen[0], seen[-1]) == (first, last)
         assert sum(a != b for a, b in pairwise(seen)) == 1

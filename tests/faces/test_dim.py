@@ -9,7 +9,7 @@ from test_watch import pictures
 
 from evoked.faces.detect import DetectConfig, FaceDetector
 from evoked.faces.mesh import FaceMesh
-from evoked.faces.video_detector import FaceWatch
+from evoked.faces.video_detector import VideoFaceDetector
 from evoked.media.images import resize
 from evoked.sample.source_clips import VIEWERS
 from evoked.weights.cache import Cache
@@ -40,18 +40,21 @@ def ready(cache: Cache) -> FaceDetector:
     return FaceDetector(DetectConfig(least_score=0.3), cache)
 
 
-def seen(watch: FaceWatch, shown: list[Rgb]) -> int:
+def seen(watch: VideoFaceDetector, shown: list[Rgb]) -> int:
     return sum(bool(watch.see(rgb).faces) for rgb in shown)
 
 
 def test_a_face_that_stood_there_is_kept_where_the_detector_wavers(ready: FaceDetector, dim: list[Rgb]) -> None:
-    strict, kept = seen(FaceWatch(ready, 3, sure=0.6, hold=0), dim), seen(FaceWatch(ready, 3, sure=0.6), dim)
+    strict, kept = (
+        seen(VideoFaceDetector(ready, 3, sure=0.6, hold=0), dim),
+        seen(VideoFaceDetector(ready, 3, sure=0.6), dim),
+    )
     assert strict < kept
     assert kept >= 0.85 * len(dim)
 
 
 def test_a_covered_face_and_an_unsure_new_one_are_none(ready: FaceDetector, dim: list[Rgb]) -> None:
-    watch = FaceWatch(ready, 1, sure=0.6)
+    watch = VideoFaceDetector(ready, 1, sure=0.6)
     assert seen(watch, dim[:6]) >= 5
     x, y, width, height = SEAT
     rng = np.random.default_rng(1)

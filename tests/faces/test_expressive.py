@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from evoked.faces.basic_emotions import EXPRESSIONS, FEATURES, SevenExpressions
+from evoked.faces.basic_emotions import EXPRESSIONS, FEATURES, BasicEmotions
 from evoked.faces.detect import FaceDetector
 from evoked.faces.geometry import COLUMNS, MIDDLES, PAIRS, geometry
 from evoked.faces.mesh import FaceMesh
@@ -64,7 +64,7 @@ def test_an_open_mouth_is_higher(cache: Cache, detector: FaceDetector, mesh: Fac
 
 
 def test_mini_xception_tells_a_laugh_from_surprise(cache: Cache, detector: FaceDetector) -> None:
-    describe = SevenExpressions(cache)
+    describe = BasicEmotions(cache)
     for clip, said in (("0-f15-hao-ph.jpg", "happy"), ("0-f1-su-ph.jpg", "surprise")):
         rgb = read_image(cache.clip(clip))
         row = describe(rgb, detector(rgb)[:1])[0]
@@ -86,7 +86,7 @@ def test_mini_xception_is_given_grey_squares_both_ways(
         [np.concatenate(net(np.ascontiguousarray(g)[None, None]), axis=1)[0] for g in (grey, grey[:, ::-1])], 0
     )
 
-    row = SevenExpressions(cache)(group, [face])[0]
+    row = BasicEmotions(cache)(group, [face])[0]
 
     assert f"({FEATURES + len(EXPRESSIONS)},)" == str(row.shape)
     assert np.corrcoef(row, plain)[0, 1] > 0.999

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from evoked.faces.detect import Face, FaceDetector
 from evoked.faces.identity import FaceIdentity
-from evoked.faces.tracker import FollowConfig, Follower
-from evoked.media.decode import Picture, play
+from evoked.faces.tracker import FaceTracker, TrackerConfig
+from evoked.media.decode import VideoFrame, read_media
 from evoked.media.probe import probe
 from evoked.weights.cache import Cache
 
@@ -36,7 +36,7 @@ class Stage:
     """Shows ticks to a follower and counts how often it asks for a description."""
 
     def __init__(self, **settings: float) -> None:
-        self.follower = Follower(RATE, FollowConfig(**settings))  # type: ignore[arg-type]
+        self.follower = FaceTracker(RATE, TrackerConfig(**settings))  # type: ignore[arg-type]
         self.asked = 0
 
     def show(self, step: int, *seen: Seen, cut: bool = False, changed: list[bool] | None = None) -> list[int]:
@@ -150,7 +150,7 @@ def test_glimpses_are_left_out_at_the_end() -> None:
         stage.show(t, *([ann.at(10)] + [bob.at(200)] * (t in (2, 3))))
 
     assert stage.follower.people() == {0: 0}
-    assert Follower(RATE).people() == {}
+    assert FaceTracker(RATE).people() == {}
 
 
 def test_parts_of_one_person_are_joined_at_the_end() -> None:
@@ -201,11 +201,11 @@ def test_no_number_twice_at_one_tick() -> None:
 def test_a_box_that_is_none(box: list[float]) -> None:
     face = Face(np.array(box, np.float32), np.zeros((5, 2), np.float32), 0.9)
     with pytest.raises(ValueError, match="a face needs a finite box with an area"):
-        Follower(RATE).see(0, [face], lambda _: np.zeros(128, np.float32))
+        FaceTracker(RATE).see(0, [face], lambda _: np.zeros(128, np.float32))
 
 
 def test_time_goes_forward() -> None:
-    follower = Follower(RATE)
+    follower = FaceTracker(RATE)
     follower.see(4, [], lambda _: np.zeros(128, np.float32))
     with pytest.raises(ValueError, match="steps must increase, got 4 after 4"):
         follower.see(4, [], lambda _: np.zeros(128, np.float32))
@@ -216,15 +216,15 @@ def test_time_goes_forward() -> None:
 )
 def test_settings_that_cannot_be(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="must"):
-        FollowConfig(**wrong)  # type: ignore[arg-type]
+        TrackerConfig(**wrong)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="rate must be above zero"):
-        Follower(0)
+        FaceTracker(0)
 
 
 @pytest.mark.nets
 def test_real_people_in_one_seat(cache: Cache, detector: FaceDetector, identity: FaceIdentity) -> None:
     """Man, woman, nobody, man: cut together without telling the follower where."""
-    follower, step, given, asked = Follower(RATE, FollowConfig(refresh_s=1.0)), 0, [], 0
+    follower, step, given, asked = FaceTracker(RATE, TrackerConfig(refresh_s=1.0)), 0, [], 0
     for name, rate, most in (
         ("single_face.mp4", 6, 12),
         ("WolfgangLanger_Pexels.mp4", 2, 30),
@@ -232,8 +232,8 @@ def test_real_people_in_one_seat(cache: Cache, detector: FaceDetector, identity:
         ("single_face.mp4", 6, 12),
     ):
         film, ids = cache.clip(name), []
-        for item in play(film, pictures=probe(film).grid(Fraction(rate))):
-            if len(ids) == most or not isinstance(item, Picture):
+        for item in read_media(film, pictures=probe(film).grid(Fraction(rate))):
+            if len(ids) == most or not isinstance(item, VideoFrame):
                 break
             rgb = item.rgb()
             faces = detector(rgb)
@@ -259,7 +259,7 @@ def test_real_people_in_one_seat(cache: Cache, detector: FaceDetector, identity:
 @pytest.mark.nets
 def test_a_group_keeps_its_numbers(detector: FaceDetector, identity: FaceIdentity, group: NDArray[np.uint8]) -> None:
     """The camera shakes and pans over five people; the same five numbers all along."""
-    follower = Follower(RATE)
+    follower = FaceTracker(RATE)
     tracks: list[dict[int, NDArray[np.float32]]] = []
     for step, shift in enumerate([0, 6, 12, 8, 20, 30, 26, 34]):
         rgb = np.ascontiguousarray(group[:, shift : shift + 940])

@@ -6,8 +6,8 @@ import pytest
 from numpy.typing import NDArray
 
 from evoked.faces.detect import FaceDetector
-from evoked.faces.identity import TEMPLATE, FaceIdentity, alignment, likeness
-from evoked.media.decode import Picture, play
+from evoked.faces.identity import TEMPLATE, FaceIdentity, alignment_transform, cosine_similarity
+from evoked.media.decode import VideoFrame, read_media
 from evoked.media.images import read_image, warp
 from evoked.media.probe import probe
 from evoked.weights.cache import Cache
@@ -24,9 +24,9 @@ def test_as_opencv_describes_them(
     for face, told in zip(faces, identity(group, faces), strict=True):
         row = np.concatenate([face.box, face.points.reshape(-1), [face.score]]).astype(np.float32)
         aligned = theirs.alignCrop(np.ascontiguousarray(group[..., ::-1]), row)
-        ours = warp(group, alignment(face.points), (112, 112))
+        ours = warp(group, alignment_transform(face.points), (112, 112))
         assert np.abs(ours[..., ::-1].astype(int) - aligned).max() <= 6
-        assert likeness(told, theirs.feature(aligned)[0]) > 0.999
+        assert cosine_similarity(told, theirs.feature(aligned)[0]) > 0.999
         np.testing.assert_allclose(told, theirs.feature(aligned)[0], atol=0.1)
 
 
@@ -36,15 +36,15 @@ def test_one_person_is_alike_and_five_are_not(
     told = {}
     for name in ("single_face.mp4", "WolfgangLanger_Pexels.mp4"):
         film = cache.clip(name)
-        shown = [p.rgb() for p in play(film, pictures=probe(film).grid(1)) if isinstance(p, Picture)]
+        shown = [p.rgb() for p in read_media(film, pictures=probe(film).grid(1)) if isinstance(p, VideoFrame)]
         told[name] = [identity(rgb, detector(rgb)[:1])[0] for rgb in shown]
     man, woman = told.values()
     others = list(identity(group, detector(group)))
 
-    assert min(likeness(man[0], other) for other in man[1:]) > 0.5
-    assert min(likeness(woman[0], other) for other in woman[1:]) > 0.4  # solemn, then laughing with eyes shut
-    assert max(likeness(one, other) for one in man for other in woman) < 0.3
-    apart = [likeness(a, b) for i, a in enumerate(others) for b in others[i + 1 :]]
+    assert min(cosine_similarity(man[0], other) for other in man[1:]) > 0.5
+    assert min(cosine_similarity(woman[0], other) for other in woman[1:]) > 0.4  # solemn, then laughing with eyes shut
+    assert max(cosine_similarity(one, other) for one in man for other in woman) < 0.3
+    apart = [cosine_similarity(a, b) for i, a in enumerate(others) for b in others[i + 1 :]]
     assert np.median(apart) < 0.2
     assert max(apart) < 0.55  # two of them have .48: SFace alone is no judge of a single pair
 
@@ -67,7 +67,7 @@ def test_alignment_undoes_a_similarity() -> None:
     turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     points = TEMPLATE @ turn.T + shift
 
-    back = alignment(points)
+    back = alignment_transform(points)
 
     np.testing.assert_allclose(points @ back[:, :2].T + back[:, 2], TEMPLATE, atol=1e-9)
 
@@ -77,18 +77,18 @@ def test_alignment_is_least_squares() -> None:
     a = np.concatenate([[[x, -y, 1, 0], [y, x, 0, 1]] for x, y in points])
     (p, q, u, v), *_ = np.linalg.lstsq(a, TEMPLATE.reshape(-1), rcond=None)
 
-    np.testing.assert_allclose(alignment(points), [[p, -q, u], [q, p, v]], atol=1e-9)
+    np.testing.assert_allclose(alignment_transform(points), [[p, -q, u], [q, p, v]], atol=1e-9)
 
 
 @pytest.mark.parametrize("points", [np.ones((5, 2)), np.full((5, 2), np.nan), np.ones((4, 2))])
 def test_points_that_say_nothing(points: NDArray[np.float64]) -> None:
     with pytest.raises(ValueError, match="five different points"):
-        alignment(points)
+        alignment_transform(points)
 
 
 def test_likeness_by_hand() -> None:
-    assert likeness(np.array([2.0, 0]), np.array([1.0, 1.0])) == pytest.approx(np.sqrt(0.5))
-    assert likeness(np.zeros(2), np.ones(2)) == 0
+    assert cosine_similarity(np.array([2.0, 0]), np.array([1.0, 1.0])) == pytest.approx(np.sqrt(0.5))
+    assert cosine_similarity(np.zeros(2), np.ones(2)) == 0
 
 
 def test_a_face_at_the_edge_is_described(detector: FaceDetector, identity: FaceIdentity, cache: Cache) -> None:
@@ -99,4 +99,4 @@ def test_a_face_at_the_edge_is_described(detector: FaceDetector, identity: FaceI
 
     (told,) = identity(tight, detector(tight)[:1])
 
-    assert likeness(told, identity(picture, [face])[0]) > 0.8
+    assert cosine_similarity(told, identity(picture, [face])[0]) > 0.8

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from evoked.faces.detect import Face, FaceDetector
 from evoked.faces.landmarks import BLENDSHAPE_POINTS, POINTS
-from evoked.faces.mesh import BLENDSHAPES, FaceMesh, Mesh, moved, region_of_face, region_of_points
-from evoked.media.decode import Picture, play
+from evoked.faces.mesh import BLENDSHAPES, FaceMesh, Mesh, region_moved, region_of_face, region_of_points
+from evoked.media.decode import VideoFrame, read_media
 from evoked.media.images import read_image, warp
 from evoked.media.probe import probe
 from evoked.weights.cache import Cache
@@ -74,7 +74,7 @@ def test_a_second_pass_comes_closer(detector: FaceDetector, cache: Cache) -> Non
 def test_the_smile_of_a_man_grows(detector: FaceDetector, mesh: FaceMesh, smiling_man: Path) -> None:
     smile = BLENDSHAPES.index("mouthSmileLeft"), BLENDSHAPES.index("mouthSmileRight")
     grid = probe(smiling_man).grid(Fraction(6))
-    shown = [p.rgb() for p in play(smiling_man, pictures=grid) if isinstance(p, Picture)]
+    shown = [p.rgb() for p in read_media(smiling_man, pictures=grid) if isinstance(p, VideoFrame)]
 
     seen = [mesh(rgb, detector(rgb)[0]).blendshapes[list(smile)].mean() for rgb in shown]
 
@@ -173,8 +173,8 @@ def test_one_pass_from_the_tick_before_comes_closer_than_two_from_the_box(detect
     two, settled = FaceMesh(cache, passes=2), FaceMesh(cache, passes=5)
     far: dict[str, list[float]] = {"two": [], "carried": []}
     before: tuple[Face, Mesh] | None = None
-    for picture in play(path, pictures=probe(path).grid(Fraction(6))):
-        assert isinstance(picture, Picture)
+    for picture in read_media(path, pictures=probe(path).grid(Fraction(6))):
+        assert isinstance(picture, VideoFrame)
         if picture.step < 60 or picture.step >= 90:  # five seconds in which she moves and begins to smile
             continue
         rgb = picture.rgb()
@@ -191,8 +191,8 @@ def test_points_move_and_grow_with_the_box() -> None:
     old = Face(np.array([10, 10, 20, 20], np.float32), np.zeros((5, 2), np.float32), 1.0)
     new = Face(np.array([110, 10, 40, 40], np.float32), np.zeros((5, 2), np.float32), 1.0)
     corner = np.array([[10.0, 10.0], [30.0, 30.0]])
-    assert moved(corner, old, new).tolist() == [[110.0, 10.0], [150.0, 50.0]]
-    assert moved(corner, old, old).tolist() == corner.tolist()
+    assert region_moved(corner, old, new).tolist() == [[110.0, 10.0], [150.0, 50.0]]
+    assert region_moved(corner, old, old).tolist() == corner.tolist()
 
 
 def test_a_mesh_stays_where_the_box_only_shook() -> None:
@@ -200,12 +200,12 @@ def test_a_mesh_stays_where_the_box_only_shook() -> None:
         return Face(np.array(box, np.float32), np.zeros((5, 2), np.float32), 0.9)
 
     points, before = np.array([[120.0, 130.0], [140.0, 170.0]]), boxed(100, 100, 80, 100)
-    np.testing.assert_array_equal(moved(points, before, boxed(104, 95, 84, 106)), points)
+    np.testing.assert_array_equal(region_moved(points, before, boxed(104, 95, 84, 106)), points)
     np.testing.assert_allclose(
-        moved(points, before, boxed(150, 100, 80, 100)), points + np.array([50, 0])
+        region_moved(points, before, boxed(150, 100, 80, 100)), points + np.array([50, 0])
     )  # really moved
     np.testing.assert_allclose(  # twice as near to the camera, about the same centre
-        moved(points, before, boxed(60, 50, 160, 200)), (points - [140, 150]) * 2 + [140, 150]
+        region_moved(points, before, boxed(60, 50, 160, 200)), (points - [140, 150]) * 2 + [140, 150]
     )
 
 

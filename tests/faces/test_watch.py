@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from evoked.faces.detect import Face, FaceDetector, iou
 from evoked.faces.mesh import FaceMesh, Mesh
-from evoked.faces.video_detector import FaceWatch
-from evoked.media.decode import Picture, play
+from evoked.faces.video_detector import VideoFaceDetector
+from evoked.media.decode import VideoFrame, read_media
 from evoked.media.images import resize
 from evoked.media.probe import probe
 from evoked.weights.cache import Cache
@@ -23,8 +23,8 @@ EVERY = 3
 
 def pictures(path: Path, most: int = 60) -> list[Rgb]:
     """At 6 Hz."""
-    return [p.rgb() for p, _ in zip(play(path, pictures=probe(path).grid(Fraction(6))), range(most), strict=False)
-            if isinstance(p, Picture)]  # fmt: skip
+    return [p.rgb() for p, _ in zip(read_media(path, pictures=probe(path).grid(Fraction(6))), range(most), strict=False)
+            if isinstance(p, VideoFrame)]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def test_a_newcomer_waits_two_ticks_at_most_and_who_leaves_is_gone_at_once(cache
     """He comes in and goes by steps too small to be a cut, so that only the whole look can find him."""
     small = resize(man[0], (320, 180))
     for first in range(4, 10):
-        watch, seen = FaceWatch(Counting(cache=cache), EVERY), []
+        watch, seen = VideoFaceDetector(Counting(cache=cache), EVERY), []
         for step in range(20):
             rgb = np.full((720, 1280, 3), 128, np.uint8)
             if first <= step < 16:
@@ -102,7 +102,7 @@ def test_a_newcomer_waits_two_ticks_at_most_and_who_leaves_is_gone_at_once(cache
 
 def test_a_cut_is_looked_at_whole_at_once_and_told(cache: Cache, man: list[Rgb], woman: list[Rgb]) -> None:
     detect = Counting(cache=cache)
-    watch = FaceWatch(detect, 100)
+    watch = VideoFaceDetector(detect, 100)
     told = [watch.see(rgb) for rgb in [*man[:8], *woman[:8]]]
     assert detect.looks == 2
     assert [glance.changed for glance in told] == [[False]] * 8 + [[True]] + [[False]] * 7
@@ -111,7 +111,7 @@ def test_a_cut_is_looked_at_whole_at_once_and_told(cache: Cache, man: list[Rgb],
 def test_another_person_in_the_corner_is_told_though_the_rest_stays(
     cache: Cache, man: list[Rgb], woman: list[Rgb]
 ) -> None:
-    watch, changed = FaceWatch(FaceDetector(cache=cache), EVERY), []
+    watch, changed = VideoFaceDetector(FaceDetector(cache=cache), EVERY), []
     for person in [*man[:8], *woman[:8]]:
         rgb = np.full((720, 1280, 3), 90, np.uint8)
         rgb[500:680, 900:1220] = resize(person, (320, 180))
@@ -125,7 +125,7 @@ def test_blendshapes_are_those_of_a_whole_look_at_every_tick(cache: Cache, mesh:
     found: dict[int, list[NDArray[np.float32]]] = {}
     film = pictures(cache.clip(name), 40)
     for every in (1, EVERY):
-        watch, before = FaceWatch(FaceDetector(cache=cache), every), None
+        watch, before = VideoFaceDetector(FaceDetector(cache=cache), every), None
         for rgb in film:
             (face,) = watch.see(rgb).faces
             seen: Mesh = mesh(rgb, face, before)
@@ -138,4 +138,4 @@ def test_blendshapes_are_those_of_a_whole_look_at_every_tick(cache: Cache, mesh:
 
 def test_bad_settings(detector: FaceDetector) -> None:
     with pytest.raises(ValueError, match="every must be at least 1 picture, got 0"):
-        FaceWatch(detector, 0)
+        VideoFaceDetector(detector, 0)

@@ -7,14 +7,14 @@ import pytest
 from numpy.typing import NDArray
 
 from evoked.core.errors import MissingMedia, NoPictureError
-from evoked.core.time_grid import Grid
+from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
 from evoked.faces.detect import FaceDetector
-from evoked.faces.identity import FaceIdentity, likeness
+from evoked.faces.identity import FaceIdentity, cosine_similarity
 from evoked.features.audio import FLOORS, HZ, log_mel
 from evoked.features.extract import Extractor, FeatureConfig, Features
 from evoked.features.face import search_size
-from evoked.media.decode import Picture, play, sound
+from evoked.media.decode import VideoFrame, read_audio, read_media
 from evoked.media.images import read_image, resize
 from evoked.media.probe import probe
 from evoked.weights.cache import Cache
@@ -36,9 +36,9 @@ def test_a_real_film_second_by_second(extractor: Extractor, cache: Cache) -> Non
     assert found.image.valid.all()
     assert found.audio.valid.all()
     image, audio = open_net("efficientnet-lite2", cache), open_net("yamnet", cache)
-    heard = np.pad(sound(film, HZ), (0, HZ))
-    for picture in play(film, pictures=probe(film).seconds):
-        assert isinstance(picture, Picture)
+    heard = np.pad(read_audio(film, HZ), (0, HZ))
+    for picture in read_media(film, pictures=probe(film).seconds):
+        assert isinstance(picture, VideoFrame)
         blob = ((picture.rgb((260, 260)).astype(np.float32) - 127) / 128).transpose(2, 0, 1)[None]
         t = picture.step
         np.testing.assert_allclose(found.image.values[t], image(np.ascontiguousarray(blob))[0][0], atol=5e-3)
@@ -47,11 +47,11 @@ def test_a_real_film_second_by_second(extractor: Extractor, cache: Cache) -> Non
 
 
 def test_one_woman_all_along(woman: Features) -> None:
-    assert woman.grid == Grid(Fraction(1), 20)
+    assert woman.grid == TimeGrid(Fraction(1), 20)
     assert woman.face_valid.tolist() == [[True, False]] * 20
     assert (woman.face.values[:, 128:] == 0).all()
     solemn, laughing = woman.face.values[:9, :128].mean(axis=0), woman.face.values[12:, :128].mean(axis=0)
-    assert likeness(solemn, laughing) > 0.5
+    assert cosine_similarity(solemn, laughing) > 0.5
 
 
 def test_the_two_largest_of_five(extractor: Extractor, cache: Cache, make, identity_of_group) -> None:  # type: ignore[no-untyped-def]
@@ -61,7 +61,7 @@ def test_the_two_largest_of_five(extractor: Extractor, cache: Cache, make, ident
     assert found.face_valid.all()
     for half in (0, 1):
         row = found.face.values[0, half * 128 : half * 128 + 128]
-        others = [likeness(row, e) for e in expected]
+        others = [cosine_similarity(row, e) for e in expected]
         assert int(np.argmax(others)) == half  # the largest first
         assert others[half] > 0.9
 
@@ -181,7 +181,7 @@ def test_settings_that_cannot_be(wrong: dict[str, object]) -> None:
 
 
 def test_tracks_must_fit_together(woman: Features) -> None:
-    shorter = Track(Grid(Fraction(1), 1), ("a",), np.zeros((1, 1), np.float32), np.ones(1, np.bool_))
+    shorter = Track(TimeGrid(Fraction(1), 1), ("a",), np.zeros((1, 1), np.float32), np.ones(1, np.bool_))
     with pytest.raises(ValueError, match="must be on one grid"):
         Features(shorter, woman.face, woman.face_valid, woman.audio)
     with pytest.raises(ValueError, match="face_valid must be bool"):

@@ -5,7 +5,7 @@ import scipy.signal
 from numpy.typing import NDArray
 
 from evoked.features.audio import FLOORS, HZ, PATCH, Patches, SoundRows, log_mel, mel_matrix
-from evoked.media.decode import Sound, sound
+from evoked.media.decode import AudioChunk, read_audio
 from evoked.weights.cache import Cache
 from evoked.weights.session import Session, open_net
 
@@ -51,11 +51,11 @@ def test_log_mel_of_noise_is_scipys(floor: float) -> None:
 @pytest.mark.parametrize("floor", FLOORS.values(), ids=FLOORS)
 def test_patches_of_a_film_are_the_references(cache: Cache, floor: float) -> None:
     """Frame 100 t + k of the whole sound is frame k of second t: a second is 100 hops of 160 samples."""
-    heard = sound(cache.clip("bigbuckbunny.mp4"), HZ)
+    heard = read_audio(cache.clip("bigbuckbunny.mp4"), HZ)
     whole = reference(np.pad(heard, (0, HZ)).astype(np.float64), floor)
     cut = Patches(floor)
 
-    found = [*cut.take(Sound(0, heard)), *cut.end()]
+    found = [*cut.take(AudioChunk(0, heard)), *cut.end()]
 
     assert len(found) == -(-len(heard) // HZ) >= 5
     for t, patch in enumerate(found):
@@ -70,7 +70,7 @@ def test_an_hour_does_not_drift() -> None:
     for start in range(0, 3600 * HZ - 4000, minute):  # the last second ends early
         samples = np.zeros(min(minute, 3600 * HZ - 4000 - start), np.float32)
         samples[[c - start for c in clicks if start <= c < start + len(samples)]] = 1.0
-        found += [patch.max(axis=1) > np.log(floor) + 0.1 for patch in cut.take(Sound(start, samples))]
+        found += [patch.max(axis=1) > np.log(floor) + 0.1 for patch in cut.take(AudioChunk(start, samples))]
     found += [patch.max(axis=1) > np.log(floor) + 0.1 for patch in cut.end()]
 
     heard = np.array(found)  # (3600, 96)
@@ -108,16 +108,16 @@ def test_patches_begin_at_each_second_whatever_the_chunks() -> None:
     for chunk in (1024, 16000, 31999, len(samples)):
         cut, found = Patches(FLOOR), []
         for start in range(0, len(samples), chunk):
-            found += list(cut.take(Sound(start, samples[start : start + chunk])))
+            found += list(cut.take(AudioChunk(start, samples[start : start + chunk])))
         found += list(cut.end())
         np.testing.assert_array_equal(found, expected)
 
 
 def test_sound_with_a_hole_is_refused() -> None:
     cut = Patches(FLOOR)
-    list(cut.take(Sound(0, np.zeros(100, np.float32))))
+    list(cut.take(AudioChunk(0, np.zeros(100, np.float32))))
     with pytest.raises(ValueError, match="sound must go on at sample 100, got 101"):
-        list(cut.take(Sound(101, np.zeros(5, np.float32))))
+        list(cut.take(AudioChunk(101, np.zeros(5, np.float32))))
 
 
 def test_a_patch_of_another_length_is_refused() -> None:
@@ -127,7 +127,7 @@ def test_a_patch_of_another_length_is_refused() -> None:
 
 @pytest.mark.nets
 def test_yamnet_hears_what_it_should(net: Session, cache: Cache) -> None:
-    film = sound(cache.clip("bigbuckbunny.mp4"), HZ)
+    film = read_audio(cache.clip("bigbuckbunny.mp4"), HZ)
     chord = sum(tone(f * k) / k for f in (261.6, 329.6, 392.0, 523.3) for k in range(1, 6))
     chord = 0.3 * chord * np.exp(-2 * np.arange(HZ) / HZ)
     heard = {}

@@ -12,7 +12,7 @@ from evoked.core.errors import DatasetError
 from evoked.dataset.labels import read_labels
 from evoked.dataset.load_examples import load_examples
 from evoked.learning.evaluation.comparison import CHANCE, MAP
-from evoked.learning.experiments.ablation import FULL, AblateConfig, Way, deal, run_ways, variants
+from evoked.learning.experiments.ablation import FULL, AblateConfig, Variant, run_variants, split_videos, variants
 from evoked.learning.training.config import TrainConfig
 from evoked.model.config import ModelSettings
 from staging.planted_features import World
@@ -129,21 +129,23 @@ def test_each_variant_lacks_what_it_says() -> None:
 def test_the_lot_does_not_go_by_the_order_and_no_part_is_empty(world: Path) -> None:
     examples = load_examples(read_labels(world / "labels.parquet"), world / "features").examples
 
-    one, two = deal(examples), deal(examples[::-1])
+    one, two = split_videos(examples), split_videos(examples[::-1])
 
     for part, videos in one.parts.items():
         assert {e.video for e in videos} == {e.video for e in two.parts[part]}
         assert videos
-    assert {e.video for e in deal(examples, seed=1).test} != {e.video for e in one.test}
+    assert {e.video for e in split_videos(examples, seed=1).test} != {e.video for e in one.test}
     with pytest.raises(DatasetError, match="2 videos leave none to train and none to validate and none to test"):
-        deal(examples[:2])
+        split_videos(examples[:2])
 
 
 def test_seeds_differ_and_the_test_videos_choose_nothing(world: Path, tmp_path: Path) -> None:
     examples = load_examples(read_labels(world / "labels.parquet"), world / "features").examples
-    split, way, told = deal(examples), Way("tiny", MODEL, QUICK), []
+    split, way, told = split_videos(examples), Variant("tiny", MODEL, QUICK), []
 
-    runs = run_ways([way], split, 2, tmp_path, progress=lambda done, total, note="": told.append((done, total, note)))
+    runs = run_variants(
+        [way], split, 2, tmp_path, progress=lambda done, total, note="": told.append((done, total, note))
+    )
 
     video = split.test[0].video
     assert (runs["tiny"][0][video] != runs["tiny"][1][video]).any()

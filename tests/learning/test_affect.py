@@ -6,7 +6,7 @@ from scipy.stats import pearsonr
 from sklearn.metrics import mean_squared_error
 
 from evoked.core.errors import DatasetError
-from evoked.learning.evaluation.affect_scores import AffectConfig, Line, score_affect, smoothed
+from evoked.learning.evaluation.affect_scores import AffectConfig, AffectScore, low_pass, score_affect
 
 QUICK = AffectConfig(resamples=200)
 
@@ -21,7 +21,7 @@ def near(truth: dict[str, np.ndarray], noise: float, seed: int = 1) -> dict[str,
     return {film: 0.5 * y + draw.normal(0, noise, y.shape) for film, y in truth.items()}
 
 
-def pick(lines: tuple[Line, ...], way: str, quantity: str, score: str) -> Line:
+def pick(lines: tuple[AffectScore, ...], way: str, quantity: str, score: str) -> AffectScore:
     (line,) = [x for x in lines if (x.way, x.quantity, x.score) == (way, quantity, score)]
     return line
 
@@ -86,12 +86,12 @@ def test_one_film_has_no_interval() -> None:
 def test_smoothing_keeps_what_is_slow_and_its_time() -> None:
     t = np.arange(400)
     slow, fast = np.sin(2 * np.pi * t / 100), 0.5 * np.sin(2 * np.pi * t / 4)
-    out = smoothed(np.stack([slow + fast, np.full(400, 0.3)], axis=1), 0.05)
+    out = low_pass(np.stack([slow + fast, np.full(400, 0.3)], axis=1), 0.05)
     middle = slice(50, 350)
     assert np.abs(out[middle, 0] - slow[middle]).max() < 0.08, "zero phase: it neither lags nor leads"
     np.testing.assert_allclose(out[:, 1], 0.3, atol=1e-6)
-    assert smoothed(slow[:, None], 0.0) is not None
-    np.testing.assert_array_equal(smoothed(slow[:5, None], 0.05), slow[:5, None])
+    assert low_pass(slow[:, None], 0.0) is not None
+    np.testing.assert_array_equal(low_pass(slow[:5, None], 0.05), slow[:5, None])
 
 
 @pytest.mark.parametrize(

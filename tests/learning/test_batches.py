@@ -6,13 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from planted import World, video, videos
 
-from evoked.learning.training.batching import Batch, Run, gather, plan_epoch
+from evoked.learning.training.batching import WindowBatch, WindowRun, gather, plan_epoch
 
 WINDOW_S = 9
 LENGTHS = st.lists(st.integers(1, 70), min_size=1, max_size=6)
 
 
-def seconds_of(run: Run, usable: list[np.ndarray], run_s: int) -> list[tuple[int, int]]:
+def seconds_of(run: WindowRun, usable: list[np.ndarray], run_s: int) -> list[tuple[int, int]]:
     inside = range(max(run.start, 0), min(run.start + run_s, len(usable[run.example])))
     return [(run.example, t) for t in inside if usable[run.example][t]]
 
@@ -49,14 +49,14 @@ def test_nothing_usable_gives_no_batches() -> None:
     assert plan_epoch([np.zeros(50, dtype=bool)], 8, 16, (0,)) == []
 
 
-def read(run: Run, run_s: int = 5, seconds: int = 30) -> tuple[Batch, object]:
+def read(run: WindowRun, run_s: int = 5, seconds: int = 30) -> tuple[WindowBatch, object]:
     example = video(World(), "v", seconds, seed=3)[0]
     return gather([example], [run], [example.valid], run_s, WINDOW_S), example
 
 
 @pytest.mark.parametrize("start", [0, 3, 12, 25])
 def test_each_window_reads_its_seconds(start: int) -> None:
-    batch, example = read(Run(0, start))
+    batch, example = read(WindowRun(0, start))
 
     for name, rows in batch.rows.items():
         shown = np.take_along_axis(rows, batch.source[:, :, None], axis=0)[:, 0]
@@ -69,14 +69,14 @@ def test_each_window_reads_its_seconds(start: int) -> None:
 
 
 def test_the_repeated_first_second_has_one_source() -> None:
-    batch, _ = read(Run(0, 2))
+    batch, _ = read(WindowRun(0, 2))
 
     assert batch.source[:, 0].tolist() == [6] * 6 + list(range(6, 13))  # seconds 2 - 8 … 6: six before second 0
 
 
 def test_windows_outside_the_video_are_not_used() -> None:
-    before, example = read(Run(0, -2))
-    beyond, _ = read(Run(0, 28))
+    before, example = read(WindowRun(0, -2))
+    beyond, _ = read(WindowRun(0, 28))
 
     assert before.use[:, 0].tolist() == [False, False, *example.valid[:3].tolist()]
     assert beyond.use[:, 0].tolist() == [*example.valid[28:].tolist(), False, False, False]
@@ -85,7 +85,7 @@ def test_windows_outside_the_video_are_not_used() -> None:
 def test_labels_are_those_of_the_used_windows() -> None:
     examples = videos(World(), 3, 40)
     usable = [e.valid for e in examples]
-    runs = [Run(2, 30), Run(0, -3), Run(1, 7)]
+    runs = [WindowRun(2, 30), WindowRun(0, -3), WindowRun(1, 7)]
 
     batch = gather(examples, runs, usable, run_s=8, window_s=WINDOW_S)
 
@@ -102,7 +102,9 @@ def test_labels_are_those_of_the_used_windows() -> None:
 def test_a_batch_s_arrays_are_what_the_network_takes() -> None:
     examples = videos(World(), 2, 40)
 
-    batch = gather(examples, [Run(0, 0), Run(1, 8)], [e.valid for e in examples], run_s=8, window_s=WINDOW_S)
+    batch = gather(
+        examples, [WindowRun(0, 0), WindowRun(1, 8)], [e.valid for e in examples], run_s=8, window_s=WINDOW_S
+    )
 
     assert {n: (r.shape, r.dtype) for n, r in batch.rows.items()} == {
         "image": ((16, 2, 40), np.float32),

@@ -6,8 +6,15 @@ from sklearn.metrics import average_precision_score
 
 from evoked.core.errors import DatasetError
 from evoked.dataset.examples import Example
-from evoked.learning.evaluation.comparison import CHANCE, MAP, Cell, CompareConfig, as_text, compare
-from evoked.metrics.bootstrap import draws
+from evoked.learning.evaluation.comparison import (
+    CHANCE,
+    MAP,
+    CompareConfig,
+    ScoreCell,
+    compare_variants,
+    comparison_text,
+)
+from evoked.metrics.bootstrap import group_resamples
 
 NAMES = ("joy", "awe", "never")
 
@@ -28,7 +35,9 @@ def predicted(quality: float, seed: int) -> dict[str, np.ndarray]:
 
 
 WAYS = {"full": [predicted(0.6, 1), predicted(0.6, 2)], "less": [predicted(0.1, 3), predicted(0.2, 4)]}
-CELLS = {(c.way, c.expression): c for c in compare(WAYS, TRUTH, "full", "machine", CompareConfig(resamples=60))}
+CELLS = {
+    (c.way, c.expression): c for c in compare_variants(WAYS, TRUTH, "full", "machine", CompareConfig(resamples=60))
+}
 
 
 def scored(run: dict[str, np.ndarray], k: int, weights: np.ndarray | None = None) -> float:
@@ -52,7 +61,7 @@ def test_values_are_scikit_learn_s_means_over_seeds_with_their_spread() -> None:
 
 
 def test_a_class_that_nobody_shows_is_undefined_and_not_in_the_mean() -> None:
-    assert CELLS["full", "never"] == Cell("machine", "full", "never", None)
+    assert CELLS["full", "never"] == ScoreCell("machine", "full", "never", None)
     shares = np.concatenate([e.labels[e.valid] for e in TRUTH]).mean(axis=0)
     assert [CELLS[CHANCE, n].value for n in NAMES] == pytest.approx(list(shares))
     assert CELLS[CHANCE, MAP].value == pytest.approx(shares[:2].mean())
@@ -60,7 +69,7 @@ def test_a_class_that_nobody_shows_is_undefined_and_not_in_the_mean() -> None:
 
 def test_intervals_and_differences_draw_whole_videos_alike_for_all_ways() -> None:
     values, gains = [], []
-    for weights in draws(12, 60, 0):
+    for weights in group_resamples(12, 60, 0):
         full, less = (np.mean([[scored(run, k, weights) for k in (0, 1)] for run in WAYS[w]]) for w in ("full", "less"))
         values.append(less)
         gains.append(less - full)
@@ -73,7 +82,7 @@ def test_intervals_and_differences_draw_whole_videos_alike_for_all_ways() -> Non
 
 
 def test_the_table_has_the_paper_s_layout() -> None:
-    text = as_text(list(CELLS.values()), "full").splitlines()
+    text = comparison_text(list(CELLS.values()), "full").splitlines()
 
     assert text[0].split() == ["in", "%", "joy", "awe", "never", "MAP"]
     assert text[1].startswith("chance, machine")
@@ -85,8 +94,8 @@ def test_the_table_has_the_paper_s_layout() -> None:
 def test_what_cannot_be_compared_is_refused() -> None:
     blind = Example("b", TRUTH[0].features, TRUTH[0].labels * 0, np.zeros(40, dtype=np.bool_), NAMES)
     with pytest.raises(DatasetError, match="no second of the test videos has valid human labels"):
-        compare({"full": [{"b": np.zeros((40, 3))}]}, [blind], "full", "human", CompareConfig())
+        compare_variants({"full": [{"b": np.zeros((40, 3))}]}, [blind], "full", "human", CompareConfig())
     with pytest.raises(ValueError, match="39 predictions for 40 seconds"):
-        compare({"full": [{"v0": np.zeros((39, 3))}]}, TRUTH[:1], "full", "human", CompareConfig())
+        compare_variants({"full": [{"v0": np.zeros((39, 3))}]}, TRUTH[:1], "full", "human", CompareConfig())
     with pytest.raises(ValueError, match="a resample and a level"):
         CompareConfig(level=1.0)

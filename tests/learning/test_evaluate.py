@@ -10,18 +10,18 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from evoked.core.errors import DatasetError
 from evoked.core.provenance import Provenance
-from evoked.core.time_grid import Grid
+from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
 from evoked.dataset.labels import Labels
 from evoked.learning.evaluation.evaluate import EvaluateConfig, evaluate
-from evoked.learning.evaluation.scores import as_table, write_scores
+from evoked.learning.evaluation.scores import scores_table, write_scores
 
 NAMES = ("amusement", "interest", "surprise")
 QUICK = EvaluateConfig(resamples=100, shifts=20)
 
 
 def track(values: np.ndarray, valid: np.ndarray, names: tuple[str, ...] = NAMES) -> Track:
-    return Track.masked(Grid(Fraction(1), len(values)), names, values, valid)
+    return Track.masked(TimeGrid(Fraction(1), len(values)), names, values, valid)
 
 
 def world(seed: int, videos: int = 25, skill: float = 0.5) -> tuple[dict[str, Track], dict[str, Labels]]:
@@ -134,7 +134,7 @@ def test_nothing_shown_at_all_has_no_mean() -> None:
     }
     made = evaluate(predictions, off, QUICK)
     assert (made.map.value, made.map.low, made.map.gain, made.map.shifted) == (None, None, None, None)
-    assert "–" in as_table(made)
+    assert "–" in scores_table(made)
 
 
 def test_one_video_has_scores_and_no_interval() -> None:
@@ -211,7 +211,7 @@ def test_the_file_and_the_table(tmp_path: Path) -> None:
     assert body["videos"] == ["v00.mp4", "v01.mp4", "v02.mp4", "v03.mp4"]
     assert body["folds"] == [["v00.mp4"], ["v01.mp4"]]
     assert body["provenance"]["made_by"] == "evaluate"
-    lines = as_table(made).splitlines()
+    lines = scores_table(made).splitlines()
     assert [line.split("  ")[0] for line in lines[1:7]] == [*NAMES, "MAP", "MAP − chance", "MAP, shifted"]
     assert f"{100 * made.rows[0].ap:.2f}" in lines[1]  # type: ignore[operator]
     assert lines[7] == "in %; 4 videos, held out in 2 turns; intervals draw whole videos"

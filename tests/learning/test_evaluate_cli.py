@@ -13,7 +13,7 @@ from sklearn.metrics import average_precision_score
 from evoked.cli.main import main
 from evoked.core.files import sha256
 from evoked.core.provenance import Provenance
-from evoked.core.time_grid import Grid
+from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
 from evoked.dataset.labels import Labels, write_labels
 from evoked.features.extract import Features
@@ -31,7 +31,7 @@ WIDTHS = {"image": 4, "face": 2, "audio": 3}
 
 
 def track(values: np.ndarray, names: tuple[str, ...] = NAMES) -> Track:
-    return Track.masked(Grid(Fraction(1), len(values)), names, values, np.ones(len(values), bool))
+    return Track.masked(TimeGrid(Fraction(1), len(values)), names, values, np.ones(len(values), bool))
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from evoked.core.errors import DatasetError
-from evoked.core.time_grid import Grid
+from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
 from evoked.dataset.examples import Example
 from evoked.dataset.folds import Fold, make_folds
@@ -51,7 +51,9 @@ def test_all_is_held_out_once_and_what_can_be_learnt_is_learnt(tmp_path: Path) -
     made = cross_validate(examples, MODEL, replace(QUICK, epochs=10, rate=0.04), folds(examples, 3), tmp_path)
     assert sorted(made.predictions) == [e.video for e in examples]
     labels = {
-        e.video: Labels(Track.masked(Grid(p.grid.rate, e.seconds), NAMES, e.labels, e.valid), np.zeros(80, np.int64))
+        e.video: Labels(
+            Track.masked(TimeGrid(p.grid.rate, e.seconds), NAMES, e.labels, e.valid), np.zeros(80, np.int64)
+        )
         for e, p in zip(examples, (made.predictions[e.video] for e in examples), strict=True)
     }
     scores = evaluate(made.predictions, labels, EvaluateConfig(resamples=100, shifts=20))

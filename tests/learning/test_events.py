@@ -11,7 +11,7 @@ from tensorboardX.proto.event_pb2 import Event
 from evoked.core.errors import OutputError
 from evoked.learning.training.config import TrainConfig
 from evoked.learning.training.resume import Epoch
-from evoked.learning.training.tensorboard import FOLDER, Metrics
+from evoked.learning.training.tensorboard import FOLDER, TensorBoardLog
 from evoked.learning.training.train import train
 from evoked.model.config import ModelSettings
 
@@ -59,12 +59,12 @@ def test_nowhere_to_write_is_said(tmp_path: Path) -> None:
     (tmp_path / FOLDER).write_text("I am a file")
 
     with pytest.raises(OutputError, match=r"cannot write .*tensorboard"):
-        Metrics(tmp_path)
+        TensorBoardLog(tmp_path)
 
 
 def test_a_full_disk_is_one_error_and_no_thread_tells_of_it(tmp_path: Path) -> None:
     resource, signal = pytest.importorskip("resource"), pytest.importorskip("signal")
-    metrics = Metrics(tmp_path)
+    metrics = TensorBoardLog(tmp_path)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))  # no file may grow beyond 100 bytes

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from evoked.learning.training.losses import balanced, charge, clip_each, cross_entropy, squared_error
+from evoked.learning.training.losses import balanced_cross_entropy, clip_each, cross_entropy, make_loss, squared_error
 
 
 def test_cross_entropy_is_the_formula() -> None:
@@ -66,7 +66,7 @@ def test_balanced_is_the_formula() -> None:
     p, labels = draw.random((6, 3)), (draw.random((6, 3)) < 0.4).astype(float)
     share, seconds = np.array([0.3, 0.001, 0.0]), 5000
 
-    loss = balanced(*(torch.from_numpy(a) for a in (p, labels, share)), seconds)
+    loss = balanced_cross_entropy(*(torch.from_numpy(a) for a in (p, labels, share)), seconds)
 
     total = 0.0
     for k in range(3):
@@ -84,7 +84,7 @@ def test_balanced_weighs_the_few_more_and_every_class_alike() -> None:
     labels = torch.tensor([[1.0, 1.0], [0.0, 0.0]], dtype=torch.float64)
     share = torch.tensor([0.5, 0.002], dtype=torch.float64)
 
-    on, off = (balanced(p[i : i + 1, 1:], labels[i : i + 1, 1:], share[1:], 5000) for i in (0, 1))
+    on, off = (balanced_cross_entropy(p[i : i + 1, 1:], labels[i : i + 1, 1:], share[1:], 5000) for i in (0, 1))
 
     assert on > 50 * off  # 10 of a kind against thousands
     assert (share[1] * on + (1 - share[1]) * off).item() == pytest.approx(-np.log(0.5 + 1e-5))
@@ -93,7 +93,9 @@ def test_balanced_weighs_the_few_more_and_every_class_alike() -> None:
 def test_what_is_charged_goes_by_the_answer_and_the_name() -> None:
     p, labels, share = torch.tensor([[0.3, 0.6]]), torch.tensor([[0.0, 1.0]]), torch.tensor([0.1, 0.4])
 
-    assert charge("value", "balanced", share, 50)(p, labels) == squared_error(p, labels)
-    assert charge("probability", "cross_entropy", share, 50)(p, labels) == cross_entropy(p, labels)
-    assert charge("probability", "balanced", share, 50)(p, labels) == balanced(p, labels, share, 50)
-    assert charge("probability", "cross_entropy", share, 50)(p, labels) != balanced(p, labels, share, 50)
+    assert make_loss("value", "balanced", share, 50)(p, labels) == squared_error(p, labels)
+    assert make_loss("probability", "cross_entropy", share, 50)(p, labels) == cross_entropy(p, labels)
+    assert make_loss("probability", "balanced", share, 50)(p, labels) == balanced_cross_entropy(p, labels, share, 50)
+    assert make_loss("probability", "cross_entropy", share, 50)(p, labels) != balanced_cross_entropy(
+        p, labels, share, 50
+    )

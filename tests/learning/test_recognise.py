@@ -13,21 +13,21 @@ from evoked.core.provenance import Provenance
 from evoked.dataset.folds import audit
 from evoked.learning.recognition.config import RecogniserConfig
 from evoked.learning.recognition.cross_fit import (
-    Learnt,
-    Tried,
-    fit,
-    learn_from_all,
+    FitResult,
+    Trial,
+    cross_fit,
+    descriptor_window,
+    fit_recogniser,
+    positive_weights,
     rated_loss,
-    scores_of,
+    refit_all,
     shape_of,
-    turns,
-    window,
-    yes_weights,
+    window_scores,
 )
-from evoked.learning.recognition.held_out_metrics import at_points, calibrated, figures, held_out_points
+from evoked.learning.recognition.held_out_metrics import at_points, class_metrics, cross_calibrated, held_out_points
 from evoked.learning.recognition.train_recogniser import train_recogniser
-from evoked.learning.recognition.training_clips import Rated
-from evoked.metrics.average_precision import average_precision, chance
+from evoked.learning.recognition.training_clips import ClipDataset
+from evoked.metrics.average_precision import average_precision, chance_level
 from staging.planted_clips import PlantedFaces
 
 QUICK = RecogniserConfig(units=8, epochs=2, folds=3, batch=32, dropout="0.1")
@@ -39,12 +39,12 @@ def test_the_trainer_reaches_95_percent_of_what_can_be_reached() -> None:
     who = np.array([int(p.split()[1]) for p in train.people])
     config = RecogniserConfig(batch=128, rate=3e-3, dropout="0", patience=3, epochs=16)
 
-    learnt = fit(train.only(np.flatnonzero(who % 6)), train.only(np.flatnonzero(who % 6 == 0)), config)
+    learnt = fit_recogniser(train.only(np.flatnonzero(who % 6)), train.only(np.flatnonzero(who % 6 == 0)), config)
 
-    p = scores_of(shape_of(train, config), learnt.arrays, list(held_out.rows))
+    p = window_scores(shape_of(train, config), learnt.arrays, list(held_out.rows))
     reached = [average_precision(p[:, k], held_out.shown[:, k]) or 0.0 for k in range(3)]
     best = [average_precision(held_out.best[:, k], held_out.shown[:, k]) or 0.0 for k in range(3)]
-    common = [chance(held_out.shown[:, k]) or 1.0 for k in range(3)]
+    common = [chance_level(held_out.shown[:, k]) or 1.0 for k in range(3)]
     assert np.mean(reached) >= 0.95 * np.mean(best)
     assert (np.array(reached) >= 0.92 * np.array(best)).all()  # the rarest, .12 of the clips, stays below .95: docs
     assert (np.array(common) < 0.5 * np.array(best)).all(), "chance must be far for this to mean anything"
@@ -69,14 +69,14 @@ def test_the_planted_best_is_the_true_probability_and_no_rule_beats_it() -> None
 def test_every_clip_is_scored_by_a_net_that_never_saw_its_person() -> None:
     rated = rated_of(WORLD.clips(120, 12, 3))
 
-    found = turns(rated, QUICK)
+    found = cross_fit(rated, QUICK)
 
     audit(found.folds)
     for fold in found.folds:
         held = {p for p, n in zip(rated.people, found.fold, strict=True) if n == fold.number}
         assert held == set(fold.held_out)
         assert not held & set(fold.train)
-    swapped = turns(replace(rated, said=1 - rated.said), QUICK)  # other labels, other scores, the same folds
+    swapped = cross_fit(replace(rated, said=1 - rated.said), QUICK)  # other labels, other scores, the same folds
     np.testing.assert_array_equal(swapped.fold, found.fold)
     assert np.abs(swapped.scores - found.scores).max() > 0.01
 
@@ -84,9 +84,9 @@ def test_every_clip_is_scored_by_a_net_that_never_saw_its_person() -> None:
 def test_of_several_dropouts_the_one_with_the_least_loss_on_others_is_taken() -> None:
     rated = rated_of(WORLD.clips(150, 12, 3))
     train, stop = rated.only(range(100)), rated.only(range(100, 150))
-    each = {share: fit(train, stop, replace(QUICK, dropout=str(share))) for share in AUTO.shares}
+    each = {share: fit_recogniser(train, stop, replace(QUICK, dropout=str(share))) for share in AUTO.shares}
 
-    found = fit(train, stop, AUTO)
+    found = fit_recogniser(train, stop, AUTO)
 
     assert [t.dropout for t in found.tried] == sorted(each, key=lambda share: each[share].tried[0].loss)
     best = each[found.tried[0].dropout]
@@ -97,16 +97,16 @@ def test_of_several_dropouts_the_one_with_the_least_loss_on_others_is_taken() ->
         found.arrays["lstm.weight_hh_l0"], each[found.tried[-1].dropout].arrays["lstm.weight_hh_l0"]
     )
     with pytest.raises(ValueError, match="without people to stop by dropout must be a number, got auto"):
-        fit(train, None, AUTO)
+        fit_recogniser(train, None, AUTO)
 
 
 def test_who_is_held_out_has_no_say_in_the_dropout() -> None:
     rated = rated_of(WORLD.clips(150, 12, 3))
-    found = turns(rated, AUTO)
+    found = cross_fit(rated, AUTO)
     said = rated.said.copy()
     said[found.fold == 0] = 1 - said[found.fold == 0]
 
-    other = turns(replace(rated, said=said), AUTO)
+    other = cross_fit(replace(rated, said=said), AUTO)
 
     assert other.tried[0] == found.tried[0]
     np.testing.assert_array_equal(other.scores[found.fold == 0], found.scores[found.fold == 0])
@@ -117,14 +117,16 @@ def test_the_kept_recogniser_takes_what_did_best_over_all_turns() -> None:
     rated = rated_of(WORLD.clips(60, 6, 3))
     losses = {0.1: (1.0, 1.5, 1.2), 0.4: (1.1, 1.2, 1.1), 0.7: (2.0, 1.1, 1.3)}
     epochs = {0.1: (9, 9, 9), 0.4: (5, 2, 1), 0.7: (9, 9, 9)}
-    tried = tuple(tuple(Tried(d, epochs[d][turn], losses[d][turn]) for d in losses) for turn in range(3))
+    tried = tuple(tuple(Trial(d, epochs[d][turn], losses[d][turn]) for d in losses) for turn in range(3))
     asked = []
 
-    def learn(name: str, train: Rated, stop: Rated | None, config: RecogniserConfig, _: Progress) -> Learnt:
+    def learn(
+        name: str, train: ClipDataset, stop: ClipDataset | None, config: RecogniserConfig, _: Progress
+    ) -> FitResult:
         asked.append((name, len(train.rows), stop, config.dropout, config.epochs))
-        return Learnt({}, config.epochs, (), (Tried(config.shares[0], config.epochs, float("nan")),))
+        return FitResult({}, config.epochs, (), (Trial(config.shares[0], config.epochs, float("nan")),))
 
-    learn_from_all(rated, replace(turns(rated, QUICK), tried=tried), AUTO, learn=learn)
+    refit_all(rated, replace(cross_fit(rated, QUICK), tried=tried), AUTO, learn=learn)
 
     assert asked == [("all", 60, None, "0.4", 2)]
 
@@ -154,41 +156,41 @@ def test_what_nobody_rated_does_not_count() -> None:
 
 def test_rare_expressions_weigh_more_and_calibration_takes_it_out() -> None:
     said = np.array([[1.0, 1.0]] + [[0.0, 1.0]] * 99)
-    np.testing.assert_allclose(yes_weights(said, "weights"), [np.sqrt(99), 1])
-    np.testing.assert_allclose(yes_weights(said, "none"), [1, 1])
+    np.testing.assert_allclose(positive_weights(said, "weights"), [np.sqrt(99), 1])
+    np.testing.assert_allclose(positive_weights(said, "none"), [1, 1])
     rare = rated_of(WORLD.clips(900, 60, 5))
-    found = turns(rare, replace(QUICK, epochs=6, rate=1e-2))
+    found = cross_fit(rare, replace(QUICK, epochs=6, rate=1e-2))
     chosen, points, fair, _ = held_out_points(found.scores, rare.said, found.fold, 0.73)
     assert found.scores[:, 2].mean() > 1.15 * rare.said[:, 2].mean()  # pushed up by its weight
     assert fair[:, 2].mean() == pytest.approx(rare.said[:, 2].mean(), abs=0.03)
-    on = calibrated(found.scores, chosen)[:, 0] >= points[0].threshold
+    on = cross_calibrated(found.scores, chosen)[:, 0] >= points[0].threshold
     assert rare.said[on, 0].mean() >= 0.73 or points[0].rule == "f0.5"
     assert points[0].clips == 900
 
 
 def test_windows_of_clips_of_any_length() -> None:
     draw, rows = np.random.default_rng(0), np.arange(40, dtype=np.float32)[:, None]
-    short = window(rows[:5], 18, draw)[:, 0]
+    short = descriptor_window(rows[:5], 18, draw)[:, 0]
     assert short.tolist() == [0] * 13 + [0, 1, 2, 3, 4]
-    starts = {int(window(rows, 18, draw)[0, 0]) for _ in range(300)}
+    starts = {int(descriptor_window(rows, 18, draw)[0, 0]) for _ in range(300)}
     assert starts == set(range(23))  # any that lies within
     rated = rated_of(WORLD.clips(4, 4, 0))
-    arrays = fit(rated, None, QUICK).arrays
+    arrays = fit_recogniser(rated, None, QUICK).arrays
     long = np.concatenate([rated.rows[0], rated.rows[1]])
-    each = scores_of(shape_of(rated, QUICK), arrays, [long[k : k + 18] for k in range(19)])
-    (whole,) = scores_of(shape_of(rated, QUICK), arrays, [long])
+    each = window_scores(shape_of(rated, QUICK), arrays, [long[k : k + 18] for k in range(19)])
+    (whole,) = window_scores(shape_of(rated, QUICK), arrays, [long])
     np.testing.assert_allclose(whole, each.mean(axis=0), atol=1e-6)
 
 
 def test_what_cannot_be_trained() -> None:
     rated = rated_of(WORLD.clips(30, 2, 0))
     with pytest.raises(DatasetError, match=r"show 2 people; 3 or more are needed"):
-        turns(rated, QUICK)
+        cross_fit(rated, QUICK)
     rated = rated_of(WORLD.clips(30, 5, 0))
     with pytest.raises(DatasetError, match="there is nothing to learn"):
         train_recogniser(replace(rated, said=np.zeros_like(rated.said)), QUICK, Provenance("test"))
     with pytest.raises(TrainingError, match=r"the loss became nan\. Choose a smaller rate than 0\.002"):
-        fit(replace(rated, rows=(np.full_like(rated.rows[0], np.nan), *rated.rows[1:])), None, QUICK)
+        fit_recogniser(replace(rated, rows=(np.full_like(rated.rows[0], np.nan), *rated.rows[1:])), None, QUICK)
 
 
 def test_a_class_without_positives_is_undefined_not_zero() -> None:
@@ -209,10 +211,10 @@ def test_draws_that_are_all_alike_are_no_interval() -> None:
     p = np.where(said > 0, 0.9, 0.1)
     people = [f"p{i}" for i in range(30)]
 
-    (perfect,) = figures(("awe",), p, said, people, at_points(p, said, [0.5]), p >= 0.5)
+    (perfect,) = class_metrics(("awe",), p, said, people, at_points(p, said, [0.5]), p >= 0.5)
     wrong = p.copy()
     wrong[:6] = 1 - wrong[:6]
-    (worse,) = figures(("awe",), wrong, said, people, at_points(wrong, said, [0.5]), wrong >= 0.5)
+    (worse,) = class_metrics(("awe",), wrong, said, people, at_points(wrong, said, [0.5]), wrong >= 0.5)
 
     assert (perfect.ap, perfect.precision, perfect.recall) == (1, 1, 1)
     assert (perfect.low, perfect.high, perfect.precision_span, perfect.recall_span) == (None, None, None, None)

@@ -13,7 +13,7 @@ from evoked.cli.main import evoked
 from evoked.core.errors import EvokedError
 from evoked.dataset.ratings import read_ratings
 from evoked.faces.detect import FaceDetector
-from evoked.learning.recognition.training_clips import people_of, rated_clips
+from evoked.learning.recognition.training_clips import load_rated_clips, person_groups
 from evoked.media.images import read_image, write_png
 from evoked.reactions.expressions.trained import load_trained
 from evoked.weights.cache import default_cache
@@ -112,7 +112,7 @@ def test_faces_are_described_once(trained: tuple[Path, Result], table: Path) -> 
     def never() -> None:
         raise AssertionError("nothing is left to describe")
 
-    kept, problems = rated_clips(ratings, table.parent, ("blendshapes",), trained[0] / "faces", open_faces=never)  # type: ignore[arg-type]
+    kept, problems = load_rated_clips(ratings, table.parent, ("blendshapes",), trained[0] / "faces", open_faces=never)  # type: ignore[arg-type]
 
     assert problems == ()
     assert [len(r) for r in kept.rows if len(r) == 18] == [18] * 5  # a still is shown for 3 s
@@ -179,7 +179,7 @@ def test_a_second_of_a_content_is_no_clip_of_a_face(table: Path, tmp_path: Path)
     (table.parent / "seconds.csv").write_text("video,second,rater,amusement\nsingle_face.mp4,1,a,1\n")
     ratings = read_ratings(table.parent / "seconds.csv")
     with pytest.raises(EvokedError, match=r"second 1 is of a content: rate spans of recordings \(start_s, end_s\)"):
-        rated_clips(ratings, table.parent, ("blendshapes",), tmp_path)
+        load_rated_clips(ratings, table.parent, ("blendshapes",), tmp_path)
 
 
 def test_people_and_videos_stay_together(tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ def test_people_and_videos_stay_together(tmp_path: Path) -> None:
     )
     ratings = read_ratings(tmp_path / "r.csv")
 
-    who = dict(zip([c.clip for c in ratings.clips], people_of(ratings), strict=True))
+    who = dict(zip([c.clip for c in ratings.clips], person_groups(ratings), strict=True))
 
     assert who["a1"] == who["a2"] == who["b1"]  # ann and bob share a video, bob has two
     assert who["c1"] == who["c2"]
@@ -221,7 +221,7 @@ def test_clips_of_one_name_are_all_told(trained: tuple[Path, Result], table: Pat
         rows.append(f"{person}/clip.png,a,{person},{i}")
     (tmp_path / "ratings.csv").write_text("\n".join(rows) + "\n")
 
-    rated, problems = rated_clips(
+    rated, problems = load_rated_clips(
         read_ratings(tmp_path / "ratings.csv"), tmp_path, ("blendshapes",), trained[0] / "faces"
     )
 

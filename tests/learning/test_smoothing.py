@@ -7,7 +7,7 @@ import pytest
 from planted import World, videos
 
 from evoked.learning.training.config import TrainConfig
-from evoked.learning.training.label_smoothing import smoothed, spread
+from evoked.learning.training.label_smoothing import smooth_labels, smoothing_kernel
 from evoked.learning.training.train import train
 from evoked.model.config import ModelSettings
 
@@ -31,7 +31,7 @@ def test_it_is_the_weighted_mean_of_the_usable_seconds_around(reach: int) -> Non
     draw = np.random.default_rng(reach)
     labels, usable = (draw.random((30, 3)) < 0.3).astype(np.float32), draw.random(30) < 0.7
 
-    found = smoothed(labels, usable, reach)
+    found = smooth_labels(labels, usable, reach)
 
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, plain(labels, usable, reach), atol=1e-6)
@@ -40,13 +40,13 @@ def test_it_is_the_weighted_mean_of_the_usable_seconds_around(reach: int) -> Non
 def test_what_never_changes_is_left_as_it_is() -> None:
     usable = np.array([True, False, True, True])
     for value in (0.0, 1.0):
-        np.testing.assert_array_equal(smoothed(np.full((4, 2), value, np.float32), usable, 3)[usable], value)
+        np.testing.assert_array_equal(smooth_labels(np.full((4, 2), value, np.float32), usable, 3)[usable], value)
 
 
 def test_without_a_reach_the_examples_are_the_same() -> None:
     examples = videos(World(), 2, 30)
 
-    assert spread(examples, [e.valid for e in examples], 0) is examples
+    assert smoothing_kernel(examples, [e.valid for e in examples], 0) is examples
 
 
 def test_only_learning_sees_them() -> None:
@@ -55,7 +55,7 @@ def test_only_learning_sees_them() -> None:
 
     made = train(learnt, TINY, config, validation=checked)
     by_hand = [
-        replace(e, labels=(smoothed(e.labels, e.valid, 3) > 0.2).astype(np.float32)) for e in learnt
+        replace(e, labels=(smooth_labels(e.labels, e.valid, 3) > 0.2).astype(np.float32)) for e in learnt
     ]  # another target, so another model
     other = train(by_hand, TINY, replace(config, smooth_s=0), validation=checked)
     own = train(learnt, TINY, replace(config, smooth_s=0), validation=checked)

@@ -11,7 +11,7 @@ from evoked.core.errors import DatasetError, TrainingError
 from evoked.dataset.examples import Example
 from evoked.learning.training.config import TrainConfig
 from evoked.learning.training.train import Trained, train
-from evoked.metrics.average_precision import average_precision, chance, mean_average_precision
+from evoked.metrics.average_precision import average_precision, chance_level, mean_average_precision
 from evoked.model.config import ModelSettings
 from evoked.predict.forward import Forward
 
@@ -35,7 +35,7 @@ def test_training_comes_close_to_the_best_possible() -> None:
     p, truth = scores(trained, examples)
     best = np.concatenate([b[e.valid] for e, b in held_out])
     for k, allowed in ((0, 0.05), (2, 0.12)):
-        bound, common = average_precision(best[:, k], truth[:, k]), chance(truth[:, k])
+        bound, common = average_precision(best[:, k], truth[:, k]), chance_level(truth[:, k])
         reached = average_precision(p[:, k], truth[:, k])
         assert bound is not None
         assert common is not None
@@ -43,7 +43,7 @@ def test_training_comes_close_to_the_best_possible() -> None:
         assert reached > bound - allowed, EXPRESSIONS[k]
         assert common < bound - 3 * allowed, "the bound must be far from chance for this test to mean anything"
     tossed = average_precision(p[:, 1], truth[:, 1])
-    assert tossed == pytest.approx(chance(truth[:, 1]), abs=0.12)  # a coin cannot be foreseen
+    assert tossed == pytest.approx(chance_level(truth[:, 1]), abs=0.12)  # a coin cannot be foreseen
 
 
 def test_the_loss_falls_and_every_epoch_is_told() -> None:

@@ -11,7 +11,7 @@ from planted import EXPRESSIONS, World, videos
 
 from evoked.cli.main import main
 from evoked.core.provenance import Provenance
-from evoked.core.time_grid import Grid
+from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
 from evoked.dataset.labels import Labels, write_labels
 from evoked.features.extract import Features
@@ -27,7 +27,7 @@ SMALL = (*UNITS, "--window-s", 6, "--epochs", 2, "--threads", 1)
 def write_video(folder: Path, seed: int) -> Labels:
     """Features of one planted video, as real ones are stored, and its labels."""
     example = videos(World(), 1, 40, seed)[0]
-    grid, every = Grid(Fraction(1), 40), np.ones(40, bool)
+    grid, every = TimeGrid(Fraction(1), 40), np.ones(40, bool)
 
     def track(name: str) -> Track:
         names = tuple(f"{name}{i}" for i in range(example.widths[name]))

@@ -13,7 +13,7 @@ from planted import World, video, videos
 from evoked.cli.main import main
 from evoked.core.provenance import Provenance
 from evoked.core.tables import read_table
-from evoked.core.time_grid import Grid
+from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
 from evoked.dataset.examples import Example
 from evoked.features.extract import Features
@@ -24,7 +24,7 @@ from evoked.learning.training.config import TrainConfig
 from evoked.learning.training.model_folder import write_model
 from evoked.learning.training.train import Trained, train
 from evoked.model.config import ModelSettings
-from evoked.predict.predictor import load_model, predicted
+from evoked.predict.predictor import load_model, prediction_track
 
 WORLD = World(noise=1.0)
 SETTINGS = ModelSettings(image_units=8, face_units=8, audio_units=16, window_s=8, dropout=0.1)
@@ -100,7 +100,7 @@ def written(folder: Path, name: str, seed: int, rows: int = SECONDS) -> None:
     place = folder / "annotations" / f"{name}_Valence-Arousal.txt"
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_text("\n".join(["Time\tValence\tArousal", *lines]) + "\n")
-    grid, every = Grid(Fraction(1), SECONDS), np.ones(SECONDS, dtype=np.bool_)
+    grid, every = TimeGrid(Fraction(1), SECONDS), np.ones(SECONDS, dtype=np.bool_)
     tracks = {
         n: Track.masked(grid, tuple(f"{n}_{i}" for i in range(f.shape[1])), f.astype(np.float32), every)
         for n, f in example.features.items()
@@ -163,7 +163,7 @@ def test_the_command_ends_in_table_4_and_names_what_it_leaves_out(
     assert page.count("<svg") == 2
     fine = load_model(out / "model")
     assert fine.expressions == ("valence", "arousal")
-    own = predicted(fine.forward, felt("MEDIAEVAL18_54", 354)[0].features).values[:, 0]
+    own = prediction_track(fine.forward, felt("MEDIAEVAL18_54", 354)[0].features).values[:, 0]
     np.testing.assert_allclose(own, table["valence_transfer"], atol=1e-5)
 
 

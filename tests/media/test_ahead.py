@@ -12,8 +12,8 @@ import pytest
 from make_clips import Clip
 
 from evoked.core.errors import NoPictureError
-from evoked.core.time_grid import Grid
-from evoked.media.decode import Picture, play, play_ahead
+from evoked.core.time_grid import TimeGrid
+from evoked.media.decode import VideoFrame, prefetch, read_media
 
 
 def threads() -> list[str]:
@@ -22,12 +22,12 @@ def threads() -> list[str]:
 
 def test_the_same_items_in_the_same_order(clips: dict[str, Clip]) -> None:
     def seen(items: Iterator[object]) -> list[object]:
-        return [(i.step, i.rgb().tobytes()) if isinstance(i, Picture) else i.start for i in items]  # type: ignore[attr-defined]
+        return [(i.step, i.rgb().tobytes()) if isinstance(i, VideoFrame) else i.start for i in items]  # type: ignore[attr-defined]
 
     def again() -> Iterator[object]:
-        return play(clips["constant"].path, pictures=Grid(Fraction(6), 36), sound_hz=16000)
+        return read_media(clips["constant"].path, pictures=TimeGrid(Fraction(6), 36), sound_hz=16000)
 
-    assert seen(play_ahead(again(), depth=2)) == seen(again())
+    assert seen(prefetch(again(), depth=2)) == seen(again())
     assert threads() == []
 
 
@@ -40,7 +40,7 @@ def test_it_stays_at_most_depth_ahead() -> None:
             made += 1
             yield made
 
-    items = play_ahead(count(), depth=3)
+    items = prefetch(count(), depth=3)
     assert next(items) == 1
     time.sleep(0.2)
     assert made <= 1 + 3 + 1  # taken, waiting, in hand
@@ -52,7 +52,7 @@ def test_an_exception_travels() -> None:
         yield 1
         raise NoPictureError("film.mp4: not one frame")
 
-    items = play_ahead(failing())
+    items = prefetch(failing())
     assert next(items) == 1
     with pytest.raises(NoPictureError, match="not one frame") as caught:
         next(items)
@@ -71,7 +71,7 @@ def test_leaving_early_ends_the_thread_and_closes_the_source(how: str) -> None:
         finally:
             closed.set()
 
-    items = play_ahead(endless(), depth=1)
+    items = prefetch(endless(), depth=1)
     next(items)
     assert threads() == ["play-ahead"]
     if how == "close":
@@ -88,20 +88,20 @@ def test_a_film_left_early_is_closed(clips: dict[str, Clip]) -> None:
         return sum(link.exists() and link.resolve() == path.resolve() for link in Path("/proc/self/fd").iterdir())
 
     path = clips["constant"].path
-    items = play_ahead(play(path, pictures=Grid(Fraction(25), 150)), depth=1)
+    items = prefetch(read_media(path, pictures=TimeGrid(Fraction(25), 150)), depth=1)
     next(items)
     assert open_files(path) == 1
     items.close()  # type: ignore[attr-defined]
     assert open_files(path) == 0
 
-    playing = play(path, pictures=Grid(Fraction(25), 150))
+    playing = read_media(path, pictures=TimeGrid(Fraction(25), 150))
     next(playing)
     playing.close()
     assert open_files(path) == 0
 
 
 def test_one_that_is_never_asked_starts_nothing() -> None:
-    play_ahead(iter(range(3)))
+    prefetch(iter(range(3)))
     assert threads() == []
     with pytest.raises(ValueError, match="depth must be at least 1, got 0"):
-        play_ahead(iter(range(3)), depth=0)
+        prefetch(iter(range(3)), depth=0)

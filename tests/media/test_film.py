@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from evoked.core.time_grid import Grid
-from evoked.media.decode import Picture, play
+from evoked.core.time_grid import TimeGrid
+from evoked.media.decode import VideoFrame, read_media
 from evoked.media.probe import probe
 from evoked.weights.cache import default_cache
 
@@ -16,8 +16,8 @@ PLAYED = """
 import resource, sys
 from fractions import Fraction
 from pathlib import Path
-from evoked.core.time_grid import Grid
-from evoked.media.decode import Picture, play
+from evoked.core.time_grid import TimeGrid
+from evoked.media.decode import VideoFrame, read_media
 for item in play(Path(sys.argv[1]), pictures=Grid(Fraction(1), int(sys.argv[2])), sound_hz=16000):
     if isinstance(item, Picture):
         item.rgb((299, 299))
@@ -35,12 +35,12 @@ def film() -> Path:
 @pytest.mark.nets
 @pytest.mark.parametrize("rate", [1, 6])
 def test_the_first_minute_is_the_same_with_and_without_skipping(film: Path, rate: int) -> None:
-    grid = Grid(Fraction(rate), 60 * rate)
-    pair = [play(film, pictures=grid, skip=skip) for skip in (True, False)]
+    grid = TimeGrid(Fraction(rate), 60 * rate)
+    pair = [read_media(film, pictures=grid, skip=skip) for skip in (True, False)]
     count = 0
     for ours, plain in zip(*pair, strict=True):
-        assert isinstance(ours, Picture)
-        assert isinstance(plain, Picture)
+        assert isinstance(ours, VideoFrame)
+        assert isinstance(plain, VideoFrame)
         assert (ours.pts_s, ours.index) == (plain.pts_s, plain.index)
         assert (ours.rgb() == plain.rgb()).all()
         count += 1

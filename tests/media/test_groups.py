@@ -10,29 +10,29 @@ import numpy as np
 import pytest
 from make_clips import Clip
 
-from evoked.core.time_grid import Grid
+from evoked.core.time_grid import TimeGrid
 from evoked.media.container import open_source
-from evoked.media.decode import Picture, play
-from evoked.media.frame_sampler import Ticks
+from evoked.media.decode import VideoFrame, read_media
+from evoked.media.frame_sampler import PtsGrid
 from evoked.media.gop_decoder import FullDecoder, SparseDecoder, decoder_for
-from evoked.media.nal_units import Nature, nature_reader
+from evoked.media.nal_units import PacketKind, packet_kind_reader
 
 PLAIN = ["constant", "ntsc", "variable", "slides", "transport", "matroska", "cut", "late_picture"]
 SPARSE = [*PLAIN, "ten_bit", "open_gop", "hevc", "hevc_closed"]
 
 
-def pixels(path: Path, grid: Grid, skip: bool) -> list[tuple[Fraction, int, bytes]]:
-    items = play(path, pictures=grid, skip=skip)
-    return [(p.pts_s, p.index, p.rgb((96, 54)).tobytes()) for p in items if isinstance(p, Picture)]
+def pixels(path: Path, grid: TimeGrid, skip: bool) -> list[tuple[Fraction, int, bytes]]:
+    items = read_media(path, pictures=grid, skip=skip)
+    return [(p.pts_s, p.index, p.rgb((96, 54)).tobytes()) for p in items if isinstance(p, VideoFrame)]
 
 
-def watched(path: Path, grid: Grid, monkeypatch: pytest.MonkeyPatch) -> tuple[SparseDecoder, int, int]:
+def watched(path: Path, grid: TimeGrid, monkeypatch: pytest.MonkeyPatch) -> tuple[SparseDecoder, int, int]:
     """A decoder that has gone through a file, how many packets there were, how many it decoded."""
     sent: Counter[str] = Counter()
     feed = FullDecoder.feed
     monkeypatch.setattr(FullDecoder, "feed", lambda self, packet: sent.update("x") or feed(self, packet))
     source = open_source(path)
-    decoder = decoder_for(source, Ticks(grid, source.picture.time_base, source.zero), skip=True)
+    decoder = decoder_for(source, PtsGrid(grid, source.picture.time_base, source.zero), skip=True)
     assert isinstance(decoder, SparseDecoder)
     packets = [p for p in source.container.demux(source.picture) if p.size]
     for packet in packets:
@@ -46,20 +46,20 @@ def watched(path: Path, grid: Grid, monkeypatch: pytest.MonkeyPatch) -> tuple[Sp
 @pytest.mark.parametrize("rate", [Fraction(1), Fraction(6), Fraction(1, 3), Fraction(50)])
 def test_the_same_pixels_as_a_full_decode(clips: dict[str, Clip], name: str, rate: Fraction) -> None:
     path = clips[name].path
-    grid = Grid(rate, int(7 * rate) + 1, Fraction(-1, 7))
+    grid = TimeGrid(rate, int(7 * rate) + 1, Fraction(-1, 7))
     assert pixels(path, grid, skip=True) == pixels(path, grid, skip=False)
 
 
 @pytest.mark.parametrize("name", SPARSE)
 def test_less_is_decoded_and_nothing_twice(clips: dict[str, Clip], name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    decoder, packets, sent = watched(clips[name].path, Grid(Fraction(1, 2), 3), monkeypatch)
+    decoder, packets, sent = watched(clips[name].path, TimeGrid(Fraction(1, 2), 3), monkeypatch)
     assert decoder.redone == 0
     assert decoder.dropped == 0
     assert sent < packets
 
 
 def test_a_film_that_is_not_looked_at_is_not_decoded(clips: dict[str, Clip], monkeypatch: pytest.MonkeyPatch) -> None:
-    _, packets, sent = watched(clips["constant"].path, Grid(Fraction(1), 1, Fraction(5)), monkeypatch)
+    _, packets, sent = watched(clips["constant"].path, TimeGrid(Fraction(1), 1, Fraction(5)), monkeypatch)
     assert packets == 150
     assert sent <= 1 + 30  # the first frame may be asked for; then the last group up to second 5
 
@@ -69,7 +69,7 @@ def test_a_group_whose_wanted_frame_is_missing_is_decoded_in_full(
 ) -> None:
     """As if the plan were wrong: reference frames are left out, so that the decoder gives other frames."""
     path = clips["constant"].path
-    grid = Grid(Fraction(1), 6)
+    grid = TimeGrid(Fraction(1), 6)
     expected = pixels(path, grid, skip=False)
     monkeypatch.setattr(SparseDecoder, "_needed", lambda self, part, due, anew: part.packets[:1])
     assert pixels(path, grid, skip=True) == expected
@@ -79,16 +79,16 @@ def test_a_group_whose_wanted_frame_is_missing_is_decoded_in_full(
 
 def test_damage_stays_in_its_group(broken: dict[str, Path]) -> None:
     """What fills the hole differs; before it and from the next group (at 4 s) on nothing does."""
-    grid = Grid(Fraction(3), 18)
-    played = [play(broken["damaged.mp4"], pictures=grid, skip=skip) for skip in (True, False)]
-    sparse, full = ([(p.pts_s, p.rgb().tobytes()) for p in items if isinstance(p, Picture)] for items in played)
+    grid = TimeGrid(Fraction(3), 18)
+    played = [read_media(broken["damaged.mp4"], pictures=grid, skip=skip) for skip in (True, False)]
+    sparse, full = ([(p.pts_s, p.rgb().tobytes()) for p in items if isinstance(p, VideoFrame)] for items in played)
     whole = [*range(6), *range(12, 18)]
     assert [sparse[i] for i in whole] == [full[i] for i in whole]
     assert min(p.dropped for p in played) > 0
 
 
 def test_a_cut_off_film_is_the_same_to_its_end(broken: dict[str, Path]) -> None:
-    grid = Grid(Fraction(3), 18)
+    grid = TimeGrid(Fraction(3), 18)
     sparse, full = (pixels(broken["truncated.mp4"], grid, skip=skip) for skip in (True, False))
     assert sparse == full
 
@@ -100,17 +100,17 @@ def test_a_change_of_size_and_format_within_a_film(clips: dict[str, Clip], tmp_p
     make_clips.run("-i", clips["silent"].path, *make_clips.X264, parts[0])
     make_clips.run("-i", clips["silent"].path, *make_clips.X264, *small, "-output_ts_offset", 6.08, parts[1])
     path.write_bytes(b"".join(p.read_bytes() for p in parts))
-    grid = Grid(Fraction(2), 24, Fraction(1, 100))
+    grid = TimeGrid(Fraction(2), 24, Fraction(1, 100))
 
     for skip in (True, False):
-        seen = [p for p in play(path, pictures=grid, skip=skip) if isinstance(p, Picture)]
+        seen = [p for p in read_media(path, pictures=grid, skip=skip) if isinstance(p, VideoFrame)]
         shapes = [p.rgb().shape for p in seen]
         assert shapes == [(108, 192, 3)] * 12 + [(54, 96, 3)] * 12
         assert [make_clips.read_code(p.rgb((192, 108))) for p in seen] == [int(12.5 * i) for i in range(12)] * 2
 
 
 def test_long_groups_are_read_in_parts(clips: dict[str, Clip], monkeypatch: pytest.MonkeyPatch) -> None:
-    grid = Grid(Fraction(5), 30)
+    grid = TimeGrid(Fraction(5), 30)
     expected = {n: pixels(clips[n].path, grid, skip=False) for n in ("constant", "open_gop", "hevc", "variable")}
     for most in (1, 2, 7, 31):
         monkeypatch.setattr("evoked.media.gop_decoder.MOST_PACKETS", most)
@@ -119,36 +119,36 @@ def test_long_groups_are_read_in_parts(clips: dict[str, Clip], monkeypatch: pyte
 
 
 def test_other_codecs_are_decoded_in_full(clips: dict[str, Clip]) -> None:
-    assert nature_reader("vp9", None) is None
+    assert packet_kind_reader("vp9", None) is None
     for name in ("webm", "avi", "odd"):
         source = open_source(clips[name].path)
-        ticks = Ticks(Grid(Fraction(1), 3), source.picture.time_base, source.zero)
+        ticks = PtsGrid(TimeGrid(Fraction(1), 3), source.picture.time_base, source.zero)
         assert isinstance(decoder_for(source, ticks, skip=True), FullDecoder)
         source.container.close()
 
 
-def nature(codec: str, data: bytes, extradata: bytes | None = None) -> Nature:
-    reader = nature_reader(codec, extradata)
+def nature(codec: str, data: bytes, extradata: bytes | None = None) -> PacketKind:
+    reader = packet_kind_reader(codec, extradata)
     assert reader is not None
     return reader(av.Packet(data))
 
 
 def test_headers_are_read_as_the_standards_say() -> None:
     start = b"\0\0\0\1"
-    assert nature("h264", start + b"\x01\x9a\0") == Nature(unreferenced=True)  # a slice, nal_ref_idc 0
-    assert nature("h264", start + b"\x41\x9a\0") == Nature()  # ... 2
-    assert nature("h264", start + b"\x65\x88\0") == Nature(starts_anew=True)
-    assert nature("h264", start + b"\x67\x64\0" + start + b"\x01\x9a\0") == Nature(carries_settings=True)
-    assert nature("h264", start + b"\x01\x9a\0" + start + b"\x41\x9a\0") == Nature()  # two fields, one referenced
-    assert nature("h264", start + b"\x06\x05\0") == Nature()  # no slice at all
+    assert nature("h264", start + b"\x01\x9a\0") == PacketKind(unreferenced=True)  # a slice, nal_ref_idc 0
+    assert nature("h264", start + b"\x41\x9a\0") == PacketKind()  # ... 2
+    assert nature("h264", start + b"\x65\x88\0") == PacketKind(starts_anew=True)
+    assert nature("h264", start + b"\x67\x64\0" + start + b"\x01\x9a\0") == PacketKind(carries_settings=True)
+    assert nature("h264", start + b"\x01\x9a\0" + start + b"\x41\x9a\0") == PacketKind()  # two fields, one referenced
+    assert nature("h264", start + b"\x06\x05\0") == PacketKind()  # no slice at all
     boxed = b"\x01\x64\0\x1f\xff\xe1\0"
-    assert nature("h264", b"\0\0\0\3\x06\5\5" + b"\0\0\0\2\x01\x9a", boxed) == Nature(unreferenced=True)
-    assert nature("hevc", start + b"\0\1\xd0") == Nature(unreferenced=True)  # TRAIL_N
-    assert nature("hevc", start + b"\2\1\xd0") == Nature()  # TRAIL_R
-    assert nature("hevc", start + b"\4\3\xd0") == Nature(unreferenced=True, layer=2)  # TSA_N
-    assert nature("hevc", start + b"\x26\1\xaf") == Nature(starts_anew=True)  # IDR_W_RADL
-    assert nature("hevc", start + b"\x2a\1\xaf") == Nature()  # CRA
-    assert nature("hevc", start + b"\x42\1\1") == Nature(carries_settings=True)
+    assert nature("h264", b"\0\0\0\3\x06\5\5" + b"\0\0\0\2\x01\x9a", boxed) == PacketKind(unreferenced=True)
+    assert nature("hevc", start + b"\0\1\xd0") == PacketKind(unreferenced=True)  # TRAIL_N
+    assert nature("hevc", start + b"\2\1\xd0") == PacketKind()  # TRAIL_R
+    assert nature("hevc", start + b"\4\3\xd0") == PacketKind(unreferenced=True, layer=2)  # TSA_N
+    assert nature("hevc", start + b"\x26\1\xaf") == PacketKind(starts_anew=True)  # IDR_W_RADL
+    assert nature("hevc", start + b"\x2a\1\xaf") == PacketKind()  # CRA
+    assert nature("hevc", start + b"\x42\1\1") == PacketKind(carries_settings=True)
 
 
 def test_ticks_are_exact_for_any_rate() -> None:
@@ -157,6 +157,6 @@ def test_ticks_are_exact_for_any_rate() -> None:
     for _ in range(50):
         base = Fraction(1, int(rng.integers(1, 100_000)))
         zero = Fraction(int(rng.integers(-1000, 1000)), int(rng.integers(1, 1000)))
-        grid = Grid(Fraction(*map(int, rng.integers(1, 2000, 2))), 5, Fraction(int(rng.integers(-50, 50)), 7))
-        for step, tick in enumerate(Ticks(grid, base, zero).ticks.tolist()):
+        grid = TimeGrid(Fraction(*map(int, rng.integers(1, 2000, 2))), 5, Fraction(int(rng.integers(-50, 50)), 7))
+        for step, tick in enumerate(PtsGrid(grid, base, zero).ticks.tolist()):
             assert tick * base - zero <= grid.second(step) < (tick + 1) * base - zero

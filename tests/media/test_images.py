@@ -86,31 +86,31 @@ def test_a_warp_moves_points_as_its_matrix_says() -> None:
 @pytest.mark.parametrize("kind", ["grey", "colour"])
 def test_a_template_is_found_whatever_its_brightness(kind: str) -> None:
     picture = noise(90, 120)
-    image = images.grey(picture) if kind == "grey" else picture
+    image = images.to_grey(picture) if kind == "grey" else picture
     template = (image[33:57, 61:101] * 0.4 + 60).astype(np.uint8)
-    found = images.match(image, template)
+    found = images.match_template(image, template)
     assert (found.x, found.y) == (61, 33)
     assert 0.99 < found.score <= 1
     window = image[33:57, 61:101].astype(np.float64)
     means = (0, 1)  # each channel's own
     a, b = window - window.mean(axis=means), template - template.astype(np.float64).mean(axis=means)
     assert found.score == pytest.approx((a * b).sum() / np.sqrt((a * a).sum() * (b * b).sum()), abs=1e-3)
-    assert images.match(image, noise(24, 40, 9)[:, :, 0] if kind == "grey" else noise(24, 40, 9)).score < 0.4
+    assert images.match_template(image, noise(24, 40, 9)[:, :, 0] if kind == "grey" else noise(24, 40, 9)).score < 0.4
 
 
 def test_flat_pictures_match_nothing() -> None:
     flat = np.full((30, 30), 90, np.uint8)
-    assert images.match(images.grey(noise(30, 30)), flat[:5, :5]).score == 0
-    assert images.match(flat, images.grey(noise(5, 5))).score == 0
+    assert images.match_template(images.to_grey(noise(30, 30)), flat[:5, :5]).score == 0
+    assert images.match_template(flat, images.to_grey(noise(5, 5))).score == 0
     with pytest.raises(ValueError, match="must fit into the image"):
-        images.match(flat[:5], flat)
+        images.match_template(flat[:5], flat)
     with pytest.raises(ValueError, match="of one kind"):
-        images.match(flat, noise(5, 5))
+        images.match_template(flat, noise(5, 5))
 
 
 def test_grey_is_luma() -> None:
     picture = noise(20, 20)
-    assert np.abs(images.grey(picture) - picture @ np.array([0.299, 0.587, 0.114])).max() <= 1
+    assert np.abs(images.to_grey(picture) - picture @ np.array([0.299, 0.587, 0.114])).max() <= 1
 
 
 def test_drawing_and_blurring() -> None:
@@ -144,9 +144,9 @@ def test_importing_changes_no_threads() -> None:
         "import cv2; before = cv2.getNumThreads()\n"
         "from evoked.media import images\n"
         "assert cv2.getNumThreads() == before\n"
-        "images.threads(1)\n"
+        "images.set_opencv_threads(1)\n"
         "assert cv2.getNumThreads() == 1\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
     with pytest.raises(ValueError, match="threads must be at least 1"):
-        images.threads(0)
+        images.set_opencv_threads(0)

@@ -14,9 +14,9 @@ import pytest
 from make_clips import Clip, read_code
 
 from evoked.core.errors import EvokedError, MissingMedia, NoPictureError
-from evoked.core.time_grid import Grid
-from evoked.media.decode import Picture, Sound, play
-from evoked.media.live import LivePlay
+from evoked.core.time_grid import TimeGrid
+from evoked.media.decode import AudioChunk, VideoFrame, read_media
+from evoked.media.live import LiveReader
 from evoked.media.probe import probe
 
 HZ = 16_000
@@ -37,10 +37,10 @@ def streamed(
     return path
 
 
-def told(items: list[Picture | Sound]) -> tuple[list[tuple[int, int]], np.ndarray]:
+def told(items: list[VideoFrame | AudioChunk]) -> tuple[list[tuple[int, int]], np.ndarray]:
     """(second, number that the picture carries), and all sound."""
-    pictures = [(p.step, read_code(p.rgb())) for p in items if isinstance(p, Picture)]
-    sounds = [s for s in items if isinstance(s, Sound)]
+    pictures = [(p.step, read_code(p.rgb())) for p in items if isinstance(p, VideoFrame)]
+    sounds = [s for s in items if isinstance(s, AudioChunk)]
     starts = np.cumsum([0, *(len(s.samples) for s in sounds)])
     assert [s.start for s in sounds] == starts[:-1].tolist()
     return pictures, np.concatenate([s.samples for s in sounds]) if sounds else np.zeros(0, np.float32)
@@ -67,13 +67,13 @@ def test_a_pipe_gives_what_the_file_gives(streamed: Path, tmp_path: Path) -> Non
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     writer = feed(streamed, pipe, [])
-    live = LivePlay(pipe, HZ)
+    live = LiveReader(pipe, HZ)
     pictures, sound = told(list(live))
     writer.join()
     live.close()
 
     media = probe(streamed)
-    expected, whole = told(list(play(streamed, pictures=media.grid(Fraction(1)), sound_hz=HZ)))
+    expected, whole = told(list(read_media(streamed, pictures=media.grid(Fraction(1)), sound_hz=HZ)))
     assert pictures == expected
     assert live.has_sound
     assert live.dropped == 0
@@ -88,7 +88,7 @@ def test_pictures_come_before_the_file_is_finished(streamed: Path, tmp_path: Pat
     growing.write_bytes(b"")
     writer = feed(streamed, growing, done, pause_s=0.06)
     time.sleep(0.1)
-    live, came = LivePlay(growing, HZ, patience_s=0.5), []
+    live, came = LiveReader(growing, HZ, patience_s=0.5), []
     items = []
     for item in live:
         came.append(time.monotonic())
@@ -97,7 +97,7 @@ def test_pictures_come_before_the_file_is_finished(streamed: Path, tmp_path: Pat
     live.close()
 
     pictures, _ = told(items)
-    expected, _ = told(list(play(streamed, pictures=probe(streamed).grid(Fraction(1)))))
+    expected, _ = told(list(read_media(streamed, pictures=probe(streamed).grid(Fraction(1)))))
     assert pictures == expected
     assert came[0] < done[0], "the first picture waited for the last byte"
 
@@ -105,12 +105,14 @@ def test_pictures_come_before_the_file_is_finished(streamed: Path, tmp_path: Pat
 def test_a_film_without_sound(clips: dict[str, Clip], ask_ffmpeg: Callable[..., bytes], tmp_path: Path) -> None:
     path = tmp_path / "mute.ts"
     path.write_bytes(ask_ffmpeg("-i", clips["ntsc"].path, "-an", "-c", "copy", *KINDS["ts"]))
-    live = LivePlay(path, HZ, patience_s=0.1)
+    live = LiveReader(path, HZ, patience_s=0.1)
     pictures, sound = told(list(live))
     live.close()
     assert not live.has_sound
     assert not len(sound)
-    assert pictures == told(list(play(path, pictures=Grid.covering(probe(path).picture.end_s, Fraction(1)))))[0]  # type: ignore[union-attr]
+    assert (
+        pictures == told(list(read_media(path, pictures=TimeGrid.covering(probe(path).picture.end_s, Fraction(1)))))[0]
+    )  # type: ignore[union-attr]
 
 
 def test_what_cannot_be_followed_is_one_line(
@@ -131,25 +133,25 @@ def test_what_cannot_be_followed_is_one_line(
     ]
     for path, kind, line in cases:
         with pytest.raises(kind, match=line) as caught:
-            list(LivePlay(path, HZ, patience_s=0.05))
+            list(LiveReader(path, HZ, patience_s=0.05))
         assert "\n" not in str(caught.value)
 
 
 def test_a_stream_that_breaks_off_ends_there(streamed: Path, tmp_path: Path) -> None:
     cut = tmp_path / "cut"
     cut.write_bytes(streamed.read_bytes()[: streamed.stat().st_size * 2 // 3])
-    live = LivePlay(cut, HZ, patience_s=0.05)
+    live = LiveReader(cut, HZ, patience_s=0.05)
     pictures, _ = told(list(live))
     live.close()
-    whole, _ = told(list(play(streamed, pictures=probe(streamed).grid(Fraction(1)))))
+    whole, _ = told(list(read_media(streamed, pictures=probe(streamed).grid(Fraction(1)))))
     assert 0 < len(pictures) < len(whole)
     assert pictures[:-1] == whole[: len(pictures) - 1]  # the last may stand in for frames that never came
 
 
 def test_standard_input_is_read(streamed: Path) -> None:
     code = (
-        "from evoked.media.live import LivePlay; from evoked.media.decode import Picture\n"
-        "print(sum(isinstance(i, Picture) for i in LivePlay(None, 16000)))"
+        "from evoked.media.live import LiveReader; from evoked.media.decode import Picture\n"
+        "print(sum(isinstance(i, Picture) for i in LiveReader(None, 16000)))"
     )
     with streamed.open("rb") as film:
         out = subprocess.run([sys.executable, "-c", code], stdin=film, capture_output=True, text=True, check=True)

@@ -9,8 +9,8 @@ import pytest
 from make_clips import SIZE, Clip, read_code
 
 from evoked.core.errors import NoPictureError, NoSoundError
-from evoked.core.time_grid import Grid
-from evoked.media.decode import Picture, Play, Sound, play
+from evoked.core.time_grid import TimeGrid
+from evoked.media.decode import AudioChunk, MediaReader, VideoFrame, read_media
 from evoked.media.probe import frame_times, probe
 
 NAMES = [
@@ -35,11 +35,11 @@ NAMES = [
 ]
 
 
-def pictures(path: Path, grid: Grid, skip: bool = True) -> list[Picture]:
-    return [p for p in play(path, pictures=grid, skip=skip) if isinstance(p, Picture)]
+def pictures(path: Path, grid: TimeGrid, skip: bool = True) -> list[VideoFrame]:
+    return [p for p in read_media(path, pictures=grid, skip=skip) if isinstance(p, VideoFrame)]
 
 
-def off_the_edge(clip: Clip, grid: Grid) -> list[int]:
+def off_the_edge(clip: Clip, grid: TimeGrid) -> list[int]:
     """Steps that lie further from a change of frame than the container rounds times."""
     changes = np.array([clip.start_s + float(n / clip.rate) for n in clip.numbers])
     return [s for s in range(grid.steps) if np.abs(changes - float(grid.second(s))).min() >= clip.slack_s]
@@ -50,7 +50,7 @@ def off_the_edge(clip: Clip, grid: Grid) -> list[int]:
 def test_each_instant_shows_its_own_frame(clips: dict[str, Clip], name: str, rate: int) -> None:
     clip = clips[name]
     # a little off the frames' own instants, where the container rounds these
-    grid = Grid(Fraction(rate), int(7 * rate), Fraction(3, 1000) if clip.slack_s else Fraction(0))
+    grid = TimeGrid(Fraction(rate), int(7 * rate), Fraction(3, 1000) if clip.slack_s else Fraction(0))
 
     seen = pictures(clip.path, grid)
 
@@ -77,7 +77,7 @@ def test_ffmpeg_agrees(clips: dict[str, Clip], name: str, ask_ffmpeg: Callable[.
 
 def test_times_and_the_count_of_frames(clips: dict[str, Clip]) -> None:
     clip = clips["slides"]
-    seen = pictures(clip.path, Grid(Fraction(1), 8))
+    seen = pictures(clip.path, TimeGrid(Fraction(1), 8))
     assert [p.time_s for p in seen] == list(range(8))
     assert [float(p.pts_s) for p in seen] == pytest.approx([0, 0, 0, 63 / 25, 63 / 25, 63 / 25, 5.6, 5.6])
     assert [p.index for p in seen] == [0, 0, 0, 1, 1, 1, 2, 2]
@@ -85,17 +85,17 @@ def test_times_and_the_count_of_frames(clips: dict[str, Clip]) -> None:
 
 def test_a_grid_may_start_anywhere_even_before_the_film(clips: dict[str, Clip]) -> None:
     clip = clips["constant"]
-    early = pictures(clip.path, Grid(Fraction(2), 4, Fraction(-1)))
+    early = pictures(clip.path, TimeGrid(Fraction(2), 4, Fraction(-1)))
     assert [read_code(p.rgb()) for p in early] == [0, 0, 0, 12]
-    late = pictures(clip.path, Grid(Fraction(2), 3, Fraction(11, 2)))
+    late = pictures(clip.path, TimeGrid(Fraction(2), 3, Fraction(11, 2)))
     assert [read_code(p.rgb()) for p in late] == [137, 149, 149]
-    assert pictures(clip.path, Grid(Fraction(1), 0)) == []
+    assert pictures(clip.path, TimeGrid(Fraction(1), 0)) == []
 
 
 def test_an_hour_of_sixths_never_drifts_a_frame(clips: dict[str, Clip]) -> None:
     """At NTSC's rate every 1001st of these instants falls exactly on a frame: one tick off shows."""
     clip = clips["ntsc"]
-    grid = Grid(Fraction(30000, 1001), 180)
+    grid = TimeGrid(Fraction(30000, 1001), 180)
     assert [read_code(p.rgb()) for p in pictures(clip.path, grid)] == list(range(180))
 
 
@@ -110,8 +110,8 @@ def test_frame_times_are_those_of_the_frames(clips: dict[str, Clip], name: str) 
 
 def test_picture_and_sound_come_in_step_from_one_pass(clips: dict[str, Clip]) -> None:
     at, apart = {"picture": 0.0, "sound": 0.0}, 0.0
-    for item in play(clips["matroska"].path, pictures=Grid(Fraction(25), 150), sound_hz=8000):
-        if isinstance(item, Sound):
+    for item in read_media(clips["matroska"].path, pictures=TimeGrid(Fraction(25), 150), sound_hz=8000):
+        if isinstance(item, AudioChunk):
             at["sound"] = item.start / 8000
         else:
             at["picture"] = float(item.time_s)
@@ -121,11 +121,11 @@ def test_picture_and_sound_come_in_step_from_one_pass(clips: dict[str, Clip]) ->
 
 def test_what_is_not_there_is_said_at_once(clips: dict[str, Clip]) -> None:
     with pytest.raises(NoSoundError, match=r"silent\.mp4 has no sound"):
-        play(clips["silent"].path, sound_hz=16000)
+        read_media(clips["silent"].path, sound_hz=16000)
     with pytest.raises(ValueError, match="needs a grid of pictures"):
-        play(clips["silent"].path)
+        read_media(clips["silent"].path)
     with pytest.raises(ValueError, match="sound_hz must be above zero"):
-        play(clips["constant"].path, sound_hz=0)
+        read_media(clips["constant"].path, sound_hz=0)
 
 
 def test_sound_alone_has_no_picture(clips: dict[str, Clip], tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_sound_alone_has_no_picture(clips: dict[str, Clip], tmp_path: Path) -> N
         assert media.picture is None
         assert media.seconds.steps in (6, 7)  # a codec's last frame may reach beyond 6 s
         with pytest.raises(NoPictureError, match="has no picture"):
-            play(path, pictures=media.seconds)
+            read_media(path, pictures=media.seconds)
         with pytest.raises(NoPictureError, match="has no picture"):
             frame_times(path)
 
@@ -158,37 +158,37 @@ def test_a_truncated_film_is_noticed(broken: dict[str, Path]) -> None:
     media = probe(path)
     assert float(media.duration_s) == pytest.approx(6, abs=0.05)  # what it declares
 
-    playing = play(path, pictures=media.seconds, sound_hz=16000)
+    playing = read_media(path, pictures=media.seconds, sound_hz=16000)
     items = list(playing)
 
     assert 1.5 < playing.ended_s < 4.5
     assert playing.missing_s == pytest.approx(6 - playing.ended_s, abs=0.5)
-    assert sum(isinstance(i, Picture) for i in items) == 6  # the last frame is held
-    codes = [read_code(i.rgb()) for i in items if isinstance(i, Picture)]
+    assert sum(isinstance(i, VideoFrame) for i in items) == 6  # the last frame is held
+    codes = [read_code(i.rgb()) for i in items if isinstance(i, VideoFrame)]
     assert codes[1] == 25
     assert codes[-1] == codes[-2]
-    assert sum(len(i.samples) for i in items if isinstance(i, Sound)) == 6 * 16000
+    assert sum(len(i.samples) for i in items if isinstance(i, AudioChunk)) == 6 * 16000
 
 
 def test_a_whole_film_misses_nothing(clips: dict[str, Clip]) -> None:
     for name in ("constant", "transport", "webm", "hevc"):
-        playing = play(clips[name].path, pictures=probe(clips[name].path).seconds, sound_hz=16000)
+        playing = read_media(clips[name].path, pictures=probe(clips[name].path).seconds, sound_hz=16000)
         for _ in playing:
             pass
         assert playing.dropped == 0
         assert playing.missing_s < 0.1
-    short = play(clips["constant"].path, pictures=Grid(Fraction(1), 2))
+    short = read_media(clips["constant"].path, pictures=TimeGrid(Fraction(1), 2))
     list(short)
     assert short.missing_s == 0  # nothing more was wanted
 
 
 def test_damage_is_counted_and_the_rest_goes_on(broken: dict[str, Path]) -> None:
     path = broken["damaged.mp4"]
-    playing = Play(path, Grid(Fraction(25), 150), 16000, skip=True)
+    playing = MediaReader(path, TimeGrid(Fraction(25), 150), 16000, skip=True)
     items = list(playing)
     assert playing.dropped > 0
-    assert sum(isinstance(i, Picture) for i in items) == 150
-    assert read_code([i for i in items if isinstance(i, Picture)][-1].rgb()) == 149
+    assert sum(isinstance(i, VideoFrame) for i in items) == 150
+    assert read_code([i for i in items if isinstance(i, VideoFrame)][-1].rgb()) == 149
 
 
 def test_a_still_is_a_film_of_one_frame(clips: dict[str, Clip], tmp_path: Path) -> None:
@@ -200,4 +200,4 @@ def test_a_still_is_a_film_of_one_frame(clips: dict[str, Clip], tmp_path: Path) 
         media = probe(path)
         assert media.sound is None
         assert media.seconds.steps == 1
-        assert [read_code(p.rgb()) for p in pictures(path, Grid(Fraction(1), 3))] == [77, 77, 77]
+        assert [read_code(p.rgb()) for p in pictures(path, TimeGrid(Fraction(1), 3))] == [77, 77, 77]

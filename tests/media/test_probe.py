@@ -12,7 +12,7 @@ import pytest
 from make_clips import Clip
 
 from evoked.core.errors import MediaError, MissingMedia, NoPictureError
-from evoked.media.probe import Media, PictureStream, SoundStream, frame_times, probe
+from evoked.media.probe import AudioStream, Media, VideoStream, frame_times, probe
 
 
 def ffprobe(path: Path, *what: str) -> dict[str, list[dict[str, str]]]:
@@ -133,8 +133,8 @@ def test_nothing_is_printed(clips: dict[str, Clip], broken: dict[str, Path]) -> 
 
 
 def test_descriptions_check_themselves() -> None:
-    shown = PictureStream("h264", 90, 160, 160, 90, 90, "yuv420p", None, Fraction(0), Fraction(3))
-    heard = SoundStream("aac", 44100, 2, Fraction(1), Fraction(1))
+    shown = VideoStream("h264", 90, 160, 160, 90, 90, "yuv420p", None, Fraction(0), Fraction(3))
+    heard = AudioStream("aac", 44100, 2, Fraction(1), Fraction(1))
     assert Media(Path("x"), "mp4", Fraction(3), shown, heard).seconds.steps == 3
     with pytest.raises(ValueError, match="turned by 180 degrees"):
         replace(shown, rotation=180)

@@ -11,10 +11,10 @@ import pytest
 from make_clips import HZ, Clip, read_code
 from numpy.typing import NDArray
 
-from evoked.core.time_grid import Grid
-from evoked.media.audio_stream import Line, as_mono
-from evoked.media.container import opened
-from evoked.media.decode import Picture, Sound, play, sound
+from evoked.core.time_grid import TimeGrid
+from evoked.media.audio_stream import AudioAssembler, mix_to_mono
+from evoked.media.container import open_container
+from evoked.media.decode import AudioChunk, VideoFrame, read_audio, read_media
 from evoked.media.probe import probe
 
 Decode = Callable[[Path, int], NDArray[np.float32]]
@@ -40,9 +40,9 @@ def test_it_lies_where_ffmpeg_puts_it(
     clips: dict[str, Clip], name: str, ffmpeg_sound: Decode, ffmpeg_start: Callable[[Path], float]
 ) -> None:
     path = clips[name].path
-    ours, theirs = sound(path, 48000), ffmpeg_sound(path, 48000)
+    ours, theirs = read_audio(path, 48000), ffmpeg_sound(path, 48000)
     # ffmpeg 5 counts Opus' priming, which nobody hears, as the start of the file; later ones do not
-    with opened(path) as source:
+    with open_container(path) as source:
         clocks = ffmpeg_start(path) - float(source.zero)
     late = lag(ours, theirs, 48000)
     assert abs(late - clocks) <= 0.001
@@ -57,15 +57,15 @@ def test_clicks_and_flashes_fall_together(clips: dict[str, Clip], name: str) -> 
     """The flash of second s is the frame number ceil(s * rate); the click begins within that second's frame."""
     clip = clips[name]
     start = float(probe(clip.path).picture.start_s) if clip.slack_s else clip.start_s  # type: ignore[union-attr]
-    clicked = np.array(onsets(sound(clip.path, 16000), 16000))
+    clicked = np.array(onsets(read_audio(clip.path, 16000), 16000))
     assert len(clicked) >= 4
     beats = clicked - (start if name not in ("late_sound", "late_picture") else clip.sound_s or 0)
     # ffmpeg writes Opus 7 ms early into WebM; "cut" begins .2 s before a second
     assert np.abs(beats - np.round(beats * 5) / 5).max() <= (0.0085 if name == "webm" else 0.0015)
     codes = {
         p.time_s: read_code(p.rgb())
-        for p in play(clip.path, pictures=Grid(Fraction(50), 250))
-        if isinstance(p, Picture)
+        for p in read_media(clip.path, pictures=TimeGrid(Fraction(50), 250))
+        if isinstance(p, VideoFrame)
     }
     if name in ("constant", "ntsc", "webm", "matroska", "transport", "avi"):
         for second in (1, 2, 3):
@@ -79,8 +79,8 @@ def test_clicks_and_flashes_fall_together(clips: dict[str, Clip], name: str) -> 
 )
 def test_chunks_join_without_a_gap_and_end_with_the_film(clips: dict[str, Clip], name: str, hz: int) -> None:
     at = 0
-    for chunk in play(clips[name].path, sound_hz=hz):
-        assert isinstance(chunk, Sound)
+    for chunk in read_media(clips[name].path, sound_hz=hz):
+        assert isinstance(chunk, AudioChunk)
         assert chunk.start == at
         assert chunk.samples.dtype == np.float32
         assert 0 < len(chunk.samples) <= 2 * hz
@@ -89,7 +89,7 @@ def test_chunks_join_without_a_gap_and_end_with_the_film(clips: dict[str, Clip],
 
 
 def test_a_late_start_is_silence(clips: dict[str, Clip]) -> None:
-    heard = sound(clips["late_sound"].path, 16000)
+    heard = read_audio(clips["late_sound"].path, 16000)
     assert not heard[: int(1.47 * 16000)].any()  # from there on, AAC rings before the click
     assert onsets(heard, 16000)[0] == pytest.approx(1.5, abs=0.001)
 
@@ -115,7 +115,7 @@ def test_a_gap_in_the_timestamps_is_silence(clips: dict[str, Clip], tmp_path: Pa
         "pcm_s16le",
         path,
     )
-    heard = sound(path, 16000)
+    heard = read_audio(path, 16000)
     assert onsets(heard, 16000) == pytest.approx([0, 1, 4, 5], abs=0.0015)
     assert not heard[int(1.6 * 16000) : int(3.4 * 16000)].any()
 
@@ -129,8 +129,8 @@ def test_the_channels_are_averaged_and_the_rate_is_changed_once(
     mean.mkdir()
     stereo_path, mean_path = wave(tmp_path, stereo), wave(mean, stereo.mean(axis=1))
 
-    np.testing.assert_allclose(sound(stereo_path, HZ), stereo.mean(axis=1), atol=1e-6)  # nothing done to it
-    ours, theirs = sound(stereo_path, 16000), ffmpeg_sound(mean_path, 16000)
+    np.testing.assert_allclose(read_audio(stereo_path, HZ), stereo.mean(axis=1), atol=1e-6)  # nothing done to it
+    ours, theirs = read_audio(stereo_path, 16000), ffmpeg_sound(mean_path, 16000)
     assert len(ours) == 3 * 16000
     np.testing.assert_allclose(ours[200:-200], theirs[200 : len(ours) - 200], atol=2e-3)
     assert np.abs(ours[-100:]).max() > 0.05  # the resampler gave its last samples
@@ -139,7 +139,7 @@ def test_the_channels_are_averaged_and_the_rate_is_changed_once(
 def test_a_tone_keeps_its_level_and_phase(clips: dict[str, Clip], tmp_path: Path) -> None:
     t = np.arange(HZ * 2) / HZ
     path = wave(tmp_path, (0.6 * np.sin(2 * np.pi * 1000 * t)).astype(np.float32))
-    heard = sound(path, 16000)
+    heard = read_audio(path, 16000)
     expected = 0.6 * np.sin(2 * np.pi * 1000 * np.arange(len(heard)) / 16000)
     np.testing.assert_allclose(heard[100:-100], expected[100:-100], atol=2e-3)
 
@@ -158,10 +158,10 @@ def frame(samples: NDArray[np.generic], kind: str, layout: str, rate: int, pts: 
 def test_every_sample_format_has_one_full_scale(kind: str, value: np.generic, level: float) -> None:
     shape = (2, 100) if kind.endswith("p") else (1, 200)
     stereo = frame(np.full(shape, value), kind, "stereo", 8000, 0)
-    np.testing.assert_allclose(as_mono(stereo), np.full(100, level), atol=1e-7)
+    np.testing.assert_allclose(mix_to_mono(stereo), np.full(100, level), atol=1e-7)
 
 
-def joined(line: Line, frames: list[av.AudioFrame]) -> NDArray[np.float32]:
+def joined(line: AudioAssembler, frames: list[av.AudioFrame]) -> NDArray[np.float32]:
     chunks = [c for f in frames for c in line.take(f)] + list(line.end())
     assert [c.start for c in chunks] == list(np.cumsum([0] + [len(c.samples) for c in chunks])[:-1])
     return np.concatenate([c.samples for c in chunks])
@@ -169,7 +169,7 @@ def joined(line: Line, frames: list[av.AudioFrame]) -> NDArray[np.float32]:
 
 def test_overlaps_are_trimmed_and_jitter_is_left_alone() -> None:
     ramp = (np.arange(8000) / 8000).astype(np.float32)
-    line = Line(8000, Fraction(1, 8000), Fraction(0), Fraction(1))
+    line = AudioAssembler(8000, Fraction(1, 8000), Fraction(0), Fraction(1))
     pieces = [(0, 2000), (1500, 4000), (4040, 6000), (6000, 8000)]  # 500 twice; 40 samples (5 ms) late by its stamp
     frames = [frame(ramp[None, a if a != 4040 else 4000 : b], "fltp", "mono", 8000, a) for a, b in pieces]
     np.testing.assert_array_equal(joined(line, frames), ramp)
@@ -179,7 +179,7 @@ def test_the_rate_may_change_within_a_film() -> None:
     def tone(rate: int) -> NDArray[np.float32]:
         return np.sin(2 * np.pi * 200 * np.arange(rate) / rate).astype(np.float32)[None]
 
-    line = Line(16000, Fraction(1, 1000), Fraction(0), Fraction(3))
+    line = AudioAssembler(16000, Fraction(1, 1000), Fraction(0), Fraction(3))
     frames = [frame(tone(r), "fltp", "mono", r, 1000 * i) for i, r in enumerate((44100, 48000, 16000))]
     heard = joined(line, frames)
     assert len(heard) == 48000
@@ -189,12 +189,12 @@ def test_the_rate_may_change_within_a_film() -> None:
 
 
 def test_no_sound_at_all_is_silence_to_the_end() -> None:
-    assert not joined(Line(8000, Fraction(1, 8000), Fraction(0), Fraction(5, 2)), []).any()
+    assert not joined(AudioAssembler(8000, Fraction(1, 8000), Fraction(0), Fraction(5, 2)), []).any()
 
 
 def test_a_codecs_padding_is_cut_but_hidden_sound_is_kept() -> None:
     def heard(count: int) -> int:
-        line = Line(8000, Fraction(1, 8000), Fraction(0), Fraction(1))
+        line = AudioAssembler(8000, Fraction(1, 8000), Fraction(0), Fraction(1))
         return len(joined(line, [frame(np.ones((1, count), np.float32), "fltp", "mono", 8000, 0)]))
 
     assert heard(8100) == 8000
@@ -202,7 +202,7 @@ def test_a_codecs_padding_is_cut_but_hidden_sound_is_kept() -> None:
 
 
 def test_a_broken_stamp_makes_no_days_of_silence() -> None:
-    line = Line(8000, Fraction(1, 8000), Fraction(0), Fraction(1))
+    line = AudioAssembler(8000, Fraction(1, 8000), Fraction(0), Fraction(1))
     frames = [frame(np.ones((1, 4000), np.float32), "fltp", "mono", 8000, pts) for pts in (0, 95443717)]
     heard = joined(line, frames)
     assert len(heard) == 12000  # the second comes right after the end: it is kept, and no more is made up
@@ -217,12 +217,12 @@ def test_an_hour_later_clicks_and_flashes_still_fall_together(clips: dict[str, C
                    "aevalsrc='if(lt(mod(t,1),0.001),0.8,0)':s=44100:d=3600", "-map", "0:v", "-map", "1:a",
                    "-c:v", "copy", "-c:a", "aac", "-t", 3600, path)  # fmt: skip
     clicked: list[float] = []
-    for chunk in play(path, sound_hz=16000):
-        assert isinstance(chunk, Sound)
+    for chunk in read_media(path, sound_hz=16000):
+        assert isinstance(chunk, AudioChunk)
         clicked += [chunk.start / 16000 + s for s in onsets(chunk.samples, 16000)]
     seconds = np.array(clicked)
     assert len(set(np.round(seconds))) >= 3598
     assert np.abs(seconds - np.round(seconds)).max() <= 0.0015
-    for item in play(path, pictures=Grid(Fraction(1), 40, Fraction(3550))):
-        assert isinstance(item, Picture)
+    for item in read_media(path, pictures=TimeGrid(Fraction(1), 40, Fraction(3550))):
+        assert isinstance(item, VideoFrame)
         assert read_code(item.rgb()) == 25 * (int(item.time_s) % 6)

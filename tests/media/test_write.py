@@ -12,9 +12,9 @@ import pytest
 from make_clips import Clip, read_code
 
 from evoked.core.errors import NoPictureError, OutputError
-from evoked.core.time_grid import Grid
-from evoked.media.decode import Picture, play, sound
-from evoked.media.preview import preview
+from evoked.core.time_grid import TimeGrid
+from evoked.media.decode import VideoFrame, read_audio, read_media
+from evoked.media.preview import write_browser_copy
 from evoked.media.probe import frame_times, probe
 from evoked.media.write import VideoWriter
 
@@ -34,11 +34,11 @@ def test_what_was_written_is_read_back(tmp_path: Path) -> None:
     assert (media.picture.width, media.picture.height) == (322, 242)  # made even
     assert media.picture.average_rate == rate
     assert frame_times(path) == pytest.approx([float(i / rate) for i in range(30)], abs=1e-4)
-    for item in play(path, pictures=Grid(rate, 30)):
-        assert isinstance(item, Picture)
+    for item in read_media(path, pictures=TimeGrid(rate, 30)):
+        assert isinstance(item, VideoFrame)
         assert np.abs(item.rgb().mean(axis=(0, 1)) - (200, 8 * item.step, 30)).max() < 4
     inside = slice(2000, 40000)  # libav's AAC is coarse where a tone begins and stops
-    assert np.corrcoef(sound(path, 44100)[inside], tone[inside])[0, 1] > 0.999  # one sample off: .998
+    assert np.corrcoef(read_audio(path, 44100)[inside], tone[inside])[0, 1] > 0.999  # one sample off: .998
 
 
 def test_an_error_inside_leaves_what_was_there(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_colours_survive_in_other_players_too(tmp_path: Path, ask_ffmpeg: Callab
 def test_a_preview_keeps_the_clock(clips: dict[str, Clip], tmp_path: Path) -> None:
     for name, start in (("constant", 0.0), ("late_picture", 1.5), ("slides", 0.0)):
         out = tmp_path / f"{name}.mp4"
-        preview(clips[name].path, out, height=72)
+        write_browser_copy(clips[name].path, out, height=72)
         media = probe(out)
         assert media.picture is not None
         assert media.picture.height == 72
@@ -162,18 +162,18 @@ def test_a_preview_keeps_the_clock(clips: dict[str, Clip], tmp_path: Path) -> No
         assert media.picture.average_rate is not None
         assert media.picture.average_rate <= 15
         assert (media.sound is None) == (name == "slides")
-        seen = [p for p in play(out, pictures=Grid(Fraction(1), 5)) if isinstance(p, Picture)]
+        seen = [p for p in read_media(out, pictures=TimeGrid(Fraction(1), 5)) if isinstance(p, VideoFrame)]
         for picture in seen:
             shown = float(picture.pts_s)  # the preview's own frames stand on its coarser grid
             assert abs(read_code(picture.rgb()) - clips[name].number_at(shown)) <= 1
         if media.sound:
-            ours, theirs = sound(out, 16000)[:64000], sound(clips[name].path, 16000)[:64000]
+            ours, theirs = read_audio(out, 16000)[:64000], read_audio(clips[name].path, 16000)[:64000]
             assert abs(int(np.argmax(np.correlate(ours, theirs, "full"))) - 63999) <= 16
         assert start >= 0
 
 
 def test_a_preview_never_grows_a_film_and_needs_a_picture(clips: dict[str, Clip], tmp_path: Path) -> None:
-    preview(clips["odd"].path, tmp_path / "small.mp4", height=1000)
+    write_browser_copy(clips["odd"].path, tmp_path / "small.mp4", height=1000)
     media = probe(tmp_path / "small.mp4")
     assert media.picture is not None
     assert (media.picture.width, media.picture.height) == (320, 240)
@@ -181,4 +181,4 @@ def test_a_preview_never_grows_a_film_and_needs_a_picture(clips: dict[str, Clip]
         writer.picture(np.zeros((16, 16, 3), np.uint8))
     make_clips.run("-i", clips["constant"].path, "-vn", "-c", "copy", tmp_path / "song.m4a")
     with pytest.raises(NoPictureError, match="has no picture"):
-        preview(tmp_path / "song.m4a", tmp_path / "out.mp4")
+        write_browser_copy(tmp_path / "song.m4a", tmp_path / "out.mp4")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import fbeta_score, precision_score, recall_score
 
-from evoked.metrics.operating_point import Operating, operating_point
+from evoked.metrics.operating_point import PrecisionThreshold, operating_point
 
 
 def searched(scores: np.ndarray, truth: np.ndarray, target: float) -> tuple[float, bool]:
@@ -51,10 +51,10 @@ def test_a_share_counts_as_part_of_a_positive() -> None:
 
 
 def test_the_most_recall_that_the_precision_allows() -> None:
-    assert operating_point([0.9, 0.8, 0.7, 0.1], [1, 1, 0, 1], target=0.7) == Operating(0.1, 0.75, 1.0, True)
-    assert operating_point([0.9, 0.8, 0.7, 0.1], [1, 1, 0, 1], target=0.8) == Operating(0.75, 1.0, 2 / 3, True)
+    assert operating_point([0.9, 0.8, 0.7, 0.1], [1, 1, 0, 1], target=0.7) == PrecisionThreshold(0.1, 0.75, 1.0, True)
+    assert operating_point([0.9, 0.8, 0.7, 0.1], [1, 1, 0, 1], target=0.8) == PrecisionThreshold(0.75, 1.0, 2 / 3, True)
     missed = operating_point([0.9, 0.8, 0.7], [0, 1, 0], target=0.73)
-    assert missed == Operating(0.75, 0.5, 1.0, False)
+    assert missed == PrecisionThreshold(0.75, 0.5, 1.0, False)
 
 
 def test_no_positives_is_undefined() -> None:

@@ -6,7 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from evoked.metrics.average_precision import Ranked, average_precision, chance, mean_average_precision, roc_auc
+from evoked.metrics.average_precision import (
+    RankedScores,
+    average_precision,
+    chance_level,
+    mean_average_precision,
+    roc_auc,
+)
 
 RANDOM = np.random.default_rng(7)
 
@@ -31,7 +37,7 @@ def test_weighted_equals_scikit_learn_and_equals_writing_rows_out(levels: int) -
     scores, truth = drawn(300, levels, 0.2)
     weights = RANDOM.integers(0, 4, size=300)
     weights[0] = 1
-    found = Ranked(scores, truth).average_precision(weights)
+    found = RankedScores(scores, truth).average_precision(weights)
     assert found == pytest.approx(average_precision_score(truth, scores, sample_weight=weights), abs=1e-12)
     rows = np.repeat(np.arange(300), weights)
     assert found == pytest.approx(average_precision(scores[rows], truth[rows]), abs=1e-12)
@@ -62,24 +68,26 @@ def test_laws(rows: list[tuple[int, bool]], random: object) -> None:
 def test_another_truth_and_groups_of_rows() -> None:
     scores, truth = drawn(300, 20, 0.2)
     other = RANDOM.random(300) < 0.4
-    assert Ranked(scores, truth).against(other) == pytest.approx(average_precision_score(other, scores), abs=1e-12)
+    assert RankedScores(scores, truth).against(other) == pytest.approx(
+        average_precision_score(other, scores), abs=1e-12
+    )
     groups, weights = RANDOM.integers(9, size=300), RANDOM.integers(1, 5, size=9)
     expected = average_precision_score(truth, scores, sample_weight=weights[groups])
-    assert Ranked(scores, truth, groups).average_precision(weights) == pytest.approx(expected, abs=1e-12)
+    assert RankedScores(scores, truth, groups).average_precision(weights) == pytest.approx(expected, abs=1e-12)
     with pytest.raises(ValueError, match="a group for each"):
-        Ranked(scores, truth, groups[:3])
+        RankedScores(scores, truth, groups[:3])
 
 
 def test_all_scores_equal_is_chance() -> None:
     truth = np.array([1, 0, 0, 1, 0])
     assert average_precision(np.full(5, 0.3), truth) == pytest.approx(0.4)
-    assert chance(truth) == 0.4
+    assert chance_level(truth) == 0.4
     assert roc_auc(np.full(5, 0.3), truth) == 0.5
 
 
 def test_a_ranking_by_lot_tends_to_chance() -> None:
     truth = RANDOM.random(200_000) < 0.1
-    assert average_precision(RANDOM.random(200_000), truth) == pytest.approx(chance(truth), abs=0.005)
+    assert average_precision(RANDOM.random(200_000), truth) == pytest.approx(chance_level(truth), abs=0.005)
 
 
 def test_no_positives_is_undefined_and_not_zero() -> None:
@@ -87,8 +95,8 @@ def test_no_positives_is_undefined_and_not_zero() -> None:
     assert roc_auc([0.1, 0.2], [0, 0]) is None
     assert roc_auc([0.1, 0.2], [1, 1]) is None
     assert average_precision([], []) is None
-    assert chance([]) is None
-    assert Ranked([0.1, 0.2], [1, 0]).average_precision(np.array([0, 3])) is None
+    assert chance_level([]) is None
+    assert RankedScores([0.1, 0.2], [1, 0]).average_precision(np.array([0, 3])) is None
 
 
 def test_map_leaves_out_and_names_the_class_without_positives() -> None:

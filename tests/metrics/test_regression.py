@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import pearsonr
 from sklearn.metrics import mean_squared_error
 
-from evoked.metrics.regression import Paired
+from evoked.metrics.regression import PairedSeries
 
 
 def series(films: int = 7, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -17,14 +17,14 @@ def series(films: int = 7, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.nd
 
 def test_pooled_scores_are_the_libraries() -> None:
     predicted, truth, groups = series()
-    paired = Paired(predicted, truth, groups)
+    paired = PairedSeries(predicted, truth, groups)
     assert paired.mse() == pytest.approx(mean_squared_error(truth, predicted), rel=1e-12)
     assert paired.pearson() == pytest.approx(pearsonr(predicted, truth).statistic, rel=1e-12)
 
 
 def test_film_by_film_scores_are_the_mean_of_the_libraries() -> None:
     predicted, truth, groups = series(seed=1)
-    paired = Paired(predicted, truth, groups)
+    paired = PairedSeries(predicted, truth, groups)
     own = [groups == g for g in range(7)]
     assert paired.film_mse() == pytest.approx(np.mean([mean_squared_error(truth[o], predicted[o]) for o in own]))
     each = [pearsonr(predicted[o], truth[o]).statistic for o in own]
@@ -37,7 +37,7 @@ def test_weights_are_films_drawn_again() -> None:
     weights = np.array([2, 0, 1, 3, 0, 1, 0])
     rows = np.concatenate([np.flatnonzero(groups == g) for g, times in enumerate(weights) for _ in range(times)])
     numbers = np.concatenate([np.full((groups == g).sum(), k) for k, g in enumerate(np.repeat(np.arange(7), weights))])
-    drawn, paired = Paired(predicted[rows], truth[rows], numbers), Paired(predicted, truth, groups)
+    drawn, paired = PairedSeries(predicted[rows], truth[rows], numbers), PairedSeries(predicted, truth, groups)
     assert paired.mse(weights) == pytest.approx(drawn.mse())
     assert paired.pearson(weights) == pytest.approx(drawn.pearson())
     assert paired.film_mse(weights) == pytest.approx(drawn.film_mse())
@@ -47,23 +47,23 @@ def test_weights_are_films_drawn_again() -> None:
 def test_a_constant_series_has_no_r_and_is_not_zero() -> None:
     predicted, truth, groups = series(films=3, seed=3)
     flat = np.where(groups == 1, 0.1, predicted)
-    paired = Paired(flat, truth, groups)
+    paired = PairedSeries(flat, truth, groups)
     assert np.isnan(paired.each_pearson()).tolist() == [False, True, False]
     left = [pearsonr(flat[groups == g], truth[groups == g]).statistic for g in (0, 2)]
     assert paired.film_pearson() == pytest.approx(np.mean(left))
-    assert Paired(np.full(len(truth), 0.3), truth, groups).pearson() is None
-    assert Paired(np.full(len(truth), 0.3), truth, groups).film_pearson() is None
+    assert PairedSeries(np.full(len(truth), 0.3), truth, groups).pearson() is None
+    assert PairedSeries(np.full(len(truth), 0.3), truth, groups).film_pearson() is None
 
 
 def test_far_from_zero_it_keeps_its_digits() -> None:
     predicted, truth, groups = series(seed=4)
-    far = Paired(predicted + 1e6, truth - 1e6, groups)
-    assert far.pearson() == pytest.approx(Paired(predicted, truth, groups).pearson(), rel=1e-6)
+    far = PairedSeries(predicted + 1e6, truth - 1e6, groups)
+    assert far.pearson() == pytest.approx(PairedSeries(predicted, truth, groups).pearson(), rel=1e-6)
 
 
 def test_what_is_no_pair_is_refused() -> None:
     groups = np.zeros(3, dtype=int)
     with pytest.raises(ValueError, match="one or more rows"):
-        Paired([1, 2], [1, 2, 3], groups)
+        PairedSeries([1, 2], [1, 2, 3], groups)
     with pytest.raises(ValueError, match="not finite"):
-        Paired([1, 2, np.nan], [1, 2, 3], groups)
+        PairedSeries([1, 2, np.nan], [1, 2, 3], groups)

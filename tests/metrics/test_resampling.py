@@ -5,8 +5,8 @@ import pytest
 from scipy import stats
 from sklearn.metrics import average_precision_score
 
-from evoked.metrics.average_precision import Ranked
-from evoked.metrics.bootstrap import Interval, bootstrap, draws, shifts
+from evoked.metrics.average_precision import RankedScores
+from evoked.metrics.bootstrap import Interval, bootstrap, circular_shifts, group_resamples
 
 RANDOM = np.random.default_rng(11)
 
@@ -22,8 +22,8 @@ def test_the_interval_of_a_mean_equals_scipys() -> None:
 def test_whole_videos_are_drawn_and_scored_as_if_written_out() -> None:
     video = np.repeat(np.arange(6), [40, 5, 30, 1, 20, 60])
     truth, scores = RANDOM.random(156) < 0.3, RANDOM.random(156).round(2)
-    ranked = Ranked(scores, truth, video)
-    for weights in draws(6, 20, seed=4):
+    ranked = RankedScores(scores, truth, video)
+    for weights in group_resamples(6, 20, seed=4):
         rows = np.concatenate([np.flatnonzero(video == v) for v in range(6) for _ in range(weights[v])])
         by_hand = average_precision_score(truth[rows], scores[rows])
         assert ranked.average_precision(weights) == pytest.approx(by_hand, abs=1e-12)
@@ -73,7 +73,7 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
 def test_shifts_turn_each_video_by_itself() -> None:
     video = np.array([0] * 7 + [1] * 4 + [2])
     seen = set()
-    for rows in shifts(video, 50, seed=3):
+    for rows in circular_shifts(video, 50, seed=3):
         assert (video[rows] == video).all()
         assert sorted(rows) == list(range(12))
         first = rows[:7]
@@ -84,7 +84,7 @@ def test_shifts_turn_each_video_by_itself() -> None:
 
 def test_scores_are_put_in_order_once_not_at_each_draw(monkeypatch: pytest.MonkeyPatch) -> None:
     video = np.sort(RANDOM.integers(30, size=1000))
-    ranked = Ranked(RANDOM.random(1000), RANDOM.random(1000) < 0.1, video)
+    ranked = RankedScores(RANDOM.random(1000), RANDOM.random(1000) < 0.1, video)
     for name in ("argsort", "lexsort", "sort"):
         monkeypatch.setattr(np, name, None)
     (found,) = bootstrap(30, lambda w: [ranked.average_precision(w)], resamples=50)

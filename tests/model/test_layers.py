@@ -7,7 +7,7 @@ from float64_model import experts, gate, gru, scaled, sigma
 from scipy import stats
 from torch import nn
 
-from evoked.model.layers import ContextGate, Experts, Scale, SharedGRU, dropped
+from evoked.model.layers import ContextGating, MixtureOfExperts, SharedGRU, Standardise, apply_dropout
 
 
 def drawn(seed: int = 0) -> torch.Generator:
@@ -75,7 +75,7 @@ def test_gru_first_weights_are_torch_s_range() -> None:
 
 
 def test_context_gate_in_use_is_the_formula() -> None:
-    layer = ContextGate(6, drawn()).eval()
+    layer = ContextGating(6, drawn()).eval()
     with torch.no_grad():
         for name, low in (("gain", 0.5), ("bias", -1.0), ("mean", -1.0), ("variance", 0.1)):
             getattr(layer, name).uniform_(low, 1.5, generator=drawn(2))
@@ -86,7 +86,7 @@ def test_context_gate_in_use_is_the_formula() -> None:
 
 
 def test_context_gate_in_training_norms_its_logits_by_the_batch() -> None:
-    layer = ContextGate(6, drawn()).train()
+    layer = ContextGating(6, drawn()).train()
     x = torch.randn(16, 6, generator=drawn(1))
 
     out = layer(x)
@@ -99,18 +99,18 @@ def test_context_gate_in_training_norms_its_logits_by_the_batch() -> None:
 
 
 def test_context_gate_has_torch_s_batch_norm() -> None:
-    layer, own = ContextGate(6, drawn()), nn.BatchNorm1d(6, eps=1e-3)
+    layer, own = ContextGating(6, drawn()), nn.BatchNorm1d(6, eps=1e-3)
     x = torch.randn(16, 6, generator=drawn(1))
 
     assert torch.allclose(layer(x), x * torch.sigmoid(own(x @ layer.weight.t())), atol=1e-7)
 
 
 def test_context_gate_starts_at_one_over_root_n() -> None:
-    assert ContextGate(400, drawn()).weight.std().item() == pytest.approx(1 / 20, rel=0.02)
+    assert ContextGating(400, drawn()).weight.std().item() == pytest.approx(1 / 20, rel=0.02)
 
 
 def test_experts_are_the_formula() -> None:
-    layer = Experts(6, 3, 2, drawn())
+    layer = MixtureOfExperts(6, 3, 2, drawn())
     with torch.no_grad():
         layer.expert_bias.uniform_(-1, 1, generator=drawn(2))
     x = torch.randn(4, 6, generator=drawn(1))
@@ -120,7 +120,7 @@ def test_experts_are_the_formula() -> None:
 
 
 def test_the_dummy_expert_always_says_no() -> None:
-    layer = Experts(4, 1, 2, drawn())
+    layer = MixtureOfExperts(4, 1, 2, drawn())
     with torch.no_grad():
         layer.gate_weight.zero_()
         layer.expert_weight.zero_()
@@ -130,7 +130,7 @@ def test_the_dummy_expert_always_says_no() -> None:
 
 
 def test_experts_weight_squares_leave_the_bias_out() -> None:
-    layer = Experts(4, 1, 2, drawn())
+    layer = MixtureOfExperts(4, 1, 2, drawn())
     before = layer.weight_squares().item()
     with torch.no_grad():
         layer.expert_bias.fill_(9)
@@ -141,7 +141,7 @@ def test_experts_weight_squares_leave_the_bias_out() -> None:
 
 
 def test_scale_leaves_an_absent_face_at_zero() -> None:
-    layer = Scale(4, parts=2)
+    layer = Standardise(4, parts=2)
     layer.mean.copy_(torch.tensor([1.0, 2.0, 3.0, 4.0]))
     layer.deviation.copy_(torch.tensor([2.0, 2.0, 4.0, 4.0]))
     rows = torch.tensor([[3.0, 0.0, 0.0, 0.0], [0.0, 0.0, 7.0, 4.0], [0.0, 0.0, 0.0, 0.0]])
@@ -155,16 +155,16 @@ def test_scale_leaves_an_absent_face_at_zero() -> None:
 def test_dropout_keeps_the_mean_and_follows_its_generator() -> None:
     x = torch.ones(100, 100)
 
-    out = dropped(x, 0.3, drawn(3))
+    out = apply_dropout(x, 0.3, drawn(3))
 
-    assert torch.equal(out, dropped(x, 0.3, drawn(3)))
+    assert torch.equal(out, apply_dropout(x, 0.3, drawn(3)))
     assert out.unique().tolist() == pytest.approx([0, 1 / 0.7])
     assert (out == 0).float().mean().item() == pytest.approx(0.3, abs=0.02)
-    assert dropped(x, 0.0, None) is x
+    assert apply_dropout(x, 0.0, None) is x
 
 
 def test_without_its_diagonal_a_gate_does_not_see_its_own_number() -> None:
-    layer = ContextGate(6, drawn(), remove_diagonal=True).eval()
+    layer = ContextGating(6, drawn(), remove_diagonal=True).eval()
     x = torch.randn(1, 6, generator=drawn(1))
     other = x.clone()
     other[0, 2] += 1
@@ -178,7 +178,7 @@ def test_without_its_diagonal_a_gate_does_not_see_its_own_number() -> None:
 
 
 def test_a_gate_that_sees_another_vector_is_the_formula() -> None:
-    layer = ContextGate(3, drawn(), sees=7, remove_diagonal=True).eval()  # not square: there is no diagonal to remove
+    layer = ContextGating(3, drawn(), sees=7, remove_diagonal=True).eval()  # not square: there is no diagonal to remove
     x, seen = torch.rand(4, 3, generator=drawn(1)), torch.randn(4, 7, generator=drawn(2))
 
     logits = f64(seen) @ f64(layer.weight).T
@@ -191,7 +191,11 @@ def ks(values: torch.Tensor, law: str, *shape: float) -> float:
 
 
 def test_first_weights_follow_the_laws_of_the_paper_s_references() -> None:
-    gate_, mixture, recurrent = ContextGate(200, drawn()), Experts(896, 5, 2, drawn()), SharedGRU(40, 64, drawn())
+    gate_, mixture, recurrent = (
+        ContextGating(200, drawn()),
+        MixtureOfExperts(896, 5, 2, drawn()),
+        SharedGRU(40, 64, drawn()),
+    )
 
     assert ks(gate_.weight, "norm", 0, 200**-0.5) > 0.001
     for array, outputs in ((mixture.gate_weight, 5 * 3), (mixture.expert_weight, 5 * 2)):
@@ -206,7 +210,7 @@ def test_first_weights_follow_the_laws_of_the_paper_s_references() -> None:
 
 
 def test_dropout_zeroes_each_number_on_its_own_by_its_share() -> None:
-    out = dropped(torch.ones(400, 300), 0.3, drawn(3))
+    out = apply_dropout(torch.ones(400, 300), 0.3, drawn(3))
 
     gone = f64(out == 0)
     for axis, n in ((0, 400), (1, 300)):  # sums of independent draws: binomial, standardised

@@ -14,7 +14,7 @@ from torch import nn
 
 from evoked.media.images import read_image, resize
 from evoked.weights.cache import Cache, default_cache
-from evoked.weights.catalogue import NETS, Net, Own
+from evoked.weights.catalogue import NETS, OwnFile, PretrainedNet
 
 PHOTOS = Path(sklearn.__file__).parent / "datasets" / "images"
 MADE = {"inception-v3-fid": InceptionV3, "inception-resnet-v1": InceptionResnetV1, "nn2": Nn2, "vggish": Vggish}
@@ -50,7 +50,7 @@ class Folder:
         self.path = path / "own"
         self.path.mkdir()
         self.nets: dict[str, nn.Module] = {}
-        self.known: dict[str, Net] = {}
+        self.known: dict[str, PretrainedNet] = {}
         self.cache = Cache(path / "cache", offline=True, folder=self.path)
 
     def make(self, name: str) -> None:
@@ -64,5 +64,5 @@ class Folder:
         file = self.path / NETS[name].file
         torch.save(self.nets[name].state_dict(), file)
         sum_ = hashlib.sha256(file.read_bytes()).hexdigest()
-        mine = isinstance(NETS[name].source, Own)
+        mine = isinstance(NETS[name].source, OwnFile)
         self.known[name] = NETS[name] if mine else replace(NETS[name], sha256=sum_, bytes=file.stat().st_size)

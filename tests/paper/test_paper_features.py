@@ -20,18 +20,18 @@ from evoked.cli.features import features
 from evoked.cli.predict import predict
 from evoked.core.errors import CheckpointError, WeightsMismatch, WeightsMissing
 from evoked.core.expressions import EEV5
-from evoked.faces.crops import squared, with_margin
+from evoked.faces.crops import add_margin, square_box
 from evoked.faces.detect import DetectConfig, FaceDetector
 from evoked.features.audio import FLOORS, log_mel
 from evoked.features.extract import Extractor, FeatureConfig
 from evoked.features.files import read_features, read_features_provenance
-from evoked.media.decode import Picture, play, sound
+from evoked.media.decode import VideoFrame, read_audio, read_media
 from evoked.media.probe import probe
 from evoked.model.checkpoint import Checkpoint, save_checkpoint
 from evoked.model.config import ModelSettings, shapes
 from evoked.predict import jobs
 from evoked.predict.predictor import load_model
-from evoked.study.prediction_steps import PredictionRiver
+from evoked.study.prediction_steps import PredictionSteps
 from evoked.study.settings import SECTIONS
 from evoked.weights.cache import Cache, default_cache
 from evoked.weights.catalogue import NETS, Address
@@ -73,16 +73,16 @@ def test_every_row_is_what_the_references_say(own: Callable[..., Folder], woman:
         (grid.steps, 2 * 1792),
         (grid.steps, 128),
     )
-    heard = np.pad(sound(woman, 16_000), (0, 16_000))
+    heard = np.pad(read_audio(woman, 16_000), (0, 16_000))
     detector = FaceDetector(DetectConfig(side=480), default_cache())
-    for item in play(woman, pictures=grid):
-        assert isinstance(item, Picture)
+    for item in read_media(woman, pictures=grid):
+        assert isinstance(item, VideoFrame)
         t, (face,) = item.step, detector(item.rgb())
         assert near(found.image.values[t], told(folder, "inception-v3-fid", scaled(item.rgb((299, 299)), 128))[0])
         patch = log_mel(heard[t * 16_000 : t * 16_000 + 15_600], FLOORS["vggish"])
         assert near(found.audio.values[t], told(folder, "vggish", patch[None, None])[0])
         assert found.face_valid[t].tolist() == [True, False]
-        cut = with_margin(item.rgb(), face.box, 160)  # the search at 480 pixels moved the box a little
+        cut = add_margin(item.rgb(), face.box, 160)  # the search at 480 pixels moved the box a little
         known = told(folder, "inception-resnet-v1", scaled(cut, 127.5))[0]
         row = found.face.values[t, :1792]
         assert row @ known / np.linalg.norm(row) / np.linalg.norm(known) > 0.98
@@ -90,16 +90,16 @@ def test_every_row_is_what_the_references_say(own: Callable[..., Folder], woman:
 
 
 def test_faces_by_nn2_of_ones_own(own: Callable[..., Folder], woman: Path) -> None:
-    from evoked.faces.descriptors import open_describer, width_of
+    from evoked.faces.descriptors import open_descriptors, width_of
 
     folder = own("nn2")
-    (shown,) = [item.rgb() for item in play(woman, pictures=probe(woman).seconds) if item.step == 1]
+    (shown,) = [item.rgb() for item in read_media(woman, pictures=probe(woman).seconds) if item.step == 1]
     faces = FaceDetector(cache=default_cache())(shown)
 
-    rows = open_describer(("nn2",), folder.cache)(shown, [*faces, *faces])
+    rows = open_descriptors(("nn2",), folder.cache)(shown, [*faces, *faces])
 
     assert rows.shape == (2, 1024) == (2, width_of(("nn2",)))
-    assert near(rows[0], told(folder, "nn2", scaled(squared(shown, faces[0].box, 224), 127.5))[0])
+    assert near(rows[0], told(folder, "nn2", scaled(square_box(shown, faces[0].box, 224), 127.5))[0])
     np.testing.assert_array_equal(rows[0], rows[1])
     assert FeatureConfig(features="paper", face_net="nn2").chosen.nets == (PAPER[0], "yunet", "nn2", "vggish")
 
@@ -167,7 +167,7 @@ def test_a_model_of_another_nn2_is_refused(own: Callable[..., Folder], tmp_path:
 
 def test_a_study_names_its_set_and_waits_for_nn2(tmp_path: Path) -> None:
     assert SECTIONS["features"] is FeatureConfig
-    river = PredictionRiver.__new__(PredictionRiver)
+    river = PredictionSteps.__new__(PredictionSteps)
     river._nets, river.cache = None, Cache(tmp_path, offline=True)
     river.settings = type("Chosen", (), {"features": FeatureConfig(features="paper", face_net="nn2")})()
     assert river._digests()["nn2"] == ""  # the step itself fails then, with its reason

@@ -105,9 +105,9 @@ def test_nn2_of_a_black_picture_is_finite(own: Own) -> None:
 @pytest.mark.parametrize(
     ("name", "build", "key"),
     [
-        ("inception-v3-fid", inception.build, "Mixed_7c.branch_pool.bn.running_var"),
-        ("inception-resnet-v1", inception_resnet.build, "repeat_2.9.branch1.2.conv.weight"),
-        ("nn2", facenet.build, "inception_4e.5x5.bn.bias"),
+        ("inception-v3-fid", inception.build_inception, "Mixed_7c.branch_pool.bn.running_var"),
+        ("inception-resnet-v1", inception_resnet.build_inception_resnet, "repeat_2.9.branch1.2.conv.weight"),
+        ("nn2", facenet.build_nn2, "inception_4e.5x5.bn.bias"),
     ],
 )
 def test_a_wrong_key_is_loud(own: Own, name: str, build: Callable[..., object], key: str) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from evoked.core.errors import DatasetError, WeightsMismatch, WorkerError
-from evoked.parallel.pool import Done, Failed, HerePool, Pool
-from evoked.parallel.processes import ProcessPool, threads
+from evoked.parallel.pool import Done, Failed, Pool, SerialPool
+from evoked.parallel.processes import ProcessPool, worker_threads
 from evoked.parallel.ray_pool import RayPool
 
 
@@ -51,7 +51,7 @@ def slow(seconds: float) -> float:
 
 
 def limits(_: int) -> tuple[int, str | None, str | None]:
-    return threads(), os.environ.get("OMP_NUM_THREADS"), os.environ.get("OPENBLAS_NUM_THREADS")
+    return worker_threads(), os.environ.get("OMP_NUM_THREADS"), os.environ.get("OPENBLAS_NUM_THREADS")
 
 
 def whoami(_: int) -> int:
@@ -71,7 +71,7 @@ def ray_here() -> RayPool:
 
 
 EVERY_POOL = pytest.mark.parametrize(
-    "make", [HerePool, lambda: ProcessPool(2), lambda: ProcessPool(2, ordered=True), ray_here],
+    "make", [SerialPool, lambda: ProcessPool(2), lambda: ProcessPool(2, ordered=True), ray_here],
     ids=["here", "processes", "ordered", "ray"],
 )  # fmt: skip
 
@@ -146,7 +146,7 @@ def test_each_worker_is_told_its_threads_and_this_process_is_left_alone() -> Non
     assert isinstance(told, Done)
     assert told.result == (3, "3", "3")
     assert {name: os.environ.get(name) for name in before} == before
-    assert threads() == 0
+    assert worker_threads() == 0
 
 
 def test_processes_are_used_again_and_are_not_this_one() -> None:

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from evoked.core.errors import DatasetError, OutputError
 from evoked.core.provenance import Provenance
 from evoked.core.tables import read_provenance
-from evoked.core.time_grid import Grid
+from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
-from evoked.predict.writers import as_vtt, check_format, read_predictions, summary, write_predictions
+from evoked.predict.writers import as_vtt, check_format, prediction_summary, read_predictions, write_predictions
 
 MADE = Provenance("predict", {"model": "m"}, {"film --> 1.mp4": "ab"}, notes=("staged: so and so",))
 NAMES = ("amusement", "interest")
@@ -24,7 +24,7 @@ NAMES = ("amusement", "interest")
 
 def track(rows: list[tuple[float, ...] | None], names: tuple[str, ...] = NAMES) -> Track:
     values = np.array([row or (np.nan,) * len(names) for row in rows], dtype=np.float32).reshape(-1, len(names))
-    return Track(Grid(Fraction(1), len(rows)), names, values, np.array([r is not None for r in rows], dtype=bool))
+    return Track(TimeGrid(Fraction(1), len(rows)), names, values, np.array([r is not None for r in rows], dtype=bool))
 
 
 SOME = track([(0.1, 0.9), (0.8, 0.6), (0.75, 0.5), None, (0.7, 0.1), (0.1, 0.2)])
@@ -169,8 +169,8 @@ def test_a_wrong_table_is_named_by_row(tmp_path: Path, text: str, message: str) 
 
 
 def test_the_summary_says_where_the_peak_is() -> None:
-    lines = summary(SOME).splitlines()
+    lines = prediction_summary(SOME).splitlines()
     assert lines[0].split() == ["mean", "peak", "at", "≥", "50", "%"]
     assert lines[1].split() == ["amusement", "49.0", "80.0", "00:00:01", "3", "s"]
     assert lines[-1] == "in %; 6 s, 5 of them valid"
-    assert summary(track([None])).splitlines()[1].split() == ["amusement", "–", "–", "–", "–"]
+    assert prediction_summary(track([None])).splitlines()[1].split() == ["amusement", "–", "–", "–", "–"]

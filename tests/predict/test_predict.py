@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from evoked.core.errors import CheckpointError, MissingMedia
-from evoked.core.time_grid import Grid
+from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
 from evoked.features.extract import Features, extract
 from evoked.features.files import read_features, write_features
@@ -22,7 +22,7 @@ WIDTHS = {"image": 1280, "face": 256, "audio": 1024}
 
 def features(seconds: int, widths: dict[str, int] = WIDTHS, *, blind: tuple[int, ...] = ()) -> Features:
     """Features by lot; the seconds of `blind` have no picture."""
-    random, grid = np.random.default_rng(1), Grid(Fraction(1), seconds)
+    random, grid = np.random.default_rng(1), TimeGrid(Fraction(1), seconds)
     sees, every = ~np.isin(np.arange(seconds), blind), np.ones(seconds, bool)
 
     def rows(name: str, valid: np.ndarray) -> Track:
@@ -46,7 +46,7 @@ def test_a_film_its_features_and_its_feature_file_give_the_same(film: Path, mode
     ):
         np.testing.assert_array_equal(again.values, seen.values)
     assert seen.names == model.expressions
-    assert seen.grid == Grid(Fraction(1), 6)  # 5.3 s: the seconds 0 … 5
+    assert seen.grid == TimeGrid(Fraction(1), 6)  # 5.3 s: the seconds 0 … 5
     assert seen.valid.all()
     assert ((seen.values > 0) & (seen.values < 1)).all()
     assert np.ptp(seen.values, axis=0).min() > 0  # the film has a say

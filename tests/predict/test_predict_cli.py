@@ -12,7 +12,7 @@ import pytest
 from evoked.cli.main import main
 from evoked.core.errors import OutputError
 from evoked.core.tables import read_provenance
-from evoked.predict.jobs import outputs
+from evoked.predict.jobs import output_paths
 from evoked.predict.writers import read_predictions
 
 NETS = pytest.mark.nets
@@ -113,21 +113,21 @@ def test_wrong_use_and_a_wrong_model(evoked, model_folder: Path, tmp_path: Path)
 
 def test_where_predictions_go(tmp_path: Path) -> None:
     a, b, again = Path("a.mp4"), Path("b.mov"), Path("other/a.mp4")
-    assert outputs([a, b], None, None) == {a: None, b: None}
-    assert outputs([a], tmp_path / "x.vtt", None) == {a: tmp_path / "x.vtt"}
-    assert outputs([a], tmp_path, None) == {a: tmp_path / "a.mp4.parquet"}
-    assert outputs([a, b], tmp_path / "new", "vtt") == {
+    assert output_paths([a, b], None, None) == {a: None, b: None}
+    assert output_paths([a], tmp_path / "x.vtt", None) == {a: tmp_path / "x.vtt"}
+    assert output_paths([a], tmp_path, None) == {a: tmp_path / "a.mp4.parquet"}
+    assert output_paths([a, b], tmp_path / "new", "vtt") == {
         a: tmp_path / "new/a.mp4.vtt",
         b: tmp_path / "new/b.mov.vtt",
     }
     (tmp_path / "folder.csv").mkdir()
-    assert outputs([a], tmp_path / "folder.csv", None) == {a: tmp_path / "folder.csv/a.mp4.parquet"}
+    assert output_paths([a], tmp_path / "folder.csv", None) == {a: tmp_path / "folder.csv/a.mp4.parquet"}
     with pytest.raises(OutputError, match=r"2 videos cannot all go to .*x\.vtt; name a folder"):
-        outputs([a, b], tmp_path / "x.vtt", None)
+        output_paths([a, b], tmp_path / "x.vtt", None)
     with pytest.raises(OutputError, match="--format goes with a folder"):
-        outputs([a], tmp_path / "x.vtt", "csv")
+        output_paths([a], tmp_path / "x.vtt", "csv")
     with pytest.raises(OutputError, match="two videos have the same name"):
-        outputs([a, again], tmp_path, None)
+        output_paths([a, again], tmp_path, None)
 
 
 @NETS

@@ -13,8 +13,8 @@ import pytest
 
 from evoked.features.extract import Extractor
 from evoked.features.live import LiveRows
-from evoked.media.live import LivePlay
-from evoked.predict.live import LivePredictor, gathered
+from evoked.media.live import LiveReader
+from evoked.predict.live import LivePredictor, collect_live
 from evoked.predict.predictor import Predictor, load_model
 from evoked.predict.writers import read_predictions
 
@@ -38,7 +38,7 @@ def stream(film: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_rows_are_those_of_the_finished_file(stream: Path) -> None:
     whole = Extractor()(stream).filled()
-    seconds = list(LiveRows(Extractor(batch=1), LivePlay(stream, HZ, patience_s=0.05)))
+    seconds = list(LiveRows(Extractor(batch=1), LiveReader(stream, HZ, patience_s=0.05)))
     assert [s.step for s in seconds] == list(range(len(whole["image"])))
     for name, rows in whole.items():
         live = np.concatenate([s.rows[name] for s in seconds]).astype(np.float32)
@@ -51,7 +51,7 @@ def test_predictions_are_those_of_the_finished_file(stream: Path, model_folder: 
     model = load_model(model_folder)
     expected = Predictor(model)(stream)
     live = LivePredictor(model)
-    track = gathered(list(live(stream, patience_s=0.05)), model.expressions)
+    track = collect_live(list(live(stream, patience_s=0.05)), model.expressions)
     assert track.grid == expected.grid
     np.testing.assert_allclose(track.values, expected.values, atol=2e-4)
     assert np.ptp(expected.values) > 1e-3
@@ -62,7 +62,7 @@ def test_predictions_are_those_of_the_finished_file(stream: Path, model_folder: 
 def test_no_sound_and_sound_that_is_over(film: Path, tmp_path: Path, words: tuple[str, ...]) -> None:
     path = streamed(film, tmp_path / "film.ts", *words)
     whole = Extractor()(path)
-    seconds = list(LiveRows(Extractor(batch=1), LivePlay(path, HZ, patience_s=0.05)))
+    seconds = list(LiveRows(Extractor(batch=1), LiveReader(path, HZ, patience_s=0.05)))
     assert len(seconds) == whole.grid.steps
     heard = np.array([bool(s.rows["audio"].any()) for s in seconds])
     assert heard.tolist() == whole.audio.valid.tolist()

@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.media.decode import sound
+from evoked.media.decode import read_audio
 from evoked.weights.cache import default_cache
 
 HZ = 8000
@@ -15,13 +15,13 @@ Samples = NDArray[np.float32]
 @cache
 def film() -> Samples:
     """The sound of the whole of Big Buck Bunny, 596 s at 8 kHz."""
-    return sound(default_cache().clip("bbb.mp4"), HZ)
+    return read_audio(default_cache().clip("bbb.mp4"), HZ)
 
 
 @cache
 def room_noise() -> Samples:
     """Six seconds of a real room with someone handling a camera, again and again for three minutes."""
-    return np.tile(sound(default_cache().clip("face_noface.mov"), HZ), 30)
+    return np.tile(read_audio(default_cache().clip("face_noface.mov"), HZ), 30)
 
 
 def cut(start_s: float, end_s: float) -> Samples:

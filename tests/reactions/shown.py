@@ -10,8 +10,8 @@ import numpy as np
 from staged_scenes import INSET, Rgb, Scene, film_path
 from staged_scenes import _lay as lay
 
-from evoked.core.time_grid import Grid
-from evoked.media.decode import Picture, play
+from evoked.core.time_grid import TimeGrid
+from evoked.media.decode import VideoFrame, read_media
 from evoked.media.images import resize
 from evoked.media.write import VideoWriter
 from evoked.weights.cache import default_cache
@@ -38,16 +38,16 @@ class Stretch:
 @cache
 def film(start_s: int, seconds: int) -> tuple[Rgb, ...]:
     """Every frame of a stretch of Big Buck Bunny, small."""
-    grid = Grid(Fraction(FILM_RATE), seconds * FILM_RATE, Fraction(start_s))
-    return tuple(p.rgb(SIZE) for p in play(film_path(), pictures=grid) if isinstance(p, Picture))
+    grid = TimeGrid(Fraction(FILM_RATE), seconds * FILM_RATE, Fraction(start_s))
+    return tuple(p.rgb(SIZE) for p in read_media(film_path(), pictures=grid) if isinstance(p, VideoFrame))
 
 
 @cache
 def person() -> tuple[Rgb, ...]:
     """A woman who laughs at last, to and fro."""
-    grid = Grid(Fraction(RATE), 18 * RATE)
+    grid = TimeGrid(Fraction(RATE), 18 * RATE)
     clip = default_cache().clip("WolfgangLanger_Pexels.mp4")
-    there = [p.rgb((240, 135)) for p in play(clip, pictures=grid) if isinstance(p, Picture)]
+    there = [p.rgb((240, 135)) for p in read_media(clip, pictures=grid) if isinstance(p, VideoFrame)]
     return tuple(there + there[::-1])
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.core.time_grid import Grid
-from evoked.media.decode import Picture, play
+from evoked.core.time_grid import TimeGrid
+from evoked.media.decode import VideoFrame, read_media
 from evoked.media.images import resize
 from evoked.media.write import VideoWriter
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
@@ -47,18 +47,18 @@ def film_path() -> Path:
 @cache
 def film(start_s: int, seconds: int) -> tuple[Rgb, ...]:
     """Frames of Big Buck Bunny at 6 Hz, 640×360."""
-    grid = Grid(RATE, seconds * 6, Fraction(start_s))
-    return tuple(p.rgb(FRAME) for p in play(film_path(), pictures=grid) if isinstance(p, Picture))
+    grid = TimeGrid(RATE, seconds * 6, Fraction(start_s))
+    return tuple(p.rgb(FRAME) for p in read_media(film_path(), pictures=grid) if isinstance(p, VideoFrame))
 
 
 @cache
 def viewers(seconds: int) -> tuple[Rgb, ...]:
     """Frames of a woman who laughs at last, at 6 Hz, to and fro."""
-    grid = Grid(RATE, 18 * 6)
+    grid = TimeGrid(RATE, 18 * 6)
     there = [
         p.rgb((480, 270))
-        for p in play(default_cache().clip("WolfgangLanger_Pexels.mp4"), pictures=grid)
-        if isinstance(p, Picture)
+        for p in read_media(default_cache().clip("WolfgangLanger_Pexels.mp4"), pictures=grid)
+        if isinstance(p, VideoFrame)
     ]
     both = there + there[::-1]
     return tuple(both[i % len(both)] for i in range(seconds * 6))

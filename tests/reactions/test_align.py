@@ -9,14 +9,14 @@ from evoked.core.errors import AlignmentError
 from evoked.reactions.alignment.audio.align import align
 from evoked.reactions.alignment.config import AlignConfig
 from evoked.reactions.alignment.offset_map import OffsetMap
-from evoked.sample.soundtrack import murmur
+from evoked.sample.soundtrack import viewer_murmur
 
 pytestmark = pytest.mark.nets
 RNG = np.random.default_rng
 
 
 def voice(seconds: float, seed: int = 7) -> Samples:
-    return murmur(round(seconds * HZ), RNG(seed)).astype(np.float32)
+    return viewer_murmur(round(seconds * HZ), RNG(seed)).astype(np.float32)
 
 
 def noise(seconds: float, seed: int = 3) -> Samples:

@@ -14,12 +14,12 @@ from evoked.core.tables import read_table, write_table
 from evoked.faces.detect import Face, FaceDetector
 from evoked.faces.landmarks import BLENDSHAPES
 from evoked.faces.mesh import FaceMesh, Mesh
-from evoked.faces.video_detector import FaceWatch
-from evoked.media.decode import Picture, play
+from evoked.faces.video_detector import VideoFaceDetector
+from evoked.media.decode import VideoFrame, read_media
 from evoked.media.images import read_image
 from evoked.media.write import VideoWriter
 from evoked.reactions.viewers.annotation import AnnotateConfig, Annotation
-from evoked.reactions.viewers.annotation_table import columns, viewers_of
+from evoked.reactions.viewers.annotation_table import annotation_to_table, table_to_tracks
 from evoked.reactions.viewers.annotator import Annotator
 from evoked.weights.cache import Cache, default_cache
 
@@ -71,7 +71,7 @@ def test_who_leaves_is_absent_not_zero(cache: Cache, annotator: Annotator) -> No
 def test_where_nobody_is_there_are_no_viewers(cache: Cache, annotator: Annotator) -> None:
     found = annotator(cache.clip("no_face.mp4"))
     assert found.viewers == {}
-    assert [len(c) for c in columns(found, ("amusement",)).values()] == [0, 0, 0, 0]
+    assert [len(c) for c in annotation_to_table(found, ("amusement",)).values()] == [0, 0, 0, 0]
 
 
 def test_several_people_in_one_picture(cache: Cache, annotator: Annotator) -> None:
@@ -81,7 +81,7 @@ def test_several_people_in_one_picture(cache: Cache, annotator: Annotator) -> No
 
 def test_a_film_that_owns_a_face_takes_it_away(cache: Cache, annotator: Annotator) -> None:
     class Whole:
-        def owns(self, picture: Picture, rgb: np.ndarray, box: np.ndarray) -> bool:
+        def is_content_face(self, picture: VideoFrame, rgb: np.ndarray, box: np.ndarray) -> bool:
             return True
 
     found = annotator(cache.clip("single_face.mp4"), Whole())
@@ -91,17 +91,17 @@ def test_a_film_that_owns_a_face_takes_it_away(cache: Cache, annotator: Annotato
 
 def test_a_table_of_viewers_comes_back_as_it_was(smiling: Annotation, tmp_path: Path) -> None:
     names = smiling.viewers["v1"].scores.names
-    write_table(tmp_path / "a.parquet", columns(smiling, names), Provenance("annotate"))
-    back = viewers_of(read_table(tmp_path / "a.parquet"), names)
+    write_table(tmp_path / "a.parquet", annotation_to_table(smiling, names), Provenance("annotate"))
+    back = table_to_tracks(read_table(tmp_path / "a.parquet"), names)
     assert list(back) == ["v1"]
     np.testing.assert_allclose(back["v1"].values, smiling.viewers["v1"].scores.values, atol=1e-6)
 
 
 def test_a_table_off_the_grid_is_refused(smiling: Annotation) -> None:
-    table = {k: list(v) for k, v in columns(smiling, smiling.viewers["v1"].scores.names).items()}
+    table = {k: list(v) for k, v in annotation_to_table(smiling, smiling.viewers["v1"].scores.names).items()}
     table["time_s"] = [t + 0.05 for t in table["time_s"]]
     with pytest.raises(ValueError, match="must run from 0 in steps of 1/6 s"):
-        viewers_of(table, smiling.viewers["v1"].scores.names)
+        table_to_tracks(table, smiling.viewers["v1"].scores.names)
 
 
 def test_the_same_video_gives_the_same_numbers(cache: Cache, annotator: Annotator, smiling: Annotation) -> None:
@@ -122,11 +122,11 @@ def test_a_still_shown_for_three_seconds_is_scored(cache: Cache, annotator: Anno
 
 def test_three_threads_say_what_one_would(cache: Cache, smiling: Annotation) -> None:
     path = cache.clip("single_face.mp4")
-    watch, mesh = FaceWatch(FaceDetector(cache=cache), AnnotateConfig().whole_look_every), FaceMesh(cache)
+    watch, mesh = VideoFaceDetector(FaceDetector(cache=cache), AnnotateConfig().whole_look_every), FaceMesh(cache)
     before: tuple[Face, Mesh] | None = None
     viewer = smiling.viewers["v1"]
-    for picture in play(path, pictures=smiling.grid):
-        assert isinstance(picture, Picture)
+    for picture in read_media(path, pictures=smiling.grid):
+        assert isinstance(picture, VideoFrame)
         rgb = picture.rgb()
         (face,) = watch.see(rgb).faces
         seen = mesh(rgb, face, before)
@@ -139,7 +139,7 @@ def test_a_frame_that_stays_is_looked_at_once(cache: Cache, annotator: Annotator
     class Outside:
         asked = 0
 
-        def owns(self, picture: Picture, rgb: np.ndarray, box: np.ndarray) -> bool:
+        def is_content_face(self, picture: VideoFrame, rgb: np.ndarray, box: np.ndarray) -> bool:
             self.asked += 1
             return False
 
@@ -155,7 +155,7 @@ def test_a_frame_that_stays_is_looked_at_once(cache: Cache, annotator: Annotator
 
 def test_what_goes_wrong_midway_is_told_and_leaves_nothing_open(cache: Cache, annotator: Annotator) -> None:
     class Broken:
-        def owns(self, picture: Picture, rgb: np.ndarray, box: np.ndarray) -> bool:
+        def is_content_face(self, picture: VideoFrame, rgb: np.ndarray, box: np.ndarray) -> bool:
             if picture.step == 3:
                 raise OSError("the film cannot be read any more")
             return False

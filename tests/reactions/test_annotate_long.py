@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from evoked.core.time_grid import Grid
-from evoked.media.decode import Picture, play
+from evoked.core.time_grid import TimeGrid
+from evoked.media.decode import VideoFrame, read_media
 from evoked.media.write import VideoWriter
 from evoked.weights.cache import default_cache
 
@@ -29,11 +29,11 @@ print(json.dumps({"mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 102
 
 def reaction(path: Path, minutes: int) -> Path:
     """A woman who laughs, a picture every other second, again and again."""
-    grid = Grid(Fraction(6), 108)
+    grid = TimeGrid(Fraction(6), 108)
     frames = [
         p.rgb()
-        for p in play(default_cache().clip("WolfgangLanger_Pexels.mp4"), pictures=grid)
-        if isinstance(p, Picture)
+        for p in read_media(default_cache().clip("WolfgangLanger_Pexels.mp4"), pictures=grid)
+        if isinstance(p, VideoFrame)
     ]
     with VideoWriter(
         path, (frames[0].shape[1], frames[0].shape[0]), Fraction(1, EVERY_S), preset="ultrafast"

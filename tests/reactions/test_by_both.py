@@ -10,19 +10,19 @@ from hypothesis import strategies as st
 from shown import Stretch, content, film, recorded
 from staged_scenes import SIDE, film_path
 
-from evoked.media.decode import sound
+from evoked.media.decode import read_audio
 from evoked.reactions.alignment.config import SOUND_HZ
 from evoked.reactions.alignment.fusion import (
     CONFIRMS,
     ENDS_S,
-    filled_by_picture,
-    filled_by_sound,
-    heard_along,
-    open_s,
-    to_ends,
+    coherence_along,
+    extend_to_ends,
+    fill_by_audio,
+    fill_by_video,
+    uncovered_s,
 )
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
-from evoked.reactions.alignment.video.thumbnails import Looks, look_at_film, look_at_reaction
+from evoked.reactions.alignment.video.thumbnails import FrameThumbnails, content_thumbnails, reaction_thumbnails
 
 START, SECONDS = 60, 30
 PLAYED = [Stretch(0, 13, 1.23), Stretch(13, 30, 18.71)]  # a pause after 13 s
@@ -30,14 +30,14 @@ FIRST = Segment(3.0, 12.5, 4.23, 40.0)
 
 
 @pytest.fixture(scope="module")
-def watched(tmp_path_factory: pytest.TempPathFactory) -> Looks:
-    return look_at_film(content(tmp_path_factory.mktemp("film") / "film.mp4", START, SECONDS))
+def watched(tmp_path_factory: pytest.TempPathFactory) -> FrameThumbnails:
+    return content_thumbnails(content(tmp_path_factory.mktemp("film") / "film.mp4", START, SECONDS))
 
 
 @pytest.fixture(scope="module")
-def reaction(tmp_path_factory: pytest.TempPathFactory) -> Looks:
+def reaction(tmp_path_factory: pytest.TempPathFactory) -> FrameThumbnails:
     path = tmp_path_factory.mktemp("reaction") / "side.mp4"
-    return look_at_reaction(recorded(path, film(START, SECONDS), SIDE, PLAYED, 37))
+    return reaction_thumbnails(recorded(path, film(START, SECONDS), SIDE, PLAYED, 37))
 
 
 def off(found: OffsetMap) -> np.ndarray:
@@ -52,9 +52,9 @@ def off(found: OffsetMap) -> np.ndarray:
 
 
 @pytest.mark.nets
-def test_what_is_not_heard_is_seen(reaction: Looks, watched: Looks) -> None:
+def test_what_is_not_heard_is_seen(reaction: FrameThumbnails, watched: FrameThumbnails) -> None:
     by_sound = OffsetMap(40.0, (FIRST,))
-    found = filled_by_picture(by_sound, reaction, watched)
+    found = fill_by_video(by_sound, reaction, watched)
     assert found.by == "sound and picture"
     assert found.covered_s > 26
     assert found.reaction_time(8.0) == by_sound.reaction_time(8.0)  # what stands is not touched
@@ -64,59 +64,61 @@ def test_what_is_not_heard_is_seen(reaction: Looks, watched: Looks) -> None:
 
 
 @pytest.mark.nets
-def test_a_picture_that_contradicts_the_sound_adds_nothing(reaction: Looks, watched: Looks) -> None:
+def test_a_picture_that_contradicts_the_sound_adds_nothing(reaction: FrameThumbnails, watched: FrameThumbnails) -> None:
     wrong = OffsetMap(40.0, (replace(FIRST, reaction_start_s=9.23),))
-    assert filled_by_picture(wrong, reaction, watched) == wrong
+    assert fill_by_video(wrong, reaction, watched) == wrong
 
 
 @pytest.mark.nets
-def test_a_recording_of_another_part_of_the_film_adds_nothing(reaction: Looks, tmp_path: Path, watched: Looks) -> None:
-    other = look_at_film(content(tmp_path / "other.mp4", 300, SECONDS))
+def test_a_recording_of_another_part_of_the_film_adds_nothing(
+    reaction: FrameThumbnails, tmp_path: Path, watched: FrameThumbnails
+) -> None:
+    other = content_thumbnails(content(tmp_path / "other.mp4", 300, SECONDS))
     by_sound = OffsetMap(40.0, (FIRST,))
-    assert filled_by_picture(by_sound, reaction, other) == by_sound
+    assert fill_by_video(by_sound, reaction, other) == by_sound
 
 
 @pytest.mark.nets
 def test_what_is_not_seen_is_heard() -> None:
-    played = sound(film_path(), SOUND_HZ)[START * SOUND_HZ : (START + SECONDS) * SOUND_HZ]
+    played = read_audio(film_path(), SOUND_HZ)[START * SOUND_HZ : (START + SECONDS) * SOUND_HZ]
     rng = np.random.default_rng(0)
     recording = rng.normal(0, 1e-3, 37 * SOUND_HZ).astype(np.float32)
     for s in PLAYED:
         piece = played[round(s.start_s * SOUND_HZ) : round(s.end_s * SOUND_HZ)]
         recording[round(s.at_s * SOUND_HZ) :][: len(piece)] += piece
     by_picture = OffsetMap(40.0, (replace(FIRST, reaction_start_s=4.25),), "picture")  # 20 ms late, as pictures are
-    found = filled_by_sound(by_picture, recording, played, SOUND_HZ)
+    found = fill_by_audio(by_picture, recording, played, SOUND_HZ)
     assert found.by == "picture and sound"
     assert found.covered_s > 22
     assert np.percentile(off(found), 95) <= 0.06
     noise = rng.normal(0, 0.1, len(recording)).astype(np.float32)
-    assert filled_by_sound(by_picture, noise, played, SOUND_HZ) == by_picture
+    assert fill_by_audio(by_picture, noise, played, SOUND_HZ) == by_picture
 
 
 def test_silence_says_nothing() -> None:
     by_picture = OffsetMap(40.0, (FIRST,), "picture")
     noise = np.random.default_rng(0).normal(0, 0.1, 30 * SOUND_HZ).astype(np.float32)
     for one, other in ((noise, np.zeros_like(noise)), (np.zeros_like(noise), noise)):
-        assert filled_by_sound(by_picture, one, other, SOUND_HZ) == by_picture
-        assert heard_along([FIRST], one, other, SOUND_HZ) == 0.0
+        assert fill_by_audio(by_picture, one, other, SOUND_HZ) == by_picture
+        assert coherence_along([FIRST], one, other, SOUND_HZ) == 0.0
 
 
 def test_what_is_open_is_the_less_of_both_clocks() -> None:
     offsets = OffsetMap(40.0, (Segment(2.0, 12.0, 5.0, 40.0, 1.1),))
-    assert open_s(offsets, 30.0, 14.0) == pytest.approx(4.0)
-    assert open_s(offsets, 13.0, 90.0) == pytest.approx(2.0)
-    assert open_s(offsets, 11.0, 90.0) == 0.0
+    assert uncovered_s(offsets, 30.0, 14.0) == pytest.approx(4.0)
+    assert uncovered_s(offsets, 13.0, 90.0) == pytest.approx(2.0)
+    assert uncovered_s(offsets, 11.0, 90.0) == 0.0
 
 
 def test_a_film_followed_to_near_its_ends_runs_to_them() -> None:
     near = OffsetMap(40.0, (Segment(1.0, 9.0, 4.0, 40.0, 1.05), Segment(9.5, 19.0, 20.0, 30.0, 1.05)))
-    whole = to_ends(near, 60.0, 20.0)
+    whole = extend_to_ends(near, 60.0, 20.0)
     assert (whole.segments[0].content_start_s, whole.segments[-1].content_end_s) == (0.0, 20.0)
     for second in (1.5, 8.0, 12.0):
         assert whole.reaction_time(second) == pytest.approx(near.reaction_time(second))
     far = OffsetMap(40.0, (Segment(ENDS_S + 0.1, 9.0, 4.0, 40.0),))
-    assert to_ends(far, 60.0, 11.0) == far
-    cut = to_ends(near, 30.2, 20.0)  # the recording ends before the film does
+    assert extend_to_ends(far, 60.0, 11.0) == far
+    cut = extend_to_ends(near, 30.2, 20.0)  # the recording ends before the film does
     assert cut.segments[-1].reaction_end_s == pytest.approx(30.2)
 
 
@@ -124,7 +126,7 @@ def test_the_beginning_and_the_end_are_not_both_in_one_pause() -> None:
     """The end of the film was on, and a second later its beginning: both lack a second, and there is only one."""
     again = OffsetMap(40.0, (Segment(0.8, 9.0, 20.0, 40.0), Segment(12.0, 19.0, 12.0, 40.0)))
 
-    whole = to_ends(again, 60.0, 20.0)
+    whole = extend_to_ends(again, 60.0, 20.0)
 
     first, last = whole.segments
     assert (first.content_start_s, first.reaction_start_s) == (0.0, pytest.approx(19.2))
@@ -137,7 +139,7 @@ def test_ends_stay_inside_both_and_keep_the_line(
 ) -> None:
     given_map = OffsetMap(9.0, (Segment(start, end, at, 9.0, rate),))
     reaction_s = given_map.segments[0].reaction_end_s + more
-    (found,) = to_ends(given_map, reaction_s, content_s).segments
+    (found,) = extend_to_ends(given_map, reaction_s, content_s).segments
     assert 0 <= found.content_start_s <= start
     assert end <= found.content_end_s <= max(end, content_s)
     assert found.reaction_start_s >= -1e-9
@@ -147,7 +149,7 @@ def test_ends_stay_inside_both_and_keep_the_line(
 
 @pytest.mark.nets
 def test_a_sound_too_weak_to_be_found_still_says_where_it_runs() -> None:
-    film_sound = sound(film_path(), SOUND_HZ)
+    film_sound = read_audio(film_path(), SOUND_HZ)
     played, other = (film_sound[s * SOUND_HZ : (s + SECONDS) * SOUND_HZ] for s in (START, 300))
     rng = np.random.default_rng(0)
     recording = rng.normal(0, 2 * float(played.std()), 37 * SOUND_HZ).astype(np.float32)  # 6 dB louder than the film
@@ -156,7 +158,7 @@ def test_a_sound_too_weak_to_be_found_still_says_where_it_runs() -> None:
         recording[round(s.at_s * SOUND_HZ) :][: len(piece)] += piece
     true = [Segment(s.start_s, s.end_s, s.at_s, 9.0) for s in PLAYED]
     late = [replace(s, reaction_start_s=s.reaction_start_s + 0.7) for s in true]
-    assert heard_along(true, recording, played, SOUND_HZ) > CONFIRMS
-    assert heard_along(late, recording, played, SOUND_HZ) < CONFIRMS
-    assert heard_along(true, recording, other, SOUND_HZ) < CONFIRMS
-    assert heard_along(true, recording[: 2 * SOUND_HZ], played[:100], SOUND_HZ) == 0.0
+    assert coherence_along(true, recording, played, SOUND_HZ) > CONFIRMS
+    assert coherence_along(late, recording, played, SOUND_HZ) < CONFIRMS
+    assert coherence_along(true, recording, other, SOUND_HZ) < CONFIRMS
+    assert coherence_along(true, recording[: 2 * SOUND_HZ], played[:100], SOUND_HZ) == 0.0

@@ -14,8 +14,8 @@ from evoked.core.errors import AlignmentError, NoPictureError
 from evoked.media.write import VideoWriter
 from evoked.reactions.alignment.config import AlignConfig
 from evoked.reactions.alignment.offset_map import OffsetMap
-from evoked.reactions.alignment.video.align import align_by_picture
-from evoked.reactions.alignment.video.thumbnails import HZ, Looks, look_at_film, look_at_reaction
+from evoked.reactions.alignment.video.align import align_by_video
+from evoked.reactions.alignment.video.thumbnails import HZ, FrameThumbnails, content_thumbnails, reaction_thumbnails
 
 pytestmark = pytest.mark.nets
 START, SECONDS = 60, 30
@@ -34,13 +34,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def watched(folder: Path) -> Looks:
-    return look_at_film(content(folder / "film.mp4", START, SECONDS))
+def watched(folder: Path) -> FrameThumbnails:
+    return content_thumbnails(content(folder / "film.mp4", START, SECONDS))
 
 
-def seen(folder: Path, name: str, scene: Scene, played: list[Stretch]) -> Looks:
+def seen(folder: Path, name: str, scene: Scene, played: list[Stretch]) -> FrameThumbnails:
     seconds = max(s.at_s + (s.end_s - s.start_s) / s.speed for s in played) + 1.5
-    return look_at_reaction(recorded(folder / f"{name}.mp4", film(START, SECONDS), scene, played, seconds))
+    return reaction_thumbnails(recorded(folder / f"{name}.mp4", film(START, SECONDS), scene, played, seconds))
 
 
 def errors(found: OffsetMap, played: list[Stretch]) -> tuple[np.ndarray, float]:
@@ -70,9 +70,9 @@ ALWAYS = {"corner", "inset, mirrored", "side, rewound", "corner, begun in the mi
 
 
 @pytest.mark.parametrize("name", [n if n in ALWAYS else pytest.param(n, marks=pytest.mark.full) for n in CASES])
-def test_a_silent_recording_is_aligned(name: str, folder: Path, watched: Looks) -> None:
+def test_a_silent_recording_is_aligned(name: str, folder: Path, watched: FrameThumbnails) -> None:
     scene, played, least = CASES[name]
-    found = align_by_picture(seen(folder, name, scene, played), watched)
+    found = align_by_video(seen(folder, name, scene, played), watched)
     off, share = errors(found, played)
     assert found.by == "picture"
     assert share >= least
@@ -92,9 +92,9 @@ def test_a_pause_where_the_film_stands_still(folder: Path) -> None:
         for frame in frames:
             writer.picture(frame)
     played = [Stretch(0, 13.2, 1.23), Stretch(13.2, 30, 18.71)]
-    shown = look_at_reaction(recorded(folder / "pause_within.mp4", tuple(frames), SIDE, played, 37))
+    shown = reaction_thumbnails(recorded(folder / "pause_within.mp4", tuple(frames), SIDE, played, 37))
 
-    found = align_by_picture(shown, look_at_film(path))
+    found = align_by_video(shown, content_thumbnails(path))
 
     off = {t / 10: played[t >= 132].at_s + t / 10 - played[t >= 132].start_s for t in range(300)}
     told = {t: found.reaction_time(t) for t in off}
@@ -104,28 +104,28 @@ def test_a_pause_where_the_film_stands_still(folder: Path) -> None:
     assert max(around) < 0.2
 
 
-def test_a_film_that_is_not_shown_is_refused(folder: Path, watched: Looks) -> None:
+def test_a_film_that_is_not_shown_is_refused(folder: Path, watched: FrameThumbnails) -> None:
     with pytest.raises(AlignmentError, match="not seen"):
-        align_by_picture(seen(folder, "unseen", UNSEEN, THROUGH), watched)
+        align_by_video(seen(folder, "unseen", UNSEEN, THROUGH), watched)
 
 
 @pytest.mark.parametrize("start_s", [200, *(pytest.param(s, marks=pytest.mark.full) for s in range(110, 560, 30))])
 def test_another_part_of_the_film_is_refused(start_s: int, folder: Path) -> None:
-    other = look_at_film(content(folder / f"other{start_s}.mp4", start_s, SECONDS))
+    other = content_thumbnails(content(folder / f"other{start_s}.mp4", start_s, SECONDS))
     path = folder / "mine.mp4"
     if not path.exists():
         recorded(path, film(START, SECONDS), SIDE, THROUGH, 33)
     with pytest.raises(AlignmentError, match="not seen"):
-        align_by_picture(look_at_reaction(path), other)
+        align_by_video(reaction_thumbnails(path), other)
 
 
-def test_too_little_in_common_is_refused(folder: Path, watched: Looks) -> None:
+def test_too_little_in_common_is_refused(folder: Path, watched: FrameThumbnails) -> None:
     short = seen(folder, "corner", CORNER, THROUGH)
     with pytest.raises(AlignmentError, match=r"too little of the film is seen: .* needed: 100\.0 s"):
-        align_by_picture(short, watched, AlignConfig(min_common_s=100))
+        align_by_video(short, watched, AlignConfig(min_common_s=100))
 
 
-def test_stills_black_and_single_frames_are_refused(folder: Path, watched: Looks) -> None:
+def test_stills_black_and_single_frames_are_refused(folder: Path, watched: FrameThumbnails) -> None:
     still = np.repeat(film(START, SECONDS)[:1], 200, axis=0)
     for name, pictures in (("still", still), ("black", np.zeros_like(still)), ("frame", still[:1])):
         path = folder / f"{name}.mp4"
@@ -133,9 +133,9 @@ def test_stills_black_and_single_frames_are_refused(folder: Path, watched: Looks
             for picture in pictures:
                 writer.picture(picture)
         with pytest.raises(AlignmentError, match="the reaction's picture hardly changes"):
-            align_by_picture(look_at_reaction(path), watched)
+            align_by_video(reaction_thumbnails(path), watched)
         with pytest.raises(AlignmentError, match="the content's picture hardly changes"):
-            align_by_picture(replace(watched, cells=np.repeat(watched.cells, 3, axis=2)), look_at_film(path))
+            align_by_video(replace(watched, cells=np.repeat(watched.cells, 3, axis=2)), content_thumbnails(path))
 
 
 def test_a_sound_file_has_no_picture(folder: Path) -> None:
@@ -145,25 +145,25 @@ def test_a_sound_file_has_no_picture(folder: Path) -> None:
         out.setsampwidth(2)
         out.setframerate(8000)
         out.writeframes(bytes(16000))
-    for look in (look_at_film, look_at_reaction):
+    for look in (content_thumbnails, reaction_thumbnails):
         with pytest.raises(NoPictureError):
             look(path)
 
 
-def slides(watched: Looks, order: list[int], every: int) -> np.ndarray:
+def slides(watched: FrameThumbnails, order: list[int], every: int) -> np.ndarray:
     """A show of stills that change at a steady pace."""
     return np.repeat(watched.cells[order], every, axis=0)
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_two_shows_of_stills_at_one_pace_are_not_taken_for_each_other(seed: int, watched: Looks) -> None:
+def test_two_shows_of_stills_at_one_pace_are_not_taken_for_each_other(seed: int, watched: FrameThumbnails) -> None:
     rng = np.random.default_rng(seed)
     numbers = rng.permutation(len(watched.cells))
     ours, theirs = slides(watched, list(numbers[:8]), 50), slides(watched, list(numbers[8:15]), 50)
     frame = np.full((len(ours), 27, 48), 16, np.uint8)
     frame[:, 1:25, 2:34] = np.kron(ours, np.ones((1, 2, 2), np.uint8))
     with pytest.raises(AlignmentError):
-        align_by_picture(replace(watched, cells=frame), replace(watched, cells=theirs))
+        align_by_video(replace(watched, cells=frame), replace(watched, cells=theirs))
 
 
 def test_looks_are_means_of_cells_and_say_how_late_they_are(folder: Path) -> None:
@@ -173,10 +173,10 @@ def test_looks_are_means_of_cells_and_say_how_late_they_are(folder: Path) -> Non
             picture = np.full((180, 320, 3), 60, np.uint8)
             picture[:, 160:] = 20 * i
             writer.picture(picture)
-    looks = look_at_film(path)
+    looks = content_thumbnails(path)
     assert looks.cells.shape == (2 * float(HZ), 12, 16)
     assert looks.frame_s == pytest.approx(0.2)
     assert looks.hold_s == pytest.approx(np.mean([2 * i % 5 / 25 for i in range(25)]), abs=1e-6)
     assert np.abs(looks.cells[:, :, :7].astype(int) - 60).max() <= 3
     assert np.abs(looks.cells[-1, :, 9:].astype(int) - 180).max() <= 3
-    assert look_at_reaction(path).cells.shape == (25, 27, 48)
+    assert reaction_thumbnails(path).cells.shape == (25, 27, 48)

@@ -6,23 +6,23 @@ from filmed import HZ, cut, hush, joined, under
 
 from evoked.core.errors import AlignmentError
 from evoked.reactions.alignment.audio.align import align
-from evoked.reactions.alignment.audio.by_spectrum_only import FOUND, OBEYS, by_spectrum_alone, obedience
-from evoked.reactions.alignment.audio.speed_pitch import Change, resampled
-from evoked.reactions.alignment.chaining import Run
+from evoked.reactions.alignment.audio.by_spectrum_only import FOUND, OBEYS, band_coherence, by_spectrum_only
+from evoked.reactions.alignment.audio.speed_pitch import SpeedPitch, resample_speed
+from evoked.reactions.alignment.chaining import AlignedRun
 from evoked.reactions.alignment.config import AlignConfig
-from evoked.sample.soundtrack import murmur
+from evoked.sample.soundtrack import viewer_murmur
 
 pytestmark = pytest.mark.nets
-FEW = [Change(), Change(0.97, 0.97), Change(1.0302, 1.0302), Change(1.03)]
+FEW = [SpeedPitch(), SpeedPitch(0.97, 0.97), SpeedPitch(1.0302, 1.0302), SpeedPitch(1.03)]
 
 
 def voiced(film: np.ndarray, db: float, seed: int = 1) -> np.ndarray:
-    return under(film, murmur(len(film), np.random.default_rng(seed)).astype(np.float32), db)
+    return under(film, viewer_murmur(len(film), np.random.default_rng(seed)).astype(np.float32), db)
 
 
 def test_a_higher_film_under_a_louder_voice_is_found_and_its_change_refined() -> None:
-    film = resampled(joined(hush(2.0), cut(300, 309), hush(3.0), cut(309, 320)), 1.0265)  # as on a tape
-    found = by_spectrum_alone(voiced(film, -9), cut(300, 320), HZ, FEW)
+    film = resample_speed(joined(hush(2.0), cut(300, 309), hush(3.0), cut(309, 320)), 1.0265)  # as on a tape
+    found = by_spectrum_only(voiced(film, -9), cut(300, 320), HZ, FEW)
     assert found is not None
     change, chain = found
     assert change.speed == pytest.approx(1.0265, abs=0.002)
@@ -33,25 +33,30 @@ def test_a_higher_film_under_a_louder_voice_is_found_and_its_change_refined() ->
 
 def test_a_film_as_it_is_and_one_that_is_too_long_are_not_looked_for() -> None:
     film = cut(300, 320)
-    assert by_spectrum_alone(film, film, HZ, FEW) is None  # its phases tell more
-    assert by_spectrum_alone(np.tile(film, 7), film, HZ, FEW) is None  # 140 s · 20 s is more than 50 s · 50 s
+    assert by_spectrum_only(film, film, HZ, FEW) is None  # its phases tell more
+    assert by_spectrum_only(np.tile(film, 7), film, HZ, FEW) is None  # 140 s · 20 s is more than 50 s · 50 s
 
 
 def test_another_scene_with_the_same_music_does_not_obey() -> None:
     """The score of second 227 comes again at 357; changed, it brings more nats than it takes."""
-    reaction, content = resampled(cut(357, 375), 1.03), cut(227.3, 245.3)
-    assert by_spectrum_alone(reaction, content, HZ, FEW) is None
-    alike = Run(0.05 * HZ, 2 * HZ, 15 * HZ, 100.0, 15.0, 2.0)
-    change = Change(1.03, 1.03)
-    assert obedience(reaction, content, HZ, change, alike) < OBEYS
-    assert obedience(resampled(content, 1.03), content, HZ, change, Run(0, 2 * HZ, 15 * HZ, 1, 1, 1)) > 0.8
-    assert obedience(reaction, content, HZ, change, Run(99 * HZ, 2 * HZ, 15 * HZ, 1, 1, 1)) == 0  # nothing is there
+    reaction, content = resample_speed(cut(357, 375), 1.03), cut(227.3, 245.3)
+    assert by_spectrum_only(reaction, content, HZ, FEW) is None
+    alike = AlignedRun(0.05 * HZ, 2 * HZ, 15 * HZ, 100.0, 15.0, 2.0)
+    change = SpeedPitch(1.03, 1.03)
+    assert band_coherence(reaction, content, HZ, change, alike) < OBEYS
+    assert (
+        band_coherence(resample_speed(content, 1.03), content, HZ, change, AlignedRun(0, 2 * HZ, 15 * HZ, 1, 1, 1))
+        > 0.8
+    )
+    assert (
+        band_coherence(reaction, content, HZ, change, AlignedRun(99 * HZ, 2 * HZ, 15 * HZ, 1, 1, 1)) == 0
+    )  # nothing is there
 
 
 @pytest.mark.full
 def test_it_is_off_unless_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("evoked.reactions.alignment.audio.by_spectrum_only.FOUND", 60.0)  # this one brings some 80
-    film = resampled(joined(hush(1), cut(300, 306), cut(309, 320)), 1.03)
+    film = resample_speed(joined(hush(1), cut(300, 306), cut(309, 320)), 1.03)
     hiss = np.random.default_rng(1).standard_normal(len(film)).astype(np.float32)
     reaction = voiced(film, -12) + under(film, hiss, 0) - film
     assert not AlignConfig().spectra

@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evoked.core.time_grid import Grid
-from evoked.media.decode import Picture, play
+from evoked.core.time_grid import TimeGrid
+from evoked.media.decode import VideoFrame, read_media
 from evoked.media.images import read_image, resize
 from evoked.media.write import VideoWriter
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
-from evoked.reactions.content_region.content_faces import FollowedFilm
-from evoked.reactions.content_region.detector import CELLS, Window
-from evoked.reactions.content_region.patch_correlation import FilmView
+from evoked.reactions.content_region.content_faces import ContentFaceFilter
+from evoked.reactions.content_region.detector import CELLS, ContentRegion
+from evoked.reactions.content_region.patch_correlation import ContentPatchMatcher
 from evoked.weights.cache import default_cache
 
 FPS = 10
@@ -40,26 +40,26 @@ def test_each_tick_of_the_reaction_has_the_films_picture_of_that_moment(content:
             assert shown.mean() == pytest.approx(20 + 2 * int(at * FPS + 1e-6), abs=1.9)
 
 
-def film(content: Path, offsets: OffsetMap, size: tuple[float, float] = (64, 48)) -> FollowedFilm:
+def film(content: Path, offsets: OffsetMap, size: tuple[float, float] = (64, 48)) -> ContentFaceFilter:
     """The film over the whole frame, nothing on top of it most of the time."""
-    window = Window((0, 0, *size), 0.9, False, np.full(CELLS, 0.9, np.float32))
-    return FollowedFilm(FilmView(window), offsets, content)
+    window = ContentRegion((0, 0, *size), 0.9, False, np.full(CELLS, 0.9, np.float32))
+    return ContentFaceFilter(ContentPatchMatcher(window), offsets, content)
 
 
 def test_a_face_off_the_film_is_nobodys_but_the_viewers(content: Path) -> None:
     offsets = OffsetMap(20, (Segment(0.0, 8.0, 0.0, 20),))
     followed = film(content, offsets)
-    picture = next(iter(play(content, pictures=_grid())))
-    assert isinstance(picture, Picture)
-    assert followed.owns(picture, picture.rgb(), np.array([200, 0, 20, 20], np.float32)) is False
+    picture = next(iter(read_media(content, pictures=_grid())))
+    assert isinstance(picture, VideoFrame)
+    assert followed.is_content_face(picture, picture.rgb(), np.array([200, 0, 20, 20], np.float32)) is False
 
 
 def test_where_the_film_stands_still_the_place_decides(content: Path) -> None:
     offsets = OffsetMap(20, (Segment(5.0, 8.0, 5.0, 20),))  # the first seconds cannot be aligned
     followed = film(content, offsets)
-    picture = next(iter(play(content, pictures=_grid())))
-    assert isinstance(picture, Picture)
-    assert followed.owns(picture, picture.rgb(), np.array([10, 10, 20, 20], np.float32)) is True
+    picture = next(iter(read_media(content, pictures=_grid())))
+    assert isinstance(picture, VideoFrame)
+    assert followed.is_content_face(picture, picture.rgb(), np.array([10, 10, 20, 20], np.float32)) is True
 
 
 @pytest.mark.nets
@@ -77,13 +77,13 @@ def test_a_viewer_over_the_film_and_a_face_in_the_film_are_told_apart(tmp_path: 
             video.picture(frame)
     offsets = OffsetMap(20, (Segment(0.0, 2.0, 0.0, 20),))
     followed = film(tmp_path / "film.mp4", offsets, (640, 480))
-    for picture in play(tmp_path / "reaction.mp4", pictures=_grid()):
-        assert isinstance(picture, Picture)
+    for picture in read_media(tmp_path / "reaction.mp4", pictures=_grid()):
+        assert isinstance(picture, VideoFrame)
         rgb = picture.rgb()
         shift = 4 * picture.step
-        assert followed.owns(picture, rgb, np.array([220 + shift, 120, 180, 200], np.float32)) is True
-        assert followed.owns(picture, rgb, np.array([45, 350, 70, 80], np.float32)) is False
+        assert followed.is_content_face(picture, rgb, np.array([220 + shift, 120, 180, 200], np.float32)) is True
+        assert followed.is_content_face(picture, rgb, np.array([45, 350, 70, 80], np.float32)) is False
 
 
-def _grid() -> Grid:
-    return Grid(Fraction(6), 12)
+def _grid() -> TimeGrid:
+    return TimeGrid(Fraction(6), 12)

@@ -13,9 +13,9 @@ from filmed import HZ, Samples, cut, hush, joined, under
 from evoked.cli.main import evoked
 from evoked.core.errors import AlignmentError, LibraryError, NoSoundError
 from evoked.media.write import VideoWriter
-from evoked.reactions.alignment.audio.speed_pitch import resampled
+from evoked.reactions.alignment.audio.speed_pitch import resample_speed
 from evoked.reactions.alignment.library.content_library import ContentLibrary
-from evoked.sample.soundtrack import murmur
+from evoked.sample.soundtrack import viewer_murmur
 
 pytestmark = pytest.mark.nets
 
@@ -45,7 +45,7 @@ def library(films: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 def reaction(part: int) -> Samples:
-    voice = murmur(40 * HZ, np.random.default_rng(7)).astype(np.float32)
+    voice = viewer_murmur(40 * HZ, np.random.default_rng(7)).astype(np.float32)
     return joined(hush(4.5), under(cut(40.0 * part, 40.0 * part + 40), voice, -9))
 
 
@@ -59,7 +59,7 @@ def test_the_content_is_found_and_none_is_said(library: Path) -> None:
 
 
 def test_a_faster_film_is_found(library: Path) -> None:
-    found = ContentLibrary(library).find(resampled(reaction(2), 1.04))
+    found = ContentLibrary(library).find(resample_speed(reaction(2), 1.04))
     assert found.content == "part2.wav"
     assert found.offsets.segments[0].rate == pytest.approx(1 / 1.04, abs=1e-4)
 

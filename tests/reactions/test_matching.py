@@ -13,12 +13,12 @@ from shown import SIZE, Stretch, content, film, recorded
 from staged_scenes import CORNER, SIDE, film_path
 
 from evoked.core.errors import AlignmentError, NoSoundError
-from evoked.media.decode import sound
+from evoked.media.decode import read_audio
 from evoked.media.write import VideoWriter
 from evoked.reactions.alignment.config import MatchConfig
-from evoked.reactions.alignment.matcher import Contents
+from evoked.reactions.alignment.matcher import ContentMatcher
 from evoked.reactions.alignment.offset_map import read_offsets
-from evoked.study.layout import Folder
+from evoked.study.layout import StudyLayout
 
 pytestmark = pytest.mark.nets
 START, SECONDS, HZ = 60, 24, 8000
@@ -47,7 +47,7 @@ def heard(path: Path, sound: np.ndarray) -> Path:
 
 
 def test_a_silent_recording_finds_its_content_among_several(study: Path) -> None:
-    contents = Contents({p.name: p for p in (study / "contents").iterdir()})
+    contents = ContentMatcher({p.name: p for p in (study / "contents").iterdir()})
     told: list[tuple[float, str]] = []
     found = contents.match(
         study / "reactions" / "mute.mp4", progress=lambda done, total, note="": told.append((done / (total or 1), note))
@@ -67,8 +67,8 @@ def test_what_is_compared_can_be_said(study: Path) -> None:
     paths = {"burrow.mp4": study / "contents" / "burrow.mp4"}
     reaction = study / "reactions" / "mute.mp4"
     with pytest.raises(NoSoundError):
-        Contents(paths, MatchConfig(by="sound")).match(reaction)
-    assert Contents(paths, MatchConfig(by="picture")).match(reaction).offsets.by == "picture"
+        ContentMatcher(paths, MatchConfig(by="sound")).match(reaction)
+    assert ContentMatcher(paths, MatchConfig(by="picture")).match(reaction).offsets.by == "picture"
     with pytest.raises(ValueError, match="by must be one of auto, sound, picture"):
         MatchConfig(by="smell")
 
@@ -80,7 +80,7 @@ def test_the_content_itself_is_no_recording_of_it(study: Path, tmp_path: Path) -
     for one in (path, copy):
         for by in ("auto", "sound", "picture"):
             with pytest.raises(AlignmentError, match=rf"{one.name} is the content itself \(burrow\.mp4\)"):
-                Contents({"burrow.mp4": path}, MatchConfig(by=by)).match(one)
+                ContentMatcher({"burrow.mp4": path}, MatchConfig(by=by)).match(one)
 
 
 def test_both_reasons_are_told_where_neither_helps(study: Path, tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_both_reasons_are_told_where_neither_helps(study: Path, tmp_path: Path) 
     with pytest.raises(
         AlignmentError, match=r"the content is silent from end to end.*; by picture: the film is not seen"
     ) as told:
-        Contents({"other.mp4": other}).match(one)
+        ContentMatcher({"other.mp4": other}).match(one)
     assert "\n" not in str(told.value)
 
 
@@ -112,7 +112,7 @@ def damaged(path: Path, source: Path) -> Path:
 
 
 def test_a_damaged_picture_leaves_the_map_by_sound(tmp_path: Path) -> None:
-    played = sound(film_path(), HZ)[START * HZ : (START + SECONDS) * HZ]
+    played = read_audio(film_path(), HZ)[START * HZ : (START + SECONDS) * HZ]
     hidden = played.copy()
     hidden[10 * HZ :] = np.random.default_rng(0).normal(0, 0.3, len(hidden) - 10 * HZ)  # so the picture is asked
     for name, samples in (("film.mp4", played), ("whole.mp4", hidden)):
@@ -121,7 +121,7 @@ def test_a_damaged_picture_leaves_the_map_by_sound(tmp_path: Path) -> None:
                 writer.picture(picture)
             writer.sound(samples.astype(np.float32))
     broken = damaged(tmp_path / "broken.mp4", tmp_path / "whole.mp4")
-    contents = Contents({"film.mp4": tmp_path / "film.mp4"})
+    contents = ContentMatcher({"film.mp4": tmp_path / "film.mp4"})
 
     found = contents.match(broken).offsets
 
@@ -136,7 +136,7 @@ def test_a_damaged_picture_leaves_the_map_by_sound(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert line in done.stderr
     with pytest.raises(AlignmentError, match=r"the film is not seen.* \(broken\.mp4 is damaged: \d+ packets"):
-        Contents(contents.paths, MatchConfig(by="picture")).match(broken)
+        ContentMatcher(contents.paths, MatchConfig(by="picture")).match(broken)
 
 
 def evoked(*args: object) -> subprocess.CompletedProcess[str]:
@@ -175,7 +175,7 @@ def test_a_study_with_silent_recordings(study: Path) -> None:
     assert [(i["name"], i["state"], i["reason"]) for i in aligned] == [
         ("mute.mp4", "done", "aligned by picture: no sound in common")
     ]
-    found = read_offsets(Folder(study).alignment("mute.mp4"))
+    found = read_offsets(StudyLayout(study).alignment("mute.mp4"))
     assert found.by == "picture"
     assert found.segments[0].offset_s == pytest.approx(2.53, abs=0.06)
     assert ("label", "done") in [(i["step"], i["state"]) for i in items]

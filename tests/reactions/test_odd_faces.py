@@ -8,13 +8,13 @@ import pytest
 
 from evoked.core.errors import AlignmentError, MissingMedia
 from evoked.core.files import same_file
-from evoked.core.time_grid import Grid
+from evoked.core.time_grid import TimeGrid
 from evoked.faces.detect import iou
-from evoked.media.decode import Picture, play
+from evoked.media.decode import VideoFrame, read_media
 from evoked.media.images import read_image, resize
 from evoked.media.write import VideoWriter
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
-from evoked.reactions.content_region.content_faces import film_of
+from evoked.reactions.content_region.content_faces import open_content_filter
 from evoked.reactions.viewers.annotator import Annotator
 from evoked.weights.cache import Cache, default_cache
 
@@ -41,8 +41,10 @@ def film(path: Path, pictures: list[Rgb], rate: Fraction = Fraction(6)) -> Path:
 
 
 def woman(cache: Cache, ticks: int) -> list[Rgb]:
-    grid = Grid(Fraction(6), ticks, Fraction(13))
-    return [p.rgb() for p in play(cache.clip("WolfgangLanger_Pexels.mp4"), pictures=grid) if isinstance(p, Picture)]
+    grid = TimeGrid(Fraction(6), ticks, Fraction(13))
+    return [
+        p.rgb() for p in read_media(cache.clip("WolfgangLanger_Pexels.mp4"), pictures=grid) if isinstance(p, VideoFrame)
+    ]
 
 
 @pytest.mark.parametrize("crop", [(300, 10, 280, 330), (335, 60, 212, 240)])
@@ -128,7 +130,7 @@ def test_the_same_file_as_reaction_and_content_is_told(cache: Cache, tmp_path: P
     offsets = OffsetMap(50.0, (Segment(0.0, 2.0, 0.0, 50.0),))
     for reaction in (one, copy):
         with pytest.raises(AlignmentError, match=r"is the content itself \(.*single_face.mp4\): name the recording"):
-            film_of(reaction, one, offsets)
+            open_content_filter(reaction, one, offsets)
     assert not same_file(one, cache.clip("no_face.mp4"))
     with pytest.raises(MissingMedia, match=r"no file at .*gone\.mp4"):
         same_file(tmp_path / "gone.mp4", one)

@@ -8,7 +8,7 @@ import pytest
 
 from evoked.core.errors import AlignmentError
 from evoked.core.provenance import Provenance
-from evoked.core.time_grid import Grid
+from evoked.core.time_grid import TimeGrid
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment, read_offsets, write_offsets
 
 FAST = OffsetMap(9.0, (Segment(4.0, 24.0, 2.0, 9.0, rate=0.95), Segment(30.0, 40.0, 50.0, 9.0, rate=1.05)))
@@ -43,7 +43,7 @@ def test_what_was_skipped_may_be_watched_later() -> None:
 
 @pytest.mark.parametrize("found", [MAP, FAST])
 def test_nearest_steps_agree_with_the_slow_way(found: OffsetMap) -> None:
-    content, reaction = Grid(Fraction(30000, 1001), 900), Grid(Fraction(6), 400, Fraction(1, 4))
+    content, reaction = TimeGrid(Fraction(30000, 1001), 900), TimeGrid(Fraction(6), 400, Fraction(1, 4))
     got = found.nearest_steps(content, reaction, lag_s=0.1)
     for i in range(0, 900, 7):
         at = found.reaction_time(float(content.second(i)))

@@ -6,8 +6,8 @@ from filmed import HZ, Samples, cut, hush, joined, under
 
 from evoked.core.errors import AlignmentError, NoSoundError
 from evoked.reactions.alignment.audio.align import align
-from evoked.reactions.alignment.library.identify import Library
-from evoked.sample.soundtrack import murmur
+from evoked.reactions.alignment.library.identify import MemoryLibrary
+from evoked.sample.soundtrack import viewer_murmur
 
 pytestmark = pytest.mark.nets
 PARTS = {f"part{i}": (40.0 * i, 40.0 * i + 40.0) for i in range(12)}
@@ -18,16 +18,16 @@ def part(name: str) -> Samples:
 
 
 def voice(seconds: float) -> Samples:
-    return murmur(round(seconds * HZ), np.random.default_rng(7)).astype(np.float32)
+    return viewer_murmur(round(seconds * HZ), np.random.default_rng(7)).astype(np.float32)
 
 
 @pytest.fixture(scope="module")
-def library() -> Library:
-    return Library(tuple(PARTS), part, HZ)
+def library() -> MemoryLibrary:
+    return MemoryLibrary(tuple(PARTS), part, HZ)
 
 
 @pytest.mark.parametrize("name", ["part1", "part4", "part6", "part8"])
-def test_the_content_that_is_played_is_found(name: str, library: Library) -> None:
+def test_the_content_that_is_played_is_found(name: str, library: MemoryLibrary) -> None:
     reaction = joined(hush(4.5), under(part(name), voice(40), -9), voice(5))
     assert library.ranked(reaction)[0][0] == name
     found = library.which(reaction)
@@ -35,11 +35,11 @@ def test_the_content_that_is_played_is_found(name: str, library: Library) -> Non
     assert found.offsets.reaction_time(20.0) == pytest.approx(24.5, abs=0.003)
 
 
-def test_of_two_the_one_that_is_played_longer(library: Library) -> None:
+def test_of_two_the_one_that_is_played_longer(library: MemoryLibrary) -> None:
     assert library.which(joined(cut(80, 92), hush(2), cut(200, 235))).content == "part5"
 
 
-def test_it_equals_the_alignment_with_that_content_alone(library: Library) -> None:
+def test_it_equals_the_alignment_with_that_content_alone(library: MemoryLibrary) -> None:
     reaction = joined(hush(2), part("part3"))
     assert library.which(reaction).offsets == align(reaction, part("part3"), HZ)
 
@@ -47,10 +47,10 @@ def test_it_equals_the_alignment_with_that_content_alone(library: Library) -> No
 def test_the_order_of_contents_does_not_matter() -> None:
     reaction = joined(hush(2), part("part2"))
     names = ["part7", "part2", "part5"]
-    assert Library(names, part).which(reaction) == Library(names[::-1], part).which(reaction)
+    assert MemoryLibrary(names, part).which(reaction) == MemoryLibrary(names[::-1], part).which(reaction)
 
 
-def test_none_of_them_is_said(library: Library) -> None:
+def test_none_of_them_is_said(library: MemoryLibrary) -> None:
     with pytest.raises(AlignmentError, match="plays none of 12 contents") as caught:
         library.which(voice(30))
     assert "\n" not in str(caught.value)
@@ -59,11 +59,11 @@ def test_none_of_them_is_said(library: Library) -> None:
     with pytest.raises(AlignmentError, match="plays none of 12"):
         library.which(np.zeros(30 * HZ, np.float32))
     with pytest.raises(AlignmentError, match="no contents"):
-        Library([], part).which(voice(10))
+        MemoryLibrary([], part).which(voice(10))
 
 
 @pytest.mark.full
-def test_a_long_reaction_is_looked_up_in_parts(library: Library) -> None:
+def test_a_long_reaction_is_looked_up_in_parts(library: MemoryLibrary) -> None:
     reaction = joined(voice(350), part("part9"), voice(100))
     found = library.which(reaction)
     assert found.content == "part9"
@@ -77,7 +77,7 @@ def test_each_content_is_heard_once_for_its_landmarks() -> None:
         heard.append(name)
         return part(name)
 
-    library = Library(["part1", "part2"], sound_of)
+    library = MemoryLibrary(["part1", "part2"], sound_of)
     library.ranked(part("part1"))
     library.ranked(part("part2"))
     assert heard == ["part1", "part2"]
@@ -90,4 +90,4 @@ def test_a_content_without_sound_is_told() -> None:
         raise NoSoundError(f"{name} has no sound: name a file with an audio stream")
 
     with pytest.raises(NoSoundError, match="gone has no sound"):
-        Library(["gone"], mute).which(voice(10))
+        MemoryLibrary(["gone"], mute).which(voice(10))

@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evoked.core.time_grid import Grid
+from evoked.core.time_grid import TimeGrid
 from evoked.faces.detect import FaceDetector
-from evoked.media.decode import Picture, play, sound
+from evoked.media.decode import VideoFrame, read_audio, read_media
 from evoked.media.images import resize
 from evoked.media.probe import probe
 from evoked.media.write import VideoWriter
 from evoked.reactions.viewers.annotation import Annotation
 from evoked.reactions.viewers.annotator import Annotator
-from evoked.reactions.viewers.face_detections import FILM, NOBODY, Sightings
+from evoked.reactions.viewers.face_detections import FILM, NOBODY, DetectionLog
 from evoked.reactions.viewers.preview import write_preview
 from evoked.weights.cache import Cache, default_cache
 
@@ -29,8 +29,8 @@ def cache() -> Cache:
 
 
 def clip(cache: Cache, name: str, start_s: int) -> list[Rgb]:
-    grid = Grid(RATE, SECONDS * int(RATE), Fraction(start_s))
-    return [p.rgb() for p in play(cache.clip(name), pictures=grid) if isinstance(p, Picture)]
+    grid = TimeGrid(RATE, SECONDS * int(RATE), Fraction(start_s))
+    return [p.rgb() for p in read_media(cache.clip(name), pictures=grid) if isinstance(p, VideoFrame)]
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def found(annotator: Annotator, reaction: Path) -> Annotation:
 
 
 def pictures(path: Path) -> list[Rgb]:
-    return [p.rgb() for p in play(path, pictures=probe(path).grid(RATE)) if isinstance(p, Picture)]
+    return [p.rgb() for p in read_media(path, pictures=probe(path).grid(RATE)) if isinstance(p, VideoFrame)]
 
 
 def faces(cache: Cache, path: Path) -> int:
@@ -85,7 +85,7 @@ def test_a_preview_is_the_video_with_boxes_and_sound(found: Annotation, reaction
     assert ours.picture is not None
     assert (ours.picture.width, ours.picture.height, ours.picture.average_rate) == (*SIZE, RATE)
     assert float(abs(ours.duration_s - theirs.duration_s)) < 0.1
-    heard, played = sound(out, 8000)[:15000], sound(reaction, 8000)[:15000]
+    heard, played = read_audio(out, 8000)[:15000], read_audio(reaction, 8000)[:15000]
     assert np.corrcoef(np.abs(heard), np.abs(played))[0, 1] > 0.9
     green = [(rgb[..., 1].astype(int) - rgb[..., 0] > 60).sum() for rgb in pictures(out)]
     assert min(green) > 100
@@ -105,7 +105,7 @@ def test_in_a_blurred_preview_the_detector_finds_nobody(
 
 def test_the_films_faces_are_hidden_too(cache: Cache, annotator: Annotator, reaction: Path, tmp_path: Path) -> None:
     class Whole:
-        def owns(self, picture: Picture, rgb: np.ndarray, box: np.ndarray) -> bool:
+        def is_content_face(self, picture: VideoFrame, rgb: np.ndarray, box: np.ndarray) -> bool:
             return True
 
     found = annotator(reaction, Whole())
@@ -126,7 +126,7 @@ def test_an_interruption_leaves_no_file(found: Annotation, reaction: Path, tmp_p
 
 
 def test_boxes_move_evenly_and_newcomers_are_hidden_before_they_are_found() -> None:
-    seen = Sightings()
+    seen = DetectionLog()
     at = [np.array([10 * step, 0, 20, 20], np.float32) for step in range(12)]
     for step in range(5, 8):
         seen.note(step, at[step], 3)

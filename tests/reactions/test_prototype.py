@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evoked.core.time_grid import Grid
+from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
 from evoked.faces.landmarks import BLENDSHAPES
-from evoked.reactions.expressions.action_units import ACTIONS, NAMES, REST_CAP, intensities
+from evoked.reactions.expressions.action_units import ACTIONS, NAMES, REST_CAP, au_intensities
 from evoked.reactions.expressions.prototype import PROTOTYPES, PrototypeRecogniser
 
 SIX_HZ = Fraction(6)
@@ -29,7 +29,7 @@ def face(**shown: float) -> np.ndarray:
 
 def track(rows: list[np.ndarray], hidden: tuple[int, ...] = ()) -> Track:
     valid = np.array([i not in hidden for i in range(len(rows))])
-    return Track.masked(Grid(SIX_HZ, len(rows)), BLENDSHAPES, np.stack(rows), valid)
+    return Track.masked(TimeGrid(SIX_HZ, len(rows)), BLENDSHAPES, np.stack(rows), valid)
 
 
 def scores(row: np.ndarray) -> dict[str, float]:
@@ -44,7 +44,7 @@ STARTLED = face(jaw_dropped=1, inner_brows_up=1, outer_brows_up=1, eyes_wide=1)
 def test_a_ramp_starts_at_rest_and_ends_at_full() -> None:
     for action in ACTIONS:
         column = NAMES.index(action.name)
-        both = intensities(track([REST, face(**{action.name.replace(" ", "_"): 1})]))
+        both = au_intensities(track([REST, face(**{action.name.replace(" ", "_"): 1})]))
         assert both.values[:, column] == pytest.approx([0, 1], abs=1e-4), action.name
 
 
@@ -81,7 +81,7 @@ def test_absence_stays_absence_and_does_not_touch_its_neighbours() -> None:
 
 
 def test_scores_of_a_short_clip_are_absolute() -> None:
-    smiling = intensities(track([LAUGH] * 18))  # 3 s: no resting face can be known
+    smiling = au_intensities(track([LAUGH] * 18))  # 3 s: no resting face can be known
     assert smiling.values[:, NAMES.index("smile")] == pytest.approx(1, abs=1e-4)
 
 
@@ -90,15 +90,15 @@ def test_a_face_that_always_half_smiles_is_measured_from_there() -> None:
     for shape in ("mouthSmileLeft", "mouthSmileRight"):
         half[BLENDSHAPES.index(shape)] = 0.03  # some way up the ramp
     column = NAMES.index("smile")
-    alone = intensities(track([half] * 18)).values[0, column]
-    known = intensities(track([half] * 6 * 60)).values[180, column]
+    alone = au_intensities(track([half] * 18)).values[0, column]
+    known = au_intensities(track([half] * 6 * 60)).values[180, column]
     assert 0.1 < alone < REST_CAP
     assert known == pytest.approx(0, abs=1e-4)
 
 
 def test_laughing_all_along_does_not_become_rest() -> None:
     column = NAMES.index("smile")
-    long = intensities(track([LAUGH] * 6 * 60)).values[180, column]
+    long = au_intensities(track([LAUGH] * 6 * 60)).values[180, column]
     assert long == pytest.approx(1 - REST_CAP, abs=1e-4)
     assert PrototypeRecogniser().score(track([LAUGH] * 6 * 60)).values[180, 0] > 0.5
 
@@ -107,7 +107,7 @@ def test_the_resting_face_equals_a_plain_running_median() -> None:
     rng = np.random.default_rng(4)
     rows = [rng.uniform(0.001, 0.2, len(BLENDSHAPES)).astype(np.float32) for _ in range(6 * 40)]
     recording = track(rows, hidden=tuple(range(50, 90)))
-    found = intensities(recording, rest_window_s=20, rest_least_s=5)
+    found = au_intensities(recording, rest_window_s=20, rest_least_s=5)
     absolute = np.stack([_plain_ramp(r) for r in rows])
     for second in (0, 7, 12, 25, 39):
         middle = second * 6 + 3
@@ -151,7 +151,7 @@ def test_an_expression_without_prototype_is_refused_by_name() -> None:
 
 
 def test_other_columns_are_refused() -> None:
-    bad = Track(Grid(SIX_HZ, 1), ("a",), np.zeros((1, 1), np.float32), np.ones(1, bool))
+    bad = Track(TimeGrid(SIX_HZ, 1), ("a",), np.zeros((1, 1), np.float32), np.ones(1, bool))
     with pytest.raises(ValueError, match="need the 52 blendshapes"):
         PrototypeRecogniser().score(bad)
 
@@ -176,7 +176,7 @@ def test_on_real_labelled_faces_it_ranks_as_well_as_was_measured() -> None:
         if faces := detect(picture):
             shown.append(mesh(picture, faces[0]).blendshapes)
             names.append(row["expression"])
-    slow = Track.masked(Grid(Fraction(1, 100), len(shown)), BLENDSHAPES, np.stack(shown), np.ones(len(shown), bool))
+    slow = Track.masked(TimeGrid(Fraction(1, 100), len(shown)), BLENDSHAPES, np.stack(shown), np.ones(len(shown), bool))
     found = PrototypeRecogniser().score(slow)
     surprise = roc_auc_score([n == "surprise" for n in names], found.values[:, found.names.index("surprise")])
     amusement = roc_auc_score([n == "happiness" for n in names], found.values[:, found.names.index("amusement")])

@@ -8,10 +8,10 @@ from filmed import HZ, Samples, cut, hush, joined, under
 
 from evoked.core.errors import AlignmentError
 from evoked.reactions.alignment.audio.align import align
-from evoked.reactions.alignment.audio.speed_pitch import changes, drift, resampled
+from evoked.reactions.alignment.audio.speed_pitch import offset_drift, resample_speed, speed_pitch_grid
 from evoked.reactions.alignment.config import AlignConfig
 from evoked.reactions.alignment.offset_map import OffsetMap
-from evoked.sample.soundtrack import murmur
+from evoked.sample.soundtrack import viewer_murmur
 
 pytestmark = pytest.mark.nets
 RAW = ["-f", "f32le", "-ar", str(HZ), "-ac", "1"]
@@ -52,7 +52,7 @@ def held(found: OffsetMap, speed: float) -> tuple[float, float]:
 )
 def test_a_changed_film_is_followed(filters: str, speed: float, worst_ms: float) -> None:
     reaction = made(filters)
-    voice = murmur(len(reaction), np.random.default_rng(7)).astype(np.float32)
+    voice = viewer_murmur(len(reaction), np.random.default_rng(7)).astype(np.float32)
     found = align(under(reaction, voice, -6), cut(90, 180), HZ)
     error_ms, share = held(found, speed)
     assert error_ms <= worst_ms
@@ -64,7 +64,7 @@ def test_a_changed_film_is_followed(filters: str, speed: float, worst_ms: float)
 def test_a_line_that_goes_on_later_is_not_carried_over_a_skip(db: float) -> None:
     """Two seconds are skipped and a pause of two follows: before and after, the film stands at one offset."""
     film = filtered(joined(hush(1), cut(300, 306), cut(308, 312.5), hush(2), cut(312.5, 320)), "atempo=1.05")
-    voice = murmur(len(film), np.random.default_rng(1)).astype(np.float32)
+    voice = viewer_murmur(len(film), np.random.default_rng(1)).astype(np.float32)
     found = align(under(film, voice, db), cut(300, 320), HZ)
     offsets = [found.reaction_time(s) for s in (3.0, 7.0, 10.0, 16.0)]
     assert offsets[1] is None
@@ -83,21 +83,21 @@ def test_at_any_speed_another_part_of_the_film_is_refused() -> None:
 
 
 def test_the_changes_that_are_tried() -> None:
-    tried = changes(0.06, 2.0)
+    tried = speed_pitch_grid(0.06, 2.0)
     assert (tried[0].speed, tried[0].pitch) == (1.0, 1.0)
     assert {round(c.speed, 2) for c in tried if c.pitch == 1.0} == {round(0.94 + 0.01 * i, 2) for i in range(13)}
     assert max(c.pitch for c in tried if c.speed == 1.0) > 2 ** (2 / 12) * 0.996
-    assert len(changes(0.0, 0.0)) == 1
+    assert len(speed_pitch_grid(0.0, 0.0)) == 1
 
 
 def test_the_drift_is_that_of_the_stretches_not_of_the_pauses_between_them() -> None:
     time = np.arange(0.0, 100.0, 5.0)
     offset = 3.0 + 0.002 * time + np.where(time > 40, 25.0, 0.0) + 1e-4 * np.sin(time)
-    assert drift(np.stack([time, offset], axis=1), 6.0, 0.05) == pytest.approx(0.002, abs=2e-5)
-    assert drift(np.zeros((0, 2)), 6.0, 0.05) == 0.0
+    assert offset_drift(np.stack([time, offset], axis=1), 6.0, 0.05) == pytest.approx(0.002, abs=2e-5)
+    assert offset_drift(np.zeros((0, 2)), 6.0, 0.05) == 0.0
 
 
 def test_twice_as_fast_is_half_as_long() -> None:
     tone = np.sin(np.arange(HZ) * 0.1).astype(np.float32)
-    assert resampled(tone, 1.0) is tone
-    assert resampled(tone, 2.0) == pytest.approx(np.sin(np.arange(HZ // 2) * 0.2), abs=1e-3)
+    assert resample_speed(tone, 1.0) is tone
+    assert resample_speed(tone, 2.0) == pytest.approx(np.sin(np.arange(HZ // 2) * 0.2), abs=1e-3)

@@ -14,17 +14,17 @@ from evoked.cli.main import evoked
 from evoked.core.errors import CheckpointError, EvokedError
 from evoked.core.expressions import EEV5
 from evoked.core.tables import read_provenance, read_table
-from evoked.core.time_grid import Grid
+from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
-from evoked.faces.descriptors import column_names, open_describer
+from evoked.faces.descriptors import column_names, open_descriptors
 from evoked.faces.detect import FaceDetector
 from evoked.faces.landmarks import BLENDSHAPES
-from evoked.media.decode import Picture, play
+from evoked.media.decode import VideoFrame, read_media
 from evoked.model.recognition import RecognitionForward
 from evoked.model.recognition_checkpoint import save_recognition
-from evoked.reactions.expressions.choose import recogniser_of
+from evoked.reactions.expressions.choose import open_recogniser
 from evoked.reactions.expressions.prototype import PrototypeRecogniser
-from evoked.reactions.expressions.trained import TrainedRecogniser, filled, load_trained
+from evoked.reactions.expressions.trained import TrainedRecogniser, forward_fill, load_trained
 from evoked.reactions.viewers.annotator import Annotator
 from evoked.weights.cache import Cache, default_cache
 
@@ -33,7 +33,7 @@ BLEND = ("blendshapes",)
 
 def track(rows: NDArray[np.floating], valid: NDArray[np.bool_] | None = None) -> Track:
     seen = np.ones(len(rows), dtype=np.bool_) if valid is None else valid
-    return Track.masked(Grid(Fraction(6), len(rows)), BLENDSHAPES, rows, seen)
+    return Track.masked(TimeGrid(Fraction(6), len(rows)), BLENDSHAPES, rows, seen)
 
 
 def shapes(count: int, seed: int = 0) -> NDArray[np.float64]:
@@ -79,9 +79,9 @@ def test_a_short_gap_holds_the_last_face_and_a_long_one_begins_anew() -> None:
     np.testing.assert_array_equal(found.valid, valid)
     np.testing.assert_allclose(found.values[14:30], recogniser().score(track(held)).values[14:30], atol=1e-6)
     np.testing.assert_allclose(found.values[48:], recogniser().score(track(rows[48:])).values, atol=1e-6)
-    assert [s for s, _ in filled(track(rows, valid), 18)] == [slice(0, 30), slice(48, 70)]
-    assert [s for s, _ in filled(track(rows, valid), 19)] == [slice(0, 70)]
-    assert filled(track(rows, np.zeros(70, dtype=np.bool_)), 18) == []
+    assert [s for s, _ in forward_fill(track(rows, valid), 18)] == [slice(0, 30), slice(48, 70)]
+    assert [s for s, _ in forward_fill(track(rows, valid), 19)] == [slice(0, 70)]
+    assert forward_fill(track(rows, np.zeros(70, dtype=np.bool_)), 18) == []
 
 
 def test_a_choice_of_its_expressions() -> None:
@@ -93,22 +93,22 @@ def test_a_choice_of_its_expressions() -> None:
 
 
 def test_columns_of_another_kind() -> None:
-    wrong = Track.masked(Grid(Fraction(6), 3), ("a",), np.zeros((3, 1)), np.ones(3, dtype=np.bool_))
+    wrong = Track.masked(TimeGrid(Fraction(6), 3), ("a",), np.zeros((3, 1)), np.ones(3, dtype=np.bool_))
     with pytest.raises(ValueError, match="reads blendshapes"):
         recogniser().score(wrong)
 
 
 def test_the_choice_by_name(tmp_path: Path) -> None:
-    assert recogniser_of("prototype") == PrototypeRecogniser(EEV5)
+    assert open_recogniser("prototype") == PrototypeRecogniser(EEV5)
     folder_of(tmp_path / "mine", BLEND)
-    assert recogniser_of("mine", root=tmp_path).names == ("amusement", "doubt")
-    assert recogniser_of("mine", ("doubt",), tmp_path).names == ("doubt",)
+    assert open_recogniser("mine", root=tmp_path).names == ("amusement", "doubt")
+    assert open_recogniser("mine", ("doubt",), tmp_path).names == ("doubt",)
     with pytest.raises(EvokedError, match=r"no prototype for awe.*name a recogniser that was trained"):
-        recogniser_of("prototype", ("awe",))
+        open_recogniser("prototype", ("awe",))
     with pytest.raises(CheckpointError, match=r"was not trained on awe; it knows amusement, doubt"):
-        recogniser_of("mine", ("awe",), tmp_path)
+        open_recogniser("mine", ("awe",), tmp_path)
     with pytest.raises(CheckpointError, match="no recogniser in"):
-        recogniser_of("other", root=tmp_path)
+        open_recogniser("other", root=tmp_path)
 
 
 def test_descriptions_that_are_not_those_of_training(tmp_path: Path) -> None:
@@ -136,8 +136,8 @@ def test_the_annotator_computes_what_the_recogniser_reads(cache: Cache) -> None:
 
     usual = Annotator(cache=cache)(clip).viewers["v1"]
     np.testing.assert_array_equal(found.blendshapes.values, usual.blendshapes.values)
-    grid, detect, identity = found.blendshapes.grid, FaceDetector(cache=cache), open_describer(("sface",), cache)
-    pictures = [p.rgb() for p in play(clip, pictures=grid) if isinstance(p, Picture)]
+    grid, detect, identity = found.blendshapes.grid, FaceDetector(cache=cache), open_descriptors(("sface",), cache)
+    pictures = [p.rgb() for p in read_media(clip, pictures=grid) if isinstance(p, VideoFrame)]
     faces = np.concatenate([identity(rgb, detect(rgb)[:1]) for rgb in pictures])
     described = Track.masked(
         grid, column_names(describes), np.concatenate([faces, usual.blendshapes.values], axis=1), usual.boxes.valid

@@ -7,26 +7,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evoked.core.time_grid import Grid
+from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
 from evoked.reactions.labelling.majority_vote import (
     VoteConfig,
     Votes,
+    centred_window,
+    majority_vote,
+    majority_vote_each,
     onto_content,
-    own_thresholds,
-    ticks_of,
-    vote,
-    vote_each,
-    window,
+    operating_thresholds,
+    viewer_grid,
 )
 
 NAMES = ("amusement", "surprise")
 SIX = Fraction(6)
 
 
-def seconds(n: int) -> Grid:
-    return Grid(Fraction(1), n)
+def seconds(n: int) -> TimeGrid:
+    return TimeGrid(Fraction(1), n)
 
 
 def ballot(on: object, seen: object = None) -> Track:
@@ -34,7 +34,7 @@ def ballot(on: object, seen: object = None) -> Track:
     values = np.asarray(on, dtype=np.float32)
     values = np.column_stack([values, 0 * values]) if values.ndim == 1 else values
     valid = np.ones(len(values), bool) if seen is None else np.asarray(seen, bool)
-    return Track.masked(Grid(SIX, len(values)), NAMES, values, valid)
+    return Track.masked(TimeGrid(SIX, len(values)), NAMES, values, valid)
 
 
 def someone(seed: int, steps: int) -> Track:
@@ -65,23 +65,23 @@ def rows(votes: Votes) -> list[list[float | None]]:
 
 
 def test_a_window_is_eighteen_ticks_centred_on_its_second() -> None:
-    assert window(Fraction(10), Grid(SIX, 1000)) == (51, 69)
-    assert window(Fraction(0), Grid(SIX, 1000)) == (0, 9)  # before the film there are none
-    assert window(Fraction(10), Grid(SIX, 60)) == (51, 60)
+    assert centred_window(Fraction(10), TimeGrid(SIX, 1000)) == (51, 69)
+    assert centred_window(Fraction(0), TimeGrid(SIX, 1000)) == (0, 9)  # before the film there are none
+    assert centred_window(Fraction(10), TimeGrid(SIX, 60)) == (51, 60)
 
 
 @pytest.mark.parametrize("quorum", [1, 9, 20])
 def test_votes_are_as_counted_by_hand(quorum: int) -> None:
     crowd = [someone(seed, 72) for seed in range(3)]
-    assert rows(vote(crowd, seconds(12), VoteConfig(quorum=quorum))) == by_hand(crowd, 12, quorum)
+    assert rows(majority_vote(crowd, seconds(12), VoteConfig(quorum=quorum))) == by_hand(crowd, 12, quorum)
 
 
 def test_half_is_off_and_one_more_is_on() -> None:
     on = np.zeros(60)
     on[51 - 30 : 51 - 30 + 9] = 1  # 9 of the 18 ticks of second 5
-    assert vote([ballot(on)], seconds(10)).labels.values[5, 0] == 0
+    assert majority_vote([ballot(on)], seconds(10)).labels.values[5, 0] == 0
     on[51 - 30 + 9] = 1
-    assert vote([ballot(on)], seconds(10)).labels.values[5, 0] == 1
+    assert majority_vote([ballot(on)], seconds(10)).labels.values[5, 0] == 1
 
 
 def test_a_hidden_tick_is_no_vote_against() -> None:
@@ -89,7 +89,7 @@ def test_a_hidden_tick_is_no_vote_against() -> None:
     seen[24:34] = True  # 10 of the 18 ticks of second 5 are visible
     on = np.zeros(60)
     on[24:30] = 1  # 6 of them are on: 6/10, though 6/18
-    votes = vote([ballot(on, seen)], seconds(10), VoteConfig(quorum=9))
+    votes = majority_vote([ballot(on, seen)], seconds(10), VoteConfig(quorum=9))
     assert votes.labels.values[5, 0] == 1
     assert votes.share.values[5, 0] == pytest.approx(0.6)
 
@@ -97,7 +97,7 @@ def test_a_hidden_tick_is_no_vote_against() -> None:
 def test_below_quorum_is_nothing_rather_than_zero() -> None:
     seen = np.zeros(60, bool)
     seen[24:32] = True
-    votes = vote([ballot(np.zeros(60), seen)], seconds(10), VoteConfig(quorum=9))
+    votes = majority_vote([ballot(np.zeros(60), seen)], seconds(10), VoteConfig(quorum=9))
     assert not votes.labels.valid.any()
     assert np.isnan(votes.labels.values).all()
     assert votes.share.valid[5]  # the share is known, it only is no label
@@ -107,47 +107,47 @@ def test_below_quorum_is_nothing_rather_than_zero() -> None:
 def test_pooled_any_and_each_differ_as_they_should() -> None:
     laughs, still, gone = ballot(np.ones(60)), ballot(np.zeros(60)), ballot(np.ones(60), np.zeros(60, bool))
     crowd = [laughs, still, still, gone]
-    pooled = vote(crowd, seconds(10))
+    pooled = majority_vote(crowd, seconds(10))
     assert pooled.labels.values[5].tolist() == [0, 0]
     assert pooled.viewers[5] == 3
     assert pooled.agreement[5] == pytest.approx((0.5 + 1 + 1) / 3)
-    assert vote(crowd, seconds(10), VoteConfig(merge="any")).labels.values[5].tolist() == [1, 0]
-    each = vote_each(crowd, seconds(10))
+    assert majority_vote(crowd, seconds(10), VoteConfig(merge="any")).labels.values[5].tolist() == [1, 0]
+    each = majority_vote_each(crowd, seconds(10))
     assert [v.labels.values[5, 0] for v in each[:3]] == [1, 0, 0]
     assert not each[3].labels.valid.any()
 
 
 def test_any_pools_the_faces_of_one_reaction_first() -> None:
     crowd = [ballot(np.ones(60)), ballot(np.zeros(60)), ballot(np.zeros(60))]
-    one = vote(crowd, seconds(10), VoteConfig(merge="any"), reactions=["a", "a", "a"])
-    two = vote(crowd, seconds(10), VoteConfig(merge="any"), reactions=["a", "b", "b"])
+    one = majority_vote(crowd, seconds(10), VoteConfig(merge="any"), reactions=["a", "a", "a"])
+    two = majority_vote(crowd, seconds(10), VoteConfig(merge="any"), reactions=["a", "b", "b"])
     assert (one.labels.values[5, 0], two.labels.values[5, 0]) == (0, 1)
 
 
 def test_thresholds_are_one_for_all_or_one_each() -> None:
     viewer = ballot(np.full((60, 2), 0.4, np.float32))
-    assert vote([viewer], seconds(10)).labels.values[5].tolist() == [0, 0]
-    assert vote([viewer], seconds(10), thresholds=0.4).labels.values[5].tolist() == [1, 1]
-    assert vote([viewer], seconds(10), thresholds=[0.3, 0.6]).labels.values[5].tolist() == [1, 0]
+    assert majority_vote([viewer], seconds(10)).labels.values[5].tolist() == [0, 0]
+    assert majority_vote([viewer], seconds(10), thresholds=0.4).labels.values[5].tolist() == [1, 1]
+    assert majority_vote([viewer], seconds(10), thresholds=[0.3, 0.6]).labels.values[5].tolist() == [1, 0]
 
 
 def test_each_viewer_has_one_vote_however_long_they_are_seen() -> None:
     """Two who are seen half of the time smile, one who is always seen does not: 18 ticks of 36, but 2 of 3 people."""
     half = np.arange(60) % 2 == 0
     crowd = [ballot(np.ones(60), half), ballot(np.ones(60), half), ballot(np.zeros(60))]
-    pooled, counted = vote(crowd, seconds(10)), vote(crowd, seconds(10), VoteConfig(merge="viewer"))
+    pooled, counted = majority_vote(crowd, seconds(10)), majority_vote(crowd, seconds(10), VoteConfig(merge="viewer"))
     assert (pooled.labels.values[5, 0], counted.labels.values[5, 0]) == (0, 1)
     assert counted.share.values[5, 0] == pytest.approx(2 / 3)
     assert counted.agreement[5] == pytest.approx((1 + 1 + 0.5) / 3)  # of two expressions
     assert counted.ticks[5] == pooled.ticks[5] == 36
-    strict = vote(crowd, seconds(10), VoteConfig(merge="viewer", quorum=10))
+    strict = majority_vote(crowd, seconds(10), VoteConfig(merge="viewer", quorum=10))
     assert strict.labels.values[5, 0] == 0  # who is seen at 9 ticks has no vote now
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_votes_of_viewers_are_as_counted_by_hand(seed: int) -> None:
     crowd = [someone(10 * seed + i, 48) for i in range(4)]
-    found = vote(crowd, seconds(8), VoteConfig(merge="viewer", quorum=7))
+    found = majority_vote(crowd, seconds(8), VoteConfig(merge="viewer", quorum=7))
     alone = [by_hand([b], 8, 7) for b in crowd]
     for t in range(8):
         cast = [own[t] for own in alone if own[t][0] is not None]
@@ -157,7 +157,7 @@ def test_votes_of_viewers_are_as_counted_by_hand(seed: int) -> None:
 
 def test_how_many_stand_behind_a_second() -> None:
     one, other = ballot(np.ones(60), np.arange(60) < 30), ballot(np.zeros(60))
-    votes = vote([one, other], seconds(10), VoteConfig(least_viewers=2))
+    votes = majority_vote([one, other], seconds(10), VoteConfig(least_viewers=2))
     assert votes.viewers.tolist() == [2] * 7 + [1] * 3  # the window of second 6 still holds ticks 27 to 29
     assert votes.ticks.tolist() == [18, 30, 36, 36, 33, 27, 21, 18, 18, 15]
     assert votes.labels.valid.tolist() == [True] * 7 + [False] * 3
@@ -183,11 +183,11 @@ def test_a_threshold_that_is_none_is_refused(text: str) -> None:
 
 
 def test_an_operating_point_is_read_from_what_a_recogniser_says() -> None:
-    assert own_thresholds({"recogniser": "prototype"}) == {}
-    assert own_thresholds({"thresholds": {"awe": 0.25}}) == {"awe": 0.25}
+    assert operating_thresholds({"recogniser": "prototype"}) == {}
+    assert operating_thresholds({"thresholds": {"awe": 0.25}}) == {"awe": 0.25}
     for wrong in ([0.2], {"awe": "high"}, {"awe": 1.5}, {"awe": True}, {"awe": float("nan")}):
         with pytest.raises(ValueError, match="a recogniser's thresholds must be expression"):
-            own_thresholds({"thresholds": wrong})
+            operating_thresholds({"thresholds": wrong})
 
 
 @settings(max_examples=25, deadline=None)
@@ -195,8 +195,8 @@ def test_an_operating_point_is_read_from_what_a_recogniser_says() -> None:
 def test_the_order_of_viewers_does_not_matter(order: list[int], merge: str) -> None:
     crowd, names = [someone(seed, 48) for seed in range(4)], ["a", "a", "b", "c"]
     config = VoteConfig(merge=merge, quorum=5)
-    a = vote(crowd, seconds(8), config, reactions=names)
-    b = vote([crowd[i] for i in order], seconds(8), config, reactions=[names[i] for i in order])
+    a = majority_vote(crowd, seconds(8), config, reactions=names)
+    b = majority_vote([crowd[i] for i in order], seconds(8), config, reactions=[names[i] for i in order])
     np.testing.assert_array_equal(a.labels.values, b.labels.values)
     np.testing.assert_array_equal(a.share.values, b.share.values)
     np.testing.assert_array_equal(a.agreement, b.agreement)
@@ -206,12 +206,12 @@ def test_the_order_of_viewers_does_not_matter(order: list[int], merge: str) -> N
 
 def counting(steps: int) -> Track:
     """A viewer whose score is the number of the tick."""
-    return Track(Grid(SIX, steps), ("tick",), np.arange(steps, dtype=np.float32)[:, None], np.ones(steps, bool))
+    return Track(TimeGrid(SIX, steps), ("tick",), np.arange(steps, dtype=np.float32)[:, None], np.ones(steps, bool))
 
 
 def test_ticks_move_onto_the_content_by_the_nearest() -> None:
     offsets = OffsetMap(12.0, (Segment(1.0, 3.0, 3.1, 12.0), Segment(3.0, 4.0, 9.0, 11.0)))
-    moved = onto_content(counting(70), offsets, ticks_of(seconds(5)))
+    moved = onto_content(counting(70), offsets, viewer_grid(seconds(5)))
     want = [round((i / 6 + 2.1) * 6) for i in range(6, 18)] + list(range(54, 60))
     assert moved.valid.tolist() == [False] * 6 + [True] * 18 + [False] * 6
     assert moved.values[6:24, 0].tolist() == want
@@ -219,7 +219,7 @@ def test_ticks_move_onto_the_content_by_the_nearest() -> None:
 
 def test_a_lag_looks_later_and_the_end_of_the_reaction_is_nothing() -> None:
     offsets = OffsetMap(12.0, (Segment(0.0, 10.0, 0.0, 12.0),))
-    moved = onto_content(counting(30), offsets, ticks_of(seconds(10)), lag_s=0.5)
+    moved = onto_content(counting(30), offsets, viewer_grid(seconds(10)), lag_s=0.5)
     assert moved.values[:27, 0].tolist() == list(range(3, 30))
     assert not moved.valid[27:].any()
 
@@ -227,32 +227,32 @@ def test_a_lag_looks_later_and_the_end_of_the_reaction_is_nothing() -> None:
 def test_an_hour_does_not_drift() -> None:
     start = 1 / 3
     offsets = OffsetMap(12.0, (Segment(0.0, 3600.0, start, 12.0),))
-    moved = onto_content(counting(6 * 3610), offsets, ticks_of(seconds(3600)))
+    moved = onto_content(counting(6 * 3610), offsets, viewer_grid(seconds(3600)))
     np.testing.assert_array_equal(moved.values[:, 0], np.arange(21600) + 2)
 
 
 def test_a_hidden_viewer_stays_hidden_after_the_move() -> None:
     viewer = ballot(np.ones(60), np.arange(60) % 2 == 0)
-    moved = onto_content(viewer, OffsetMap(12.0, (Segment(0.0, 10.0, 0.0, 12.0),)), ticks_of(seconds(10)))
+    moved = onto_content(viewer, OffsetMap(12.0, (Segment(0.0, 10.0, 0.0, 12.0),)), viewer_grid(seconds(10)))
     np.testing.assert_array_equal(moved.valid, viewer.valid)
 
 
 def test_uncovered_seconds_have_no_label() -> None:
     offsets = OffsetMap(12.0, (Segment(2.0, 6.0, 0.0, 12.0),))
-    moved = onto_content(ballot(np.ones(60)), offsets, ticks_of(seconds(10)))
-    assert np.flatnonzero(vote([moved], seconds(10)).labels.valid).tolist() == [2, 3, 4, 5, 6]
+    moved = onto_content(ballot(np.ones(60)), offsets, viewer_grid(seconds(10)))
+    assert np.flatnonzero(majority_vote([moved], seconds(10)).labels.valid).tolist() == [2, 3, 4, 5, 6]
 
 
 def test_wrong_arguments_are_told_by_number() -> None:
-    other = Track(Grid(Fraction(25), 60), NAMES, np.zeros((60, 2), np.float32), np.ones(60, bool))
+    other = Track(TimeGrid(Fraction(25), 60), NAMES, np.zeros((60, 2), np.float32), np.ones(60, bool))
     with pytest.raises(ValueError, match=r"ballot 1 is on Grid\(rate=Fraction\(25, 1\)"):
-        vote([ballot(np.ones(60)), other], seconds(10))
+        majority_vote([ballot(np.ones(60)), other], seconds(10))
     with pytest.raises(ValueError, match="at least one ballot"):
-        vote([], seconds(10))
+        majority_vote([], seconds(10))
     with pytest.raises(ValueError, match="one for each of 2 expressions, got 3"):
-        vote([ballot(np.ones(60))], seconds(10), thresholds=[0.1, 0.2, 0.3])
+        majority_vote([ballot(np.ones(60))], seconds(10), thresholds=[0.1, 0.2, 0.3])
     with pytest.raises(ValueError, match="one reaction for each of 1 ballots, got 2"):
-        vote([ballot(np.ones(60))], seconds(10), reactions=["a", "b"])
+        majority_vote([ballot(np.ones(60))], seconds(10), reactions=["a", "b"])
     with pytest.raises(ValueError, match="merge must be one of pool, any, viewer"):
         VoteConfig(merge="mean")
     with pytest.raises(ValueError, match="least_viewers must be at least 1, got 0"):

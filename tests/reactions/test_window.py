@@ -9,10 +9,10 @@ from scipy.signal import correlate2d
 from staged_scenes import BARS, CORNER, INSET, SIDE, UNSEEN, ZOOMED, Scene, film, film_path, reaction, viewers
 
 from evoked.core.errors import MissingMedia, NoPictureError
-from evoked.media.images import grey, resize
+from evoked.media.images import resize, to_grey
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
-from evoked.reactions.content_region.detector import WindowConfig, find_window, window_in
-from evoked.reactions.content_region.frame_pairs import Moments, moments
+from evoked.reactions.content_region.detector import ContentRegionConfig, find_content_region, region_in_frames
+from evoked.reactions.content_region.frame_pairs import FramePairs, frame_pairs
 
 pytestmark = pytest.mark.nets
 SECONDS = 16
@@ -42,7 +42,7 @@ FIRST = ("corner", "inset", "mirrored")
 def test_the_rectangle_is_found(name: str, folder: Path) -> None:
     scene = SCENES[name]
     path, offsets = reaction(folder / f"{name}.mp4", scene, START, SECONDS)
-    found = find_window(path, film_path(), offsets)
+    found = find_content_region(path, film_path(), offsets)
     assert found is not None
     assert found.box == pytest.approx(scene.film, abs=8.0 if name == "half hidden" else 3.0)
     assert found.mirrored == scene.mirrored
@@ -51,7 +51,7 @@ def test_the_rectangle_is_found(name: str, folder: Path) -> None:
 
 def test_what_lies_on_top_is_told_from_the_film(folder: Path) -> None:
     path, offsets = reaction(folder / "top.mp4", CORNER, START, SECONDS)
-    found = find_window(path, film_path(), offsets)
+    found = find_content_region(path, film_path(), offsets)
     assert found is not None
     x, y, width, height = CORNER.viewer or (0, 0, 0, 0)
     on_top = [(x + width * a, y + height * b) for a in (0.3, 0.5, 0.7) for b in (0.3, 0.5, 0.7)]
@@ -68,19 +68,19 @@ def test_what_lies_on_top_is_told_from_the_film(folder: Path) -> None:
 )
 def test_a_film_that_is_only_heard_is_not_seen(start_s: int, folder: Path) -> None:
     path, offsets = reaction(folder / f"unseen{start_s}.mp4", UNSEEN, start_s, SECONDS)
-    assert find_window(path, film_path(), offsets) is None
+    assert find_content_region(path, film_path(), offsets) is None
 
 
 def test_another_part_of_the_film_is_not_it(folder: Path) -> None:
     path, _ = reaction(folder / "other.mp4", CORNER, START, SECONDS)
     wrong = OffsetMap(50.0, (Segment(60.0, 60.0 + SECONDS, 0.0, 50.0),))
-    assert find_window(path, film_path(), wrong) is None
+    assert find_content_region(path, film_path(), wrong) is None
 
 
 def test_several_segments_give_one_rectangle(folder: Path) -> None:
     path, _ = reaction(folder / "cut.mp4", SIDE, START, SECONDS)
     parts = OffsetMap(50.0, (Segment(30.0, 34.0, 0.0, 50.0), Segment(36.0, 45.5, 6.0, 40.0)))
-    found = find_window(path, film_path(), parts, WindowConfig(moments=16))
+    found = find_content_region(path, film_path(), parts, ContentRegionConfig(moments=16))
     assert found is not None
     assert found.box == pytest.approx(SIDE.film, abs=4.0)
 
@@ -90,7 +90,7 @@ def test_scipy_finds_the_same_place() -> None:
     film = np.stack([zoom(rng.normal(size=(9, 16)), 6, order=1) for _ in range(8)]).astype(np.float32) * 40
     frame = (rng.normal(size=(8, 216, 384)) * 2).astype(np.float32)
     frame[:, 100:154, 200:296] += film
-    found = window_in(Moments(frame, film, (1.0, 1.0)), WindowConfig(moments=8))
+    found = region_in_frames(FramePairs(frame, film, (1.0, 1.0)), ContentRegionConfig(moments=8))
     total = sum(correlate2d(f, g, mode="valid") for f, g in zip(frame[:2], film[:2], strict=True))
     y, x = np.unravel_index(int(np.argmax(total)), total.shape)
     assert found is not None
@@ -106,7 +106,9 @@ def test_a_spot_that_flashes_does_not_decide_which_way_round_the_film_is() -> No
     film = np.stack([zoom(rng.normal(size=(34, 60)), 4, order=1)[:135] for _ in range(12)]) * 12 + spot
     frame = rng.normal(size=(12, 270, 480)) * 2
     frame[:, 180:252, 160:288] += np.stack([zoom(f[:, ::-1], (72 / 135, 128 / 240), order=1) for f in film])
-    found = window_in(Moments(frame.astype(np.float32), film.astype(np.float32), (1.0, 1.0)), WindowConfig(moments=12))
+    found = region_in_frames(
+        FramePairs(frame.astype(np.float32), film.astype(np.float32), (1.0, 1.0)), ContentRegionConfig(moments=12)
+    )
     assert found is not None
     assert found.mirrored
     assert found.box == pytest.approx((160, 180, 128, 72), abs=1.5)
@@ -115,12 +117,12 @@ def test_a_spot_that_flashes_does_not_decide_which_way_round_the_film_is() -> No
 def test_a_cut_in_a_quiet_film_is_not_enough_to_place_it() -> None:
     """Two shots of the film that stand nearly still: in some few cells the change from one to the other looks alike."""
     shown = [*film(44, 2)[:4], *film(60, 3)[:12]]
-    seen = np.stack([grey(resize(f, (480, 270))) for f in shown]).astype(np.float32)
+    seen = np.stack([to_grey(resize(f, (480, 270))) for f in shown]).astype(np.float32)
     frame = seen[:, :, ::-1].copy()
-    person = np.stack([grey(resize(f, (150, 120))) for f in viewers(3)[:16]])
+    person = np.stack([to_grey(resize(f, (150, 120))) for f in viewers(3)[:16]])
     frame[:, 6:126, 6:156] = frame[:, 6:126, 324:474] = person
-    found = window_in(
-        Moments(frame - frame.mean(axis=0), seen - seen.mean(axis=0), (1.0, 1.0)), WindowConfig(moments=16)
+    found = region_in_frames(
+        FramePairs(frame - frame.mean(axis=0), seen - seen.mean(axis=0), (1.0, 1.0)), ContentRegionConfig(moments=16)
     )
     assert found is not None
     assert found.mirrored
@@ -131,15 +133,15 @@ def test_noise_and_too_few_moments_give_nothing() -> None:
     rng = np.random.default_rng(1)
     film = rng.normal(size=(12, 54, 96)).astype(np.float32) * 40
     frame = rng.normal(size=(12, 108, 192)).astype(np.float32) * 40
-    assert window_in(Moments(frame, film, (1.0, 1.0)), WindowConfig()) is None
-    assert window_in(Moments(frame[:3], film[:3], (1.0, 1.0)), WindowConfig()) is None
-    assert window_in(Moments(np.zeros_like(frame), film, (1.0, 1.0)), WindowConfig()) is None
-    assert window_in(Moments(frame, np.zeros_like(film), (1.0, 1.0)), WindowConfig()) is None
+    assert region_in_frames(FramePairs(frame, film, (1.0, 1.0)), ContentRegionConfig()) is None
+    assert region_in_frames(FramePairs(frame[:3], film[:3], (1.0, 1.0)), ContentRegionConfig()) is None
+    assert region_in_frames(FramePairs(np.zeros_like(frame), film, (1.0, 1.0)), ContentRegionConfig()) is None
+    assert region_in_frames(FramePairs(frame, np.zeros_like(film), (1.0, 1.0)), ContentRegionConfig()) is None
 
 
 def test_moments_show_the_same_instants(folder: Path) -> None:
     path, offsets = reaction(folder / "same.mp4", BARS, START, SECONDS)
-    seen = moments(path, film_path(), offsets, 12, 320)
+    seen = frame_pairs(path, film_path(), offsets, 12, 320)
     assert seen.reaction.shape == (12, 180, 320)
     assert seen.content.shape == (12, 180, 320)
     assert seen.scale == (2.0, 2.0)
@@ -155,11 +157,11 @@ def test_moments_show_the_same_instants(folder: Path) -> None:
 def test_bad_files_and_settings_are_told(tmp_path: Path, folder: Path) -> None:
     offsets = OffsetMap(50.0, (Segment(0.0, 5.0, 0.0, 50.0),))
     with pytest.raises(MissingMedia, match="gone"):
-        find_window(tmp_path / "gone.mp4", film_path(), offsets)
+        find_content_region(tmp_path / "gone.mp4", film_path(), offsets)
     path, _ = reaction(folder / "fine.mp4", BARS, START, 2)
     with pytest.raises((MissingMedia, NoPictureError), match="gone"):
-        find_window(path, tmp_path / "gone.mp4", offsets)
+        find_content_region(path, tmp_path / "gone.mp4", offsets)
     with pytest.raises(ValueError, match="moments must be at least 4"):
-        WindowConfig(moments=2)
+        ContentRegionConfig(moments=2)
     with pytest.raises(ValueError, match=r"0\.05 <= min < max"):
-        WindowConfig(min_width=0.5, max_width=0.4)
+        ContentRegionConfig(min_width=0.5, max_width=0.4)

@@ -9,7 +9,7 @@ import pytest
 import report_browser
 
 from evoked.core.provenance import Provenance
-from evoked.report.affect import HEIGHT, WIDTH, FilmCurves, as_text, table, write_affect_page
+from evoked.report.affect import HEIGHT, WIDTH, FilmCurves, affect_table, affect_text, write_affect_page
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def film(seconds: int = 50) -> FilmCurves:
 
 
 def test_the_table_says_value_interval_and_difference() -> None:
-    rows = table(LINES, ("valence", "arousal"))
+    rows = affect_table(LINES, ("valence", "arousal"))
     assert [row["way"] for row in rows] == ["mean", "from scratch", "transfer"]
     cells = rows[2]["cells"]
     assert [c["title"] for c in cells] == [  # type: ignore[attr-defined]
@@ -49,7 +49,7 @@ def test_the_table_says_value_interval_and_difference() -> None:
         *("V-MSE by film", "A-MSE by film", "V-r by film", "A-r by film"),
     ]
     assert cells[0] == {"title": "V-MSE", "value": "0.200", "span": "0.100 … 0.300", "gain": "−0.050 (−0.080 … 0.010)"}  # type: ignore[index]
-    text = as_text(LINES, ("valence", "arousal"))
+    text = affect_text(LINES, ("valence", "arousal"))
     assert "A-r by film" in text
     assert "–" in text
 

@@ -6,27 +6,29 @@ from pathlib import Path
 
 import pytest
 
-from evoked.agreement.results import Agreement, Estimate, Group, Row
+from evoked.agreement.results import Agreement, AgreementGroup, AgreementRow, Estimate
 from evoked.core.provenance import Provenance
-from evoked.report.agreement import Scale, render_agreement, write_agreement_page
+from evoked.report.agreement import AxisScale, render_agreement, write_agreement_page
 
 NOTHING = Estimate(None)
 MADE = Provenance("agree", {"merge": "majority"}, {"<ratings>.csv": "00ff"})
 
 
-def row(name: str, r: Estimate, **more: object) -> Row:
+def row(name: str, r: Estimate, **more: object) -> AgreementRow:
     known: dict = {
         "clips": 40, "positives": 12.0, "chance": 0.3, "on": 10, "threshold": 0.625, "held_out": (0.6, 0.65),
         "precision": Estimate(0.75, 0.5, 0.9), "recall": Estimate(0.4, 0.25, 0.6), "correlation": r,
         "rater": Estimate(0.5, 0.4, 0.6), "machine": r, "fleiss": Estimate(0.41, 0.3, 0.5), "krippendorff": NOTHING,
         "cohen": NOTHING, "pairs": 0,
     }  # fmt: skip
-    return Row(name, **(known | more))
+    return AgreementRow(name, **(known | more))
 
 
 def agreement(**more: object) -> Agreement:
     rows = (row("amusement", Estimate(0.5, 0.2, 0.7)), row("awe", NOTHING, precision=NOTHING, recall=NOTHING))
-    groups = (Group("gender", "<man>", 20, 4, (Estimate(-0.1, -0.3, 0.2), NOTHING), Estimate(-0.1, -0.3, 0.2)),)
+    groups = (
+        AgreementGroup("gender", "<man>", 20, 4, (Estimate(-0.1, -0.3, 0.2), NOTHING), Estimate(-0.1, -0.3, 0.2)),
+    )
     known: dict = {
         "expressions": ("amusement", "awe"), "rows": rows, "mean": row("mean", Estimate(0.5, 0.2, 0.7), threshold=None),
         "groups": groups, "kind": "clips", "merge": "majority", "by": "video", "units": 8, "clips": 40, "rated": 44,
@@ -96,4 +98,4 @@ def test_what_is_not_known_is_not_drawn(more: dict, there: str, gone: str) -> No
 
 
 def test_a_scale_that_begins_below_zero() -> None:
-    assert Scale(-1.0, 1.0, ()).at(0.5) == "75.000%"
+    assert AxisScale(-1.0, 1.0, ()).at(0.5) == "75.000%"

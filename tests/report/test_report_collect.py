@@ -8,12 +8,12 @@ import pytest
 from report_study import EEV5, SECONDS, STAGED, write_predictions, write_scores
 
 from evoked.core.errors import DatasetError, StudyError
-from evoked.report.load_results import collect, collect_prediction, named
-from evoked.report.page_data import Item
+from evoked.report.load_results import load_prediction, load_study, named_files
+from evoked.report.page_data import LogItem
 
 
 def test_all_that_the_writers_wrote_is_found(study: Path) -> None:
-    facts = collect(study)
+    facts = load_study(study)
 
     assert facts.name == "small study"
     assert facts.notes == (STAGED,)
@@ -28,14 +28,14 @@ def test_all_that_the_writers_wrote_is_found(study: Path) -> None:
     assert facts.scores is not None
     assert facts.scores.mean.value == 0.5
     assert facts.scores.rows[-1].value is None
-    assert Item("reaction", "broken.mp4", "annotate", "failed", "no media <in> it") in facts.items
+    assert LogItem("reaction", "broken.mp4", "annotate", "failed", "no media <in> it") in facts.items
     assert facts.statistics is not None
     assert facts.statistics.valid_seconds == 72
     assert facts.missing == {}
 
 
 def test_what_made_it_is_gathered_from_every_file(study: Path) -> None:
-    made = collect(study).made
+    made = load_study(study).made
 
     assert set(made.config) == {"annotate", "votes", "predict", "evaluate", "align"}  # features had no settings
     assert [(n.name, n.sha256[:4]) for n in made.nets] == [("yamnet", "efef"), ("yunet", "cdcd")]
@@ -50,7 +50,7 @@ def test_only_staging_stands_on_top_and_other_notes_with_what_made_it(study: Pat
     body["provenance"]["notes"] = ["quiet in places"]
     path.write_text(json.dumps(body))
 
-    facts = collect(study)
+    facts = load_study(study)
 
     assert facts.notes == (STAGED,)
     assert facts.made.notes == (STAGED, "quiet in places")
@@ -64,7 +64,7 @@ def test_roles_and_nets_that_differ_from_file_to_file_are_all_listed(study: Path
         body["provenance"]["versions"]["av"] = name
         (alignments / f"{name}.json").write_text(json.dumps(body))
 
-    made = collect(study).made
+    made = load_study(study).made
 
     assert made.inputs == {
         "a.mp4": "ab" * 32,
@@ -80,7 +80,7 @@ def test_settings_that_differ_stand_side_by_side(study: Path) -> None:
     body["provenance"]["config"] = {"window_s": 9}
     (study / "results/alignments/other.mp4.json").write_text(json.dumps(body))
 
-    assert {"align (1)", "align (2)"} <= set(collect(study).made.config)
+    assert {"align (1)", "align (2)"} <= set(load_study(study).made.config)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_what_is_missing_is_said_where_it_is_missed(study: Path, part: str, gone
     path = study / "results" / gone
     shutil.rmtree(path) if path.is_dir() else path.unlink()
 
-    assert [sentence for sentence in collect(study).missing[part] if says in sentence]
+    assert [sentence for sentence in load_study(study).missing[part] if says in sentence]
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_what_is_missing_is_said_where_it_is_missed(study: Path, part: str, gone
 def test_a_damaged_file_is_named_and_the_rest_is_told(study: Path, part: str, path: str, damage: bytes) -> None:
     (study / "results" / path).write_bytes(damage)
 
-    facts = collect(study)
+    facts = load_study(study)
 
     assert any(Path(path).name in sentence for sentence in facts.missing[part])
     assert len(facts.contents) == 2
@@ -131,7 +131,7 @@ def test_scores_without_intervals_or_folds_are_read(study: Path) -> None:
     body["rows"][0]["ap"] = float("nan")  # as other programs write undefined
     path.write_text(json.dumps(body))
 
-    scores = collect(study).scores
+    scores = load_study(study).scores
 
     assert scores is not None
     assert scores.folds is None
@@ -150,7 +150,7 @@ def test_scores_without_intervals_or_folds_are_read(study: Path) -> None:
 )
 def test_folds_as_a_number_or_as_lists(study: Path, folds: object, read: object) -> None:
     write_scores(study / "results", folds)
-    scores = collect(study).scores
+    scores = load_study(study).scores
     assert scores is not None
     assert scores.folds == read
 
@@ -162,7 +162,7 @@ def test_results_named_by_stem_find_their_file(study: Path) -> None:
     write_predictions(study / "results", "third")
     write_predictions(study / "results", "fourth")
 
-    found = {c.name: c for c in collect(study).contents}
+    found = {c.name: c for c in load_study(study).contents}
 
     assert found["third.mov"].prediction is not None
     assert "third" not in found
@@ -171,17 +171,17 @@ def test_results_named_by_stem_find_their_file(study: Path) -> None:
 
 def test_named() -> None:
     files = {"a.mp4": Path("x/a.mp4"), "a": Path("x/a")}
-    assert named("a", files) == "a"
-    assert named("b", files) == "b"
+    assert named_files("a", files) == "a"
+    assert named_files("b", files) == "b"
 
 
 def test_the_name_and_note_of_study_toml(study: Path) -> None:
     (study / "study.toml").write_text('name = "Bunny"\nnote = "Ten minutes."\n')
-    facts = collect(study)
+    facts = load_study(study)
     assert (facts.name, facts.notes) == ("Bunny", (STAGED, "Ten minutes."))  # staging first
 
     (study / "study.toml").write_text("name = ")
-    facts = collect(study)
+    facts = load_study(study)
     assert facts.name == "small study"
     assert "study.toml" in facts.missing["made"][0]
 
@@ -190,29 +190,29 @@ def test_a_truth_file_alone_makes_a_study_staged(study: Path) -> None:
     for path in (study / "results").rglob("*"):
         if path.is_file() and path.name != "pairs.csv":
             path.unlink()
-    assert collect(study).notes == ()
+    assert load_study(study).notes == ()
     (study / "truth.json").write_text("{}")
-    assert collect(study).notes == (STAGED,)
+    assert load_study(study).notes == (STAGED,)
     (study / "truth.json").unlink()
     (study / "study.toml").write_text("staged = true\n")
-    assert collect(study).notes == (STAGED,)
+    assert load_study(study).notes == (STAGED,)
 
 
 def test_no_study_and_no_results_are_one_line_each(tmp_path: Path) -> None:
     with pytest.raises(StudyError, match="no study folder at"):
-        collect(tmp_path / "nowhere")
+        load_study(tmp_path / "nowhere")
     with pytest.raises(StudyError, match="has no results yet: run"):
-        collect(tmp_path)
+        load_study(tmp_path)
 
 
 def test_one_predicted_video(tmp_path: Path) -> None:
     write_predictions(tmp_path, "film.mp4")
     table = tmp_path / "predictions/film.mp4.parquet"
 
-    facts = collect_prediction(table, None)
+    facts = load_prediction(table, None)
 
     assert (facts.kind, facts.expressions, facts.contents[0].labels) == ("prediction", EEV5, None)
     with pytest.raises(StudyError, match="no video at"):
-        collect_prediction(table, tmp_path / "no.mp4")
+        load_prediction(table, tmp_path / "no.mp4")
     with pytest.raises(DatasetError, match="no table at"):
-        collect_prediction(tmp_path / "no.parquet", None)
+        load_prediction(tmp_path / "no.parquet", None)

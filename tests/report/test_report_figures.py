@@ -19,7 +19,7 @@ from evoked.report.formats import (
     uncovered_s,
     whole,
 )
-from evoked.report.page_data import Alignment, Presence, Reaction, Score, Segment
+from evoked.report.page_data import PageAlignment, PageReaction, PageScore, PageSegment, VisibleSpan
 
 
 @pytest.mark.parametrize(
@@ -75,26 +75,26 @@ def test_a_clock_axis_has_few_ticks_inside_it(seconds: float) -> None:
 
 
 def test_the_score_axis_holds_intervals_and_chance() -> None:
-    assert score_axis([Score("a", 0.2, 0.1, 0.34, 0.05), Score("b", None, None, None, 0.47)]).end >= 0.47
+    assert score_axis([PageScore("a", 0.2, 0.1, 0.34, 0.05), PageScore("b", None, None, None, 0.47)]).end >= 0.47
 
 
 @pytest.mark.parametrize(
     ("score", "words"),
     [
-        (Score("a", 0.5, 0.3, 0.6, 0.2), "above chance"),
-        (Score("a", 0.5, 0.2, 0.6, 0.2), "chance is inside the interval"),
-        (Score("a", 0.1, 0.05, 0.15, 0.2), "below chance"),
-        (Score("a", 0.5, None, None, 0.2), "no interval"),
-        (Score("a", None, None, None, 0.0), "undefined"),
+        (PageScore("a", 0.5, 0.3, 0.6, 0.2), "above chance"),
+        (PageScore("a", 0.5, 0.2, 0.6, 0.2), "chance is inside the interval"),
+        (PageScore("a", 0.1, 0.05, 0.15, 0.2), "below chance"),
+        (PageScore("a", 0.5, None, None, 0.2), "no interval"),
+        (PageScore("a", None, None, None, 0.0), "undefined"),
     ],
 )
-def test_the_interval_decides_and_not_the_score(score: Score, words: str) -> None:
+def test_the_interval_decides_and_not_the_score(score: PageScore, words: str) -> None:
     assert standing(score) == words
 
 
-def aligned(*segments: tuple[float, float, float]) -> Reaction:
-    found = tuple(Segment(a, b, r, 10.0) for a, b, r in segments)
-    return Reaction("r", "c", 100.0, (), Alignment(10.0, found))
+def aligned(*segments: tuple[float, float, float]) -> PageReaction:
+    found = tuple(PageSegment(a, b, r, 10.0) for a, b, r in segments)
+    return PageReaction("r", "c", 100.0, (), PageAlignment(10.0, found))
 
 
 def test_content_seconds_that_no_segment_shows() -> None:
@@ -105,15 +105,15 @@ def test_content_seconds_that_no_segment_shows() -> None:
 
 
 def test_a_reaction_that_is_not_aligned_covers_nothing() -> None:
-    alone = Reaction("r", None, 10.0, (), None)
+    alone = PageReaction("r", None, 10.0, (), None)
     assert uncovered(alone, 4.0) == ((0.0, 4.0),)
     assert offset_span(alone) is None
     assert seen_share(alone) is None
 
 
 def test_the_seen_share_is_a_mean_over_viewers() -> None:
-    viewers = (Presence("1", (), 0.5), Presence("2", (), 1.0))
-    assert seen_share(Reaction("r", None, 10.0, viewers, None)) == 0.75
+    viewers = (VisibleSpan("1", (), 0.5), VisibleSpan("2", (), 1.0))
+    assert seen_share(PageReaction("r", None, 10.0, viewers, None)) == 0.75
 
 
 def test_colours_begin_again_after_eight() -> None:

@@ -25,7 +25,7 @@ from evoked.core.files import write_text
 from evoked.core.provenance import Provenance
 from evoked.core.tables import write_table
 from evoked.report.config import ReportConfig
-from evoked.report.load_results import collect_prediction
+from evoked.report.load_results import load_prediction
 from evoked.report.page import write_page, write_report
 
 pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
@@ -295,7 +295,7 @@ def test_a_linked_video_that_is_gone_says_so(browser: Chrome, tmp_path: Path) ->
     counting_film(film, 3)
     write_predictions(tmp_path, "film", 3)
     table = tmp_path / "predictions/film.parquet"
-    path = write_page(collect_prediction(table, film), tmp_path / "r.html", ReportConfig(video="link"))
+    path = write_page(load_prediction(table, film), tmp_path / "r.html", ReportConfig(video="link"))
     film.unlink()
     visit(browser, path)
     assert "cannot play the video" in browser.find_element(By.ID, "no-video").text

@@ -12,7 +12,7 @@ from report_study import NASTY, STAGED, write_items, write_labels, write_predict
 
 from evoked.core.errors import OutputError
 from evoked.report.config import ReportConfig
-from evoked.report.load_results import collect_prediction
+from evoked.report.load_results import load_prediction
 from evoked.report.page import embedded, write_page, write_report
 
 NO_VIDEO = ReportConfig(video="none")
@@ -172,7 +172,7 @@ def test_an_empty_study_is_a_page_that_says_so(tmp_path: Path) -> None:
 
 def test_one_prediction_has_no_study_s_parts(tmp_path: Path) -> None:
     write_predictions(tmp_path, "film")
-    facts = collect_prediction(tmp_path / "predictions/film.parquet", None)
+    facts = load_prediction(tmp_path / "predictions/film.parquet", None)
     path = write_page(facts, tmp_path / "r.html", NO_VIDEO)
     page = Elements(path.read_text(encoding="utf-8"))
     assert facts.missing == {}

@@ -7,15 +7,15 @@ import pytest
 from report_study import origin
 
 from evoked.learning.evaluation import scores as written
-from evoked.report.page_data import Score, Scores, Shifted
-from evoked.report.score_rows import number, read_scores
-from evoked.report.summary import against, between, points, verdict
+from evoked.report.page_data import PageScore, PageScores, ShiftNull
+from evoked.report.score_rows import read_scores, score_number
+from evoked.report.summary import against, between, headline, points
 
 ROWS = (
-    written.Row("joy", 100, 20, 0.2, 0.35, 0.25, 0.45, 0.7),
-    written.Row("awe", 100, 0, 0.0, None, None, None, None),
+    written.ScoreRow("joy", 100, 20, 0.2, 0.35, 0.25, 0.45, 0.7),
+    written.ScoreRow("awe", 100, 0, 0.0, None, None, None, None),
 )
-MEAN = written.Mean(0.35, 0.18, 0.45, 0.2, 0.15, 0.04, 0.26, 0.21, 0.29, 0.01)
+MEAN = written.MeanScore(0.35, 0.18, 0.45, 0.2, 0.15, 0.04, 0.26, 0.21, 0.29, 0.01)
 
 
 def test_what_evaluate_writes_is_read_whole(tmp_path: Path) -> None:
@@ -24,11 +24,14 @@ def test_what_evaluate_writes_is_read_whole(tmp_path: Path) -> None:
 
     found = read_scores(tmp_path / "scores.json")
 
-    assert found == Scores(
-        rows=(Score("joy", 0.35, 0.25, 0.45, 0.2, 100, 20, 0.7), Score("awe", None, None, None, 0.0, 100, 0, None)),
-        mean=Score("mean", 0.35, 0.18, 0.45, 0.2),
-        gain=Score("gain", 0.15, 0.04, 0.26, 0.0),
-        shifted=Shifted(0.21, 0.29, 0.01),
+    assert found == PageScores(
+        rows=(
+            PageScore("joy", 0.35, 0.25, 0.45, 0.2, 100, 20, 0.7),
+            PageScore("awe", None, None, None, 0.0, 100, 0, None),
+        ),
+        mean=PageScore("mean", 0.35, 0.18, 0.45, 0.2),
+        gain=PageScore("gain", 0.15, 0.04, 0.26, 0.0),
+        shifted=ShiftNull(0.21, 0.29, 0.01),
         videos=2,
         folds=(("a.mp4",), ("b.mp4",)),
         notes=("thin",),
@@ -42,36 +45,38 @@ def test_no_turns_are_not_said_to_be_held_out(tmp_path: Path) -> None:
     assert read_scores(tmp_path / "s.json").folds is None
 
 
-SCORED = Scores((), Score("mean", 0.35, 0.18, 0.45, 0.2), Score("gain", 0.15, 0.04, 0.26, 0.0), None, 2, None)
+SCORED = PageScores(
+    (), PageScore("mean", 0.35, 0.18, 0.45, 0.2), PageScore("gain", 0.15, 0.04, 0.26, 0.0), None, 2, None
+)
 
 
 def test_the_difference_decides_where_it_is_known() -> None:
-    assert verdict(SCORED).startswith("The model does better than guessing")  # though 18 % is below chance
+    assert headline(SCORED).startswith("The model does better than guessing")  # though 18 % is below chance
     found = "MAP minus chance is +15.0 points, 95\u00a0% interval +4.0 to +26.0."
-    assert verdict(replace(SCORED, videos=20)).endswith(found)
-    assert verdict(SCORED).endswith(f"{found} Over only 2 videos such an interval is too narrow: take it for a hint.")
-    assert verdict(replace(SCORED, gain=None)).startswith("This is not distinguishable from guessing")
-    worse = replace(SCORED, gain=Score("gain", -0.1, -0.2, -0.05, 0.0))
-    assert verdict(worse).startswith("The model does worse than guessing")
-    unsure = replace(SCORED, gain=Score("gain", 0.1, -0.05, 0.2, 0.0))
-    assert verdict(unsure).startswith("This is not distinguishable from guessing")
+    assert headline(replace(SCORED, videos=20)).endswith(found)
+    assert headline(SCORED).endswith(f"{found} Over only 2 videos such an interval is too narrow: take it for a hint.")
+    assert headline(replace(SCORED, gain=None)).startswith("This is not distinguishable from guessing")
+    worse = replace(SCORED, gain=PageScore("gain", -0.1, -0.2, -0.05, 0.0))
+    assert headline(worse).startswith("The model does worse than guessing")
+    unsure = replace(SCORED, gain=PageScore("gain", 0.1, -0.05, 0.2, 0.0))
+    assert headline(unsure).startswith("This is not distinguishable from guessing")
 
 
 def test_without_intervals_nothing_is_claimed() -> None:
-    bare = replace(SCORED, mean=Score("mean", 0.35, None, None, 0.2), gain=Score("gain", 0.15, None, None, 0.0))
-    assert verdict(bare) == (
+    bare = replace(SCORED, mean=PageScore("mean", 0.35, None, None, 0.2), gain=PageScore("gain", 0.15, None, None, 0.0))
+    assert headline(bare) == (
         "There is no interval, so nobody can say whether this is more than luck. MAP minus chance is +15.0 points."
     )
     assert against(bare) == "chance 20.0\u00a0%, no interval"
     assert between(bare.mean) == "–"
-    assert "nothing to score" in verdict(replace(bare, mean=Score("mean", None, None, None, None), gain=None))
+    assert "nothing to score" in headline(replace(bare, mean=PageScore("mean", None, None, None, None), gain=None))
 
 
 @pytest.mark.parametrize(
     ("value", "read"), [(None, None), (float("nan"), None), (float("inf"), None), (0, 0.0), (1, 1.0)]
 )
 def test_only_finite_numbers_count(value: object, read: float | None) -> None:
-    assert number(value) == read
+    assert score_number(value) == read
 
 
 def test_points_have_a_sign() -> None:

@@ -9,17 +9,17 @@ import pytest
 from evoked.core.errors import DatasetError
 from evoked.core.provenance import Provenance
 from evoked.core.tables import write_table
-from evoked.core.time_grid import Grid
+from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
 from evoked.dataset.labels import Labels
 from evoked.report import page_data
-from evoked.report.page_data import Content
+from evoked.report.page_data import PageContent
 from evoked.report.timelines import labels_per_second, prediction_from, presences, votes
 
 
 def test_labels_stand_in_the_report_s_order_and_an_invalid_second_is_off() -> None:
     values = np.array([[1, 0], [np.nan, np.nan], [0, 1]], dtype=np.float32)
-    track = Track(Grid(Fraction(1), 3), ("joy", "fear"), values, np.array([True, False, True]))
+    track = Track(TimeGrid(Fraction(1), 3), ("joy", "fear"), values, np.array([True, False, True]))
 
     found = votes(Labels(track, np.array([2, 0, 1])), ("fear", "awe", "joy"))
 
@@ -81,5 +81,5 @@ def test_labels_per_second_are_counted_over_valid_seconds() -> None:
     valid = np.array([True, True, True, False])
     labels = page_data.Labels(valid, np.ones(4, dtype=np.int64), on)
 
-    assert labels_per_second([Content("a", labels=labels), Content("bare")]) == (1, 1, 1)
-    assert labels_per_second([Content("bare")]) == ()
+    assert labels_per_second([PageContent("a", labels=labels), PageContent("bare")]) == (1, 1, 1)
+    assert labels_per_second([PageContent("bare")]) == ()

@@ -14,8 +14,8 @@ from report_study import NASTY
 from evoked.media.images import read_image
 from evoked.report.config import ReportConfig
 from evoked.report.page import write_report
-from evoked.report.page_data import Content, Prediction
-from evoked.report.video import show
+from evoked.report.page_data import PageContent, PagePrediction
+from evoked.report.video import embed_video
 
 
 @pytest.fixture(scope="module")
@@ -25,12 +25,12 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def content(film: Path | None, seconds: int = 3) -> Content:
-    return Content("a film.mp4", film, prediction=Prediction(np.full((seconds, 1), 0.5)))
+def content(film: Path | None, seconds: int = 3) -> PageContent:
+    return PageContent("a film.mp4", film, prediction=PagePrediction(np.full((seconds, 1), 0.5)))
 
 
 def test_an_embedded_preview_is_the_film_made_small(film: Path, tmp_path: Path) -> None:
-    shown = show([content(film)], tmp_path / "r.html", tmp_path / "kept", ReportConfig(preview_height=64))
+    shown = embed_video([content(film)], tmp_path / "r.html", tmp_path / "kept", ReportConfig(preview_height=64))
 
     assert shown["a film.mp4"].mode == "embed"
     small = tmp_path / "out.mp4"
@@ -53,22 +53,22 @@ def test_an_embedded_preview_is_the_film_made_small(film: Path, tmp_path: Path) 
 
 def test_the_poster_is_a_picture_of_the_film_a_tenth_into_it(tmp_path: Path) -> None:
     counting_film(tmp_path / "long.mp4", 30)
-    film = Content("a film.mp4", tmp_path / "long.mp4", prediction=Prediction(np.full((30, 1), 0.5)))
-    shown = show([film], tmp_path / "r.html", None, ReportConfig(preview_height=64))["a film.mp4"]
+    film = PageContent("a film.mp4", tmp_path / "long.mp4", prediction=PagePrediction(np.full((30, 1), 0.5)))
+    shown = embed_video([film], tmp_path / "r.html", None, ReportConfig(preview_height=64))["a film.mp4"]
     (tmp_path / "poster.jpg").write_bytes(base64.b64decode(shown.poster))
     picture = read_image(tmp_path / "poster.jpg")
     assert picture.shape[0] == 64
     assert picture.mean() == pytest.approx(DARKEST + 3 * STEP, abs=1.5)  # second 3 of 30
-    assert show([film], tmp_path / "r.html", None, ReportConfig(video="link"))["a film.mp4"].poster == ""
+    assert embed_video([film], tmp_path / "r.html", None, ReportConfig(video="link"))["a film.mp4"].poster == ""
 
 
 def test_a_preview_is_made_once(film: Path, tmp_path: Path) -> None:
     config, kept = ReportConfig(preview_height=64), tmp_path / "kept"
-    first = show([content(film)], tmp_path / "r.html", kept, config)
+    first = embed_video([content(film)], tmp_path / "r.html", kept, config)
     (path,) = kept.iterdir()
     made = path.stat().st_mtime_ns
 
-    assert show([content(film)], tmp_path / "r.html", kept, config) == first
+    assert embed_video([content(film)], tmp_path / "r.html", kept, config) == first
     assert path.stat().st_mtime_ns == made
 
 
@@ -77,22 +77,22 @@ def test_a_preview_made_again_is_the_same_and_an_old_one_is_removed(film: Path, 
     kept.mkdir()
     (kept / "of-a-video-that-has-gone.mp4").write_bytes(b"old")
 
-    first = show([content(film)], tmp_path / "r.html", kept, config)
+    first = embed_video([content(film)], tmp_path / "r.html", kept, config)
 
     assert len(list(kept.iterdir())) == 1
-    assert show([content(film)], tmp_path / "r.html", None, config) == first
+    assert embed_video([content(film)], tmp_path / "r.html", None, config) == first
 
 
 def test_without_a_place_to_keep_it_nothing_stays_behind(film: Path, tmp_path: Path) -> None:
-    assert show([content(film)], tmp_path / "r.html", None, ReportConfig())["a film.mp4"].mode == "embed"
+    assert embed_video([content(film)], tmp_path / "r.html", None, ReportConfig())["a film.mp4"].mode == "embed"
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_does_not_fit_is_linked_without_being_made(film: Path, tmp_path: Path) -> None:
     page, kept = tmp_path / "deep" / "r.html", tmp_path / "kept"
 
-    expected = show([content(film, seconds=9000)], page, kept, ReportConfig())["a film.mp4"]  # too long to try
-    weighed = show([content(film, seconds=0)], page, kept, ReportConfig(video_limit_mb=0.001))["a film.mp4"]
+    expected = embed_video([content(film, seconds=9000)], page, kept, ReportConfig())["a film.mp4"]  # too long to try
+    weighed = embed_video([content(film, seconds=0)], page, kept, ReportConfig(video_limit_mb=0.001))["a film.mp4"]
 
     assert expected == weighed
     assert expected.mode == "link"
@@ -102,11 +102,14 @@ def test_what_does_not_fit_is_linked_without_being_made(film: Path, tmp_path: Pa
 
 def test_no_video_says_why(film: Path, tmp_path: Path) -> None:
     page = tmp_path / "r.html"
-    assert "made without video" in show([content(film)], page, None, ReportConfig(video="none"))["a film.mp4"].reason
-    assert "not there" in show([content(None)], page, None, ReportConfig())["a film.mp4"].reason
+    assert (
+        "made without video"
+        in embed_video([content(film)], page, None, ReportConfig(video="none"))["a film.mp4"].reason
+    )
+    assert "not there" in embed_video([content(None)], page, None, ReportConfig())["a film.mp4"].reason
     text = tmp_path / "text.mp4"
     text.write_text("no film")
-    broken = show([content(text)], page, None, ReportConfig())["a film.mp4"]
+    broken = embed_video([content(text)], page, None, ReportConfig())["a film.mp4"]
     assert broken.mode == "none"
     assert broken.reason.startswith("No preview:")
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evoked.sample.label_rule import QUIETEST_DB, Rule, levels, runs, smiles
+from evoked.sample.label_rule import QUIETEST_DB, LabelRule, runs, smile_levels, smiles
 
-RULE = Rule()
+RULE = LabelRule()
 
 
 def test_levels_of_a_full_scale_sine_and_of_silence() -> None:
@@ -15,12 +15,12 @@ def test_levels_of_a_full_scale_sine_and_of_silence() -> None:
     sine = np.sin(2 * np.pi * 440 * np.arange(hz) / hz).astype(np.float32)
     sound = np.concatenate([sine, 0.1 * sine, np.zeros(hz, np.float32), sine[:100]])
     # a sine's root mean square is 1/sqrt(2): -3.0103 dB; the last 100 samples are no whole second
-    assert levels(sound, hz) == pytest.approx([-3.0103, -23.0103, QUIETEST_DB], abs=1e-3)
+    assert smile_levels(sound, hz) == pytest.approx([-3.0103, -23.0103, QUIETEST_DB], abs=1e-3)
 
 
 def test_levels_want_a_whole_second() -> None:
     with pytest.raises(ValueError, match="at least one whole second"):
-        levels(np.zeros(99, np.float32), 100)
+        smile_levels(np.zeros(99, np.float32), 100)
 
 
 def test_one_loud_second_is_one_smile_of_the_shortest_length() -> None:
@@ -62,6 +62,6 @@ def test_the_future_does_not_matter_but_for_the_gap(loud: list[bool], cut: int) 
 
 def test_a_rule_that_makes_no_sense_is_refused() -> None:
     with pytest.raises(ValueError, match="quantile must lie between 0 and 1"):
-        Rule(quantile=1.0)
+        LabelRule(quantile=1.0)
     with pytest.raises(ValueError, match="longest_s at least shortest_s"):
-        Rule(shortest_s=5, longest_s=4)
+        LabelRule(shortest_s=5, longest_s=4)

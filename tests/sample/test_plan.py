@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from evoked.core.errors import StudyError
-from evoked.core.time_grid import Grid
+from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
-from evoked.reactions.labelling.majority_vote import VoteConfig, vote
-from evoked.sample.ground_truth import pooled, read_truth, states_on_reaction, ticks, truth_of, write_truth
+from evoked.reactions.labelling.majority_vote import VoteConfig, majority_vote
+from evoked.sample.ground_truth import pooled_states, read_truth, states_on_reaction, ticks, truth_of, write_truth
 from evoked.sample.layout import CORNER_BOXES, FACE_MIN_PX, FRAME, corner, inset, side
-from evoked.sample.plan import FRAME_MS, SIZES, Plan, Reaction, Size, Stretch, make_plan
+from evoked.sample.plan import FRAME_MS, SIZES, PlannedReaction, PlannedSegment, SamplePlan, SampleSize, make_plan
 from evoked.sample.source_clips import VIEWERS
 
 
@@ -26,7 +26,7 @@ def film_db(seed: int = 0) -> np.ndarray:
 
 
 @pytest.fixture(scope="module", params=["small", "full"])
-def plan(request: pytest.FixtureRequest) -> Plan:
+def plan(request: pytest.FixtureRequest) -> SamplePlan:
     return make_plan(film_db(), SIZES[request.param], 7, called=request.param)
 
 
@@ -41,13 +41,13 @@ def test_the_full_sample_holds_every_second_of_the_film_once() -> None:
     assert seconds == list(range(596))
 
 
-def test_smiles_are_a_fair_share_and_in_every_content(plan: Plan) -> None:
+def test_smiles_are_a_fair_share_and_in_every_content(plan: SamplePlan) -> None:
     smile = [s for c in plan.contents for s in c.smile]
     assert 0.2 <= np.mean(smile) <= 0.45
     assert all(any(c.smile) for c in plan.contents)
 
 
-def test_segments_never_overlap_and_offsets_are_not_whole_frames(plan: Plan) -> None:
+def test_segments_never_overlap_and_offsets_are_not_whole_frames(plan: SamplePlan) -> None:
     for r in plan.reactions:
         for a, b in pairwise(r.stretches):
             assert a.content_end_ms <= b.content_start_ms
@@ -59,7 +59,7 @@ def test_segments_never_overlap_and_offsets_are_not_whole_frames(plan: Plan) -> 
         assert r.stretches[-1].content_end_ms == plan.content(r.content).seconds * 1000
 
 
-def test_a_pause_stops_the_content_and_nothing_is_lost(plan: Plan) -> None:
+def test_a_pause_stops_the_content_and_nothing_is_lost(plan: SamplePlan) -> None:
     paused = [
         (r, a, b)
         for r in plan.reactions
@@ -73,14 +73,14 @@ def test_a_pause_stops_the_content_and_nothing_is_lost(plan: Plan) -> None:
         assert reaction.state(a.reaction_end_ms + 1) == "n"
 
 
-def test_some_begin_late_some_are_talked_over_and_all_layouts_are_there(plan: Plan) -> None:
+def test_some_begin_late_some_are_talked_over_and_all_layouts_are_there(plan: SamplePlan) -> None:
     assert any(r.stretches[0].content_start_ms > 0 for r in plan.reactions)
     assert any(r.talk_ms for r in plan.reactions)
     assert {r.layout.kind for r in plan.reactions} == {"corner", "side", "inset"}
     assert len({(r.layout.viewer[:2]) for r in plan.reactions if r.layout.kind == "corner"}) >= 4
 
 
-def test_viewers_follow_the_rule_unless_they_are_away_or_never_smile(plan: Plan) -> None:
+def test_viewers_follow_the_rule_unless_they_are_away_or_never_smile(plan: SamplePlan) -> None:
     for r in plan.reactions:
         rule = plan.content(r.content).smile
         assert len(r.states) == len(rule)
@@ -89,7 +89,7 @@ def test_viewers_follow_the_rule_unless_they_are_away_or_never_smile(plan: Plan)
         assert "-" in r.states
 
 
-def test_every_face_is_wide_enough_and_every_box_inside_the_frame(plan: Plan) -> None:
+def test_every_face_is_wide_enough_and_every_box_inside_the_frame(plan: SamplePlan) -> None:
     for r in plan.reactions:
         for x, y, w, h in (r.layout.film, r.layout.viewer):
             assert 0 <= x < x + w <= FRAME[0]
@@ -132,7 +132,7 @@ def test_a_small_face_gets_the_next_box_that_is_large_enough_or_none() -> None:
         corner(tiny, 0, 0)
 
 
-def test_states_on_the_reaction_cover_it_and_say_what_the_content_says(plan: Plan) -> None:
+def test_states_on_the_reaction_cover_it_and_say_what_the_content_says(plan: SamplePlan) -> None:
     for r in plan.reactions:
         spans = states_on_reaction(r)
         assert spans[0][0] == 0
@@ -142,22 +142,22 @@ def test_states_on_the_reaction_cover_it_and_say_what_the_content_says(plan: Pla
             assert next(s for a, b, s in spans if a <= ms < b) == r.state(ms)
 
 
-def test_pooled_truth_is_what_the_vote_makes_of_the_planted_ticks(plan: Plan) -> None:
+def test_pooled_truth_is_what_the_vote_makes_of_the_planted_ticks(plan: SamplePlan) -> None:
     """Second opinion: the real vote, on Tracks made from the planted states."""
     for content in plan.contents:
         own = [r for r in plan.reactions if r.content == content.name]
-        grid = Grid(6, content.seconds * 6)  # type: ignore[arg-type]
+        grid = TimeGrid(6, content.seconds * 6)  # type: ignore[arg-type]
         planted = [ticks(r, content.seconds) for r in own]
         ballots = [Track.masked(grid, ("smile",), (p == 1)[:, None].astype(float), p != 2) for p in planted]
-        votes = vote(ballots, Grid(1, content.seconds), VoteConfig()).labels  # type: ignore[arg-type]
+        votes = majority_vote(ballots, TimeGrid(1, content.seconds), VoteConfig()).labels  # type: ignore[arg-type]
         expected = np.where(votes.valid, np.nan_to_num(votes.values[:, 0]), 2)
-        assert pooled(planted)[0].tolist() == expected.tolist()
+        assert pooled_states(planted)[0].tolist() == expected.tolist()
 
 
-def test_far_from_any_change_the_pooled_truth_is_the_rule(plan: Plan) -> None:
+def test_far_from_any_change_the_pooled_truth_is_the_rule(plan: SamplePlan) -> None:
     for content in plan.contents:
         own = [r for r in plan.reactions if r.content == content.name and r.viewer != "talker"]
-        labels, steady = pooled([ticks(r, content.seconds) for r in own])
+        labels, steady = pooled_states([ticks(r, content.seconds) for r in own])
         seen = steady & (labels != 2)
         assert (labels[seen] == np.array(content.smile)[seen]).all()
         assert 0.3 < steady.mean() < 1
@@ -165,20 +165,20 @@ def test_far_from_any_change_the_pooled_truth_is_the_rule(plan: Plan) -> None:
 
 def test_steady_seconds_have_no_change_within_a_second_and_a_half() -> None:
     states = np.repeat([0, 0, 0, 0, 0, 1, 1, 1, 1, 1], 6).astype(np.int8)  # a change at 5.0 s
-    assert np.flatnonzero(~pooled([states])[1]).tolist() == [4, 5, 6]
+    assert np.flatnonzero(~pooled_states([states])[1]).tolist() == [4, 5, 6]
 
 
 def test_ticks_that_were_skipped_are_not_seen() -> None:
-    cut = (Stretch(1500, 3000, 0), Stretch(4000, 6000, 1500))
+    cut = (PlannedSegment(1500, 3000, 0), PlannedSegment(4000, 6000, 1500))
     layout = side(True)
-    reaction = Reaction("r.mp4", "c.mp4", "man", layout, cut, (), 1.0, -60.0, "nnsssn", 4000, 0)
+    reaction = PlannedReaction("r.mp4", "c.mp4", "man", layout, cut, (), 1.0, -60.0, "nnsssn", 4000, 0)
     seen = ticks(reaction, 6)
     assert seen.tolist() == [2] * 9 + [0] * 3 + [1] * 6 + [2] * 6 + [1] * 6 + [0] * 6
     assert reaction.content_ms(1499) == 2999
     assert reaction.content_ms(1500) == 4000
 
 
-def test_truth_goes_to_a_file_and_comes_back(plan: Plan, tmp_path: Path) -> None:
+def test_truth_goes_to_a_file_and_comes_back(plan: SamplePlan, tmp_path: Path) -> None:
     truth = truth_of(plan, [{"name": "bbb.mp4"}])
     write_truth(tmp_path / "truth.json", truth)
     assert read_truth(tmp_path) == json.loads(json.dumps(truth))
@@ -201,12 +201,12 @@ def test_a_folder_without_truth_or_with_a_broken_one(tmp_path: Path) -> None:
 
 def test_wrong_plans_are_refused() -> None:
     with pytest.raises(ValueError, match="past the film's end"):
-        make_plan(film_db()[:40], Size(((0, 48),), (("man",),)), 0)
+        make_plan(film_db()[:40], SampleSize(((0, 48),), (("man",),)), 0)
     with pytest.raises(ValueError, match="nobody would smile"):
-        make_plan(np.r_[np.full(48, -60.0), np.full(100, -20.0)], Size(((0, 48),), (("man",),)), 0)
+        make_plan(np.r_[np.full(48, -60.0), np.full(100, -20.0)], SampleSize(((0, 48),), (("man",),)), 0)
     with pytest.raises(ValueError, match="no viewer nobody"):
-        Size(((0, 48),), (("nobody",),))
+        SampleSize(((0, 48),), (("nobody",),))
     with pytest.raises(ValueError, match="needs a cast"):
-        Size(((0, 48),), ())
+        SampleSize(((0, 48),), ())
     with pytest.raises(ValueError, match="a stretch needs"):
-        Stretch(5, 5, 0)
+        PlannedSegment(5, 5, 0)

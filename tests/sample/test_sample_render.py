@@ -16,17 +16,17 @@ from evoked.core.errors import OutputError, StudyError, WeightsMissing
 from evoked.core.files import sha256
 from evoked.media.images import resize
 from evoked.sample import build as build_module
-from evoked.sample.build import Made, claim, make_sample
+from evoked.sample.build import MadeFile, claim_folder, make_sample
 from evoked.sample.ground_truth import read_truth, states_on_reaction
 from evoked.sample.layout import FRAME, inset, side
-from evoked.sample.plan import FRAME_MS, Reaction, Size, Stretch
-from evoked.sample.render import composed
-from evoked.sample.source_clips import VIEWERS, Box, Viewer
+from evoked.sample.plan import FRAME_MS, PlannedReaction, PlannedSegment, SampleSize
+from evoked.sample.render import compose_frame
+from evoked.sample.source_clips import VIEWERS, Box, ViewerClip
 from evoked.weights.cache import Cache, default_cache
 
 SECONDS = 11
-SHORT = Size(((170, SECONDS),), (("man", "woman"),), apart_s=4, away_s=2)
-Study = tuple[Path, Made]
+SHORT = SampleSize(((170, SECONDS),), (("man", "woman"),), apart_s=4, away_s=2)
+Study = tuple[Path, MadeFile]
 
 
 def frames(path: Path, numbers: list[int], size: tuple[int, int]) -> list[np.ndarray]:
@@ -172,7 +172,7 @@ def test_the_viewer_shows_the_planted_state(study: Study) -> None:
         assert {s for _, _, s in spans} == {"n", "s", "-"}
 
 
-def own_frames(viewer: Viewer, size: tuple[int, int]) -> dict[str, list[np.ndarray]]:
+def own_frames(viewer: ViewerClip, size: tuple[int, int]) -> dict[str, list[np.ndarray]]:
     """Frames of a viewer's clip in each state, five over its span, cropped and scaled as they are shown."""
     clip, rate = default_cache().clip(viewer.clip), {"man": 30.0, "woman": 24000 / 1001}[viewer.name]
     assert viewer.smile_s is not None
@@ -240,13 +240,13 @@ def test_what_was_finished_before_a_failure_is_kept(
 def test_boxes_are_composed_with_the_right_one_on_top() -> None:
     film, face = (np.full((n, m, 3), v, np.uint8) for n, m, v in ((252, 448, 200), (720, 1280, 90)))
     layout = inset(VIEWERS["man"])
-    stretches = (Stretch(0, 1000, 0),)
-    within = Reaction("r", "c", "man", layout, stretches, (), 1.0, -60.0, "n", 1000, 0)
-    canvas = composed(film, face, within)
+    stretches = (PlannedSegment(0, 1000, 0),)
+    within = PlannedReaction("r", "c", "man", layout, stretches, (), 1.0, -60.0, "n", 1000, 0)
+    canvas = compose_frame(film, face, within)
     assert (cut(canvas, layout.film) == 200).all()
     assert canvas[600, 640].tolist() == [90, 90, 90]
-    beside = Reaction("r", "c", "man", side(True), stretches, (), 1.0, -60.0, "n", 1000, 0)
-    canvas = composed(np.full((450, 800, 3), 200, np.uint8), np.full((448, 448, 3), 90, np.uint8), beside)
+    beside = PlannedReaction("r", "c", "man", side(True), stretches, (), 1.0, -60.0, "n", 1000, 0)
+    canvas = compose_frame(np.full((450, 800, 3), 200, np.uint8), np.full((448, 448, 3), 90, np.uint8), beside)
     assert canvas[0].max() == 0
     assert (cut(canvas, beside.layout.film) == 200).all()
     lower = cut(canvas, beside.layout.viewer)[-40:]
@@ -258,22 +258,22 @@ def test_folders_that_are_not_ours_are_refused(tmp_path: Path) -> None:
     for n in range(5):
         (tmp_path / "mine" / f"thesis{n}.doc").write_text("x")
     with pytest.raises(StudyError, match=r"not empty \(thesis0\.doc, thesis1\.doc, thesis2\.doc and 2 more\)"):
-        claim(tmp_path / "mine", "small", 0)
+        claim_folder(tmp_path / "mine", "small", 0)
     with pytest.raises(StudyError, match="is a file, not a folder"):
-        claim(tmp_path / "mine" / "thesis0.doc", "small", 0)
+        claim_folder(tmp_path / "mine" / "thesis0.doc", "small", 0)
     with pytest.raises(OutputError, match="cannot write"):
-        claim(tmp_path / "mine" / "thesis0.doc" / "below", "small", 0)
+        claim_folder(tmp_path / "mine" / "thesis0.doc" / "below", "small", 0)
     assert len(list((tmp_path / "mine").iterdir())) == 5
 
 
 def test_a_sample_of_another_size_or_seed_is_refused(tmp_path: Path) -> None:
-    claim(tmp_path, "small", 0)
-    claim(tmp_path, "small", 0)
+    claim_folder(tmp_path, "small", 0)
+    claim_folder(tmp_path, "small", 0)
     with pytest.raises(StudyError, match=r"size small with seed 0 .* not of size full with seed 0"):
-        claim(tmp_path, "full", 0)
+        claim_folder(tmp_path, "full", 0)
     (tmp_path / ".sample" / "made.json").write_text("{")
     with pytest.raises(StudyError, match="cannot be read"):
-        claim(tmp_path, "small", 0)
+        claim_folder(tmp_path, "small", 0)
 
 
 def test_without_network_and_with_an_empty_cache_one_line_says_what_to_do(tmp_path: Path) -> None:

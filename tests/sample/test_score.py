@@ -15,9 +15,9 @@ from evoked.core.errors import DatasetError, StudyError
 from evoked.core.provenance import Provenance
 from evoked.core.tables import write_table
 from evoked.sample.ground_truth import CLASSES, truth_of, write_truth
-from evoked.sample.plan import SIZES, Plan, make_plan
-from evoked.sample.score import OffsetScore, Row, offset_score, rows, table
-from evoked.sample.verify import CODES, check
+from evoked.sample.plan import SIZES, SamplePlan, make_plan
+from evoked.sample.score import LabelScore, OffsetScore, label_scores, offset_score, score_table
+from evoked.sample.verify import CODES, check_sample
 
 
 def segment(start: float, end: float, at: float) -> dict[str, float]:
@@ -29,7 +29,7 @@ def test_precision_and_recall_are_those_of_scikit_learn() -> None:
     truth, found = rng.integers(0, 3, 500), rng.integers(0, 3, 500)
     where = rng.random(500) < 0.7
     precision, recall, _, support = precision_recall_fscore_support(truth[where], found[where], labels=[0, 1, 2])
-    got = rows(truth, found, where)
+    got = label_scores(truth, found, where)
     assert [r.name for r in got] == list(CLASSES)
     assert [r.precision for r in got] == pytest.approx(precision)
     assert [r.recall for r in got] == pytest.approx(recall)
@@ -37,19 +37,19 @@ def test_precision_and_recall_are_those_of_scikit_learn() -> None:
 
 
 def test_a_class_that_is_not_there_is_not_defined_and_does_not_fail() -> None:
-    neutral, smile, _ = rows(np.zeros(4, int), np.array([0, 0, 0, 1]))
+    neutral, smile, _ = label_scores(np.zeros(4, int), np.array([0, 0, 0, 1]))
     assert (neutral.precision, neutral.recall) == (1.0, 0.75)
     assert smile.precision == 0.0
     assert np.isnan(smile.recall)
     assert not smile.passes
-    assert rows(np.zeros(4, int), np.zeros(4, int))[2].passes
+    assert label_scores(np.zeros(4, int), np.zeros(4, int))[2].passes
 
 
 def test_scores_refuse_what_does_not_fit() -> None:
     with pytest.raises(ValueError, match="must have one shape"):
-        rows(np.zeros(3, int), np.zeros(4, int))
+        label_scores(np.zeros(3, int), np.zeros(4, int))
     with pytest.raises(ValueError, match="found must hold 0 … 2"):
-        rows(np.zeros(3, int), np.array([0, 1, 3]))
+        label_scores(np.zeros(3, int), np.array([0, 1, 3]))
     with pytest.raises(ValueError, match="at least one planted segment"):
         offset_score([], [])
 
@@ -74,15 +74,15 @@ def test_a_stretch_that_was_not_found_fails() -> None:
 
 
 def test_the_table_says_what_is_below_the_bar() -> None:
-    text = table("labels", [Row("smile", 10, 10, 0.95, 0.95), Row("neutral", 10, 10, 0.95, 0.79)])
+    text = score_table("labels", [LabelScore("smile", 10, 10, 0.95, 0.95), LabelScore("neutral", 10, 10, 0.95, 0.79)])
     assert [line.split()[-1] for line in text.splitlines()[2:]] == ["ok", "BAR"]
-    assert "BAR" not in table("steady", [Row("neutral", 10, 10, 0.5, 0.79)], judged=False)
+    assert "BAR" not in score_table("steady", [LabelScore("neutral", 10, 10, 0.5, 0.79)], judged=False)
     assert OffsetScore(0.05, 1).passes
     assert not OffsetScore(0.0501, 1).passes
 
 
 @pytest.fixture
-def study(tmp_path: Path) -> tuple[Path, Plan]:
+def study(tmp_path: Path) -> tuple[Path, SamplePlan]:
     """A staged study without media, whose results are the truth itself."""
     rng = np.random.default_rng(1)
     film = -40 + 8 * np.convolve(rng.normal(size=640), np.ones(9) / 3, "valid")[:596]
@@ -126,9 +126,9 @@ def write_annotation(results: Path, name: str, planted: dict[str, Any]) -> None:
     write_table(results / "annotations" / f"{Path(name).stem}.parquet", columns, Provenance("annotate"))
 
 
-def test_results_that_are_the_truth_pass_everything(study: tuple[Path, Plan]) -> None:
+def test_results_that_are_the_truth_pass_everything(study: tuple[Path, SamplePlan]) -> None:
     folder, plan = study
-    result = check(folder)
+    result = check_sample(folder)
     assert result.passes
     assert result.wrong == ()
     assert set(result.offsets) == {r.name for r in plan.reactions}
@@ -139,22 +139,22 @@ def test_results_that_are_the_truth_pass_everything(study: tuple[Path, Plan]) ->
     assert "10 of 10 right" in result.text()
 
 
-def test_offsets_that_are_late_are_seen(study: tuple[Path, Plan]) -> None:
+def test_offsets_that_are_late_are_seen(study: tuple[Path, SamplePlan]) -> None:
     folder, plan = study
     write_results(folder / "results", truth_of(plan, []), late_s=0.08)
-    result = check(folder)
+    result = check_sample(folder)
     assert all(s.worst_s == pytest.approx(0.08) for s in result.offsets.values())
     assert not result.passes
     assert "BELOW THE BAR" in result.text()
 
 
-def test_a_wrong_pair_and_a_missing_annotation_are_seen(study: tuple[Path, Plan]) -> None:
+def test_a_wrong_pair_and_a_missing_annotation_are_seen(study: tuple[Path, SamplePlan]) -> None:
     folder, plan = study
     pairs = folder / "results" / "pairs.csv"
     first, last = plan.reactions[0], plan.reactions[-1]
     pairs.write_text(pairs.read_text().replace(f"{first.name},{first.content}", f"{first.name},{last.content}"))
     (folder / "results" / "annotations" / f"{Path(last.name).stem}.parquet").unlink()
-    result = check(folder)
+    result = check_sample(folder)
     assert result.wrong == (first.name,)
     assert first.name not in result.offsets
     assert not result.passes
@@ -164,20 +164,20 @@ def test_a_wrong_pair_and_a_missing_annotation_are_seen(study: tuple[Path, Plan]
     assert ticks["no face"].precision < 1
 
 
-def test_labels_that_always_say_neutral_fail(study: tuple[Path, Plan]) -> None:
+def test_labels_that_always_say_neutral_fail(study: tuple[Path, SamplePlan]) -> None:
     folder, plan = study
     truth = truth_of(plan, [])
     for content in truth["contents"].values():
         content["pooled"] = "n" * content["seconds"]
     write_results(folder / "results", truth)
-    result = check(folder)
+    result = check_sample(folder)
     smile = result.labels[CODES["s"]]
     assert (smile.found, smile.recall) == (0, 0.0)
     assert np.isnan(smile.precision)
     assert not result.passes
 
 
-def test_the_command_prints_the_table_and_says_by_its_exit_code(study: tuple[Path, Plan]) -> None:
+def test_the_command_prints_the_table_and_says_by_its_exit_code(study: tuple[Path, SamplePlan]) -> None:
     folder, plan = study
     good = CliRunner().invoke(sample, [str(folder), "--check"])
     assert good.exit_code == 0
@@ -191,12 +191,12 @@ def test_the_command_prints_the_table_and_says_by_its_exit_code(study: tuple[Pat
     assert said["offsets"][plan.reactions[0].name]["worst_s"] == pytest.approx(0.2)
 
 
-def test_a_study_that_was_not_run_or_has_broken_results(study: tuple[Path, Plan]) -> None:
+def test_a_study_that_was_not_run_or_has_broken_results(study: tuple[Path, SamplePlan]) -> None:
     folder, plan = study
     broken = folder / "results" / "alignments" / f"{Path(plan.reactions[0].name).stem}.json"
     broken.write_text("{")
     with pytest.raises(DatasetError, match="cannot be read as an alignment"):
-        check(folder)
+        check_sample(folder)
     (folder / "results" / "labels.parquet").unlink()
     with pytest.raises(StudyError, match="First: evoked run"):
-        check(folder)
+        check_sample(folder)

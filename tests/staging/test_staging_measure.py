@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import precision_score, recall_score
 
-from evoked.core.time_grid import Grid
+from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
-from evoked.reactions.content_region.detector import Window
+from evoked.reactions.content_region.detector import ContentRegion
 from evoked.reactions.viewers.annotation import Annotation, Viewer
 from evoked.reactions.viewers.annotator import BOX
 from staging.conditions import FACTORS, Condition
@@ -18,7 +18,7 @@ from staging.measure import SMILE, Figures, hold_faces, hold_labels, hold_map, h
 from staging.tables import bars, conditions, intervals, numbers, summary
 
 PLAIN = {name: values[0] for name, values in FACTORS.items()}
-GRID = Grid(Fraction(6), 12)
+GRID = TimeGrid(Fraction(6), 12)
 
 
 def part(start: float, end: float, at: float, rate: float = 1.0) -> dict[str, float]:
@@ -98,7 +98,7 @@ def test_labels_are_voted_on_the_contents_time_and_lost_without_a_map() -> None:
     people = {"v1": viewer([HERE] * 12, [0.0] * 6 + [0.9] * 6)}
     for offsets, said in ((None, [2, 2, 2, 2]), (OffsetMap(20, (Segment(1, 3, 0, 20),)), [2, 0, 0, 1])):
         found = Figures("a", PLAIN)
-        hold_labels(found, planted, Annotation(GRID, people, 0, 0, 0.0), offsets, Grid(Fraction(1), 4))
+        hold_labels(found, planted, Annotation(GRID, people, 0, 0, 0.0), offsets, TimeGrid(Fraction(1), 4))
         # second 1: ticks 0 to 8 of the reaction are seen, 6 plain and 3 smiling; second 2: 12, 6 and 6: a tie
         assert found.labels[0] == [0, 0, 0, 1]
         assert found.labels[1] == said
@@ -107,7 +107,7 @@ def test_labels_are_voted_on_the_contents_time_and_lost_without_a_map() -> None:
 
 def test_the_films_rectangle_is_compared_edge_by_edge() -> None:
     found = Figures("a", PLAIN)
-    hold_window(found, PLANTED, Window((2.0, 0.0, 320.0, 176.0), 0.9, True, np.zeros((1, 1), np.float32)))
+    hold_window(found, PLANTED, ContentRegion((2.0, 0.0, 320.0, 176.0), 0.9, True, np.zeros((1, 1), np.float32)))
     assert found.film == (True, True)
     assert found.film_px == 4
     assert found.film_iou == pytest.approx(318 * 176 / (320 * 180 + 320 * 176 - 318 * 176))

@@ -8,7 +8,7 @@ import pytest
 from evoked.core.errors import StudyError
 from evoked.core.expressions import EEV5
 from evoked.core.settings import setting
-from evoked.study.layout import open_folder, plain, read_toml, sections
+from evoked.study.layout import config_values, open_study, parse_sections, read_toml
 
 
 @dataclass(frozen=True)
@@ -27,13 +27,13 @@ def study(tmp_path: Path) -> Path:
 
 
 def test_videos_are_found_sorted_and_other_files_left_alone(study: Path) -> None:
-    folder = open_folder(study)
+    folder = open_study(study)
     assert folder.contents == ("a.MKV", "b.mp4")
     assert folder.reactions == ("r.webm",)
 
 
 def test_names_that_differ_only_in_their_suffix_stay_apart(study: Path) -> None:
-    folder = open_folder(study)
+    folder = open_study(study)
     assert folder.features("a.mp4") != folder.features("a.mkv")
 
 
@@ -48,7 +48,7 @@ def test_names_that_differ_only_in_their_suffix_stay_apart(study: Path) -> None:
 def test_what_is_missing_is_said(study: Path, missing: str, said: str) -> None:
     if not missing:
         with pytest.raises(StudyError, match=said):
-            open_folder(study / "elsewhere")
+            open_study(study / "elsewhere")
         return
     target = study / missing
     if target.is_dir():
@@ -58,18 +58,18 @@ def test_what_is_missing_is_said(study: Path, missing: str, said: str) -> None:
     else:
         target.unlink()
     with pytest.raises(StudyError, match=said):
-        open_folder(study)
+        open_study(study)
 
 
 def test_every_key_has_a_default(study: Path) -> None:
-    about, made = sections(read_toml(study), {"vote": Vote})
+    about, made = parse_sections(read_toml(study), {"vote": Vote})
     assert about.expressions == EEV5
     assert made["vote"] == Vote()
 
 
 def test_keys_are_read(study: Path) -> None:
     (study / "study.toml").write_text('name = "N"\nexpressions = ["awe"]\n[vote]\nquorum = 3\nlag_s = 1\n')
-    about, made = sections(read_toml(study), {"vote": Vote})
+    about, made = parse_sections(read_toml(study), {"vote": Vote})
     assert (about.name, about.expressions) == ("N", ("awe",))
     assert made["vote"] == Vote(3, 1.0)
 
@@ -88,9 +88,9 @@ def test_keys_are_read(study: Path) -> None:
 def test_a_mistake_in_the_file_is_one_line(study: Path, text: str, said: str) -> None:
     (study / "study.toml").write_text(text)
     with pytest.raises(StudyError, match=said) as caught:
-        sections(read_toml(study), {"vote": Vote})
+        parse_sections(read_toml(study), {"vote": Vote})
     assert "\n" not in str(caught.value)
 
 
 def test_a_config_becomes_plain_values() -> None:
-    assert plain(Vote(2, 0.5)) == {"quorum": 2, "lag_s": 0.5}
+    assert config_values(Vote(2, 0.5)) == {"quorum": 2, "lag_s": 0.5}

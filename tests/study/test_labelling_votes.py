@@ -9,17 +9,17 @@ import pytest
 from evoked.core.errors import DatasetError, StudyError
 from evoked.core.provenance import Provenance
 from evoked.core.tables import write_table
-from evoked.core.time_grid import Grid
+from evoked.core.time_grid import TimeGrid
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment, write_offsets
 from evoked.reactions.labelling.majority_vote import VoteConfig, Votes
 from evoked.study.label_steps import votes_of
-from evoked.study.layout import Folder
+from evoked.study.layout import StudyLayout
 from evoked.study.settings import read_settings
 
 NAMES = ("amusement", "surprise")
 
 
-def annotated(folder: Folder, reaction: str, scores: tuple[float, float], config: dict[str, object]) -> None:
+def annotated(folder: StudyLayout, reaction: str, scores: tuple[float, float], config: dict[str, object]) -> None:
     """A viewer of ten seconds who shows the same all the time, and where the content stands."""
     columns = {
         "viewer": ["v1"] * 60,
@@ -31,12 +31,12 @@ def annotated(folder: Folder, reaction: str, scores: tuple[float, float], config
     write_offsets(folder.alignment(reaction), OffsetMap(12.0, (Segment(0.0, 10.0, 0.0, 12.0),)), Provenance("align"))
 
 
-def voted(folder: Folder, config: VoteConfig, *reactions: str) -> Votes:
-    return votes_of(folder, reactions, Grid(Fraction(1), 10), NAMES, config)
+def voted(folder: StudyLayout, config: VoteConfig, *reactions: str) -> Votes:
+    return votes_of(folder, reactions, TimeGrid(Fraction(1), 10), NAMES, config)
 
 
 def test_the_operating_point_of_the_recogniser_reaches_the_vote(tmp_path: Path) -> None:
-    folder = Folder(tmp_path)
+    folder = StudyLayout(tmp_path)
     annotated(folder, "a.mp4", (0.4, 0.6), {"recogniser": "trained", "thresholds": {"amusement": 0.3, "surprise": 0.7}})
     assert voted(folder, VoteConfig(), "a.mp4").labels.values[5].tolist() == [1, 0]
     own = VoteConfig(thresholds=("surprise=0.5",))
@@ -48,7 +48,7 @@ def test_the_operating_point_of_the_recogniser_reaches_the_vote(tmp_path: Path) 
 
 
 def test_thresholds_that_make_no_sense(tmp_path: Path) -> None:
-    folder = Folder(tmp_path)
+    folder = StudyLayout(tmp_path)
     annotated(folder, "a.mp4", (0.4, 0.6), {"thresholds": {"amusement": 3}})
     with pytest.raises(DatasetError, match=r"a\.mp4\.parquet: a recogniser's thresholds must be"):
         voted(folder, VoteConfig(), "a.mp4")

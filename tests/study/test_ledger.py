@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from evoked.study.build_records import Item, Ledger
+from evoked.study.build_records import StepOutcome, StepRecords
 
 
 @pytest.fixture
@@ -18,17 +18,17 @@ def output(tmp_path: Path) -> Path:
 
 
 def test_the_same_key_and_untouched_outputs_are_kept(tmp_path: Path, output: Path) -> None:
-    ledger = Ledger(tmp_path)
+    ledger = StepRecords(tmp_path)
     key = ledger.key(inputs=["a"], settings={"quorum": 9})
     assert not ledger.is_kept("label", "a.mp4", key)
     ledger.write("label", "a.mp4", key, [output])
-    assert Ledger(tmp_path).is_kept("label", "a.mp4", key)
+    assert StepRecords(tmp_path).is_kept("label", "a.mp4", key)
     assert not ledger.is_kept("label", "b.mp4", key)
     assert not ledger.is_kept("annotate", "a.mp4", key)
 
 
 def test_another_setting_is_another_key(tmp_path: Path, output: Path) -> None:
-    ledger = Ledger(tmp_path)
+    ledger = StepRecords(tmp_path)
     ledger.write("label", "a", ledger.key(quorum=9), [output])
     assert not ledger.is_kept("label", "a", ledger.key(quorum=10))
     assert ledger.key(a=1, b=2) == ledger.key(b=2, a=1)
@@ -36,7 +36,7 @@ def test_another_setting_is_another_key(tmp_path: Path, output: Path) -> None:
 
 @pytest.mark.parametrize("harm", ["gone", "changed", "changed, same size and time"])
 def test_an_output_that_was_touched_is_made_again(tmp_path: Path, output: Path, harm: str) -> None:
-    ledger = Ledger(tmp_path)
+    ledger = StepRecords(tmp_path)
     ledger.write("label", "a", "k", [output])
     before = output.stat()
     if harm == "gone":
@@ -45,25 +45,25 @@ def test_an_output_that_was_touched_is_made_again(tmp_path: Path, output: Path, 
         output.write_bytes(b"second" if harm == "changed" else b"FIRST")
     if harm.endswith("size and time"):
         os.utime(output, ns=(before.st_atime_ns, before.st_mtime_ns))
-        assert Ledger(tmp_path).is_kept("label", "a", "k")  # the price of not reading every film at every run
+        assert StepRecords(tmp_path).is_kept("label", "a", "k")  # the price of not reading every film at every run
     else:
-        assert not Ledger(tmp_path).is_kept("label", "a", "k")
+        assert not StepRecords(tmp_path).is_kept("label", "a", "k")
 
 
 def test_a_file_that_exists_is_not_taken_for_done(tmp_path: Path, output: Path) -> None:
-    assert not Ledger(tmp_path).is_kept("label", "a", "k")
+    assert not StepRecords(tmp_path).is_kept("label", "a", "k")
 
 
 def test_a_damaged_record_means_do_it_again(tmp_path: Path, output: Path) -> None:
-    ledger = Ledger(tmp_path)
+    ledger = StepRecords(tmp_path)
     ledger.write("label", "a", "k", [output])
     record = next((tmp_path / "state" / "label").iterdir())
     record.write_text('{"key": "k", "outp')
-    assert not Ledger(tmp_path).is_kept("label", "a", "k")
+    assert not StepRecords(tmp_path).is_kept("label", "a", "k")
 
 
 def test_names_with_slashes_and_dots_stay_inside(tmp_path: Path, output: Path) -> None:
-    ledger = Ledger(tmp_path)
+    ledger = StepRecords(tmp_path)
     for name in ("../../x", "a/b", "ünï.mp4", ""):
         ledger.write("label", name, "k", [output])
         assert ledger.is_kept("label", name, "k")
@@ -72,7 +72,7 @@ def test_names_with_slashes_and_dots_stay_inside(tmp_path: Path, output: Path) -
 
 
 def test_a_digest_is_read_again_when_the_file_changed(tmp_path: Path, output: Path) -> None:
-    ledger = Ledger(tmp_path)
+    ledger = StepRecords(tmp_path)
     first = ledger.content_digest(output)
     assert ledger.content_digest(output) == first
     output.write_bytes(b"longer than before")
@@ -80,6 +80,6 @@ def test_a_digest_is_read_again_when_the_file_changed(tmp_path: Path, output: Pa
 
 
 def test_how_the_run_ended_is_written_for_people(tmp_path: Path) -> None:
-    Ledger(tmp_path).write_items([Item("annotate", "r.mp4", "failed", "no face")])
+    StepRecords(tmp_path).write_items([StepOutcome("annotate", "r.mp4", "failed", "no face")])
     rows = json.loads((tmp_path / "state" / "items.json").read_text())
     assert rows == [{"kind": "annotate", "step": "annotate", "name": "r.mp4", "state": "failed", "reason": "no face"}]

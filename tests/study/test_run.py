@@ -17,10 +17,10 @@ from safetensors.numpy import load_file
 
 from evoked.core.expressions import EEV5
 from evoked.core.tables import read_provenance, read_table
-from evoked.core.time_grid import Grid
+from evoked.core.time_grid import TimeGrid
 from evoked.dataset.labels import read_labels
 from evoked.faces.descriptors import nets_of
-from evoked.media.decode import Picture, Sound, play
+from evoked.media.decode import AudioChunk, VideoFrame, read_media
 from evoked.media.images import resize
 from evoked.media.write import VideoWriter
 from evoked.model.recognition import RecognitionConfig, recognition_shapes
@@ -53,12 +53,12 @@ preview_height = 90
 
 def cut(path: Path, start_s: float, size: tuple[int, int]) -> tuple[list[np.ndarray], np.ndarray]:
     """SECONDS of a film from a second on: its pictures at FPS and its sound at HZ."""
-    grid = Grid(Fraction(FPS), SECONDS * FPS, Fraction(start_s))
+    grid = TimeGrid(Fraction(FPS), SECONDS * FPS, Fraction(start_s))
     pictures, sounds = [], []
-    for item in play(path, pictures=grid, sound_hz=HZ):
-        if isinstance(item, Picture):
+    for item in read_media(path, pictures=grid, sound_hz=HZ):
+        if isinstance(item, VideoFrame):
             pictures.append(item.rgb(size))
-        elif isinstance(item, Sound):
+        elif isinstance(item, AudioChunk):
             sounds.append(item.samples)
             if item.start > (start_s + SECONDS) * HZ and len(pictures) == grid.steps:
                 break

@@ -10,7 +10,7 @@ import pytest
 from evoked.core.errors import AlignmentError, MediaError, WeightsError
 from evoked.core.files import write_text
 from evoked.core.progress import Progress, silent
-from evoked.study.build_records import Item, Ledger
+from evoked.study.build_records import StepOutcome, StepRecords
 from evoked.study.runner import Runner, Work
 
 
@@ -25,7 +25,7 @@ class Quiet:
         self.bars.append(what)
         yield silent
 
-    def item(self, item: Item) -> None:
+    def item(self, item: StepOutcome) -> None:
         pass
 
 
@@ -44,17 +44,17 @@ def fails(name: str, error: BaseException) -> Work:
 def test_a_second_run_does_nothing(tmp_path: Path) -> None:
     for expected in ("done", "kept"):
         show = Quiet()
-        runner = Runner(Ledger(tmp_path), show)
+        runner = Runner(StepRecords(tmp_path), show)
         assert runner.do(writes(tmp_path, "a"))
         assert [i.state for i in runner.items] == [expected]
         assert show.bars == (["write a"] if expected == "done" else [])
 
 
 def test_only_what_changed_is_done_again(tmp_path: Path) -> None:
-    first = Runner(Ledger(tmp_path), Quiet())
+    first = Runner(StepRecords(tmp_path), Quiet())
     first.do(writes(tmp_path, "a"))
     first.do(writes(tmp_path, "b"))
-    second = Runner(Ledger(tmp_path), Quiet())
+    second = Runner(StepRecords(tmp_path), Quiet())
     second.do(writes(tmp_path, "a"))
     second.do(writes(tmp_path, "b", key="other", text="y"))
     assert [i.state for i in second.items] == ["kept", "done"]
@@ -62,7 +62,7 @@ def test_only_what_changed_is_done_again(tmp_path: Path) -> None:
 
 
 def test_one_bad_file_does_not_take_the_rest_with_it(tmp_path: Path) -> None:
-    runner = Runner(Ledger(tmp_path), Quiet())
+    runner = Runner(StepRecords(tmp_path), Quiet())
     assert not runner.do(fails("bad", MediaError("bad.mp4 is empty")))
     assert runner.do(writes(tmp_path, "good"))
     assert [(i.state, i.reason) for i in runner.items] == [("failed", "bad.mp4 is empty"), ("done", "")]
@@ -70,8 +70,8 @@ def test_one_bad_file_does_not_take_the_rest_with_it(tmp_path: Path) -> None:
 
 
 def test_a_failure_is_tried_again_next_time(tmp_path: Path) -> None:
-    Runner(Ledger(tmp_path), Quiet()).do(fails("a", MediaError("no")))
-    again = Runner(Ledger(tmp_path), Quiet())
+    Runner(StepRecords(tmp_path), Quiet()).do(fails("a", MediaError("no")))
+    again = Runner(StepRecords(tmp_path), Quiet())
     assert again.do(writes(tmp_path, "a"))
     assert again.items[0].state == "done"
 
@@ -86,7 +86,7 @@ def test_what_was_found_is_told_again_without_looking(tmp_path: Path) -> None:
                 raise error
             write_text(out, "x")
 
-        runner = Runner(Ledger(tmp_path), Quiet())
+        runner = Runner(StepRecords(tmp_path), Quiet())
         runner.do(Work("align", "a", key, [out], do, findings=(AlignmentError,)))
         return [(i.state, i.reason) for i in runner.items]
 
@@ -103,7 +103,7 @@ def test_what_was_found_is_told_again_without_looking(tmp_path: Path) -> None:
 
 def test_a_finding_of_a_study_that_was_moved_is_looked_into_again(tmp_path: Path) -> None:
     def failed(folder: Path) -> str:
-        runner = Runner(Ledger(folder), Quiet())
+        runner = Runner(StepRecords(folder), Quiet())
         runner.do(replace(fails("a", AlignmentError(f"{folder}/a.mp4 does not play it")), findings=(AlignmentError,)))
         return runner.items[0].reason
 
@@ -115,7 +115,7 @@ def test_a_finding_of_a_study_that_was_moved_is_looked_into_again(tmp_path: Path
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("a bug")])
 def test_bugs_and_interruptions_are_not_hidden(tmp_path: Path, error: BaseException) -> None:
-    runner = Runner(Ledger(tmp_path), Quiet())
+    runner = Runner(StepRecords(tmp_path), Quiet())
     with pytest.raises(type(error)):
         runner.do(fails("a", error))
-    assert not Ledger(tmp_path).is_kept("write", "a", "k")
+    assert not StepRecords(tmp_path).is_kept("write", "a", "k")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from evoked.weights.catalogue import NETS, Address, Input, Net, Source
+from evoked.weights.catalogue import NETS, Address, Input, PretrainedNet, Source
 from evoked.weights.packages import Package
 
 
@@ -104,11 +104,11 @@ def site() -> Iterator[Site]:
 
 
 @pytest.fixture
-def add_net(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Net]:
+def add_net(monkeypatch: pytest.MonkeyPatch) -> Callable[..., PretrainedNet]:
     """Put a made-up net into the catalogue for one test."""
 
-    def add(name: str, body: bytes, source: Source | str, **more: object) -> Net:
-        made = Net(
+    def add(name: str, body: bytes, source: Source | str, **more: object) -> PretrainedNet:
+        made = PretrainedNet(
             name,
             "a test",
             f"{name}.bin",

@@ -15,18 +15,18 @@ from evoked.core.errors import OutputError, WeightsMismatch, WeightsMissing
 from evoked.core.files import sha256
 from evoked.weights import convert
 from evoked.weights.cache import Cache, default_cache
-from evoked.weights.catalogue import NETS, Net, Part
+from evoked.weights.catalogue import NETS, FilePart, PretrainedNet
 from evoked.weights.convert import Conversion
 
 from .conftest import Site, sha
 
 BODY = bytes(range(256)) * 400
-AddNet = Callable[..., Net]
+AddNet = Callable[..., PretrainedNet]
 TINY_SCRIPT = """
 import sys
 from pathlib import Path
 from evoked.weights.cache import Cache
-from evoked.weights.catalogue import NETS, Address, Input, Net
+from evoked.weights.catalogue import NETS, Address, Input, PretrainedNet
 root, url, sha, size = sys.argv[1:]
 NETS["a"] = Net("a", "", "a.bin", sha, int(size), "", Address(url), Input(()), "", runs=False)
 print(Cache(Path(root)).path("a"))
@@ -155,9 +155,9 @@ class TestDamage:
         with zipfile.ZipFile(whole, "w") as packed:
             packed.writestr("inside.bin", BODY)
         add_net("whole", whole.getvalue(), site.give("/whole", whole.getvalue()))
-        add_net("a", BODY, Part("whole", "inside.bin"))
-        add_net("wrong", b"other", Part("whole", "inside.bin"))
-        add_net("gone", BODY, Part("whole", "elsewhere.bin"))
+        add_net("a", BODY, FilePart("whole", "inside.bin"))
+        add_net("wrong", b"other", FilePart("whole", "inside.bin"))
+        add_net("gone", BODY, FilePart("whole", "elsewhere.bin"))
         cache = Cache(tmp_path)
 
         assert cache.path("a").read_bytes() == BODY

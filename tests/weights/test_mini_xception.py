@@ -12,7 +12,7 @@ from torch.nn import functional
 from evoked.core.errors import WeightsError
 from evoked.weights.cache import default_cache
 from evoked.weights.convert import convert
-from evoked.weights.mini_xception import build, read_keras
+from evoked.weights.mini_xception import build_mini_xception, read_keras
 from evoked.weights.session import open_net
 
 RANDOM = np.random.default_rng(11)
@@ -96,9 +96,9 @@ def test_it_is_what_its_file_describes() -> None:
 def test_a_file_that_is_not_it_is_refused(tmp_path: Path) -> None:
     state = read_keras(default_cache().path("mini-xception"))
     with pytest.raises(ValueError, match=r"1 tensors left over, the first conv2d_9\.weight"):
-        build({**state, "conv2d_9.weight": np.zeros(1)})
+        build_mini_xception({**state, "conv2d_9.weight": np.zeros(1)})
     with pytest.raises(ValueError, match=r"no tensor conv2d_7\.bias"):
-        build({name: a for name, a in state.items() if name != "conv2d_7.bias"})
+        build_mini_xception({name: a for name, a in state.items() if name != "conv2d_7.bias"})
     (tmp_path / "odd.hdf5").write_bytes(b"not at all")
     with h5py.File(tmp_path / "other.hdf5", "w") as file:
         file["model_weights/lstm/recurrent:0"] = np.zeros(3)

@@ -12,7 +12,7 @@ import sklearn
 from numpy.typing import NDArray
 
 from evoked.faces.detect import FaceDetector
-from evoked.faces.identity import alignment
+from evoked.faces.identity import alignment_transform
 from evoked.media.images import read_image, resize, warp
 from evoked.weights.cache import default_cache
 from evoked.weights.session import Session, _openvino, open_net
@@ -42,7 +42,7 @@ def photographs() -> list[NDArray[np.float32]]:
 def faces() -> list[NDArray[np.float32]]:
     """The faces of a group photograph, as SFace wants them."""
     rgb = read_image(default_cache().clip("multi_face.jpg"))
-    return [blob(warp(rgb, alignment(face.points), (112, 112))) for face in FaceDetector()(rgb)]
+    return [blob(warp(rgb, alignment_transform(face.points), (112, 112))) for face in FaceDetector()(rgb)]
 
 
 def distances(name: str, one: Session, given: list[NDArray[np.float32]]) -> tuple[NDArray[np.float64], float]:

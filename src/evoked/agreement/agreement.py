@@ -11,13 +11,13 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.agreement.machine_scores import Machine
-from evoked.agreement.paired_clips import AgreeConfig, Compared, compare, groups_of
-from evoked.agreement.results import Agreement, Estimate, Group, Row
+from evoked.agreement.machine_scores import MachineScores
+from evoked.agreement.paired_clips import AgreeConfig, PairedClips, groups_of, pair_clips
+from evoked.agreement.results import Agreement, AgreementGroup, AgreementRow, Estimate
 from evoked.dataset.folds import make_folds
 from evoked.dataset.ratings import Ratings
 from evoked.metrics.bootstrap import Interval, bootstrap
-from evoked.metrics.correlation import moments, pearson_of
+from evoked.metrics.correlation import correlation_sums, pearson_from_sums
 from evoked.metrics.operating_point import operating_point
 from evoked.metrics.rater_agreement import fleiss_kappa, krippendorff_alpha, mean_cohen, pair_tables, rater_terms
 from evoked.reactions.labelling.majority_vote import parse_thresholds
@@ -55,7 +55,7 @@ class _Cut:
     final: float | None
 
 
-def agree(machine: Machine, ratings: Ratings, config: AgreeConfig | None = None) -> Agreement:
+def agree(machine: MachineScores, ratings: Ratings, config: AgreeConfig | None = None) -> Agreement:
     """Compare a machine's scores with people's ratings.
 
     Args:
@@ -72,7 +72,7 @@ def agree(machine: Machine, ratings: Ratings, config: AgreeConfig | None = None)
     """
     config = config or AgreeConfig()
     told: list[str] = [*machine.notes, *ratings.notes]
-    data = compare(machine, ratings, config, told)
+    data = pair_clips(machine, ratings, config, told)
     cuts = [_cut(data, k, config) for k in range(len(data.names))]
     rows, mean, groups = _scored(data, cuts, config)
     _tell(rows, data, config, told)
@@ -98,8 +98,8 @@ def agree(machine: Machine, ratings: Ratings, config: AgreeConfig | None = None)
 
 
 def _scored(
-    data: Compared, cuts: Sequence[_Cut], config: AgreeConfig
-) -> tuple[tuple[Row, ...], Row, tuple[Group, ...]]:
+    data: PairedClips, cuts: Sequence[_Cut], config: AgreeConfig
+) -> tuple[tuple[AgreementRow, ...], AgreementRow, tuple[AgreementGroup, ...]]:
     """Rows, their mean and the groups: all figures from one set of draws."""
     count, groups = len(data.names), groups_of(data)
     blocks = [_figures(data, k, cut, config) for k, cut in enumerate(cuts)]  # (expressions, COLUMNS)
@@ -115,7 +115,7 @@ def _scored(
         rows,
         _mean_row(rows, over[: len(COLUMNS)]),
         tuple(
-            Group(
+            AgreementGroup(
                 column,
                 value,
                 int(inside.sum()),
@@ -131,7 +131,7 @@ def _scored(
 COLUMNS = ("precision", "recall", "correlation", "rater", "machine", "fleiss", "krippendorff", "cohen")
 
 
-def _cut(data: Compared, k: int, config: AgreeConfig) -> _Cut:
+def _cut(data: PairedClips, k: int, config: AgreeConfig) -> _Cut:
     """Thresholds of one expression, each chosen on the units of the other turns."""
     there = data.both[:, k]
     given = parse_thresholds(config.thresholds).get(data.names[k])
@@ -152,12 +152,12 @@ def _cut(data: Compared, k: int, config: AgreeConfig) -> _Cut:
     return _Cut(at, tuple(used), final)
 
 
-def _chosen(data: Compared, k: int, clips: NDArray[np.bool_], config: AgreeConfig) -> float | None:
+def _chosen(data: PairedClips, k: int, clips: NDArray[np.bool_], config: AgreeConfig) -> float | None:
     found = operating_point(data.scores[clips, k], data.merged[clips, k], target=config.target_precision)
     return None if found is None else found.threshold
 
 
-def _figures(data: Compared, k: int, cut: _Cut, config: AgreeConfig) -> list[_Figure]:
+def _figures(data: PairedClips, k: int, cut: _Cut, config: AgreeConfig) -> list[_Figure]:
     """The figures of one expression, in the order of COLUMNS."""
     there, ratings = data.both[:, k], data.ratings
     decided = np.flatnonzero(there & ~np.isnan(cut.at))
@@ -174,8 +174,8 @@ def _figures(data: Compared, k: int, cut: _Cut, config: AgreeConfig) -> list[_Fi
         _Figure(_added(points), lambda s: float(s[0] / s[1]) if s[1] > 0 else None),
         _Figure(_added(points), lambda s: float(s[0] / s[2]) if s[2] > 0 else None),
         _correlation(data, k, np.ones(len(there), dtype=np.bool_)),
-        _Figure(_added(data.summed(moments(marks[rows], others), of)), pearson_of),
-        _Figure(_added(data.summed(moments(data.scores[of, k], others), of)), pearson_of),
+        _Figure(_added(data.summed(correlation_sums(marks[rows], others), of)), pearson_from_sums),
+        _Figure(_added(data.summed(correlation_sums(data.scores[of, k], others), of)), pearson_from_sums),
         _Figure(_added(alike), fleiss_kappa),
         _Figure(_added(alike), krippendorff_alpha),
         _cohen(data, k, config),
@@ -187,7 +187,7 @@ def _added(sums: NDArray[np.float64]) -> Callable[[NDArray[np.int64]], NDArray[n
     return lambda weights: weights @ sums
 
 
-def _cohen(data: Compared, k: int, config: AgreeConfig) -> _Figure:
+def _cohen(data: PairedClips, k: int, config: AgreeConfig) -> _Figure:
     pairs, rows = _pairs(data, k, config)
 
     def total(weights: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -197,14 +197,16 @@ def _cohen(data: Compared, k: int, config: AgreeConfig) -> _Figure:
     return _Figure(total, lambda sums: mean_cohen(sums.reshape(-1, 4)), centred=True)
 
 
-def _pairs(data: Compared, k: int, config: AgreeConfig) -> tuple[list[tuple[int, int]], NDArray[np.int64]]:
+def _pairs(data: PairedClips, k: int, config: AgreeConfig) -> tuple[list[tuple[int, int]], NDArray[np.int64]]:
     r = data.ratings
     return pair_tables(r.clip, r.rater, r.marks[:, data.columns[k]], data.unit, least=config.least_shared)
 
 
-def _correlation(data: Compared, k: int, inside: NDArray[np.bool_]) -> _Figure:
+def _correlation(data: PairedClips, k: int, inside: NDArray[np.bool_]) -> _Figure:
     clips = np.flatnonzero(data.both[:, k] & inside)
-    return _Figure(_added(data.summed(moments(data.scores[clips, k], data.mean[clips, k]), clips)), pearson_of)
+    return _Figure(
+        _added(data.summed(correlation_sums(data.scores[clips, k], data.mean[clips, k]), clips)), pearson_from_sums
+    )
 
 
 def _estimates(
@@ -238,11 +240,11 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return float(np.mean(defined)) if defined else None
 
 
-def _row(data: Compared, k: int, cut: _Cut, found: Sequence[Estimate], config: AgreeConfig) -> Row:
+def _row(data: PairedClips, k: int, cut: _Cut, found: Sequence[Estimate], config: AgreeConfig) -> AgreementRow:
     there = data.both[:, k]
     truth, score = data.merged[there, k], data.scores[there, k]
     pairs = len(_pairs(data, k, config)[0])
-    return Row(
+    return AgreementRow(
         data.names[k],
         int(there.sum()),
         float(truth.sum()),
@@ -255,9 +257,9 @@ def _row(data: Compared, k: int, cut: _Cut, found: Sequence[Estimate], config: A
     )
 
 
-def _mean_row(rows: Sequence[Row], found: Sequence[Estimate]) -> Row:
+def _mean_row(rows: Sequence[AgreementRow], found: Sequence[Estimate]) -> AgreementRow:
     chance = _mean([r.chance for r in rows])
-    return Row("mean", 0, 0.0, chance, 0, None, (), **dict(zip(COLUMNS, found, strict=True)), pairs=0)
+    return AgreementRow("mean", 0, 0.0, chance, 0, None, (), **dict(zip(COLUMNS, found, strict=True)), pairs=0)
 
 
 def _each_clip(ratings: Ratings) -> tuple[int, int]:
@@ -265,7 +267,7 @@ def _each_clip(ratings: Ratings) -> tuple[int, int]:
     return int(counts.min()), int(counts.max())
 
 
-def _tell(rows: Sequence[Row], data: Compared, config: AgreeConfig, told: list[str]) -> None:
+def _tell(rows: Sequence[AgreementRow], data: PairedClips, config: AgreeConfig, told: list[str]) -> None:
     """What a reader must know, as lines."""
     wrong: Mapping[str, list[str]] = {
         "nobody saw it, so precision and recall are undefined": [r.name for r in rows if r.clips and not r.positives],
@@ -288,7 +290,9 @@ def _tell(rows: Sequence[Row], data: Compared, config: AgreeConfig, told: list[s
         told.append(f"{len(data.units)} {config.by}s: intervals over so few are too narrow")
 
 
-def _tell_of_no_width(rows: Sequence[Row], groups: Sequence[Group], data: Compared, told: list[str]) -> None:
+def _tell_of_no_width(
+    rows: Sequence[AgreementRow], groups: Sequence[AgreementGroup], data: PairedClips, told: list[str]
+) -> None:
     """Figures that have no interval although there is more than one unit to draw."""
     alike = {r.name: [c for c in COLUMNS if _has_no_interval(getattr(r, c))] for r in rows}
     lines = [f"{name} {', '.join(columns)}" for name, columns in alike.items() if columns]

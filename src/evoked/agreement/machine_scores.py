@@ -20,9 +20,9 @@ from evoked.core.errors import DatasetError
 from evoked.core.files import sha256
 from evoked.core.tables import SUFFIXES, read_table
 from evoked.dataset.labels import read_labels
-from evoked.dataset.ratings import HALF_WINDOW_S, Clip
+from evoked.dataset.ratings import HALF_WINDOW_S, RatedClip
 
-__all__ = ["KINDS", "SPANS", "Machine", "read_machine"]
+__all__ = ["KINDS", "SPANS", "MachineScores", "read_machine_scores"]
 
 KINDS = ("clips", "annotation", "labels", "prediction")
 SPANS = ("mean", "last")
@@ -31,7 +31,7 @@ WHOLE_S = 1e-6  # times are written as whole microseconds
 
 
 @dataclass(frozen=True, eq=False)
-class Series:
+class ScoreSeries:
     """Scores of one face, or of one content, over time.
 
     Attributes:
@@ -46,7 +46,7 @@ class Series:
 
 
 @dataclass(frozen=True, eq=False)
-class Machine:
+class MachineScores:
     """A machine's scores.
 
     Attributes:
@@ -61,7 +61,7 @@ class Machine:
     kind: str
     names: tuple[str, ...]
     clips: Mapping[tuple[object, ...], NDArray[np.float64]]
-    videos: Mapping[str, tuple[Series, ...]]
+    videos: Mapping[str, tuple[ScoreSeries, ...]]
     inputs: Mapping[str, str]
     notes: tuple[str, ...] = ()
     _index: dict[str, str | None] = field(init=False, repr=False, default_factory=dict)
@@ -72,11 +72,11 @@ class Machine:
                 self._index[key] = None if key in self._index else name  # None: stands for more than one
         self._index.update({name: name for name in self.videos})
 
-    def knows(self, clip: Clip) -> bool:
+    def knows(self, clip: RatedClip) -> bool:
         """Whether there is anything about it, valid or not."""
         return _key(clip) in self.clips if self.kind == "clips" else bool(self._series(clip))
 
-    def scores(self, clips: Sequence[Clip], span: str = "mean") -> NDArray[np.float64]:
+    def scores(self, clips: Sequence[RatedClip], span: str = "mean") -> NDArray[np.float64]:
         """The scores of each clip, shape (len(clips), K); NaN where the machine says nothing of it.
 
         Args:
@@ -103,7 +103,7 @@ class Machine:
                 out[i] = _of_seconds(self._series(clip), clip)
         return out
 
-    def _series(self, clip: Clip) -> list[Series]:
+    def _series(self, clip: RatedClip) -> list[ScoreSeries]:
         name = self._named(clip.clip or clip.video)
         if name is None:
             return []
@@ -114,7 +114,7 @@ class Machine:
         keys = (source, Path(source).name, Path(source).stem)
         return next((n for k in keys if (n := self._index.get(k))), None)
 
-    def _tell_apart(self, clips: Sequence[Clip]) -> None:
+    def _tell_apart(self, clips: Sequence[RatedClip]) -> None:
         known: dict[str, str] = {}
         for source in dict.fromkeys(clip.clip or clip.video for clip in clips):
             name = self._named(source)
@@ -125,7 +125,7 @@ class Machine:
                 )
 
 
-def read_machine(path: Path) -> Machine:
+def read_machine_scores(path: Path) -> MachineScores:
     """Read a table or a folder of tables.
 
     Raises:
@@ -154,10 +154,10 @@ def read_machine(path: Path) -> Machine:
             places[name] = p
     videos = {name: series for one in found for name, series in one.videos.items()}
     inputs = {p.name: sha256(p) for p in paths}
-    return Machine(first.kind, first.names, first.clips, videos, inputs, first.notes)
+    return MachineScores(first.kind, first.names, first.clips, videos, inputs, first.notes)
 
 
-def _read(path: Path) -> Machine:
+def _read(path: Path) -> MachineScores:
     columns = read_table(path)
     kind = _kind(path, columns)
     if kind == "labels":
@@ -167,7 +167,7 @@ def _read(path: Path) -> Machine:
         raise DatasetError(f"{path} has no expression: columns are {', '.join(columns)}")
     scores = _scores(path, columns, names)
     if kind == "clips":
-        return Machine(kind, names, _clips(path, columns, scores), {}, {})
+        return MachineScores(kind, names, _clips(path, columns, scores), {}, {})
     times = _times(path, columns)
     viewers = [str(v) for v in columns["viewer"]] if kind == "annotation" else [""] * len(times)
     series = []
@@ -175,8 +175,8 @@ def _read(path: Path) -> Machine:
         rows = np.array([v == viewer for v in viewers], dtype=np.bool_)
         if (np.diff(times[rows]) <= 0).any():
             raise DatasetError(f"{path}: time_s must rise{f' for viewer {viewer}' if viewer else ''}")
-        series.append(Series(viewer, times[rows], scores[rows]))
-    return Machine(kind, names, {}, {path.stem: tuple(series)}, {})
+        series.append(ScoreSeries(viewer, times[rows], scores[rows]))
+    return MachineScores(kind, names, {}, {path.stem: tuple(series)}, {})
 
 
 def _kind(path: Path, columns: Mapping[str, Any]) -> str:
@@ -193,7 +193,7 @@ def _kind(path: Path, columns: Mapping[str, Any]) -> str:
     )
 
 
-def _labels(path: Path) -> Machine:
+def _labels(path: Path) -> MachineScores:
     found = read_labels(path)
     first = next(iter(found.values()))
     soft = all(own.share is not None for own in found.values())
@@ -201,9 +201,9 @@ def _labels(path: Path) -> Machine:
     for video, own in found.items():
         track = own.share if soft and own.share is not None else own.labels
         values = np.where(own.labels.valid[:, None], track.values.astype(np.float64), np.nan)
-        videos[video] = (Series("", np.arange(len(values), dtype=np.float64), values),)
+        videos[video] = (ScoreSeries("", np.arange(len(values), dtype=np.float64), values),)
     what = "shares of votes" if soft else "labels of 0 or 1, the table has no shares of votes"
-    return Machine("labels", first.labels.names, {}, videos, {}, (f"the machine's scores are {what}",))
+    return MachineScores("labels", first.labels.names, {}, videos, {}, (f"the machine's scores are {what}",))
 
 
 def _scores(path: Path, columns: Mapping[str, list[Any]], names: Sequence[str]) -> NDArray[np.float64]:
@@ -238,7 +238,7 @@ def _clips(
     for i, row in enumerate(scores):
         cells = {k: columns[k][i] if columns.get(k) else None for k in ("clip", "video", "start_s", "end_s", "viewer")}
         try:
-            clip = Clip(
+            clip = RatedClip(
                 str(cells["video"] or ""),
                 str(cells["clip"] if cells["clip"] is not None else ""),
                 float(cells["start_s"] or 0),
@@ -256,14 +256,14 @@ def _clips(
     return found
 
 
-def _key(clip: Clip) -> tuple[object, ...]:
+def _key(clip: RatedClip) -> tuple[object, ...]:
     """What makes a clip the same in two tables: its file as written, or the video, the span in ms and the viewer."""
     if clip.clip:
         return (clip.clip, clip.viewer)
     return (clip.video, round(clip.start_s * 1000), round(clip.end_s * 1000), clip.viewer)
 
 
-def _of_ticks(series: Sequence[Series], clip: Clip, span: str) -> NDArray[np.float64] | float:
+def _of_ticks(series: Sequence[ScoreSeries], clip: RatedClip, span: str) -> NDArray[np.float64] | float:
     whole = clip.end_s <= clip.start_s
     found = []
     for one in series:
@@ -275,7 +275,7 @@ def _of_ticks(series: Sequence[Series], clip: Clip, span: str) -> NDArray[np.flo
     return np.asarray(every.mean(axis=0)) if len(every) else np.nan
 
 
-def _of_seconds(series: Sequence[Series], clip: Clip) -> NDArray[np.float64] | float:
+def _of_seconds(series: Sequence[ScoreSeries], clip: RatedClip) -> NDArray[np.float64] | float:
     if not series:
         return np.nan
     (one,) = series

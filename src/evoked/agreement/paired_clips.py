@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.agreement.machine_scores import SPANS, Machine
+from evoked.agreement.machine_scores import SPANS, MachineScores
 from evoked.core.errors import DatasetError
 from evoked.core.settings import setting
 from evoked.dataset.ratings import MERGES, Ratings
 from evoked.reactions.labelling.majority_vote import parse_thresholds
 
-__all__ = ["AgreeConfig", "Compared", "compare", "groups_of"]
+__all__ = ["AgreeConfig", "PairedClips", "pair_clips", "groups_of"]
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class AgreeConfig:
 
 
 @dataclass(frozen=True, eq=False)
-class Compared:
+class PairedClips:
     """The machine's scores beside people's judgement.
 
     Attributes:
@@ -82,7 +82,7 @@ class Compared:
         return out
 
 
-def compare(machine: Machine, ratings: Ratings, config: AgreeConfig, told: list[str]) -> Compared:
+def pair_clips(machine: MachineScores, ratings: Ratings, config: AgreeConfig, told: list[str]) -> PairedClips:
     """Put scores and ratings of the same clips together; what is left out is told.
 
     Raises:
@@ -121,7 +121,7 @@ def compare(machine: Machine, ratings: Ratings, config: AgreeConfig, told: list[
     columns = tuple(ratings.expressions.index(n) for n in names)
     unit, units = _units(ratings, config.by)
     merged, mean = ratings.merged(config.merge)[:, columns], ratings.merged("mean")[:, columns]
-    return Compared(names, ratings, columns, scores, merged, mean, unit, units)
+    return PairedClips(names, ratings, columns, scores, merged, mean, unit, units)
 
 
 def _units(ratings: Ratings, by: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:
@@ -136,7 +136,7 @@ def _units(ratings: Ratings, by: str) -> tuple[NDArray[np.int64], tuple[str, ...
     return unit.astype(np.int64), tuple(str(n) for n in found)
 
 
-def groups_of(data: Compared) -> list[tuple[str, str, NDArray[np.bool_]]]:
+def groups_of(data: PairedClips) -> list[tuple[str, str, NDArray[np.bool_]]]:
     """Column, value and the compared clips of each group; who a person is is no group."""
     seen = data.both.any(axis=1)
     found = []

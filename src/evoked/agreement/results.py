@@ -8,7 +8,7 @@ from pathlib import Path
 from evoked.core.files import write_text
 from evoked.core.provenance import Provenance
 
-__all__ = ["Agreement", "Estimate", "Group", "Row", "as_text", "write_agreement"]
+__all__ = ["Agreement", "Estimate", "AgreementGroup", "AgreementRow", "as_text", "write_agreement"]
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class Row:
+class AgreementRow:
     """One expression (or the mean over those for which a number is defined: name "mean").
 
     Attributes:
@@ -58,7 +58,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Group:
+class AgreementGroup:
     """Correlation within one group of people.
 
     Attributes:
@@ -97,9 +97,9 @@ class Agreement:
     """
 
     expressions: tuple[str, ...]
-    rows: tuple[Row, ...]
-    mean: Row
-    groups: tuple[Group, ...]
+    rows: tuple[AgreementRow, ...]
+    mean: AgreementRow
+    groups: tuple[AgreementGroup, ...]
     kind: str
     merge: str
     by: str
@@ -135,8 +135,8 @@ def as_text(found: Agreement) -> str:
     for r in rows:
         mean = r is found.mean
         counts = ("", "", "") if mean else (str(r.on), f"{r.positives:.4g}", str(r.clips))
-        points = (*_percent(r.precision), percent(r.chance), *_percent(r.recall))
-        scored.append((r.name, *points, *counts, "" if mean else number(r.threshold)))
+        points = (*_percent(r.precision), format_percent(r.chance), *_percent(r.recall))
+        scored.append((r.name, *points, *counts, "" if mean else format_number(r.threshold)))
         moving.append((r.name, *_plain(r.correlation), *_plain(r.rater), *_plain(r.machine)))
         pairs = "" if mean else str(r.pairs)
         rated.append((r.name, *_plain(r.fleiss), *_plain(r.krippendorff), *_plain(r.cohen), pairs))
@@ -166,7 +166,7 @@ def _chosen(found: Agreement) -> str:
 def _group_lines(found: Agreement, level: str) -> list[tuple[str, ...]]:
     lines: list[tuple[str, ...]] = [("", "mean r", level, *found.expressions, "clips", f"{found.by}s")]
     for g in found.groups:
-        each = (number(e.value) for e in g.each)
+        each = (format_number(e.value) for e in g.each)
         lines.append((f"{g.column} {g.value}", *_plain(g.mean), *each, str(g.clips), str(g.units)))
     return lines
 
@@ -181,22 +181,22 @@ def _last(found: Agreement) -> str:
     )
 
 
-def percent(value: float | None) -> str:
+def format_percent(value: float | None) -> str:
     """A share in percent, one decimal; a dash where not defined."""
     return "–" if value is None else f"{100 * value:.1f}"
 
 
-def number(value: float | None) -> str:
+def format_number(value: float | None) -> str:
     """A plain number, three decimals; a dash where not defined."""
     return "–" if value is None else f"{value:.3f}"
 
 
 def _percent(e: Estimate) -> tuple[str, str]:
-    return percent(e.value), "–" if e.low is None else f"{percent(e.low)} … {percent(e.high)}"
+    return format_percent(e.value), "–" if e.low is None else f"{format_percent(e.low)} … {format_percent(e.high)}"
 
 
 def _plain(e: Estimate) -> tuple[str, str]:
-    return number(e.value), "–" if e.low is None else f"{number(e.low)} … {number(e.high)}"
+    return format_number(e.value), "–" if e.low is None else f"{format_number(e.low)} … {format_number(e.high)}"
 
 
 def _table(lines: Sequence[Sequence[str]]) -> str:

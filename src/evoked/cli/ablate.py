@@ -9,7 +9,7 @@ from typing import Any
 import click
 import numpy as np
 
-from evoked.cli.options import made, settings
+from evoked.cli.options import config_from_options, config_options
 from evoked.cli.progress import bar
 from evoked.core.errors import DatasetError
 from evoked.core.files import check_writable, sha256
@@ -18,12 +18,12 @@ from evoked.core.tables import read_table, write_table
 from evoked.dataset.examples import Example, join
 from evoked.dataset.labels import read_labels
 from evoked.dataset.load_examples import load_examples
-from evoked.dataset.result_files import files_of
+from evoked.dataset.result_files import find_result_files
 from evoked.features.files import SUFFIX
-from evoked.learning.evaluation.comparison import Cell, as_text, compare
+from evoked.learning.evaluation.comparison import ScoreCell, compare_variants, comparison_text
 from evoked.learning.evaluation.evaluate import FEW
 from evoked.learning.evaluation.prediction_sets import notes_of
-from evoked.learning.experiments.ablation import FULL, AblateConfig, Split, deal, run_ways, variants
+from evoked.learning.experiments.ablation import FULL, AblateConfig, Split, run_variants, split_videos, variants
 from evoked.learning.training.config import TrainConfig
 from evoked.model.config import ModelSettings
 
@@ -38,9 +38,9 @@ RESULTS = ("ablation.csv", "ablation.json")
 @click.option("--split", "split_path", type=File, help="a table video,part: train, validate or test; else by lot")
 @click.option("-o", "--output", type=File, required=True, help="folder for the table and, in runs/, every model")
 @click.option("--json", "as_json", is_flag=True, help="print JSON instead of a table")
-@settings(AblateConfig)
-@settings(ModelSettings)
-@settings(TrainConfig)
+@config_options(AblateConfig)
+@config_options(ModelSettings)
+@config_options(TrainConfig)
 def ablate(
     features: Path,
     labels_path: Path,
@@ -56,14 +56,18 @@ def ablate(
     and MAP, mean and spread over seeds, beside chance; intervals draw whole test videos. A run that is done
     is kept; the same command goes on from where it stopped.
     """
-    config, model, training = made(AblateConfig, own), made(ModelSettings, own), made(TrainConfig, own)
+    config, model, training = (
+        config_from_options(AblateConfig, own),
+        config_from_options(ModelSettings, own),
+        config_from_options(TrainConfig, own),
+    )
     for name in RESULTS:
         check_writable(output / name)
     labels = read_labels(labels_path)
     with bar("read features") as progress:
         loaded = load_examples(labels, features, progress)
     given = _read_split(split_path) if split_path else None
-    split = deal(loaded.examples, given, config.split_seed)
+    split = split_videos(loaded.examples, given, config.split_seed)
     notes = [*notes_of(labels_path), *loaded.notes, f"one split: {_counts(split)}"]
     if strange := sorted((given or {}).keys() - {e.video for e in loaded.examples}):
         notes.append(f"in the split, but without labels and features, left out: {', '.join(strange)}")
@@ -72,21 +76,21 @@ def ablate(
         notes.append(f"{len(split.test)} test videos: intervals over so few are too narrow")
     ways = variants(model, training, config.only)
     with bar("train") as progress:
-        runs = run_ways(ways, split, config.seeds, output / "runs", features=loaded.made, progress=progress)
+        runs = run_variants(ways, split, config.seeds, output / "runs", features=loaded.made, progress=progress)
     with bar("intervals"):
-        cells = compare(runs, split.test, FULL, "machine", config)
+        cells = compare_variants(runs, split.test, FULL, "machine", config)
         if people:
             kept = {way: [{e.video: run[e.video] for e in people} for run in found] for way, found in runs.items()}
-            cells += compare(kept, people, FULL, "human", config)
+            cells += compare_variants(kept, people, FULL, "human", config)
     tables = [path for path in (labels_path, human, split_path) if path]
     parts = {e.video: part for part, videos in split.parts.items() for e in videos}
-    files = files_of(parts, features, SUFFIX)
+    files = find_result_files(parts, features, SUFFIX)
     inputs = {path.name: sha256(path) for path in [*tables, *files.values()]}
     told = {"ablate": asdict(config), "model": asdict(model), "train": asdict(training), "split": parts}
     _write(output, cells, Provenance("ablate", told, inputs, notes=tuple(dict.fromkeys(notes))))
     for note in dict.fromkeys(notes):
         click.echo(f"note: {note}", err=True)
-    click.echo(json.dumps([asdict(c) for c in cells], indent=1) if as_json else as_text(cells, FULL))
+    click.echo(json.dumps([asdict(c) for c in cells], indent=1) if as_json else comparison_text(cells, FULL))
 
 
 def _counts(split: Split) -> str:
@@ -126,7 +130,7 @@ def _as_people_saw(path: Path, test: Sequence[Example], notes: list[str]) -> tup
     return tuple(out)
 
 
-def _write(output: Path, cells: Sequence[Cell], provenance: Provenance) -> None:
-    columns = {name: [getattr(cell, name) for cell in cells] for name in Cell.__dataclass_fields__}
+def _write(output: Path, cells: Sequence[ScoreCell], provenance: Provenance) -> None:
+    columns = {name: [getattr(cell, name) for cell in cells] for name in ScoreCell.__dataclass_fields__}
     for name in RESULTS:
         write_table(output / name, columns, provenance)

@@ -8,10 +8,10 @@ from typing import Any
 import click
 
 from evoked.agreement.agreement import agree as compare
-from evoked.agreement.machine_scores import read_machine
+from evoked.agreement.machine_scores import read_machine_scores
 from evoked.agreement.paired_clips import AgreeConfig
 from evoked.agreement.results import as_text, write_agreement
-from evoked.cli.options import made, settings
+from evoked.cli.options import config_from_options, config_options
 from evoked.cli.progress import bar
 from evoked.core.errors import OutputError
 from evoked.core.files import check_writable, sha256
@@ -30,7 +30,7 @@ PLACES = (".html", ".json")
 @click.option("--json", "as_json", is_flag=True, help="print JSON instead of tables")
 @click.option("--expression", multiple=True, help="a column of HUMAN that is an expression beside the fifteen of EEV")
 @click.option("--group", multiple=True, help="a column of HUMAN that groups people, beside ethnicity, gender and age")
-@settings(AgreeConfig)
+@config_options(AgreeConfig)
 def agree(
     machine: Path,
     human: Path,
@@ -46,12 +46,12 @@ def agree(
     column clip. HUMAN is a table of ratings: clip, or video with start_s,end_s or second; rater; expressions as 0
     or 1; perhaps viewer, person, ethnicity, gender, age. Thresholds are chosen on other videos than those scored.
     """
-    config = made(AgreeConfig, own)
+    config = config_from_options(AgreeConfig, own)
     if output is not None:
         if output.suffix.lower() not in PLACES:
             raise OutputError(f"cannot tell what to write from {output.name!r}: end it in {', '.join(PLACES)}")
         check_writable(output)
-    scores = read_machine(machine)
+    scores = read_machine_scores(machine)
     ratings = read_ratings(human, expressions=(*scores.names, *expression), groups=group)
     with bar("intervals"):
         found = compare(scores, ratings, config)

@@ -7,18 +7,18 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.cli.failures import note
-from evoked.cli.options import made, settings
+from evoked.cli.failures import print_note
+from evoked.cli.options import config_from_options, config_options
 from evoked.cli.progress import bar
 from evoked.core.files import check_writable, sha256, write_text
 from evoked.core.provenance import Provenance
 from evoked.core.settings import describe
-from evoked.media.decode import damage_of, play, sound_of
+from evoked.media.decode import audio_of, damage_lines, read_media
 from evoked.media.probe import probe
 from evoked.reactions.alignment.config import SOUND_HZ, MatchConfig
-from evoked.reactions.alignment.matcher import Contents
+from evoked.reactions.alignment.matcher import ContentMatcher
 from evoked.reactions.alignment.offset_map import OffsetMap, write_offsets
-from evoked.report.alignment_plot import as_html, as_svg, as_text
+from evoked.report.alignment_plot import map_html, map_svg, map_text
 
 
 @click.command()
@@ -26,7 +26,7 @@ from evoked.report.alignment_plot import as_html, as_svg, as_text
 @click.argument("content", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="write the map to this JSON file, not to stdout")
 @click.option("--draw", type=click.Path(path_type=Path), help="draw the map to this file: .svg or .html")
-@settings(MatchConfig)
+@config_options(MatchConfig)
 def align(reaction: Path, content: Path, output: Path | None, draw: Path | None, **options: object) -> None:
     """Find where REACTION plays CONTENT, by the sound they share; by the picture where they share none.
 
@@ -34,20 +34,20 @@ def align(reaction: Path, content: Path, output: Path | None, draw: Path | None,
     reaction_start_s, score, rate: reaction seconds for each content second); seconds that no segment covers are
     unknown. The file of -o also says from which files and settings it came. A drawing for people goes to stderr.
     """
-    config = made(MatchConfig, options)
+    config = config_from_options(MatchConfig, options)
     if draw and draw.suffix not in (".svg", ".html"):
         raise click.UsageError(f"--draw writes .svg or .html, got {draw}")
     for path in (output, draw):
         if path:
             check_writable(path)
-    contents = Contents({content.name: content}, config)
+    contents = ContentMatcher({content.name: content}, config)
     try:
         with bar(f"align {reaction.name}") as progress:
             offsets = contents.match(reaction, progress=progress).offsets
     finally:
         for path, lines in contents.damage.items():
             for line in lines:
-                note(path, line)
+                print_note(path, line)
     provenance = Provenance(
         "align",
         config={known.name: getattr(config, known.name) for known in describe(MatchConfig)},
@@ -60,22 +60,22 @@ def align(reaction: Path, content: Path, output: Path | None, draw: Path | None,
         click.echo(json.dumps(offsets.as_dict(), indent=1))
     length_s, own_s = (float(probe(path).duration_s) for path in (content, reaction))
     if draw:
-        svg = as_svg(offsets, reaction.name, content.name, length_s, own_s)
-        write_text(draw, svg if draw.suffix == ".svg" else as_html(svg, f"{reaction.name} and {content.name}"))
-    click.echo(as_text(offsets, length_s), err=True)
-    click.echo(told(offsets, reaction.name, content.name, length_s), err=True)
+        svg = map_svg(offsets, reaction.name, content.name, length_s, own_s)
+        write_text(draw, svg if draw.suffix == ".svg" else map_html(svg, f"{reaction.name} and {content.name}"))
+    click.echo(map_text(offsets, length_s), err=True)
+    click.echo(alignment_text(offsets, reaction.name, content.name, length_s), err=True)
 
 
-def heard(path: Path) -> NDArray[np.float32]:
+def coverage_text(path: Path) -> NDArray[np.float32]:
     """The whole sound of a file at SOUND_HZ; what is wrong with the file goes to stderr."""
-    playing = play(path, sound_hz=SOUND_HZ)
-    samples = sound_of(playing)
-    for line in damage_of(playing):
-        note(path, line)
+    playing = read_media(path, sound_hz=SOUND_HZ)
+    samples = audio_of(playing)
+    for line in damage_lines(playing):
+        print_note(path, line)
     return samples
 
 
-def told(offsets: OffsetMap, reaction: str, content: str, length_s: float) -> str:
+def alignment_text(offsets: OffsetMap, reaction: str, content: str, length_s: float) -> str:
     """One line for people: how much of the content was found, and where it starts."""
     first, count = offsets.segments[0], len(offsets.segments)
     return (

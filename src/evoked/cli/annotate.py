@@ -5,15 +5,15 @@ from typing import Any
 
 import click
 
-from evoked.cli.annotate_batch import Batch, Order
+from evoked.cli.annotate_batch import AnnotateBatch, AnnotateRequest
 from evoked.cli.annotate_previews import Previews
 from evoked.cli.failures import Failures
-from evoked.cli.options import made, settings
+from evoked.cli.options import config_from_options, config_options
 from evoked.core.errors import OutputError
 from evoked.core.files import check_writable
 from evoked.core.tables import SUFFIXES, check_suffix
 from evoked.faces.detect import DetectConfig
-from evoked.media.probe import no_picture, probe
+from evoked.media.probe import no_video_error, probe
 from evoked.reactions.labelling.majority_vote import VoteConfig
 from evoked.reactions.viewers.annotation import AnnotateConfig
 
@@ -32,9 +32,9 @@ File = click.Path(path_type=Path)
 @click.option("--blur", type=File, help="the same with every face blurred that was found, the film's own too")
 @click.option("--offline", is_flag=True, help="use only nets that the cache holds")
 @click.option("--json", "as_json", is_flag=True, help="print JSON: a row per reaction, and the file of labels")
-@settings(DetectConfig)
-@settings(AnnotateConfig)
-@settings(VoteConfig)
+@config_options(DetectConfig)
+@config_options(AnnotateConfig)
+@config_options(VoteConfig)
 def annotate(reactions: tuple[Path, ...], content: Path | None, output: Path | None, **words: Any) -> None:
     """Find the viewers in REACTIONS and score their expressions at 6 Hz.
 
@@ -42,19 +42,23 @@ def annotate(reactions: tuple[Path, ...], content: Path | None, output: Path | N
     summary goes to stdout. Look at a blurred video before you give it away: a face that was not found is not
     blurred. A video that cannot be used is reported and the others go on; exit code 1.
     """
-    configs = made(DetectConfig, words), made(AnnotateConfig, words), made(VoteConfig, words)
+    configs = (
+        config_from_options(DetectConfig, words),
+        config_from_options(AnnotateConfig, words),
+        config_from_options(VoteConfig, words),
+    )
     if words["apart"] and not words["labels"]:
         raise click.UsageError("--apart goes with --labels")
     reactions = tuple(dict.fromkeys(reactions))
-    batch = Batch(
-        Order(content, output, words["labels"], words["apart"], words["as_json"], words["offline"]),
+    batch = AnnotateBatch(
+        AnnotateRequest(content, output, words["labels"], words["apart"], words["as_json"], words["offline"]),
         configs,
         _places(reactions, output, words["labels"]),
         Previews.planned(reactions, content, {"--preview": words["preview"], "--blur": words["blur"]}),
         Failures(len(reactions), "reactions", "annotated"),
     )
     if content is not None and probe(content).picture is None:
-        raise no_picture(content)
+        raise no_video_error(content)
     for reaction in reactions:
         batch.add(reaction)
     batch.end()

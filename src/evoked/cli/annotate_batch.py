@@ -8,27 +8,27 @@ from pathlib import Path
 import click
 
 from evoked.cli.annotate_previews import Previews
-from evoked.cli.annotate_summary import Seen, as_row, notes, summary
-from evoked.cli.annotate_votes import levels_of, votes_apart, votes_together
-from evoked.cli.failures import Failures, note
+from evoked.cli.annotate_summary import AnnotatedReaction, damage_lines, reaction_row, summary_text
+from evoked.cli.annotate_votes import thresholds_for, votes_apart, votes_together
+from evoked.cli.failures import Failures, print_note
 from evoked.cli.progress import bar
 from evoked.core.errors import EvokedError
 from evoked.core.files import sha256
 from evoked.core.progress import Progress, part
-from evoked.core.provenance import Provenance, told_apart
+from evoked.core.provenance import Provenance, unique_names
 from evoked.core.settings import describe
 from evoked.core.tables import write_table
 from evoked.dataset.labels import write_labels, write_labels_apart
 from evoked.faces.detect import DetectConfig
-from evoked.media.probe import no_picture, probe
-from evoked.parallel.pool import Failed, HerePool
-from evoked.reactions.alignment.matcher import Contents
+from evoked.media.probe import no_video_error, probe
+from evoked.parallel.pool import Failed, SerialPool
+from evoked.reactions.alignment.matcher import ContentMatcher
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
-from evoked.reactions.content_region.content_faces import film_of
-from evoked.reactions.expressions.choose import recogniser_of
+from evoked.reactions.content_region.content_faces import open_content_filter
+from evoked.reactions.expressions.choose import open_recogniser
 from evoked.reactions.labelling.majority_vote import VoteConfig
 from evoked.reactions.viewers.annotation import AnnotateConfig
-from evoked.reactions.viewers.annotation_table import columns
+from evoked.reactions.viewers.annotation_table import annotation_to_table
 from evoked.reactions.viewers.annotator import Annotator, nets_read
 from evoked.weights.cache import default_cache
 from evoked.weights.catalogue import NETS as CATALOGUE
@@ -40,7 +40,7 @@ Configs = tuple[DetectConfig, AnnotateConfig, VoteConfig]
 
 
 @dataclass(frozen=True)
-class Order:
+class AnnotateRequest:
     """What was asked for.
 
     Attributes:
@@ -59,7 +59,7 @@ class Order:
     offline: bool
 
 
-class Batch:
+class AnnotateBatch:
     """Annotates reactions that share an order; a recogniser or a threshold that makes no sense is told at once.
 
     Args:
@@ -71,13 +71,13 @@ class Batch:
     """
 
     def __init__(
-        self, order: Order, configs: Configs, places: dict[Path, Path], drawn: Previews, failures: Failures
+        self, order: AnnotateRequest, configs: Configs, places: dict[Path, Path], drawn: Previews, failures: Failures
     ) -> None:
         self._order, self._configs, self._places, self._drawn, self._failures = order, configs, places, drawn, failures
-        self._recogniser = recogniser_of(configs[1].recogniser)
-        self._levels = levels_of(configs[2], self._recogniser)
-        self._watched = Contents({order.content.name: order.content}) if order.content else None
-        self._seen: list[Seen] = []
+        self._recogniser = open_recogniser(configs[1].recogniser)
+        self._levels = thresholds_for(configs[2], self._recogniser)
+        self._watched = ContentMatcher({order.content.name: order.content}) if order.content else None
+        self._seen: list[AnnotatedReaction] = []
         self._rows: list[dict[str, object]] = []
 
     @cached_property
@@ -89,7 +89,7 @@ class Batch:
         """Annotate a reaction, and write and tell what is to be written and told of it alone."""
         begin = 1.0 - DRAWING * self._drawn.count(reaction)
         with bar(f"annotate {reaction.name}") as progress:
-            (outcome,) = HerePool().run(partial(self._annotated, part(progress, 0, begin)), [reaction])
+            (outcome,) = SerialPool().run(partial(self._annotated, part(progress, 0, begin)), [reaction])
             drawn = [] if isinstance(outcome, Failed) else self._draw(outcome.result, part(progress, begin, 1))
         if isinstance(outcome, Failed):
             self._failures.add(reaction, outcome.error)
@@ -103,12 +103,12 @@ class Batch:
                 self._failures.add(reaction, path)
             else:
                 previews.append(path)
-        self._rows.append(as_row(seen, self._places.get(reaction), previews))
+        self._rows.append(reaction_row(seen, self._places.get(reaction), previews))
         for path in previews:
             self._say(str(path))
         if self._order.output:
-            for line in notes(seen):
-                note(reaction, line)
+            for line in damage_lines(seen):
+                print_note(reaction, line)
         if not self._order.labels:
             self._say(self._written(seen))
 
@@ -125,27 +125,27 @@ class Batch:
             click.echo(json.dumps({"reactions": self._rows, "labels": labels}, indent=1, ensure_ascii=False))
         self._failures.end()
 
-    def _draw(self, seen: Seen, progress: Progress) -> list[Path | EvokedError]:
+    def _draw(self, seen: AnnotatedReaction, progress: Progress) -> list[Path | EvokedError]:
         return self._drawn.write(seen.reaction, seen.found, progress)
 
-    def _annotated(self, progress: Progress, reaction: Path) -> Seen:
+    def _annotated(self, progress: Progress, reaction: Path) -> AnnotatedReaction:
         media = probe(reaction)
         if media.picture is None:
-            raise no_picture(reaction)  # what cannot be used is told at once, before any net is loaded
+            raise no_video_error(reaction)  # what cannot be used is told at once, before any net is loaded
         if self._watched is None:
             whole = OffsetMap(0.0, (Segment(0.0, max(float(media.duration_s), 1e-3), 0.0, 0.0),))
-            return Seen(reaction, self._nets(reaction, None, progress), whole)
+            return AnnotatedReaction(reaction, self._nets(reaction, None, progress), whole)
         found = self._watched.match(reaction, progress=part(progress, 0, MATCHING))
-        film = film_of(reaction, self._watched.paths[found.content], found.offsets)
+        film = open_content_filter(reaction, self._watched.paths[found.content], found.offsets)
         told = self._watched.told(reaction, found.content)
-        return Seen(reaction, self._nets(reaction, film, part(progress, MATCHING, 1)), found.offsets, told)
+        return AnnotatedReaction(reaction, self._nets(reaction, film, part(progress, MATCHING, 1)), found.offsets, told)
 
-    def _written(self, seen: Seen) -> str:
+    def _written(self, seen: AnnotatedReaction) -> str:
         """Write a reaction's table and give its path; where it has no place, its summary."""
         place = self._places.get(seen.reaction)
         if place is None:
-            return summary(seen)
-        table = columns(seen.found, self._recogniser.names)
+            return summary_text(seen)
+        table = annotation_to_table(seen.found, self._recogniser.names)
         write_table(place, table, self._provenance([seen], self._configs[:2]))
         return str(place)
 
@@ -157,9 +157,9 @@ class Batch:
         by = votes, self._levels
         write_labels(output, votes_together(self._seen, self._order.content, self._recogniser.names, by), made_by)
 
-    def _provenance(self, seen: list[Seen], configs: tuple[object, ...]) -> Provenance:
+    def _provenance(self, seen: list[AnnotatedReaction], configs: tuple[object, ...]) -> Provenance:
         content = [self._order.content] if self._order.content else []
-        inputs = told_apart({path: sha256(path) for path in [*(s.reaction for s in seen), *content]})
+        inputs = unique_names({path: sha256(path) for path in [*(s.reaction for s in seen), *content]})
         told = tuple(f"{s.reaction.name}: {line}" for s in seen for line in s.known)
         config = {d.name: getattr(c, d.name) for c in configs for d in describe(type(c))}
         nets = {name: CATALOGUE[name].sha256 for name in nets_read(self._recogniser)}

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from evoked.reactions.alignment.matcher import how_found
+from evoked.reactions.alignment.matcher import modality_notes
 from evoked.reactions.alignment.offset_map import OffsetMap
 from evoked.reactions.viewers.annotation import Annotation
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class AnnotatedReaction:
     """A reaction that was annotated, where its content stands in it, and what was wrong with what that was found by."""
 
     reaction: Path
@@ -20,11 +20,11 @@ class Seen:
     @property
     def known(self) -> tuple[str, ...]:
         """What a reader of a result must know: how the map was found, and what is wrong with the files."""
-        return (*how_found(self.offsets), *self.matched, *self.found.damage)
+        return (*modality_notes(self.offsets), *self.matched, *self.found.damage)
 
 
 @dataclass(frozen=True)
-class Told:
+class ExpressionSummary:
     """One viewer: seconds seen, and the share of these in which each expression is above one half."""
 
     name: str
@@ -32,33 +32,33 @@ class Told:
     shares: dict[str, float]
 
 
-def told(found: Annotation) -> list[Told]:
+def expression_summary(found: Annotation) -> list[ExpressionSummary]:
     """Every viewer of a reaction, by name."""
     rows = []
     for name, viewer in found.viewers.items():
         scores = viewer.scores
         here = scores.values[scores.valid]
         shares = {n: float((here[:, k] > 0.5).mean()) if len(here) else 0.0 for k, n in enumerate(scores.names)}
-        rows.append(Told(name, len(here) / float(found.grid.rate), shares))
+        rows.append(ExpressionSummary(name, len(here) / float(found.grid.rate), shares))
     return rows
 
 
-def length_s(found: Annotation) -> float:
+def valid_length_s(found: Annotation) -> float:
     """Seconds of the reaction that its ticks cover."""
     return float(found.grid.second(found.grid.steps))
 
 
-def notes(seen: Seen) -> tuple[str, ...]:
+def damage_lines(seen: AnnotatedReaction) -> tuple[str, ...]:
     """What a reader of a table must know that does not stand in it."""
     return (*seen.known, *(() if seen.found.viewers else ("no viewer was seen in it",)))
 
 
-def summary(seen: Seen) -> str:
+def summary_text(seen: AnnotatedReaction) -> str:
     """A few lines for a terminal: each viewer's seconds, and how much of them each expression is on."""
     found = seen.found
     count, film = len(found.viewers), found.film_faces
-    lines = [f"{seen.reaction}: {length_s(found):.1f} s, {count} viewer{'' if count == 1 else 's'}"]
-    for viewer in told(found):
+    lines = [f"{seen.reaction}: {valid_length_s(found):.1f} s, {count} viewer{'' if count == 1 else 's'}"]
+    for viewer in expression_summary(found):
         shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in viewer.shares.items())
         lines.append(f"  {viewer.name}: seen {viewer.seen_s:.1f} s; {shares}")
     if film:
@@ -67,19 +67,19 @@ def summary(seen: Seen) -> str:
     return "\n".join(lines)
 
 
-def as_row(seen: Seen, table: Path | None, previews: list[Path]) -> dict[str, object]:
+def reaction_row(seen: AnnotatedReaction, table: Path | None, previews: list[Path]) -> dict[str, object]:
     """The same as plain JSON values, and which files were written of it."""
     viewers = [
         {"viewer": v.name, "seen_s": round(v.seen_s, 3), "shares": {n: round(s, 4) for n, s in v.shares.items()}}
-        for v in told(seen.found)
+        for v in expression_summary(seen.found)
     ]
     return {
         "reaction": str(seen.reaction),
         "state": "done",
-        "seconds": round(length_s(seen.found), 3),
+        "seconds": round(valid_length_s(seen.found), 3),
         "viewers": viewers,
         "film_people": seen.found.film_faces,
-        "notes": list(notes(seen)),
+        "notes": list(damage_lines(seen)),
         "file": str(table) if table else None,
         "previews": [str(path) for path in previews],
     }

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from evoked.cli.options import made, settings
+from evoked.cli.options import config_from_options, config_options
 from evoked.cli.progress import bar
 from evoked.core.files import sha256
 from evoked.core.provenance import Provenance
@@ -15,7 +15,7 @@ from evoked.dataset.labels import read_labels
 from evoked.learning.evaluation.evaluate import EvaluateConfig
 from evoked.learning.evaluation.evaluate import evaluate as score
 from evoked.learning.evaluation.prediction_sets import gather_predictions, notes_of, predict_all
-from evoked.learning.evaluation.scores import as_table, write_scores
+from evoked.learning.evaluation.scores import scores_table, write_scores
 from evoked.predict.predictor import load_model
 
 File = click.Path(path_type=Path)
@@ -28,7 +28,7 @@ File = click.Path(path_type=Path)
 @click.option("--features", type=File, help="with --model: folder with a feature file per video")
 @click.option("-o", "--output", type=File, help="write scores.json here, too")
 @click.option("--json", "as_json", is_flag=True, help="print JSON instead of a table")
-@settings(EvaluateConfig)
+@config_options(EvaluateConfig)
 def evaluate(
     labels_path: Path,
     predictions: Path | None,
@@ -44,7 +44,7 @@ def evaluate(
     chance of each, intervals that draw whole videos, and what the same predictions score when the labels
     are turned round in time. Only videos that the model never learnt from tell how good it is.
     """
-    config = made(EvaluateConfig, own)
+    config = config_from_options(EvaluateConfig, own)
     if (predictions is None) == (model_folder is None) or (model_folder is None) != (features is None):
         raise click.UsageError("give either --predictions DIR, or --model DIR with --features DIR")
     labels = read_labels(labels_path)
@@ -65,4 +65,4 @@ def evaluate(
     provenance = Provenance("evaluate", asdict(config), inputs, notes=notes)
     if output:
         write_scores(output, scores, provenance)
-    click.echo(json.dumps(scores.as_dict(), indent=1, ensure_ascii=False) if as_json else as_table(scores))
+    click.echo(json.dumps(scores.as_dict(), indent=1, ensure_ascii=False) if as_json else scores_table(scores))

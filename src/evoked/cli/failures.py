@@ -24,7 +24,7 @@ class Failures:
         """One file failed; a net that cannot be had is raised at once, for it fails them all."""
         if isinstance(error, WeightsError):
             raise error
-        line = said(path, error)
+        line = error_line(path, error)
         self.told.append((path, line))
         if self._total > 1:
             click.echo(f"failed: {line}", err=True)
@@ -39,11 +39,11 @@ class Failures:
             )
 
 
-def said(path: Path, error: EvokedError) -> str:
+def error_line(path: Path, error: EvokedError) -> str:
     """The error's line, with the file named once."""
     return str(error) if str(path) in str(error) else f"{path}: {error}"
 
 
-def note(path: Path, line: str) -> None:
+def print_note(path: Path, line: str) -> None:
     """Something that a reader of a good result must know, on stderr."""
     click.echo(f"note: {path}: {line}", err=True)

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import click
 
-from evoked.cli.failures import Failures, note
-from evoked.cli.options import made, settings
+from evoked.cli.failures import Failures, print_note
+from evoked.cli.options import config_from_options, config_options
 from evoked.cli.progress import bar
 from evoked.core.files import check_writable
 from evoked.core.progress import Progress
 from evoked.features.extract import Extractor, FeatureConfig
 from evoked.features.files import SUFFIX, write_features
-from evoked.media.probe import no_picture, probe
-from evoked.parallel.pool import Done, HerePool
+from evoked.media.probe import no_video_error, probe
+from evoked.parallel.pool import Done, SerialPool
 from evoked.weights.cache import Cache, default_cache
 
 
@@ -30,14 +30,14 @@ from evoked.weights.cache import Cache, default_cache
 )
 @click.option("--offline", is_flag=True, help="Use only nets that the cache holds.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, a row per video.")
-@settings(FeatureConfig)
+@config_options(FeatureConfig)
 def features(videos: tuple[Path, ...], output: Path, offline: bool, as_json: bool, **options: object) -> None:
     """Describe each VIDEO once a second: what is shown, who is shown, what is heard.
 
     Writes one safetensors file per video. Each video ends done or failed, with its reason; the rest goes
     on. Exit 1 if any failed.
     """
-    config = made(FeatureConfig, options)
+    config = config_from_options(FeatureConfig, options)
     targets = _targets(videos, output)
     for target in targets.values():
         check_writable(target)
@@ -45,7 +45,7 @@ def features(videos: tuple[Path, ...], output: Path, offline: bool, as_json: boo
         work = _Work(config, targets, progress, default_cache(offline=offline))
         rows: list[dict[str, object]] = []
         failures = Failures(len(videos), "videos", "described")
-        for outcome in HerePool().run(work, videos):
+        for outcome in SerialPool().run(work, videos):
             if isinstance(outcome, Done):
                 told = {"state": "done", "seconds": outcome.result, "file": str(targets[outcome.item])}
             else:
@@ -73,7 +73,7 @@ class _Work:
     def __call__(self, video: Path) -> int:
         before, self._done = self._done, self._done + 1
         if probe(video).picture is None:  # what cannot be used is told at once, before any net is fetched
-            raise no_picture(video)
+            raise no_video_error(video)
         self._extractor = self._extractor or Extractor(self._config, self._cache)
 
         def tell(done: float, total: float | None, note: str = "") -> None:
@@ -83,7 +83,7 @@ class _Work:
         made_by = self._extractor.provenance(video)
         write_features(self._targets[video], found, replace(made_by, notes=(*made_by.notes, *found.damage)))
         for line in found.damage:
-            note(video, line)
+            print_note(video, line)
         return found.grid.steps
 
 

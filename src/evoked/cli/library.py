@@ -6,14 +6,14 @@ from pathlib import Path
 import click
 import numpy as np
 
-from evoked.cli.align import heard, told
+from evoked.cli.align import alignment_text, coverage_text
 from evoked.cli.failures import Failures
-from evoked.cli.options import made, settings
+from evoked.cli.options import config_from_options, config_options
 from evoked.core.errors import AlignmentError, EvokedError, NoSoundError, OutputError
 from evoked.core.files import check_writable, sha256
 from evoked.reactions.alignment.config import AlignConfig
 from evoked.reactions.alignment.library.content_library import ContentLibrary
-from evoked.reactions.alignment.library.identify import Pairing
+from evoked.reactions.alignment.library.identify import ContentMatch
 from evoked.reactions.alignment.offset_map import offsets_json, write_offsets
 
 SILENCE = 1e-4
@@ -58,13 +58,13 @@ def add(folder: Path, contents: tuple[Path, ...]) -> None:
 @click.argument("reactions", metavar="REACTION...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="write each map to this folder, as REACTION.json")
 @click.option("--json", "as_json", is_flag=True, help="print the maps with where they come from, one JSON line each")
-@settings(AlignConfig)
+@config_options(AlignConfig)
 def find(folder: Path, reactions: tuple[Path, ...], output: Path | None, as_json: bool, **options: object) -> None:
     """Say which content of LIBRARY each REACTION plays; one that plays none fails.
 
     Prints reaction, content and seconds in common, separated by tabs.
     """
-    config = made(AlignConfig, options)
+    config = config_from_options(AlignConfig, options)
     reactions = tuple(dict.fromkeys(reactions))
     if output:
         names = [path.name for path in reactions]
@@ -89,14 +89,14 @@ def find(folder: Path, reactions: tuple[Path, ...], output: Path | None, as_json
         else:
             click.echo(f"{path}\t{found.content}\t{found.offsets.covered_s:.1f}")
         length = next(e.seconds for e in there.entries if e.name == found.content)
-        click.echo(told(found.offsets, path.name, found.content, length), err=True)
+        click.echo(alignment_text(found.offsets, path.name, found.content, length), err=True)
     failures.end()
 
 
-def _found(there: ContentLibrary, reaction: Path, config: AlignConfig) -> Pairing:
+def _found(there: ContentLibrary, reaction: Path, config: AlignConfig) -> ContentMatch:
     """What a reaction plays; for one without sound the error says how it is looked for by picture."""
     try:
-        samples = heard(reaction)
+        samples = coverage_text(reaction)
         silent = bool((np.abs(samples) < SILENCE).all())
         return there.find(samples, config)
     except NoSoundError as error:

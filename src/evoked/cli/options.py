@@ -11,7 +11,7 @@ Config = TypeVar("Config")
 Command = Callable[..., Any]
 
 
-def settings(config: type, **also: str) -> Callable[[Command], Command]:
+def config_options(config: type, **also: str) -> Callable[[Command], Command]:
     """Give a click command one option per field of a config dataclass.
 
     A field `chunk_s` becomes `--chunk-s`; a bool becomes `--name / --no-name`; a tuple of strings may
@@ -47,7 +47,7 @@ def _each(_ctx: click.Context, _param: click.Parameter, given: tuple[str, ...]) 
     return tuple(part.strip() for value in given for part in value.split(",") if part.strip())
 
 
-def made(config: type[Config], values: dict[str, Any]) -> Config:
+def config_from_options(config: type[Config], values: dict[str, Any]) -> Config:
     """Take a config's own settings out of a command's keyword arguments and make it.
 
     Raises:

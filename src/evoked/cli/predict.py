@@ -7,19 +7,19 @@ from typing import Any
 
 import click
 
-from evoked.cli.failures import Failures, note
+from evoked.cli.failures import Failures, print_note
 from evoked.cli.predict_live import follow
 from evoked.cli.progress import bar
 from evoked.core.files import check_writable
 from evoked.core.progress import Progress
-from evoked.parallel.pool import Done, Failed, HerePool
+from evoked.parallel.pool import Done, Failed, SerialPool
 from evoked.parallel.processes import ProcessPool
-from evoked.predict.jobs import Prediction, Task, outputs, run
+from evoked.predict.jobs import Prediction, PredictTask, output_paths, run_predict_task
 from evoked.predict.predictor import load_model
-from evoked.predict.writers import FORMATS, summary
+from evoked.predict.writers import FORMATS, prediction_summary
 
 File = click.Path(path_type=Path)
-Outcome = Done[Task, Prediction] | Failed[Task]
+Outcome = Done[PredictTask, Prediction] | Failed[PredictTask]
 
 
 @click.command()
@@ -70,50 +70,52 @@ def predict(
         follow(videos[0], model, output, threshold, (threads, offline), as_json)
         return
     load_model(model).feature_config(threads)  # a wrong model is one line, not one per video
-    places = outputs(list(dict.fromkeys(videos)), output, suffix)
+    places = output_paths(list(dict.fromkeys(videos)), output, suffix)
     for place in places.values():
         if place:
             check_writable(place)
-    tasks = [Task(video, model, place, threshold, threads, offline) for video, place in places.items()]
+    tasks = [PredictTask(video, model, place, threshold, threads, offline) for video, place in places.items()]
     shown, failures = [], Failures(len(tasks), "videos", "predicted")
     for outcome in outcomes(tasks, workers):
         if isinstance(outcome, Failed):
             failures.add(outcome.item.video, outcome.error)
             continue
         for line in outcome.result.damage:
-            note(outcome.item.video, line)
+            print_note(outcome.item.video, line)
         if as_json:
-            shown.append(as_row(outcome))
+            shown.append(prediction_row(outcome))
         else:
-            click.echo(outcome.item.output or f"{outcome.item.video}\n{summary(outcome.result.track, threshold)}")
+            click.echo(
+                outcome.item.output or f"{outcome.item.video}\n{prediction_summary(outcome.result.track, threshold)}"
+            )
     if as_json:
         bad = [{"video": str(video), "reason": reason} for video, reason in failures.told]
         click.echo(json.dumps({"videos": shown, "failed": bad}, indent=1, ensure_ascii=False, allow_nan=False))
     failures.end()
 
 
-def outcomes(tasks: list[Task], workers: int) -> Iterator[Outcome]:
+def outcomes(tasks: list[PredictTask], workers: int) -> Iterator[Outcome]:
     """Each task's outcome as it is ready, under a bar: of seconds for one after another, else of videos."""
     if workers > 1:
         with bar(f"{len(tasks)} videos") as progress:
             for done, outcome in enumerate(
-                ProcessPool(workers, threads_each=tasks[0].threads).run(run, tasks), start=1
+                ProcessPool(workers, threads_each=tasks[0].threads).run(run_predict_task, tasks), start=1
             ):
                 progress(done, len(tasks))
                 yield outcome
         return
     for task in tasks:
         with bar(f"predict {task.video.name}") as progress:
-            (outcome,) = HerePool().run(told(progress), [task])
+            (outcome,) = SerialPool().run(prediction_text(progress), [task])
         yield outcome
 
 
-def told(progress: Progress) -> Any:
+def prediction_text(progress: Progress) -> Any:
     """The work, with its progress shown."""
-    return lambda task: run(task, progress)
+    return lambda task: run_predict_task(task, progress)
 
 
-def as_row(outcome: Done[Task, Prediction]) -> dict[str, Any]:
+def prediction_row(outcome: Done[PredictTask, Prediction]) -> dict[str, Any]:
     """One video for --json: its rows, or the file they are in."""
     task, track = outcome.item, outcome.result.track
     about = {"video": str(task.video), "provenance": outcome.result.provenance.as_dict()}

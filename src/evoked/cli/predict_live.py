@@ -7,7 +7,7 @@ import click
 import numpy as np
 
 from evoked.core.files import check_writable
-from evoked.predict.live import LivePredictor, LiveSecond, gathered
+from evoked.predict.live import LivePredictor, LiveSecond, collect_live
 from evoked.predict.predictor import load_model
 from evoked.predict.writers import check_format, write_predictions
 from evoked.report.formats import clock
@@ -43,7 +43,7 @@ def follow(
             told = f"median {np.median(work):.2f} s, 95 of 100 within {np.quantile(work, 0.95):.2f} s"
             click.echo(f"{len(seconds)} seconds; from a second's last piece to its prediction: {told}", err=True)
         if seconds and output:
-            track = gathered(seconds, model.expressions)
+            track = collect_live(seconds, model.expressions)
             write_predictions(output, track, predictor.provenance(), threshold=threshold)
             click.echo(str(output), err=True)
 

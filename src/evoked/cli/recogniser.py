@@ -9,7 +9,7 @@ from typing import Any
 import click
 import numpy as np
 
-from evoked.cli.options import made, settings
+from evoked.cli.options import config_from_options, config_options
 from evoked.cli.progress import bar
 from evoked.core.errors import EvokedError, TrainingError
 from evoked.core.files import check_writable, sha256
@@ -46,7 +46,7 @@ def recogniser() -> None:
 @click.option("--group", multiple=True, help="a further column that describes the person")
 @click.option("--videos", type=FOLDER, help="where the videos are, if not beside the table; by path or file name")
 @click.option("--json", "as_json", is_flag=True, help="print the figures as JSON")
-@settings(RecogniserConfig)
+@config_options(RecogniserConfig)
 def train(
     ratings: Path,
     output: Path,
@@ -63,13 +63,13 @@ def train(
     on where it was cut off.
     """
     _torch()
-    from evoked.learning.recognition.config import plain as config_of
-    from evoked.learning.recognition.held_out_metrics import as_json as plain
-    from evoked.learning.recognition.held_out_metrics import as_table
+    from evoked.learning.recognition.config import recogniser_settings as config_of
+    from evoked.learning.recognition.held_out_metrics import metrics_json as plain
+    from evoked.learning.recognition.held_out_metrics import metrics_table
     from evoked.learning.recognition.train_recogniser import train_recogniser, write_recogniser
     from evoked.report.reliability_plot import reliability_svg
 
-    config = made(RecogniserConfig, own)
+    config = config_from_options(RecogniserConfig, own)
     read = read_ratings(ratings, expressions=expression, groups=group)
     check_writable(output / "recogniser.json")
     notes = [*read.notes, *_told(read)]
@@ -88,7 +88,7 @@ def train(
         f"learnt with dropout {recognition.training['dropout']:g}",
     ):
         click.echo(f"note: {line}", err=True)
-    click.echo(json.dumps(plain(judged), indent=1) if as_json else f"{as_table(judged)}\n{output}")
+    click.echo(json.dumps(plain(judged), indent=1) if as_json else f"{metrics_table(judged)}\n{output}")
     _end(problems, len(read.clips), f"{output} learnt from the others")
 
 
@@ -111,24 +111,26 @@ def evaluate(
 ) -> None:
     """Score MODEL (a folder, or the word prototype) on RATINGS: average precision with chance and intervals over
     people, precision and recall at its operating points."""
-    from evoked.learning.recognition.evaluate import judge_recogniser
-    from evoked.learning.recognition.held_out_metrics import as_json as plain
-    from evoked.learning.recognition.held_out_metrics import as_table
-    from evoked.reactions.expressions.trained import PROTOTYPE, TrainedRecogniser, recogniser_of
+    from evoked.learning.recognition.evaluate import evaluate_recogniser
+    from evoked.learning.recognition.held_out_metrics import metrics_json as plain
+    from evoked.learning.recognition.held_out_metrics import metrics_table
+    from evoked.reactions.expressions.choose import open_recogniser
+    from evoked.reactions.expressions.recogniser import PROTOTYPE
+    from evoked.reactions.expressions.trained import TrainedRecogniser
 
-    given = recogniser_of(model)
+    given = open_recogniser(model)
     if faces is None and model == PROTOTYPE:
         raise click.UsageError("--faces FOLDER says where the faces of the clips are kept")
     read = read_ratings(ratings, expressions=(*expression, *given.names), groups=group)
     rated, problems = _described(read, (ratings, videos), given.describes, faces or Path(model) / STORE)
-    judged, notes = judge_recogniser(given, rated)
+    judged, notes = evaluate_recogniser(given, rated)
     known = given.recognition.provenance.get("inputs", {}) if isinstance(given, TrainedRecogniser) else {}
     learnt = sum(digest in set(known.values()) for digest in rated.digests.values())
     if learnt:
         notes = (*notes, f"{learnt} of {len(rated.digests)} files were learnt from: these figures are too good")
     for line in (*read.notes, *_told(read), *notes, *(f"left out: {p}" for p in problems)):
         click.echo(f"note: {line}", err=True)
-    click.echo(json.dumps(plain(judged), indent=1) if as_json else as_table(judged))
+    click.echo(json.dumps(plain(judged), indent=1) if as_json else metrics_table(judged))
     _end(problems, len(read.clips), "the figures are of the others")
 
 
@@ -136,11 +138,11 @@ def _described(
     read: Ratings, places: tuple[Path, Path | None], describes: tuple[str, ...], store: Path
 ) -> tuple[Any, tuple[str, ...]]:
     """The clips' faces and what could not be used; places: the table, and the folder of the videos if it was given."""
-    from evoked.learning.recognition.training_clips import rated_clips
+    from evoked.learning.recognition.training_clips import load_rated_clips
 
     table, videos = places
     with bar("describe faces") as progress:
-        return rated_clips(
+        return load_rated_clips(
             read, videos or table.parent, describes, store, by_name=videos is not None, progress=progress
         )
 

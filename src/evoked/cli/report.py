@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from evoked.cli.options import made, settings
+from evoked.cli.options import config_from_options, config_options
 from evoked.cli.progress import bar
 from evoked.report.config import ReportConfig
-from evoked.report.load_results import collect, collect_prediction
+from evoked.report.load_results import load_prediction, load_study
 from evoked.report.page import default_place, kept_previews, write_page
 
 File = click.Path(path_type=Path)
@@ -21,7 +21,7 @@ File = click.Path(path_type=Path)
 @click.option("--prediction", type=File, help="a table made by evoked predict: show this one video, without a study")
 @click.option("--video-file", type=File, help="with --prediction: the video that was predicted")
 @click.option("--json", "as_json", is_flag=True, help="print JSON: the page, and what it could not show")
-@settings(ReportConfig)
+@config_options(ReportConfig)
 def report(
     study: Path | None,
     output: Path | None,
@@ -34,16 +34,16 @@ def report(
 
     Its path goes to stdout; what it could not show goes to stderr.
     """
-    config = made(ReportConfig, own)
+    config = config_from_options(ReportConfig, own)
     if (study is None) == (prediction is None):
         raise click.UsageError("give either a STUDY folder or --prediction TABLE")
     if video_file is not None and prediction is None:
         raise click.UsageError("--video-file goes with --prediction; a study knows its own videos")
     if study is not None:
-        facts, out, keep = collect(study), output or default_place(study), kept_previews(study)
+        facts, out, keep = load_study(study), output or default_place(study), kept_previews(study)
     else:
         assert prediction is not None
-        facts, out, keep = collect_prediction(prediction, video_file), output or prediction.with_suffix(".html"), None
+        facts, out, keep = load_prediction(prediction, video_file), output or prediction.with_suffix(".html"), None
     with bar("previews") as progress:
         path = write_page(facts, out, config, keep, progress)
     for part, sentences in facts.missing.items():

@@ -12,7 +12,7 @@ import click
 from evoked.cli.progress import bar
 from evoked.core.errors import EvokedError
 from evoked.core.progress import Progress
-from evoked.study.build_records import Item
+from evoked.study.build_records import StepOutcome
 from evoked.study.run import run_study
 from evoked.weights.cache import default_cache
 
@@ -29,7 +29,7 @@ class Terminal:
         with bar(what) as progress:
             yield progress
 
-    def item(self, item: Item) -> None:
+    def item(self, item: StepOutcome) -> None:
         if item.state == "kept":
             return
         what = f"{item.step} {item.name}".strip()

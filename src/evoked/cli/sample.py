@@ -9,7 +9,7 @@ from evoked.cli.progress import bar
 from evoked.sample.build import make_sample
 from evoked.sample.ground_truth import STAGED
 from evoked.sample.plan import SIZES
-from evoked.sample.verify import check as check_study
+from evoked.sample.verify import check_sample as check_study
 from evoked.weights.cache import default_cache
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from evoked.cli.options import made, settings
+from evoked.cli.options import config_from_options, config_options
 from evoked.cli.progress import bar
 from evoked.core.errors import EvokedError, TrainingError
 from evoked.core.files import sha256
@@ -17,7 +17,7 @@ from evoked.core.provenance import Provenance
 from evoked.core.settings import from_mapping
 from evoked.dataset.labels import read_labels
 from evoked.dataset.load_examples import load_examples
-from evoked.dataset.result_files import files_of
+from evoked.dataset.result_files import find_result_files
 from evoked.features.files import SUFFIX
 from evoked.learning.evaluation.prediction_sets import notes_of
 from evoked.learning.training.config import TrainConfig
@@ -34,8 +34,8 @@ File = click.Path(path_type=Path)
 @click.option("--validate", multiple=True, metavar="VIDEO", help="score this video after each epoch, do not learn it")
 @click.option("--config", "config_path", type=File, help="TOML with [model] and [train]; what is typed goes before it")
 @click.option("--json", "as_json", is_flag=True, help="print how it went as JSON")
-@settings(ModelSettings, kind="--model")
-@settings(TrainConfig)
+@config_options(ModelSettings, kind="--model")
+@config_options(TrainConfig)
 @click.pass_context
 def train(
     ctx: click.Context,
@@ -65,7 +65,7 @@ def train(
     else:
         if config_path is not None:
             own |= {name: value for name, value in _from_toml(config_path).items() if not _is_given(ctx, name)}
-        model, config = made(ModelSettings, own), made(TrainConfig, own)
+        model, config = config_from_options(ModelSettings, own), config_from_options(TrainConfig, own)
         if config.patience and not validate:
             raise click.UsageError("--patience needs something to validate on: give --validate VIDEO")
         folder = _train_files(features, labels_path, output, validate, (model, config))
@@ -98,7 +98,7 @@ def _train_files(
     held_out = [example for example in loaded.examples if example.video in validate]
     with bar("train") as progress:
         trained = train(learnt, model, config, validation=held_out, state=output / "state", progress=progress)
-    files = files_of(labels, features, SUFFIX)
+    files = find_result_files(labels, features, SUFFIX)
     inputs = {labels_path.name: sha256(labels_path)} | {path.name: sha256(path) for path in files.values()}
     told = {"model": asdict(model), "train": asdict(config), "validate": list(validate)}
     notes = tuple(dict.fromkeys((*notes_of(labels_path), *loaded.notes)))
@@ -108,22 +108,22 @@ def _train_files(
 
 def _train_study(root: Path) -> Path:
     from evoked.cli.run import Terminal
-    from evoked.study.build_records import Ledger
-    from evoked.study.layout import open_folder
-    from evoked.study.prediction_steps import PredictionRiver
+    from evoked.study.build_records import StepRecords
+    from evoked.study.layout import open_study
+    from evoked.study.prediction_steps import PredictionSteps
     from evoked.study.runner import Runner
     from evoked.study.settings import read_settings
     from evoked.weights.cache import Cache
 
-    folder, chosen = open_folder(root), read_settings(root)
-    runner = Runner(Ledger(folder.results), Terminal())
+    folder, chosen = open_study(root), read_settings(root)
+    runner = Runner(StepRecords(folder.results), Terminal())
     labelled = read_labels(folder.labels)
     digests = {
         name: runner.ledger.content_digest(path)
-        for name, path in files_of(labelled, folder.results / "features", SUFFIX).items()
+        for name, path in find_result_files(labelled, folder.results / "features", SUFFIX).items()
     }
     inputs = digests | {"labels.parquet": runner.ledger.content_digest(folder.labels)}
-    PredictionRiver(folder, chosen, runner, Cache()).train(inputs)
+    PredictionSteps(folder, chosen, runner, Cache()).train(inputs)
     for item in runner.failed:
         raise EvokedError(item.reason)
     return folder.model

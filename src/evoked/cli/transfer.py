@@ -9,24 +9,31 @@ from typing import Any
 import click
 import numpy as np
 
-from evoked.cli.failures import said
-from evoked.cli.options import made, settings
+from evoked.cli.failures import error_line
+from evoked.cli.options import config_from_options, config_options
 from evoked.cli.progress import bar
 from evoked.core.errors import DatasetError, EvokedError, WeightsError
 from evoked.core.files import check_writable, sha256, write_text
 from evoked.core.provenance import Provenance
 from evoked.core.tables import write_table
 from evoked.dataset.examples import Example
-from evoked.dataset.liris import AFFECT, Films, read_liris, split_of
+from evoked.dataset.liris import AFFECT, LirisFilms, read_liris, split_of
 from evoked.features.extract import Extractor
 from evoked.features.files import SUFFIX, read_features, read_features_provenance, write_features
 from evoked.learning.evaluation.affect_scores import FEW, AffectConfig
-from evoked.learning.experiments.transfer import MEAN, TRANSFER, Outcome, TransferConfig, described, joined
+from evoked.learning.experiments.transfer import (
+    MEAN,
+    TRANSFER,
+    Outcome,
+    TransferConfig,
+    join_affect,
+    transfer_provenance,
+)
 from evoked.learning.experiments.transfer import transfer as run
 from evoked.learning.training.config import TrainConfig
 from evoked.learning.training.model_folder import write_model
 from evoked.predict.predictor import Model, load_model
-from evoked.report.affect import FilmCurves, as_text, write_affect_page
+from evoked.report.affect import FilmCurves, affect_text, write_affect_page
 
 File = click.Path(path_type=Path)
 VIDEOS = (".mp4", ".mkv", ".avi", ".mov", ".webm", ".m4v", ".mpg")
@@ -38,9 +45,9 @@ VIDEOS = (".mp4", ".mkv", ".avi", ".mov", ".webm", ".m4v", ".mpg")
 @click.option("-o", "--output", type=File, required=True, help="folder for scores, predictions, models and the page")
 @click.option("--features", type=File, help="folder with a feature file per film; without it the films are described")
 @click.option("--json", "as_json", is_flag=True, help="print JSON instead of a table")
-@settings(TransferConfig)
-@settings(AffectConfig)
-@settings(TrainConfig)
+@config_options(TransferConfig)
+@config_options(AffectConfig)
+@config_options(TrainConfig)
 def transfer(model: Path, liris: Path, output: Path, features: Path | None, as_json: bool, **own: Any) -> None:
     """Fine-tune MODEL to valence and arousal on the films of LIRIS_FOLDER, and train the same network from scratch.
 
@@ -49,7 +56,11 @@ def transfer(model: Path, liris: Path, output: Path, features: Path | None, as_j
     films too short are named and left out. Ends in the scores of the test films: MSE and Pearson's r of valence
     and arousal, over all seconds and film by film, with intervals over films.
     """
-    configs = (made(TransferConfig, own), made(TrainConfig, own), made(AffectConfig, own))
+    configs = (
+        config_from_options(TransferConfig, own),
+        config_from_options(TrainConfig, own),
+        config_from_options(AffectConfig, own),
+    )
     check_writable(output / "transfer.json")
     loaded, films = load_model(model), read_liris(liris)
     notes = list(films.problems)
@@ -66,14 +77,16 @@ def transfer(model: Path, liris: Path, output: Path, features: Path | None, as_j
     if len(found.truth) < FEW:
         notes.append(f"{len(found.truth)} test films: intervals over so few are too narrow")
         click.echo(f"note: {notes[-1]}", err=True)
-    provenance = Provenance("transfer", described(configs), inputs, notes=tuple(notes))
+    provenance = Provenance("transfer", transfer_provenance(configs), inputs, notes=tuple(notes))
     _write(output, found, provenance)
     write_model(output / "model", found.trained[TRANSFER], loaded.checkpoint.features, provenance)
     if as_json:
         click.echo(json.dumps([asdict(line) for line in found.lines], indent=1))
     else:
         counts = ", ".join(f"{len(names)} to {part}" for part, names in found.films.items())
-        click.echo(f"{as_text(found.lines, AFFECT)}\nfilms: {counts}; intervals draw whole test films\n{output / PAGE}")
+        click.echo(
+            f"{affect_text(found.lines, AFFECT)}\nfilms: {counts}; intervals draw whole test films\n{output / PAGE}"
+        )
     if failed:
         raise EvokedError(f"{failed} films could not be described; the reasons stand above")
 
@@ -90,7 +103,7 @@ class _Places:
     features: Path | None
 
 
-def _features(model: Model, films: Films, places: _Places, notes: list[str]) -> tuple[dict[str, Path], int]:
+def _features(model: Model, films: LirisFilms, places: _Places, notes: list[str]) -> tuple[dict[str, Path], int]:
     """The feature file of each film that has one, and how many films could not be described."""
     if places.features is not None:
         if not places.features.is_dir():
@@ -125,7 +138,7 @@ def _describe(model: Model, videos: Mapping[str, Path], folder: Path, notes: lis
             except WeightsError:
                 raise
             except EvokedError as error:
-                notes.append(f"left out: {said(video, error)}")
+                notes.append(f"left out: {error_line(video, error)}")
     return found, len(videos) - len(found)
 
 
@@ -139,12 +152,12 @@ def _is_made(place: Path, wanted: Provenance) -> bool:
     return all(told.get(name) == plain[name] for name in ("config", "inputs", "nets"))
 
 
-def _examples(model: Model, films: Films, places: Mapping[str, Path], notes: list[str]) -> dict[str, Example]:
+def _examples(model: Model, films: LirisFilms, places: Mapping[str, Path], notes: list[str]) -> dict[str, Example]:
     widths = {m.name: m.width for m in model.checkpoint.config.modalities}
     examples: dict[str, Example] = {}
     for film, place in places.items():
         try:
-            examples[film] = joined(films.films[film], read_features(place, widths))
+            examples[film] = join_affect(films.films[film], read_features(place, widths))
             notes += examples[film].notes
         except DatasetError as error:
             notes.append(f"left out: {error}")

@@ -9,7 +9,7 @@ import click
 from evoked.cli.progress import bar
 from evoked.core.errors import EvokedError, WeightsError
 from evoked.weights.cache import Cache, File, default_cache
-from evoked.weights.catalogue import DEFAULT_NETS, NETS, Address, Member, Net, Own, part_of
+from evoked.weights.catalogue import DEFAULT_NETS, NETS, Address, Member, OwnFile, PretrainedNet, part_of
 from evoked.weights.clips import CLIPS
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
@@ -50,7 +50,7 @@ def fetch(names: Sequence[str], every: bool, offline: bool, as_json: bool) -> No
     """Have nets or clips in the cache, checked; without NAMES those of the default pipeline."""
     if every and names:
         raise click.UsageError("give names or --all, not both")
-    wanted = [n for n in NETS if not isinstance(NETS[n].source, Own)] if every else list(names or DEFAULT_NETS)
+    wanted = [n for n in NETS if not isinstance(NETS[n].source, OwnFile)] if every else list(names or DEFAULT_NETS)
     if unknown := [n for n in wanted if n not in NETS and n not in CLIPS]:
         raise click.UsageError(f"nothing is called {', '.join(unknown)}; see: evoked weights list --clips")
     rows = [_fetched(name, offline) for name in wanted]
@@ -119,7 +119,7 @@ def _files(clips: bool) -> list[File]:
 def _row(cache: Cache, file: File) -> dict[str, Any]:
     return {
         "name": file.name,
-        "role": file.role if isinstance(file, Net) else file.what,
+        "role": file.role if isinstance(file, PretrainedNet) else file.what,
         "bytes": file.bytes,
         "licence": file.licence,
         "state": cache.state(file.name),
@@ -130,17 +130,17 @@ def _row(cache: Cache, file: File) -> dict[str, Any]:
 
 
 def _source(file: File) -> str:
-    source = part_of(file.name).source if isinstance(file, Net) else file.source
+    source = part_of(file.name).source if isinstance(file, PretrainedNet) else file.source
     if isinstance(source, Address):
         return source.url
-    if isinstance(source, Own):
+    if isinstance(source, OwnFile):
         return f"yours to bring: {source.what}"
     assert isinstance(source, Member)
     return f"{source.package.name}=={source.package.version} ({source.package.kind})"
 
 
 def _credit(file: File) -> str:
-    return "" if isinstance(file, Net) else file.credit
+    return "" if isinstance(file, PretrainedNet) else file.credit
 
 
 def _megabytes(size: int | None) -> str:

@@ -50,7 +50,7 @@ class Provenance:
         return canonical(self.as_dict())
 
 
-def told_apart(digests: Mapping[Path, str]) -> dict[str, str]:
+def unique_names(digests: Mapping[Path, str]) -> dict[str, str]:
     """Digests of files by their names; files of one name by as many of the folders above as tell them apart.
 
     A recording and its film may well be called the same, and clips of several people are: none may hide another.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
-class Grid:
+class TimeGrid:
     """`steps` instants at `rate` per second, the first at `start` seconds.
 
     Step i is played over the half-open span [second(i), second(i + 1)).
@@ -33,7 +33,7 @@ class Grid:
             raise ValueError(f"steps must not be negative, got {self.steps}")
 
     @classmethod
-    def covering(cls, duration_s: Fraction, rate: Fraction) -> "Grid":
+    def covering(cls, duration_s: Fraction, rate: Fraction) -> "TimeGrid":
         """Every instant i / rate that lies inside a video of this length: [0, duration)."""
         return cls(rate, ceil(duration_s * rate))
 

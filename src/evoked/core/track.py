@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.core.time_grid import Grid
+from evoked.core.time_grid import TimeGrid
 
 
 @dataclass(frozen=True, eq=False)  # == on arrays has no single truth
@@ -27,7 +27,7 @@ class Track:
         ValueError: if shapes, types or the mask do not fit together.
     """
 
-    grid: Grid
+    grid: TimeGrid
     names: tuple[str, ...]
     values: NDArray[np.float32]
     valid: NDArray[np.bool_]
@@ -51,7 +51,7 @@ class Track:
 
     @classmethod
     def masked(
-        cls, grid: Grid, names: tuple[str, ...], values: NDArray[np.floating], valid: NDArray[np.bool_]
+        cls, grid: TimeGrid, names: tuple[str, ...], values: NDArray[np.floating], valid: NDArray[np.bool_]
     ) -> "Track":
         """A Track from values that may hold anything where not valid; those become NaN."""
         out = np.array(values, dtype=np.float32)

@@ -15,7 +15,7 @@ from evoked.core.errors import DatasetError
 SEPARATORS = (",", ";", "\t")  # Excel writes ; wherever the comma is the decimal sign
 
 
-class Sheet:
+class CsvSheet:
     """A table with a header, read line by line.
 
     Args:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from evoked.core.errors import DatasetError
 from evoked.core.provenance import Provenance
 from evoked.core.tables import read_numbers, read_table, write_table
-from evoked.core.time_grid import Grid
+from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
 
 FIXED = ("video", "second", "valid", "viewers", "ticks", "agreement")
@@ -20,7 +20,7 @@ SHARE = "share_"
 """Before an expression's name: the column with the share of votes that say it, for whoever learns from soft labels."""
 
 
-class Labelled(Protocol):
+class LabelRows(Protocol):
     """What a vote makes: labels, how many viewers stand behind each, and how far they agree; None where not known."""
 
     @property
@@ -56,7 +56,7 @@ class Labels:
     share: Track | None = None
 
 
-def write_labels(path: Path, labels: Mapping[str, Labelled], provenance: Provenance) -> None:
+def write_labels(path: Path, labels: Mapping[str, LabelRows], provenance: Provenance) -> None:
     """Write the labels of several contents, in the order of their names.
 
     Args:
@@ -74,7 +74,7 @@ def write_labels(path: Path, labels: Mapping[str, Labelled], provenance: Provena
     write_table(path, columns | _columns([labels[v] for v in videos]), provenance)
 
 
-def write_labels_apart(path: Path, labels: Mapping[str, Mapping[str, Labelled]], provenance: Provenance) -> None:
+def write_labels_apart(path: Path, labels: Mapping[str, Mapping[str, LabelRows]], provenance: Provenance) -> None:
     """Write the labels of each viewer apart: as `write_labels`, with a column `viewer` after `video`.
 
     Args:
@@ -94,7 +94,7 @@ def write_labels_apart(path: Path, labels: Mapping[str, Mapping[str, Labelled]],
     write_table(path, columns | _columns(list(flat.values())), provenance)
 
 
-def _check(labels: Mapping[str, Labelled]) -> None:
+def _check(labels: Mapping[str, LabelRows]) -> None:
     """ValueError if these cannot stand in one table."""
     if not labels:
         raise ValueError("there are no labels to write")
@@ -103,13 +103,13 @@ def _check(labels: Mapping[str, Labelled]) -> None:
         raise ValueError(f"an expression cannot be called {', '.join(sorted(taken))}: that is another column")
     for video, own in labels.items():
         track = own.labels
-        if track.names != names or track.grid != Grid(Fraction(1), track.grid.steps):
+        if track.names != names or track.grid != TimeGrid(Fraction(1), track.grid.steps):
             raise ValueError(
                 f"labels of {video!r} are {track.names} on {track.grid}; need {names} at 1 Hz from second 0"
             )
 
 
-def _columns(labels: list[Labelled]) -> dict[str, Any]:
+def _columns(labels: list[LabelRows]) -> dict[str, Any]:
     """All columns after the names; those of the confidence where every one of the labels knows it."""
     tracks = [own.labels for own in labels]
     valid = np.concatenate([t.valid for t in tracks])
@@ -215,7 +215,7 @@ def _taken(arrays: dict[str, NDArray[Any]], names: tuple[str, ...], rows: NDArra
     values[~valid] = np.nan
     spread = {n: _spread(arrays[n][rows], places, steps) for n in arrays if n in ("viewers", "ticks", "agreement")}
     shares = [_spread(arrays[SHARE + n][rows], places, steps) if SHARE + n in arrays else None for n in names]
-    grid = Grid(Fraction(1), steps)
+    grid = TimeGrid(Fraction(1), steps)
     return Labels(
         Track(grid, names, values, valid),
         np.nan_to_num(spread.get("viewers", np.zeros(steps))).astype(np.int64),
@@ -243,7 +243,7 @@ def _one(path: Path, columns: dict[str, list[Any]], names: tuple[str, ...], rows
             if value not in (0, 1):  # None too
                 raise DatasetError(f"{path} row {i + 1}: {name} must be 0 or 1 where valid, got {value!r}")
             values[second, k] = value
-    grid = Grid(Fraction(1), steps)
+    grid = TimeGrid(Fraction(1), steps)
     places = [columns["second"][i] for i in rows]
     ticks, agreement = _column(path, columns, "ticks", rows), _column(path, columns, "agreement", rows)
     shares = [_column(path, columns, SHARE + n, rows) for n in names]
@@ -274,7 +274,7 @@ def _spread(values: NDArray[np.float64], places: list[int] | NDArray[np.int64], 
     return out
 
 
-def _share(grid: Grid, names: tuple[str, ...], shares: list[NDArray[np.float64] | None]) -> Track | None:
+def _share(grid: TimeGrid, names: tuple[str, ...], shares: list[NDArray[np.float64] | None]) -> Track | None:
     known = [s for s in shares if s is not None]
     if len(known) < len(names):
         return None

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.errors import DatasetError
-from evoked.core.time_grid import Grid
+from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
 
 AFFECT = ("valence", "arousal")
@@ -32,7 +32,7 @@ PARTS = ("train", "validate", "test")
 
 
 @dataclass(frozen=True, eq=False)
-class Film:
+class LirisFilm:
     """What viewers of one film felt, by their own account.
 
     Attributes:
@@ -47,7 +47,7 @@ class Film:
 
 
 @dataclass(frozen=True, eq=False)
-class Films:
+class LirisFilms:
     """All films of a folder.
 
     Attributes:
@@ -55,11 +55,11 @@ class Films:
         problems: one line for each film that is left out: which, why, what to do.
     """
 
-    films: dict[str, Film]
+    films: dict[str, LirisFilm]
     problems: tuple[str, ...]
 
 
-def read_liris(folder: Path) -> Films:
+def read_liris(folder: Path) -> LirisFilms:
     """Read every annotation below a folder, whatever release it is.
 
     Raises:
@@ -72,7 +72,7 @@ def read_liris(folder: Path) -> Films:
     for path in sorted(folder.rglob("*.txt")):
         if stem := _film_of(path):
             found.setdefault(stem, []).append(path)
-    films: dict[str, Film] = {}
+    films: dict[str, LirisFilm] = {}
     for name, paths in sorted(found.items()):
         try:
             films[name] = _film(name, paths)
@@ -81,7 +81,7 @@ def read_liris(folder: Path) -> Films:
     if not films:
         why = problems[0] if problems else "nothing in it is named …_Valence-Arousal.txt or …_Valence.txt"
         raise DatasetError(f"no film of {folder} can be used: {why}")
-    return Films(films, tuple(problems))
+    return LirisFilms(films, tuple(problems))
 
 
 def split_of(names: Sequence[str], seed: int = 0, shares: tuple[int, int, int] = (60, 15, 25)) -> dict[str, str]:
@@ -118,7 +118,7 @@ def _film_of(path: Path) -> str | None:
     return None
 
 
-def _film(name: str, paths: list[Path]) -> Film:
+def _film(name: str, paths: list[Path]) -> LirisFilm:
     by_ending = {path.name[len(name) :].lower(): path for path in paths}
     if len(by_ending) < len(paths):
         raise DatasetError(f"{name}: two files are called {paths[-1].name}; keep one of them")
@@ -137,7 +137,7 @@ def _film(name: str, paths: list[Path]) -> Film:
         raise DatasetError(f"{name}: values reach {largest:g}; valence and arousal must lie in −1 … 1")
     if not valid.all():
         notes = (*notes, f"{name}: {int((~valid).sum())} rows without a number are not used")
-    return Film(name, Track.masked(Grid(Fraction(1), len(values)), AFFECT, values, valid), notes)
+    return LirisFilm(name, Track.masked(TimeGrid(Fraction(1), len(values)), AFFECT, values, valid), notes)
 
 
 def _joint(path: Path) -> tuple[NDArray[np.float64], tuple[str, ...]]:

@@ -8,13 +8,13 @@ from typing import Any
 from evoked.core.errors import DatasetError
 from evoked.core.progress import Progress, silent
 from evoked.dataset.examples import Example, join
-from evoked.dataset.labels import Labelled
-from evoked.dataset.result_files import files_of
+from evoked.dataset.labels import LabelRows
+from evoked.dataset.result_files import find_result_files
 from evoked.features.files import SUFFIX, open_features, read_features_provenance
 
 
 @dataclass(frozen=True, eq=False)
-class Loaded:
+class LoadedExamples:
     """Examples, and where their features come from.
 
     Attributes:
@@ -29,7 +29,7 @@ class Loaded:
     notes: tuple[str, ...]
 
 
-def load_examples(labels: Mapping[str, Labelled], folder: Path, progress: Progress = silent) -> Loaded:
+def load_examples(labels: Mapping[str, LabelRows], folder: Path, progress: Progress = silent) -> LoadedExamples:
     """Put the features of every labelled video beside its labels; their numbers stay on disk until they are used.
 
     Args:
@@ -46,7 +46,7 @@ def load_examples(labels: Mapping[str, Labelled], folder: Path, progress: Progre
         DatasetError: if no video has both, features were made in different ways, a file is damaged, or
             features and labels differ by more than a few seconds.
     """
-    files = files_of(labels, folder, SUFFIX)
+    files = find_result_files(labels, folder, SUFFIX)
     if not files:
         raise DatasetError(
             f"{folder} has features of none of {len(labels)} labelled videos; make them: evoked features"
@@ -65,10 +65,10 @@ def load_examples(labels: Mapping[str, Labelled], folder: Path, progress: Progre
         notes += [f"{video}: {note}" for note in examples[-1].notes]
     progress(len(files), len(files))
     notes += [f"{name}: no second of any video has it" for name in examples[0].features if name not in present]
-    return Loaded(tuple(examples), features_made(files), tuple(notes))
+    return LoadedExamples(tuple(examples), feature_nets(files), tuple(notes))
 
 
-def features_made(files: Mapping[str, Path]) -> dict[str, Any]:
+def feature_nets(files: Mapping[str, Path]) -> dict[str, Any]:
     """Nets and settings that all these feature files were made with.
 
     Raises:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from evoked.core.errors import DatasetError
 from evoked.core.files import write_text
-from evoked.dataset.csv_sheet import Sheet
+from evoked.dataset.csv_sheet import CsvSheet
 
 COLUMNS = ("reaction", "content")
 
@@ -103,7 +103,7 @@ def write_pairs(path: Path, pairs: Sequence[Pair]) -> None:
 
 def _lines(path: Path) -> Iterator[tuple[int, tuple[str, str]]]:
     """Line number and the two cells of every line below the header that is not empty."""
-    sheet = Sheet(path, ",".join(COLUMNS))
+    sheet = CsvSheet(path, ",".join(COLUMNS))
     if missing := [name for name in COLUMNS if name not in sheet.header]:
         raise DatasetError(
             f"{path} has no column {', '.join(missing)}; its first line must be reaction,content"

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from evoked.core.errors import DatasetError
 from evoked.core.expressions import EEV15
-from evoked.dataset.csv_sheet import Sheet
+from evoked.dataset.csv_sheet import CsvSheet
 
-__all__ = ["Clip", "Ratings", "read_ratings"]
+__all__ = ["RatedClip", "Ratings", "read_ratings"]
 
 PLACES = ("clip", "video", "viewer", "second", "start_s", "end_s")
 GROUPS = ("person", "ethnicity", "gender", "age")
@@ -27,7 +27,7 @@ COLUMNS = "clip or video with start_s,end_s or second; rater; expressions as 0 o
 
 
 @dataclass(frozen=True, order=True)
-class Clip:
+class RatedClip:
     """What was rated.
 
     Attributes:
@@ -66,7 +66,7 @@ class Ratings:
     """
 
     expressions: tuple[str, ...]
-    clips: tuple[Clip, ...]
+    clips: tuple[RatedClip, ...]
     raters: tuple[str, ...]
     clip: NDArray[np.int64]
     rater: NDArray[np.int64]
@@ -115,7 +115,7 @@ def read_ratings(path: Path, *, expressions: Sequence[str] = (), groups: Sequenc
         DatasetError: if it cannot be read, a column is missing or unknown, nothing is rated, or a line is not
             as it should be: the first such line is named.
     """
-    sheet = Sheet(path, COLUMNS)
+    sheet = CsvSheet(path, COLUMNS)
     known = dict.fromkeys((*EEV15, *expressions))
     kinds = (*GROUPS, *(g.lower() for g in groups))
     names = _columns(sheet, known, kinds)
@@ -125,7 +125,7 @@ def read_ratings(path: Path, *, expressions: Sequence[str] = (), groups: Sequenc
     return reader.ratings()
 
 
-def _columns(sheet: Sheet, known: Mapping[str, object], kinds: Sequence[str]) -> tuple[str, ...]:
+def _columns(sheet: CsvSheet, known: Mapping[str, object], kinds: Sequence[str]) -> tuple[str, ...]:
     """The expressions that the header names; DatasetError if it is not as it should be."""
     path, header = sheet.path, list(sheet.header)
     if twice := {n for n in header if header.count(n) > 1}:
@@ -150,11 +150,11 @@ def _columns(sheet: Sheet, known: Mapping[str, object], kinds: Sequence[str]) ->
 class _Reader:
     """Takes lines in, remembers what is wrong, and gives out Ratings."""
 
-    def __init__(self, sheet: Sheet, names: tuple[str, ...], kinds: tuple[str, ...]) -> None:
+    def __init__(self, sheet: CsvSheet, names: tuple[str, ...], kinds: tuple[str, ...]) -> None:
         self.path, self.names, self.kinds = sheet.path, names, kinds
         self.problems: list[str] = []
-        self.marks: dict[tuple[Clip, str], tuple[int, list[float]]] = {}
-        self.groups: dict[Clip, dict[str, tuple[str, int]]] = {}
+        self.marks: dict[tuple[RatedClip, str], tuple[int, list[float]]] = {}
+        self.groups: dict[RatedClip, dict[str, tuple[str, int]]] = {}
 
     def line(self, number: int, cells: Mapping[str, str]) -> None:
         try:
@@ -171,7 +171,7 @@ class _Reader:
         else:
             self.marks[clip, rater] = (number, marks)
 
-    def _group(self, clip: Clip, cells: Mapping[str, str], number: int) -> None:
+    def _group(self, clip: RatedClip, cells: Mapping[str, str], number: int) -> None:
         own = self.groups.setdefault(clip, {})
         for kind in self.kinds:
             value = cells[kind]
@@ -203,7 +203,7 @@ class _Reader:
 
     def _overlaps(self) -> None:
         """Spans of one face that overlap would count the same instants twice; seconds overlap by design."""
-        lines: dict[Clip, int] = {}
+        lines: dict[RatedClip, int] = {}
         for (clip, _), (number, _) in self.marks.items():
             if clip.end_s > clip.start_s and clip.second < 0:
                 lines.setdefault(clip, number)
@@ -217,22 +217,22 @@ class _Reader:
                 )
 
 
-def _clip(cells: Mapping[str, str]) -> Clip:
+def _clip(cells: Mapping[str, str]) -> RatedClip:
     """What a line is about; ValueError if it does not say."""
     clip, video, viewer = (cells.get(k, "") for k in ("clip", "video", "viewer"))
     if clip:
-        return Clip(video or clip, clip, viewer=viewer)
+        return RatedClip(video or clip, clip, viewer=viewer)
     if not video:
         raise ValueError("neither clip nor video is given")
     if cells.get("second", ""):
         second = _number("second", cells["second"])
         if second < 0 or second != int(second):
             raise ValueError(f"second must be a whole number from 0, got {cells['second']!r}")
-        return Clip(video, "", second - HALF_WINDOW_S, second + HALF_WINDOW_S, int(second), viewer)
+        return RatedClip(video, "", second - HALF_WINDOW_S, second + HALF_WINDOW_S, int(second), viewer)
     start, end = (_number(k, cells.get(k, "")) for k in ("start_s", "end_s"))
     if not 0 <= start < end:
         raise ValueError(f"need 0 <= start_s < end_s, got {start:g} and {end:g}")
-    return Clip(video, "", start, end, -1, viewer)
+    return RatedClip(video, "", start, end, -1, viewer)
 
 
 def _number(name: str, cell: str) -> float:

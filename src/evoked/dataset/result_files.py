@@ -6,7 +6,7 @@ from pathlib import Path
 from evoked.core.errors import DatasetError
 
 
-def files_of(videos: Iterable[str], folder: Path, suffix: str) -> dict[str, Path]:
+def find_result_files(videos: Iterable[str], folder: Path, suffix: str) -> dict[str, Path]:
     """The result file of each video in a folder: NAME.EXT.suffix, else NAME.suffix.
 
     Args:

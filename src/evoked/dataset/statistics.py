@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from evoked.core.errors import DatasetError
-from evoked.dataset.labels import Labelled
+from evoked.dataset.labels import LabelRows
 from evoked.dataset.pairs import Pair
 
 
@@ -59,7 +59,7 @@ class Statistics:
         return plain | {"valid_share": self.valid_share, "reactions_per_content": self.reactions_per_content}
 
 
-def statistics(labels: Mapping[str, Labelled], pairs: Sequence[Pair] = ()) -> Statistics:
+def statistics(labels: Mapping[str, LabelRows], pairs: Sequence[Pair] = ()) -> Statistics:
     """Count a dataset.
 
     Args:

@@ -10,21 +10,21 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.faces.crops import squared
+from evoked.faces.crops import square_box
 from evoked.faces.detect import Face
-from evoked.media.images import grey
+from evoked.media.images import to_grey
 from evoked.weights.cache import Cache
 from evoked.weights.catalogue import NETS
 from evoked.weights.session import open_net
 
-__all__ = ["COLUMNS", "EXPRESSIONS", "SevenExpressions"]
+__all__ = ["COLUMNS", "EXPRESSIONS", "BasicEmotions"]
 
 EXPRESSIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 FEATURES = 128
 COLUMNS = (*(f"mini-xception {i}" for i in range(FEATURES)), *(f"mini-xception {name}" for name in EXPRESSIONS))
 
 
-class SevenExpressions:
+class BasicEmotions:
     """Describe faces by mini-Xception.
 
     Args:
@@ -53,5 +53,5 @@ class SevenExpressions:
         return rows
 
     def _blob(self, rgb: NDArray[np.uint8], face: Face) -> NDArray[np.float32]:
-        cut = squared(rgb, face.box, self._input.shape[-1])
-        return ((grey(cut).astype(np.float32) - self._input.mean) / self._input.std)[None, None].astype(np.float32)
+        cut = square_box(rgb, face.box, self._input.shape[-1])
+        return ((to_grey(cut).astype(np.float32) - self._input.mean) / self._input.std)[None, None].astype(np.float32)

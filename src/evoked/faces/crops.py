@@ -20,13 +20,13 @@ from evoked.weights.cache import Cache
 from evoked.weights.catalogue import NETS
 from evoked.weights.session import open_net
 
-__all__ = ["CUTS", "CropDescriber", "squared", "with_margin"]
+__all__ = ["CUTS", "CropDescriber", "square_box", "add_margin"]
 
 Cut = Callable[[NDArray[np.uint8], NDArray[np.float32], int], NDArray[np.uint8]]
 MARGIN = 32 / (160 - 32)  # of the box's sides, both ends together
 
 
-def with_margin(rgb: NDArray[np.uint8], box: NDArray[np.float32], side: int) -> NDArray[np.uint8]:
+def add_margin(rgb: NDArray[np.uint8], box: NDArray[np.float32], side: int) -> NDArray[np.uint8]:
     """The box and a margin, no further than the picture, scaled to a square.
 
     Raises:
@@ -41,7 +41,7 @@ def with_margin(rgb: NDArray[np.uint8], box: NDArray[np.float32], side: int) -> 
     return resize(np.ascontiguousarray(rgb[top:bottom, left:right]), (side, side))
 
 
-def squared(rgb: NDArray[np.uint8], box: NDArray[np.float32], side: int) -> NDArray[np.uint8]:
+def square_box(rgb: NDArray[np.uint8], box: NDArray[np.float32], side: int) -> NDArray[np.uint8]:
     """The square around the box's middle, of its longer side; what lies beyond the picture is black.
 
     Raises:
@@ -59,7 +59,7 @@ def squared(rgb: NDArray[np.uint8], box: NDArray[np.float32], side: int) -> NDAr
     return resize(whole, (side, side))
 
 
-CUTS: dict[str, Cut] = {"inception-resnet-v1": with_margin, "nn2": squared}
+CUTS: dict[str, Cut] = {"inception-resnet-v1": add_margin, "nn2": square_box}
 """Net → how it wants its faces."""
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.faces.basic_emotions import COLUMNS as SEVEN
-from evoked.faces.basic_emotions import SevenExpressions
+from evoked.faces.basic_emotions import BasicEmotions
 from evoked.faces.crops import CropDescriber
 from evoked.faces.detect import Face
 from evoked.faces.geometry import COLUMNS as GEOMETRY
@@ -23,10 +23,19 @@ from evoked.faces.landmarks import BLENDSHAPES
 from evoked.faces.mesh import FaceMesh
 from evoked.weights.cache import Cache
 
-__all__ = ["DESCRIBERS", "Describe", "Describer", "column_names", "describers", "nets_of", "open_describer", "width_of"]
+__all__ = [
+    "DESCRIBERS",
+    "DescribeFaces",
+    "FaceDescriptor",
+    "column_names",
+    "registered_descriptors",
+    "nets_of",
+    "open_descriptors",
+    "width_of",
+]
 
 
-class Describe(Protocol):
+class DescribeFaces(Protocol):
     """Describes the faces of a picture."""
 
     def __call__(self, rgb: NDArray[np.uint8], faces: Sequence[Face]) -> NDArray[np.float32]:
@@ -38,7 +47,7 @@ class Describe(Protocol):
 
 
 @dataclass(frozen=True)
-class Describer:
+class FaceDescriptor:
     """One way to describe a face.
 
     Attributes:
@@ -50,11 +59,11 @@ class Describer:
 
     width: int
     nets: tuple[str, ...]
-    make: Callable[[Cache | None, int], Describe]
+    make: Callable[[Cache | None, int], DescribeFaces]
     about: str
 
 
-def _blendshapes(cache: Cache | None, threads: int) -> Describe:
+def _blendshapes(cache: Cache | None, threads: int) -> DescribeFaces:
     mesh = FaceMesh(cache, threads=threads)
 
     def describe(rgb: NDArray[np.uint8], faces: Sequence[Face]) -> NDArray[np.float32]:
@@ -64,38 +73,38 @@ def _blendshapes(cache: Cache | None, threads: int) -> Describe:
     return describe
 
 
-DESCRIBERS: Mapping[str, Describer] = {
-    "blendshapes": Describer(
+DESCRIBERS: Mapping[str, FaceDescriptor] = {
+    "blendshapes": FaceDescriptor(
         width=len(BLENDSHAPES),
         nets=("face-mesh", "blendshapes"),
         make=_blendshapes,
         about="52 movements of the face (smile, brows up …) in [0, 1]; says little of who it is",
     ),
-    "geometry": Describer(
+    "geometry": FaceDescriptor(
         width=len(GEOMETRY),
         nets=("face-mesh", "blendshapes"),
         make=FaceGeometry,
         about="where lids, brows and lips stand, whatever the face's place, size and tilt; a mirrored face is the same",
     ),
-    "mini-xception": Describer(
+    "mini-xception": FaceDescriptor(
         width=len(SEVEN),
         nets=("mini-xception",),
-        make=SevenExpressions,
+        make=BasicEmotions,
         about="128 features and 7 logits of a net that was taught seven basic expressions on FER-2013",
     ),
-    "sface": Describer(
+    "sface": FaceDescriptor(
         width=128,
         nets=("sface",),
         make=FaceIdentity,
         about="128 numbers made to tell people apart, as the paper's FaceNet features are",
     ),
-    "inception-resnet-v1": Describer(
+    "inception-resnet-v1": FaceDescriptor(
         width=1792,
         nets=("inception-resnet-v1",),
         make=partial(CropDescriber, "inception-resnet-v1"),
         about="the 1792 of the pool of a FaceNet trained on VGGFace2: the nearest to the paper's with public weights",
     ),
-    "nn2": Describer(
+    "nn2": FaceDescriptor(
         width=1024,
         nets=("nn2",),
         make=partial(CropDescriber, "nn2"),
@@ -108,7 +117,7 @@ NAMED: Mapping[str, Sequence[str]] = {"blendshapes": BLENDSHAPES, "geometry": GE
 """Descriptions whose columns have names of their own."""
 
 
-def describers(names: Sequence[str]) -> tuple[Describer, ...]:
+def registered_descriptors(names: Sequence[str]) -> tuple[FaceDescriptor, ...]:
     """The rows of some names, in the order given.
 
     Raises:
@@ -123,12 +132,12 @@ def describers(names: Sequence[str]) -> tuple[Describer, ...]:
 
 def width_of(names: Sequence[str]) -> int:
     """Numbers per face of several descriptions side by side; ValueError as `describers`."""
-    return sum(row.width for row in describers(names))
+    return sum(row.width for row in registered_descriptors(names))
 
 
 def column_names(names: Sequence[str]) -> tuple[str, ...]:
     """What each number of several descriptions is, for a Track; ValueError as `describers`."""
-    widths = zip(names, describers(names), strict=True)
+    widths = zip(names, registered_descriptors(names), strict=True)
     return tuple(
         column for name, row in widths for column in NAMED.get(name, [f"{name} {i}" for i in range(row.width)])
     )
@@ -136,10 +145,10 @@ def column_names(names: Sequence[str]) -> tuple[str, ...]:
 
 def nets_of(names: Sequence[str]) -> tuple[str, ...]:
     """The nets that several descriptions run, each once; ValueError as `describers`."""
-    return tuple(dict.fromkeys(net for row in describers(names) for net in row.nets))
+    return tuple(dict.fromkeys(net for row in registered_descriptors(names) for net in row.nets))
 
 
-def open_describer(names: Sequence[str], cache: Cache | None = None, threads: int = 0) -> Describe:
+def open_descriptors(names: Sequence[str], cache: Cache | None = None, threads: int = 0) -> DescribeFaces:
     """Load the nets of one or more descriptions.
 
     Args:
@@ -154,7 +163,7 @@ def open_describer(names: Sequence[str], cache: Cache | None = None, threads: in
         ValueError: as `describers`.
         WeightsError: if a net cannot be had.
     """
-    parts = [row.make(cache, threads) for row in describers(names)]
+    parts = [row.make(cache, threads) for row in registered_descriptors(names)]
 
     def describe(rgb: NDArray[np.uint8], faces: Sequence[Face]) -> NDArray[np.float32]:
         return np.concatenate([part(rgb, faces) for part in parts], axis=1)

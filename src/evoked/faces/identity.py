@@ -43,12 +43,14 @@ class FaceIdentity:
         """
         if not faces:
             return np.zeros((0, WIDTH), dtype=np.float32)
-        cuts = np.stack([warp(rgb, alignment(face.points), (SIDE, SIDE)) for face in faces])  # (n, 112, 112, 3) RGB
+        cuts = np.stack(
+            [warp(rgb, alignment_transform(face.points), (SIDE, SIDE)) for face in faces]
+        )  # (n, 112, 112, 3) RGB
         blob = np.ascontiguousarray(cuts.transpose(0, 3, 1, 2), dtype=np.float32)  # 0 … 255
         return np.concatenate([self._net(one[None])[0].reshape(1, WIDTH) for one in blob])  # alone: no batch effects
 
 
-def alignment(points: NDArray[np.floating]) -> NDArray[np.float64]:
+def alignment_transform(points: NDArray[np.floating]) -> NDArray[np.float64]:
     """The turn, scale and shift that best bring five points onto the template (Umeyama 1991, least squares).
 
     Args:
@@ -72,7 +74,7 @@ def alignment(points: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.concatenate([linear, (TEMPLATE.mean(axis=0) - linear @ given.mean(axis=0))[:, None]], axis=1)
 
 
-def likeness(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
+def cosine_similarity(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
     """Cosine between two descriptions, in [-1, 1]; 0 where one of them is all zeros."""
     scale = float(np.linalg.norm(one) * np.linalg.norm(other))
     return float(np.dot(one, other)) / scale if scale > 0 else 0.0

@@ -15,7 +15,7 @@ from evoked.media.images import resize, warp
 from evoked.weights.cache import Cache
 from evoked.weights.session import open_net
 
-__all__ = ["BLENDSHAPES", "FaceMesh", "Mesh", "Region", "moved", "region_of_face", "region_of_points"]
+__all__ = ["BLENDSHAPES", "FaceMesh", "Mesh", "Region", "region_moved", "region_of_face", "region_of_points"]
 
 SIDE = 256  # pixels of the mesh net's input
 STILL, SAME_SIZE = 0.1, 0.2  # moved: of the face's longer side, and as a logarithm
@@ -106,7 +106,7 @@ class FaceMesh:
         """
         first = region = region_of_face(face)
         if before is not None:
-            region = region_of_points(moved(before[1].points, before[0], face))
+            region = region_of_points(region_moved(before[1].points, before[0], face))
         points, presence = self._settled(rgb, region, 1 if before is not None else self.passes)
         if presence < SURE:
             tighter = EDGE_TIGHTER if _beyond(first, rgb.shape) else ()
@@ -167,7 +167,7 @@ def _beyond(region: Region, shape: tuple[int, ...]) -> bool:
     return min(region.x, region.y, shape[1] - region.x, shape[0] - region.y) < reach
 
 
-def moved(points: NDArray[np.floating], before: Face, now: Face) -> NDArray[np.float64]:
+def region_moved(points: NDArray[np.floating], before: Face, now: Face) -> NDArray[np.float64]:
     """Points of a face carried along with the detector's box: shifted, and scaled as the box has grown.
 
     A box that moved or grew little has not told that the face did: boxes shake, the mesh a moment before

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from evoked.core.settings import setting
 from evoked.faces.detect import Face, iou
-from evoked.faces.identity import likeness
+from evoked.faces.identity import cosine_similarity
 
 Describe = Callable[[Face], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
-class FollowConfig:
+class TrackerConfig:
     """When two faces are one person. Likeness is the cosine of SFace descriptions."""
 
     hold_s: float = setting(1.0, "a person unseen for longer is looked for by likeness alone, seconds")
@@ -43,7 +43,7 @@ class FollowConfig:
 
 
 @dataclass(eq=False)
-class Person:
+class TrackedFace:
     """What is remembered of someone: constant in size but for the runs.
 
     Attributes:
@@ -84,7 +84,7 @@ class Person:
         self.step, self.box = step, box
 
 
-class Follower:
+class FaceTracker:
     """Give each face of a stream of ticks the number of its person.
 
     Numbers start at 0 in order of appearance and are final where they are given; only at the end is it
@@ -95,14 +95,14 @@ class Follower:
         config: thresholds.
     """
 
-    def __init__(self, rate: Fraction | float, config: FollowConfig | None = None) -> None:
+    def __init__(self, rate: Fraction | float, config: TrackerConfig | None = None) -> None:
         if rate <= 0:
             raise ValueError(f"rate must be above zero ticks per second, got {rate}")
-        self.config = config or FollowConfig()
+        self.config = config or TrackerConfig()
         self._hold = max(1, round(self.config.hold_s * float(rate)))
         self._refresh = max(1, round(self.config.refresh_s * float(rate)))
         self._close = (self.config.same + self.config.other) / 2  # likeness that is enough where someone just stood
-        self._people: list[Person] = []
+        self._people: list[TrackedFace] = []
         self._step: int | None = None
         self._next = 0
 
@@ -165,12 +165,12 @@ class Follower:
         kept = [g for g in groups if g.ticks >= self.config.fewest_ticks]
         return {number: min(group.numbers) for group in kept for number in sorted(group.numbers)}
 
-    def _by_position(self, step: int, known: "_Descriptions", changed: Sequence[bool]) -> dict[int, Person]:
+    def _by_position(self, step: int, known: "_Descriptions", changed: Sequence[bool]) -> dict[int, TrackedFace]:
         """Faces that overlap one person of the tick before, who overlaps no other face."""
         faces = known.faces
         near = [p for p in self._people if step - p.step <= self._hold]
         reach = {i: [p for p in near if _touch(face.box, p.box)] for i, face in enumerate(faces)}
-        chosen: dict[int, Person] = {}
+        chosen: dict[int, TrackedFace] = {}
         for index, people in reach.items():
             if len(people) != 1:
                 continue
@@ -186,7 +186,7 @@ class Follower:
             chosen[index] = person
         return chosen
 
-    def _by_likeness(self, step: int, known: "_Descriptions", chosen: dict[int, Person], *, near: bool) -> None:
+    def _by_likeness(self, step: int, known: "_Descriptions", chosen: dict[int, TrackedFace], *, near: bool) -> None:
         """The rest, likest first; those who stand where someone just stood need less."""
         taken = {id(p) for p in chosen.values()}
         free = [p for p in self._people if id(p) not in taken]
@@ -205,8 +205,8 @@ class Follower:
                 chosen[index] = person
                 taken.add(id(person))
 
-    def _newcomer(self, step: int, face: Face, description: NDArray[np.float32]) -> Person:
-        person = Person(self._next, face.box, step, np.zeros(len(description)), 0, step - 1)
+    def _newcomer(self, step: int, face: Face, description: NDArray[np.float32]) -> TrackedFace:
+        person = TrackedFace(self._next, face.box, step, np.zeros(len(description)), 0, step - 1)
         self._next += 1
         self._people.append(person)
         return person
@@ -215,7 +215,7 @@ class Follower:
         best, pair = self.config.same, None
         for at, one in enumerate(groups):
             for other in groups[at + 1 :]:
-                like = likeness(one.total, other.total)
+                like = cosine_similarity(one.total, other.total)
                 if like >= best and not one.meets(other):
                     best, pair = like, (one, other)
         return pair
@@ -263,8 +263,8 @@ def _touch(one: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
     return apart <= float(np.sqrt(np.prod(one[2:])) + np.sqrt(np.prod(other[2:]))) / 2
 
 
-def _alike(person: Person, description: NDArray[np.float32]) -> float:
-    return likeness(person.total, description)
+def _alike(person: TrackedFace, description: NDArray[np.float32]) -> float:
+    return cosine_similarity(person.total, description)
 
 
 def _unit(description: NDArray[np.float32]) -> NDArray[np.float64]:

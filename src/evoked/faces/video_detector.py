@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.faces.detect import Face, FaceDetector, iou
-from evoked.media.images import grey, resize
+from evoked.media.images import resize, to_grey
 
 Rgb = NDArray[np.uint8]
 
@@ -28,7 +28,7 @@ LEVELS = 25.0  # … as where they differ by more grey levels than this, on aver
 
 
 @dataclass(frozen=True, eq=False)
-class Glance:
+class FrameFaces:
     """What a tick shows.
 
     Attributes:
@@ -41,7 +41,7 @@ class Glance:
     changed: list[bool]
 
 
-class FaceWatch:
+class VideoFaceDetector:
     """Looks at one video's pictures, in order.
 
     Args:
@@ -65,7 +65,7 @@ class FaceWatch:
         self._before: Rgb | None = None
         self._thumb: NDArray[np.float32] | None = None
 
-    def see(self, rgb: Rgb) -> Glance:
+    def see(self, rgb: Rgb) -> FrameFaces:
         """The faces of the next picture (height, width, 3); ValueError if it is none."""
         found = None
         cut = self._is_cut(rgb)
@@ -82,7 +82,7 @@ class FaceWatch:
         before = self._before
         changed = [before is not None and (cut or _differ(before, rgb, f)) for f in faces]
         self._known, self._before = faces, rgb
-        return Glance(faces, changed)
+        return FrameFaces(faces, changed)
 
     def _counts(self, face: Face) -> bool:
         return face.score >= self._sure or any(_same(face, old) for old, _ in self._stood)
@@ -116,4 +116,4 @@ def _differ(before: Rgb, now: Rgb, face: Face) -> bool:
 def _points(rgb: Rgb, size: tuple[int, int]) -> NDArray[np.float32]:
     """A picture as grey points; of large ones only every so many pixels are read, which is five times as fast."""
     down, across = (max(1, length // (3 * wanted)) for length, wanted in zip(rgb.shape, size[::-1], strict=False))
-    return grey(resize(np.ascontiguousarray(rgb[::down, ::across]), size)).astype(np.float32)
+    return to_grey(resize(np.ascontiguousarray(rgb[::down, ::across]), size)).astype(np.float32)

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.media.decode import Sound
+from evoked.media.decode import AudioChunk
 from evoked.weights.session import Session
 
 HZ = 16_000
@@ -76,7 +76,7 @@ class Patches:
         self._held = np.zeros(0, dtype=np.float32)
         self._start = 0  # sample number of the first one held
 
-    def take(self, sound: Sound) -> Iterator[NDArray[np.float32]]:
+    def take(self, sound: AudioChunk) -> Iterator[NDArray[np.float32]]:
         """More sound, gapless; gives the patches that are complete with it.
 
         Raises:

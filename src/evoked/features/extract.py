@@ -16,15 +16,15 @@ from evoked.core.files import sha256
 from evoked.core.progress import Progress, silent
 from evoked.core.provenance import Provenance
 from evoked.core.settings import setting
-from evoked.core.time_grid import Grid
+from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
-from evoked.faces.descriptors import open_describer, width_of
+from evoked.faces.descriptors import open_descriptors, width_of
 from evoked.faces.detect import DetectConfig, FaceDetector
 from evoked.features import audio, face, image
 from evoked.features.sets import SETS, FeatureSet
-from evoked.media.decode import Picture, Play, Sound, damage_of, play, play_ahead
+from evoked.media.decode import AudioChunk, MediaReader, VideoFrame, damage_lines, prefetch, read_media
 from evoked.media.probe import Media, probe
-from evoked.parallel.processes import threads
+from evoked.parallel.processes import worker_threads
 from evoked.weights.cache import Cache, default_cache
 from evoked.weights.catalogue import NETS
 from evoked.weights.session import open_net
@@ -96,7 +96,7 @@ class Features:
             raise ValueError(f"face_valid must be bool of shape {shape}, got {self.face_valid.shape}")
 
     @property
-    def grid(self) -> Grid:
+    def grid(self) -> TimeGrid:
         """Which second each row describes."""
         return self.image.grid
 
@@ -125,7 +125,7 @@ class Extractor:
     def __init__(self, config: FeatureConfig | None = None, cache: Cache | None = None, batch: int = BATCH) -> None:
         self.config = config or FeatureConfig()
         cache = cache or default_cache()
-        chosen, count = self.config.chosen, self.config.threads or threads()
+        chosen, count = self.config.chosen, self.config.threads or worker_threads()
         self._wants = NETS[chosen.image].input
         self._batch = batch
         shape, half = (batch, *self._wants.shape[1:]), self.config.precision == "bf16"
@@ -133,7 +133,7 @@ class Extractor:
         self._audio, self._floor = open_net(chosen.audio, cache, threads=count), audio.FLOORS[chosen.audio]
         detect = DetectConfig(side=self.config.side, least_score=self.config.least_score)
         self._detector = FaceDetector(detect, cache, count)
-        self._describe, self._width = open_describer((chosen.face,), cache, count), width_of((chosen.face,))
+        self._describe, self._width = open_descriptors((chosen.face,), cache, count), width_of((chosen.face,))
         self.nets = digests(self.config, cache)
 
     def __call__(self, path: Path, progress: Progress = silent) -> Features:
@@ -152,8 +152,8 @@ class Extractor:
             raise NoPictureError(f"{path} has no picture: features describe videos. Name a file with a video stream")
         grid = media.seconds
         images, faces, sounds = self.rows(grid.steps)
-        playing = play(path, pictures=grid, sound_hz=audio.HZ if media.sound else None)
-        for item in play_ahead(self._prepared(playing, media), depth=16):
+        playing = read_media(path, pictures=grid, sound_hz=audio.HZ if media.sound else None)
+        for item in prefetch(self._prepared(playing, media), depth=16):
             if isinstance(item, _Shown):
                 images.take(item.picture.step, item.picture.index, item.square)
                 faces.take(item.picture, item.search)
@@ -168,7 +168,7 @@ class Extractor:
             _track(grid, "face", faces.rows, np.ones(grid.steps, dtype=np.bool_)),
             faces.valid,
             _track(grid, "audio", sounds.end(), _heard(media, grid, ends.get("sound", np.inf))),
-            damage_of(playing),
+            damage_lines(playing),
         )
 
     def rows(self, seconds: int) -> tuple[image.ImageRows, face.FaceRows, audio.SoundRows]:
@@ -179,7 +179,7 @@ class Extractor:
             audio.SoundRows(self._audio, self._floor, seconds),
         )
 
-    def scaled(self, picture: Picture, width: int, height: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    def scaled(self, picture: VideoFrame, width: int, height: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """A picture of a film of this size, as the image net and as the face detector want it."""
         side = self._wants.shape[-1]
         return picture.rgb((side, side)), picture.rgb(face.search_size(width, height, self.config.side))
@@ -192,14 +192,14 @@ class Extractor:
         """What makes the features of a video what they are."""
         return Provenance("features", self.config.as_dict(), {path.name: sha256(path)}, self.nets)
 
-    def _prepared(self, played: Play, media: Media) -> Iterator["_Shown | NDArray[np.float32]"]:
+    def _prepared(self, played: MediaReader, media: Media) -> Iterator["_Shown | NDArray[np.float32]"]:
         """Pictures scaled and sound cut into patches: what the decoding thread does."""
         assert media.picture is not None
         size = (media.picture.width, media.picture.height)
         patches, before = self.patches(), -1
         try:
             for item in played:
-                if isinstance(item, Sound):
+                if isinstance(item, AudioChunk):
                     yield from patches.take(item)
                 elif item.index == before:
                     yield _Shown(item, None, None)
@@ -231,12 +231,12 @@ def extract(
 class _Shown:
     """A second's picture, scaled for both nets; None where it is the picture of the second before."""
 
-    picture: Picture
+    picture: VideoFrame
     square: NDArray[np.uint8] | None
     search: NDArray[np.uint8] | None
 
 
-def _heard(media: Media, grid: Grid, end_s: float) -> NDArray[np.bool_]:
+def _heard(media: Media, grid: TimeGrid, end_s: float) -> NDArray[np.bool_]:
     """bool (T,): the seconds [t, t + 1) in which the sound stream has something; it may break off at `end_s`."""
     if media.sound is None:
         return np.zeros(grid.steps, dtype=np.bool_)
@@ -244,5 +244,5 @@ def _heard(media: Media, grid: Grid, end_s: float) -> NDArray[np.bool_]:
     return np.array([t + 1 > first and t < last and t < end_s for t in range(grid.steps)], dtype=np.bool_)
 
 
-def _track(grid: Grid, name: str, rows: NDArray[np.float32], valid: NDArray[np.bool_]) -> Track:
+def _track(grid: TimeGrid, name: str, rows: NDArray[np.float32], valid: NDArray[np.bool_]) -> Track:
     return Track.masked(grid, tuple(f"{name}_{i}" for i in range(rows.shape[1])), rows, valid)

@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.faces.descriptors import Describe
+from evoked.faces.descriptors import DescribeFaces
 from evoked.faces.detect import Face, FaceDetector
-from evoked.media.decode import Picture
+from evoked.media.decode import VideoFrame
 
 FACES = 2
 
@@ -27,13 +27,13 @@ class FaceRows:
         seconds: how many rows there will be.
     """
 
-    def __init__(self, detector: FaceDetector, describe: Describe, width: int, seconds: int) -> None:
+    def __init__(self, detector: FaceDetector, describe: DescribeFaces, width: int, seconds: int) -> None:
         self.rows = np.zeros((seconds, FACES * width), dtype=np.float32)
         self.valid = np.zeros((seconds, FACES), dtype=np.bool_)
         self._detector, self._describe = detector, describe
         self._before: tuple[int, int] | None = None  # index and step of the picture before
 
-    def take(self, picture: Picture, search: NDArray[np.uint8] | None) -> None:
+    def take(self, picture: VideoFrame, search: NDArray[np.uint8] | None) -> None:
         """The picture of a step, and the same made small for the search.
 
         `search` may be None if the picture's index is that of the step before.
@@ -49,7 +49,7 @@ class FaceRows:
         self.rows[step, : found.size] = found.reshape(-1)
         self.valid[step, : len(found)] = True
 
-    def look(self, picture: Picture, search: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def look(self, picture: VideoFrame, search: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The largest faces of one picture, described: (n, width) for n of at most two."""
         faces = self._detector(search)[:FACES]
         if not faces:

@@ -20,7 +20,7 @@ from safetensors.numpy import save
 from evoked.core.errors import DatasetError
 from evoked.core.files import writing
 from evoked.core.provenance import Provenance
-from evoked.core.time_grid import Grid
+from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
 from evoked.features.extract import MODALITIES, Features
 
@@ -78,7 +78,7 @@ def read_features(path: Path, widths: Mapping[str, int] | None = None) -> Featur
             raise _wrong(path, f"{name} is not finite at second {second}")
         if widths and name in widths and tensors[name].shape[1] != widths[name]:
             raise _wrong(path, f"{name} has {tensors[name].shape[1]} columns, {widths[name]} are wanted")
-    grid = Grid(Fraction(1), steps["image"])
+    grid = TimeGrid(Fraction(1), steps["image"])
     every = np.ones(grid.steps, dtype=np.bool_)
     return Features(
         _track(grid, "image", tensors["image"], tensors["image_valid"]),
@@ -222,7 +222,7 @@ def _check(path: Path, name: str, rows: tuple[tuple[int, ...], str], valid: NDAr
         raise _wrong(path, f"face has {shape[1]} columns for {valid.shape[1]} faces")
 
 
-def _track(grid: Grid, name: str, rows: NDArray, valid: NDArray[np.bool_]) -> Track:
+def _track(grid: TimeGrid, name: str, rows: NDArray, valid: NDArray[np.bool_]) -> Track:
     names = tuple(f"{name}_{i}" for i in range(rows.shape[1]))
     return Track.masked(grid, names, rows.astype(np.float32), valid)
 

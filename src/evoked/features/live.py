@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.features.extract import Extractor
-from evoked.media.decode import Picture, Sound
-from evoked.media.live import LivePlay
+from evoked.media.decode import AudioChunk, VideoFrame
+from evoked.media.live import LiveReader
 
 OVER_S = 5.0
 """Sound that is so far behind the picture is over: what is still to come of it is not waited for."""
@@ -42,7 +42,7 @@ class LiveRows:
         playing: what is played, with sound at 16 kHz.
     """
 
-    def __init__(self, extractor: Extractor, playing: LivePlay) -> None:
+    def __init__(self, extractor: Extractor, playing: LiveReader) -> None:
         self._extractor, self._playing = extractor, playing
         self._shown: list[dict[str, NDArray[np.float32]]] = []  # seconds whose picture has come, in order
         self._heard: list[NDArray[np.float32]] = []  # seconds whose sound has come, in order
@@ -55,9 +55,9 @@ class LiveRows:
         patches = self._extractor.patches()
         for item in self._playing:
             self._came_s = time.monotonic()
-            if isinstance(item, Picture):
+            if isinstance(item, VideoFrame):
                 self._shown.append(self._seen(item))
-            elif isinstance(item, Sound) and not self._over:
+            elif isinstance(item, AudioChunk) and not self._over:
                 self._hear(list(patches.take(item)))
             seen_s, heard_s = self._playing.reached_s
             if not self._over and seen_s > heard_s + OVER_S:
@@ -69,7 +69,7 @@ class LiveRows:
         self._over = True
         yield from self._ready()  # what was waited for came before the end was known: _came_s stands
 
-    def _seen(self, picture: Picture) -> dict[str, NDArray[np.float32]]:
+    def _seen(self, picture: VideoFrame) -> dict[str, NDArray[np.float32]]:
         if self._before is not None and self._before[0] == picture.index:
             return self._before[1]
         images, faces, _ = self._extractor.rows(1)

@@ -21,7 +21,7 @@ Samples = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
-class Sound:
+class AudioChunk:
     """A stretch of sound.
 
     Attributes:
@@ -34,7 +34,7 @@ class Sound:
     samples: Samples
 
 
-class Line:
+class AudioAssembler:
     """Decoded frames in, gapless Sound at one rate out.
 
     Late starts and gaps (by timestamp) become silence, overlaps are trimmed, then the whole line is
@@ -64,7 +64,7 @@ class Line:
         self._slack = 0  # samples at the source's rate
         self._begun = False
 
-    def take(self, frame: Any) -> Iterator[Sound]:
+    def take(self, frame: Any) -> Iterator[AudioChunk]:
         """The next av.AudioFrame."""
         if frame.sample_rate != self._rate:
             yield from self._flush()
@@ -72,7 +72,7 @@ class Line:
             self._taken = round(Fraction(self._sent * self._rate, self._hz))
             self._place = _placer(self._base * self._rate, self._zero * self._rate)
             self._slack = int(SLACK_S * self._rate)
-        mono = as_mono(frame)
+        mono = mix_to_mono(frame)
         gap = 0
         if frame.pts is not None:
             gap = self._place(frame.pts) - self._taken
@@ -84,7 +84,7 @@ class Line:
         yield from self._silence(gap)
         yield from self._push(mono[max(-gap, 0) :])
 
-    def end(self) -> Iterator[Sound]:
+    def end(self) -> Iterator[AudioChunk]:
         """No more frames: silence up to the end of the film."""
         if not self._rate:
             self._rate = self._hz
@@ -93,25 +93,25 @@ class Line:
         while (left := self._want - self._sent) > 0:
             yield from self._give(np.zeros(min(left, self._hz), dtype=np.float32))
 
-    def finish(self, end_s: Fraction) -> Iterator[Sound]:
+    def finish(self, end_s: Fraction) -> Iterator[AudioChunk]:
         """No more frames, and only now it is known where the film ends."""
         self._end_s, self._want = end_s, max(round(end_s * self._hz), self._sent)
         yield from self.end()
 
-    def _silence(self, count: int) -> Iterator[Sound]:
+    def _silence(self, count: int) -> Iterator[AudioChunk]:
         while count > 0:  # in blocks: an hour of silence must not be one array
             block = min(count, self._rate)
             yield from self._push(np.zeros(block, dtype=np.float32))
             count -= block
 
-    def _push(self, mono: Samples) -> Iterator[Sound]:
+    def _push(self, mono: Samples) -> Iterator[AudioChunk]:
         self._batch.append(mono)
         self._taken += len(mono)
         self._waiting += len(mono)
         if 2 * self._waiting >= self._rate:  # half a second
             yield from self._resample(self._gather())
 
-    def _flush(self) -> Iterator[Sound]:
+    def _flush(self) -> Iterator[AudioChunk]:
         if self._batch:
             yield from self._resample(self._gather())
         if self._resampler is not None:
@@ -123,7 +123,7 @@ class Line:
         self._batch, self._waiting = [], 0
         return samples
 
-    def _resample(self, mono: Samples) -> Iterator[Sound]:
+    def _resample(self, mono: Samples) -> Iterator[AudioChunk]:
         if not len(mono):
             return
         if self._rate == self._hz:
@@ -135,12 +135,12 @@ class Line:
         frame.sample_rate = self._rate
         yield from self._out(self._resampler.resample(frame))
 
-    def _out(self, frames: list[Any]) -> Iterator[Sound]:
+    def _out(self, frames: list[Any]) -> Iterator[AudioChunk]:
         for frame in frames:
             if frame.samples:
                 yield from self._give(frame.to_ndarray()[0].astype(np.float32, copy=True))
 
-    def _give(self, samples: Samples) -> Iterator[Sound]:
+    def _give(self, samples: Samples) -> Iterator[AudioChunk]:
         if not self._hidden:
             room = max(self._want - self._sent, 0)
             if len(samples) > room:
@@ -151,7 +151,7 @@ class Line:
                 samples = np.concatenate([samples, *self._beyond])
                 self._beyond = []
         if len(samples):
-            yield Sound(self._sent, samples)
+            yield AudioChunk(self._sent, samples)
             self._sent += len(samples)
 
 
@@ -162,7 +162,7 @@ def _placer(per_tick: Fraction, offset: Fraction) -> Callable[[int], int]:
     return lambda ticks: (2 * (ticks * up - away) + below) // (2 * below)
 
 
-def as_mono(frame: Any) -> Samples:
+def mix_to_mono(frame: Any) -> Samples:
     """The mean of an av.AudioFrame's channels, float32 (samples,), full scale = 1."""
     data = frame.to_ndarray()
     channels = frame.layout.nb_channels

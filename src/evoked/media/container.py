@@ -23,7 +23,7 @@ NOT_PLAYED = Disposition.attached_pic | Disposition.timed_thumbnails
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class StreamSource:
     """An open file and what is played of it.
 
     Attributes:
@@ -50,7 +50,7 @@ class Source:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Source]:
+def open_container(path: Path) -> Iterator[StreamSource]:
     """Open a media file for reading, and close it.
 
     Raises:
@@ -64,12 +64,12 @@ def opened(path: Path) -> Iterator[Source]:
         source.container.close()
 
 
-def open_source(path: Path) -> Source:
+def open_source(path: Path) -> StreamSource:
     """The same without closing; whoever calls closes `container`."""
-    return source_of(_open(path), path)
+    return first_stream(_open(path), path)
 
 
-def source_of(container: Any, path: Path) -> Source:
+def first_stream(container: Any, path: Path) -> StreamSource:
     """What is played of an open container; MissingMedia, and the container closed, where that is nothing."""
     pictures = [s for s in container.streams.video if s.codec_context and not s.disposition & NOT_PLAYED]
     sounds = [s for s in container.streams.audio if s.codec_context]
@@ -78,7 +78,7 @@ def source_of(container: Any, path: Path) -> Source:
         raise MissingMedia(f"{path} is no media file: it holds no picture and no sound. Name a video or sound file")
     starts = [s.start_time * s.time_base for s in (*pictures, *sounds) if s.start_time is not None]
     zero = Fraction(min(starts, default=0))
-    return Source(path, container, _best(container, "video", pictures), _best(container, "audio", sounds), zero)
+    return StreamSource(path, container, _best(container, "video", pictures), _best(container, "audio", sounds), zero)
 
 
 def _best(container: Any, kind: str, streams: list[Any]) -> Any:

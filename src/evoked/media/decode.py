@@ -12,15 +12,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.errors import NoPictureError, NoSoundError
-from evoked.core.time_grid import Grid
-from evoked.media.audio_stream import Line, Sound
-from evoked.media.container import Source, open_source
-from evoked.media.frame_sampler import Chooser, Picture, Ticks
+from evoked.core.time_grid import TimeGrid
+from evoked.media.audio_stream import AudioAssembler, AudioChunk
+from evoked.media.container import StreamSource, open_source
+from evoked.media.frame_sampler import FrameSampler, PtsGrid, VideoFrame
 from evoked.media.gop_decoder import Decoder, decoder_for
 from evoked.media.orientation import Orientation
-from evoked.media.probe import Media, no_picture, probe
+from evoked.media.probe import Media, no_video_error, probe
 
-__all__ = ["Picture", "Play", "Sound", "damage_of", "play", "play_ahead", "sound", "sound_of"]
+__all__ = [
+    "VideoFrame",
+    "MediaReader",
+    "AudioChunk",
+    "damage_lines",
+    "read_media",
+    "prefetch",
+    "read_audio",
+    "audio_of",
+]
 
 T = TypeVar("T")
 
@@ -28,7 +37,9 @@ CUT_OFF_S = 0.5
 """A stream that ends this long before the file says was cut off; whole files differ by hundredths."""
 
 
-def play(path: Path, *, pictures: Grid | None = None, sound_hz: int | None = None, skip: bool = True) -> "Play":
+def read_media(
+    path: Path, *, pictures: TimeGrid | None = None, sound_hz: int | None = None, skip: bool = True
+) -> "MediaReader":
     """Play a file once from start to end.
 
     Args:
@@ -49,10 +60,10 @@ def play(path: Path, *, pictures: Grid | None = None, sound_hz: int | None = Non
             playing, if not one frame could be decoded.
         ValueError: if neither is wanted, or the rate is not above zero.
     """
-    return Play(path, pictures, sound_hz, skip)
+    return MediaReader(path, pictures, sound_hz, skip)
 
 
-class Play(Iterator[Picture | Sound]):
+class MediaReader(Iterator[VideoFrame | AudioChunk]):
     """What play returns; also tells how well it went.
 
     Attributes:
@@ -60,26 +71,26 @@ class Play(Iterator[Picture | Sound]):
         dropped: packets that could not be decoded, and wanted frames that never came out, so far.
     """
 
-    def __init__(self, path: Path, pictures: Grid | None, sound_hz: int | None, skip: bool) -> None:
+    def __init__(self, path: Path, pictures: TimeGrid | None, sound_hz: int | None, skip: bool) -> None:
         if pictures is None and sound_hz is None:
             raise ValueError("play needs a grid of pictures, a rate of sound, or both")
         if sound_hz is not None and sound_hz < 1:
             raise ValueError(f"sound_hz must be above zero samples per second, got {sound_hz}")
         self.media: Media = probe(path)
         if pictures is not None and self.media.picture is None:
-            raise no_picture(path)
+            raise no_video_error(path)
         if sound_hz is not None and self.media.sound is None:
             raise NoSoundError(f"{path} has no sound: name a file with an audio stream")
         self.dropped = 0
-        self._reached: dict[str, Reached] = {}
+        self._reached: dict[str, StreamPosition] = {}
         self._lost: set[int] = set()
         self._enough = False
         self._items = self._run(path, pictures, sound_hz, skip)
 
-    def __iter__(self) -> Iterator[Picture | Sound]:
+    def __iter__(self) -> Iterator[VideoFrame | AudioChunk]:
         return self
 
-    def __next__(self) -> Picture | Sound:
+    def __next__(self) -> VideoFrame | AudioChunk:
         return next(self._items)
 
     def close(self) -> None:
@@ -132,27 +143,31 @@ class Play(Iterator[Picture | Sound]):
         """
         return np.array([self._reached["picture"].second(pts) for pts in sorted(self._lost)], dtype=np.float64)
 
-    def _run(self, path: Path, grid: Grid | None, hz: int | None, skip: bool) -> Generator[Picture | Sound, None, None]:
+    def _run(
+        self, path: Path, grid: TimeGrid | None, hz: int | None, skip: bool
+    ) -> Generator[VideoFrame | AudioChunk, None, None]:
         source = open_source(path)
         try:
             yield from self._pass(source, grid, hz, skip)
         finally:
             source.container.close()
 
-    def _pass(self, source: Source, grid: Grid | None, hz: int | None, skip: bool) -> Iterator[Picture | Sound]:
+    def _pass(
+        self, source: StreamSource, grid: TimeGrid | None, hz: int | None, skip: bool
+    ) -> Iterator[VideoFrame | AudioChunk]:
         chooser, decoder, line = None, None, None
         if grid is not None and self.media.picture is not None:
             shown = self.media.picture
-            ticks = Ticks(grid, source.picture.time_base, source.zero)
+            ticks = PtsGrid(grid, source.picture.time_base, source.zero)
             chooser, decoder = (
-                Chooser(ticks, Orientation.of(shown.rotation, shown.mirrored)),
+                FrameSampler(ticks, Orientation.of(shown.rotation, shown.mirrored)),
                 decoder_for(source, ticks, skip),
             )
-            self._reached["picture"] = Reached(source, source.picture)
+            self._reached["picture"] = StreamPosition(source, source.picture)
         if hz is not None:
             _one_thread(source.sound)
-            line = Line(hz, Fraction(source.sound.time_base), source.zero, self.media.duration_s)
-            self._reached["sound"] = Reached(source, source.sound)
+            line = AudioAssembler(hz, Fraction(source.sound.time_base), source.zero, self.media.duration_s)
+            self._reached["sound"] = StreamPosition(source, source.sound)
         wanted = [s for s in (source.picture if decoder else None, source.sound if line else None) if s is not None]
         for packet in self._packets(source, wanted):
             if line is not None and packet.stream_index == source.sound.index:
@@ -168,7 +183,7 @@ class Play(Iterator[Picture | Sound]):
         if line is not None:
             yield from line.end()
 
-    def _packets(self, source: Source, wanted: list[Any]) -> Iterator[Any]:
+    def _packets(self, source: StreamSource, wanted: list[Any]) -> Iterator[Any]:
         """Packets with something in them; a file that breaks off ends there, and missing_s tells."""
         try:
             for packet in source.container.demux(wanted):
@@ -177,7 +192,7 @@ class Play(Iterator[Picture | Sound]):
         except av.error.FFmpegError:
             self.dropped += 1
 
-    def _hear(self, line: Line, packet: Any) -> Iterator[Sound]:
+    def _hear(self, line: AudioAssembler, packet: Any) -> Iterator[AudioChunk]:
         try:
             frames = packet.decode()
         except av.error.FFmpegError:
@@ -187,13 +202,13 @@ class Play(Iterator[Picture | Sound]):
         for frame in frames:
             yield from line.take(frame)
 
-    def _look(self, chooser: Chooser, decoder: Decoder, packet: Any) -> Iterator[Picture]:
+    def _look(self, chooser: FrameSampler, decoder: Decoder, packet: Any) -> Iterator[VideoFrame]:
         self._reached["picture"].see(packet)
         for frame in decoder.feed(packet):
             yield from chooser.see(frame)
         self._count(decoder)
 
-    def _last_look(self, chooser: Chooser, decoder: Decoder, source: Source) -> Iterator[Picture]:
+    def _last_look(self, chooser: FrameSampler, decoder: Decoder, source: StreamSource) -> Iterator[VideoFrame]:
         for frame in decoder.end():
             yield from chooser.see(frame)
         self._count(decoder)
@@ -210,7 +225,7 @@ class Play(Iterator[Picture | Sound]):
         decoder.lost.clear()
 
 
-def damage_of(played: Play) -> tuple[str, ...]:
+def damage_lines(played: MediaReader) -> tuple[str, ...]:
     """What was wrong with a file, for people, one line each; known once playing has ended."""
     told = [
         f"cut off: its {name} ends after {end_s:.1f} s of {float(played.media.duration_s):.1f} s; the rest is not valid"
@@ -222,10 +237,10 @@ def damage_of(played: Play) -> tuple[str, ...]:
     return tuple(told)
 
 
-class Reached:
+class StreamPosition:
     """How far a stream has been read."""
 
-    def __init__(self, source: Source, stream: Any) -> None:
+    def __init__(self, source: StreamSource, stream: Any) -> None:
         self._base, self._zero = Fraction(stream.time_base), source.zero
         self._ticks: int | None = None
 
@@ -246,7 +261,7 @@ class Reached:
         return float(pts * self._base - self._zero)
 
 
-def play_ahead(items: Iterator[T], depth: int = 8) -> Iterator[T]:
+def prefetch(items: Iterator[T], depth: int = 8) -> Iterator[T]:
     """The same items, made in a thread of its own, at most `depth` ahead of the consumer.
 
     An exception in the thread is raised to the consumer in its place. When the consumer stops early
@@ -298,18 +313,18 @@ def _ahead(items: Iterator[T], depth: int) -> Iterator[T]:
         thread.join()
 
 
-def sound(path: Path, hz: int) -> NDArray[np.float32]:
+def read_audio(path: Path, hz: int) -> NDArray[np.float32]:
     """The whole sound of a file, for short work: mono float32 at `hz` from second 0 of its clock, shape (n,).
 
     Raises:
         NoSoundError and its kin: as play.
     """
-    return sound_of(play(path, sound_hz=hz))
+    return audio_of(read_media(path, sound_hz=hz))
 
 
-def sound_of(played: Play) -> NDArray[np.float32]:
+def audio_of(played: MediaReader) -> NDArray[np.float32]:
     """All the sound of what is played, shape (n,); afterwards `damage_of` tells what was wrong with it."""
-    chunks = [item.samples for item in played if isinstance(item, Sound)]
+    chunks = [item.samples for item in played if isinstance(item, AudioChunk)]
     return np.concatenate(chunks) if chunks else np.zeros(0, dtype=np.float32)
 
 

@@ -11,14 +11,14 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
-from evoked.core.time_grid import Grid
+from evoked.core.time_grid import TimeGrid
 from evoked.media.orientation import Orientation
 
 UNTAGGED = (2, 3)  # AVCOL_SPC_UNSPECIFIED, _RESERVED
 NOT_YUV = ("rgb", "bgr", "gbr", "gray", "pal", "mono", "argb", "abgr", "0rgb", "0bgr", "ya")
 
 
-class Converter:
+class FrameConverter:
     """Frames to upright RGB; one scaler for all frames of a file, safe to call from any thread."""
 
     def __init__(self, turn: Orientation) -> None:
@@ -49,7 +49,7 @@ class Converter:
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
+class VideoFrame:
     """The frame on the screen at one step of a grid.
 
     Attributes:
@@ -64,7 +64,7 @@ class Picture:
     pts_s: Fraction
     index: int
     _frame: Any = field(repr=False)
-    _converter: Converter = field(repr=False)
+    _converter: FrameConverter = field(repr=False)
 
     def rgb(self, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
         """The pixels, upright: uint8 (height, width, 3) in RGB; converted anew at each call.
@@ -80,13 +80,13 @@ class Picture:
         return self._converter.rgb(self._frame, size)
 
 
-class Ticks:
+class PtsGrid:
     """A grid's instants in a stream's own ticks: pts <= instant exactly where pts <= ticks[step].
 
     Floor of an exact quotient, in whole numbers; a frame's pts is whole, so that nothing is lost.
     """
 
-    def __init__(self, grid: Grid, base: Fraction, zero: Fraction) -> None:
+    def __init__(self, grid: TimeGrid, base: Fraction, zero: Fraction) -> None:
         self.grid, self.base, self.zero = grid, Fraction(base), zero
         first, step = (grid.start + zero) / self.base, 1 / (grid.rate * self.base)
         common = lcm(first.denominator, step.denominator)
@@ -102,13 +102,13 @@ class Ticks:
         return on
 
 
-class Chooser:
+class FrameSampler:
     """Takes frames in order of presentation, gives for each instant the last one with pts <= instant."""
 
-    def __init__(self, ticks: Ticks, turn: Orientation) -> None:
+    def __init__(self, ticks: PtsGrid, turn: Orientation) -> None:
         self._ticks = ticks
         self._instants: list[int] = ticks.ticks.tolist()
-        self._converter = Converter(turn)
+        self._converter = FrameConverter(turn)
         self._shown: Any = None
         self._step = 0
         self._index = -1
@@ -124,7 +124,7 @@ class Chooser:
         """Whether no frame came yet."""
         return self._shown is None
 
-    def see(self, frame: Any) -> Iterator[Picture]:
+    def see(self, frame: Any) -> Iterator[VideoFrame]:
         """The next frame; yields the pictures that it shows to be settled."""
         if self._shown is not None:
             if frame.pts <= self._shown.pts:  # a clock that jumped back: time goes on, the frame is late
@@ -133,18 +133,18 @@ class Chooser:
                 yield self._picture()
         self._shown, self._new = frame, True
 
-    def end(self) -> Iterator[Picture]:
+    def end(self) -> Iterator[VideoFrame]:
         """No more frames: the last one stays on the screen to the end of the grid."""
         while self._shown is not None and not self.done:
             yield self._picture()
 
-    def _picture(self) -> Picture:
+    def _picture(self) -> VideoFrame:
         self._index += self._new
         self._new = False
         step, ticks = self._step, self._ticks
         self._step += 1
         pts_s = self._shown.pts * ticks.base - ticks.zero
-        return Picture(step, ticks.grid.second(step), pts_s, self._index, self._shown, self._converter)
+        return VideoFrame(step, ticks.grid.second(step), pts_s, self._index, self._shown, self._converter)
 
 
 def _matrix(frame: Any) -> Any:

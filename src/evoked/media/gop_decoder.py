@@ -17,10 +17,10 @@ from typing import Any, Protocol
 import av
 import numpy as np
 
-from evoked.media.container import Source
-from evoked.media.frame_sampler import Ticks
-from evoked.media.nal_units import Nature, nature_reader
-from evoked.media.probe import no_times
+from evoked.media.container import StreamSource
+from evoked.media.frame_sampler import PtsGrid
+from evoked.media.nal_units import PacketKind, packet_kind_reader
+from evoked.media.probe import no_timestamps_error
 
 MOST_PACKETS = 600
 MOST_BYTES = 32 << 20
@@ -53,11 +53,11 @@ class Decoder(Protocol):
         ...
 
 
-def decoder_for(source: Source, ticks: Ticks, skip: bool) -> Decoder:
+def decoder_for(source: StreamSource, ticks: PtsGrid, skip: bool) -> Decoder:
     """The decoder for a file's picture: sparse where that is exact, else full."""
     context = source.picture.codec_context
     context.thread_count = 1  # measured: frame threads bring nothing when the nets use the other cores
-    reader = nature_reader(context.name, context.extradata) if skip else None
+    reader = packet_kind_reader(context.name, context.extradata) if skip else None
     full = FullDecoder(source)
     return full if reader is None else SparseDecoder(full, ticks, reader)
 
@@ -65,7 +65,7 @@ def decoder_for(source: Source, ticks: Ticks, skip: bool) -> Decoder:
 class FullDecoder:
     """Every packet is decoded."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: StreamSource) -> None:
         self.dropped = 0
         self.lost: set[int] = set()
         self._path = source.path
@@ -95,16 +95,16 @@ class FullDecoder:
                 self.lost.add(packet.pts)
             return []
         if any(f.pts is None for f in frames):
-            raise no_times(self._path)
+            raise no_timestamps_error(self._path)
         return frames
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class PacketGroup:
     """Packets in order of decoding: a group of pictures, or a part of a long one."""
 
     packets: list[Any]
-    natures: list[Nature]
+    natures: list[PacketKind]
 
     @property
     def closed(self) -> bool:
@@ -113,7 +113,7 @@ class Part:
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class DecodePlan:
     """Which packets of a part to decode, and the pts of the frames that must come out (None: any)."""
 
     send: list[Any]
@@ -123,11 +123,11 @@ class Plan:
 class SparseDecoder:
     """Only what the wanted pictures need is decoded."""
 
-    def __init__(self, full: FullDecoder, ticks: Ticks, nature: Callable[[Any], Nature]) -> None:
+    def __init__(self, full: FullDecoder, ticks: PtsGrid, nature: Callable[[Any], PacketKind]) -> None:
         self._full = full
         self._ticks = ticks
         self._nature = nature
-        self._part = Part([], [])
+        self._part = PacketGroup([], [])
         self._bytes = 0
         self._layer = 0  # the highest temporal layer seen
         self._first = True
@@ -155,7 +155,7 @@ class SparseDecoder:
         long = len(part.packets) >= MOST_PACKETS or self._bytes >= MOST_BYTES
         if part.packets and (packet.is_keyframe or nature.starts_anew or long):
             yield from self._decode(packet, nature.starts_anew)
-            self._part, self._bytes = Part([], []), 0
+            self._part, self._bytes = PacketGroup([], []), 0
         self._part.packets.append(packet)
         self._part.natures.append(nature)
         self._layer = max(self._layer, nature.layer)
@@ -188,7 +188,7 @@ class SparseDecoder:
         elif plan.send:
             yield from self._group(part, plan.send, plan.due)
 
-    def _group(self, part: Part, send: list[Any], wanted: set[int]) -> Iterator[Any]:
+    def _group(self, part: PacketGroup, send: list[Any], wanted: set[int]) -> Iterator[Any]:
         """A group that stands alone; decoded once more, in full, where a frame that is due does not come.
 
         That is noticed at the next frame. A packet that cannot be decoded counts, too: what is put in
@@ -220,10 +220,10 @@ class SparseDecoder:
             yield from self._full.feed(packet)
         yield from self._full.end()
 
-    def _plan(self, part: Part, until: int | None, anew: bool) -> Plan:
+    def _plan(self, part: PacketGroup, until: int | None, anew: bool) -> DecodePlan:
         times = sorted({p.pts for p in part.packets if p.pts is not None and not p.is_discard})
         if any(p.pts is None or p.is_corrupt for p in part.packets):
-            return Plan(part.packets, None)
+            return DecodePlan(part.packets, None)
         pts = np.array(times, dtype=np.int64)
         if until is not None and times and until <= times[-1]:
             until = None  # cut within a group: a later part may show frames between these
@@ -231,9 +231,9 @@ class SparseDecoder:
         if self._first and len(pts):
             on[0] = True  # shown before its time where the grid starts before it
         due = {int(p) for p in pts[on]}
-        return Plan(self._needed(part, due, anew), due)
+        return DecodePlan(self._needed(part, due, anew), due)
 
-    def _needed(self, part: Part, due: set[int], anew: bool) -> list[Any]:
+    def _needed(self, part: PacketGroup, due: set[int], anew: bool) -> list[Any]:
         keep = [
             p.pts in due or not (n.unreferenced and n.layer == self._layer)
             for p, n in zip(part.packets, part.natures, strict=True)

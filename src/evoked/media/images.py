@@ -19,7 +19,7 @@ Rgb = NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
 
-def threads(count: int) -> None:
+def set_opencv_threads(count: int) -> None:
     """Let OpenCV use this many threads in this process; ValueError below 1."""
     if count < 1:
         raise ValueError(f"threads must be at least 1, got {count}")
@@ -92,14 +92,14 @@ def warp(rgb: Rgb, matrix: NDArray[np.floating], size: tuple[int, int], *, repea
     return np.asarray(cv2.warpAffine(rgb, matrix.astype(np.float64), size, flags=cv2.INTER_LINEAR, borderMode=border))
 
 
-def grey(rgb: Rgb) -> NDArray[np.uint8]:
+def to_grey(rgb: Rgb) -> NDArray[np.uint8]:
     """The luma of a picture (BT.601), uint8 (height, width)."""
     _check(rgb)
     return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY))
 
 
 @dataclass(frozen=True)
-class Found:
+class TemplateMatch:
     """Where a template fits best: its top left corner in pixels, and the correlation there in [-1, 1]."""
 
     x: int
@@ -107,7 +107,7 @@ class Found:
     score: float
 
 
-def match(image: NDArray[np.uint8], template: NDArray[np.uint8]) -> Found:
+def match_template(image: NDArray[np.uint8], template: NDArray[np.uint8]) -> TemplateMatch:
     """Find a template in an image by normalised correlation with the means taken off.
 
     Args:
@@ -125,12 +125,12 @@ def match(image: NDArray[np.uint8], template: NDArray[np.uint8]) -> Found:
     if template.shape[0] > image.shape[0] or template.shape[1] > image.shape[1] or not template.size:
         raise ValueError(f"the template {template.shape} must fit into the image {image.shape}")
     if template.min() == template.max():  # OpenCV calls that a perfect match everywhere
-        return Found(0, 0, 0.0)
+        return TemplateMatch(0, 0, 0.0)
     scores = cv2.matchTemplate(image, template, cv2.TM_CCOEFF_NORMED)
     # Where the image is flat OpenCV divides by next to nothing: anything may come out
     scores[~np.isfinite(scores) | (np.abs(scores) > 1.001)] = 0
     _, best, _, (x, y) = cv2.minMaxLoc(scores)
-    return Found(int(x), int(y), float(min(best, 1.0)))
+    return TemplateMatch(int(x), int(y), float(min(best, 1.0)))
 
 
 def blur(rgb: Rgb, sigma: float) -> Rgb:

@@ -18,11 +18,11 @@ from typing import Any
 import av
 
 from evoked.core.errors import MissingMedia, NoPictureError
-from evoked.core.time_grid import Grid
-from evoked.media.audio_stream import Line, Sound
-from evoked.media.container import Source, source_of
-from evoked.media.decode import Reached
-from evoked.media.frame_sampler import Chooser, Picture, Ticks
+from evoked.core.time_grid import TimeGrid
+from evoked.media.audio_stream import AudioAssembler, AudioChunk
+from evoked.media.container import StreamSource, first_stream
+from evoked.media.decode import StreamPosition
+from evoked.media.frame_sampler import FrameSampler, PtsGrid, VideoFrame
 from evoked.media.gop_decoder import FullDecoder
 from evoked.media.orientation import Orientation, orientation_of
 
@@ -33,7 +33,7 @@ AHEAD_S = 3600
 ADVICE = "Send MPEG-TS, Matroska or fragmented MP4 (ffmpeg … -f mpegts -)"
 
 
-class Growing:
+class GrowingFile:
     """Bytes of a pipe, or of a file that somebody else still writes.
 
     Args:
@@ -89,7 +89,7 @@ class Growing:
         self._file.close()
 
 
-class LivePlay(Iterator[Picture | Sound]):
+class LiveReader(Iterator[VideoFrame | AudioChunk]):
     """Plays what comes: a Picture for each whole second, and mono sound, in the order in which they are known.
 
     The picture of second t comes with the first frame that is shown after t; sound comes by half seconds.
@@ -111,7 +111,7 @@ class LivePlay(Iterator[Picture | Sound]):
 
     def __init__(self, path: Path | None, sound_hz: int, patience_s: float = 10.0) -> None:
         self.dropped = 0
-        self._bytes = Growing(path, patience_s)
+        self._bytes = GrowingFile(path, patience_s)
         try:
             self._source = self._open()
         except BaseException:
@@ -123,15 +123,15 @@ class LivePlay(Iterator[Picture | Sound]):
         context = self._source.picture.codec_context
         self._stored = (int(context.width), int(context.height))
         self._hz = sound_hz
-        self._seen = Reached(self._source, self._source.picture)
-        self._heard = Reached(self._source, self._source.sound) if self.has_sound else None
+        self._seen = StreamPosition(self._source, self._source.picture)
+        self._heard = StreamPosition(self._source, self._source.sound) if self.has_sound else None
         self._turned: Orientation | None = None
         self._items = self._played()
 
-    def __iter__(self) -> Iterator[Picture | Sound]:
+    def __iter__(self) -> Iterator[VideoFrame | AudioChunk]:
         return self
 
-    def __next__(self) -> Picture | Sound:
+    def __next__(self) -> VideoFrame | AudioChunk:
         return next(self._items)
 
     def close(self) -> None:
@@ -158,7 +158,7 @@ class LivePlay(Iterator[Picture | Sound]):
         """Of the bytes that came so far."""
         return self._bytes.sha256
 
-    def _open(self) -> Source:
+    def _open(self) -> StreamSource:
         path = Path(self._bytes.name)
         try:  # libav reads up to 5 s to learn what streams there are; told to read less, it finds other start times
             container = av.open(self._bytes, metadata_errors="replace", options={"fflags": "+genpts"})
@@ -166,28 +166,28 @@ class LivePlay(Iterator[Picture | Sound]):
             if self._bytes.interrupted:
                 raise KeyboardInterrupt from error
             raise MissingMedia(f"{path}: what comes is no media that can be read while it comes. {ADVICE}") from error
-        source = source_of(container, path)
+        source = first_stream(container, path)
         if source.picture is None:
             container.close()
             raise NoPictureError(f"{path} has no picture: send a stream with video")
         return source
 
-    def _played(self) -> Generator[Picture | Sound, None, None]:
+    def _played(self) -> Generator[VideoFrame | AudioChunk, None, None]:
         try:
             yield from self._pass()
         finally:
             self._shut()
 
-    def _pass(self) -> Iterator[Picture | Sound]:
+    def _pass(self) -> Iterator[VideoFrame | AudioChunk]:
         source = self._source
-        grid = Grid(Fraction(1), LONGEST_S)
+        grid = TimeGrid(Fraction(1), LONGEST_S)
         source.picture.codec_context.thread_count = 1  # threads hold frames back
         decoder, chooser = FullDecoder(source), None
         line = None
         if self.has_sound:
             source.sound.codec_context.thread_count = 1
-            line = Line(self._hz, Fraction(source.sound.time_base), source.zero, Fraction(LONGEST_S))
-        ticks = Ticks(grid, source.picture.time_base, source.zero)
+            line = AudioAssembler(self._hz, Fraction(source.sound.time_base), source.zero, Fraction(LONGEST_S))
+        ticks = PtsGrid(grid, source.picture.time_base, source.zero)
         for packet in self._packets():
             if line is not None and packet.stream_index == source.sound.index:
                 yield from self._hear(line, packet)
@@ -201,9 +201,9 @@ class LivePlay(Iterator[Picture | Sound]):
         if line is not None:
             yield from line.finish(max(self._seen.end_s, self._heard.end_s if self._heard else Fraction(0)))
 
-    def _chooser(self, ticks: Ticks, first: Any) -> Chooser:
+    def _chooser(self, ticks: PtsGrid, first: Any) -> FrameSampler:
         self._turned = orientation_of(first)
-        return Chooser(ticks, self._turned)
+        return FrameSampler(ticks, self._turned)
 
     def _packets(self) -> Iterator[Any]:
         wanted = [s for s in (self._source.picture, self._source.sound) if s is not None]
@@ -218,7 +218,7 @@ class LivePlay(Iterator[Picture | Sound]):
         if self._bytes.interrupted:
             raise KeyboardInterrupt
 
-    def _hear(self, line: Line, packet: Any) -> Iterator[Sound]:
+    def _hear(self, line: AudioAssembler, packet: Any) -> Iterator[AudioChunk]:
         assert self._heard is not None
         if packet.pts is not None:
             ahead_s = self._source.on_clock(packet.stream, packet.pts) - max(self._heard.end_s, self._seen.end_s)
@@ -234,7 +234,7 @@ class LivePlay(Iterator[Picture | Sound]):
         for frame in frames:
             yield from line.take(frame)
 
-    def _last(self, decoder: FullDecoder, chooser: Chooser | None, ticks: Ticks) -> Iterator[Picture]:
+    def _last(self, decoder: FullDecoder, chooser: FrameSampler | None, ticks: PtsGrid) -> Iterator[VideoFrame]:
         for frame in decoder.end():
             chooser = chooser or self._chooser(ticks, frame)
             yield from chooser.see(frame)

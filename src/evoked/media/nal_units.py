@@ -14,7 +14,7 @@ HEVC_UNREFERENCED = {0, 2, 4, 6, 8, 10, 12, 14}
 
 
 @dataclass(frozen=True)
-class Nature:
+class PacketKind:
     """What a packet is to other packets.
 
     Attributes:
@@ -30,7 +30,7 @@ class Nature:
     layer: int = 0
 
 
-def nature_reader(codec: str, extradata: bytes | None) -> Callable[[Any], Nature] | None:
+def packet_kind_reader(codec: str, extradata: bytes | None) -> Callable[[Any], PacketKind] | None:
     """A function from packet to Nature for this codec; None for codecs that it cannot be read of.
 
     Args:
@@ -44,14 +44,14 @@ def nature_reader(codec: str, extradata: bytes | None) -> Callable[[Any], Nature
     width = (box[at] & 3) + 1 if len(box) >= least and box[0] == 1 else 0
     read = _h264 if codec == "h264" else _hevc
 
-    def nature(packet: Any) -> Nature:
+    def nature(packet: Any) -> PacketKind:
         data = memoryview(packet)
         return read(_by_length(data, width) if width else _by_start_code(data))
 
     return nature
 
 
-def _h264(headers: Iterator[tuple[int, int]]) -> Nature:
+def _h264(headers: Iterator[tuple[int, int]]) -> PacketKind:
     slices, idle, anew, settings = 0, True, False, False
     for first, _ in headers:
         kind = first & 31
@@ -60,10 +60,10 @@ def _h264(headers: Iterator[tuple[int, int]]) -> Nature:
             idle = idle and kind == 1 and not first & 0x60  # nal_ref_idc
             anew = anew or kind == H264_IDR
         settings = settings or kind in H264_PARAMETERS
-    return Nature(bool(slices) and idle and not settings, anew, settings)
+    return PacketKind(bool(slices) and idle and not settings, anew, settings)
 
 
-def _hevc(headers: Iterator[tuple[int, int]]) -> Nature:
+def _hevc(headers: Iterator[tuple[int, int]]) -> PacketKind:
     slices, idle, anew, settings, layer = 0, True, False, False, 0
     for first, second in headers:
         kind = first >> 1 & 63
@@ -73,7 +73,7 @@ def _hevc(headers: Iterator[tuple[int, int]]) -> Nature:
             idle = idle and kind in HEVC_UNREFERENCED
             anew = anew or kind in HEVC_IDR
         settings = settings or kind in HEVC_PARAMETERS
-    return Nature(bool(slices) and idle and not settings, anew, settings, layer)
+    return PacketKind(bool(slices) and idle and not settings, anew, settings, layer)
 
 
 def _by_length(data: memoryview, width: int) -> Iterator[tuple[int, int]]:

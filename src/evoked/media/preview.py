@@ -3,13 +3,15 @@
 from fractions import Fraction
 from pathlib import Path
 
-from evoked.media.decode import play
-from evoked.media.frame_sampler import Picture
-from evoked.media.probe import no_picture, probe
+from evoked.media.decode import read_media
+from evoked.media.frame_sampler import VideoFrame
+from evoked.media.probe import no_video_error, probe
 from evoked.media.write import VideoWriter
 
 
-def preview(path: Path, out: Path, *, height: int = 270, rate: Fraction = Fraction(15), sound_hz: int = 44100) -> None:
+def write_browser_copy(
+    path: Path, out: Path, *, height: int = 270, rate: Fraction = Fraction(15), sound_hz: int = 44100
+) -> None:
     """Write a small MP4 of a film, for looking at: same clock, same sound, fewer and smaller pictures.
 
     Args:
@@ -25,15 +27,15 @@ def preview(path: Path, out: Path, *, height: int = 270, rate: Fraction = Fracti
     """
     media = probe(path)
     if media.picture is None:
-        raise no_picture(path)
+        raise no_video_error(path)
     shown = media.picture
     small = min(height, shown.height)
     size = (max(2, round(shown.width * small / shown.height / 2) * 2), max(2, small - small % 2))
     rate = min(rate, shown.average_rate or rate)
     hz = sound_hz if media.sound else None
     with VideoWriter(out, size, rate, hz, quality=28) as writer:
-        for item in play(path, pictures=media.grid(rate), sound_hz=hz):
-            if isinstance(item, Picture):
+        for item in read_media(path, pictures=media.grid(rate), sound_hz=hz):
+            if isinstance(item, VideoFrame):
                 writer.picture(item.rgb(size))
             else:
                 writer.sound(item.samples)

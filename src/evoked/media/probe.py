@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.errors import MediaError, MissingMedia, NoPictureError
-from evoked.core.time_grid import Grid
-from evoked.media.container import Source, opened
+from evoked.core.time_grid import TimeGrid
+from evoked.media.container import StreamSource, open_container
 from evoked.media.orientation import orientation_of
 
 MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
@@ -22,7 +22,7 @@ SEEKABLE = {MP4, "matroska,webm", "mpegts"}
 
 
 @dataclass(frozen=True)
-class PictureStream:
+class VideoStream:
     """The moving picture of a file.
 
     Attributes:
@@ -66,7 +66,7 @@ class PictureStream:
 
 
 @dataclass(frozen=True)
-class SoundStream:
+class AudioStream:
     """The sound of a file; times on the file's clock, the end good to one codec frame."""
 
     codec: str
@@ -101,8 +101,8 @@ class Media:
     path: Path
     container: str
     duration_s: Fraction
-    picture: PictureStream | None
-    sound: SoundStream | None
+    picture: VideoStream | None
+    sound: AudioStream | None
 
     def __post_init__(self) -> None:
         ends = [s.end_s for s in (self.picture, self.sound) if s]
@@ -112,15 +112,15 @@ class Media:
             raise ValueError(f"duration must be the latest end {max(ends)} s, got {self.duration_s} s")
 
     @property
-    def seconds(self) -> Grid:
+    def seconds(self) -> TimeGrid:
         """Every whole second before the end of the picture (of the sound where there is no picture)."""
         return self.grid(Fraction(1))
 
-    def grid(self, rate: Fraction) -> Grid:
+    def grid(self, rate: Fraction) -> TimeGrid:
         """Every instant i / rate before the end of the picture (of the sound where there is no picture)."""
         shown = self.picture or self.sound
         assert shown is not None  # held by __post_init__
-        return Grid.covering(shown.end_s, rate)
+        return TimeGrid.covering(shown.end_s, rate)
 
 
 def probe(path: Path) -> Media:
@@ -131,7 +131,7 @@ def probe(path: Path) -> Media:
         NoPictureError: if it has a video stream of which not one frame can be decoded.
         MediaError: if it is damaged in another way.
     """
-    with opened(path) as source:
+    with open_container(path) as source:
         firsts = _first_frames(source)
         container = source.container.format.name
         if not firsts:
@@ -154,22 +154,22 @@ def frame_times(path: Path) -> NDArray[np.float64]:
         NoPictureError: if there is no video stream.
         MediaError: as probe; also if the frames carry no times.
     """
-    with opened(path) as source:
+    with open_container(path) as source:
         if source.picture is None:
-            raise no_picture(path)
+            raise no_video_error(path)
         stamps = [p.pts for p in source.container.demux(source.picture) if p.size and not p.is_discard]
         if None in stamps:
-            raise no_times(path)
+            raise no_timestamps_error(path)
         base, zero = source.picture.time_base, source.zero
         return np.array([float(pts * base - zero) for pts in sorted(stamps)], dtype=np.float64)
 
 
-def no_picture(path: Path) -> NoPictureError:
+def no_video_error(path: Path) -> NoPictureError:
     """The error for a file without a picture."""
     return NoPictureError(f"{path} has no picture: name a file with a video stream")
 
 
-def no_times(path: Path) -> MediaError:
+def no_timestamps_error(path: Path) -> MediaError:
     """The error for a raw stream, whose frames do not say when they are shown."""
     return MediaError(f"{path} does not say when its frames are shown: put it into a container (MP4, MKV) first")
 
@@ -183,7 +183,7 @@ def _live(stream: Any, firsts: dict[int, Any]) -> Any:
     return stream if stream is not None and stream.index in firsts else None
 
 
-def _first_frames(source: Source) -> dict[int, Any]:
+def _first_frames(source: StreamSource) -> dict[int, Any]:
     """The first frame of each stream that can be decoded, by stream index; empty streams are left out."""
     streams = [s for s in (source.picture, source.sound) if s is not None]
     firsts: dict[int, Any] = {}
@@ -204,7 +204,7 @@ def _first_frames(source: Source) -> dict[int, Any]:
     return firsts
 
 
-def _check_decodable(source: Source, firsts: dict[int, Any], packets: dict[int, int]) -> None:
+def _check_decodable(source: StreamSource, firsts: dict[int, Any], packets: dict[int, int]) -> None:
     dead = [i for i, count in packets.items() if count and i not in firsts]
     if not dead:
         return
@@ -215,12 +215,12 @@ def _check_decodable(source: Source, firsts: dict[int, Any], packets: dict[int, 
     raise MediaError(f"{source.path}: nothing of its sound can be decoded. Copy or download it again")
 
 
-def _picture(source: Source, firsts: dict[int, Any], ends: dict[int, Fraction]) -> PictureStream:
+def _picture(source: StreamSource, firsts: dict[int, Any], ends: dict[int, Fraction]) -> VideoStream:
     stream, frame = source.picture, firsts[source.picture.index]
     turn = orientation_of(frame)
     start_s = source.start_s(stream)
     width, height = turn.size(frame.width, frame.height)
-    return PictureStream(
+    return VideoStream(
         codec=stream.codec_context.name,
         width=width,
         height=height,
@@ -235,10 +235,10 @@ def _picture(source: Source, firsts: dict[int, Any], ends: dict[int, Fraction]) 
     )
 
 
-def _sound(source: Source, firsts: dict[int, Any], ends: dict[int, Fraction]) -> SoundStream:
+def _sound(source: StreamSource, firsts: dict[int, Any], ends: dict[int, Fraction]) -> AudioStream:
     stream, frame = source.sound, firsts[source.sound.index]
     start_s = source.start_s(stream)
-    return SoundStream(
+    return AudioStream(
         codec=stream.codec_context.name,
         sample_rate=int(frame.sample_rate),
         channels=int(frame.layout.nb_channels),
@@ -247,7 +247,7 @@ def _sound(source: Source, firsts: dict[int, Any], ends: dict[int, Fraction]) ->
     )
 
 
-def _ends(source: Source) -> dict[int, Fraction]:
+def _ends(source: StreamSource) -> dict[int, Fraction]:
     """When each stream ends, in seconds on the clock, by stream index.
 
     An index that covers the whole file is believed where it says more than the packets: they may be cut
@@ -271,10 +271,10 @@ def _ends(source: Source) -> dict[int, Fraction]:
     return declared
 
 
-def _scan(source: Source, streams: list[Any], back_s: int | None) -> dict[int, Fraction]:
+def _scan(source: StreamSource, streams: list[Any], back_s: int | None) -> dict[int, Fraction]:
     """The latest end among packets: of the last `back_s` seconds and a bit more, or of the whole file."""
     found: dict[int, Fraction] = {}
-    with opened(source.path) as again:  # a fresh reader: a second pass over the same one may see stale state
+    with open_container(source.path) as again:  # a fresh reader: a second pass over the same one may see stale state
         if back_s is not None:
             start = again.container.start_time or 0
             again.container.seek(max(start, start + again.container.duration - back_s * av.time_base))
@@ -288,7 +288,7 @@ def _scan(source: Source, streams: list[Any], back_s: int | None) -> dict[int, F
         for index, end in last.items():
             found[index] = again.on_clock(again.container.streams[index], end)
     if back_s is None and len(found) < len(streams):
-        raise no_times(source.path)
+        raise no_timestamps_error(source.path)
     return found
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 
-class Ranked:
+class RankedScores:
     """One class's scores, sorted once, so that many weightings and truths can be scored cheaply.
 
     Args:
@@ -21,7 +21,7 @@ class Ranked:
     """
 
     def __init__(self, scores: ArrayLike, truth: ArrayLike, groups: NDArray[np.integer] | None = None) -> None:
-        values, wanted = checked(scores, truth)
+        values, wanted = checked_scores(scores, truth)
         if groups is not None and groups.shape != values.shape:
             raise ValueError(f"need a group for each of {values.shape} scores, got {groups.shape}")
         self._order = np.argsort(-values, kind="stable")  # best first
@@ -93,15 +93,15 @@ def average_precision(scores: ArrayLike, truth: ArrayLike) -> float | None:
     >>> average_precision([0.9, 0.8, 0.1], [1, 0, 1])
     0.8333333333333333
     """
-    return Ranked(scores, truth).average_precision()
+    return RankedScores(scores, truth).average_precision()
 
 
 def roc_auc(scores: ArrayLike, truth: ArrayLike) -> float | None:
     """Area under the ROC curve of one class; None unless there are positives and negatives."""
-    return Ranked(scores, truth).roc_auc()
+    return RankedScores(scores, truth).roc_auc()
 
 
-def chance(truth: ArrayLike) -> float | None:
+def chance_level(truth: ArrayLike) -> float | None:
     """Prevalence: what average precision a ranking by lot tends to. None where there are no seconds."""
     values = _binary(truth)
     return float(values.mean()) if len(values) else None
@@ -151,7 +151,7 @@ def mean_average_precision(scores: ArrayLike, truth: ArrayLike, names: Sequence[
     return MeanAP(float(np.mean(found)), float(np.mean([wanted[:, k].mean() for k in defined])), each)
 
 
-def checked(scores: ArrayLike, truth: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def checked_scores(scores: ArrayLike, truth: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """The two as float64 and bool of one shape (n,); ValueError with the first place that is wrong."""
     values, wanted = np.asarray(scores, dtype=np.float64), _binary(truth)
     if values.ndim != 1 or values.shape != wanted.shape:

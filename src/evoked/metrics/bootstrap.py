@@ -81,19 +81,19 @@ def bootstrap(
         count = len(statistic(np.ones(1, dtype=np.int64)))
         return [Interval(None, None, 0, 0)] * count
     drawn = np.array(
-        [_as_row(statistic(weights)) for weights in draws(groups, resamples, seed)]
+        [_as_row(statistic(weights)) for weights in group_resamples(groups, resamples, seed)]
     )  # (resamples, numbers)
     return [_interval(drawn[:, k], level) for k in range(drawn.shape[1])]
 
 
-def draws(groups: int, resamples: int, seed: int) -> Iterator[NDArray[np.int64]]:
+def group_resamples(groups: int, resamples: int, seed: int) -> Iterator[NDArray[np.int64]]:
     """How often each group is drawn, one array of shape (groups,) per resample."""
     random = np.random.default_rng(seed)
     for _ in range(resamples):
         yield np.bincount(random.integers(groups, size=groups), minlength=groups)
 
 
-def shifts(groups: NDArray[np.integer], resamples: int, seed: int) -> Iterator[NDArray[np.int64]]:
+def circular_shifts(groups: NDArray[np.integer], resamples: int, seed: int) -> Iterator[NDArray[np.int64]]:
     """Rows that turn each group's own series round by a random amount: a null for "the timing matters".
 
     Each series keeps its level, its rhythm and its place in its group; only what happens when is lost.

@@ -33,7 +33,7 @@ def pearson(a: ArrayLike, b: ArrayLike) -> float:
     return float(np.clip((x @ y) / np.sqrt((x @ x) * (y @ y)), -1.0, 1.0))
 
 
-def moments(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
+def correlation_sums(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
     """What `pearson_of` adds up: a row per pair of values, so that a bootstrap only weighs sums.
 
     Args:
@@ -48,7 +48,7 @@ def moments(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
     return np.stack([np.ones(len(x)), x, y, x * x, y * y, x * y], axis=1)
 
 
-def pearson_of(sums: ArrayLike) -> float | None:
+def pearson_from_sums(sums: ArrayLike) -> float | None:
     """Pearson's r from (weighted) summed `moments`; None where it is not defined, as `pearson` is NaN."""
     n, x, y, xx, yy, xy = np.asarray(sums, dtype=np.float64)
     if n < 2:

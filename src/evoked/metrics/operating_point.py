@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Operating", "operating_point"]
+__all__ = ["PrecisionThreshold", "operating_point"]
 
 
 @dataclass(frozen=True)
-class Operating:
+class PrecisionThreshold:
     """A threshold, and what it makes of the scores that it was chosen on.
 
     Attributes:
@@ -27,7 +27,7 @@ class Operating:
 
 def operating_point(
     scores: ArrayLike, truth: ArrayLike, *, target: float = 0.73, beta: float = 0.5
-) -> Operating | None:
+) -> PrecisionThreshold | None:
     """Choose a class's threshold; every way to part the scores that occur is tried.
 
     Args:
@@ -64,7 +64,9 @@ def operating_point(
         f_beta = np.divide((1 + beta**2) * precision * recall, bottom, out=np.zeros(len(cuts)), where=bottom > 0)
         best = int(np.argmax(f_beta))
     below = cuts[best + 1] if best + 1 < len(cuts) else cuts[best]
-    return Operating(float((cuts[best] + below) / 2), float(precision[best]), float(recall[best]), bool(len(enough)))
+    return PrecisionThreshold(
+        float((cuts[best] + below) / 2), float(precision[best]), float(recall[best]), bool(len(enough))
+    )
 
 
 def _curve(values: NDArray, wanted: NDArray) -> tuple[NDArray, NDArray, NDArray]:

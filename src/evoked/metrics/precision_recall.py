@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from evoked.metrics.average_precision import checked
+from evoked.metrics.average_precision import checked_scores
 
 
 @dataclass(frozen=True, eq=False)
-class Points:
+class PrecisionRecall:
     """Precision, recall and F at several thresholds, each of shape (thresholds,).
 
     Attributes:
@@ -25,7 +25,9 @@ class Points:
     f_beta: NDArray[np.float64]
 
 
-def precision_recall(scores: ArrayLike, truth: ArrayLike, thresholds: ArrayLike, *, beta: float = 1.0) -> Points:
+def precision_recall(
+    scores: ArrayLike, truth: ArrayLike, thresholds: ArrayLike, *, beta: float = 1.0
+) -> PrecisionRecall:
     """Precision, recall and F-beta of one class at each threshold.
 
     F = (1 + b²) P R / (b² P + R); b < 1 weighs precision more (van Rijsbergen 1979).
@@ -41,7 +43,7 @@ def precision_recall(scores: ArrayLike, truth: ArrayLike, thresholds: ArrayLike,
     """
     if beta <= 0:
         raise ValueError(f"beta must be above zero, got {beta}")
-    values, wanted = checked(scores, truth)
+    values, wanted = checked_scores(scores, truth)
     cuts = np.atleast_1d(np.asarray(thresholds, dtype=np.float64))
     rising = np.argsort(values, kind="stable")
     hits_from = np.append(np.cumsum(wanted[rising][::-1])[::-1], 0)  # hits among the n − i highest
@@ -51,7 +53,7 @@ def precision_recall(scores: ArrayLike, truth: ArrayLike, thresholds: ArrayLike,
     recall = _ratio(hit, np.full(len(cuts), wanted.sum()))
     top, bottom = (1 + beta**2) * precision * recall, beta**2 * precision + recall
     f_beta = np.where(bottom == 0, 0.0, _ratio(top, bottom))
-    return Points(cuts, precision, recall, f_beta)
+    return PrecisionRecall(cuts, precision, recall, f_beta)
 
 
 def _ratio(top: NDArray, bottom: NDArray) -> NDArray[np.float64]:

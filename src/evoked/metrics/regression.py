@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 
-class Paired:
+class PairedSeries:
     """What was predicted beside what is true, for one quantity.
 
     Args:

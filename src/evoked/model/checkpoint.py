@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from evoked.core.errors import CheckpointError
 from evoked.model.config import ModelConfig, config_from, shapes
-from evoked.model.stored import Stored
+from evoked.model.stored import StoredModel
 
-STORED = Stored("model", "evoked train", format=1)
+STORED = StoredModel("model", "evoked train", format=1)
 ARRAYS, ABOUT = STORED.arrays, STORED.about
 
 

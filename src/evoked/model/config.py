@@ -33,7 +33,7 @@ GATE_SEES = ("probabilities", "input")
 
 
 @dataclass(frozen=True)
-class NetSettings:
+class InputNets:
     """The choices that do not depend on the data; each stands here once."""
 
     kind: str = setting("gru", "how each modality's seconds are read: gru; tcn, a causal convolution")
@@ -96,7 +96,7 @@ class Modality:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelConfig(NetSettings):
+class ModelConfig(InputNets):
     """The exact shape of one network; together with its arrays it is the model.
 
     Attributes:
@@ -132,7 +132,7 @@ LITTLE = f"or {{}} with less than {SMALL_BELOW_S} labelled seconds"
 
 
 @dataclass(frozen=True)
-class ModelSettings(NetSettings):
+class ModelSettings(InputNets):
     """What a user may choose about a model; sizes come from the features."""
 
     inputs: tuple[str, ...] = setting(("image", "face", "audio"), "modalities to learn from, in this order")
@@ -171,7 +171,7 @@ class ModelSettings(NetSettings):
             raise ValueError(f"unknown modality {', '.join(unknown)}; known: {', '.join(default)}")
         sizes = {name: getattr(self, f"{name}_units") or size for name, size in default.items()}
         found = tuple(Modality(name, widths[name], sizes[name], _parts(name, widths[name])) for name in self.inputs)
-        choices = {f.name: getattr(self, f.name) for f in fields(NetSettings)}
+        choices = {f.name: getattr(self, f.name) for f in fields(InputNets)}
         return ModelConfig(modalities=found, expressions=expressions, **choices)
 
 
@@ -194,7 +194,7 @@ def config_from(plain: Mapping[str, object]) -> ModelConfig:
     if missing := known - set(plain):
         raise KeyError(f"no {', '.join(sorted(missing))}")
     choices = {name: plain[name] for name in known - {"modalities", "expressions", "answer"}}
-    for f in fields(NetSettings):
+    for f in fields(InputNets):
         if type(choices[f.name]) is not type(f.default):
             raise TypeError(f"{f.name} must be {type(f.default).__name__}, got {choices[f.name]!r}")
     modalities, expressions = plain["modalities"], plain["expressions"]

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from evoked.model.config import Modality, ModelConfig, dilations
-from evoked.model.layers import SharedGRU, dropped
+from evoked.model.layers import SharedGRU, apply_dropout
 
 
 class GruEncoder(nn.ModuleList):  # type: ignore[misc]  # torch is Any here
@@ -55,7 +55,7 @@ class GruEncoder(nn.ModuleList):  # type: ignore[misc]  # torch is Any here
             states = first.runs(shown, source, self.steps, kind).flatten(1, 2)
         for layer in list(self)[1:]:  # what they read differs from window to window: nothing to share
             if self.training:
-                states = dropped(states, self.dropout, generator)
+                states = apply_dropout(states, self.dropout, generator)
             states = cast(SharedGRU, layer).sequence(states)
         return states[-1].unflatten(0, (-1, runs))
 
@@ -108,7 +108,7 @@ class _Linear(nn.Module):  # type: ignore[misc]
             nn.init.uniform_(array, -1 / sqrt(width), 1 / sqrt(width), generator=generator)
 
     def forward(self, x: Tensor, kind: torch.dtype) -> Tensor:
-        return product(x, self.weight, kind) + self.bias
+        return matrix_product(x, self.weight, kind) + self.bias
 
 
 class _Pair(nn.Module):  # type: ignore[misc]
@@ -123,7 +123,7 @@ class _Pair(nn.Module):  # type: ignore[misc]
 
     def forward(self, h: Tensor, d: int, kind: torch.dtype) -> Tensor:
         """(S, B, H) → (S - d, B, H)."""
-        both = product(h[d:], self.now, kind) + product(h[:-d], self.before, kind) + self.bias
+        both = matrix_product(h[d:], self.now, kind) + matrix_product(h[:-d], self.before, kind) + self.bias
         let_in, how_much = both.chunk(2, dim=-1)
         return h[d:] + torch.tanh(let_in) * torch.sigmoid(how_much)
 
@@ -134,7 +134,7 @@ class _Pair(nn.Module):  # type: ignore[misc]
         return h[..., d:] + torch.tanh(let_in) * torch.sigmoid(how_much)
 
 
-def product(x: Tensor, weight: Tensor, kind: torch.dtype) -> Tensor:
+def matrix_product(x: Tensor, weight: Tensor, kind: torch.dtype) -> Tensor:
     """x W', the product in a type of its own, back in x's."""
     return (x.to(kind) @ weight.to(kind).t()).to(x.dtype)
 

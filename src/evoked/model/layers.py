@@ -19,7 +19,7 @@ BN_MOMENTUM = 0.1
 small study has a few hundred."""
 
 
-class Scale(nn.Module):  # type: ignore[misc]  # torch is Any here
+class Standardise(nn.Module):  # type: ignore[misc]  # torch is Any here
     """Bring each column to mean 0 and deviation 1; a part that is all zeros is absent and stays zero.
 
     Both numbers are fixed before training, from the training seconds where the part was present.
@@ -42,7 +42,7 @@ class Scale(nn.Module):  # type: ignore[misc]  # torch is Any here
         return (rows - self.mean) / self.deviation * present
 
 
-def dropped(x: Tensor, share: float, generator: torch.Generator | None) -> Tensor:
+def apply_dropout(x: Tensor, share: float, generator: torch.Generator | None) -> Tensor:
     """Zero a share of the numbers at random and scale the others up, so that the mean stays."""
     if share == 0:
         return x
@@ -83,7 +83,7 @@ class _Recurrence(torch.autograd.Function):  # type: ignore[misc]
     """
 
     @staticmethod
-    def forward(ctx: Any, projected: Tensor, weight: Tensor, bias: Tensor, how: "Steps") -> Tensor:
+    def forward(ctx: Any, projected: Tensor, weight: Tensor, bias: Tensor, how: "StepInputs") -> Tensor:
         """(S, B, 3H), (3H, H), the new gate's (H,) → states (steps, R, B, H), or (R, B, H), R = S - steps + 1."""
         seconds, runs, three = projected.shape
         size, steps, windows, lease = three // 3, how.count, seconds - how.count + 1, _Lease(how.pool)
@@ -151,7 +151,7 @@ class _Recurrence(torch.autograd.Function):  # type: ignore[misc]
 
 
 @dataclass(frozen=True, eq=False)
-class Steps:
+class StepInputs:
     """How the recurrence goes.
 
     Attributes:
@@ -207,7 +207,7 @@ class SharedGRU(nn.Module):  # type: ignore[misc]  # torch is Any here
         bias = self.bias_ih + functional.pad(early, (0, size))
         projected = (rows.to(kind) @ self.weight_ih.to(kind).t()).to(rows.dtype) + bias
         place = source.unsqueeze(-1).expand(-1, -1, projected.shape[-1])
-        how = Steps(steps, kind, last_only, self._pool)
+        how = StepInputs(steps, kind, last_only, self._pool)
         return _Recurrence.apply(torch.gather(projected, 0, place), self.weight_hh, late, how)
 
     def sequence(self, rows: Tensor) -> Tensor:
@@ -218,7 +218,7 @@ class SharedGRU(nn.Module):  # type: ignore[misc]  # torch is Any here
         return out
 
 
-class ContextGate(nn.Module):  # type: ignore[misc]  # torch is Any here
+class ContextGating(nn.Module):  # type: ignore[misc]  # torch is Any here
     """y = x ∘ σ(BN(W x)): how much of each number is let through, seen from all of them.
 
     W is square, without bias, first drawn from N(0, 1/√n); the batch norm is on the gate's logits only,
@@ -262,7 +262,7 @@ class ContextGate(nn.Module):  # type: ignore[misc]  # torch is Any here
         return x * torch.sigmoid(normed)
 
 
-class Experts(nn.Module):  # type: ignore[misc]  # torch is Any here
+class MixtureOfExperts(nn.Module):  # type: ignore[misc]  # torch is Any here
     """Mixture of experts with a dummy: per class p = Σ_{m≤M} softmax(gates)_m · σ(expert_m).
 
     With `identity` the experts' own numbers stand in place of their σ: regression (spec §8). With 0 experts

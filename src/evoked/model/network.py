@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from evoked.model.config import ModelConfig, shapes
 from evoked.model.encoders import ENCODERS
-from evoked.model.layers import ContextGate, Experts, Scale, dropped
+from evoked.model.layers import ContextGating, MixtureOfExperts, Standardise, apply_dropout
 
 
 class Network(nn.Module):  # type: ignore[misc]  # torch is Any here
@@ -29,15 +29,17 @@ class Network(nn.Module):  # type: ignore[misc]  # torch is Any here
         self.config = config
         self.kind = torch.float32
         draw = torch.Generator().manual_seed(seed)
-        self.scale = nn.ModuleDict({m.name: Scale(m.width, m.parts) for m in config.modalities})
+        self.scale = nn.ModuleDict({m.name: Standardise(m.width, m.parts) for m in config.modalities})
         encoder = ENCODERS[config.kind]
         self.add_module(config.kind, nn.ModuleDict({m.name: encoder(config, m, draw) for m in config.modalities}))
         classes = len(config.expressions)
         alone = config.remove_diagonal
-        self.input_gate = ContextGate(config.fused, draw, remove_diagonal=alone) if config.input_gate else None
-        self.experts = Experts(config.fused, classes, config.experts, draw, identity=config.answer == "value")
+        self.input_gate = ContextGating(config.fused, draw, remove_diagonal=alone) if config.input_gate else None
+        self.experts = MixtureOfExperts(config.fused, classes, config.experts, draw, identity=config.answer == "value")
         sees = config.fused if config.output_gate_from == "input" else None
-        self.output_gate = ContextGate(classes, draw, sees=sees, remove_diagonal=alone) if config.output_gate else None
+        self.output_gate = (
+            ContextGating(classes, draw, sees=sees, remove_diagonal=alone) if config.output_gate else None
+        )
 
     def forward(
         self,
@@ -65,10 +67,10 @@ class Network(nn.Module):  # type: ignore[misc]  # torch is Any here
         for m in self.config.modalities:
             shown = self.scale[m.name](rows[m.name])
             if self.training:
-                shown = dropped(shown, self.config.dropout, generator)
+                shown = apply_dropout(shown, self.config.dropout, generator)
             read = cast(nn.ModuleDict, getattr(self, self.config.kind))[m.name]
             last = read(shown, source, kind=self.kind, generator=generator, plain=plain)
-            states.append(dropped(last[use], self.config.dropout, generator) if self.training else last[use])
+            states.append(apply_dropout(last[use], self.config.dropout, generator) if self.training else last[use])
         fused = torch.cat(states, dim=-1)  # (N, 896)
         return self.judged(fused)
 

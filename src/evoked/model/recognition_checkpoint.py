@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from evoked.core.files import sha256
 from evoked.model.recognition import RecognitionConfig, recognition_shapes
-from evoked.model.stored import Stored
+from evoked.model.stored import StoredModel
 
 __all__ = ["ABOUT", "ARRAYS", "OperatingPoint", "Recognition", "load_recognition", "save_recognition"]
 
-STORED = Stored("recogniser", "evoked recogniser train", format=1)
+STORED = StoredModel("recogniser", "evoked recogniser train", format=1)
 ARRAYS, ABOUT = STORED.arrays, STORED.about
 
 

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from evoked.model.layers import Experts, dropped
+from evoked.model.layers import MixtureOfExperts, apply_dropout
 from evoked.model.recognition import RecognitionConfig, recognition_shapes
 
 __all__ = ["RecognitionNetwork"]
@@ -52,7 +52,7 @@ class RecognitionNetwork(nn.Module):  # type: ignore[misc]  # torch is Any here
                 nn.init.zeros_(array)
             if name.startswith("bias_hh"):
                 array.data[config.units : 2 * config.units] = FORGET_BIAS
-        self.experts = Experts(config.units, len(config.expressions), config.experts, draw)
+        self.experts = MixtureOfExperts(config.units, len(config.expressions), config.experts, draw)
 
     def forward(self, windows: Tensor, dropout: float = 0.0, generator: torch.Generator | None = None) -> Tensor:
         """(N, ticks, D) float32 → (N, K) in [0, 1].
@@ -65,10 +65,10 @@ class RecognitionNetwork(nn.Module):  # type: ignore[misc]  # torch is Any here
         """
         shown = self.scale(windows)
         if dropout:
-            shown = shown * dropped(torch.ones_like(shown[:, :1]), dropout, generator)
+            shown = shown * apply_dropout(torch.ones_like(shown[:, :1]), dropout, generator)
         states, _ = self.lstm(shown)
         last = states[:, -1]
-        result: Tensor = self.experts(dropped(last, dropout, generator) if dropout else last)
+        result: Tensor = self.experts(apply_dropout(last, dropout, generator) if dropout else last)
         return result
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:

@@ -19,14 +19,14 @@ from safetensors.numpy import save
 from evoked.core.errors import CheckpointError
 from evoked.core.files import write_text, writing
 
-__all__ = ["Stored", "read_arrays", "write_arrays"]
+__all__ = ["StoredModel", "read_arrays", "write_arrays"]
 
 KEY = "evoked"
 Shapes = Mapping[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredModel:
     """How one kind of trained thing is kept in a folder.
 
     Attributes:

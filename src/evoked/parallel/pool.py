@@ -37,7 +37,7 @@ class Pool(Protocol):
         ...
 
 
-class HerePool:
+class SerialPool:
     """One item after another, in this process. The default."""
 
     def run(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Done[Item, Result] | Failed[Item]]:

@@ -23,7 +23,7 @@ SPAWN = get_context("spawn")  # a fork would copy locks that threads of this pro
 _threads = 0
 
 
-def threads() -> int:
+def worker_threads() -> int:
     """How many threads the work of this process may use; 0 = as many as there are cores."""
     return _threads
 

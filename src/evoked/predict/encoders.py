@@ -17,7 +17,7 @@ from evoked.weights.session import Session
 Array = NDArray[np.float32]
 
 
-class Reader(Protocol):
+class RuntimeEncoder(Protocol):
     """One modality's seconds → what is known at each of them."""
 
     def __init__(self, config: ModelConfig, m: Modality, arrays: Mapping[str, Array], threads: int = 0) -> None: ...
@@ -36,7 +36,7 @@ class Reader(Protocol):
         ...
 
 
-class GruReader:
+class GruRuntimeEncoder:
     """GRU layers; each second is projected once for all windows that see it, and the runtime takes their steps."""
 
     def __init__(self, config: ModelConfig, m: Modality, arrays: Mapping[str, Array], threads: int = 0) -> None:
@@ -60,7 +60,7 @@ class GruReader:
         return states[-1], seen[len(rows) :].copy()
 
 
-class TcnReader:
+class TcnRuntimeEncoder:
     """A causal convolution, see `encoders.TcnEncoder`: about log2(window_s) layers for all seconds at once.
 
     A dozen matrix products for a whole chunk: numpy's BLAS takes them on as many threads as it may use.
@@ -101,5 +101,5 @@ class TcnReader:
         return np.ascontiguousarray(h), seen[len(rows) :].copy()
 
 
-READERS: Mapping[str, type[Reader]] = {"gru": GruReader, "tcn": TcnReader}
+READERS: Mapping[str, type[RuntimeEncoder]] = {"gru": GruRuntimeEncoder, "tcn": TcnRuntimeEncoder}
 """Kind of network → how it reads a modality."""

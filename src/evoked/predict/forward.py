@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from evoked.core.progress import Progress, silent
 from evoked.core.rows import Rows
 from evoked.model.config import Modality, ModelConfig, shapes
-from evoked.predict.encoders import READERS, Reader
-from evoked.predict.head_graph import judge_graph
+from evoked.predict.encoders import READERS, RuntimeEncoder
+from evoked.predict.head_graph import head_model
 from evoked.weights.session import Session
 
 Array = NDArray[np.float32]
@@ -47,7 +47,7 @@ class Forward:
         self.config = config
         self._arrays = {name: np.ascontiguousarray(a, dtype=np.float32) for name, a in arrays.items()}
         self._readers = {m.name: self._reader(m, threads) for m in config.modalities}
-        self._judge = Session(judge_graph(config, self._arrays).SerializeToString(), threads=threads)
+        self._judge = Session(head_model(config, self._arrays).SerializeToString(), threads=threads)
         self._chunk_s = chunk_s
 
     def __call__(self, features: Mapping[str, Rows], progress: Progress = silent) -> Array:
@@ -109,7 +109,7 @@ class Forward:
             raise ValueError(f"features differ in length: {lengths}")
         return next(iter(lengths.values()))
 
-    def _reader(self, m: Modality, threads: int) -> Reader:
+    def _reader(self, m: Modality, threads: int) -> RuntimeEncoder:
         own = f"{self.config.kind}.{m.name}."
         arrays = {name.removeprefix(own): array for name, array in self._arrays.items() if name.startswith(own)}
         return READERS[self.config.kind](self.config, m, arrays, threads)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto
 
-from evoked.weights.onnx_builder import Drawing
+from evoked.weights.onnx_builder import GraphBuilder
 
 Array = NDArray[np.float32]
 
@@ -48,7 +48,7 @@ def in_block(steps: int) -> int:
 
 def gru_projection(layer: GruLayer) -> ModelProto:
     """The graph of what a layer makes of each second alone: `rows` (N, D) → `seconds` (N, 3H), which a block reads."""
-    net = Drawing("gru-projection", {})
+    net = GraphBuilder("gru-projection", {})
     product = net.add("MatMul", ["rows", net.number("input", layer.weight_ih.T)], "product")
     net.add("Add", [product, net.number("input_bias", layer.input_bias)], "seconds")
     three, width = layer.weight_ih.shape
@@ -68,7 +68,7 @@ def gru_block(layers: Sequence[GruLayer], steps: int) -> ModelProto:
         product, as in torch and cuDNN. N ≥ 1 is free.
     """
     size = layers[0].weight_hh.shape[1]
-    net = Drawing("gru-block", {})
+    net = GraphBuilder("gru-block", {})
     for n, layer in enumerate(layers):
         net.number(f"{n}.recurrent", layer.weight_hh.T)
         net.number(f"{n}.inner", layer.bias_hh[2 * size :])
@@ -96,7 +96,7 @@ def gru_block(layers: Sequence[GruLayer], steps: int) -> ModelProto:
     return net.model(shapes, {f"after.{n}": ("windows", size) for n in range(len(layers))})
 
 
-def _step(net: Drawing, x: str, state: str, weights: tuple[str, str], out: str) -> str:
+def _step(net: GraphBuilder, x: str, state: str, weights: tuple[str, str], out: str) -> str:
     recurrent, inner = weights
     seen = net.split(x, 3, f"{out}.input")
     own = net.split(net.add("MatMul", [state, recurrent], f"{out}.product"), 3, f"{out}.own")

@@ -10,21 +10,21 @@ from numpy.typing import NDArray
 from onnx import ModelProto
 
 from evoked.model.config import BN_EPSILON, ModelConfig
-from evoked.weights.onnx_builder import Drawing
+from evoked.weights.onnx_builder import GraphBuilder
 
-__all__ = ["judge", "judge_graph"]
+__all__ = ["build_head", "head_model"]
 
 Array = NDArray[np.float32]
 
 
-def judge_graph(config: ModelConfig, arrays: Mapping[str, Array]) -> ModelProto:
+def head_model(config: ModelConfig, arrays: Mapping[str, Array]) -> ModelProto:
     """`states` (n, fused) → `expressions` (n, K): probabilities, or values where `config.answer` is value."""
-    net = Drawing("judge", {})
-    net.add("Identity", [judge(net, config, arrays, "states")], "expressions")
+    net = GraphBuilder("judge", {})
+    net.add("Identity", [build_head(net, config, arrays, "states")], "expressions")
     return net.model({"states": ("n", config.fused)}, {"expressions": ("n", len(config.expressions))})
 
 
-def judge(net: Drawing, config: ModelConfig, arrays: Mapping[str, Array], states: str) -> str:
+def build_head(net: GraphBuilder, config: ModelConfig, arrays: Mapping[str, Array], states: str) -> str:
     """Draw gates and experts on a graph.
 
     Args:
@@ -43,7 +43,9 @@ def judge(net: Drawing, config: ModelConfig, arrays: Mapping[str, Array], states
     return _gated(net, config, arrays, "output_gate", (p, fused if config.output_gate_from == "input" else p))
 
 
-def _gated(net: Drawing, config: ModelConfig, arrays: Mapping[str, Array], name: str, both: tuple[str, str]) -> str:
+def _gated(
+    net: GraphBuilder, config: ModelConfig, arrays: Mapping[str, Array], name: str, both: tuple[str, str]
+) -> str:
     """x ∘ σ(BN(W seen)) of (x, seen); the batch norm is worked into W and a bias, in float64."""
     x, seen = both
     weight = arrays[f"{name}.weight"].astype(np.float64)
@@ -62,7 +64,7 @@ def _gated(net: Drawing, config: ModelConfig, arrays: Mapping[str, Array], name:
     return net.add("Mul", [x, opened], name)
 
 
-def _experts(net: Drawing, config: ModelConfig, arrays: Mapping[str, Array], fused: str) -> str:
+def _experts(net: GraphBuilder, config: ModelConfig, arrays: Mapping[str, Array], fused: str) -> str:
     k, m, n = len(config.expressions), max(config.experts, 1), config.fused
     weight = net.number("experts.weight", arrays["experts.expert_weight"].reshape(-1, n).T)
     bias = net.number("experts.bias", arrays["experts.expert_bias"].reshape(-1))

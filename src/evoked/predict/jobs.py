@@ -10,14 +10,14 @@ from evoked.core.progress import Progress, silent
 from evoked.core.provenance import Provenance
 from evoked.core.track import Track
 from evoked.features.extract import Features
-from evoked.media.probe import no_picture, probe
+from evoked.media.probe import no_video_error, probe
 from evoked.predict.predictor import Model, Predictor, load_model, predict_features
 from evoked.predict.writers import FORMATS, check_format, write_predictions
 from evoked.weights.cache import default_cache
 
 
 @dataclass(frozen=True)
-class Task:
+class PredictTask:
     """One video to predict.
 
     Attributes:
@@ -46,18 +46,18 @@ class Prediction:
     damage: tuple[str, ...] = ()
 
 
-def run(task: Task, progress: Progress = silent) -> Prediction:
+def run_predict_task(task: PredictTask, progress: Progress = silent) -> Prediction:
     """Predict a video and write the result; model and nets are loaded once per process.
 
     Raises:
         EvokedError: if the video, the model, a net or the output is not as it should be.
     """
     if probe(task.video).picture is None:  # what cannot be used is told at once, before any net is fetched
-        raise no_picture(task.video)
+        raise no_video_error(task.video)
     predictor = _predictor(task.model.resolve(), task.threads, task.offline)
     found = predictor.features(task.video, progress)
     about = predictor.provenance(task.video)
-    told = (*found.damage, *unheard(predictor.model, found))
+    told = (*found.damage, *missing_audio_note(predictor.model, found))
     about = replace(about, notes=(*about.notes, *told))
     made = Prediction(predict_features(predictor.model, found), about, told)
     if task.output:
@@ -65,7 +65,7 @@ def run(task: Task, progress: Progress = silent) -> Prediction:
     return made
 
 
-def unheard(model: Model, features: Features) -> tuple[str, ...]:
+def missing_audio_note(model: Model, features: Features) -> tuple[str, ...]:
     """A line where the model learnt from sound and this video has none: it can only go by the rest."""
     reads = {m.name for m in model.checkpoint.config.modalities}
     if "audio" not in reads or features.audio.valid.any():
@@ -73,7 +73,7 @@ def unheard(model: Model, features: Features) -> tuple[str, ...]:
     return ("it has no sound, which the model goes by as well: predicted from what is seen alone",)
 
 
-def outputs(videos: Sequence[Path], output: Path | None, suffix: str | None) -> dict[Path, Path | None]:
+def output_paths(videos: Sequence[Path], output: Path | None, suffix: str | None) -> dict[Path, Path | None]:
     """Where each video's prediction goes.
 
     Args:

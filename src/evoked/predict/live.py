@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.provenance import Provenance
-from evoked.core.time_grid import Grid
+from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
 from evoked.features.audio import HZ
 from evoked.features.extract import Extractor
 from evoked.features.live import LiveRows
-from evoked.media.live import LivePlay
+from evoked.media.live import LiveReader
 from evoked.predict.predictor import RANGES, Model
 from evoked.weights.cache import Cache
 
@@ -60,11 +60,11 @@ class LivePredictor:
         """Follow a file that grows, a pipe, or (None) standard input.
 
         Raises:
-            MediaError and its kin: as LivePlay.
+            MediaError and its kin: as LiveReader.
         """
         forward = self._model.forward
         carry: dict[str, NDArray[np.float32]] = {}
-        playing = LivePlay(path, HZ, patience_s)
+        playing = LiveReader(path, HZ, patience_s)
         self._name = path.name if path else "-"
         try:
             for second in LiveRows(self._extractor, playing):
@@ -82,7 +82,7 @@ class LivePredictor:
         return Provenance("predict", config, inputs, self._extractor.nets, notes)
 
 
-def gathered(seconds: list[LiveSecond], expressions: tuple[str, ...]) -> Track:
+def collect_live(seconds: list[LiveSecond], expressions: tuple[str, ...]) -> Track:
     """The seconds as one Track, as `predict` gives it."""
     values = np.array([s.values for s in seconds], dtype=np.float32).reshape(len(seconds), len(expressions))
-    return Track(Grid(Fraction(1), len(seconds)), expressions, values, np.ones(len(seconds), dtype=np.bool_))
+    return Track(TimeGrid(Fraction(1), len(seconds)), expressions, values, np.ones(len(seconds), dtype=np.bool_))

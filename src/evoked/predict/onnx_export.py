@@ -19,8 +19,8 @@ from evoked.core.errors import CheckpointError, OutputError
 from evoked.core.files import writing
 from evoked.model.checkpoint import Checkpoint
 from evoked.model.config import Modality, dilations
-from evoked.predict.head_graph import judge
-from evoked.weights.onnx_builder import Drawing
+from evoked.predict.head_graph import build_head
+from evoked.weights.onnx_builder import GraphBuilder
 
 
 def write_onnx(path: Path, checkpoint: Checkpoint) -> None:
@@ -44,10 +44,10 @@ def as_onnx(checkpoint: Checkpoint) -> onnx.ModelProto:
         raise CheckpointError(
             f"a model of kind {config.kind!r} cannot be exported; there are graphs of {', '.join(STATES)}"
         )
-    net = Drawing("evoked", {})
+    net = GraphBuilder("evoked", {})
     states = [STATES[config.kind](net, checkpoint, m) for m in config.modalities]
     joined = net.join(states, "states") if len(states) > 1 else states[0]
-    net.add("Identity", [judge(net, config, checkpoint.arrays, joined)], "expressions")
+    net.add("Identity", [build_head(net, config, checkpoint.arrays, joined)], "expressions")
     made = net.model(
         {m.name: ("n", config.window_s, m.width) for m in config.modalities},
         {"expressions": ("n", len(config.expressions))},
@@ -58,7 +58,7 @@ def as_onnx(checkpoint: Checkpoint) -> onnx.ModelProto:
     return made
 
 
-def _gru_state(net: Drawing, checkpoint: Checkpoint, m: Modality) -> str:
+def _gru_state(net: GraphBuilder, checkpoint: Checkpoint, m: Modality) -> str:
     """(n, window_s, D) → the last GRU layer's state after the window, (n, H)."""
     rows = net.add("Transpose", [_scaled(net, checkpoint, m)], f"gru.{m.name}.rows", perm=[1, 0, 2])  # (steps, n, D)
     layers, arrays = checkpoint.config.layers, checkpoint.arrays
@@ -79,7 +79,7 @@ def _gru_state(net: Drawing, checkpoint: Checkpoint, m: Modality) -> str:
     raise AssertionError("a model has at least one layer")
 
 
-def _tcn_state(net: Drawing, checkpoint: Checkpoint, m: Modality) -> str:
+def _tcn_state(net: GraphBuilder, checkpoint: Checkpoint, m: Modality) -> str:
     """(n, window_s, D) → the last layer's row at the window's last second, (n, H)."""
     own, size, arrays = f"tcn.{m.name}", m.units, checkpoint.arrays
     first = net.number(f"{own}.first", arrays[f"{own}.first.weight"].T)
@@ -98,13 +98,13 @@ def _tcn_state(net: Drawing, checkpoint: Checkpoint, m: Modality) -> str:
     return net.add("Squeeze", [h, net.whole(f"{own}.last", [2])], f"{own}.state")
 
 
-def _part(net: Drawing, name: str, x: str, axis: int, span: tuple[int, int]) -> str:
+def _part(net: GraphBuilder, name: str, x: str, axis: int, span: tuple[int, int]) -> str:
     """x from a first to before a last place along an axis."""
     ends = [net.whole(f"{name}.{what}", [value]) for what, value in zip(("from", "to"), span, strict=True)]
     return net.add("Slice", [x, *ends, net.whole(f"{name}.axis", [axis])], name)
 
 
-STATES: Mapping[str, Callable[[Drawing, Checkpoint, Modality], str]] = {"gru": _gru_state, "tcn": _tcn_state}
+STATES: Mapping[str, Callable[[GraphBuilder, Checkpoint, Modality], str]] = {"gru": _gru_state, "tcn": _tcn_state}
 """Kind of network → the graph that reads one modality."""
 
 
@@ -114,7 +114,7 @@ def _in_onnx_order(array: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.concatenate([update, reset, new])
 
 
-def _scaled(net: Drawing, checkpoint: Checkpoint, m: Modality) -> str:
+def _scaled(net: GraphBuilder, checkpoint: Checkpoint, m: Modality) -> str:
     own = f"scale.{m.name}"
     mean, deviation = checkpoint.arrays[f"{own}.mean"], checkpoint.arrays[f"{own}.deviation"]
     if not mean.any() and (deviation == 1).all():

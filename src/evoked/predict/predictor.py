@@ -15,7 +15,7 @@ from evoked.core.files import sha256
 from evoked.core.progress import Progress, silent
 from evoked.core.provenance import Provenance
 from evoked.core.rows import Rows, blocks
-from evoked.core.time_grid import Grid
+from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
 from evoked.features.extract import Extractor, FeatureConfig, Features, digests
 from evoked.model.checkpoint import ARRAYS, Checkpoint, load_checkpoint
@@ -115,7 +115,7 @@ def predict_features(model: Model, features: Features, progress: Progress = sile
                 f"the model in {model.folder} reads {m.width} numbers of {m.name} a second, there are "
                 f"{width or 'none'}. {AGAIN}"
             )
-    return predicted(model.forward, rows, features.image.valid, progress)
+    return prediction_track(model.forward, rows, features.image.valid, progress)
 
 
 class Predictor:
@@ -164,7 +164,7 @@ def predict_video(path: Path, model: Model, cache: Cache | None = None, progress
     return Predictor(model, cache)(path, progress)
 
 
-def predicted(
+def prediction_track(
     forward: Forward,
     features: Mapping[str, Rows],
     valid: NDArray[np.bool_] | None = None,
@@ -190,7 +190,7 @@ def predicted(
         names = [m.name for m in forward.config.modalities]
         seen = blocks(features["image" if "image" in names else names[0]])
         valid = np.concatenate([np.zeros(0, dtype=np.bool_), *(np.any(block != 0, axis=1) for block in seen)])
-    grid = Grid(Fraction(1), len(scores))
+    grid = TimeGrid(Fraction(1), len(scores))
     return Track.masked(grid, forward.config.expressions, RANGES[forward.config.answer](scores), valid)
 
 

@@ -10,7 +10,7 @@ from evoked.core.errors import DatasetError, OutputError
 from evoked.core.files import write_text
 from evoked.core.provenance import Provenance
 from evoked.core.tables import SUFFIXES, read_table, write_table
-from evoked.core.time_grid import Grid
+from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
 
 FORMATS = (*SUFFIXES, ".vtt")
@@ -71,7 +71,7 @@ def read_predictions(path: Path) -> Track:
             if not isinstance(value, int | float) or not 0 <= value <= 1:  # NaN fails this too
                 raise DatasetError(f"{path} row {i + 1}: {name} must be a number in [0, 1] where valid, got {value!r}")
             values[i, k] = value
-    return Track(Grid(Fraction(1), steps), names, values, valid)
+    return Track(TimeGrid(Fraction(1), steps), names, values, valid)
 
 
 def as_vtt(track: Track, provenance: Provenance, threshold: float = 0.5) -> str:
@@ -106,7 +106,7 @@ def as_vtt(track: Track, provenance: Provenance, threshold: float = 0.5) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def summary(track: Track, threshold: float = 0.5) -> str:
+def prediction_summary(track: Track, threshold: float = 0.5) -> str:
     """A few lines for a terminal: each expression's mean, peak and when, and seconds at or above the threshold."""
     seconds, valid = track.grid.steps, int(track.valid.sum())
     lines: list[Sequence[str]] = [("", "mean", "peak", "at", f"≥ {100 * threshold:g} %")]

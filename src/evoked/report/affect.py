@@ -65,7 +65,7 @@ def write_affect_page(
             style=asset("page.css"),
             films=[_drawn(film, quantities) for film in films],
             curves=list(zip(films[0].curves, COLOURS, strict=False)) if films else [],
-            rows=table(lines, quantities),
+            rows=affect_table(lines, quantities),
             notes=provenance.notes,
             made=provenance.as_dict(),
         )
@@ -76,7 +76,7 @@ def write_affect_page(
 COLUMNS = (("mse", "MSE"), ("r", "r"), ("film_mse", "MSE by film"), ("film_r", "r by film"))
 
 
-def table(lines: Sequence[ScoreLine], quantities: Sequence[str]) -> list[dict[str, object]]:
+def affect_table(lines: Sequence[ScoreLine], quantities: Sequence[str]) -> list[dict[str, object]]:
     """Rows of the paper's Table 4 layout: per way its cells, each with value, interval and gain as text."""
     found = {(line.way, line.quantity, line.score): line for line in lines}
     ways = list(dict.fromkeys(line.way for line in lines))
@@ -98,9 +98,9 @@ def table(lines: Sequence[ScoreLine], quantities: Sequence[str]) -> list[dict[st
     ]
 
 
-def as_text(lines: Sequence[ScoreLine], quantities: Sequence[str]) -> str:
+def affect_text(lines: Sequence[ScoreLine], quantities: Sequence[str]) -> str:
     """The same table for a terminal: a block of four lines per score."""
-    rows = table(lines, quantities)
+    rows = affect_table(lines, quantities)
     out = []
     for i in range(len(COLUMNS) * len(quantities)):
         title = str(rows[0]["cells"][i]["title"])  # type: ignore[index]

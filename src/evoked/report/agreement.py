@@ -12,13 +12,13 @@ from evoked.core.provenance import Provenance
 from evoked.report.formats import NOTHING, across, decimals, expression_colours, percent
 from evoked.report.page import asset, environment
 
-__all__ = ["Scale", "render_agreement", "write_agreement_page"]
+__all__ = ["AxisScale", "render_agreement", "write_agreement_page"]
 
 STEP = 0.2  # between the ticks of an axis of correlations
 
 
 @dataclass(frozen=True)
-class Scale:
+class AxisScale:
     """An axis of plain numbers that may begin below zero."""
 
     start: float
@@ -31,7 +31,7 @@ class Scale:
 
 
 @dataclass(frozen=True)
-class Line:
+class AgreementLine:
     """One line of a chart: a dot with its interval, and perhaps another number's mark beside it.
 
     Attributes:
@@ -57,10 +57,11 @@ def render_agreement(found: Agreement, provenance: Provenance) -> str:
     """The page as text: the same bytes from the same agreement."""
     colours = expression_colours(found.expressions)
     rows = (*found.rows, found.mean)
-    own = [Line(r.name, "", colours.get(r.name, "var(--ink)"), r.machine, r.rater) for r in rows]
-    plain = [Line(r.name, "", colours.get(r.name, "var(--ink)"), r.correlation) for r in rows]
+    own = [AgreementLine(r.name, "", colours.get(r.name, "var(--ink)"), r.machine, r.rater) for r in rows]
+    plain = [AgreementLine(r.name, "", colours.get(r.name, "var(--ink)"), r.correlation) for r in rows]
     groups = [
-        Line(g.value, f"{g.column}, {g.clips} clips", colours_of_group(found, g.column), g.mean) for g in found.groups
+        AgreementLine(g.value, f"{g.column}, {g.clips} clips", colours_of_group(found, g.column), g.mean)
+        for g in found.groups
     ]
     return (
         environment()
@@ -76,7 +77,7 @@ def render_agreement(found: Agreement, provenance: Provenance) -> str:
             },
             span=span,
             share_span=share_span,
-            plain=number,
+            plain=agreement_number,
             percent=percent,
             decimals=decimals,
             settings=json.dumps(dict(provenance.config), indent=1, ensure_ascii=False),
@@ -92,18 +93,18 @@ def colours_of_group(found: Agreement, column: str) -> str:
     return expression_colours(columns)[column]
 
 
-def scale_of(lines: Sequence[Line]) -> Scale:
+def scale_of(lines: Sequence[AgreementLine]) -> AxisScale:
     """An axis that holds all numbers, from 0 or below to above the greatest, with a tick every fifth."""
     estimates = [e for line in lines for e in (line.dot, line.mark) if e is not None]
     values = [v for e in estimates for v in (e.value, e.low, e.high) if v is not None]
     first = min(0, math.floor(round(min(values, default=0.0) / STEP, 9)))
     last = max(1, math.ceil(round(max(values, default=1.0) / STEP, 9)))
-    return Scale(
+    return AxisScale(
         round(first * STEP, 6), round(last * STEP, 6), tuple(round(k * STEP, 6) for k in range(first, last + 1))
     )
 
 
-def number(value: float | None) -> str:
+def agreement_number(value: float | None) -> str:
     """A plain number with a true minus sign; a dash where it is not defined."""
     return NOTHING if value is None else decimals(value)
 

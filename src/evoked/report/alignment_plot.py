@@ -11,7 +11,7 @@ LINE, BAND = "#1f5fa8", "#7fb0e0"
 SHADE = " ·▁▃▅▇█"
 
 
-def as_text(offsets: OffsetMap, content_s: float, width: int = 72) -> str:
+def map_text(offsets: OffsetMap, content_s: float, width: int = 72) -> str:
     """Bars of the content's time and of the reaction's: what of each is covered, and one line a segment.
 
     Args:
@@ -32,7 +32,7 @@ def as_text(offsets: OffsetMap, content_s: float, width: int = 72) -> str:
     return "\n".join(lines)
 
 
-def as_svg(offsets: OffsetMap, reaction: str, content: str, content_s: float, reaction_s: float) -> str:
+def map_svg(offsets: OffsetMap, reaction: str, content: str, content_s: float, reaction_s: float) -> str:
     """The map as a picture: reaction time across, content time up, one line a segment.
 
     Args:
@@ -102,7 +102,7 @@ def _legend() -> str:
     )
 
 
-def as_html(svg: str, title: str) -> str:
+def map_html(svg: str, title: str) -> str:
     """A page that holds the picture and nothing else."""
     head = f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title></head>'
     return f'{head}\n<body style="margin:1rem">\n{svg}</body></html>\n'

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evoked.report.page_data import Reaction, Score, Segment
+from evoked.report.page_data import PageReaction, PageScore, PageSegment
 
 COLOURS = 8  # page.css names --e0 … --e7, after Okabe and Ito 2008, safe for colour-blind readers
 NOTHING = "–"
@@ -81,12 +81,12 @@ def clock_axis(seconds: float, most: int = 6) -> Axis:
     return Axis(seconds, tuple(float(t) for t in range(0, math.floor(seconds) + 1, step)) if seconds > 0 else (0.0,))
 
 
-def score_axis(rows: Sequence[Score]) -> Axis:
+def score_axis(rows: Sequence[PageScore]) -> Axis:
     """The axis on which scores, intervals and chance marks stand together."""
     return share_axis([v for r in rows for v in (r.value, r.high, r.chance)])
 
 
-def standing(score: Score) -> str:
+def standing(score: PageScore) -> str:
     """A score against chance, in words: its interval decides, not the score."""
     if score.value is None:
         return "undefined"
@@ -97,7 +97,7 @@ def standing(score: Score) -> str:
     return "below chance" if score.high < score.chance else "chance is inside the interval"
 
 
-def uncovered(reaction: Reaction, seconds: float) -> tuple[tuple[float, float], ...]:
+def uncovered(reaction: PageReaction, seconds: float) -> tuple[tuple[float, float], ...]:
     """Stretches of a content's time, within [0, seconds), that no segment of the reaction shows."""
     gaps, reached = [], 0.0
     for segment in _in_order(reaction):
@@ -109,23 +109,23 @@ def uncovered(reaction: Reaction, seconds: float) -> tuple[tuple[float, float], 
     return tuple((a, b) for a, b in gaps if b > a)
 
 
-def uncovered_s(reaction: Reaction, seconds: float) -> float:
+def uncovered_s(reaction: PageReaction, seconds: float) -> float:
     """How many seconds of the content the reaction does not show."""
     return sum(b - a for a, b in uncovered(reaction, seconds))
 
 
-def offset_span(reaction: Reaction) -> tuple[float, float] | None:
+def offset_span(reaction: PageReaction) -> tuple[float, float] | None:
     """Least and greatest offset, reaction time minus content time, in seconds; None if not aligned."""
     offsets = [s.reaction_start_s - s.content_start_s for s in _in_order(reaction)]
     return (min(offsets), max(offsets)) if offsets else None
 
 
-def _in_order(reaction: Reaction) -> list[Segment]:
+def _in_order(reaction: PageReaction) -> list[PageSegment]:
     segments = reaction.alignment.segments if reaction.alignment else ()
     return sorted(segments, key=lambda s: s.content_start_s)
 
 
-def seen_share(reaction: Reaction) -> float | None:
+def seen_share(reaction: PageReaction) -> float | None:
     """The mean over viewers of the share of ticks at which each was seen; None without viewers."""
     shares = [v.share for v in reaction.viewers]
     return sum(shares) / len(shares) if shares else None

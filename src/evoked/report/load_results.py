@@ -16,8 +16,17 @@ from evoked.core.errors import DatasetError, EvokedError, StudyError
 from evoked.core.tables import read_table
 from evoked.dataset.labels import Labels, read_labels
 from evoked.dataset.statistics import statistics
-from evoked.report.page_data import Alignment, Content, Facts, Item, Prediction, Reaction, Scores, Segment
-from evoked.report.provenance import Origins
+from evoked.report.page_data import (
+    LogItem,
+    PageAlignment,
+    PageContent,
+    PageData,
+    PagePrediction,
+    PageReaction,
+    PageScores,
+    PageSegment,
+)
+from evoked.report.provenance import ProvenanceReader
 from evoked.report.score_rows import read_scores
 from evoked.report.timelines import NOT_EXPRESSIONS, prediction_from, presences, votes
 
@@ -26,7 +35,7 @@ HIDDEN = "."
 Read = TypeVar("Read")
 
 
-class Gaps:
+class MissingParts:
     """Collects what is missing, by part of the page."""
 
     def __init__(self) -> None:
@@ -50,7 +59,7 @@ class Gaps:
         return {part: tuple(found) for part, found in self.found.items()}
 
 
-def collect(study: Path) -> Facts:
+def load_study(study: Path) -> PageData:
     """Read all that a study's results tell.
 
     Raises:
@@ -58,7 +67,7 @@ def collect(study: Path) -> Facts:
     """
     if not study.is_dir():
         raise StudyError(f"no study folder at {study}: give the folder that holds contents/ and reactions/")
-    results, gaps, origins = study / "results", Gaps(), Origins()
+    results, gaps, origins = study / "results", MissingParts(), ProvenanceReader()
     if not results.is_dir():
         raise StudyError(f"{study} has no results yet: run `evoked run {study}` first")
     labels = _labels(results, gaps)
@@ -70,7 +79,7 @@ def collect(study: Path) -> Facts:
     scores = _scores(results, gaps, items)
     reactions = _reactions(study, results, gaps, {c.name: c for c in contents})
     made = origins.gather(results, gaps.tell)
-    return Facts(
+    return PageData(
         kind="study",
         name=about.name or study.resolve().name,
         notes=_notes(study, about, origins.notes),
@@ -85,7 +94,7 @@ def collect(study: Path) -> Facts:
     )
 
 
-def collect_prediction(table: Path, video: Path | None) -> Facts:
+def load_prediction(table: Path, video: Path | None) -> PageData:
     """The facts of one predicted video: a predictions table and, where given, the video itself.
 
     Raises:
@@ -99,10 +108,10 @@ def collect_prediction(table: Path, video: Path | None) -> Facts:
     if not names:
         raise DatasetError(f"{table} has no column of an expression; it has: {', '.join(columns)}")
     name = video.name if video else table.stem
-    content = Content(name, video, None, prediction_from(columns, names))
-    origins, gaps = Origins(), Gaps()
+    content = PageContent(name, video, None, prediction_from(columns, names))
+    origins, gaps = ProvenanceReader(), MissingParts()
     made = origins.of_tables([table], gaps.tell)
-    return Facts(
+    return PageData(
         kind="prediction",
         name=name,
         notes=_staging(origins.notes),
@@ -117,7 +126,7 @@ def collect_prediction(table: Path, video: Path | None) -> Facts:
 
 
 @dataclass(frozen=True)
-class About:
+class StudyAbout:
     """What study.toml says of the study itself."""
 
     name: str = ""
@@ -125,18 +134,18 @@ class About:
     staged: bool = False
 
 
-def _about(study: Path, gaps: Gaps) -> About:
+def _about(study: Path, gaps: MissingParts) -> StudyAbout:
     path = study / "study.toml"
-    return (gaps.attempt("made", path, _read_about) if path.is_file() else None) or About()
+    return (gaps.attempt("made", path, _read_about) if path.is_file() else None) or StudyAbout()
 
 
-def _read_about(path: Path) -> About:
+def _read_about(path: Path) -> StudyAbout:
     values = tomllib.loads(path.read_text(encoding="utf-8"))
     name, note = (values.get(key, "") for key in ("name", "note"))
-    return About(str(name), str(note), values.get("staged") is True)
+    return StudyAbout(str(name), str(note), values.get("staged") is True)
 
 
-def _notes(study: Path, about: About, noted: Iterable[str]) -> tuple[str, ...]:
+def _notes(study: Path, about: StudyAbout, noted: Iterable[str]) -> tuple[str, ...]:
     """What stands above everything: that the study is staged, and the note in study.toml."""
     staged = [*_staging(noted), *([STAGED] if about.staged or (study / "truth.json").is_file() else [])]
     return tuple(dict.fromkeys([*staged[:1], *([about.note] if about.note else [])]))
@@ -154,7 +163,7 @@ def media_files(folder: Path) -> dict[str, Path]:
     return {p.name: p for p in sorted(folder.iterdir()) if p.is_file() and not p.name.startswith(HIDDEN)}
 
 
-def named(key: str, files: Mapping[str, Path]) -> str:
+def named_files(key: str, files: Mapping[str, Path]) -> str:
     """The file name that a result's name means: itself, or the one file with this stem."""
     if key in files:
         return key
@@ -165,7 +174,7 @@ def named(key: str, files: Mapping[str, Path]) -> str:
 # --- labels, predictions, contents -------------------------------------------------------------
 
 
-def _labels(results: Path, gaps: Gaps) -> dict[str, Labels] | None:
+def _labels(results: Path, gaps: MissingParts) -> dict[str, Labels] | None:
     path = results / "labels.parquet"
     if not path.is_file():
         gaps.tell("labels", "There are no labels: results/labels.parquet is not there.")
@@ -173,7 +182,7 @@ def _labels(results: Path, gaps: Gaps) -> dict[str, Labels] | None:
     return gaps.attempt("labels", path, read_labels)
 
 
-def _predictions(results: Path, gaps: Gaps) -> dict[str, dict[str, list[Any]]]:
+def _predictions(results: Path, gaps: MissingParts) -> dict[str, dict[str, list[Any]]]:
     paths = sorted((results / "predictions").glob("*.parquet"))
     if not paths:
         gaps.tell("timeline", "There are no predictions: results/predictions/ is empty or not there.")
@@ -199,27 +208,27 @@ def _contents(
     labels: Mapping[str, Labels] | None,
     predictions: Mapping[str, dict[str, list[Any]]],
     names: tuple[str, ...],
-    gaps: Gaps,
-) -> tuple[Content, ...]:
+    gaps: MissingParts,
+) -> tuple[PageContent, ...]:
     files = media_files(study / "contents")
-    by_video = {named(key, files): votes(found, names) for key, found in (labels or {}).items()}
-    curves: dict[str, Prediction] = {}
+    by_video = {named_files(key, files): votes(found, names) for key, found in (labels or {}).items()}
+    curves: dict[str, PagePrediction] = {}
     for key, columns in predictions.items():
         curve = gaps.attempt("timeline", Path(f"{key}.parquet"), partial(_curve, columns, names))
         if curve is not None:
-            curves[named(key, files)] = curve
+            curves[named_files(key, files)] = curve
     every = sorted({*files, *by_video, *curves})
-    return tuple(Content(n, files.get(n), by_video.get(n), curves.get(n)) for n in every)
+    return tuple(PageContent(n, files.get(n), by_video.get(n), curves.get(n)) for n in every)
 
 
-def _curve(columns: dict[str, list[Any]], names: tuple[str, ...], _: Path) -> Prediction:
+def _curve(columns: dict[str, list[Any]], names: tuple[str, ...], _: Path) -> PagePrediction:
     return prediction_from(columns, names)
 
 
 # --- scores and reactions -----------------------------------------------------------------------------------
 
 
-def _scores(results: Path, gaps: Gaps, items: tuple[Item, ...]) -> Scores | None:
+def _scores(results: Path, gaps: MissingParts, items: tuple[LogItem, ...]) -> PageScores | None:
     path = results / "scores.json"
     if not path.is_file():
         why = [i.reason for i in items if i.step in ("hold out", "evaluate") and i.state in ("failed", "left out")]
@@ -228,11 +237,13 @@ def _scores(results: Path, gaps: Gaps, items: tuple[Item, ...]) -> Scores | None
     return gaps.attempt("scores", path, read_scores)
 
 
-def _reactions(study: Path, results: Path, gaps: Gaps, contents: Mapping[str, Content]) -> tuple[Reaction, ...]:
+def _reactions(
+    study: Path, results: Path, gaps: MissingParts, contents: Mapping[str, PageContent]
+) -> tuple[PageReaction, ...]:
     files = media_files(study / "reactions")
     pairs = _pairs(results, gaps)
-    annotations = {named(p.stem, files): p for p in sorted((results / "annotations").glob("*.parquet"))}
-    alignments = {named(p.stem, files): p for p in sorted((results / "alignments").glob("*.json"))}
+    annotations = {named_files(p.stem, files): p for p in sorted((results / "annotations").glob("*.parquet"))}
+    alignments = {named_files(p.stem, files): p for p in sorted((results / "alignments").glob("*.json"))}
     if not annotations:
         gaps.tell("reactions", "No faces were annotated: results/annotations/ is empty or not there.")
     if not alignments:
@@ -246,12 +257,14 @@ def _reactions(study: Path, results: Path, gaps: Gaps, contents: Mapping[str, Co
         ends = [s.reaction_end_s for s in alignment.segments] if alignment else []
         length = max([seen.length_s if seen else 0.0, *ends])
         found.append(
-            Reaction(name, named(pair, videos) if pair else None, length, seen.viewers if seen else (), alignment)
+            PageReaction(
+                name, named_files(pair, videos) if pair else None, length, seen.viewers if seen else (), alignment
+            )
         )
     return tuple(found)
 
 
-def _pairs(results: Path, gaps: Gaps) -> dict[str, str]:
+def _pairs(results: Path, gaps: MissingParts) -> dict[str, str]:
     path = results / "pairs.csv"
     if not path.is_file():
         gaps.tell("reactions", "Nobody wrote down who watched what: results/pairs.csv is not there.")
@@ -261,17 +274,17 @@ def _pairs(results: Path, gaps: Gaps) -> dict[str, str]:
     return {str(reaction): str(content) for reaction, content in rows if content is not None}
 
 
-def _read_alignment(path: Path) -> Alignment:
+def _read_alignment(path: Path) -> PageAlignment:
     body = json.loads(path.read_text(encoding="utf-8"))
     keys = ("content_start_s", "content_end_s", "reaction_start_s", "score", "rate")
-    segments = (Segment(*(float(s[k]) for k in keys)) for s in ({"rate": 1.0, **s} for s in body["segments"]))
-    return Alignment(float(body["score"]), tuple(segments))
+    segments = (PageSegment(*(float(s[k]) for k in keys)) for s in ({"rate": 1.0, **s} for s in body["segments"]))
+    return PageAlignment(float(body["score"]), tuple(segments))
 
 
 # --- items -----------------------------------------------------------------------------------------
 
 
-def _items(results: Path, gaps: Gaps) -> tuple[Item, ...]:
+def _items(results: Path, gaps: MissingParts) -> tuple[LogItem, ...]:
     path = results / "state" / "items.json"
     if not path.is_file():
         gaps.tell("items", "Nobody wrote down how each file ended: results/state/items.json is not there.")
@@ -279,9 +292,9 @@ def _items(results: Path, gaps: Gaps) -> tuple[Item, ...]:
     return gaps.attempt("items", path, _read_items) or ()
 
 
-def _read_items(path: Path) -> tuple[Item, ...]:
+def _read_items(path: Path) -> tuple[LogItem, ...]:
     rows = json.loads(path.read_text(encoding="utf-8"))
     return tuple(
-        Item(str(r["kind"]), str(r["name"]), str(r["step"]), str(r["state"]).lower(), str(r.get("reason") or ""))
+        LogItem(str(r["kind"]), str(r["name"]), str(r["step"]), str(r["state"]).lower(), str(r.get("reason") or ""))
         for r in rows
     )

@@ -14,11 +14,11 @@ from evoked.core.files import write_text
 from evoked.core.progress import Progress, silent
 from evoked.report.config import ReportConfig
 from evoked.report.formats import FILTERS, expression_colours
-from evoked.report.load_results import collect
-from evoked.report.page_data import Content, Facts
-from evoked.report.summary import between, interval, points, tell
+from evoked.report.load_results import load_study
+from evoked.report.page_data import PageContent, PageData
+from evoked.report.summary import between, interval, points, summarise
 from evoked.report.timelines import labels_per_second
-from evoked.report.video import Shown, show
+from evoked.report.video import EmbeddedVideo, embed_video
 
 TEMPLATES = Path(__file__).parent / "templates"
 THOUSAND = 1000  # predictions stand in the page as whole thousandths
@@ -40,7 +40,7 @@ def write_report(study: Path, config: ReportConfig, out: Path | None = None, pro
         StudyError: if there are no results.
         OutputError: if it cannot be written.
     """
-    return write_page(collect(study), out or default_place(study), config, kept_previews(study), progress)
+    return write_page(load_study(study), out or default_place(study), config, kept_previews(study), progress)
 
 
 def default_place(study: Path) -> Path:
@@ -54,7 +54,7 @@ def kept_previews(study: Path) -> Path:
 
 
 def write_page(
-    facts: Facts, out: Path, config: ReportConfig, keep: Path | None = None, progress: Progress = silent
+    facts: PageData, out: Path, config: ReportConfig, keep: Path | None = None, progress: Progress = silent
 ) -> Path:
     """Write a page of facts that are already collected.
 
@@ -68,11 +68,11 @@ def write_page(
     Raises:
         OutputError: if it cannot be written.
     """
-    write_text(out, render(facts, show(facts.contents, out, keep, config, progress)))
+    write_text(out, render(facts, embed_video(facts.contents, out, keep, config, progress)))
     return out
 
 
-def render(facts: Facts, shown: Mapping[str, Shown]) -> str:
+def render(facts: PageData, shown: Mapping[str, EmbeddedVideo]) -> str:
     """The whole page as text.
 
     Every name in it is escaped. The one script is named by its digest in the page's own security
@@ -86,7 +86,7 @@ def render(facts: Facts, shown: Mapping[str, Shown]) -> str:
             facts=facts,
             shown=shown,
             per_second=labels_per_second(facts.contents),
-            story=tell(facts),
+            story=summarise(facts),
             between=between,
             interval=interval,
             points=points,
@@ -108,7 +108,7 @@ def embedded(value: object) -> Markup:
     return Markup(text)
 
 
-def _index(facts: Facts, shown: Mapping[str, Shown]) -> dict[str, object]:
+def _index(facts: PageData, shown: Mapping[str, EmbeddedVideo]) -> dict[str, object]:
     """What the script needs to know before a content is chosen."""
     shares = facts.statistics.shares if facts.statistics else {}
     return {
@@ -127,7 +127,7 @@ def _index(facts: Facts, shown: Mapping[str, Shown]) -> dict[str, object]:
     }
 
 
-def _series(content: Content, names: tuple[str, ...]) -> dict[str, object]:
+def _series(content: PageContent, names: tuple[str, ...]) -> dict[str, object]:
     """One content's seconds: labels as text of 0 and 1, viewers as numbers, predictions in thousandths."""
     labels, prediction = content.labels, content.prediction
     found: dict[str, object] = {"seconds": content.seconds, "labels": None, "prediction": None}

@@ -14,7 +14,7 @@ from evoked.dataset.statistics import Statistics
 
 
 @dataclass(frozen=True, eq=False)
-class Labels:
+class PageLabels:
     """The majority votes of one content, one row per second from second 0.
 
     Attributes:
@@ -29,7 +29,7 @@ class Labels:
 
 
 @dataclass(frozen=True, eq=False)
-class Prediction:
+class PagePrediction:
     """What the model predicts for one content, one row per second from second 0.
 
     Attributes:
@@ -40,13 +40,13 @@ class Prediction:
 
 
 @dataclass(frozen=True, eq=False)
-class Content:
+class PageContent:
     """A video that was watched or is predicted. `file` is None where it is not there."""
 
     name: str
     file: Path | None = None
-    labels: Labels | None = None
-    prediction: Prediction | None = None
+    labels: PageLabels | None = None
+    prediction: PagePrediction | None = None
 
     @property
     def seconds(self) -> int:
@@ -56,7 +56,7 @@ class Content:
 
 
 @dataclass(frozen=True)
-class Segment:
+class PageSegment:
     """A stretch of a content that a reaction shows without a break; seconds."""
 
     content_start_s: float
@@ -71,15 +71,15 @@ class Segment:
 
 
 @dataclass(frozen=True)
-class Alignment:
+class PageAlignment:
     """Where a reaction stands on its content's time."""
 
     score: float
-    segments: tuple[Segment, ...]
+    segments: tuple[PageSegment, ...]
 
 
 @dataclass(frozen=True)
-class Presence:
+class VisibleSpan:
     """When one viewer's face was seen: half open spans in seconds of the reaction, and the share of ticks."""
 
     viewer: str
@@ -88,18 +88,18 @@ class Presence:
 
 
 @dataclass(frozen=True)
-class Reaction:
+class PageReaction:
     """A recording of people who watched. `content` is None where nobody knows what they watched."""
 
     name: str
     content: str | None
     length_s: float
-    viewers: tuple[Presence, ...]
-    alignment: Alignment | None
+    viewers: tuple[VisibleSpan, ...]
+    alignment: PageAlignment | None
 
 
 @dataclass(frozen=True)
-class Score:
+class PageScore:
     """Average precision of one expression, or their mean (`seconds` and `positives` are then 0).
 
     Attributes:
@@ -119,7 +119,7 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Shifted:
+class ShiftNull:
     """What the mean scores when each video's labels are turned round in time: no timing, same shares."""
 
     value: float
@@ -128,7 +128,7 @@ class Shifted:
 
 
 @dataclass(frozen=True)
-class Scores:
+class PageScores:
     """How well the model predicts contents that it was not trained on.
 
     Attributes:
@@ -142,10 +142,10 @@ class Scores:
         level: share of draws inside the intervals.
     """
 
-    rows: tuple[Score, ...]
-    mean: Score
-    gain: Score | None
-    shifted: Shifted | None
+    rows: tuple[PageScore, ...]
+    mean: PageScore
+    gain: PageScore | None
+    shifted: ShiftNull | None
     videos: int
     folds: tuple[tuple[str, ...], ...] | int | None
     notes: tuple[str, ...] = ()
@@ -153,7 +153,7 @@ class Scores:
 
 
 @dataclass(frozen=True)
-class Item:
+class LogItem:
     """How one step of one file ended. `state` is done, failed, kept or left out."""
 
     kind: str
@@ -164,7 +164,7 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Net:
+class NetInfo:
     """A pretrained net that took part."""
 
     name: str
@@ -173,7 +173,7 @@ class Net:
 
 
 @dataclass(frozen=True)
-class Made:
+class ProvenanceSummary:
     """What made the results.
 
     Attributes:
@@ -184,13 +184,13 @@ class Made:
 
     config: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
-    nets: tuple[Net, ...] = ()
+    nets: tuple[NetInfo, ...] = ()
     inputs: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Facts:
+class PageData:
     """All that one page tells.
 
     Attributes:
@@ -204,10 +204,10 @@ class Facts:
     name: str
     notes: tuple[str, ...]
     expressions: tuple[str, ...]
-    contents: tuple[Content, ...]
-    reactions: tuple[Reaction, ...] = ()
+    contents: tuple[PageContent, ...]
+    reactions: tuple[PageReaction, ...] = ()
     statistics: Statistics | None = None
-    scores: Scores | None = None
-    items: tuple[Item, ...] = ()
-    made: Made = field(default_factory=Made)
+    scores: PageScores | None = None
+    items: tuple[LogItem, ...] = ()
+    made: ProvenanceSummary = field(default_factory=ProvenanceSummary)
     missing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -9,12 +9,12 @@ from safetensors import safe_open
 
 from evoked.core.files import canonical
 from evoked.core.tables import read_provenance
-from evoked.report.page_data import Made, Net
+from evoked.report.page_data import NetInfo, ProvenanceSummary
 
 Tell = Callable[[str, str], None]
 
 
-class Origins:
+class ProvenanceReader:
     """Gathers provenances; the same step with the same settings stands once."""
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class Origins:
         self._nets: set[tuple[str, str]] = set()
         self._inputs: dict[str, dict[str, str]] = {}  # name → sha256 → the first result that names it
 
-    def gather(self, results: Path, tell: Tell) -> Made:
+    def gather(self, results: Path, tell: Tell) -> ProvenanceSummary:
         """Everything that results tell of their making."""
         tables = [results / "labels.parquet", *_files(results / "annotations", "*.parquet")]
         self._tables([*tables, *_files(results / "predictions", "*.parquet")], tell)
@@ -35,7 +35,7 @@ class Origins:
             self._attempt(path, _tensor_provenance, tell)
         return self._made(tell)
 
-    def of_tables(self, paths: Iterable[Path], tell: Tell) -> Made:
+    def of_tables(self, paths: Iterable[Path], tell: Tell) -> ProvenanceSummary:
         """What these tables tell of their making."""
         self._tables(paths, tell)
         return self._made(tell)
@@ -69,7 +69,7 @@ class Origins:
             self._inputs.setdefault(name, {}).setdefault(key, result)
         self.notes.extend(str(note) for note in found.get("notes") or ())
 
-    def _made(self, tell: Tell) -> Made:
+    def _made(self, tell: Tell) -> ProvenanceSummary:
         if not (self._config or self._versions or self._nets or self._inputs):
             tell("made", "No result says what made it.")
         config = {
@@ -79,9 +79,9 @@ class Origins:
             for step, texts in sorted(self._config.items())
             for number, text in enumerate(texts, start=1)
         }
-        nets = tuple(Net(name, key, licence(name)) for name, key in sorted(self._nets))
+        nets = tuple(NetInfo(name, key, licence(name)) for name, key in sorted(self._nets))
         versions = {name: ", ".join(sorted(numbers)) for name, numbers in sorted(self._versions.items())}
-        return Made(config, versions, nets, self._named_inputs(), tuple(dict.fromkeys(self.notes)))
+        return ProvenanceSummary(config, versions, nets, self._named_inputs(), tuple(dict.fromkeys(self.notes)))
 
     def _named_inputs(self) -> dict[str, str]:
         """Input → sha256; a name that several results give to different files, a role, says whose it is."""

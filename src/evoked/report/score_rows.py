@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from evoked.report.page_data import Score, Scores, Shifted
+from evoked.report.page_data import PageScore, PageScores, ShiftNull
 
 
-def read_scores(path: Path) -> Scores:
+def read_scores(path: Path) -> PageScores:
     """Read a scores.json.
 
     Raises:
@@ -17,7 +17,7 @@ def read_scores(path: Path) -> Scores:
     """
     body = json.loads(path.read_text(encoding="utf-8"))
     mean, videos = body["map"], body.get("videos", 0)
-    return Scores(
+    return PageScores(
         rows=tuple(_row(row) for row in body["rows"]),
         mean=_mean(mean),
         gain=_gain(mean),
@@ -29,26 +29,37 @@ def read_scores(path: Path) -> Scores:
     )
 
 
-def _row(row: Mapping[str, Any]) -> Score:
-    value, low, high, chance = (number(row.get(key)) for key in ("ap", "low", "high", "chance"))
-    return Score(
-        str(row["name"]), value, low, high, chance, int(row["seconds"]), int(row["positives"]), number(row.get("auc"))
+def _row(row: Mapping[str, Any]) -> PageScore:
+    value, low, high, chance = (score_number(row.get(key)) for key in ("ap", "low", "high", "chance"))
+    return PageScore(
+        str(row["name"]),
+        value,
+        low,
+        high,
+        chance,
+        int(row["seconds"]),
+        int(row["positives"]),
+        score_number(row.get("auc")),
     )
 
 
-def _mean(mean: Mapping[str, Any]) -> Score:
-    low, high, chance = (number(mean.get(key)) for key in ("low", "high", "chance"))
-    return Score("mean", number(mean["value"]), low, high, chance)
+def _mean(mean: Mapping[str, Any]) -> PageScore:
+    low, high, chance = (score_number(mean.get(key)) for key in ("low", "high", "chance"))
+    return PageScore("mean", score_number(mean["value"]), low, high, chance)
 
 
-def _gain(mean: Mapping[str, Any]) -> Score | None:
-    value, low, high = (number(mean.get(key)) for key in ("gain", "gain_low", "gain_high"))
-    return None if value is None else Score("gain", value, low, high, 0.0)
+def _gain(mean: Mapping[str, Any]) -> PageScore | None:
+    value, low, high = (score_number(mean.get(key)) for key in ("gain", "gain_low", "gain_high"))
+    return None if value is None else PageScore("gain", value, low, high, 0.0)
 
 
-def _shifted(mean: Mapping[str, Any]) -> Shifted | None:
-    value = number(mean.get("shifted"))
-    return None if value is None else Shifted(value, number(mean.get("shifted_high")), number(mean.get("shifted_p")))
+def _shifted(mean: Mapping[str, Any]) -> ShiftNull | None:
+    value = score_number(mean.get("shifted"))
+    return (
+        None
+        if value is None
+        else ShiftNull(value, score_number(mean.get("shifted_high")), score_number(mean.get("shifted_p")))
+    )
 
 
 def _folds(value: Any) -> tuple[tuple[str, ...], ...] | int | None:
@@ -59,6 +70,6 @@ def _folds(value: Any) -> tuple[tuple[str, ...], ...] | int | None:
     return value if isinstance(value, int) else None
 
 
-def number(value: Any) -> float | None:
+def score_number(value: Any) -> float | None:
     """A finite number, or None; JSON from elsewhere may hold NaN for undefined."""
     return None if value is None or not math.isfinite(float(value)) else float(value)

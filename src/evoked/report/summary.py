@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from evoked.report.formats import PERCENT, clock, percent, standing, whole
-from evoked.report.page_data import Facts, Score, Scores
+from evoked.report.page_data import PageData, PageScore, PageScores
 
 VERDICTS = {
     "above chance": "The model does better than guessing: the whole interval lies above chance.",
@@ -18,7 +18,7 @@ JOINER = "\u2060"  # no line break here
 
 
 @dataclass(frozen=True)
-class Tile:
+class SummaryTile:
     """One figure of the summary: what it is, the number, and what stands below it."""
 
     title: str
@@ -27,35 +27,35 @@ class Tile:
 
 
 @dataclass(frozen=True)
-class Story:
+class Summary:
     """The summary: figures, and one verdict on the scores (empty where there are none)."""
 
-    tiles: tuple[Tile, ...]
+    tiles: tuple[SummaryTile, ...]
     verdict: str
 
 
-def tell(facts: Facts) -> Story:
+def summarise(facts: PageData) -> Summary:
     """The summary of these facts."""
     seconds = sum(c.seconds for c in facts.contents)
     title = "Contents" if facts.kind == "study" else "Video"
     value = whole(len(facts.contents)) if facts.kind == "study" else clock(seconds)
     below = f"{clock(seconds)} in all" if facts.kind == "study" else f"{len(facts.expressions)} expressions"
-    tiles = [Tile(title, value, below)]
+    tiles = [SummaryTile(title, value, below)]
     if facts.reactions:
         viewers = sum(len(r.viewers) for r in facts.reactions)
         below = f"{whole(viewers)} viewer{'' if viewers == 1 else 's'} seen"
-        tiles.append(Tile("Reactions", whole(len(facts.reactions)), below))
+        tiles.append(SummaryTile("Reactions", whole(len(facts.reactions)), below))
     if counts := facts.statistics:
         below = f"{whole(counts.valid_seconds)} of {whole(counts.seconds)} s: enough faces seen"
-        tiles.append(Tile("Valid seconds", percent(counts.valid_share), below))
+        tiles.append(SummaryTile("Valid seconds", percent(counts.valid_share), below))
     if facts.scores is None:
-        return Story(tuple(tiles), "")
+        return Summary(tuple(tiles), "")
     mean = facts.scores.mean
-    tiles.append(Tile("Mean average precision", percent(mean.value), against(facts.scores)))
-    return Story(tuple(tiles), verdict(facts.scores))
+    tiles.append(SummaryTile("Mean average precision", percent(mean.value), against(facts.scores)))
+    return Summary(tuple(tiles), headline(facts.scores))
 
 
-def verdict(scores: Scores) -> str:
+def headline(scores: PageScores) -> str:
     """One sentence on the mean against chance; by the interval of their difference where there is one.
 
     The two move together from draw to draw, so their difference says more than the mean's own interval.
@@ -74,18 +74,18 @@ def points(value: float | None) -> str:
     return "–" if value is None else f"{100 * value:+.1f}".replace("-", "\u2212")
 
 
-def against(scores: Scores) -> str:
+def against(scores: PageScores) -> str:
     """Chance and interval, as they stand beside every score."""
     known = f"{interval(scores)} {between(scores.mean)}" if scores.mean.low is not None else "no interval"
     return f"chance {percent(scores.mean.chance)}, {known}"
 
 
-def interval(scores: Scores) -> str:
+def interval(scores: PageScores) -> str:
     """What the intervals are called: "95 % interval"."""
     return f"{100 * scores.level:g}\u00a0% interval"
 
 
-def between(score: Score) -> str:
+def between(score: PageScore) -> str:
     """An interval as text: "21.0–24.3 %"."""
     if score.low is None or score.high is None:
         return "–"

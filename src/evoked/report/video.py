@@ -11,13 +11,13 @@ from urllib.parse import quote
 from evoked.core.errors import MediaError
 from evoked.core.files import digest, sha256
 from evoked.core.progress import Progress, silent
-from evoked.core.time_grid import Grid
-from evoked.media.decode import Picture, play
+from evoked.core.time_grid import TimeGrid
+from evoked.media.decode import VideoFrame, read_media
 from evoked.media.images import jpeg
-from evoked.media.preview import preview
+from evoked.media.preview import write_browser_copy
 from evoked.media.probe import probe
 from evoked.report.config import ReportConfig
-from evoked.report.page_data import Content
+from evoked.report.page_data import PageContent
 
 MEGABYTE = 1_000_000
 BYTES_PER_SECOND = 12_000  # the least a 240-line preview with sound was seen to weigh (96 kbit/s)
@@ -25,7 +25,7 @@ PREVIEW = 1  # raised when previews of the same file would come out otherwise
 
 
 @dataclass(frozen=True)
-class Shown:
+class EmbeddedVideo:
     """How one content's video is shown.
 
     Attributes:
@@ -41,9 +41,9 @@ class Shown:
     poster: str = ""
 
 
-def show(
-    contents: Sequence[Content], page: Path, keep: Path | None, config: ReportConfig, progress: Progress = silent
-) -> Mapping[str, Shown]:
+def embed_video(
+    contents: Sequence[PageContent], page: Path, keep: Path | None, config: ReportConfig, progress: Progress = silent
+) -> Mapping[str, EmbeddedVideo]:
     """Decide for every content how its video is shown, and make the previews that are wanted.
 
     Args:
@@ -57,10 +57,10 @@ def show(
         Content name → how it is shown. A video that cannot be decoded says so as its reason.
     """
     with_file = [(c.name, c.file) for c in contents if c.file is not None]
-    shown = {c.name: Shown("none", reason="The video file is not there.") for c in contents}
+    shown = {c.name: EmbeddedVideo("none", reason="The video file is not there.") for c in contents}
     if config.video == "none":
-        return {c.name: Shown("none", reason="This page was made without video.") for c in contents}
-    links = {name: Shown("link", _url(file, page)) for name, file in with_file}
+        return {c.name: EmbeddedVideo("none", reason="This page was made without video.") for c in contents}
+    links = {name: EmbeddedVideo("link", _url(file, page)) for name, file in with_file}
     expected = sum(c.seconds for c in contents if c.file) * BYTES_PER_SECOND
     if config.video == "link" or expected > config.video_limit_mb * MEGABYTE:
         return {**shown, **links}
@@ -87,27 +87,27 @@ def _key(file: Path, height: int) -> str:
     return digest({"preview": PREVIEW, "source": sha256(file), "height": height})[:32]
 
 
-def _embedded(file: Path, page: Path, keep: Path | None, height: int) -> tuple[Shown, int]:
+def _embedded(file: Path, page: Path, keep: Path | None, height: int) -> tuple[EmbeddedVideo, int]:
     """The video's preview as base64, and its weight in bytes."""
     path = (keep or page.parent) / f"{_key(file, height)}.mp4"
     try:
         if not path.is_file():
             path.parent.mkdir(parents=True, exist_ok=True)
-            preview(file, path, height=height)
+            write_browser_copy(file, path, height=height)
         data, poster = path.read_bytes(), _poster(path)
     except MediaError as error:
-        return Shown("none", reason=f"No preview: {error}"), 0
+        return EmbeddedVideo("none", reason=f"No preview: {error}"), 0
     finally:
         if keep is None:
             path.unlink(missing_ok=True)
-    return Shown("embed", base64.b64encode(data).decode(), poster=base64.b64encode(poster).decode()), len(data)
+    return EmbeddedVideo("embed", base64.b64encode(data).decode(), poster=base64.b64encode(poster).decode()), len(data)
 
 
 def _poster(preview: Path) -> bytes:
     """A picture of a preview as JPEG: a tenth into it, where a film has mostly faded in."""
     length_s = probe(preview).duration_s
-    moment = Grid(Fraction(1), 1, Fraction(length_s) / 10)
-    (picture,) = (item for item in play(preview, pictures=moment) if isinstance(item, Picture))
+    moment = TimeGrid(Fraction(1), 1, Fraction(length_s) / 10)
+    (picture,) = (item for item in read_media(preview, pictures=moment) if isinstance(item, VideoFrame))
     return jpeg(picture.rgb())
 
 

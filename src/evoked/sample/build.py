@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from evoked.core.errors import OutputError, StudyError
 from evoked.core.files import digest, sha256, write_text
 from evoked.core.progress import Progress, silent
-from evoked.media.decode import sound
-from evoked.parallel.pool import Failed, HerePool, Pool
+from evoked.media.decode import read_audio
+from evoked.parallel.pool import Failed, Pool, SerialPool
 from evoked.parallel.processes import ProcessPool
 from evoked.sample.ground_truth import STAGED, truth_of, write_truth
-from evoked.sample.label_rule import levels
-from evoked.sample.plan import SIZES, Content, Plan, Reaction, Size, make_plan
+from evoked.sample.label_rule import smile_levels
+from evoked.sample.plan import SIZES, PlannedContent, PlannedReaction, SamplePlan, SampleSize, make_plan
 from evoked.sample.render import write_content, write_reaction
 from evoked.sample.soundtrack import HZ, Sound
 from evoked.sample.source_clips import FILM, VIEWERS
@@ -35,16 +35,16 @@ CONTENT_COST = 0.5  # seconds of content against seconds of reaction, in time ta
 
 
 @dataclass(frozen=True)
-class Made:
+class MadeFile:
     """What came of it: the plan, and the names of the files that were made now and that were there."""
 
-    plan: Plan
+    plan: SamplePlan
     made: tuple[str, ...]
     kept: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class Job:
+class RenderJob:
     """One file to make: where, and the key of its plan."""
 
     path: Path
@@ -52,8 +52,8 @@ class Job:
 
 
 @dataclass(frozen=True, eq=False)
-class _ContentJob(Job):
-    content: Content
+class _ContentJob(RenderJob):
+    content: PlannedContent
     film: Path
     heard: Sound
 
@@ -62,8 +62,8 @@ class _ContentJob(Job):
 
 
 @dataclass(frozen=True, eq=False)
-class _ReactionJob(Job):
-    reaction: Reaction
+class _ReactionJob(RenderJob):
+    reaction: PlannedReaction
     content: Path
     clip: Path
 
@@ -73,13 +73,13 @@ class _ReactionJob(Job):
 
 def make_sample(
     folder: Path,
-    size: str | Size = "small",
+    size: str | SampleSize = "small",
     seed: int = 0,
     *,
     cache: Cache,
     progress: Progress = silent,
     workers: int | None = None,
-) -> Made:
+) -> MadeFile:
     """Make a study whose answer is known, or go on with one that was begun.
 
     Args:
@@ -102,7 +102,7 @@ def make_sample(
     if isinstance(size, str) and size not in SIZES:
         raise ValueError(f"no size {size!r}; there are: {', '.join(SIZES)}")
     called, wanted = (size, SIZES[size]) if isinstance(size, str) else ("custom", size)
-    claim(folder, called, seed)
+    claim_folder(folder, called, seed)
     _clear(folder)
     film = cache.clip(FILM)
     clips = {name: cache.clip(VIEWERS[name].clip) for cast in wanted.casts for name in cast}
@@ -112,8 +112,8 @@ def make_sample(
     pool = _pool(workers or os.cpu_count() or 1)
     tell = _Tally(plan, progress)
     places = [(c, *_place(folder, c)) for c in plan.contents]
-    if heard is None and not all(_finished(Job(path, key)) for _, path, key in places):
-        heard = sound(film, HZ)
+    if heard is None and not all(_finished(RenderJob(path, key)) for _, path, key in places):
+        heard = read_audio(film, HZ)
     contents = [_ContentJob(path, key, c, film, _part(heard, c)) for c, path, key in places]
     del heard
     made = list(_work(pool, contents, tell))
@@ -123,10 +123,10 @@ def make_sample(
     ]
     made += _work(pool, reactions, tell)
     names = [job.path.name for job in (*contents, *reactions)]
-    return Made(plan, tuple(n for n in names if n in made), tuple(n for n in names if n not in made))
+    return MadeFile(plan, tuple(n for n in names if n in made), tuple(n for n in names if n not in made))
 
 
-def claim(folder: Path, size: str, seed: int) -> None:
+def claim_folder(folder: Path, size: str, seed: int) -> None:
     """Take a folder for a sample, or find that it is one already.
 
     Raises:
@@ -188,13 +188,13 @@ def _make(job: "_ContentJob | _ReactionJob") -> None:
 
 
 def _pool(workers: int) -> Pool:
-    return HerePool() if workers == 1 else ProcessPool(workers)
+    return SerialPool() if workers == 1 else ProcessPool(workers)
 
 
 class _Tally:
     """Counts seconds of video as files are finished."""
 
-    def __init__(self, plan: Plan, progress: Progress) -> None:
+    def __init__(self, plan: SamplePlan, progress: Progress) -> None:
         self._progress = progress
         self._cost = {c.name: c.seconds * CONTENT_COST for c in plan.contents}
         self._cost |= {r.name: r.duration_ms / 1000 for r in plan.reactions}
@@ -206,9 +206,9 @@ class _Tally:
         self._progress(self._sum, sum(self._cost.values()), name)
 
 
-def _place(folder: Path, planned: Content | Reaction, plan: Plan | None = None) -> tuple[Path, str]:
+def _place(folder: Path, planned: PlannedContent | PlannedReaction, plan: SamplePlan | None = None) -> tuple[Path, str]:
     """Where a planned file goes, and the key of all that shapes it."""
-    if isinstance(planned, Content):
+    if isinstance(planned, PlannedContent):
         return folder / "contents" / planned.name, digest([MAKER, asdict(planned), clip(FILM).sha256])
     assert plan is not None
     viewer = VIEWERS[planned.viewer]
@@ -224,24 +224,24 @@ def _levels(folder: Path, film: Path) -> tuple[NDArray[np.float64], Sound | None
         kept = json.loads(path.read_text(encoding="utf-8"))
         if kept["key"] == key:
             return np.array(kept["level_db"]), None
-    heard = sound(film, HZ)
-    level_db = levels(heard, HZ)
+    heard = read_audio(film, HZ)
+    level_db = smile_levels(heard, HZ)
     write_text(path, json.dumps({"key": key, "level_db": level_db.tolist()}) + "\n")
     return level_db, heard
 
 
-def _part(heard: Sound | None, content: Content) -> Sound:
+def _part(heard: Sound | None, content: PlannedContent) -> Sound:
     """A content's own sound, as a copy, so that the whole film's can be let go; empty where none is needed."""
     if heard is None:
         return np.zeros(0, dtype=np.float32)
     return heard[content.film_start_s * HZ : (content.film_start_s + content.seconds) * HZ].copy()
 
 
-def _note(job: Job) -> Path:
+def _note(job: RenderJob) -> Path:
     return job.path.parent.parent / ".sample" / f"{job.path.name}.json"
 
 
-def _finished(job: Job) -> bool:
+def _finished(job: RenderJob) -> bool:
     """Whether the file is there, made by this very plan, and unaltered since."""
     note = _note(job)
     if not job.path.is_file() or not note.is_file():
@@ -253,11 +253,11 @@ def _finished(job: Job) -> bool:
     return bool(found == {"key": job.key, "sha256": sha256(job.path)})
 
 
-def _seal(job: Job) -> None:
+def _seal(job: RenderJob) -> None:
     write_text(_note(job), json.dumps({"key": job.key, "sha256": sha256(job.path)}) + "\n")
 
 
-def _write_papers(folder: Path, plan: Plan) -> None:
+def _write_papers(folder: Path, plan: SamplePlan) -> None:
     """truth.json, study.toml and README.txt, and the empty folders."""
     names = [FILM, *dict.fromkeys(VIEWERS[r.viewer].clip for r in plan.reactions)]
     sources = [
@@ -271,7 +271,7 @@ def _write_papers(folder: Path, plan: Plan) -> None:
     write_text(folder / "README.txt", _readme(plan, sources))
 
 
-def _readme(plan: Plan, sources: list[dict[str, str]]) -> str:
+def _readme(plan: SamplePlan, sources: list[dict[str, str]]) -> str:
     rule = (
         f"{len(plan.contents)} stretches of a film, and {len(plan.reactions)} recordings put together from that film "
         "and real people's clips that have nothing to do with it. The viewers smile by a planted rule: where the film "

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from evoked.core.errors import StudyError
 from evoked.core.files import write_text
 from evoked.sample.layout import FRAME
-from evoked.sample.plan import AWAY, NEUTRAL, SMILE, Plan, Reaction
+from evoked.sample.plan import AWAY, NEUTRAL, SMILE, PlannedReaction, SamplePlan
 from evoked.sample.source_clips import VIEWERS
 
 STAGED = "staged: these people did not watch this film"
@@ -29,7 +29,7 @@ QUORUM = 9  # fewest visible ticks for a label: half of one viewer's window
 CLASSES = ("neutral", "smile", "no face")
 
 
-def ticks(reaction: Reaction, seconds: int) -> NDArray[np.int8]:
+def ticks(reaction: PlannedReaction, seconds: int) -> NDArray[np.int8]:
     """A viewer's planted class at each 6 Hz tick of the content, as an index of CLASSES, shape (6 * seconds,).
 
     Ticks that the recording does not hold (skipped, or before it began) count as no face.
@@ -43,7 +43,7 @@ def ticks(reaction: Reaction, seconds: int) -> NDArray[np.int8]:
     return out
 
 
-def pooled(viewers: Sequence[NDArray[np.int8]]) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
+def pooled_states(viewers: Sequence[NDArray[np.int8]]) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
     """What the vote must say of each second of a content.
 
     Args:
@@ -66,12 +66,12 @@ def pooled(viewers: Sequence[NDArray[np.int8]]) -> tuple[NDArray[np.int8], NDArr
     return labels, steady
 
 
-def truth_of(plan: Plan, sources: Sequence[Mapping[str, object]]) -> dict[str, Any]:
+def truth_of(plan: SamplePlan, sources: Sequence[Mapping[str, object]]) -> dict[str, Any]:
     """Everything that is planted, as plain values; docs/sample.md says what each one means."""
     contents: dict[str, Any] = {}
     for content in plan.contents:
         own = [r for r in plan.reactions if r.content == content.name]
-        labels, steady = pooled([ticks(r, content.seconds) for r in own])
+        labels, steady = pooled_states([ticks(r, content.seconds) for r in own])
         contents[content.name] = {
             "film_start_s": content.film_start_s,
             "seconds": content.seconds,
@@ -115,7 +115,7 @@ def read_truth(folder: Path) -> dict[str, Any]:
     return truth
 
 
-def states_on_reaction(reaction: Reaction) -> list[tuple[int, int, str]]:
+def states_on_reaction(reaction: PlannedReaction) -> list[tuple[int, int, str]]:
     """Spans of the reaction in ms (half open), each with what the viewer does; they cover all of it."""
     marks = {0, reaction.duration_ms}
     for s in reaction.stretches:
@@ -134,7 +134,7 @@ def states_on_reaction(reaction: Reaction) -> list[tuple[int, int, str]]:
     return spans
 
 
-def _of_reaction(reaction: Reaction) -> dict[str, Any]:
+def _of_reaction(reaction: PlannedReaction) -> dict[str, Any]:
     layout = reaction.layout
     return {
         "content": reaction.content,

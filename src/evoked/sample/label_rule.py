@@ -16,7 +16,7 @@ QUIETEST_DB = -120.0  # what silence is written as: 20 log10(1e-6)
 
 
 @dataclass(frozen=True)
-class Rule:
+class LabelRule:
     """When a viewer smiles. All lengths are whole seconds."""
 
     quantile: float = setting(0.70, "a second is loud at or above this quantile of the whole film's seconds")
@@ -33,7 +33,7 @@ class Rule:
             raise ValueError(f"lengths must be at least 1 s and longest_s at least shortest_s, got {self}")
 
 
-def levels(samples: NDArray[np.float32], hz: int) -> NDArray[np.float64]:
+def smile_levels(samples: NDArray[np.float32], hz: int) -> NDArray[np.float64]:
     """Loudness of each whole second.
 
     Args:
@@ -55,7 +55,7 @@ def levels(samples: NDArray[np.float32], hz: int) -> NDArray[np.float64]:
     return loudness
 
 
-def smiles(level_db: NDArray[np.float64], threshold_db: float, rule: Rule | None = None) -> NDArray[np.bool_]:
+def smiles(level_db: NDArray[np.float64], threshold_db: float, rule: LabelRule | None = None) -> NDArray[np.bool_]:
     """Which seconds of a content its viewers smile in.
 
     Only the content's own past counts: its viewers know nothing of the film before its first second.
@@ -69,7 +69,7 @@ def smiles(level_db: NDArray[np.float64], threshold_db: float, rule: Rule | None
         bool, shape (seconds,). Every run is at least `shortest_s` long unless the content ends, and
         at most `longest_s`.
     """
-    rule = rule or Rule()
+    rule = rule or LabelRule()
     loud = level_db >= threshold_db
     wanted = np.array([loud[max(0, t - rule.memory_s + 1) : t + 1].any() for t in range(len(loud))], dtype=np.bool_)
     for start, end in runs(~wanted):
@@ -84,7 +84,7 @@ def runs(flags: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
     yield from zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
 
 
-def _held(wanted: NDArray[np.bool_], rule: Rule) -> NDArray[np.bool_]:
+def _held(wanted: NDArray[np.bool_], rule: LabelRule) -> NDArray[np.bool_]:
     """Walk through the seconds with a face that cannot flicker and does tire."""
     out = np.zeros(len(wanted), dtype=np.bool_)
     held, rest = 0, 0  # seconds smiled at a stretch; seconds of rest still to go

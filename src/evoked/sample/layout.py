@@ -6,7 +6,7 @@ and the viewer filling the frame with the film inset. Boxes are even, as 4:2:0 p
 
 from dataclasses import dataclass
 
-from evoked.sample.source_clips import Box, Viewer
+from evoked.sample.source_clips import Box, ViewerClip
 
 FRAME = (1280, 720)
 MARGIN = 16
@@ -32,7 +32,7 @@ class Layout:
     over: str
 
 
-def corner(viewer: Viewer, place: int, box: int) -> Layout:
+def corner(viewer: ViewerClip, place: int, box: int) -> Layout:
     """The film fills the frame, the viewer sits in a corner; `box` picks the nearest size that is wide enough.
 
     Raises:
@@ -59,7 +59,7 @@ def side(viewer_left: bool) -> Layout:
     )
 
 
-def inset(viewer: Viewer) -> Layout:
+def inset(viewer: ViewerClip) -> Layout:
     """The viewer fills the frame, the film is inset at the top of the side away from the face.
 
     Raises:

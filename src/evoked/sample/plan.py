@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.sample.label_rule import Rule, smiles
+from evoked.sample.label_rule import LabelRule, smiles
 from evoked.sample.layout import Layout, corner, inset, side
 from evoked.sample.source_clips import VIEWERS
 
@@ -21,7 +21,7 @@ TRIES = 200
 
 
 @dataclass(frozen=True)
-class Size:
+class SampleSize:
     """How much of the film is shown to whom.
 
     Attributes:
@@ -45,11 +45,11 @@ class Size:
 
 _PAIR, _THREE = ("man", "woman"), ("woman", "man", "talker")
 _FULL_STARTS = (0, 54, 108, 162, 216, 271, 325, 379, 433, 487, 541, 596)  # the whole film
-SIZES: dict[str, Size] = {
-    "small": Size(
+SIZES: dict[str, SampleSize] = {
+    "small": SampleSize(
         ((0, 48), (156, 48), (228, 48), (372, 48), (444, 48)), (_PAIR, _THREE, ("woman",), _PAIR[::-1], _PAIR)
     ),
-    "full": Size(
+    "full": SampleSize(
         tuple((a, b - a) for a, b in pairwise(_FULL_STARTS)),
         tuple(_THREE if i % 3 == 1 else _PAIR for i in range(len(_FULL_STARTS) - 1)),
     ),
@@ -57,7 +57,7 @@ SIZES: dict[str, Size] = {
 
 
 @dataclass(frozen=True)
-class Stretch:
+class PlannedSegment:
     """A span of content that a reaction plays through, in milliseconds."""
 
     content_start_ms: int
@@ -75,7 +75,7 @@ class Stretch:
 
 
 @dataclass(frozen=True)
-class Content:
+class PlannedContent:
     """A stretch of the film, with what the rule says of each of its seconds."""
 
     name: str
@@ -90,7 +90,7 @@ class Content:
 
 
 @dataclass(frozen=True)
-class Reaction:
+class PlannedReaction:
     """One staged recording.
 
     Attributes:
@@ -110,7 +110,7 @@ class Reaction:
     content: str
     viewer: str
     layout: Layout
-    stretches: tuple[Stretch, ...]
+    stretches: tuple[PlannedSegment, ...]
     talk_ms: tuple[tuple[int, int], ...]
     gain: float
     noise_db: float
@@ -132,24 +132,24 @@ class Reaction:
 
 
 @dataclass(frozen=True)
-class Plan:
+class SamplePlan:
     """A whole study."""
 
     size: str
     seed: int
-    rule: Rule
+    rule: LabelRule
     threshold_db: float
-    contents: tuple[Content, ...]
-    reactions: tuple[Reaction, ...]
+    contents: tuple[PlannedContent, ...]
+    reactions: tuple[PlannedReaction, ...]
 
-    def content(self, name: str) -> Content:
+    def content(self, name: str) -> PlannedContent:
         """The content of this file name; KeyError where there is none."""
         return {c.name: c for c in self.contents}[name]
 
 
 def make_plan(
-    film_db: NDArray[np.float64], size: Size, seed: int, *, called: str = "custom", rule: Rule | None = None
-) -> Plan:
+    film_db: NDArray[np.float64], size: SampleSize, seed: int, *, called: str = "custom", rule: LabelRule | None = None
+) -> SamplePlan:
     """Work out a study.
 
     Args:
@@ -162,10 +162,10 @@ def make_plan(
     Raises:
         ValueError: if a content reaches past the film's end, or none of its seconds would be a smile.
     """
-    rule = rule or Rule()
+    rule = rule or LabelRule()
     threshold = float(np.quantile(film_db, rule.quantile))
-    contents: list[Content] = []
-    reactions: list[Reaction] = []
+    contents: list[PlannedContent] = []
+    reactions: list[PlannedReaction] = []
     for number, ((start, seconds), cast) in enumerate(zip(size.spans, size.casts, strict=True)):
         if start + seconds > len(film_db):
             raise ValueError(f"content {start} … {start + seconds} s reaches past the film's end, {len(film_db)} s")
@@ -173,7 +173,7 @@ def make_plan(
         smile = smiles(level, threshold, rule)
         if not smile.any():
             raise ValueError(f"nobody would smile in content {start} … {start + seconds} s: choose another span")
-        content = Content(
+        content = PlannedContent(
             f"bunny_{start:03d}.mp4",
             start,
             tuple(round(float(v), 2) for v in level),
@@ -183,10 +183,12 @@ def make_plan(
         away = _absences(smile, len(cast), size, np.random.default_rng([seed, 1, number]))
         for viewer, gone in zip(cast, away, strict=True):
             reactions.append(_reaction(len(reactions), content, viewer, gone, (size, seed)))
-    return Plan(called, seed, rule, threshold, tuple(contents), tuple(reactions))
+    return SamplePlan(called, seed, rule, threshold, tuple(contents), tuple(reactions))
 
 
-def _absences(smile: NDArray[np.bool_], viewers: int, size: Size, rng: np.random.Generator) -> list[NDArray[np.bool_]]:
+def _absences(
+    smile: NDArray[np.bool_], viewers: int, size: SampleSize, rng: np.random.Generator
+) -> list[NDArray[np.bool_]]:
     """Seconds in which each viewer is away: one span that all share, and one of their own for every other.
 
     Drawn without a look at the rule, but drawn again where half of the content's smiles would be lost.
@@ -209,7 +211,9 @@ def _span(seconds: int, length: int, rng: np.random.Generator) -> NDArray[np.boo
     return out
 
 
-def _reaction(index: int, content: Content, viewer: str, gone: NDArray[np.bool_], drawn: tuple[Size, int]) -> Reaction:
+def _reaction(
+    index: int, content: PlannedContent, viewer: str, gone: NDArray[np.bool_], drawn: tuple[SampleSize, int]
+) -> PlannedReaction:
     size, seed = drawn
     rng = np.random.default_rng([seed, 2, index])
     stretches = _stretches(index, content.seconds * 1000, size.apart_s * 1000, rng)
@@ -220,7 +224,7 @@ def _reaction(index: int, content: Content, viewer: str, gone: NDArray[np.bool_]
         AWAY if away else SMILE if smile and person.smile_s else NEUTRAL
         for smile, away in zip(content.smile, gone, strict=True)
     )
-    return Reaction(
+    return PlannedReaction(
         name=f"reaction_{index + 1:02d}_{viewer}.mp4",
         content=content.name,
         viewer=viewer,
@@ -243,22 +247,24 @@ def _layout(index: int, viewer: str) -> Layout:
     return corner(VIEWERS[viewer], index, index // 2)
 
 
-def _stretches(index: int, seconds_ms: int, apart_ms: int, rng: np.random.Generator) -> tuple[Stretch, ...]:
+def _stretches(index: int, seconds_ms: int, apart_ms: int, rng: np.random.Generator) -> tuple[PlannedSegment, ...]:
     """Usually an intro; every tenth recording begins after the film did; some pause, in the long run one skips."""
     intro = _odd(int(rng.integers(2000, 8000)))
     late = index % 10 == 6
     start, at = (_odd(int(rng.integers(1200, 3000))), 0) if late else (0, intro)
     if index % 5 not in (1, 2) and index % 12 != 10:
-        return (Stretch(start, seconds_ms, at),)
+        return (PlannedSegment(start, seconds_ms, at),)
     cut = _odd(int(rng.integers(start + apart_ms, max(start + apart_ms + 1, seconds_ms - apart_ms))))
-    first = Stretch(start, cut, at)
+    first = PlannedSegment(start, cut, at)
     if index % 12 == 10:  # skips ahead
-        return first, Stretch(cut + int(rng.integers(3000, 6000)), seconds_ms, first.reaction_end_ms)
+        return first, PlannedSegment(cut + int(rng.integers(3000, 6000)), seconds_ms, first.reaction_end_ms)
     pause = _odd(int(rng.integers(2000, 5000)))
-    return first, Stretch(cut, seconds_ms, first.reaction_end_ms + pause)
+    return first, PlannedSegment(cut, seconds_ms, first.reaction_end_ms + pause)
 
 
-def _talk(stretches: Sequence[Stretch], duration_ms: int, rng: np.random.Generator) -> tuple[tuple[int, int], ...]:
+def _talk(
+    stretches: Sequence[PlannedSegment], duration_ms: int, rng: np.random.Generator
+) -> tuple[tuple[int, int], ...]:
     """Bouts of one to three seconds of talk, about an eighth of the time, and all of a pause."""
     bouts = [(a.reaction_end_ms, b.reaction_start_ms) for a, b in pairwise(stretches)]
     for start in range(500, duration_ms - 4000, 16000):

@@ -8,15 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.progress import Progress, silent
-from evoked.core.time_grid import Grid
-from evoked.media.decode import Picture, play, play_ahead, sound
+from evoked.core.time_grid import TimeGrid
+from evoked.media.decode import VideoFrame, prefetch, read_audio, read_media
 from evoked.media.images import draw_text, resize
 from evoked.media.probe import probe
 from evoked.media.write import VideoWriter
 from evoked.sample.layout import FRAME
-from evoked.sample.plan import AWAY, FRAME_MS, NEUTRAL, SMILE, Content, Reaction
-from evoked.sample.soundtrack import HZ, Sound, mixed
-from evoked.sample.source_clips import Box, Viewer
+from evoked.sample.plan import AWAY, FRAME_MS, NEUTRAL, SMILE, PlannedContent, PlannedReaction
+from evoked.sample.soundtrack import HZ, Sound, mix_sound
+from evoked.sample.source_clips import Box, ViewerClip
 
 Rgb = NDArray[np.uint8]
 
@@ -26,7 +26,7 @@ REACTION_RATE = Fraction(1000, FRAME_MS)
 CAPTION = "staged"  # a lone frame says what it is; in the viewer's box, so that the film is matched undisturbed
 
 
-class Footage:
+class SourceFootage:
     """A viewer's frames, held in memory: the spans of each state, played to and fro without a jump.
 
     Args:
@@ -35,7 +35,7 @@ class Footage:
         size: width and height that frames are handed out at.
     """
 
-    def __init__(self, clip: Path, viewer: Viewer, size: tuple[int, int]) -> None:
+    def __init__(self, clip: Path, viewer: ViewerClip, size: tuple[int, int]) -> None:
         aspect = size[0] / size[1]
         person, nobody = viewer.person(aspect), viewer.nobody(aspect)
         plain = _frames(clip, viewer.neutral_s)
@@ -58,7 +58,7 @@ class Footage:
         return self._last[1]
 
 
-def write_content(film: Path, content: Content, heard: Sound, path: Path) -> None:
+def write_content(film: Path, content: PlannedContent, heard: Sound, path: Path) -> None:
     """Cut a stretch of the film: 640x360 at 24 frames a second, with its sound.
 
     Args:
@@ -67,17 +67,17 @@ def write_content(film: Path, content: Content, heard: Sound, path: Path) -> Non
         heard: the content's own sound at HZ, from its second 0.
         path: the MP4 to write; it appears when it is whole.
     """
-    grid = Grid(CONTENT_RATE, content.seconds * int(CONTENT_RATE), Fraction(content.film_start_s))
+    grid = TimeGrid(CONTENT_RATE, content.seconds * int(CONTENT_RATE), Fraction(content.film_start_s))
     with VideoWriter(path, CONTENT_SIZE, CONTENT_RATE, HZ) as writer:
-        for picture in play_ahead(play(film, pictures=grid)):
-            assert isinstance(picture, Picture)
+        for picture in prefetch(read_media(film, pictures=grid)):
+            assert isinstance(picture, VideoFrame)
             if picture.step % CONTENT_RATE == 0:
                 writer.sound(heard[int(picture.step / CONTENT_RATE) * HZ :][:HZ])
             writer.picture(picture.rgb(CONTENT_SIZE))
 
 
 def write_reaction(
-    content: Path, clip: Path, viewer: Viewer, reaction: Reaction, path: Path, progress: Progress = silent
+    content: Path, clip: Path, viewer: ViewerClip, reaction: PlannedReaction, path: Path, progress: Progress = silent
 ) -> None:
     """Stage a reaction: 1280x720 at 25 frames a second, with its sound.
 
@@ -89,10 +89,10 @@ def write_reaction(
         progress: told seconds of video.
     """
     layout = reaction.layout
-    footage = Footage(clip, viewer, layout.viewer[2:])
-    heard = mixed(reaction, sound(content, HZ))
+    footage = SourceFootage(clip, viewer, layout.viewer[2:])
+    heard = mix_sound(reaction, read_audio(content, HZ))
     black = np.zeros((layout.film[3], layout.film[2], 3), dtype=np.uint8)
-    screen = Screen(content, layout.film[2:])
+    screen = ScreenContent(content, layout.film[2:])
     per_frame = HZ * FRAME_MS // 1000
     with VideoWriter(path, FRAME, REACTION_RATE, HZ, quality=25, preset="ultrafast") as writer:
         for tick in range(reaction.duration_ms // FRAME_MS):
@@ -102,14 +102,14 @@ def write_reaction(
                 film = screen.at(at)
             elif ms < reaction.stretches[0].reaction_start_ms or ms >= reaction.stretches[-1].reaction_end_ms:
                 film = black
-            canvas = composed(film, footage.picture(reaction.state(ms), tick), reaction)
+            canvas = compose_frame(film, footage.picture(reaction.state(ms), tick), reaction)
             if tick % REACTION_RATE == 0:
                 writer.sound(heard[tick * per_frame :][:HZ])
                 progress(ms / 1000, reaction.duration_ms / 1000)
             writer.picture(canvas)
 
 
-def composed(film: Rgb, face: Rgb, reaction: Reaction) -> Rgb:
+def compose_frame(film: Rgb, face: Rgb, reaction: PlannedReaction) -> Rgb:
     """One frame: film and viewer in their boxes, the word "staged" in the viewer's lower left corner."""
     layout = reaction.layout
     canvas = np.zeros((FRAME[1], FRAME[0], 3), dtype=np.uint8)
@@ -121,12 +121,12 @@ def composed(film: Rgb, face: Rgb, reaction: Reaction) -> Rgb:
     return canvas
 
 
-class Screen:
+class ScreenContent:
     """The content as it is shown: asked for later and later milliseconds, it decodes once, front to back."""
 
     def __init__(self, content: Path, size: tuple[int, int]) -> None:
         self._size = size
-        self._pictures = play_ahead(_shown(content, size))
+        self._pictures = prefetch(_shown(content, size))
         self._step, self._now = next(self._pictures)
 
     def at(self, content_ms: int) -> Rgb:
@@ -139,15 +139,15 @@ class Screen:
 
 def _shown(content: Path, size: tuple[int, int]) -> Iterator[tuple[int, Rgb]]:
     """Each step's number and picture; scaled here, so that it happens in the decoder's thread."""
-    for picture in play(content, pictures=probe(content).grid(CONTENT_RATE)):
-        assert isinstance(picture, Picture)
+    for picture in read_media(content, pictures=probe(content).grid(CONTENT_RATE)):
+        assert isinstance(picture, VideoFrame)
         yield picture.step, picture.rgb(size)
 
 
 def _frames(clip: Path, span_s: tuple[float, float]) -> list[Rgb]:
     start, end = (Fraction(s).limit_denominator(1000) for s in span_s)
-    grid = Grid(REACTION_RATE, int((end - start) * REACTION_RATE), start)
-    return [p.rgb() for p in play(clip, pictures=grid) if isinstance(p, Picture)]
+    grid = TimeGrid(REACTION_RATE, int((end - start) * REACTION_RATE), start)
+    return [p.rgb() for p in read_media(clip, pictures=grid) if isinstance(p, VideoFrame)]
 
 
 def _crop(rgb: Rgb, box: Box) -> Rgb:

@@ -14,7 +14,7 @@ OFFSET_BAR_S = 0.050
 
 
 @dataclass(frozen=True)
-class Row:
+class LabelScore:
     """How one class was found.
 
     Attributes:
@@ -58,7 +58,9 @@ class OffsetScore:
         return self.worst_s <= OFFSET_BAR_S  # False for NaN
 
 
-def rows(truth: NDArray[np.integer], found: NDArray[np.integer], where: NDArray[np.bool_] | None = None) -> list[Row]:
+def label_scores(
+    truth: NDArray[np.integer], found: NDArray[np.integer], where: NDArray[np.bool_] | None = None
+) -> list[LabelScore]:
     """Precision and recall of each of CLASSES.
 
     Args:
@@ -78,7 +80,7 @@ def rows(truth: NDArray[np.integer], found: NDArray[np.integer], where: NDArray[
     for code, name in enumerate(CLASSES):
         planted, said = (truth == code) & where, (found == code) & where
         both = int((planted & said).sum())
-        out.append(Row(name, int(planted.sum()), int(said.sum()), _share(both, said), _share(both, planted)))
+        out.append(LabelScore(name, int(planted.sum()), int(said.sum()), _share(both, said), _share(both, planted)))
     return out
 
 
@@ -108,7 +110,7 @@ def offset_score(planted: Sequence[Mapping[str, float]], found: Sequence[Mapping
     return OffsetScore(float(np.max(medians)), near / seconds if seconds else float("nan"))  # max keeps a NaN
 
 
-def table(title: str, lines: Sequence[Row], *, judged: bool = True) -> str:
+def score_table(title: str, lines: Sequence[LabelScore], *, judged: bool = True) -> str:
     """The rows as text, one line each; `judged` says beside each whether it meets the bars."""
     head = f"{title}\n  {'':10} {'planted':>8} {'found':>8} {'precision':>10} {'recall':>8}"
     body = [

@@ -8,7 +8,7 @@ syllables. Words it has none, but pitch, pauses and spectrum of a voice, which i
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.sample.plan import Reaction
+from evoked.sample.plan import PlannedReaction
 
 Sound = NDArray[np.float32]
 HZ = 48_000  # every millisecond is a whole number of samples
@@ -19,7 +19,7 @@ VOWELS = ((270, 2290, 3010), (530, 1840, 2480), (730, 1090, 2440), (570, 840, 24
 WIDTHS = (80.0, 120.0, 160.0)
 
 
-def murmur(samples: int, rng: np.random.Generator) -> Sound:
+def viewer_murmur(samples: int, rng: np.random.Generator) -> Sound:
     """A voice without words, float32, shape (samples,), root mean square TALK_RMS while it speaks."""
     out = np.zeros(samples, dtype=np.float64)
     at = 0
@@ -33,7 +33,7 @@ def murmur(samples: int, rng: np.random.Generator) -> Sound:
     return (out * scale).astype(np.float32)
 
 
-def mixed(reaction: Reaction, content: Sound) -> Sound:
+def mix_sound(reaction: PlannedReaction, content: Sound) -> Sound:
     """What a reaction's microphone hears.
 
     Args:
@@ -49,14 +49,14 @@ def mixed(reaction: Reaction, content: Sound) -> Sound:
     for stretch in reaction.stretches:
         played = content[_samples(stretch.content_start_ms) : _samples(stretch.content_end_ms)]
         start = _samples(stretch.reaction_start_ms)
-        out[start : start + len(played)] += np.float32(reaction.gain) * faded(played)
+        out[start : start + len(played)] += np.float32(reaction.gain) * fade(played)
     for begin, end in reaction.talk_ms:
         start, past = _samples(begin), min(_samples(end), len(out))
-        out[start:past] += faded(murmur(past - start, rng))
+        out[start:past] += fade(viewer_murmur(past - start, rng))
     return np.clip(out, -1, 1)
 
 
-def faded(sound: Sound) -> Sound:
+def fade(sound: Sound) -> Sound:
     """The same, raised and lowered over FADE_MS at its ends, as a copy."""
     ramp = np.linspace(0, 1, min(len(sound) // 2, _samples(FADE_MS)), dtype=np.float32)
     out = sound.copy()

@@ -19,7 +19,7 @@ Box = tuple[int, int, int, int]  # x, y, width, height in pixels
 
 
 @dataclass(frozen=True)
-class Viewer:
+class ViewerClip:
     """One real person and where their faces are found.
 
     Attributes:
@@ -57,10 +57,10 @@ class Viewer:
         return self.face[2] * box[1] / self.person(box[0] / box[1])[3]
 
 
-MAN = Viewer(
+MAN = ViewerClip(
     "man", "single_face.mp4", (640, 360), (218, 74, 148, 220), 340, (0.0, 0.55), (0.75, 2.25), (0, 0, 204, 260)
 )
-WOMAN = Viewer(
+WOMAN = ViewerClip(
     "woman",
     "WolfgangLanger_Pexels.mp4",
     (640, 360),
@@ -70,11 +70,11 @@ WOMAN = Viewer(
     (12.75, 18.25),
     (0, 0, 240, 360),
 )
-TALKER = Viewer(
+TALKER = ViewerClip(
     "talker", "carphone_pristine.mp4", (176, 144), (48, 32, 50, 64), 144, (0.0, 3.95), None, (126, 0, 50, 84)
 )
 
-VIEWERS: dict[str, Viewer] = {viewer.name: viewer for viewer in (MAN, WOMAN, TALKER)}
+VIEWERS: dict[str, ViewerClip] = {viewer.name: viewer for viewer in (MAN, WOMAN, TALKER)}
 FILM = "bbb.mp4"
 
 

@@ -16,14 +16,23 @@ from numpy.typing import NDArray
 from evoked.core.errors import DatasetError, StudyError
 from evoked.core.tables import read_table
 from evoked.sample.ground_truth import STAGED, TICKS_PER_S, read_truth
-from evoked.sample.score import OFFSET_BAR_S, PRECISION_BAR, RECALL_BAR, OffsetScore, Row, offset_score, rows, table
+from evoked.sample.score import (
+    OFFSET_BAR_S,
+    PRECISION_BAR,
+    RECALL_BAR,
+    LabelScore,
+    OffsetScore,
+    label_scores,
+    offset_score,
+    score_table,
+)
 
 CODES = {"n": 0, "s": 1, "-": 2}
 SMILE = "amusement"  # the expression that a broad smile with raised cheeks and parted lips is
 
 
 @dataclass(frozen=True)
-class Check:
+class SampleCheck:
     """What came of a check.
 
     Attributes:
@@ -38,9 +47,9 @@ class Check:
     pairs: dict[str, str | None]
     wrong: tuple[str, ...]
     offsets: dict[str, OffsetScore]
-    ticks: list[Row]
-    labels: list[Row]
-    steady: list[Row]
+    ticks: list[LabelScore]
+    labels: list[LabelScore]
+    steady: list[LabelScore]
 
     @property
     def passes(self) -> bool:
@@ -76,14 +85,14 @@ class Check:
         ]
         bars = f"bars: precision {PRECISION_BAR:.2f}, recall {RECALL_BAR:.2f}"
         lines += [
-            table(f"labels against the planted truth, every second ({bars})", self.labels),
-            table("labels, seconds away from any change (no bars)", self.steady, judged=False),
-            table("faces at 6 Hz, before the vote (no bars)", self.ticks, judged=False),
+            score_table(f"labels against the planted truth, every second ({bars})", self.labels),
+            score_table("labels, seconds away from any change (no bars)", self.steady, judged=False),
+            score_table("faces at 6 Hz, before the vote (no bars)", self.ticks, judged=False),
         ]
         return "\n".join(lines)
 
 
-def check(study: Path) -> Check:
+def check_sample(study: Path) -> SampleCheck:
     """Hold STUDY/results against STUDY/truth.json.
 
     Raises:
@@ -105,13 +114,13 @@ def check(study: Path) -> Check:
     }
     planted, found, steady = _labels(truth, results)
     ticks = [_ticks(name, planted, results) for name, planted in truth["reactions"].items()]
-    return Check(
+    return SampleCheck(
         pairs,
         wrong,
         offsets,
-        rows(np.concatenate([t[0] for t in ticks]), np.concatenate([t[1] for t in ticks])),
-        rows(planted, found),
-        rows(planted, found, steady),
+        label_scores(np.concatenate([t[0] for t in ticks]), np.concatenate([t[1] for t in ticks])),
+        label_scores(planted, found),
+        label_scores(planted, found, steady),
     )
 
 

@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from evoked.core.files import canonical, digest, sha256, write_text
-from evoked.study.result_cache import Parked, file_name
+from evoked.study.result_cache import ResultCache, file_name
 
 State = Literal["done", "kept", "failed", "left out"]
 
 
 @dataclass(frozen=True)
-class Item:
+class StepOutcome:
     """How one step ended for one file.
 
     Attributes:
@@ -38,7 +38,7 @@ class Item:
     reason: str = ""
 
 
-class Ledger:
+class StepRecords:
     """Records below a study's results.
 
     Args:
@@ -48,7 +48,7 @@ class Ledger:
     def __init__(self, results: Path) -> None:
         self._results = results
         self._state = results / "state"
-        self._parked = Parked(results, self._state / "parked")
+        self._parked = ResultCache(results, self._state / "parked")
         self._digests = self._state / "digests.json"
         self._known: dict[str, Any] = _load(self._digests)
 
@@ -77,14 +77,14 @@ class Ledger:
 
     def recall(self, step: str, name: str, key: str) -> bool:
         """Put back what this item once came to under this key, if it was put by; what stands there now is put by."""
-        self.put_by(step, name, wanted=key)
+        self.archive(step, name, wanted=key)
         outputs = self._parked.take(step, name, key)
         if outputs is None:
             return False
         self.write(step, name, key, outputs)
         return True
 
-    def put_by(self, step: str, name: str, *, wanted: str = "") -> None:
+    def archive(self, step: str, name: str, *, wanted: str = "") -> None:
         """Put by what an item's outputs are now, before they are replaced or taken away.
 
         What nobody recorded, or somebody changed since, is not: no run could ask for it again.
@@ -131,7 +131,7 @@ class Ledger:
         same = record.get("key") == key and record.get("results") == str(self._results.resolve())
         return str(record.get("refused", "")) if same else ""
 
-    def write_items(self, items: Sequence[Item]) -> None:
+    def write_items(self, items: Sequence[StepOutcome]) -> None:
         """Write how the whole run ended to state/items.json, for the report and for people."""
         rows = [{"kind": i.step, "step": i.step, "name": i.name, "state": i.state, "reason": i.reason} for i in items]
         write_text(self._state / "items.json", json.dumps(rows, indent=1, ensure_ascii=False) + "\n")

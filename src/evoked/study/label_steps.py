@@ -9,22 +9,29 @@ import numpy as np
 
 from evoked.core.errors import AlignmentError, DatasetError, EvokedError, NoPictureError
 from evoked.core.progress import Progress
-from evoked.core.provenance import Provenance, told_apart
+from evoked.core.provenance import Provenance, unique_names
 from evoked.core.tables import read_provenance, read_table, write_table
-from evoked.core.time_grid import Grid
+from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
 from evoked.dataset.labels import write_labels
 from evoked.dataset.pairs import Pair, read_pairs, write_pairs
 from evoked.media.probe import Media, probe
-from evoked.reactions.alignment.matcher import Contents, how_found
+from evoked.reactions.alignment.matcher import ContentMatcher, modality_notes
 from evoked.reactions.alignment.offset_map import OffsetMap, read_offsets, write_offsets
-from evoked.reactions.content_region.content_faces import film_of
-from evoked.reactions.expressions.choose import recogniser_of
+from evoked.reactions.content_region.content_faces import open_content_filter
+from evoked.reactions.expressions.choose import open_recogniser
 from evoked.reactions.expressions.recogniser import Recogniser
-from evoked.reactions.labelling.majority_vote import VoteConfig, Votes, onto_content, own_thresholds, ticks_of, vote
-from evoked.reactions.viewers.annotation_table import columns, viewers_of
+from evoked.reactions.labelling.majority_vote import (
+    VoteConfig,
+    Votes,
+    majority_vote,
+    onto_content,
+    operating_thresholds,
+    viewer_grid,
+)
+from evoked.reactions.viewers.annotation_table import annotation_to_table, table_to_tracks
 from evoked.reactions.viewers.annotator import Annotator, nets_read
-from evoked.study.layout import Folder
+from evoked.study.layout import StudyLayout
 from evoked.study.runner import Runner, Work
 from evoked.study.settings import Settings
 from evoked.weights.cache import Cache
@@ -35,7 +42,7 @@ CODE = {"align": 3, "annotate": 4, "label": 2}
 
 
 @dataclass
-class LabelRiver:
+class LabelSteps:
     """Works on one study; nets are loaded when the first reaction needs them.
 
     Attributes:
@@ -43,14 +50,14 @@ class LabelRiver:
         contents: those that can be played.
     """
 
-    folder: Folder
+    folder: StudyLayout
     settings: Settings
     runner: Runner
     cache: Cache
     contents: Mapping[str, Media]
     _annotator: Annotator | None = None
     _recogniser: Recogniser | None = None
-    _contents: Contents | None = None
+    _contents: ContentMatcher | None = None
 
     def run(self, reactions: Sequence[str]) -> None:
         """Pair, align, annotate and label; what fails is noted and left out."""
@@ -95,11 +102,11 @@ class LabelRiver:
 
         def do(progress: Progress) -> str:
             content, offsets, told = self._match(source, candidates, progress)
-            inputs = told_apart({source: own, self.folder.content(content): digests[content]})
+            inputs = unique_names({source: own, self.folder.content(content): digests[content]})
             config = {**self.settings.plain("align"), "content": content, "candidates": len(candidates)}
             notes = (*self.settings.notes, *told)
             write_offsets(out, offsets, Provenance("align", config, inputs, notes=notes))
-            return "; ".join((*how_found(offsets), *told))
+            return "; ".join((*modality_notes(offsets), *told))
 
         return self.runner.do(Work("align", reaction, key, (out,), do, findings=(AlignmentError,)))
 
@@ -111,7 +118,7 @@ class LabelRiver:
         """Find the viewers of a reaction and score them."""
         ledger, out = self.runner.ledger, self.folder.annotation(reaction)
         files = self.folder.reaction(reaction), self.folder.content(content)
-        inputs = told_apart({file: ledger.content_digest(file) for file in files})
+        inputs = unique_names({file: ledger.content_digest(file) for file in files})
         try:
             recogniser = self._chosen()
         except EvokedError as error:
@@ -128,10 +135,14 @@ class LabelRiver:
 
         def do(progress: Progress) -> str:
             source = self.folder.reaction(reaction)
-            film = film_of(source, self.folder.content(content), offsets, self.settings.window)
+            film = open_content_filter(source, self.folder.content(content), offsets, self.settings.window)
             found = self._nets(recogniser)(source, film, progress)
             damage = tuple(f"{reaction}: {line}" for line in found.damage)
-            write_table(out, columns(found, recogniser.names), replace(provenance, notes=(*provenance.notes, *damage)))
+            write_table(
+                out,
+                annotation_to_table(found, recogniser.names),
+                replace(provenance, notes=(*provenance.notes, *damage)),
+            )
             return "; ".join(found.damage if found.viewers else (*found.damage, "no viewer was seen in it"))
 
         return self.runner.do(Work("annotate", reaction, key, (out,), do))
@@ -141,7 +152,9 @@ class LabelRiver:
     ) -> tuple[str, OffsetMap, tuple[str, ...]]:
         """The candidate that a reaction plays, where, and what was wrong with both; an error if it plays none."""
         if self._contents is None:
-            self._contents = Contents({name: self.folder.content(name) for name in self.contents}, self.settings.align)
+            self._contents = ContentMatcher(
+                {name: self.folder.content(name) for name in self.contents}, self.settings.align
+            )
         found = self._contents.match(reaction, candidates, progress)
         return found.content, found.offsets, self._contents.told(reaction, found.content)
 
@@ -174,7 +187,7 @@ class LabelRiver:
     def _chosen(self) -> Recogniser:
         if self._recogniser is None:
             choice = self.settings.annotate.recogniser
-            self._recogniser = recogniser_of(choice, self.settings.about.expressions, self.folder.root)
+            self._recogniser = open_recogniser(choice, self.settings.about.expressions, self.folder.root)
         return self._recogniser
 
     def _nets(self, recogniser: Recogniser) -> Annotator:
@@ -201,17 +214,17 @@ def content_of(alignment: Path) -> str:
 
 
 def votes_of(
-    folder: Folder, reactions: Sequence[str], seconds: Grid, names: tuple[str, ...], config: VoteConfig
+    folder: StudyLayout, reactions: Sequence[str], seconds: TimeGrid, names: tuple[str, ...], config: VoteConfig
 ) -> Votes:
     """The votes of a content's seconds by all viewers of some reactions; none visible, none valid."""
     ballots: list[Track] = []
     own: list[str] = []
-    ticks = ticks_of(seconds)
+    ticks = viewer_grid(seconds)
     for reaction in sorted(reactions):
         offsets = read_offsets(folder.alignment(reaction))
         table = read_table(folder.annotation(reaction), ("viewer", "time_s", "valid", *names))
         try:
-            viewers = viewers_of(table, names)
+            viewers = table_to_tracks(table, names)
         except ValueError as error:
             raise DatasetError(f"{folder.annotation(reaction)}: {error}; delete it and run again") from error
         for viewer in viewers.values():
@@ -220,16 +233,18 @@ def votes_of(
     if not ballots:
         nobody = np.zeros((ticks.steps, len(names)), dtype=np.float32)
         ballots, own = [Track.masked(ticks, names, nobody, np.zeros(ticks.steps, dtype=np.bool_))], [""]
-    return vote(ballots, seconds, config, thresholds=_levels(folder, reactions, names, config), reactions=own)
+    return majority_vote(ballots, seconds, config, thresholds=_levels(folder, reactions, names, config), reactions=own)
 
 
-def _levels(folder: Folder, reactions: Sequence[str], names: tuple[str, ...], config: VoteConfig) -> tuple[float, ...]:
+def _levels(
+    folder: StudyLayout, reactions: Sequence[str], names: tuple[str, ...], config: VoteConfig
+) -> tuple[float, ...]:
     """From which score on a tick is on: as set in study.toml, else as the recogniser of the annotations says."""
     own: dict[str, float] | None = None
     for reaction in sorted(reactions):
         path = folder.annotation(reaction)
         try:
-            found = own_thresholds((read_provenance(path) or {}).get("config", {}))
+            found = operating_thresholds((read_provenance(path) or {}).get("config", {}))
         except ValueError as error:
             raise DatasetError(f"{path}: {error}; delete it and run again") from error
         if own is not None and found != own:
@@ -238,7 +253,7 @@ def _levels(folder: Folder, reactions: Sequence[str], names: tuple[str, ...], co
     return config.levels(names, own)
 
 
-def playable(folder: Folder, runner: Runner) -> tuple[dict[str, Media], list[str]]:
+def playable(folder: StudyLayout, runner: Runner) -> tuple[dict[str, Media], list[str]]:
     """Contents that can be played, described, and reactions that can; others fail with their reason."""
     contents = {}
     for name in folder.contents:

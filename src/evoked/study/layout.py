@@ -18,7 +18,7 @@ MEDIA = {
 
 
 @dataclass(frozen=True)
-class About:
+class StudyHeader:
     """What the study is: the keys of study.toml that stand before any section."""
 
     name: str = setting("", "shown in the report; the folder's name where empty")
@@ -28,7 +28,7 @@ class About:
 
 
 @dataclass(frozen=True)
-class Folder:
+class StudyLayout:
     """Paths of a study.
 
     Attributes:
@@ -105,7 +105,7 @@ class Folder:
         return self.results / "report.html"
 
 
-def open_folder(root: Path) -> Folder:
+def open_study(root: Path) -> StudyLayout:
     """Look into a study folder.
 
     Raises:
@@ -121,7 +121,7 @@ def open_folder(root: Path) -> Folder:
         found[part] = tuple(sorted(p.name for p in folder.iterdir() if _is_video(p)))
         if not found[part]:
             raise StudyError(f"{folder} holds no video. Put the {_what(part)} there ({', '.join(sorted(MEDIA))})")
-    return Folder(root, found["contents"], found["reactions"])
+    return StudyLayout(root, found["contents"], found["reactions"])
 
 
 def read_toml(root: Path) -> dict[str, Any]:
@@ -139,7 +139,7 @@ def read_toml(root: Path) -> dict[str, Any]:
         raise StudyError(f"{path} cannot be read: {error}") from error
 
 
-def sections(values: Mapping[str, Any], kinds: Mapping[str, type]) -> tuple[About, dict[str, Any]]:
+def parse_sections(values: Mapping[str, Any], kinds: Mapping[str, type]) -> tuple[StudyHeader, dict[str, Any]]:
     """Turn the values of study.toml into configs.
 
     Args:
@@ -157,7 +157,7 @@ def sections(values: Mapping[str, Any], kinds: Mapping[str, type]) -> tuple[Abou
     if unknown:
         raise StudyError(f"study.toml: no section [{unknown[0]}]; there are: {', '.join(kinds)}")
     try:
-        about = from_mapping(About, top, "study.toml")
+        about = from_mapping(StudyHeader, top, "study.toml")
         made: dict[str, Any] = {n: from_mapping(k, values.get(n, {}), f"study.toml [{n}]") for n, k in kinds.items()}
     except ValueError as error:
         raise StudyError(str(error)) from error
@@ -166,7 +166,7 @@ def sections(values: Mapping[str, Any], kinds: Mapping[str, type]) -> tuple[Abou
     return about, made
 
 
-def plain(config: Any) -> dict[str, Any]:
+def config_values(config: Any) -> dict[str, Any]:
     """A config as plain JSON values, for keys and provenance."""
     return {f.name: list(v) if isinstance(v := getattr(config, f.name), tuple) else v for f in fields(config)}
 

@@ -13,7 +13,7 @@ from evoked.core.progress import Progress
 from evoked.core.provenance import Provenance
 from evoked.dataset.folds import make_folds
 from evoked.dataset.labels import read_labels
-from evoked.dataset.load_examples import Loaded, load_examples
+from evoked.dataset.load_examples import LoadedExamples, load_examples
 from evoked.features.extract import Extractor, digests
 from evoked.features.files import write_features
 from evoked.learning.evaluation.evaluate import evaluate
@@ -22,7 +22,7 @@ from evoked.learning.training.config import HISTORY
 from evoked.model.checkpoint import ABOUT, ARRAYS
 from evoked.predict.writers import read_predictions, write_predictions
 from evoked.report.page import write_report
-from evoked.study.layout import Folder
+from evoked.study.layout import StudyLayout
 from evoked.study.runner import Runner, Work
 from evoked.study.settings import Settings
 from evoked.weights.cache import Cache
@@ -33,14 +33,14 @@ HELD_OUT = "held out: predicted by a model that did not learn from this video"
 
 
 @dataclass
-class PredictionRiver:
+class PredictionSteps:
     """Works on one study; nets are loaded when the first content needs them.
 
     Attributes:
         folder, settings, runner, cache: of the study.
     """
 
-    folder: Folder
+    folder: StudyLayout
     settings: Settings
     runner: Runner
     cache: Cache
@@ -185,9 +185,9 @@ class PredictionRiver:
         def do(progress: Progress) -> None:
             write_report(self.folder.root, self.settings.report, self.folder.report, progress)
 
-        return self.runner.do(Work("report", "", key, (self.folder.report,), do, put_by=False))  # big, and soon made
+        return self.runner.do(Work("report", "", key, (self.folder.report,), do, archive=False))  # big, and soon made
 
-    def _examples(self, contents: Sequence[str]) -> Loaded:
+    def _examples(self, contents: Sequence[str]) -> LoadedExamples:
         labels = read_labels(self.folder.labels)
         own = {name: found for name, found in labels.items() if name in set(contents)}
         loaded = load_examples(own, Path(self.folder.results / "features"))

@@ -21,7 +21,7 @@ EACH = 2
 RECORD = "record.json"
 
 
-class Parked:
+class ResultCache:
     """PARKED/STEP/NAME/KEY/: a record, and the outputs it names by their numbers. Without a record it is not whole.
 
     Args:

@@ -8,11 +8,11 @@ check → align → annotate → label            (the label river)
 from collections.abc import Sequence
 from pathlib import Path
 
-from evoked.study.build_records import Item, Ledger
-from evoked.study.label_steps import LabelRiver, playable
-from evoked.study.layout import Folder, open_folder
-from evoked.study.prediction_steps import PredictionRiver
-from evoked.study.runner import Runner, Show
+from evoked.study.build_records import StepOutcome, StepRecords
+from evoked.study.label_steps import LabelSteps, playable
+from evoked.study.layout import StudyLayout, open_study
+from evoked.study.prediction_steps import PredictionSteps
+from evoked.study.runner import ProgressView, Runner
 from evoked.study.settings import read_settings
 from evoked.weights.cache import Cache
 
@@ -20,7 +20,7 @@ WHOLE = ("label", "hold out", "evaluate")
 """Steps over the whole study whose results are taken away when they do not come about."""
 
 
-def run_study(root: Path, show: Show, cache: Cache | None = None) -> list[Item]:
+def run_study(root: Path, show: ProgressView, cache: Cache | None = None) -> list[StepOutcome]:
     """Take a study from videos to a report; what is done already, and still holds, is kept.
 
     Args:
@@ -35,18 +35,18 @@ def run_study(root: Path, show: Show, cache: Cache | None = None) -> list[Item]:
         StudyError, DatasetError: if the folder, study.toml or pairs.csv are not as they should be at all.
         OutputError: if results cannot be written: nothing more would come of going on.
     """
-    folder = open_folder(root)
+    folder = open_study(root)
     settings = read_settings(root)
-    runner = Runner(Ledger(folder.results), show)
+    runner = Runner(StepRecords(folder.results), show)
     cache = cache or Cache()
     contents, reactions = playable(folder, runner)
-    labels = LabelRiver(folder, settings, runner, cache, contents)
+    labels = LabelSteps(folder, settings, runner, cache, contents)
     labels.run(reactions)
-    predictions = PredictionRiver(folder, settings, runner, cache)
+    predictions = PredictionSteps(folder, settings, runner, cache)
     described = predictions.describe(sorted(contents))
     if not any(item.step == "label" for item in runner.failed) and described:
         predictions.learn(described)
-    sweep(folder, runner.ledger, runner.items)
+    remove_stale(folder, runner.ledger, runner.items)
     not_made = [[i.step, i.name, i.reason] for i in runner.items if i.state in ("failed", "left out")]
     runner.ledger.write_items(runner.items)
     predictions.report({"failed": not_made})
@@ -54,7 +54,7 @@ def run_study(root: Path, show: Show, cache: Cache | None = None) -> list[Item]:
     return runner.items
 
 
-def sweep(folder: Folder, ledger: Ledger, items: Sequence[Item]) -> None:
+def remove_stale(folder: StudyLayout, ledger: StepRecords, items: Sequence[StepOutcome]) -> None:
     """Take away results that this run did not make or keep: of videos that are gone, or that fail now.
 
     Left in place they would pass for results of what is in the folder today. What comes of videos that are still
@@ -73,10 +73,10 @@ def sweep(folder: Folder, ledger: Ledger, items: Sequence[Item]) -> None:
             name = path.name.removesuffix(suffix)
             gone |= name not in there[step]
             if (step, name) not in good:
-                ledger.put_by(step, name)
+                ledger.archive(step, name)
                 path.unlink()
     for step in (step for step in WHOLE if (step, "") not in good):
-        ledger.put_by(step, "")
+        ledger.archive(step, "")
     for path in (folder.results / "predictions").glob("*.parquet"):
         if not held_out or ("features", path.name.removesuffix(".parquet")) not in good:
             path.unlink()

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from evoked.core.errors import EvokedError
 from evoked.core.progress import Progress
-from evoked.study.build_records import Item, Ledger
+from evoked.study.build_records import StepOutcome, StepRecords
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Work:
         outputs: files that `do` writes, whole or not at all.
         do: does it; raises EvokedError where a file or a setting is at fault. Gives, where there is one, a
             line that a reader of the result must know.
-        put_by: whether what it made comes back when a run asks for its key again.
+        archive: whether what it made comes back when a run asks for its key again.
         findings: errors that say something about what the key is of, and would say it again: they are told
             again without looking. Others (a full disk, a net that cannot be had) are tried again.
     """
@@ -32,18 +32,18 @@ class Work:
     key: str
     outputs: Sequence[Path]
     do: Callable[[Progress], str | None]
-    put_by: bool = True
+    archive: bool = True
     findings: tuple[type[EvokedError], ...] = ()
 
 
-class Show(Protocol):
+class ProgressView(Protocol):
     """Whoever tells people how it goes."""
 
     def bar(self, what: str) -> AbstractContextManager[Progress]:
         """A progress callable for one piece of work."""
         ...
 
-    def item(self, item: Item) -> None:
+    def item(self, item: StepOutcome) -> None:
         """One piece of work ended."""
         ...
 
@@ -56,9 +56,9 @@ class Runner:
         show: told of each item as it ends.
     """
 
-    def __init__(self, ledger: Ledger, show: Show) -> None:
+    def __init__(self, ledger: StepRecords, show: ProgressView) -> None:
         self.ledger = ledger
-        self.items: list[Item] = []
+        self.items: list[StepOutcome] = []
         self._show = show
 
     def do(self, work: Work) -> bool:
@@ -70,35 +70,35 @@ class Runner:
             no record.
         """
         if self.ledger.is_kept(work.step, work.name, work.key):
-            return self._ended(Item(work.step, work.name, "kept"))
-        if work.put_by and self.ledger.recall(work.step, work.name, work.key):
-            return self._ended(Item(work.step, work.name, "kept"))
+            return self._ended(StepOutcome(work.step, work.name, "kept"))
+        if work.archive and self.ledger.recall(work.step, work.name, work.key):
+            return self._ended(StepOutcome(work.step, work.name, "kept"))
         if work.findings and (told := self.ledger.refusal(work.step, work.name, work.key)):
-            return self._ended(Item(work.step, work.name, "failed", told))
+            return self._ended(StepOutcome(work.step, work.name, "failed", told))
         try:
             with self._show.bar(f"{work.step} {work.name}".strip()) as progress:
                 noted = work.do(progress)
         except EvokedError as error:
             if isinstance(error, work.findings):
                 self.ledger.refuse(work.step, work.name, work.key, str(error))
-            return self._ended(Item(work.step, work.name, "failed", str(error)))
+            return self._ended(StepOutcome(work.step, work.name, "failed", str(error)))
         self.ledger.write(work.step, work.name, work.key, work.outputs)
-        return self._ended(Item(work.step, work.name, "done", noted or ""))
+        return self._ended(StepOutcome(work.step, work.name, "done", noted or ""))
 
     def fail(self, step: str, name: str, reason: str) -> None:
         """Note that something could not even be begun."""
-        self._ended(Item(step, name, "failed", reason))
+        self._ended(StepOutcome(step, name, "failed", reason))
 
     def leave_out(self, step: str, name: str, reason: str) -> None:
         """Note that something is not done, and that this is no failure: the study does not have what it needs."""
-        self._ended(Item(step, name, "left out", reason))
+        self._ended(StepOutcome(step, name, "left out", reason))
 
     @property
-    def failed(self) -> list[Item]:
+    def failed(self) -> list[StepOutcome]:
         """Every item that failed, in order."""
         return [item for item in self.items if item.state == "failed"]
 
-    def _ended(self, item: Item) -> bool:
+    def _ended(self, item: StepOutcome) -> bool:
         self.items.append(item)
         self._show.item(item)
         return item.state != "failed"

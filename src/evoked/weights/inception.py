@@ -11,7 +11,7 @@ from pathlib import Path
 import onnx
 from numpy.typing import NDArray
 
-from evoked.weights.onnx_builder import Drawing, Kernel, same
+from evoked.weights.onnx_builder import GraphBuilder, Kernel, same
 from evoked.weights.torchfile import read_state
 
 SIDE, WIDTH, CLASSES = 299, 2048, 1008
@@ -19,10 +19,10 @@ SIDE, WIDTH, CLASSES = 299, 2048, 1008
 
 def inception_v3(source: Path, target: Path) -> None:
     """Inception V3 as ONNX: pictures (n, 3, 299, 299) → features (n, 2048), logits (n, 1008)."""
-    onnx.save(build(read_state(source)), target)
+    onnx.save(build_inception(read_state(source)), target)
 
 
-def build(state: dict[str, NDArray]) -> onnx.ModelProto:
+def build_inception(state: dict[str, NDArray]) -> onnx.ModelProto:
     """Lay out the net with these weights.
 
     Args:
@@ -31,7 +31,7 @@ def build(state: dict[str, NDArray]) -> onnx.ModelProto:
     Raises:
         ValueError: if a tensor is missing, has another shape, or is left over.
     """
-    net = Drawing("inception-v3", state)
+    net = GraphBuilder("inception-v3", state)
     x = net.unit("pictures", "Conv2d_1a_3x3", Kernel(32, 3, (3, 3), 2))
     x = net.unit(x, "Conv2d_2a_3x3", Kernel(32, 32, (3, 3)))
     x = net.unit(x, "Conv2d_2b_3x3", same(64, 32, 3, 3))
@@ -52,14 +52,14 @@ def build(state: dict[str, NDArray]) -> onnx.ModelProto:
     return net.model({"pictures": ["n", 3, SIDE, SIDE]}, {"features": ["n", WIDTH], "logits": ["n", CLASSES]})
 
 
-def _mean_pool(net: Drawing, x: str, output: str) -> str:
+def _mean_pool(net: GraphBuilder, x: str, output: str) -> str:
     """The mean of those of 3×3 that lie inside the picture."""
     return net.add(
         "AveragePool", [x], output, kernel_shape=[3, 3], strides=[1, 1], pads=[1, 1, 1, 1], count_include_pad=0
     )
 
 
-def _block_a(net: Drawing, x: str, at: str, into: int, pool: int) -> str:
+def _block_a(net: GraphBuilder, x: str, at: str, into: int, pool: int) -> str:
     one = net.unit(x, f"{at}.branch1x1", Kernel(64, into))
     five = net.unit(x, f"{at}.branch5x5_1", Kernel(48, into))
     five = net.unit(five, f"{at}.branch5x5_2", same(64, 48, 5, 5))
@@ -70,7 +70,7 @@ def _block_a(net: Drawing, x: str, at: str, into: int, pool: int) -> str:
     return net.join([one, five, three, pooled], at)
 
 
-def _block_b(net: Drawing, x: str, at: str) -> str:
+def _block_b(net: GraphBuilder, x: str, at: str) -> str:
     three = net.unit(x, f"{at}.branch3x3", Kernel(384, 288, (3, 3), 2))
     twice = net.unit(x, f"{at}.branch3x3dbl_1", Kernel(64, 288))
     twice = net.unit(twice, f"{at}.branch3x3dbl_2", same(96, 64, 3, 3))
@@ -78,7 +78,7 @@ def _block_b(net: Drawing, x: str, at: str) -> str:
     return net.join([three, twice, net.max_pool(x, f"{at}.pool")], at)
 
 
-def _block_c(net: Drawing, x: str, at: str, between: int) -> str:
+def _block_c(net: GraphBuilder, x: str, at: str, between: int) -> str:
     one = net.unit(x, f"{at}.branch1x1", Kernel(192, 768))
     seven = net.unit(x, f"{at}.branch7x7_1", Kernel(between, 768))
     seven = net.unit(seven, f"{at}.branch7x7_2", same(between, between, 1, 7))
@@ -92,7 +92,7 @@ def _block_c(net: Drawing, x: str, at: str, between: int) -> str:
     return net.join([one, seven, twice, pooled], at)
 
 
-def _block_d(net: Drawing, x: str, at: str) -> str:
+def _block_d(net: GraphBuilder, x: str, at: str) -> str:
     three = net.unit(x, f"{at}.branch3x3_1", Kernel(192, 768))
     three = net.unit(three, f"{at}.branch3x3_2", Kernel(320, 192, (3, 3), 2))
     seven = net.unit(x, f"{at}.branch7x7x3_1", Kernel(192, 768))
@@ -102,7 +102,7 @@ def _block_d(net: Drawing, x: str, at: str) -> str:
     return net.join([three, seven, net.max_pool(x, f"{at}.pool")], at)
 
 
-def _block_e(net: Drawing, x: str, at: str, into: int, pooled: str) -> str:
+def _block_e(net: GraphBuilder, x: str, at: str, into: int, pooled: str) -> str:
     one = net.unit(x, f"{at}.branch1x1", Kernel(320, into))
     three = net.unit(x, f"{at}.branch3x3_1", Kernel(384, into))
     twice = net.unit(x, f"{at}.branch3x3dbl_1", Kernel(448, into))

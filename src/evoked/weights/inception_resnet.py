@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from evoked.weights.onnx_builder import Drawing, Kernel, same
+from evoked.weights.onnx_builder import GraphBuilder, Kernel, same
 from evoked.weights.torchfile import read_state
 
 SIDE, WIDTH, EMBEDDING, PEOPLE = 160, 1792, 512, 8631
@@ -21,10 +21,10 @@ EPS = 1e-3
 
 def inception_resnet_v1(source: Path, target: Path) -> None:
     """The net as ONNX: faces (n, 3, 160, 160) → features (n, 1792), embedding (n, 512) of unit length."""
-    onnx.save(build(read_state(source)), target)
+    onnx.save(build_inception_resnet(read_state(source)), target)
 
 
-def build(state: dict[str, NDArray]) -> onnx.ModelProto:
+def build_inception_resnet(state: dict[str, NDArray]) -> onnx.ModelProto:
     """Lay out the net with these weights; the 8,631 people it was trained on must be there and are left out.
 
     Args:
@@ -33,7 +33,7 @@ def build(state: dict[str, NDArray]) -> onnx.ModelProto:
     Raises:
         ValueError: if a tensor is missing, has another shape, or is left over.
     """
-    net = Drawing("inception-resnet-v1", state)
+    net = GraphBuilder("inception-resnet-v1", state)
     x = net.unit("faces", "conv2d_1a", Kernel(32, 3, (3, 3), 2))
     x = net.unit(x, "conv2d_2a", Kernel(32, 32, (3, 3)))
     x = net.unit(x, "conv2d_2b", same(64, 32, 3, 3))
@@ -56,7 +56,7 @@ def build(state: dict[str, NDArray]) -> onnx.ModelProto:
     return net.model({"faces": ["n", 3, SIDE, SIDE]}, {"features": ["n", WIDTH], "embedding": ["n", EMBEDDING]})
 
 
-def _embed(net: Drawing) -> None:
+def _embed(net: GraphBuilder) -> None:
     """Linear without bias, batch norm, unit length."""
     parts = ("weight", "bias", "running_mean", "running_var")
     gamma, beta, mean, var = (net.tensor(f"last_bn.{p}", (EMBEDDING,)).astype(np.float64) for p in parts)
@@ -66,14 +66,14 @@ def _embed(net: Drawing) -> None:
     net.add("LpNormalization", [net.add("Gemm", inputs, "last_bn.out", transB=1)], "embedding", axis=1, p=2)
 
 
-def _chain(net: Drawing, x: str, at: str, kernels: Sequence[Kernel]) -> str:
+def _chain(net: GraphBuilder, x: str, at: str, kernels: Sequence[Kernel]) -> str:
     """Several convolutions, named AT.0, AT.1, …; one alone is named AT."""
     for i, kernel in enumerate(kernels):
         x = net.unit(x, at if len(kernels) == 1 else f"{at}.{i}", kernel)
     return x
 
 
-def _residual(net: Drawing, x: str, at: str, branches: Sequence[Sequence[Kernel]], scale: float) -> str:
+def _residual(net: GraphBuilder, x: str, at: str, branches: Sequence[Sequence[Kernel]], scale: float) -> str:
     """x + scale · a 1×1 convolution of the branches side by side; before any ReLU."""
     parts = [_chain(net, x, f"{at}.branch{i}", kernels) for i, kernels in enumerate(branches)]
     wide, out = sum(k[-1].out for k in branches), branches[0][0].into
@@ -82,33 +82,33 @@ def _residual(net: Drawing, x: str, at: str, branches: Sequence[Sequence[Kernel]
     return net.add("Add", [scaled, x], f"{at}.sum")
 
 
-def _block35(net: Drawing, x: str, at: str) -> str:
+def _block35(net: GraphBuilder, x: str, at: str) -> str:
     first, three = Kernel(32, 256), same(32, 32, 3, 3)
     return net.add("Relu", [_residual(net, x, at, ([first], [first, three], [first, three, three]), 0.17)], at)
 
 
-def _block17(net: Drawing, x: str, at: str) -> str:
+def _block17(net: GraphBuilder, x: str, at: str) -> str:
     first = Kernel(128, 896)
     branches = ([first], [first, same(128, 128, 1, 7), same(128, 128, 7, 1)])
     return net.add("Relu", [_residual(net, x, at, branches, 0.10)], at)
 
 
-def _block8(net: Drawing, x: str, at: str, scale: float) -> str:
+def _block8(net: GraphBuilder, x: str, at: str, scale: float) -> str:
     first = Kernel(192, WIDTH)
     return _residual(net, x, at, ([first], [first, same(192, 192, 1, 3), same(192, 192, 3, 1)]), scale)
 
 
-def _reduce(net: Drawing, x: str, at: str, branches: Sequence[Sequence[Kernel]]) -> str:
+def _reduce(net: GraphBuilder, x: str, at: str, branches: Sequence[Sequence[Kernel]]) -> str:
     parts = [_chain(net, x, f"{at}.branch{i}", kernels) for i, kernels in enumerate(branches)]
     return net.join([*parts, net.max_pool(x, f"{at}.pool")], at)
 
 
-def _mixed_6a(net: Drawing, x: str) -> str:
+def _mixed_6a(net: GraphBuilder, x: str) -> str:
     twice = [Kernel(192, 256), same(192, 192, 3, 3), Kernel(256, 192, (3, 3), 2)]
     return _reduce(net, x, "mixed_6a", ([Kernel(384, 256, (3, 3), 2)], twice))
 
 
-def _mixed_7a(net: Drawing, x: str) -> str:
+def _mixed_7a(net: GraphBuilder, x: str) -> str:
     first = Kernel(256, 896)
     wide, narrow = Kernel(384, 256, (3, 3), 2), Kernel(256, 256, (3, 3), 2)
     return _reduce(net, x, "mixed_7a", ([first, wide], [first, narrow], [first, same(256, 256, 3, 3), narrow]))

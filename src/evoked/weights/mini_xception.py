@@ -13,9 +13,9 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from evoked.weights.onnx_builder import Drawing, Kernel, same
+from evoked.weights.onnx_builder import GraphBuilder, Kernel, same
 
-__all__ = ["CLASSES", "FEATURES", "SIDE", "build", "mini_xception", "read_keras"]
+__all__ = ["CLASSES", "FEATURES", "SIDE", "build_mini_xception", "mini_xception", "read_keras"]
 
 SIDE, FEATURES, CLASSES = 64, 128, 7
 BLOCKS = ((8, 16, False), (16, 32, False), (32, 64, True), (64, 128, False))
@@ -35,7 +35,7 @@ PARTS = {
 
 def mini_xception(source: Path, target: Path) -> None:
     """mini-Xception as ONNX: grey (n, 1, 64, 64) → features (n, 128), logits (n, 7), named in the catalogue."""
-    onnx.save(build(read_keras(source)), target)
+    onnx.save(build_mini_xception(read_keras(source)), target)
 
 
 def read_keras(source: Path) -> dict[str, NDArray]:
@@ -64,7 +64,7 @@ def read_keras(source: Path) -> dict[str, NDArray]:
     return state
 
 
-def build(state: dict[str, NDArray]) -> onnx.ModelProto:
+def build_mini_xception(state: dict[str, NDArray]) -> onnx.ModelProto:
     """Lay out the net with these weights.
 
     Args:
@@ -73,7 +73,7 @@ def build(state: dict[str, NDArray]) -> onnx.ModelProto:
     Raises:
         ValueError: if a tensor is missing, has another shape, or is left over.
     """
-    net = Drawing("mini-xception", state)
+    net = GraphBuilder("mini-xception", state)
     x = "grey"
     for number, into in ((1, 1), (2, 8)):
         x = net.convolve(x, f"conv2d_{number}", f"batch_normalization_{number}", Kernel(8, into, (3, 3)))
@@ -91,7 +91,7 @@ def build(state: dict[str, NDArray]) -> onnx.ModelProto:
     return net.model({"grey": ["n", 1, SIDE, SIDE]}, {"features": ["n", FEATURES], "logits": ["n", CLASSES]})
 
 
-def _separable(net: Drawing, x: str, number: int, norm: int, channels: tuple[int, int]) -> str:
+def _separable(net: GraphBuilder, x: str, number: int, norm: int, channels: tuple[int, int]) -> str:
     """Each channel by itself 3×3, then all of them 1×1, then the batch norm."""
     into, out = channels
     name = f"separable_conv2d_{number}"

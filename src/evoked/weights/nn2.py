@@ -16,14 +16,14 @@ from pathlib import Path
 import onnx
 from numpy.typing import NDArray
 
-from evoked.weights.onnx_builder import Drawing, Kernel, same
+from evoked.weights.onnx_builder import GraphBuilder, Kernel, same
 from evoked.weights.torchfile import read_state
 
 SIDE, WIDTH = 224, 1024
 
 
 @dataclass(frozen=True)
-class Row:
+class InceptionRow:
     """One row of the paper's table: channels of each branch; 0 is a branch that is not there.
 
     Attributes:
@@ -44,24 +44,24 @@ class Row:
 
 
 ROWS = {
-    "3a": Row(192, 64, 96, 128, 16, 32, 32, l2=False),
-    "3b": Row(256, 64, 96, 128, 32, 64, 64),
-    "3c": Row(320, 0, 128, 256, 32, 64, 0, l2=False),
-    "4a": Row(640, 256, 96, 192, 32, 64, 128),
-    "4b": Row(640, 224, 112, 224, 32, 64, 128),
-    "4c": Row(640, 192, 128, 256, 32, 64, 128),
-    "4d": Row(640, 160, 144, 288, 32, 64, 128),
-    "4e": Row(640, 0, 160, 256, 64, 128, 0, l2=False),
-    "5a": Row(1024, 384, 192, 384, 48, 128, 128),
+    "3a": InceptionRow(192, 64, 96, 128, 16, 32, 32, l2=False),
+    "3b": InceptionRow(256, 64, 96, 128, 32, 64, 64),
+    "3c": InceptionRow(320, 0, 128, 256, 32, 64, 0, l2=False),
+    "4a": InceptionRow(640, 256, 96, 192, 32, 64, 128),
+    "4b": InceptionRow(640, 224, 112, 224, 32, 64, 128),
+    "4c": InceptionRow(640, 192, 128, 256, 32, 64, 128),
+    "4d": InceptionRow(640, 160, 144, 288, 32, 64, 128),
+    "4e": InceptionRow(640, 0, 160, 256, 64, 128, 0, l2=False),
+    "5a": InceptionRow(1024, 384, 192, 384, 48, 128, 128),
 }
 
 
 def nn2(source: Path, target: Path) -> None:
     """NN2 up to (5a) as ONNX: faces (n, 3, 224, 224) → features (n, 1024)."""
-    onnx.save(build(read_state(source)), target)
+    onnx.save(build_nn2(read_state(source)), target)
 
 
-def build(state: dict[str, NDArray]) -> onnx.ModelProto:
+def build_nn2(state: dict[str, NDArray]) -> onnx.ModelProto:
     """Lay out the net with these weights.
 
     Args:
@@ -70,7 +70,7 @@ def build(state: dict[str, NDArray]) -> onnx.ModelProto:
     Raises:
         ValueError: if a tensor is missing, has another shape, or is left over.
     """
-    net = Drawing("facenet-nn2", state)
+    net = GraphBuilder("facenet-nn2", state)
     x = net.unit("faces", "conv1", same(64, 3, 7, 7, 2))
     x = _norm(net, net.max_pool(x, "pool1", pad=1), "norm1")  # 56×56
     x = net.unit(x, "conv2.1x1", Kernel(64, 64))
@@ -82,7 +82,7 @@ def build(state: dict[str, NDArray]) -> onnx.ModelProto:
     return net.model({"faces": ["n", 3, SIDE, SIDE]}, {"features": ["n", WIDTH]})
 
 
-def _inception(net: Drawing, x: str, at: str, row: Row) -> str:
+def _inception(net: GraphBuilder, x: str, at: str, row: InceptionRow) -> str:
     stride = 1 if row.pool else 2
     parts = [net.unit(x, f"{at}.1x1", Kernel(row.one, row.into))] if row.one else []
     three = net.unit(x, f"{at}.3x3_reduce", Kernel(row.three_reduce, row.into))
@@ -94,12 +94,12 @@ def _inception(net: Drawing, x: str, at: str, row: Row) -> str:
     return net.join(parts, at)
 
 
-def _norm(net: Drawing, x: str, output: str) -> str:
+def _norm(net: GraphBuilder, x: str, output: str) -> str:
     """Local response norm over 5 maps: x / (1 + 1e-4 · the mean of their squares)^.75, as Torch's own."""
     return net.add("LRN", [x], output, size=5, alpha=1e-4, beta=0.75, bias=1.0)
 
 
-def _l2_pool(net: Drawing, x: str, at: str) -> str:
+def _l2_pool(net: GraphBuilder, x: str, at: str) -> str:
     """√(the sum over 3×3 of x² + 1e-12): never the root of nothing, where it has no slope."""
     squares = net.add("Mul", [x, x], f"{at}.squares")
     mean = net.add(

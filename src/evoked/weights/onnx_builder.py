@@ -51,7 +51,7 @@ def same(out: int, into: int, height: int, width: int, stride: int = 1) -> Kerne
     return Kernel(out, into, (height, width), stride, (tall, wide, tall, wide))
 
 
-class Drawing:
+class GraphBuilder:
     """Nodes and weights as they come, and which tensors have been used.
 
     Args:

@@ -88,7 +88,7 @@ def _pip_failed(package: Package, said: str) -> Exception:
     )
 
 
-def take(release: Path, member: Member, target: Path, size: int) -> None:
+def extract_member(release: Path, member: Member, target: Path, size: int) -> None:
     """Unpack one member of a release file, and no more than `size` + 1 bytes of it.
 
     Raises:
@@ -105,16 +105,16 @@ def take(release: Path, member: Member, target: Path, size: int) -> None:
             source: IO[bytes] = stack.enter_context(packed)
             if member.inside:  # both kinds of packed file can be sought in
                 source = stack.enter_context(stack.enter_context(zipfile.ZipFile(source)).open(member.inside))
-            pour(source, target, size)
+            copy_stream(source, target, size)
     except (KeyError, zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
         raise WeightsError(f"{release.name} has no {member.path} {member.inside}: {error}".strip()) from error
 
 
-def part(whole: Path, path: str, target: Path, size: int) -> None:
+def extract_part(whole: Path, path: str, target: Path, size: int) -> None:
     """Unpack one member of a zip; WeightsError if it has none of that name."""
     try:
         with zipfile.ZipFile(whole) as packed, packed.open(path) as source:
-            pour(source, target, size)
+            copy_stream(source, target, size)
     except (KeyError, zipfile.BadZipFile) as error:
         raise WeightsError(f"{whole.name} has no {path}: {error}") from error
 
@@ -141,7 +141,7 @@ def from_address(
     try:
         with opener.open(url, timeout=timeout_s) as answer:
             stated = int(answer.headers.get("Content-Length") or 0)
-            poured = pour(answer, target, size or LIMIT, total=stated or size, progress=progress)
+            poured = copy_stream(answer, target, size or LIMIT, total=stated or size, progress=progress)
     except urllib.error.HTTPError as error:
         error.close()
         raise WeightsMissing(f"{url} answers {error.code} {error.reason}. {advice}") from error
@@ -152,7 +152,9 @@ def from_address(
         raise WeightsMissing(f"{url} broke off after {poured} of {stated} bytes. {advice}")
 
 
-def pour(source: IO[bytes], target: Path, size: int, *, total: int | None = None, progress: Progress = silent) -> int:
+def copy_stream(
+    source: IO[bytes], target: Path, size: int, *, total: int | None = None, progress: Progress = silent
+) -> int:
     """Copy a stream into a new file, at most `size` + 1 bytes; the count of bytes is returned.
 
     One byte too many is enough for the check of size to see that there are too many.

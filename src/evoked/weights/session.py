@@ -127,7 +127,7 @@ class Session:
         if len(arrays) != len(ports):
             raise ValueError(f"the net takes {len(ports)} arrays, got {len(arrays)}")
         for array, port in zip(arrays, ports, strict=True):
-            fit(array, port)
+            check_inputs(array, port)
         with self._turn:
             return self._runtime.run([np.ascontiguousarray(a) for a in arrays])
 
@@ -155,7 +155,7 @@ def open_net(
     return Session((cache or default_cache()).ready(name), precision, threads, shape=shape, device=device)
 
 
-def fit(array: NDArray, port: Port) -> None:
+def check_inputs(array: NDArray, port: Port) -> None:
     """ValueError unless an array has an input's shape and element type."""
     wanted = "×".join(str(d) if d else "any" for d in port.shape)
     fits = array.ndim == len(port.shape) and all(w in (0, h) for w, h in zip(port.shape, array.shape, strict=True))

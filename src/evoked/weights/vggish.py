@@ -11,7 +11,7 @@ from pathlib import Path
 import onnx
 from numpy.typing import NDArray
 
-from evoked.weights.onnx_builder import Drawing, same
+from evoked.weights.onnx_builder import GraphBuilder, same
 from evoked.weights.torchfile import read_state
 
 FRAMES, BANDS, WIDTH = 96, 64, 128
@@ -29,10 +29,10 @@ CONVOLUTIONS = (
 
 def vggish(source: Path, target: Path) -> None:
     """VGGish as ONNX: log mel patches (n, 1, 96, 64) → features (n, 128), which may be negative."""
-    onnx.save(build(read_state(source)), target)
+    onnx.save(build_vggish(read_state(source)), target)
 
 
-def build(state: dict[str, NDArray]) -> onnx.ModelProto:
+def build_vggish(state: dict[str, NDArray]) -> onnx.ModelProto:
     """Lay out the net with these weights.
 
     Args:
@@ -41,7 +41,7 @@ def build(state: dict[str, NDArray]) -> onnx.ModelProto:
     Raises:
         ValueError: if a tensor is missing, has another shape, or is left over.
     """
-    net = Drawing("vggish", state)
+    net = GraphBuilder("vggish", state)
     x = "log_mel"
     for place, out, into, pooled in CONVOLUTIONS:
         at = f"features.{place}"

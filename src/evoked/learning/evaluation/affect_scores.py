@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from evoked.core.errors import DatasetError
 from evoked.core.settings import setting
 from evoked.metrics.bootstrap import Interval, bootstrap
-from evoked.metrics.regression import Paired
+from evoked.metrics.regression import PairedSeries
 
 Series = NDArray[np.floating]
 FEW = 20
@@ -38,7 +38,7 @@ class AffectConfig:
 
 
 @dataclass(frozen=True)
-class Line:
+class AffectScore:
     """One score of one way of predicting, for one quantity.
 
     Attributes:
@@ -62,7 +62,7 @@ class Line:
     gain_high: float | None = None
 
 
-def smoothed(series: Series, lowpass_hz: float) -> Series:
+def low_pass(series: Series, lowpass_hz: float) -> Series:
     """Each column of a film's (T, K) without what moves faster; zero phase, so nothing comes late.
 
     A film too short for the filter's run-up (10 rows) is left as it is.
@@ -84,7 +84,7 @@ def score_affect(
     quantities: Sequence[str],
     config: AffectConfig,
     against: str,
-) -> tuple[Line, ...]:
+) -> tuple[AffectScore, ...]:
     """Score several ways of predicting the same films.
 
     Args:
@@ -106,11 +106,11 @@ def score_affect(
     if not films:
         raise DatasetError("no second of the test films can be scored: none has valence and arousal")
     groups = np.repeat(np.arange(len(films)), [int(kept[film].sum()) for film in films])
-    lines: list[Line] = []
+    lines: list[AffectScore] = []
     for k, quantity in enumerate(quantities):
         true = np.concatenate([truth[film][kept[film], k] for film in films])
         paired = {
-            way: [Paired(np.concatenate([run[f][kept[f], k] for f in films]), true, groups) for run in runs]
+            way: [PairedSeries(np.concatenate([run[f][kept[f], k] for f in films]), true, groups) for run in runs]
             for way, runs in ways.items()
         }
         lines += _lines(paired, quantity, against, len(films), config)
@@ -119,8 +119,8 @@ def score_affect(
 
 
 def _lines(
-    paired: Mapping[str, Sequence[Paired]], quantity: str, against: str, films: int, config: AffectConfig
-) -> list[Line]:
+    paired: Mapping[str, Sequence[PairedSeries]], quantity: str, against: str, films: int, config: AffectConfig
+) -> list[AffectScore]:
     names = [(way, score) for way in paired for score in SCORES]
 
     def numbers(weights: NDArray[np.int64]) -> list[float | None]:
@@ -137,12 +137,17 @@ def _lines(
         gain = None if way == against else whole[len(names) + i]
         known = whole[i] is not None
         low, high = (span.low, span.high) if known else (None, None)
-        lines.append(Line(way, quantity, score, whole[i], low, high, gain, other.low, other.high))
+        lines.append(AffectScore(way, quantity, score, whole[i], low, high, gain, other.low, other.high))
     return lines
 
 
-def _mean(runs: Sequence[Paired], score: str, weights: NDArray[np.int64]) -> float | None:
-    read = {"mse": Paired.mse, "r": Paired.pearson, "film_mse": Paired.film_mse, "film_r": Paired.film_pearson}[score]
+def _mean(runs: Sequence[PairedSeries], score: str, weights: NDArray[np.int64]) -> float | None:
+    read = {
+        "mse": PairedSeries.mse,
+        "r": PairedSeries.pearson,
+        "film_mse": PairedSeries.film_mse,
+        "film_r": PairedSeries.film_pearson,
+    }[score]
     values = [read(run, weights) for run in runs]
     return None if any(v is None for v in values) else float(np.mean([v for v in values if v is not None]))
 

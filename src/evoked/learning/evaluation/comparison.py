@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from evoked.core.errors import DatasetError
 from evoked.core.settings import setting
 from evoked.dataset.examples import Example
-from evoked.metrics.average_precision import Ranked
+from evoked.metrics.average_precision import RankedScores
 from evoked.metrics.bootstrap import bootstrap
 
 MAP, CHANCE = "MAP", "chance"
@@ -36,7 +36,7 @@ class CompareConfig:
 
 
 @dataclass(frozen=True)
-class Cell:
+class ScoreCell:
     """One score; all numbers in [0, 1], None where not defined.
 
     Attributes:
@@ -61,9 +61,9 @@ class Cell:
     gain_high: float | None = None
 
 
-def compare(
+def compare_variants(
     ways: Mapping[str, Sequence[Predicted]], truth: Sequence[Example], against: str, labels: str, config: CompareConfig
-) -> tuple[Cell, ...]:
+) -> tuple[ScoreCell, ...]:
     """Score ways on the same videos.
 
     Args:
@@ -86,7 +86,7 @@ def compare(
     on = np.concatenate([e.labels[e.valid] > 0.5 for e in used])  # (n, K)
     group = np.repeat(np.arange(len(used)), [int(e.valid.sum()) for e in used])
     ranked = {
-        way: [[Ranked(column, on[:, k], group) for k, column in enumerate(_pooled(run, used).T)] for run in runs]
+        way: [[RankedScores(column, on[:, k], group) for k, column in enumerate(_pooled(run, used).T)] for run in runs]
         for way, runs in ways.items()
     }
     shown = [k for k in range(len(names)) if on[:, k].any()]
@@ -104,24 +104,24 @@ def compare(
     whole, columns = scores(None), [*names, MAP]
     chances = [float(on[:, k].mean()) for k in range(len(names))]
     mean_chance = float(np.mean([chances[k] for k in shown])) if shown else None
-    cells = [Cell(labels, CHANCE, n, c) for n, c in zip(columns, [*chances, mean_chance], strict=True)]
+    cells = [ScoreCell(labels, CHANCE, n, c) for n, c in zip(columns, [*chances, mean_chance], strict=True)]
     for w, (way, runs) in enumerate(ranked.items()):
         each = _row(runs, shown, None)
         for k, name in enumerate(columns):
             if np.isnan(whole[w, k]):
-                cells.append(Cell(labels, way, name, None))
+                cells.append(ScoreCell(labels, way, name, None))
                 continue
             spread = float(each[:, k].std(ddof=1)) if len(each) > 1 else None
             place = w * len(columns) + k
             span, gained = spans[place], spans[len(ways) * len(columns) + place]
             made = (labels, way, name, float(whole[w, k]), spread, span.low, span.high)
             gain = () if way == against else (float(whole[w, k] - whole[base, k]), gained.low, gained.high)
-            cells.append(Cell(*made, *gain))
+            cells.append(ScoreCell(*made, *gain))
     return tuple(cells)
 
 
 def _row(
-    runs: Sequence[Sequence[Ranked]], shown: Sequence[int], weights: NDArray[np.int64] | None
+    runs: Sequence[Sequence[RankedScores]], shown: Sequence[int], weights: NDArray[np.int64] | None
 ) -> NDArray[np.float64]:
     """Average precision of each run (seeds, K + 1), MAP last, over the classes that are `shown` and drawn."""
     out = np.full((len(runs), len(runs[0]) + 1), np.nan)
@@ -142,7 +142,7 @@ def _pooled(run: Predicted, used: Sequence[Example]) -> NDArray[np.floating]:
     return np.concatenate([run[e.video][e.valid] for e in used])
 
 
-def as_text(cells: Sequence[Cell], against: str) -> str:
+def comparison_text(cells: Sequence[ScoreCell], against: str) -> str:
     """The paper's Table 3 layout, in %: rows are ways, columns expressions and MAP; then MAP's intervals."""
     columns = list(dict.fromkeys(cell.expression for cell in cells))
     rows = list(dict.fromkeys((cell.labels, cell.way) for cell in cells))
@@ -160,7 +160,7 @@ def as_text(cells: Sequence[Cell], against: str) -> str:
     return "\n".join([*_aligned(lines), "", *_aligned(told)])
 
 
-def _cell(cell: Cell) -> str:
+def _cell(cell: ScoreCell) -> str:
     spread = "" if cell.spread is None else f" ±{100 * cell.spread:.2f}"
     return _number(cell.value) + spread
 

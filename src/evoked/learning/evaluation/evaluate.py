@@ -16,10 +16,10 @@ from evoked.core.errors import DatasetError
 from evoked.core.settings import setting
 from evoked.core.track import Track
 from evoked.dataset.examples import SLACK_ROWS
-from evoked.dataset.labels import Labelled
-from evoked.learning.evaluation.scores import Mean, Row, Scores
-from evoked.metrics.average_precision import Ranked, chance
-from evoked.metrics.bootstrap import Interval, bootstrap, shifts
+from evoked.dataset.labels import LabelRows
+from evoked.learning.evaluation.scores import MeanScore, ScoreRow, Scores
+from evoked.metrics.average_precision import RankedScores, chance_level
+from evoked.metrics.bootstrap import Interval, bootstrap, circular_shifts
 
 UNSEEN = ("masked", "zeros")
 FEW = 20
@@ -47,7 +47,7 @@ class EvaluateConfig:
 
 def evaluate(
     predictions: Mapping[str, Track],
-    labels: Mapping[str, Labelled],
+    labels: Mapping[str, LabelRows],
     config: EvaluateConfig | None = None,
     *,
     folds: Sequence[Sequence[str]] = (),
@@ -73,7 +73,7 @@ def evaluate(
     pooled = _pool(predictions, labels, config.unseen)
     told = [*notes, *pooled.notes]
     names, group = pooled.expressions, pooled.group
-    ranked = [Ranked(pooled.scores[:, k], pooled.truth[:, k], group) for k in range(len(names))]
+    ranked = [RankedScores(pooled.scores[:, k], pooled.truth[:, k], group) for k in range(len(names))]
     aps = [r.average_precision() for r in ranked]
     if undefined := [name for name, ap in zip(names, aps, strict=True) if ap is None]:
         told.append(f"never shown, so undefined and not in the mean: {', '.join(undefined)}")
@@ -83,11 +83,11 @@ def evaluate(
     elif len(pooled.videos) < FEW:
         told.append(f"{len(pooled.videos)} videos: intervals over so few are too narrow")
     rows = tuple(
-        Row(
+        ScoreRow(
             name,
             len(group),
             int(pooled.truth[:, k].sum()),
-            chance(pooled.truth[:, k]),
+            chance_level(pooled.truth[:, k]),
             aps[k],
             spans[k].low if aps[k] is not None else None,
             spans[k].high if aps[k] is not None else None,
@@ -112,7 +112,7 @@ class _Pooled:
     notes: tuple[str, ...]
 
 
-def _pool(predictions: Mapping[str, Track], labels: Mapping[str, Labelled], unseen: str) -> _Pooled:
+def _pool(predictions: Mapping[str, Track], labels: Mapping[str, LabelRows], unseen: str) -> _Pooled:
     both = sorted(predictions.keys() & labels.keys())
     if not both:
         raise DatasetError(
@@ -165,7 +165,7 @@ def _one(
     return scores, truth, "" if p == q else f"{video}: predictions {p} s and labels {q} s: cut to {steps} s"
 
 
-def _intervals(ranked: Sequence[Ranked], pooled: _Pooled, config: EvaluateConfig) -> list[Interval]:
+def _intervals(ranked: Sequence[RankedScores], pooled: _Pooled, config: EvaluateConfig) -> list[Interval]:
     """Of each class's AP, then of MAP, then of MAP − chance."""
     videos, k = len(pooled.videos), len(ranked)
     length = np.bincount(pooled.group, minlength=videos)
@@ -183,7 +183,7 @@ def _intervals(ranked: Sequence[Ranked], pooled: _Pooled, config: EvaluateConfig
     return bootstrap(videos, numbers, resamples=config.resamples, seed=config.seed, level=config.level)
 
 
-def _shifted(ranked: Sequence[Ranked], pooled: _Pooled, config: EvaluateConfig) -> NDArray[np.float64]:
+def _shifted(ranked: Sequence[RankedScores], pooled: _Pooled, config: EvaluateConfig) -> NDArray[np.float64]:
     """MAP with each video's labels turned round in time, one number per turn."""
     used = [k for k, r in enumerate(ranked) if r.average_precision() is not None]
     if not used:
@@ -191,22 +191,22 @@ def _shifted(ranked: Sequence[Ranked], pooled: _Pooled, config: EvaluateConfig) 
     return np.array(
         [
             np.mean([ranked[k].against(pooled.truth[rows, k]) for k in used])
-            for rows in shifts(pooled.group, config.shifts, config.seed)
+            for rows in circular_shifts(pooled.group, config.shifts, config.seed)
         ]
     )
 
 
-def _mean(rows: Sequence[Row], of_map: Interval, of_gain: Interval, turned: NDArray[np.float64]) -> Mean:
+def _mean(rows: Sequence[ScoreRow], of_map: Interval, of_gain: Interval, turned: NDArray[np.float64]) -> MeanScore:
     aps = [r.ap for r in rows if r.ap is not None]
     if not aps:
-        return Mean(None, None, None, None, None, None, None)
+        return MeanScore(None, None, None, None, None, None, None)
     value = float(np.mean(aps))
     prevalence = float(np.mean([r.chance for r in rows if r.ap is not None and r.chance is not None]))
     made = (value, of_map.low, of_map.high, prevalence, value - prevalence, of_gain.low, of_gain.high)
     if not len(turned):
-        return Mean(*made)
+        return MeanScore(*made)
     p = (1 + int((turned >= value - 1e-12).sum())) / (1 + len(turned))
-    return Mean(*made, shifted=float(turned.mean()), shifted_high=float(np.quantile(turned, 0.95)), shifted_p=p)
+    return MeanScore(*made, shifted=float(turned.mean()), shifted_high=float(np.quantile(turned, 0.95)), shifted_p=p)
 
 
 def _some(names: "Sequence[str] | set[str] | Mapping[str, object]") -> str:

@@ -9,8 +9,8 @@ from evoked.core.files import sha256
 from evoked.core.progress import Progress, silent
 from evoked.core.tables import SUFFIXES, read_provenance
 from evoked.core.track import Track
-from evoked.dataset.load_examples import features_made
-from evoked.dataset.result_files import files_of
+from evoked.dataset.load_examples import feature_nets
+from evoked.dataset.result_files import find_result_files
 from evoked.features.files import SUFFIX, read_features
 from evoked.predict.predictor import Model, predict_features
 from evoked.predict.writers import read_predictions
@@ -30,7 +30,7 @@ def gather_predictions(folder: Path, videos: Iterable[str]) -> dict[str, Track]:
     wanted = sorted(videos)
     found: dict[str, Path] = {}
     for suffix in SUFFIXES:
-        for video, path in files_of(wanted, folder, suffix).items():
+        for video, path in find_result_files(wanted, folder, suffix).items():
             found.setdefault(video, path)
     if not found:
         raise DatasetError(
@@ -52,10 +52,10 @@ def predict_all(
         DatasetError: if there is no such folder, no features of any video are in it, or a file is damaged.
         CheckpointError: if the features are not as those that the model learnt from.
     """
-    files = files_of(videos, folder, SUFFIX)
+    files = find_result_files(videos, folder, SUFFIX)
     if not files:
         raise DatasetError(f"{folder} has features of none of the labelled videos; make them: evoked features")
-    made, learnt = features_made(files), model.checkpoint.features
+    made, learnt = feature_nets(files), model.checkpoint.features
     if made != {"nets": learnt.get("nets"), "config": learnt.get("config")}:
         raise CheckpointError(
             f"the model in {model.folder} learnt from features made with other nets or settings than those in "

@@ -9,7 +9,7 @@ from evoked.core.provenance import Provenance
 
 
 @dataclass(frozen=True)
-class Row:
+class ScoreRow:
     """One expression, pooled over all scored seconds.
 
     Attributes:
@@ -32,7 +32,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Mean:
+class MeanScore:
     """MAP over the expressions that have positives.
 
     Attributes:
@@ -74,8 +74,8 @@ class Scores:
     """
 
     expressions: tuple[str, ...]
-    rows: tuple[Row, ...]
-    map: Mean
+    rows: tuple[ScoreRow, ...]
+    map: MeanScore
     videos: tuple[str, ...]
     folds: tuple[tuple[str, ...], ...] = ()
     notes: tuple[str, ...] = ()
@@ -93,7 +93,7 @@ def write_scores(path: Path, scores: Scores, provenance: Provenance) -> None:
     write_text(path, json.dumps(body, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def as_table(scores: Scores) -> str:
+def scores_table(scores: Scores) -> str:
     """The scores as lines of text, in percent, with the chance row and the intervals."""
     lines = [("", "AP", f"{100 * scores.level:g} % interval", "chance", "AUC", "positives", "seconds")]
     for r in scores.rows:

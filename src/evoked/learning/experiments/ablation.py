@@ -14,8 +14,8 @@ from evoked.dataset.examples import Example
 from evoked.dataset.liris import PARTS, split_of
 from evoked.learning.evaluation.comparison import CompareConfig, Predicted
 from evoked.learning.training.config import TrainConfig
-from evoked.learning.training.model_folder import finished_model, write_model
-from evoked.learning.training.resume import FILE, work_key
+from evoked.learning.training.model_folder import load_if_current, write_model
+from evoked.learning.training.resume import FILE, job_key
 from evoked.learning.training.train import fitting, train
 from evoked.model.checkpoint import load_checkpoint
 from evoked.model.config import ModelSettings
@@ -52,7 +52,7 @@ class AblateConfig(CompareConfig):
 
 
 @dataclass(frozen=True)
-class Way:
+class Variant:
     """One way to learn."""
 
     name: str
@@ -74,7 +74,7 @@ class Split:
         return {part: getattr(self, part) for part in PARTS}
 
 
-def variants(model: ModelSettings, config: TrainConfig, only: Sequence[str] = ()) -> tuple[Way, ...]:
+def variants(model: ModelSettings, config: TrainConfig, only: Sequence[str] = ()) -> tuple[Variant, ...]:
     """The full model, then what is left of it; a variant that lacks nothing of it, or needs more, is left out."""
     ways = []
     for name, choice in VARIANTS.items():
@@ -82,11 +82,11 @@ def variants(model: ModelSettings, config: TrainConfig, only: Sequence[str] = ()
             continue
         changed = replace(model, **choice)
         if name == FULL or (set(changed.inputs) <= set(model.inputs) and changed != model):
-            ways.append(Way(name, changed, config))
+            ways.append(Variant(name, changed, config))
     return tuple(ways)
 
 
-def deal(examples: Sequence[Example], given: Mapping[str, str] | None = None, seed: int = 0) -> Split:
+def split_videos(examples: Sequence[Example], given: Mapping[str, str] | None = None, seed: int = 0) -> Split:
     """Share videos out, whole, 60 : 15 : 25 by lot, or as it is given: video → train, validate or test.
 
     The same names and seed give the same split, in whatever order they come.
@@ -105,8 +105,8 @@ def deal(examples: Sequence[Example], given: Mapping[str, str] | None = None, se
     return Split(**parts)
 
 
-def run_ways(
-    ways: Sequence[Way],
+def run_variants(
+    ways: Sequence[Variant],
     split: Split,
     seeds: int,
     folder: Path,
@@ -139,7 +139,7 @@ def run_ways(
         place = folder / f"{way.name.replace(' ', '-')}-{seed}"
         config = replace(way.config, seed=way.config.seed + seed)
         key = _key(split, way.model, config)
-        checkpoint = finished_model(place, MAKER, key)
+        checkpoint = load_if_current(place, MAKER, key)
         if checkpoint is None:
             tell = _told(progress, done, len(todo), f"{way.name}, run {seed + 1} of {seeds}")
             made = train(split.train, way.model, config, validation=split.validate, state=place, progress=tell)
@@ -163,4 +163,4 @@ def _told(progress: Progress, before: int, todo: int, what: str) -> Callable[...
 def _key(split: Split, model: ModelSettings, config: TrainConfig) -> str:
     """Of all that decides a run's model: the training's own key, and how long it goes on."""
     shape = fitting(split.train, split.validate, model)
-    return digest([work_key(split.train, split.validate, shape, config), config.epochs, config.patience])
+    return digest([job_key(split.train, split.validate, shape, config), config.epochs, config.patience])

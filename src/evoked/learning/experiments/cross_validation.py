@@ -13,13 +13,13 @@ from evoked.core.track import Track
 from evoked.dataset.examples import Example
 from evoked.dataset.folds import Fold, audit
 from evoked.learning.training.config import TrainConfig
-from evoked.learning.training.model_folder import finished_model, write_model
-from evoked.learning.training.resume import FILE, work_key
+from evoked.learning.training.model_folder import load_if_current, write_model
+from evoked.learning.training.resume import FILE, job_key
 from evoked.learning.training.train import fitting, train
 from evoked.model.checkpoint import load_checkpoint
 from evoked.model.config import ModelSettings
 from evoked.predict.forward import Forward
-from evoked.predict.predictor import predicted
+from evoked.predict.predictor import prediction_track
 
 MAKER = "fold"
 
@@ -77,7 +77,7 @@ def cross_validate(
         place = folder / f"fold-{fold.number}"
         learnt = [by_name[v] for v in fold.train]
         key = _key(learnt, model, config)
-        checkpoint = finished_model(place, MAKER, key)
+        checkpoint = load_if_current(place, MAKER, key)
         if checkpoint is not None:
             kept.append(fold.number)
         else:
@@ -94,12 +94,12 @@ def cross_validate(
         notes += [str(note) for note in checkpoint.provenance.get("notes", ())]
         forward = Forward(checkpoint.config, checkpoint.arrays, threads=config.threads)
         for video in fold.held_out:
-            predictions[video] = predicted(forward, by_name[video].features)
+            predictions[video] = prediction_track(forward, by_name[video].features)
         progress(fold.number + 1, len(folds), f"fold {fold.number + 1} of {len(folds)} done")
     return HeldOut(predictions, tuple(folds), tuple(kept), tuple(dict.fromkeys(notes)))
 
 
 def _key(examples: Sequence[Example], model: ModelSettings, config: TrainConfig) -> str:
     """Of all that decides a fold's model: the training's own key, and how long it goes on."""
-    own = work_key(examples, (), fitting(examples, (), model), config)
+    own = job_key(examples, (), fitting(examples, (), model), config)
     return digest([own, config.epochs, config.patience])

@@ -15,9 +15,9 @@ from evoked.core.errors import DatasetError
 from evoked.core.progress import Progress, silent
 from evoked.core.settings import setting
 from evoked.dataset.examples import Example
-from evoked.dataset.liris import AFFECT, LEAST_ROWS, Film
+from evoked.dataset.liris import AFFECT, LEAST_ROWS, LirisFilm
 from evoked.features.extract import Features
-from evoked.learning.evaluation.affect_scores import AffectConfig, Line, Series, score_affect, smoothed
+from evoked.learning.evaluation.affect_scores import AffectConfig, AffectScore, Series, low_pass, score_affect
 from evoked.learning.training.config import TrainConfig
 from evoked.learning.training.train import Trained, train
 from evoked.model.checkpoint import Checkpoint
@@ -54,14 +54,14 @@ class Outcome:
         films: part of the split → films.
     """
 
-    lines: tuple[Line, ...]
+    lines: tuple[AffectScore, ...]
     truth: Mapping[str, Series]
     predictions: Mapping[str, Mapping[str, Series]]
     trained: Mapping[str, Trained]
     films: Mapping[str, tuple[str, ...]]
 
 
-def joined(film: Film, features: Features) -> Example:
+def join_affect(film: LirisFilm, features: Features) -> Example:
     """A film's features beside its valence and arousal, cut to the shorter of the two, which is noted.
 
     Raises:
@@ -132,7 +132,7 @@ def transfer(
     return Outcome(lines, truth, {way: runs[0] for way, runs in found.items()}, trained, parts)
 
 
-def described(configs: Sequence[object]) -> dict[str, object]:
+def transfer_provenance(configs: Sequence[object]) -> dict[str, object]:
     """Settings as plain values, for the provenance."""
     return {name: value for config in configs for name, value in asdict(config).items()}  # type: ignore[call-overload]
 
@@ -160,7 +160,7 @@ def _foreseen(
     made: Trained, shape: ModelConfig, tested: Sequence[Example], head: TransferConfig, scoring: AffectConfig
 ) -> dict[str, Series]:
     forward = Forward(shape, made.checkpoint.arrays)
-    return {e.video: smoothed(_felt(forward(e.features), head), scoring.lowpass_hz) for e in tested}
+    return {e.video: low_pass(_felt(forward(e.features), head), scoring.lowpass_hz) for e in tested}
 
 
 def _told(progress: Progress, before: int, todo: int, what: str) -> Progress:

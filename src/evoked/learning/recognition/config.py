@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from evoked.core.settings import setting
 from evoked.faces.descriptors import width_of
 
-__all__ = ["RecogniserConfig", "plain"]
+__all__ = ["RecogniserConfig", "recogniser_settings"]
 
 BALANCES = ("none", "weights")
 AUTO = "auto"
@@ -65,6 +65,6 @@ class RecogniserConfig:
         width_of(self.describe)
 
 
-def plain(config: RecogniserConfig) -> dict[str, object]:
+def recogniser_settings(config: RecogniserConfig) -> dict[str, object]:
     """The settings as JSON values."""
     return asdict(config) | {"describe": list(config.describe)}

@@ -20,12 +20,12 @@ from evoked.core.errors import DatasetError, TrainingError
 from evoked.core.progress import Progress, silent
 from evoked.dataset.folds import Fold, audit, make_folds
 from evoked.learning.recognition.config import RecogniserConfig
-from evoked.learning.recognition.training_clips import Rated
+from evoked.learning.recognition.training_clips import ClipDataset
 from evoked.learning.training.losses import clip_each
 from evoked.model.recognition import RecognitionConfig, RecognitionForward
 from evoked.model.recognition_network import RecognitionNetwork
 
-__all__ = ["Learnt", "Tried", "Turns", "fit", "learn_from_all", "scores_of", "shape_of", "turns"]
+__all__ = ["FitResult", "Trial", "CrossFit", "fit_recogniser", "refit_all", "window_scores", "shape_of", "cross_fit"]
 
 EPSILON = 1e-5
 DEAD = 1e-4
@@ -33,7 +33,7 @@ DEAD = 1e-4
 
 
 @dataclass(frozen=True)
-class Tried:
+class Trial:
     """A dropout, the best epoch with it, and the loss there on the people to stop by (NaN without)."""
 
     dropout: float
@@ -42,7 +42,7 @@ class Tried:
 
 
 @dataclass(frozen=True, eq=False)
-class Learnt:
+class FitResult:
     """What one training gave.
 
     Attributes:
@@ -55,11 +55,11 @@ class Learnt:
     arrays: dict[str, NDArray[np.float32]]
     epoch: int
     losses: tuple[tuple[float, float], ...]
-    tried: tuple[Tried, ...]
+    tried: tuple[Trial, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class Turns:
+class CrossFit:
     """Every clip scored by a net that never saw its person.
 
     Attributes:
@@ -72,25 +72,29 @@ class Turns:
     scores: NDArray[np.float64]
     fold: NDArray[np.int64]
     folds: tuple[Fold, ...]
-    tried: tuple[tuple[Tried, ...], ...]
+    tried: tuple[tuple[Trial, ...], ...]
 
 
-Fit = Callable[[str, Rated, Rated | None, RecogniserConfig, Progress], Learnt]
+Fit = Callable[[str, ClipDataset, ClipDataset | None, RecogniserConfig, Progress], FitResult]
 """What learns: a name of the training ("turn-1" …, "all"), then as `fit`."""
 
 
-def _fit_anew(_: str, train: Rated, stop: Rated | None, config: RecogniserConfig, progress: Progress) -> Learnt:
-    return fit(train, stop, config, progress)
+def _fit_anew(
+    _: str, train: ClipDataset, stop: ClipDataset | None, config: RecogniserConfig, progress: Progress
+) -> FitResult:
+    return fit_recogniser(train, stop, config, progress)
 
 
-def shape_of(rated: Rated, config: RecogniserConfig) -> RecognitionConfig:
+def shape_of(rated: ClipDataset, config: RecogniserConfig) -> RecognitionConfig:
     """The network's shape for these clips."""
     return RecognitionConfig(
         config.describe, int(rated.rows[0].shape[1]), rated.expressions, units=config.units, experts=config.experts
     )
 
 
-def turns(rated: Rated, config: RecogniserConfig, progress: Progress = silent, *, learn: Fit = _fit_anew) -> Turns:
+def cross_fit(
+    rated: ClipDataset, config: RecogniserConfig, progress: Progress = silent, *, learn: Fit = _fit_anew
+) -> CrossFit:
     """Hold people out in turn and score them.
 
     Args:
@@ -117,15 +121,20 @@ def turns(rated: Rated, config: RecogniserConfig, progress: Progress = silent, *
         part = _part(progress, fold.number, len(folds) + 1)
         learnt = learn(f"turn-{fold.number}", rated.only(train), rated.only(stop), config, part)
         out = np.flatnonzero(np.isin(who, fold.held_out))
-        scores[out] = scores_of(shape_of(rated, config), learnt.arrays, [rated.rows[i] for i in out])
+        scores[out] = window_scores(shape_of(rated, config), learnt.arrays, [rated.rows[i] for i in out])
         fold_of[out] = fold.number
         tried.append(learnt.tried)
-    return Turns(scores, fold_of, folds, tuple(tried))
+    return CrossFit(scores, fold_of, folds, tuple(tried))
 
 
-def learn_from_all(
-    rated: Rated, found: Turns, config: RecogniserConfig, progress: Progress = silent, *, learn: Fit = _fit_anew
-) -> Learnt:
+def refit_all(
+    rated: ClipDataset,
+    found: CrossFit,
+    config: RecogniserConfig,
+    progress: Progress = silent,
+    *,
+    learn: Fit = _fit_anew,
+) -> FitResult:
     """Learn from all clips, with the dropout of the least loss over the turns, as many epochs as these took with it."""
     of_turns = {share: [t for turn in found.tried for t in turn if t.dropout == share] for share in config.shares}
     share = min(of_turns, key=lambda one: float(np.mean([t.loss for t in of_turns[one]])))
@@ -134,7 +143,9 @@ def learn_from_all(
     return learn("all", rated, None, replace(config, epochs=epochs, dropout=str(share)), part)
 
 
-def fit(train: Rated, stop: Rated | None, config: RecogniserConfig, progress: Progress = silent) -> Learnt:
+def fit_recogniser(
+    train: ClipDataset, stop: ClipDataset | None, config: RecogniserConfig, progress: Progress = silent
+) -> FitResult:
     """Learn from some clips; keep the epoch, and the dropout of those that are tried, with the smallest loss on others.
 
     Args:
@@ -162,14 +173,14 @@ def fit(train: Rated, stop: Rated | None, config: RecogniserConfig, progress: Pr
     return replace(first, tried=(*first.tried, *(other.tried[0] for other in others)))
 
 
-def _fit(train: Rated, stop: Rated | None, config: RecogniserConfig, progress: Progress) -> Learnt:
+def _fit(train: ClipDataset, stop: ClipDataset | None, config: RecogniserConfig, progress: Progress) -> FitResult:
     shape = shape_of(train, config)
     network = RecognitionNetwork(shape, config.seed)
     mean, deviation = _standards(train.rows)
     network.scale.mean.copy_(torch.from_numpy(mean))
     network.scale.deviation.copy_(torch.from_numpy(deviation))
     optimiser = torch.optim.AdamW(network.parameters(), lr=config.rate, weight_decay=config.decay)
-    weight = torch.from_numpy(yes_weights(train.said, config.balance))
+    weight = torch.from_numpy(positive_weights(train.said, config.balance))
     draw = np.random.default_rng([config.seed, 1])
     chance = torch.Generator().manual_seed(config.seed)
     losses: list[tuple[float, float]] = []
@@ -185,13 +196,13 @@ def _fit(train: Rated, stop: Rated | None, config: RecogniserConfig, progress: P
         progress(epoch, config.epochs, f"loss {own:.3f}")
         if epoch - best >= config.patience:
             break
-    return Learnt(best_arrays, best, tuple(losses), (Tried(share, best, best_loss),))
+    return FitResult(best_arrays, best, tuple(losses), (Trial(share, best, best_loss),))
 
 
 def _epoch(
     networks: tuple[RecognitionNetwork, RecognitionNetwork],
     optimiser: torch.optim.Optimizer,
-    train: Rated,
+    train: ClipDataset,
     how: tuple[torch.Tensor, RecogniserConfig],
     by_lot: tuple[np.random.Generator, torch.Generator],
     before: int,
@@ -203,7 +214,7 @@ def _epoch(
     network.train()
     for start in range(0, len(order), config.batch):
         places = order[start : start + config.batch]
-        windows = np.stack([window(train.rows[i], network.config.ticks, draw) for i in places])
+        windows = np.stack([descriptor_window(train.rows[i], network.config.ticks, draw) for i in places])
         said = torch.from_numpy(train.said[places]).float()
         p = network(torch.from_numpy(windows), config.shares[0], chance)
         loss = rated_loss(p, said, weight)
@@ -226,14 +237,14 @@ def _epoch(
     return total / len(order)
 
 
-def window(rows: NDArray[np.float32], ticks: int, draw: np.random.Generator) -> NDArray[np.float32]:
+def descriptor_window(rows: NDArray[np.float32], ticks: int, draw: np.random.Generator) -> NDArray[np.float32]:
     """One window of a clip, (ticks, D): its end, padded with its first row; of a longer clip any that lies within."""
     end = len(rows) if len(rows) <= ticks else int(draw.integers(ticks, len(rows) + 1))
     taken = rows[max(0, end - ticks) : end]
     return np.concatenate([np.repeat(taken[:1], ticks - len(taken), axis=0), taken])
 
 
-def scores_of(
+def window_scores(
     shape: RecognitionConfig, arrays: dict[str, NDArray[np.float32]], clips: Sequence[NDArray[np.float32]]
 ) -> NDArray[np.float64]:
     """Score whole clips, (n, K): the mean over the windows that lie within; one window of a short clip."""
@@ -250,7 +261,7 @@ def windows_of(rows: NDArray[np.float32], ticks: int) -> NDArray[np.float32]:
     return np.lib.stride_tricks.sliding_window_view(padded, ticks, axis=0).transpose(0, 2, 1)
 
 
-def yes_weights(said: NDArray[np.float64], balance: str) -> NDArray[np.float32]:
+def positive_weights(said: NDArray[np.float64], balance: str) -> NDArray[np.float32]:
     """How much a yes counts, per class: 1, or the root of (noes / yeses), at most 10.
 
     The root, because the full ratio makes a rare class's few clips outweigh all others; calibration takes
@@ -271,8 +282,8 @@ def rated_loss(p: torch.Tensor, said: torch.Tensor, weight: torch.Tensor) -> tor
     return -(by_class * rated).sum(dim=1).mean()
 
 
-def _loss_on(shape: RecognitionConfig, network: RecognitionNetwork, stop: Rated, weight: torch.Tensor) -> float:
-    p = torch.from_numpy(scores_of(shape, network.arrays(), stop.rows)).float()
+def _loss_on(shape: RecognitionConfig, network: RecognitionNetwork, stop: ClipDataset, weight: torch.Tensor) -> float:
+    p = torch.from_numpy(window_scores(shape, network.arrays(), stop.rows)).float()
     return float(rated_loss(p, torch.from_numpy(stop.said).float(), weight))
 
 

@@ -5,21 +5,21 @@ from fractions import Fraction
 import numpy as np
 
 from evoked.core.errors import DatasetError
-from evoked.core.time_grid import TICKS_PER_S, Grid
+from evoked.core.time_grid import TICKS_PER_S, TimeGrid
 from evoked.core.track import Track
 from evoked.faces.descriptors import column_names
-from evoked.learning.recognition.held_out_metrics import Judged, at_points, figures, notes_of
-from evoked.learning.recognition.training_clips import Rated
+from evoked.learning.recognition.held_out_metrics import ClassMetrics, at_points, class_metrics, metrics_notes
+from evoked.learning.recognition.training_clips import ClipDataset
 from evoked.reactions.expressions.recogniser import Recogniser
 from evoked.reactions.expressions.trained import TrainedRecogniser
 from evoked.reactions.viewers.rated_clip import STILL_TICKS
 
-__all__ = ["judge_recogniser", "scored"]
+__all__ = ["evaluate_recogniser", "score_clips"]
 
 HALF = 0.5
 
 
-def judge_recogniser(recogniser: Recogniser, rated: Rated) -> tuple[tuple[Judged, ...], tuple[str, ...]]:
+def evaluate_recogniser(recogniser: Recogniser, rated: ClipDataset) -> tuple[tuple[ClassMetrics, ...], tuple[str, ...]]:
     """Figures of the expressions that the recogniser knows and people rated, and notes on the others.
 
     A trained one is judged by its calibrated probabilities and its own operating points, the prototype one by its
@@ -34,13 +34,13 @@ def judge_recogniser(recogniser: Recogniser, rated: Rated) -> tuple[tuple[Judged
             f"the recogniser knows {', '.join(recogniser.names)}; rated are {', '.join(rated.expressions)}: nothing "
             "in common. Rate one of its expressions, or train one on these"
         )
-    p = scored(recogniser, rated)[:, [recogniser.names.index(n) for n in names]]
+    p = score_clips(recogniser, rated)[:, [recogniser.names.index(n) for n in names]]
     said = rated.said[:, [rated.expressions.index(n) for n in names]]
     cuts = [HALF] * len(names)
     if isinstance(recogniser, TrainedRecogniser):
         own = dict(zip(recogniser.recognition.config.expressions, recogniser.recognition.points, strict=True))
         cuts = [own[n].threshold for n in names]
-    judged = figures(names, p, said, rated.people, at_points(p, said, cuts), p >= np.array(cuts))
+    judged = class_metrics(names, p, said, rated.people, at_points(p, said, cuts), p >= np.array(cuts))
     left = [
         f"{what}, left out: {', '.join(found)}"
         for what, found in (
@@ -49,14 +49,14 @@ def judge_recogniser(recogniser: Recogniser, rated: Rated) -> tuple[tuple[Judged
         )
         if found
     ]
-    return judged, (*left, *notes_of(judged))
+    return judged, (*left, *metrics_notes(judged))
 
 
-def scored(recogniser: Recogniser, rated: Rated) -> np.ndarray:
+def score_clips(recogniser: Recogniser, rated: ClipDataset) -> np.ndarray:
     """Score each clip, float64 (n, K): the mean over the windows that lie within; of a short clip its last tick."""
     columns, out = column_names(recogniser.describes), []
     for rows in rated.rows:
-        grid = Grid(Fraction(TICKS_PER_S), len(rows))
+        grid = TimeGrid(Fraction(TICKS_PER_S), len(rows))
         track = Track.masked(grid, columns, rows, np.ones(len(rows), dtype=np.bool_))
         trained = isinstance(recogniser, TrainedRecogniser)
         found = recogniser.probabilities(track) if trained else recogniser.score(track)  # type: ignore[attr-defined]

@@ -17,20 +17,20 @@ import numpy as np
 from evoked.core.errors import CheckpointError
 from evoked.core.files import digest
 from evoked.core.progress import Progress
-from evoked.learning.recognition.config import RecogniserConfig, plain
-from evoked.learning.recognition.cross_fit import Learnt, Tried, fit
-from evoked.learning.recognition.training_clips import Rated
+from evoked.learning.recognition.config import RecogniserConfig, recogniser_settings
+from evoked.learning.recognition.cross_fit import FitResult, Trial, fit_recogniser
+from evoked.learning.recognition.training_clips import ClipDataset
 from evoked.model.stored import read_arrays, write_arrays
 
-__all__ = ["kept_fit"]
+__all__ = ["cached_fit"]
 
 CODE = 2
 """Raised whenever the same clips and settings give other weights: what was learnt before is learnt again."""
 
 
-def kept_fit(
-    path: Path | None, train: Rated, stop: Rated | None, config: RecogniserConfig, progress: Progress
-) -> Learnt:
+def cached_fit(
+    path: Path | None, train: ClipDataset, stop: ClipDataset | None, config: RecogniserConfig, progress: Progress
+) -> FitResult:
     """What `fit` gives; from `path` where that training is done, else learnt and written there.
 
     Raises:
@@ -38,11 +38,11 @@ def kept_fit(
         OutputError: if it cannot be written.
     """
     if path is None:
-        return fit(train, stop, config, progress)
+        return fit_recogniser(train, stop, config, progress)
     key = _key(train, stop, config)
     found = _read(path, key)
     if found is None:
-        found = fit(train, stop, config, progress)
+        found = fit_recogniser(train, stop, config, progress)
         losses = [[own, None if math.isnan(other) else other] for own, other in found.losses]
         tried = [[t.dropout, t.epoch, None if math.isnan(t.loss) else t.loss] for t in found.tried]
         told = {"key": key, "epoch": found.epoch, "losses": losses, "tried": tried}
@@ -51,7 +51,7 @@ def kept_fit(
     return found
 
 
-def _read(path: Path, key: str) -> Learnt | None:
+def _read(path: Path, key: str) -> FitResult | None:
     """A kept training; None where there is none, of something else, or damaged: then it is learnt again."""
     try:
         arrays, text = read_arrays(path)
@@ -59,17 +59,17 @@ def _read(path: Path, key: str) -> Learnt | None:
         if held["key"] != key:
             return None
         losses = tuple((float(own), math.nan if other is None else float(other)) for own, other in held["losses"])
-        tried = tuple(Tried(float(d), int(e), math.nan if x is None else float(x)) for d, e, x in held["tried"])
-        return Learnt(arrays, int(held["epoch"]), losses, tried)
+        tried = tuple(Trial(float(d), int(e), math.nan if x is None else float(x)) for d, e, x in held["tried"])
+        return FitResult(arrays, int(held["epoch"]), losses, tried)
     except (CheckpointError, ValueError, KeyError, TypeError):
         return None
 
 
-def _key(train: Rated, stop: Rated | None, config: RecogniserConfig) -> str:
-    return digest([CODE, plain(config), _weighed(train), None if stop is None else _weighed(stop)])
+def _key(train: ClipDataset, stop: ClipDataset | None, config: RecogniserConfig) -> str:
+    return digest([CODE, recogniser_settings(config), _weighed(train), None if stop is None else _weighed(stop)])
 
 
-def _weighed(rated: Rated) -> list[object]:
+def _weighed(rated: ClipDataset) -> list[object]:
     """Everything of the clips that bears on what is learnt."""
     told = hashlib.sha256(np.ascontiguousarray(rated.said).tobytes())
     for rows in rated.rows:

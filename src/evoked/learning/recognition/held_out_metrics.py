@@ -7,22 +7,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.metrics.average_precision import Ranked, chance
+from evoked.metrics.average_precision import RankedScores, chance_level
 from evoked.metrics.bootstrap import bootstrap
 from evoked.metrics.calibration import log_odds, platt, reliability
 from evoked.metrics.operating_point import operating_point
 from evoked.model.recognition_checkpoint import OperatingPoint
 
 __all__ = [
-    "Judged",
-    "as_json",
-    "as_table",
+    "ClassMetrics",
+    "metrics_json",
+    "metrics_table",
     "at_points",
-    "calibrated",
+    "cross_calibrated",
     "calibrations",
-    "figures",
+    "class_metrics",
     "held_out_points",
-    "notes_of",
+    "metrics_notes",
 ]
 
 BINS = 10
@@ -30,7 +30,7 @@ SPANS = ("precision_span", "recall_span")
 
 
 @dataclass(frozen=True)
-class Judged:
+class ClassMetrics:
     """One expression's figures on people that the scores were not learnt from.
 
     Attributes:
@@ -79,7 +79,7 @@ def calibrations(scores: NDArray[np.float64], said: NDArray[np.float64]) -> tupl
     return tuple(found)
 
 
-def calibrated(scores: NDArray[np.float64], calibration: Sequence[tuple[float, float]]) -> NDArray[np.float64]:
+def cross_calibrated(scores: NDArray[np.float64], calibration: Sequence[tuple[float, float]]) -> NDArray[np.float64]:
     """Scores (n, K) as probabilities."""
     slope, shift = np.array(calibration).T
     return np.asarray(1 / (1 + np.exp(-(slope * log_odds(scores) + shift))))
@@ -108,11 +108,11 @@ def held_out_points(
     for number in np.unique(fold):
         here, others = fold == number, fold != number
         own = calibrations(scores[others], said[others])
-        fair[here] = calibrated(scores[here], own)
-        p = calibrated(scores[others], own)
+        fair[here] = cross_calibrated(scores[here], own)
+        p = cross_calibrated(scores[others], own)
         for k in range(scores.shape[1]):
             on[here, k] = fair[here, k] >= _cut(p[:, k], said[others, k], target)[0]
-    points, p = [], calibrated(scores, chosen)
+    points, p = [], cross_calibrated(scores, chosen)
     for k in range(scores.shape[1]):
         rated = ~np.isnan(said[:, k])
         threshold, rule = _cut(p[:, k], said[:, k], target)
@@ -127,7 +127,7 @@ def held_out_points(
     return chosen, tuple(points), fair, on
 
 
-def figures(
+def class_metrics(
     names: Sequence[str],
     p: NDArray[np.float64],
     said: NDArray[np.float64],
@@ -136,7 +136,7 @@ def figures(
     on: NDArray[np.bool_],
     *,
     before: NDArray[np.float64] | None = None,
-) -> tuple[Judged, ...]:
+) -> tuple[ClassMetrics, ...]:
     """The figures of every class.
 
     Args:
@@ -162,7 +162,7 @@ def _judged(
     people: NDArray[np.str_],
     point: OperatingPoint,
     before: NDArray[np.float64] | None,
-) -> Judged:
+) -> ClassMetrics:
     rated = ~np.isnan(given[1])
     p, yes, on = given[0][rated], given[1][rated], given[2][rated]
     truth = yes > 0.5
@@ -171,7 +171,7 @@ def _judged(
     spans: list[tuple[float, float] | None] = [None] * 3
     curve: tuple[tuple[float, float, int], ...] = ()
     if len(p):
-        ranked = Ranked(p, truth, who)
+        ranked = RankedScores(p, truth, who)
         ap, auc = ranked.average_precision(), ranked.roc_auc()
 
         def drawn(weights: NDArray[np.int64]) -> list[float | None]:
@@ -188,11 +188,11 @@ def _judged(
         bins = zip(told.score, told.share, told.count, strict=True)
         curve = tuple((float(s), float(t), int(c)) for s, t, c in bins if c)
     low, high = spans[0] or (None, None)
-    return Judged(
+    return ClassMetrics(
         name,
         clips=len(p),
         positives=int(truth.sum()),
-        chance=chance(truth),
+        chance=chance_level(truth),
         ap=ap,
         low=low,
         high=high,
@@ -232,7 +232,7 @@ LEGEND = (
 )
 
 
-def as_table(rows: Sequence[Judged]) -> str:
+def metrics_table(rows: Sequence[ClassMetrics]) -> str:
     """The figures as text for a terminal; chance and interval beside every score, and what the columns are."""
     head = f"{'':14}{'clips':>6}{'yes':>5}{'chance':>7}  {'AP':20}{'precision':20}{'recall':20}"
     lines = [head + f"{'at':>4}  {'by':10}{'ECE':>5}"]
@@ -254,7 +254,7 @@ def _spanned(value: float | None, span: tuple[float, float] | None) -> str:
     return _f(value) if span is None else f"{_f(value)} ({_f(span[0])} … {_f(span[1])})"
 
 
-def notes_of(rows: Sequence[Judged]) -> tuple[str, ...]:
+def metrics_notes(rows: Sequence[ClassMetrics]) -> tuple[str, ...]:
     """What a reader of the figures must know."""
     never = [r.name for r in rows if not r.positives]
     told = [f"no clip shows {', '.join(never)}: average precision is undefined there"] if never else []
@@ -277,6 +277,6 @@ def _f(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}".replace("0.", ".", 1) if value < 1 else f"{value:.2f}"
 
 
-def as_json(rows: Sequence[Judged]) -> Mapping[str, Any]:
+def metrics_json(rows: Sequence[ClassMetrics]) -> Mapping[str, Any]:
     """The figures by expression, plain JSON values."""
     return {r.name: r.as_dict() for r in rows}

@@ -11,11 +11,17 @@ from evoked.core.files import writing
 from evoked.core.progress import Progress, silent
 from evoked.core.provenance import Provenance
 from evoked.faces.descriptors import nets_of
-from evoked.learning.recognition.config import RecogniserConfig, plain
-from evoked.learning.recognition.cross_fit import Learnt, learn_from_all, shape_of, turns
-from evoked.learning.recognition.fit_cache import kept_fit
-from evoked.learning.recognition.held_out_metrics import Judged, as_json, figures, held_out_points, notes_of
-from evoked.learning.recognition.training_clips import Rated
+from evoked.learning.recognition.config import RecogniserConfig, recogniser_settings
+from evoked.learning.recognition.cross_fit import FitResult, cross_fit, refit_all, shape_of
+from evoked.learning.recognition.fit_cache import cached_fit
+from evoked.learning.recognition.held_out_metrics import (
+    ClassMetrics,
+    class_metrics,
+    held_out_points,
+    metrics_json,
+    metrics_notes,
+)
+from evoked.learning.recognition.training_clips import ClipDataset
 from evoked.model.recognition_checkpoint import Recognition, save_recognition
 from evoked.weights.catalogue import NETS
 
@@ -23,13 +29,13 @@ __all__ = ["train_recogniser", "write_recogniser"]
 
 
 def train_recogniser(
-    rated: Rated,
+    rated: ClipDataset,
     config: RecogniserConfig,
     provenance: Provenance,
     progress: Progress = silent,
     *,
     state: Path | None = None,
-) -> tuple[Recognition, tuple[Judged, ...]]:
+) -> tuple[Recognition, tuple[ClassMetrics, ...]]:
     """Train on all clips, with figures from people held out.
 
     Args:
@@ -51,15 +57,17 @@ def train_recogniser(
             f"no rater saw {' or '.join(rated.expressions)} in any clip that can be used: there is nothing to learn"
         )
 
-    def learn(name: str, train: Rated, stop: Rated | None, how: RecogniserConfig, told: Progress) -> Learnt:
-        return kept_fit(state / f"{name}.safetensors" if state else None, train, stop, how, told)
+    def learn(
+        name: str, train: ClipDataset, stop: ClipDataset | None, how: RecogniserConfig, told: Progress
+    ) -> FitResult:
+        return cached_fit(state / f"{name}.safetensors" if state else None, train, stop, how, told)
 
-    found = turns(rated, config, progress, learn=learn)
+    found = cross_fit(rated, config, progress, learn=learn)
     calibration, points, fair, on = held_out_points(found.scores, rated.said, found.fold, config.precision)
-    judged = figures(rated.expressions, fair, rated.said, rated.people, points, on, before=found.scores)
-    learnt = learn_from_all(rated, found, config, progress, learn=learn)
+    judged = class_metrics(rated.expressions, fair, rated.said, rated.people, points, on, before=found.scores)
+    learnt = refit_all(rated, found, config, progress, learn=learn)
     training = {
-        "config": plain(config),
+        "config": recogniser_settings(config),
         "clips": len(rated.clips),
         "people": len(set(rated.people)),
         "epochs": learnt.epoch,
@@ -69,9 +77,9 @@ def train_recogniser(
     }
     nets = {name: NETS[name].sha256 for name in nets_of(config.describe)}
     made = Provenance(
-        provenance.made_by, provenance.config, provenance.inputs, nets, (*provenance.notes, *notes_of(judged))
+        provenance.made_by, provenance.config, provenance.inputs, nets, (*provenance.notes, *metrics_notes(judged))
     )
-    told: Mapping[str, object] = as_json(judged)
+    told: Mapping[str, object] = metrics_json(judged)
     recognition = Recognition(
         shape_of(rated, config), learnt.arrays, calibration, points, nets, told, training, made.as_dict()
     )

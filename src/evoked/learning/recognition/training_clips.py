@@ -16,24 +16,24 @@ from numpy.typing import NDArray
 from evoked.core.errors import CheckpointError, DatasetError, EvokedError, WeightsError
 from evoked.core.files import digest, sha256
 from evoked.core.progress import Progress, silent
-from evoked.core.provenance import told_apart
-from evoked.core.time_grid import TICKS_PER_S, Grid
+from evoked.core.provenance import unique_names
+from evoked.core.time_grid import TICKS_PER_S, TimeGrid
 from evoked.core.track import Track
-from evoked.dataset.ratings import Clip, Ratings
+from evoked.dataset.ratings import RatedClip, Ratings
 from evoked.faces.descriptors import column_names, nets_of
 from evoked.model.stored import read_arrays, write_arrays
-from evoked.reactions.expressions.trained import filled
-from evoked.reactions.viewers.rated_clip import CODE, ClipFaces
+from evoked.reactions.expressions.trained import forward_fill
+from evoked.reactions.viewers.rated_clip import CODE, ClipFaceDescriber
 from evoked.weights.catalogue import NETS
 
-__all__ = ["Rated", "people_of", "rated_clips"]
+__all__ = ["ClipDataset", "person_groups", "load_rated_clips"]
 
 FIRST = "v1"
 """The viewer of a recording in which `evoked annotate` saw one."""
 
 
 @dataclass(frozen=True, eq=False)
-class Rated:
+class ClipDataset:
     """Clips to learn from, or to score on; n of them.
 
     Attributes:
@@ -52,9 +52,9 @@ class Rated:
     people: tuple[str, ...]
     digests: Mapping[str, str]
 
-    def only(self, places: Sequence[int]) -> "Rated":
+    def only(self, places: Sequence[int]) -> "ClipDataset":
         """Some of the clips, in the order given."""
-        return Rated(
+        return ClipDataset(
             self.expressions,
             tuple(self.clips[i] for i in places),
             tuple(self.rows[i] for i in places),
@@ -64,16 +64,16 @@ class Rated:
         )
 
 
-def rated_clips(
+def load_rated_clips(
     ratings: Ratings,
     root: Path,
     describes: tuple[str, ...],
     store: Path,
     *,
     by_name: bool = False,
-    open_faces: Callable[[], ClipFaces] | None = None,
+    open_faces: Callable[[], ClipFaceDescriber] | None = None,
     progress: Progress = silent,
-) -> tuple[Rated, tuple[str, ...]]:
+) -> tuple[ClipDataset, tuple[str, ...]]:
     """Describe the face of every rated clip, or take it from the store.
 
     Args:
@@ -92,8 +92,8 @@ def rated_clips(
         DatasetError: if none can be used.
         WeightsError, OutputError: if nets cannot be had, or the store not be written.
     """
-    faces = once(open_faces or (lambda: ClipFaces(describes)))
-    said, people, digests = ratings.merged("mean"), people_of(ratings), _Digests()
+    faces = once(open_faces or (lambda: ClipFaceDescriber(describes)))
+    said, people, digests = ratings.merged("mean"), person_groups(ratings), _Digests()
     several = _several(ratings.clips)
     kept: list[int] = []
     rows: list[NDArray[np.float32]] = []
@@ -112,18 +112,18 @@ def rated_clips(
             problems.append(f"{clip}: {told}" if str(clip) not in told else told)
         else:
             kept.append(i)
-            rows.append(np.concatenate([part for _, part in filled(track, track.grid.steps + 1)]))
+            rows.append(np.concatenate([part for _, part in forward_fill(track, track.grid.steps + 1)]))
         progress(i + 1, len(ratings.clips))
     if not kept:
         raise DatasetError(f"none of the {len(ratings.clips)} rated clips can be used; the first: {problems[0]}")
     names = tuple(str(ratings.clips[i]) for i in kept)
-    rated = Rated(
-        ratings.expressions, names, tuple(rows), said[kept], tuple(people[i] for i in kept), told_apart(digests.known)
+    rated = ClipDataset(
+        ratings.expressions, names, tuple(rows), said[kept], tuple(people[i] for i in kept), unique_names(digests.known)
     )
     return rated, tuple(problems)
 
 
-def _several(clips: Sequence[Clip]) -> dict[str, str]:
+def _several(clips: Sequence[RatedClip]) -> dict[str, str]:
     """Files of which several viewers are rated, or one who is not the first → their names.
 
     The largest face of such a picture may be another's, and what was said of one would be learnt of the other.
@@ -138,7 +138,7 @@ def _several(clips: Sequence[Clip]) -> dict[str, str]:
     }
 
 
-def _file_of(clip: Clip, root: Path, by_name: bool) -> Path:
+def _file_of(clip: RatedClip, root: Path, by_name: bool) -> Path:
     """The clip's file; DatasetError if there is none."""
     name = clip.clip or clip.video
     if clip.second >= 0:
@@ -151,7 +151,7 @@ def _file_of(clip: Clip, root: Path, by_name: bool) -> Path:
     return path
 
 
-def people_of(ratings: Ratings) -> tuple[str, ...]:
+def person_groups(ratings: Ratings) -> tuple[str, ...]:
     """Who must stay together: clips of one person or of one video, and whatever these link.
 
     Returns:
@@ -187,11 +187,11 @@ class _Digests:
 
 
 def _described(
-    clip: Clip,
+    clip: RatedClip,
     path: Path,
     describes: tuple[str, ...],
     store: Path,
-    by: tuple[Callable[[], ClipFaces], _Digests],
+    by: tuple[Callable[[], ClipFaceDescriber], _Digests],
 ) -> Track:
     faces, digests = by
     start_s, end_s = max(0.0, clip.start_s), clip.end_s
@@ -204,7 +204,7 @@ def _described(
             arrays, text = read_arrays(place)
             if text:
                 raise DatasetError(text)  # why it could not be used: that has not changed
-            grid = Grid(TICKS_PER_S, len(arrays["valid"]))
+            grid = TimeGrid(TICKS_PER_S, len(arrays["valid"]))
             return Track.masked(grid, names, arrays["rows"], arrays["valid"])
         except (CheckpointError, KeyError, ValueError):
             place.unlink(missing_ok=True)  # damaged: described again
@@ -214,4 +214,4 @@ def _described(
         write_arrays(place, {"valid": np.zeros(0, dtype=np.bool_)}, str(error))
         raise
     write_arrays(place, {"rows": np.nan_to_num(track.values), "valid": track.valid}, "")
-    return Track(Grid(TICKS_PER_S, track.grid.steps), track.names, track.values, track.valid)
+    return Track(TimeGrid(TICKS_PER_S, track.grid.steps), track.names, track.values, track.valid)

@@ -10,7 +10,7 @@ from evoked.dataset.examples import Example
 
 
 @dataclass(frozen=True)
-class Run:
+class WindowRun:
     """`run_s` consecutive windows of one example, the first that of second `start`.
 
     `start` may lie before second 0 and the run may reach beyond the end: those windows are not used.
@@ -21,7 +21,7 @@ class Run:
 
 
 @dataclass(frozen=True, eq=False)
-class Batch:
+class WindowBatch:
     """What one training step sees; S = run_s + window_s - 1 seconds of each of B runs.
 
     Attributes:
@@ -38,7 +38,9 @@ class Batch:
     use: NDArray[np.bool_]
 
 
-def plan_epoch(usable: Sequence[NDArray[np.bool_]], runs: int, run_s: int, seed: Sequence[int]) -> list[list[Run]]:
+def plan_epoch(
+    usable: Sequence[NDArray[np.bool_]], runs: int, run_s: int, seed: Sequence[int]
+) -> list[list[WindowRun]]:
     """Cut every example into runs and deal them out, so that each usable second is in exactly one batch.
 
     The cuts are shifted by a random amount in each example, so that other windows share a batch in each
@@ -60,12 +62,12 @@ def plan_epoch(usable: Sequence[NDArray[np.bool_]], runs: int, run_s: int, seed:
         shift = int(draw.integers(run_s))
         for start in range(-shift, len(seconds), run_s):
             if seconds[max(start, 0) : start + run_s].any():
-                cut.append(Run(example, start))
+                cut.append(WindowRun(example, start))
     dealt = [cut[i] for i in draw.permutation(len(cut))]
     count = -(-len(dealt) // runs)
     batches = [[dealt[i] for i in part] for part in np.array_split(np.arange(len(dealt)), count)] if count else []
-    whole: list[list[Run]] = []
-    lone: list[Run] = []
+    whole: list[list[WindowRun]] = []
+    lone: list[WindowRun] = []
     for batch in batches:
         if windows_in(batch, usable, run_s) < 2:
             lone += batch
@@ -77,8 +79,12 @@ def plan_epoch(usable: Sequence[NDArray[np.bool_]], runs: int, run_s: int, seed:
 
 
 def gather(
-    examples: Sequence[Example], batch: Sequence[Run], usable: Sequence[NDArray[np.bool_]], run_s: int, window_s: int
-) -> Batch:
+    examples: Sequence[Example],
+    batch: Sequence[WindowRun],
+    usable: Sequence[NDArray[np.bool_]],
+    run_s: int,
+    window_s: int,
+) -> WindowBatch:
     """Read the seconds of a batch.
 
     Args:
@@ -105,15 +111,15 @@ def gather(
         source[:, column] = np.maximum(places, window_s - 1 - run.start)
         use[:, column] = _used(usable, run, run_s)
         labels[:, column] = example.labels[seconds[window_s - 1 :]]
-    return Batch(rows, source, labels[use], use)
+    return WindowBatch(rows, source, labels[use], use)
 
 
-def windows_in(batch: Sequence[Run], usable: Sequence[NDArray[np.bool_]], run_s: int) -> int:
+def windows_in(batch: Sequence[WindowRun], usable: Sequence[NDArray[np.bool_]], run_s: int) -> int:
     """How many windows of a batch are learnt from."""
     return sum(int(np.count_nonzero(usable[r.example][max(r.start, 0) : r.start + run_s])) for r in batch)
 
 
-def _used(usable: Sequence[NDArray[np.bool_]], run: Run, run_s: int) -> NDArray[np.bool_]:
+def _used(usable: Sequence[NDArray[np.bool_]], run: WindowRun, run_s: int) -> NDArray[np.bool_]:
     """Which of a run's windows are usable; those outside the example are not."""
     seconds = usable[run.example]
     out = np.zeros(run_s, dtype=np.bool_)

@@ -35,7 +35,7 @@ def fabric_for(config: TrainConfig) -> Fabric:
     return Fabric(accelerator=config.device, devices=config.devices, strategy=strategy, precision="32-true")
 
 
-def together(work: Callable[[Fabric, Progress], T], config: TrainConfig, progress: Progress) -> T:
+def run_distributed(work: Callable[[Fabric, Progress], T], config: TrainConfig, progress: Progress) -> T:
     """Do the same work on every device; what the first of them answers.
 
     On one device it is done here. On several each has a process of its own, so `work` must be picklable; its
@@ -67,7 +67,7 @@ def together(work: Callable[[Fabric, Progress], T], config: TrainConfig, progres
     return answer
 
 
-def share(batch: Sequence[T], fabric: Fabric, count: Callable[[Sequence[T]], int]) -> tuple[Sequence[T], float]:
+def shard_batch(batch: Sequence[T], fabric: Fabric, count: Callable[[Sequence[T]], int]) -> tuple[Sequence[T], float]:
     """This device's part of a batch, and how much its loss weighs: then the devices' mean is the batch's.
 
     All devices take all of it where a part would be too little for any of them: batch norm needs two windows.

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from evoked.dataset.examples import Example
 
 
-def spread(examples: Sequence[Example], usable: Sequence[NDArray[np.bool_]], reach_s: int) -> Sequence[Example]:
+def smoothing_kernel(
+    examples: Sequence[Example], usable: Sequence[NDArray[np.bool_]], reach_s: int
+) -> Sequence[Example]:
     """The examples with a share of the labels around each second in the place of its own 0 or 1.
 
     Only for learning: what is scored stays as it is.
@@ -22,12 +24,12 @@ def spread(examples: Sequence[Example], usable: Sequence[NDArray[np.bool_]], rea
     if not reach_s:
         return examples
     return [
-        replace(e, labels=smoothed(e.labels, seconds, reach_s), values=True)
+        replace(e, labels=smooth_labels(e.labels, seconds, reach_s), values=True)
         for e, seconds in zip(examples, usable, strict=True)
     ]
 
 
-def smoothed(labels: NDArray[np.float32], usable: NDArray[np.bool_], reach_s: int) -> NDArray[np.float32]:
+def smooth_labels(labels: NDArray[np.float32], usable: NDArray[np.bool_], reach_s: int) -> NDArray[np.float32]:
     """Weighted means of labels over usable seconds, (T, K); zeros where a second is not usable.
 
     The weights fall in a straight line from the second itself to nothing `reach_s` + 1 seconds to either side.

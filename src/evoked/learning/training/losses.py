@@ -27,7 +27,7 @@ KNOWN = 0.999
 """β of the effective number of samples: about 1 / (1 − β) = 1000 of a kind are as good as any number more."""
 
 
-def balanced(p: Tensor, labels: Tensor, share: Tensor, seconds: int) -> Tensor:
+def balanced_cross_entropy(p: Tensor, labels: Tensor, share: Tensor, seconds: int) -> Tensor:
     """Cross entropy in which a class's few positives weigh more: by the inverse effective number of samples.
 
     The weights of a class's positives and negatives are w ∝ (1 − β) / (1 − β^n), n how many there are to learn
@@ -52,7 +52,7 @@ def squared_error(y: Tensor, labels: Tensor) -> Tensor:
     return functional.mse_loss(y, labels)
 
 
-def charge(answer: str, loss: str, share: Tensor, seconds: int) -> Callable[[Tensor, Tensor], Tensor]:
+def make_loss(answer: str, loss: str, share: Tensor, seconds: int) -> Callable[[Tensor, Tensor], Tensor]:
     """What is charged for an answer (`ModelConfig.answer`): squared error of values, and of probabilities `loss`.
 
     Args:
@@ -65,7 +65,7 @@ def charge(answer: str, loss: str, share: Tensor, seconds: int) -> Callable[[Ten
         return squared_error
     losses: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
         "cross_entropy": cross_entropy,
-        "balanced": partial(balanced, share=share, seconds=seconds),
+        "balanced": partial(balanced_cross_entropy, share=share, seconds=seconds),
     }
     return losses[loss]
 

@@ -36,7 +36,7 @@ def write_model(folder: Path, trained: Trained, features: Mapping[str, Any], pro
         writer.writerows(["" if value is None else value for value in astuple(epoch)] for epoch in trained.history)
 
 
-def finished_model(folder: Path, made_by: str, key: str) -> Checkpoint | None:
+def load_if_current(folder: Path, made_by: str, key: str) -> Checkpoint | None:
     """The model in a folder, if it was made by this maker for the work of this key and is whole; else None."""
     if not (folder / ABOUT).is_file():
         return None

@@ -50,7 +50,7 @@ class Epoch:
 
 
 @dataclass
-class Standing:
+class TrainingState:
     """Where training stands.
 
     Attributes:
@@ -71,7 +71,7 @@ class Standing:
     best_arrays: dict[str, NDArray[np.float32]] = field(default_factory=dict)
 
 
-def work_key(
+def job_key(
     examples: Sequence[Example],
     validation: Sequence[Example],
     model: ModelConfig,
@@ -97,7 +97,9 @@ def work_key(
     return total.hexdigest()
 
 
-def save_state(folder: Path, key: str, standing: Standing, network: Network, optimiser: torch.optim.Optimizer) -> None:
+def save_state(
+    folder: Path, key: str, standing: TrainingState, network: Network, optimiser: torch.optim.Optimizer
+) -> None:
     """Write all that is needed to go on; OutputError if it cannot be, and then the last one still stands."""
     arrays = {f"network.{name}": array for name, array in network.arrays().items()}
     arrays |= {f"best.{name}": array for name, array in standing.best_arrays.items()}
@@ -111,7 +113,7 @@ def save_state(folder: Path, key: str, standing: Standing, network: Network, opt
     write_arrays(folder / FILE, arrays, json.dumps(plain, sort_keys=True))
 
 
-def load_state(folder: Path, key: str, network: Network, optimiser: torch.optim.Optimizer) -> Standing | None:
+def load_state(folder: Path, key: str, network: Network, optimiser: torch.optim.Optimizer) -> TrainingState | None:
     """Take up network and optimiser where they were left.
 
     Returns:
@@ -139,7 +141,7 @@ def load_state(folder: Path, key: str, network: Network, optimiser: torch.optim.
         if (written, plain.pop("key")) != (FORMAT, key):
             return None
         history = [Epoch(**row) for row in plain.pop("history")]
-        standing = Standing(**plain, history=history, best_arrays=_under(arrays, "best."))
+        standing = TrainingState(**plain, history=history, best_arrays=_under(arrays, "best."))
         network.load_arrays(_under(arrays, "network."))
         optimiser.load_state_dict(optimiser.state_dict() | {"state": _moments(arrays, network)})
     except (KeyError, TypeError, ValueError, RuntimeError) as error:

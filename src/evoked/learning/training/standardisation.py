@@ -14,7 +14,7 @@ FLOOR = 1e-3
 deviation becomes the typical one, so that noise in a dead column is not blown up."""
 
 
-def standards(
+def feature_statistics(
     examples: Sequence[Example], modality: Modality, how: str = "column"
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """What to subtract and to divide by, from the seconds in which a part (a face, a sound) was present.

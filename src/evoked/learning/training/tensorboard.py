@@ -13,7 +13,7 @@ from evoked.learning.training.resume import Epoch
 FOLDER = "tensorboard"
 
 
-class Metrics:
+class TensorBoardLog:
     """Writes a point per epoch: loss/train, loss/validation, map/validation.
 
     Args:

@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 from evoked.core.errors import DatasetError, TrainingError
 from evoked.core.progress import Progress, silent
 from evoked.dataset.examples import Example
-from evoked.learning.training.batching import Run, gather, plan_epoch, windows_in
+from evoked.learning.training.batching import WindowRun, gather, plan_epoch, windows_in
 from evoked.learning.training.config import TrainConfig
-from evoked.learning.training.distributed import mean_loss, share, together
-from evoked.learning.training.label_smoothing import spread
-from evoked.learning.training.losses import charge, clip_each
-from evoked.learning.training.resume import Epoch, Standing, load_state, save_state, work_key
-from evoked.learning.training.standardisation import standards
-from evoked.learning.training.tensorboard import Metrics
-from evoked.learning.training.validation import better, blind, validated
+from evoked.learning.training.distributed import mean_loss, run_distributed, shard_batch
+from evoked.learning.training.label_smoothing import smoothing_kernel
+from evoked.learning.training.losses import clip_each, make_loss
+from evoked.learning.training.resume import Epoch, TrainingState, job_key, load_state, save_state
+from evoked.learning.training.standardisation import feature_statistics
+from evoked.learning.training.tensorboard import TensorBoardLog
+from evoked.learning.training.validation import improved, unusable_reasons, validation_score
 from evoked.model.checkpoint import Checkpoint
 from evoked.model.config import ModelConfig, ModelSettings
 from evoked.model.network import Network
@@ -81,11 +81,11 @@ def train(
     if _labelled(examples) < 2:
         raise DatasetError("nothing to learn from: fewer than 2 seconds have valid labels. Check labels.parquet")
     config = config.resolved(_labelled(examples))
-    unseen = blind(validation, shape, config)
+    unseen = unusable_reasons(validation, shape, config)
     names = [m.name for m in shape.modalities]
     learnt, held = (tuple(e.only(names) for e in part) for part in (examples, validation))
     work = _Work(learnt, held, shape, config, start, state)
-    trained = together(partial(_learn, work), config, progress)
+    trained = run_distributed(partial(_learn, work), config, progress)
     return replace(trained, notes=(*trained.notes, *unseen))
 
 
@@ -107,10 +107,10 @@ def _learn(work: _Work, fabric: Fabric, progress: Progress) -> Trained:
     usable = [_usable(example, config) for example in examples]
     with _threads(config.threads):
         lesson = _Lesson(work, usable, fabric)
-        key = work_key(examples, work.validation, work.shape, config, work.start) if state else ""
-        standing = (load_state(state, key, lesson.network, lesson.optimiser) if state else None) or Standing()
+        key = job_key(examples, work.validation, work.shape, config, work.start) if state else ""
+        standing = (load_state(state, key, lesson.network, lesson.optimiser) if state else None) or TrainingState()
         saves = state is not None and fabric.is_global_zero
-        metrics = Metrics(state if saves and config.events else None, standing.taken)
+        metrics = TensorBoardLog(state if saves and config.events else None, standing.taken)
         saved = time.monotonic()
         while not _finished(standing, config):
             plan = plan_epoch(usable, config.runs, config.run_s, (config.seed, standing.epoch))
@@ -173,18 +173,18 @@ class _Lesson:
         )
         self._ready, self._stepper = fabric.setup(self.network, own)
         self.optimiser = own
-        self._examples = spread(work.examples, usable, work.config.smooth_s)
+        self._examples = smoothing_kernel(work.examples, usable, work.config.smooth_s)
         shown = np.sum(
             [e.labels[seconds].sum(axis=0) for e, seconds in zip(self._examples, usable, strict=True)], axis=0
         )
         count = int(sum(seconds.sum() for seconds in usable))
         means = torch.from_numpy(shown / max(count, 1)).to(fabric.device)
-        self._charge = charge(work.shape.answer, work.config.loss, means, count)
+        self._charge = make_loss(work.shape.answer, work.config.loss, means, count)
 
-    def learn(self, runs: Sequence[Run], standing: Standing) -> None:
+    def learn(self, runs: Sequence[WindowRun], standing: TrainingState) -> None:
         """Take one step, and note in `standing` that it was taken."""
         config, fabric, count = self.config, self.fabric, windows_in(runs, self.usable, self.config.run_s)
-        own, weight = share(runs, fabric, lambda part: windows_in(part, self.usable, config.run_s))
+        own, weight = shard_batch(runs, fabric, lambda part: windows_in(part, self.usable, config.run_s))
         batch = gather(self._examples, own, self.usable, config.run_s, self.network.config.window_s)
         rows = {m.name: torch.from_numpy(batch.rows[m.name]) for m in self.network.config.modalities}
         rows, source, use, labels = fabric.to_device(
@@ -209,15 +209,15 @@ class _Lesson:
         standing.step, standing.taken = standing.step + 1, standing.taken + 1
         standing.loss_sum, standing.windows = standing.loss_sum + value * count, standing.windows + count
 
-    def close_epoch(self, standing: Standing) -> None:
+    def close_epoch(self, standing: TrainingState) -> None:
         """Score the validation videos (the first device does), and note how the epoch went."""
         epoch, best = Epoch(standing.epoch + 1, standing.loss_sum / standing.windows), standing.best
         if self.work.validation:
-            scores = validated(self.network, self.work.validation) if self.fabric.is_global_zero else None
+            scores = validation_score(self.network, self.work.validation) if self.fabric.is_global_zero else None
             if self.fabric.world_size > 1:
                 scores = self.fabric.broadcast(scores)
             epoch = Epoch(epoch.epoch, epoch.loss, *(scores or (None, None)))
-            if better(epoch, standing.history[best - 1] if best else None, self.config.monitor):
+            if improved(epoch, standing.history[best - 1] if best else None, self.config.monitor):
                 standing.best, standing.best_arrays = epoch.epoch, self.network.arrays()
         standing.history.append(epoch)
         standing.epoch, standing.step, standing.loss_sum, standing.windows = epoch.epoch, 0, 0.0, 0
@@ -233,24 +233,24 @@ def _new_network(
     network.kind = {"f32": torch.float32, "bf16": torch.bfloat16}[config.precision]
     if shape.standardise != "none":
         for m in shape.modalities:
-            mean, deviation = standards(examples, m, shape.standardise)
+            mean, deviation = feature_statistics(examples, m, shape.standardise)
             network.scale[m.name].mean.copy_(torch.from_numpy(mean))
             network.scale[m.name].deviation.copy_(torch.from_numpy(deviation))
     network.load_arrays(network.arrays() | dict(start))
     return network
 
 
-def _finished(standing: Standing, config: TrainConfig) -> bool:
+def _finished(standing: TrainingState, config: TrainConfig) -> bool:
     waited = standing.epoch - standing.best
     patient = not config.patience or not standing.best or waited < config.patience
     return standing.epoch >= config.epochs or _out_of_steps(standing, config) or not patient
 
 
-def _out_of_steps(standing: Standing, config: TrainConfig) -> bool:
+def _out_of_steps(standing: TrainingState, config: TrainConfig) -> bool:
     return bool(config.steps) and standing.taken >= config.steps
 
 
-def _tell(progress: Progress, standing: Standing, config: TrainConfig, per_epoch: int) -> None:
+def _tell(progress: Progress, standing: TrainingState, config: TrainConfig, per_epoch: int) -> None:
     total = min(config.epochs * per_epoch, config.steps or math.inf)
     loss = standing.loss_sum / standing.windows
     progress(standing.taken, total, f"epoch {standing.epoch + 1} of {config.epochs}, loss {loss:.3f}")

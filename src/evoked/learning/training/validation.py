@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from evoked.core.errors import DatasetError
 from evoked.dataset.examples import Example
-from evoked.learning.training.batching import Run, gather
+from evoked.learning.training.batching import WindowRun, gather
 from evoked.learning.training.config import TrainConfig
 from evoked.learning.training.losses import EPSILON
 from evoked.learning.training.resume import Epoch
@@ -20,7 +20,7 @@ RUN_S = 256
 """Seconds scored together."""
 
 
-def validated(network: Network, validation: Sequence[Example]) -> tuple[float | None, float | None]:
+def validation_score(network: Network, validation: Sequence[Example]) -> tuple[float | None, float | None]:
     """Loss and MAP over the valid seconds of all videos together.
 
     Returns:
@@ -43,7 +43,7 @@ def validated(network: Network, validation: Sequence[Example]) -> tuple[float | 
     return float(-by_class.sum(axis=1).mean()), mean_average_precision(p, truth, network.config.expressions).value
 
 
-def blind(validation: Sequence[Example], model: ModelConfig, config: TrainConfig) -> tuple[str, ...]:
+def unusable_reasons(validation: Sequence[Example], model: ModelConfig, config: TrainConfig) -> tuple[str, ...]:
     """What validation cannot tell, a line each.
 
     Raises:
@@ -70,7 +70,7 @@ def blind(validation: Sequence[Example], model: ModelConfig, config: TrainConfig
 def _scored(network: Network, example: Example, start: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """What the network says of a run's valid seconds, in float32 and without dropout, and their labels; both (n, K)."""
     run_s = min(RUN_S, example.seconds - start)
-    batch = gather([example], [Run(0, start)], [example.valid], run_s, network.config.window_s)
+    batch = gather([example], [WindowRun(0, start)], [example.valid], run_s, network.config.window_s)
     device, training, kind = next(network.parameters()).device, network.training, network.kind
     network.eval()
     network.kind = torch.float32
@@ -84,7 +84,7 @@ def _scored(network: Network, example: Example, start: int) -> tuple[NDArray[np.
     return p.cpu().numpy(), batch.labels
 
 
-def better(new: Epoch, old: Epoch | None, monitor: str) -> bool:
+def improved(new: Epoch, old: Epoch | None, monitor: str) -> bool:
     """Whether an epoch is the best so far: by MAP ("map", where it is defined) or by loss."""
     value = {"map": new.validation_map, "loss": new.validation_loss}[monitor]
     if value is None:

@@ -16,7 +16,7 @@ TOUCH_S = 1.0  # stretches that overlap by less are both cut back
 
 
 @dataclass(frozen=True)
-class Run:
+class AlignedRun:
     """A stretch of the reaction that plays the content at one offset.
 
     Attributes:
@@ -35,7 +35,7 @@ class Run:
     level: float
 
 
-def heard(gain: NDArray[np.float64], switch: float = SWITCH) -> NDArray[np.bool_]:
+def viterbi_segments(gain: NDArray[np.float64], switch: float = SWITCH) -> NDArray[np.bool_]:
     """The best path through off (0 a step) and on (`gain` a step) with `switch` nats to pay at each change."""
     off, on = 0.0, -switch
     from_on, from_off = np.zeros(len(gain), np.bool_), np.zeros(len(gain), np.bool_)
@@ -50,7 +50,9 @@ def heard(gain: NDArray[np.float64], switch: float = SWITCH) -> NDArray[np.bool_
     return path
 
 
-def best_chain(runs: list[Run], hz: int, new_line: float = NEW_LINE, step_back: float = STEP_BACK) -> list[Run]:
+def best_chain(
+    runs: list[AlignedRun], hz: int, new_line: float = NEW_LINE, step_back: float = STEP_BACK
+) -> list[AlignedRun]:
     """The runs of greatest total weight that follow each other in the reaction, but for a touch.
 
     Args:
@@ -84,7 +86,9 @@ def best_chain(runs: list[Run], hz: int, new_line: float = NEW_LINE, step_back: 
     return chain[::-1]
 
 
-def filled(chain: list[Run], more: list[Run], hz: int, line_s: float = LINE_S, smear_s: float = SMEAR_S) -> list[Run]:
+def fill_gaps(
+    chain: list[AlignedRun], more: list[AlignedRun], hz: int, line_s: float = LINE_S, smear_s: float = SMEAR_S
+) -> list[AlignedRun]:
     """A chain with what other runs say of the reaction's moments that it leaves open.
 
     Args:
@@ -112,7 +116,7 @@ def filled(chain: list[Run], more: list[Run], hz: int, line_s: float = LINE_S, s
             beyond = known and (start > run.start or end < run.end)
             if end - start >= (smear_s if beyond else LEAST_S) * hz:
                 share = (end - start) / long
-                parts.append(Run(offset, start, end, run.weight * share, run.score * share**0.5, run.level))
+                parts.append(AlignedRun(offset, start, end, run.weight * share, run.score * share**0.5, run.level))
     return sorted(parts, key=lambda r: r.start)
 
 
@@ -124,7 +128,7 @@ def _less(spans: list[tuple[float, float]], others: list[tuple[float, float]]) -
     return spans
 
 
-def joined(chain: list[Run], hz: int, bridge_s: float) -> list[Run]:
+def merge_runs(chain: list[AlignedRun], hz: int, bridge_s: float) -> list[AlignedRun]:
     """A chain as a map: runs that are one are joined, those that touch are cut back.
 
     Args:
@@ -154,31 +158,31 @@ def joined(chain: list[Run], hz: int, bridge_s: float) -> list[Run]:
     return _first_played([run for run in out if run.end > run.start])
 
 
-def _first_played(chain: list[Run]) -> list[Run]:
+def _first_played(chain: list[AlignedRun]) -> list[AlignedRun]:
     """What each run plays that none before it has, in the order of the content."""
-    parts: list[tuple[float, float, Run]] = []  # spans of the content, apart
+    parts: list[tuple[float, float, AlignedRun]] = []  # spans of the content, apart
     for run in chain:
         fresh = _less([(run.start - run.offset, run.end - run.offset)], [(low, high) for low, high, _ in parts])
         parts += [(a, b, run) for a, b in fresh]
     return [replace(r, start=a + r.offset, end=b + r.offset) for a, b, r in sorted(parts, key=lambda p: p[:2])]
 
 
-def _follows(a: Run, b: Run, touch: float) -> bool:
+def _follows(a: AlignedRun, b: AlignedRun, touch: float) -> bool:
     """Whether b comes after a in the reaction, but for a touch."""
     return b.start > a.start and a.end - b.start <= min(touch, (a.end - a.start) / 2, (b.end - b.start) / 2)
 
 
-def _cost(a: Run, b: Run, hz: int, costs: tuple[float, float]) -> float:
+def _cost(a: AlignedRun, b: AlignedRun, hz: int, costs: tuple[float, float]) -> float:
     """Nats to pay for going from a to b; costs: of a new line, and of one that steps back."""
     if _same(a, b, hz):
         return 0.0
     return costs[0] if _back(a, b) <= TOUCH_S * hz else costs[1]
 
 
-def _back(a: Run, b: Run) -> float:
+def _back(a: AlignedRun, b: AlignedRun) -> float:
     """Samples by which b begins before a ends, in the content; negative where it begins after."""
     return (a.end - a.offset) - (b.start - b.offset)
 
 
-def _same(a: Run, b: Run, hz: int) -> bool:
+def _same(a: AlignedRun, b: AlignedRun, hz: int) -> bool:
     return abs(a.offset - b.offset) <= 0.002 * hz

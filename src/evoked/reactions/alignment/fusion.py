@@ -11,16 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.reactions.alignment.audio.align import levelled
-from evoked.reactions.alignment.audio.by_spectrum import STEP, affordable, heard_beside, likeness, spectrum_of
-from evoked.reactions.alignment.audio.fingerprints import HOPS, window_of
+from evoked.reactions.alignment.audio.by_spectrum import (
+    STEP,
+    affordable,
+    fill_gaps_by_spectrum,
+    spectral_similarity,
+    spectrogram_shape,
+)
+from evoked.reactions.alignment.audio.fingerprints import HOPS, stft_window
 from evoked.reactions.alignment.audio.gcc_phat import Samples
-from evoked.reactions.alignment.audio.speed_pitch import Change
-from evoked.reactions.alignment.chaining import LEAST_S, SMEAR_S, Run, filled, joined
+from evoked.reactions.alignment.audio.speed_pitch import SpeedPitch
+from evoked.reactions.alignment.chaining import LEAST_S, SMEAR_S, AlignedRun, fill_gaps, merge_runs
 from evoked.reactions.alignment.config import AlignConfig
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
-from evoked.reactions.alignment.video.align import follow, lively, mapped
-from evoked.reactions.alignment.video.region_search import EVERY, Guess, SearchedFilm, guess
-from evoked.reactions.alignment.video.thumbnails import HZ, Looks
+from evoked.reactions.alignment.video.align import enough_motion, follow_region, map_runs
+from evoked.reactions.alignment.video.region_search import EVERY, RegionHypothesis, SearchedContent, search_region
+from evoked.reactions.alignment.video.thumbnails import HZ, FrameThumbnails
 
 ALSO = {"sound": "sound and picture", "picture": "picture and sound"}  # what came first, and what was filled with
 OPEN_S = 1.0  # what a map leaves open on both clocks; below this nothing is looked for
@@ -38,13 +44,13 @@ CERTAIN = 1000.0  # nats of a stretch that stands: no stretch of the other sense
 MS = 1000
 
 
-def open_s(offsets: OffsetMap, reaction_s: float, content_s: float) -> float:
+def uncovered_s(offsets: OffsetMap, reaction_s: float, content_s: float) -> float:
     """The most that could be added to a map: seconds open of the reaction and of the content, whichever is less."""
     played = sum(s.reaction_end_s - s.reaction_start_s for s in offsets.segments)
     return max(0.0, min(reaction_s - played, content_s - offsets.covered_s))
 
 
-def to_ends(offsets: OffsetMap, reaction_s: float, content_s: float) -> OffsetMap:
+def extend_to_ends(offsets: OffsetMap, reaction_s: float, content_s: float) -> OffsetMap:
     """A map whose film begins and ends where it is followed to within ENDS_S of that and the recording runs on.
 
     Films fade in and out: their first and last second is often silent and dark, and neither sense can follow it.
@@ -63,7 +69,9 @@ def to_ends(offsets: OffsetMap, reaction_s: float, content_s: float) -> OffsetMa
     return replace(offsets, segments=tuple(out))
 
 
-def filled_by_picture(offsets: OffsetMap, reaction: Looks, film: Looks, config: AlignConfig | None = None) -> OffsetMap:
+def fill_by_video(
+    offsets: OffsetMap, reaction: FrameThumbnails, film: FrameThumbnails, config: AlignConfig | None = None
+) -> OffsetMap:
     """A map by sound with what is seen of what it leaves open; the same map where that is nothing.
 
     Args:
@@ -73,13 +81,13 @@ def filled_by_picture(offsets: OffsetMap, reaction: Looks, film: Looks, config: 
     """
     config = config or AlignConfig()
     speed = 1 / offsets.segments[0].rate
-    followed = [follow(reaction, film, found, 0.0) for found in _guesses(offsets, reaction, film, speed)]
+    followed = [follow_region(reaction, film, found, 0.0) for found in _guesses(offsets, reaction, film, speed)]
     best = max((one for one in followed if one.proofs >= PROOFS), key=lambda one: one.evidence, default=None)
-    seen = mapped(reaction, film, best, config) if best else []
+    seen = map_runs(reaction, film, best, config) if best else []
     return _with(offsets, [_run(s, speed) for s in seen], LEAST_S, config) if _agree(offsets, seen) else offsets
 
 
-def filled_by_sound(
+def fill_by_audio(
     offsets: OffsetMap, reaction: Samples, content: Samples, hz: int, config: AlignConfig | None = None
 ) -> OffsetMap:
     """A map by picture with what is heard of what it leaves open; the same map where that is nothing.
@@ -96,14 +104,14 @@ def filled_by_sound(
     speed = 1 / offsets.segments[0].rate
     chain = [_scaled(_run(s, speed), hz / MS) for s in offsets.segments]
     chain.sort(key=lambda run: run.start)
-    best: list[Run] = []
+    best: list[AlignedRun] = []
     for pitch in dict.fromkeys((1.0, speed)):  # the film's pitch was kept, or went with its speed
-        heard = heard_beside(levelled(reaction), levelled(content), hz, Change(speed, pitch), chain)
+        heard = fill_gaps_by_spectrum(levelled(reaction), levelled(content), hz, SpeedPitch(speed, pitch), chain)
         best = max(best, heard, key=lambda runs: sum(run.weight for run in runs))
     return _with(offsets, [_scaled(run, MS / hz) for run in best], SMEAR_S, config)
 
 
-def heard_along(segments: list[Segment], reaction: Samples, content: Samples, hz: int) -> float:
+def coherence_along(segments: list[Segment], reaction: Samples, content: Samples, hz: int) -> float:
     """How far the likeness of both spectra along known lines stands above that at all other lags, in deviations.
 
     Args:
@@ -117,16 +125,16 @@ def heard_along(segments: list[Segment], reaction: Samples, content: Samples, hz
     speed = 1 / segments[0].rate
     if not (reaction.any() and content.any()) or not affordable(len(reaction) * speed, float(len(content)), hz):
         return 0.0
-    theirs = spectrum_of(levelled(content), hz)
+    theirs = spectrogram_shape(levelled(content), hz)
     best = 0.0
     for pitch in dict.fromkeys((1.0, speed)):
-        scores = likeness(spectrum_of(levelled(reaction), hz, Change(speed, pitch)), theirs)
+        scores = spectral_similarity(spectrogram_shape(levelled(reaction), hz, SpeedPitch(speed, pitch)), theirs)
         best = max(best, _above(scores, [_run(s, speed) for s in segments], len(theirs), hz))
     return best
 
 
-def _above(scores: NDArray[np.float32], runs: list[Run], content: int, hz: int) -> float:
-    frame = MS * window_of(hz) / HOPS / hz  # milliseconds
+def _above(scores: NDArray[np.float32], runs: list[AlignedRun], content: int, hz: int) -> float:
+    frame = MS * stft_window(hz) / HOPS / hz  # milliseconds
     total, count = 0.0, 0
     for run in runs:
         steps = slice(int(run.start / frame / STEP), int(run.end / frame / STEP))
@@ -138,7 +146,9 @@ def _above(scores: NDArray[np.float32], runs: list[Run], content: int, hz: int) 
     return total / float(np.sqrt(count)) if count else 0.0
 
 
-def _guesses(offsets: OffsetMap, reaction: Looks, film: Looks, speed: float) -> list[Guess]:
+def _guesses(
+    offsets: OffsetMap, reaction: FrameThumbnails, film: FrameThumbnails, speed: float
+) -> list[RegionHypothesis]:
     """Where in the frame the film is, by stretches that the map knows."""
     out = []
     longest = sorted(offsets.segments, key=lambda s: s.content_start_s - s.content_end_s)[:TRIED]
@@ -148,11 +158,11 @@ def _guesses(offsets: OffsetMap, reaction: Looks, film: Looks, speed: float) -> 
         block = min(round(BLOCK_S * float(HZ)), len(part.cells) - 1) // EVERY
         if block < 2 * MARGIN:
             continue
-        start = first + lively(part)[0]
+        start = first + enough_motion(part)[0]
         begins = max(0, int(segment.content_time(start / float(HZ)) * float(HZ)) - MARGIN)
         ends = begins + round((block * EVERY + 2 * MARGIN) * speed) + 1
-        known = SearchedFilm(replace(film, cells=film.cells[begins:ends]), speed, block)
-        found = guess(reaction, start, known, film.aspect)
+        known = SearchedContent(replace(film, cells=film.cells[begins:ends]), speed, block)
+        found = search_region(reaction, start, known, film.aspect)
         if found is not None:
             out.append(replace(found, lag=found.lag + round(begins / speed)))
     return out
@@ -171,31 +181,31 @@ def _agree(offsets: OffsetMap, seen: list[Segment]) -> bool:
     return same >= max(AGREE * both, 10 * BOTH_S)
 
 
-def _with(offsets: OffsetMap, more: list[Run], smear_s: float, config: AlignConfig) -> OffsetMap:
+def _with(offsets: OffsetMap, more: list[AlignedRun], smear_s: float, config: AlignConfig) -> OffsetMap:
     """A map with stretches, in milliseconds on the content's clock, where it leaves both clocks open."""
     rate = offsets.segments[0].rate
     chain = sorted((_run(s, 1 / rate) for s in offsets.segments), key=lambda run: run.start)
-    parts = filled(chain, more, MS, LINE_S, smear_s)
+    parts = fill_gaps(chain, more, MS, LINE_S, smear_s)
     if len(parts) == len(chain):
         return offsets
-    segments = [_segment(run, rate) for run in joined(parts, MS, config.bridge_s)]
+    segments = [_segment(run, rate) for run in merge_runs(parts, MS, config.bridge_s)]
     kept = tuple(s for s in segments if s.content_end_s - s.content_start_s >= config.min_segment_s)
     return OffsetMap(offsets.score, kept, ALSO[offsets.by])
 
 
-def _run(segment: Segment, speed: float) -> Run:
+def _run(segment: Segment, speed: float) -> AlignedRun:
     """A segment in milliseconds on the content's clock; one of another speed holds at its middle."""
     middle = (segment.content_start_s + segment.content_end_s) / 2
     offset = segment.reaction_time(middle) * speed - middle
     half = (segment.content_end_s - segment.content_start_s) / 2
     start, end = middle + offset - half, middle + offset + half
-    return Run(offset * MS, start * MS, end * MS, CERTAIN, segment.score, 1.0)
+    return AlignedRun(offset * MS, start * MS, end * MS, CERTAIN, segment.score, 1.0)
 
 
-def _segment(run: Run, rate: float) -> Segment:
+def _segment(run: AlignedRun, rate: float) -> Segment:
     start = max(0.0, (run.start - run.offset) / MS)
     return Segment(start, (run.end - run.offset) / MS, max(0.0, start + run.offset / MS) * rate, run.score, rate)
 
 
-def _scaled(run: Run, by: float) -> Run:
+def _scaled(run: AlignedRun, by: float) -> AlignedRun:
     return replace(run, offset=run.offset * by, start=run.start * by, end=run.end * by)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from evoked.core.errors import AlignmentError
 from evoked.core.files import write_text
 from evoked.core.provenance import Provenance
-from evoked.core.time_grid import Grid
+from evoked.core.time_grid import TimeGrid
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class OffsetMap:
         """Seconds of content that are covered."""
         return sum(s.content_end_s - s.content_start_s for s in self.segments)
 
-    def nearest_steps(self, content: Grid, reaction: Grid, lag_s: float = 0.0) -> NDArray[np.int64]:
+    def nearest_steps(self, content: TimeGrid, reaction: TimeGrid, lag_s: float = 0.0) -> NDArray[np.int64]:
         """For each content step, the nearest step of a reaction's grid, worked out exactly.
 
         Args:

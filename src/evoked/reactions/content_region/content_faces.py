@@ -15,19 +15,19 @@ from numpy.typing import NDArray
 
 from evoked.core.errors import AlignmentError
 from evoked.core.files import same_file
-from evoked.core.time_grid import Grid
-from evoked.media.decode import Picture, play
-from evoked.media.probe import no_picture, probe
+from evoked.core.time_grid import TimeGrid
+from evoked.media.decode import VideoFrame, read_media
+from evoked.media.probe import no_video_error, probe
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment, exact, exact_rate
-from evoked.reactions.content_region.detector import WindowConfig, find_window
-from evoked.reactions.content_region.patch_correlation import FilmView, Rgb
+from evoked.reactions.content_region.detector import ContentRegionConfig, find_content_region
+from evoked.reactions.content_region.patch_correlation import ContentPatchMatcher, Rgb
 
 WIDTH = 480  # pixels across at which the film is looked at
 EVERY_S = Fraction(1, 6)  # the film is looked at this often: every tick of a viewer's Track
 
 
-class FollowedFilm:
-    """A FilmView that plays the content along with the reaction; what `annotate` asks.
+class ContentFaceFilter:
+    """A ContentPatchMatcher that plays the content along with the reaction; what `annotate` asks.
 
     Args:
         view: where the film stands.
@@ -35,16 +35,16 @@ class FollowedFilm:
         content: its file; it is opened when the first face lies inside the rectangle.
     """
 
-    def __init__(self, view: FilmView, offsets: OffsetMap, content: Path) -> None:
+    def __init__(self, view: ContentPatchMatcher, offsets: OffsetMap, content: Path) -> None:
         self.view = view
         self._offsets = offsets
         self._content = content
-        self._pictures: Iterator[Picture] = iter(())
+        self._pictures: Iterator[VideoFrame] = iter(())
         self._segment: Segment | None = None
         self._step = -1
         self._shown: Rgb | None = None
 
-    def owns(self, picture: Picture, rgb: Rgb, box: NDArray[np.float32]) -> bool:
+    def is_content_face(self, picture: VideoFrame, rgb: Rgb, box: NDArray[np.float32]) -> bool:
         """Whether a face of a reaction's picture is the film's own.
 
         Args:
@@ -57,7 +57,7 @@ class FollowedFilm:
         if not window.holds(x, y):
             return False
         shown = self._at(picture.time_s)
-        told = None if shown is None else self.view.owns(box, rgb, shown)
+        told = None if shown is None else self.view.is_content_face(box, rgb, shown)
         return not window.covered(x, y) if told is None else told
 
     def _at(self, reaction_s: Fraction) -> Rgb | None:
@@ -86,17 +86,17 @@ class FollowedFilm:
         steps = max(0, ceil((exact(segment.content_end_s) - start) * rate / EVERY_S))
         media = probe(self._content)
         if media.picture is None:
-            raise no_picture(self._content)
+            raise no_video_error(self._content)
         shrink = min(1.0, WIDTH / media.picture.width)
         self._size = (round(media.picture.width * shrink), round(media.picture.height * shrink))
-        grid = Grid(rate / EVERY_S, steps, start)
-        self._pictures = (item for item in play(self._content, pictures=grid) if isinstance(item, Picture))
+        grid = TimeGrid(rate / EVERY_S, steps, start)
+        self._pictures = (item for item in read_media(self._content, pictures=grid) if isinstance(item, VideoFrame))
         self._segment, self._step = segment, -1
 
 
-def film_of(
-    reaction: Path, content: Path, offsets: OffsetMap, config: WindowConfig | None = None
-) -> FollowedFilm | None:
+def open_content_filter(
+    reaction: Path, content: Path, offsets: OffsetMap, config: ContentRegionConfig | None = None
+) -> ContentFaceFilter | None:
     """Find the film in a reaction; None where it cannot be seen there, only heard.
 
     Raises:
@@ -107,8 +107,8 @@ def film_of(
         raise AlignmentError(
             f"{reaction} is the content itself ({content.name}): name the recording of the people who watched it"
         )
-    window = find_window(reaction, content, offsets, config)
-    return FollowedFilm(FilmView(window), offsets, content) if window else None
+    window = find_content_region(reaction, content, offsets, config)
+    return ContentFaceFilter(ContentPatchMatcher(window), offsets, content) if window else None
 
 
 def _within(reaction_s: Fraction, segment: Segment) -> bool:

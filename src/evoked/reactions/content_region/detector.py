@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from evoked.core.settings import setting
 from evoked.reactions.alignment.offset_map import OffsetMap
-from evoked.reactions.content_region.frame_pairs import Moments, Stack, moments
+from evoked.reactions.content_region.frame_pairs import FramePairs, Stack, frame_pairs
 
 WIDTH = 480  # pixels across at which the rectangle is settled …
 COARSE = 4  # … and this much smaller at which it is searched, …
@@ -34,7 +34,7 @@ FLAT = 3.0  # grey levels: a cell of the film that changes less tells nothing
 
 
 @dataclass(frozen=True)
-class WindowConfig:
+class ContentRegionConfig:
     """How the film's rectangle is looked for."""
 
     moments: int = setting(32, "moments that are compared, spread over what the reaction shares with the content")
@@ -50,7 +50,7 @@ class WindowConfig:
 
 
 @dataclass(frozen=True, eq=False)
-class Window:
+class ContentRegion:
     """The film's rectangle.
 
     Attributes:
@@ -84,7 +84,9 @@ class Window:
         return bool(len(known)) and float(np.median(known)) < 0.35
 
 
-def find_window(reaction: Path, content: Path, offsets: OffsetMap, config: WindowConfig | None = None) -> Window | None:
+def find_content_region(
+    reaction: Path, content: Path, offsets: OffsetMap, config: ContentRegionConfig | None = None
+) -> ContentRegion | None:
     """Find the film's rectangle in a reaction's frame.
 
     Args:
@@ -98,11 +100,11 @@ def find_window(reaction: Path, content: Path, offsets: OffsetMap, config: Windo
     Raises:
         MediaError and its kin: if one of the two has no picture that can be decoded.
     """
-    config = config or WindowConfig()
-    return window_in(moments(reaction, content, offsets, config.moments, WIDTH), config)
+    config = config or ContentRegionConfig()
+    return region_in_frames(frame_pairs(reaction, content, offsets, config.moments, WIDTH), config)
 
 
-def window_in(seen: Moments, config: WindowConfig) -> Window | None:
+def region_in_frames(seen: FramePairs, config: ContentRegionConfig) -> ContentRegion | None:
     """The same, from pictures that were looked at already."""
     if len(seen.content) < 4:
         return None
@@ -125,7 +127,7 @@ def window_in(seen: Moments, config: WindowConfig) -> Window | None:
         return None
     sx, sy = seen.scale
     x, y, width, height = (float(v) for v in best.box)
-    return Window((x * sx, y * sy, width * sx, height * sy), best.score, turned, best.follows)
+    return ContentRegion((x * sx, y * sy, width * sx, height * sy), best.score, turned, best.follows)
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,7 +147,7 @@ class _Place:
 
 
 def _place(
-    reaction: Stack, content: Stack, box: NDArray[np.float64], inside: NDArray[np.float32], config: WindowConfig
+    reaction: Stack, content: Stack, box: NDArray[np.float64], inside: NDArray[np.float32], config: ContentRegionConfig
 ) -> _Place | None:
     """Settle a box, then once more without what lies on top; None where it is not the film's."""
     box, score = _settled(reaction, content, box, inside)
@@ -167,7 +169,7 @@ def _place(
     return _Place(box, score, follows, explained) if explained >= EXPLAINED else None
 
 
-def _searched(reaction: Stack, content: Stack, config: WindowConfig) -> list[NDArray[np.float64]]:
+def _searched(reaction: Stack, content: Stack, config: ContentRegionConfig) -> list[NDArray[np.float64]]:
     """Boxes x, y, width, height to look into: of all places and sizes, at low resolution, the most alike one,
     and the one that accounts for most of what changes in the frame: of few pixels many are alike by chance."""
     every = max(1, len(reaction) // SEARCHED)

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.core.time_grid import Grid
-from evoked.media.decode import Picture, play
-from evoked.media.images import grey
-from evoked.media.probe import no_picture, probe
+from evoked.core.time_grid import TimeGrid
+from evoked.media.decode import VideoFrame, read_media
+from evoked.media.images import to_grey
+from evoked.media.probe import no_video_error, probe
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment, exact, exact_rate
 
 Stack = NDArray[np.float32]
@@ -20,7 +20,7 @@ LONGEST = 6  # segments that are looked at: each costs a pass through both files
 
 
 @dataclass(frozen=True, eq=False)
-class Moments:
+class FramePairs:
     """Grey pictures of the same moments, what never changes taken off.
 
     Attributes:
@@ -34,7 +34,7 @@ class Moments:
     scale: tuple[float, float]
 
 
-def moments(reaction: Path, content: Path, offsets: OffsetMap, count: int, width: int) -> Moments:
+def frame_pairs(reaction: Path, content: Path, offsets: OffsetMap, count: int, width: int) -> FramePairs:
     """Look at `count` moments spread over what is covered, at `width` pixels across.
 
     Only what changes from moment to moment tells where the film is: the viewer's wall does not. So the
@@ -51,10 +51,10 @@ def moments(reaction: Path, content: Path, offsets: OffsetMap, count: int, width
     media = probe(reaction)
     assert media.picture is not None  # _small has seen it
     scale = (media.picture.width / size[0], media.picture.height / size[1])
-    return Moments(_changes(ours), _changes(theirs), scale)
+    return FramePairs(_changes(ours), _changes(theirs), scale)
 
 
-def _grids(offsets: OffsetMap, count: int) -> Iterator[tuple[Grid, Grid]]:
+def _grids(offsets: OffsetMap, count: int) -> Iterator[tuple[TimeGrid, TimeGrid]]:
     """For each of the longest segments, instants on the reaction's time and the same on the content's."""
     long = sorted(offsets.segments, key=_length, reverse=True)[:LONGEST]
     whole = sum(_length(s) for s in long)
@@ -66,8 +66,10 @@ def _grids(offsets: OffsetMap, count: int) -> Iterator[tuple[Grid, Grid]]:
         # In the middle of its share, so that a single moment is the segment's middle
         first = edge + inner / steps / 2
         yield (
-            Grid(rate / exact_rate(segment.rate), steps, exact(segment.reaction_time(segment.content_start_s + first))),
-            Grid(rate, steps, exact(segment.content_start_s + first)),
+            TimeGrid(
+                rate / exact_rate(segment.rate), steps, exact(segment.reaction_time(segment.content_start_s + first))
+            ),
+            TimeGrid(rate, steps, exact(segment.content_start_s + first)),
         )
 
 
@@ -75,9 +77,9 @@ def _length(segment: Segment) -> float:
     return segment.content_end_s - segment.content_start_s
 
 
-def _pictures(path: Path, grid: Grid) -> Iterator[Picture]:
-    for item in play(path, pictures=grid):
-        assert isinstance(item, Picture)
+def _pictures(path: Path, grid: TimeGrid) -> Iterator[VideoFrame]:
+    for item in read_media(path, pictures=grid):
+        assert isinstance(item, VideoFrame)
         yield item
 
 
@@ -85,13 +87,13 @@ def _small(path: Path, width: int) -> tuple[int, int]:
     """The size of a file's picture at this width or narrower."""
     media = probe(path)
     if media.picture is None:
-        raise no_picture(path)
+        raise no_video_error(path)
     shrink = min(1.0, width / media.picture.width)
     return max(8, round(media.picture.width * shrink)), max(8, round(media.picture.height * shrink))
 
 
-def _look(picture: Picture, size: tuple[int, int]) -> Stack:
-    return grey(picture.rgb(size)).astype(np.float32)
+def _look(picture: VideoFrame, size: tuple[int, int]) -> Stack:
+    return to_grey(picture.rgb(size)).astype(np.float32)
 
 
 def _changes(pictures: list[Stack]) -> Stack:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.media.images import grey, resize
-from evoked.reactions.content_region.detector import Window
+from evoked.media.images import resize, to_grey
+from evoked.reactions.content_region.detector import ContentRegion
 
 Rgb = NDArray[np.uint8]
 PATCH = 32  # points across at which a face is compared
@@ -24,16 +24,16 @@ FLAT = 2.0  # grey levels from point to point: a patch with less has nothing to 
 
 
 @dataclass(frozen=True, eq=False)
-class FilmView:
+class ContentPatchMatcher:
     """The film as it stands in a reaction's frame.
 
     Attributes:
         window: its rectangle.
     """
 
-    window: Window
+    window: ContentRegion
 
-    def owns(self, box: NDArray[np.floating], reaction_rgb: Rgb, content_rgb: Rgb) -> bool | None:
+    def is_content_face(self, box: NDArray[np.floating], reaction_rgb: Rgb, content_rgb: Rgb) -> bool | None:
         """Whether a face belongs to the film.
 
         Args:
@@ -93,7 +93,7 @@ def _patch(rgb: Rgb, span: tuple[float, float, float, float], points: int) -> ND
     cut = rgb[max(0, top) : min(height, bottom), max(0, left) : min(width, right)]
     beyond = ((max(0, -top), max(0, bottom - height)), (max(0, -left), max(0, right - width)), (0, 0))
     whole = np.ascontiguousarray(np.pad(cut, beyond, mode="edge"))
-    return grey(resize(whole, (points, points))).astype(np.float32)
+    return to_grey(resize(whole, (points, points))).astype(np.float32)
 
 
 def _best_likeness(ours: NDArray[np.float32], theirs: NDArray[np.float32]) -> float | None:

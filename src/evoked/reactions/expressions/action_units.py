@@ -27,7 +27,7 @@ laughs through half of a video would be called solemn."""
 
 
 @dataclass(frozen=True)
-class Action:
+class ActionUnit:
     """One facial action, and how strong a blendshape's answer must be.
 
     Attributes:
@@ -49,24 +49,24 @@ def _pair(shape: str) -> tuple[str, str]:
     return f"{shape}Left", f"{shape}Right"
 
 
-ACTIONS: tuple[Action, ...] = (
-    Action("inner brows up", "1", ("browInnerUp",), 0.01, 0.60),
-    Action("outer brows up", "2", _pair("browOuterUp"), 0.03, 0.60),
-    Action("brows down", "4", _pair("browDown"), 0.10, 0.70),
-    Action("eyes wide", "5", _pair("eyeWide"), 0.008, 0.10),
-    Action("eyes narrowed", "6+7", _pair("eyeSquint"), 0.15, 0.60),
-    Action("smile", "12", _pair("mouthSmile"), 0.01, 0.60),
-    Action("mouth corners down", "15", _pair("mouthFrown"), 0.005, 0.20),
-    Action("chin raised", "17", ("mouthShrugLower",), 0.005, 0.20),
-    Action("lips pressed", "23+24", (*_pair("mouthPress"), "mouthRollLower", "mouthRollUpper"), 0.03, 0.25),
-    Action("upper teeth shown", "25", _pair("mouthUpperUp"), 0.002, 0.40),
-    Action("jaw dropped", "26", ("jawOpen",), 0.02, 0.35),
-    Action("eyes closed", "43", _pair("eyeBlink"), 0.15, 0.60),
+ACTIONS: tuple[ActionUnit, ...] = (
+    ActionUnit("inner brows up", "1", ("browInnerUp",), 0.01, 0.60),
+    ActionUnit("outer brows up", "2", _pair("browOuterUp"), 0.03, 0.60),
+    ActionUnit("brows down", "4", _pair("browDown"), 0.10, 0.70),
+    ActionUnit("eyes wide", "5", _pair("eyeWide"), 0.008, 0.10),
+    ActionUnit("eyes narrowed", "6+7", _pair("eyeSquint"), 0.15, 0.60),
+    ActionUnit("smile", "12", _pair("mouthSmile"), 0.01, 0.60),
+    ActionUnit("mouth corners down", "15", _pair("mouthFrown"), 0.005, 0.20),
+    ActionUnit("chin raised", "17", ("mouthShrugLower",), 0.005, 0.20),
+    ActionUnit("lips pressed", "23+24", (*_pair("mouthPress"), "mouthRollLower", "mouthRollUpper"), 0.03, 0.25),
+    ActionUnit("upper teeth shown", "25", _pair("mouthUpperUp"), 0.002, 0.40),
+    ActionUnit("jaw dropped", "26", ("jawOpen",), 0.02, 0.35),
+    ActionUnit("eyes closed", "43", _pair("eyeBlink"), 0.15, 0.60),
 )
 NAMES: tuple[str, ...] = tuple(a.name for a in ACTIONS)
 
 
-def intensities(blendshapes: Track, *, rest_window_s: float = 60.0, rest_least_s: float = 15.0) -> Track:
+def au_intensities(blendshapes: Track, *, rest_window_s: float = 60.0, rest_least_s: float = 15.0) -> Track:
     """How strongly each action is shown, against the person's own resting face where it is known.
 
     Args:
@@ -84,12 +84,12 @@ def intensities(blendshapes: Track, *, rest_window_s: float = 60.0, rest_least_s
     if blendshapes.names != BLENDSHAPES:
         raise ValueError(f"need the 52 blendshapes in their order, got {len(blendshapes.names)} columns")
     raw = _ramped(blendshapes.values.astype(np.float64))  # (steps, actions)
-    rest = resting(raw, blendshapes.valid, blendshapes.grid.rate, rest_window_s, rest_least_s)
+    rest = neutral_baseline(raw, blendshapes.valid, blendshapes.grid.rate, rest_window_s, rest_least_s)
     shift = np.clip(rest, -REST_CAP, REST_CAP)
     return Track.masked(blendshapes.grid, NAMES, np.clip(raw - shift, -0.5, 1.25), blendshapes.valid)
 
 
-def resting(
+def neutral_baseline(
     raw: NDArray[np.float64], valid: NDArray[np.bool_], rate: Fraction, window_s: float, least_s: float
 ) -> NDArray[np.float64]:
     """Running median of each action over the visible ticks of a centred window.

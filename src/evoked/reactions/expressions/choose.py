@@ -9,7 +9,7 @@ from evoked.reactions.expressions.recogniser import PROTOTYPE, Recogniser
 from evoked.reactions.expressions.trained import load_trained
 
 
-def recogniser_of(choice: str, names: tuple[str, ...] | None = None, root: Path | None = None) -> Recogniser:
+def open_recogniser(choice: str, names: tuple[str, ...] | None = None, root: Path | None = None) -> Recogniser:
     """The recogniser that a setting names.
 
     Args:

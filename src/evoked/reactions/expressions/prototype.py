@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.track import Track
-from evoked.reactions.expressions.action_units import NAMES, intensities
+from evoked.reactions.expressions.action_units import NAMES, au_intensities
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class PrototypeRecogniser:
 
     def score(self, blendshapes: Track) -> Track:
         """One person's 52 blendshapes → scores in [0, 1], columns `names`, absent where the face was."""
-        shown = intensities(blendshapes, rest_window_s=self.rest_window_s, rest_least_s=self.rest_least_s)
+        shown = au_intensities(blendshapes, rest_window_s=self.rest_window_s, rest_least_s=self.rest_least_s)
         scores = [_score(self.prototypes[n], shown.values) for n in self.names]
         return Track.masked(shown.grid, self.names, np.stack(scores, axis=1), shown.valid)
 
@@ -136,7 +136,7 @@ class PrototypeRecogniser:
         Raises:
             ValueError: if nothing was seen at that step.
         """
-        shown = intensities(blendshapes, rest_window_s=self.rest_window_s, rest_least_s=self.rest_least_s)
+        shown = au_intensities(blendshapes, rest_window_s=self.rest_window_s, rest_least_s=self.rest_least_s)
         if not shown.valid[step]:
             raise ValueError(f"nothing was seen at step {step}, so there is nothing to explain")
         row = shown.values[step : step + 1]

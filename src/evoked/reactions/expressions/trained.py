@@ -19,7 +19,7 @@ from evoked.model.recognition import RecognitionForward
 from evoked.model.recognition_checkpoint import Recognition, load_recognition
 from evoked.weights.catalogue import NETS
 
-__all__ = ["TrainedRecogniser", "filled", "load_trained"]
+__all__ = ["TrainedRecogniser", "forward_fill", "load_trained"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +80,7 @@ class TrainedRecogniser:
             raise ValueError(f"this recogniser reads {', '.join(self.describes)} ({len(expected)} columns), in order")
         out = np.zeros((described.grid.steps, len(self.names)), dtype=np.float32)
         places = [self.recognition.config.expressions.index(name) for name in self.names]
-        for steps, rows in filled(described, self.recognition.config.ticks):
+        for steps, rows in forward_fill(described, self.recognition.config.ticks):
             p = self._calibrated(self._forward(rows))
             out[steps] = p[:, places]
         return Track.masked(described.grid, self.names, out, described.valid)
@@ -98,7 +98,7 @@ class TrainedRecogniser:
         return np.asarray(1 / (1 + np.exp(-(slope * log_odds(p) + shift))))
 
 
-def filled(track: Track, ticks: int) -> list[tuple[slice, NDArray[np.float32]]]:
+def forward_fill(track: Track, ticks: int) -> list[tuple[slice, NDArray[np.float32]]]:
     """Stretches of a person's ticks without a gap of `ticks` or more; shorter gaps repeat the tick before.
 
     Returns:

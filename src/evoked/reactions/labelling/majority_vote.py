@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.settings import setting
-from evoked.core.time_grid import TICKS_PER_S, Grid
+from evoked.core.time_grid import TICKS_PER_S, TimeGrid
 from evoked.core.track import Track
 from evoked.reactions.alignment.offset_map import OffsetMap
 
@@ -109,7 +109,7 @@ class Votes:
     agreement: NDArray[np.float64]
 
 
-def own_thresholds(described: Mapping[str, object]) -> dict[str, float]:
+def operating_thresholds(described: Mapping[str, object]) -> dict[str, float]:
     """The operating point that a recogniser (`describe`), or the provenance of its tables, tells of; {} if none.
 
     Raises:
@@ -123,12 +123,12 @@ def own_thresholds(described: Mapping[str, object]) -> dict[str, float]:
     return {str(name): float(value) for name, value in found.items()}
 
 
-def ticks_of(seconds: Grid) -> Grid:
+def viewer_grid(seconds: TimeGrid) -> TimeGrid:
     """The 6 Hz grid of a content whose 1 Hz grid is `seconds`."""
-    return Grid(TICKS_PER_S, seconds.steps * int(TICKS_PER_S), seconds.start)
+    return TimeGrid(TICKS_PER_S, seconds.steps * int(TICKS_PER_S), seconds.start)
 
 
-def onto_content(viewer: Track, offsets: OffsetMap, ticks: Grid, *, lag_s: float = 0.0) -> Track:
+def onto_content(viewer: Track, offsets: OffsetMap, ticks: TimeGrid, *, lag_s: float = 0.0) -> Track:
     """Move a viewer's Track from the reaction's time to the content's.
 
     Args:
@@ -150,9 +150,9 @@ def onto_content(viewer: Track, offsets: OffsetMap, ticks: Grid, *, lag_s: float
     return Track.masked(ticks, viewer.names, values, valid)
 
 
-def vote(
+def majority_vote(
     ballots: Sequence[Track],
-    seconds: Grid,
+    seconds: TimeGrid,
     config: VoteConfig | None = None,
     *,
     thresholds: float | Sequence[float] = 0.5,
@@ -197,18 +197,18 @@ def vote(
     )
 
 
-def vote_each(
+def majority_vote_each(
     ballots: Sequence[Track],
-    seconds: Grid,
+    seconds: TimeGrid,
     config: VoteConfig | None = None,
     *,
     thresholds: float | Sequence[float] = 0.5,
 ) -> tuple[Votes, ...]:
     """The votes of each viewer alone, in the order of the ballots; arguments as for `vote`."""
-    return tuple(vote([ballot], seconds, config, thresholds=thresholds) for ballot in ballots)
+    return tuple(majority_vote([ballot], seconds, config, thresholds=thresholds) for ballot in ballots)
 
 
-def window(second: Fraction, ticks: Grid) -> tuple[int, int]:
+def centred_window(second: Fraction, ticks: TimeGrid) -> tuple[int, int]:
     """First and past-last tick of the 3 s window centred on a second: [second − 1.5, second + 1.5)."""
     first = ceil((second - WINDOW_S / 2 - ticks.start) * ticks.rate)
     end = ceil((second + WINDOW_S / 2 - ticks.start) * ticks.rate)
@@ -248,10 +248,10 @@ def _majority(
 
 
 def _counts(
-    ballots: Sequence[Track], seconds: Grid, levels: NDArray[np.float32]
+    ballots: Sequence[Track], seconds: TimeGrid, levels: NDArray[np.float32]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Ticks that are on (viewers, seconds, names) and that are visible (viewers, seconds)."""
-    bounds = np.array([window(seconds.second(i), ballots[0].grid) for i in range(seconds.steps)]).reshape(-1, 2)
+    bounds = np.array([centred_window(seconds.second(i), ballots[0].grid) for i in range(seconds.steps)]).reshape(-1, 2)
     seen = np.stack([b.valid for b in ballots])  # (viewers, ticks)
     on = np.stack([np.nan_to_num(b.values, nan=-np.inf) >= levels for b in ballots]) & seen[:, :, None]
     return _within(on, bounds), _within(seen, bounds)

@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.settings import setting
-from evoked.core.time_grid import Grid
+from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
-from evoked.media.decode import Picture
+from evoked.media.decode import VideoFrame
 from evoked.reactions.expressions.recogniser import PROTOTYPE
-from evoked.reactions.viewers.face_detections import Sightings
+from evoked.reactions.viewers.face_detections import DetectionLog
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,10 @@ class AnnotateConfig:
             raise ValueError(f"least_known must lie between 0 and 1, got {self.least_known}")
 
 
-class Film(Protocol):
+class ContentFaces(Protocol):
     """What knows the film that runs inside a reaction."""
 
-    def owns(self, picture: Picture, rgb: NDArray[np.uint8], box: NDArray[np.float32]) -> bool | None:
+    def is_content_face(self, picture: VideoFrame, rgb: NDArray[np.uint8], box: NDArray[np.float32]) -> bool | None:
         """Whether a face of the reaction's picture is the film's own; None where that cannot be told."""
         ...
 
@@ -74,10 +74,10 @@ class Annotation:
         sightings: every face that was found, also the film's and those that were too unsure or too brief.
     """
 
-    grid: Grid
+    grid: TimeGrid
     viewers: dict[str, Viewer]
     film_faces: int
     dropped: int
     missing_s: float
     damage: tuple[str, ...] = ()
-    sightings: Sightings = field(default_factory=Sightings)
+    sightings: DetectionLog = field(default_factory=DetectionLog)

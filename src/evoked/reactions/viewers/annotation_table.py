@@ -3,12 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.core.time_grid import TICKS_PER_S, Grid
+from evoked.core.time_grid import TICKS_PER_S, TimeGrid
 from evoked.core.track import Track
 from evoked.reactions.viewers.annotation import Annotation
 
 
-def columns(annotation: Annotation, names: tuple[str, ...]) -> dict[str, list[object] | NDArray]:
+def annotation_to_table(annotation: Annotation, names: tuple[str, ...]) -> dict[str, list[object] | NDArray]:
     """The table of docs/files.md: a row per viewer and tick, viewers in order, ticks in order.
 
     Returns:
@@ -27,7 +27,7 @@ def columns(annotation: Annotation, names: tuple[str, ...]) -> dict[str, list[ob
     }
 
 
-def viewers_of(table: dict[str, list], names: tuple[str, ...]) -> dict[str, Track]:
+def table_to_tracks(table: dict[str, list], names: tuple[str, ...]) -> dict[str, Track]:
     """Turn a table of `columns` back: viewer → scores at 6 Hz on the reaction's time.
 
     Raises:
@@ -38,7 +38,7 @@ def viewers_of(table: dict[str, list], names: tuple[str, ...]) -> dict[str, Trac
         rows.setdefault(str(name), []).append(i)
     out = {}
     for name, places in rows.items():
-        grid = Grid(TICKS_PER_S, len(places))
+        grid = TimeGrid(TICKS_PER_S, len(places))
         times = np.array([table["time_s"][i] for i in places], dtype=np.float64)
         if not np.allclose(times, grid.seconds, atol=1e-3):
             raise ValueError(f"viewer {name!r}: time_s must run from 0 in steps of 1/6 s")

@@ -19,22 +19,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.progress import Progress, silent
-from evoked.core.time_grid import TICKS_PER_S, Grid
+from evoked.core.time_grid import TICKS_PER_S, TimeGrid
 from evoked.core.track import Track
-from evoked.faces.descriptors import column_names, nets_of, open_describer, width_of
+from evoked.faces.descriptors import column_names, nets_of, open_descriptors, width_of
 from evoked.faces.detect import DetectConfig, Face, FaceDetector, iou
 from evoked.faces.identity import FaceIdentity
 from evoked.faces.landmarks import BLENDSHAPES
 from evoked.faces.mesh import FaceMesh, Mesh
-from evoked.faces.tracker import Follower
-from evoked.faces.video_detector import FaceWatch, Glance
-from evoked.media.decode import Picture, Play, damage_of, play, play_ahead
-from evoked.media.probe import no_picture, probe
+from evoked.faces.tracker import FaceTracker
+from evoked.faces.video_detector import FrameFaces, VideoFaceDetector
+from evoked.media.decode import MediaReader, VideoFrame, damage_lines, prefetch, read_media
+from evoked.media.probe import no_video_error, probe
 from evoked.reactions.expressions.prototype import PrototypeRecogniser
 from evoked.reactions.expressions.recogniser import Recogniser
-from evoked.reactions.viewers.annotation import AnnotateConfig, Annotation, Film, Viewer
-from evoked.reactions.viewers.face_detections import FILM, Sightings
-from evoked.reactions.viewers.face_tracks import Person, together_of
+from evoked.reactions.viewers.annotation import AnnotateConfig, Annotation, ContentFaces, Viewer
+from evoked.reactions.viewers.face_detections import FILM, DetectionLog
+from evoked.reactions.viewers.face_tracks import FaceTrack, overlapping_tracks
 from evoked.weights.cache import Cache
 
 NETS = ("yunet", "sface", "face-mesh", "blendshapes")
@@ -45,9 +45,9 @@ BOX = ("x", "y", "width", "height")
 class _Found:
     """A tick: its picture, the pixels, what is seen; both None where the frame is that of the tick before."""
 
-    picture: Picture
+    picture: VideoFrame
     rgb: NDArray[np.uint8] | None
-    glance: Glance | None
+    glance: FrameFaces | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,9 +96,9 @@ class Annotator:
         self._identity = FaceIdentity(cache, threads=1)
         # Blendshapes come with the mesh at no cost; whatever else the recogniser reads is computed each tick
         self._more = tuple(name for name in self.recogniser.describes if name != "blendshapes")
-        self._describe_more = open_describer(self._more, cache, threads=1) if self._more else None
+        self._describe_more = open_descriptors(self._more, cache, threads=1) if self._more else None
 
-    def __call__(self, path: Path, film: Film | None = None, progress: Progress = silent) -> Annotation:
+    def __call__(self, path: Path, film: ContentFaces | None = None, progress: Progress = silent) -> Annotation:
         """Annotate one reaction.
 
         Args:
@@ -111,12 +111,12 @@ class Annotator:
         """
         media = probe(path)
         if media.picture is None:
-            raise no_picture(path)
+            raise no_video_error(path)
         grid = media.grid(TICKS_PER_S)
-        playing = play(path, pictures=grid)
-        people: dict[int, Person] = {}
-        sightings = Sightings()
-        follower = Follower(grid.rate)
+        playing = read_media(path, pictures=grid)
+        people: dict[int, FaceTrack] = {}
+        sightings = DetectionLog()
+        follower = FaceTracker(grid.rate)
         shown_s = grid.seconds.copy()
         for picture, seen, rgb in self._look(playing, film):
             shown_s[picture.step] = float(picture.pts_s)
@@ -128,20 +128,24 @@ class Annotator:
             for i, face in enumerate(seen.faces):
                 sightings.note(picture.step, face.box, who.get(i, -1))
             for i, number in who.items():
-                people.setdefault(number, Person()).note(picture.step, seen.faces[i].box, seen.shapes[i], seen.film[i])
+                people.setdefault(number, FaceTrack()).note(
+                    picture.step, seen.faces[i].box, seen.shapes[i], seen.film[i]
+                )
             progress(float(picture.time_s), float(media.duration_s))
         fresh = _fresh(grid, shown_s, playing)
         people = {number: person.only(fresh) for number, person in people.items()}
         return self._annotation(grid, people, follower.people(), playing, sightings)
 
-    def _look(self, playing: Play, film: Film | None) -> Iterator[tuple[Picture, _Seen, NDArray[np.uint8]]]:
+    def _look(
+        self, playing: MediaReader, film: ContentFaces | None
+    ) -> Iterator[tuple[VideoFrame, _Seen, NDArray[np.uint8]]]:
         """Each tick with what is seen there; a frame that stays on the screen is looked at once."""
         seen, rgb = _Seen([], [], [], []), np.zeros((1, 1, 3), np.uint8)
         before: list[tuple[Face, Mesh, int]] = []
-        for found in play_ahead(self._found(playing), AHEAD):
+        for found in prefetch(self._found(playing), AHEAD):
             if found.rgb is not None and found.glance is not None:
                 rgb, faces, picture = found.rgb, found.glance.faces, found.picture
-                owned = [film.owns(picture, rgb, f.box) if film else None for f in faces]
+                owned = [film.is_content_face(picture, rgb, f.box) if film else None for f in faces]
                 meshes = [
                     None if own else self._mesh(rgb, f, _same(f, before)) for f, own in zip(faces, owned, strict=True)
                 ]
@@ -154,10 +158,12 @@ class Annotator:
                 seen = replace(seen, changed=[False] * len(seen.faces))
             yield found.picture, seen, rgb
 
-    def _found(self, playing: Play) -> Iterator[_Found]:
+    def _found(self, playing: MediaReader) -> Iterator[_Found]:
         """Each tick with its faces: what the second thread does."""
-        watch = FaceWatch(self._detect, self.config.whole_look_every, self.config.least_face_px, self._sure, HOLD)
-        for picture, rgb in play_ahead(_converted(playing), AHEAD):
+        watch = VideoFaceDetector(
+            self._detect, self.config.whole_look_every, self.config.least_face_px, self._sure, HOLD
+        )
+        for picture, rgb in prefetch(_converted(playing), AHEAD):
             yield _Found(picture, rgb, None if rgb is None else watch.see(rgb))
 
     def _described(self, rgb: NDArray[np.uint8], face: Face, mesh: Mesh) -> NDArray[np.float32]:
@@ -171,18 +177,23 @@ class Annotator:
         return described
 
     def _annotation(
-        self, grid: Grid, people: dict[int, Person], who: dict[int, int], played: Play, sightings: Sightings
+        self,
+        grid: TimeGrid,
+        people: dict[int, FaceTrack],
+        who: dict[int, int],
+        played: MediaReader,
+        sightings: DetectionLog,
     ) -> Annotation:
-        together = together_of(people, who)
+        together = overlapping_tracks(people, who)
         watching = {n: p for n, p in together.items() if p.steps and p.film_share <= self.config.film_share}
         order = sorted(watching, key=lambda n: min(watching[n].steps))
         names = {n: f"v{i}" for i, n in enumerate(order, start=1)}
         made = {names[n]: self._viewer(grid, watching[n]) for n in order}
         named = sightings.named({number: names.get(person, FILM) for number, person in who.items()})
         left_out = len(together) - len(watching)
-        return Annotation(grid, made, left_out, played.dropped, played.missing_s, damage_of(played), named)
+        return Annotation(grid, made, left_out, played.dropped, played.missing_s, damage_lines(played), named)
 
-    def _viewer(self, grid: Grid, person: Person) -> Viewer:
+    def _viewer(self, grid: TimeGrid, person: FaceTrack) -> Viewer:
         valid = np.zeros(grid.steps, dtype=np.bool_)
         kept = ("blendshapes", *self._more)
         shapes = np.zeros((grid.steps, width_of(kept)), dtype=np.float32)
@@ -194,7 +205,7 @@ class Annotator:
         return Viewer(own, Track.masked(grid, BOX, boxes, valid), self.recogniser.score(described))
 
 
-def _fresh(grid: Grid, shown_s: NDArray[np.float64], played: Play) -> NDArray[np.bool_]:
+def _fresh(grid: TimeGrid, shown_s: NDArray[np.float64], played: MediaReader) -> NDArray[np.bool_]:
     """At which ticks the picture is the one that belongs there: not where a damaged or cut-off file has none.
 
     Args:
@@ -216,7 +227,7 @@ def annotate(
     path: Path,
     recogniser: Recogniser | None = None,
     *,
-    film: Film | None = None,
+    film: ContentFaces | None = None,
     cache: Cache | None = None,
     progress: Progress = silent,
 ) -> Annotation:
@@ -224,12 +235,12 @@ def annotate(
     return Annotator(recogniser, cache=cache)(path, film, progress)
 
 
-def _converted(playing: Play) -> Iterator[tuple[Picture, NDArray[np.uint8] | None]]:
+def _converted(playing: MediaReader) -> Iterator[tuple[VideoFrame, NDArray[np.uint8] | None]]:
     """Each tick with its pixels, None where the frame is that of the tick before: what the first thread does."""
     index = -1
     try:
         for picture in playing:
-            assert isinstance(picture, Picture)
+            assert isinstance(picture, VideoFrame)
             yield picture, picture.rgb() if picture.index != index else None
             index = picture.index
     finally:

@@ -14,7 +14,7 @@ AROUND = 3  # ticks: a face found from one tick on may have been there since the
 
 
 @dataclass(frozen=True, eq=False)
-class Sighting:
+class FaceDetection:
     """A face at a tick.
 
     Attributes:
@@ -31,29 +31,29 @@ class Sighting:
 
 
 @dataclass(eq=False)
-class Sightings:
+class DetectionLog:
     """Noted tick by tick, some 150 bytes a face; named when all is seen.
 
     Attributes:
         at: step → the faces of that tick.
     """
 
-    at: dict[int, list[Sighting]] = field(default_factory=dict)
+    at: dict[int, list[FaceDetection]] = field(default_factory=dict)
 
     def note(self, step: int, box: NDArray[np.float32], who: int) -> None:
         """A face of a tick."""
-        self.at.setdefault(step, []).append(Sighting(step, box, who))
+        self.at.setdefault(step, []).append(FaceDetection(step, box, who))
 
-    def named(self, names: Mapping[int, str]) -> "Sightings":
+    def named(self, names: Mapping[int, str]) -> "DetectionLog":
         """The same, with the name of each number; NOBODY for numbers that have none."""
-        return Sightings(
+        return DetectionLog(
             {
-                step: [Sighting(s.step, s.box, s.who, names.get(s.who, NOBODY)) for s in faces]
+                step: [FaceDetection(s.step, s.box, s.who, names.get(s.who, NOBODY)) for s in faces]
                 for step, faces in self.at.items()
             }
         )
 
-    def between(self, tick: float) -> list[Sighting]:
+    def between(self, tick: float) -> list[FaceDetection]:
         """Whom to draw at a moment, in ticks: where each is, moved evenly from one tick to the next."""
         before, after = int(np.floor(tick)), int(np.floor(tick)) + 1
         later = {s.who: s for s in self.at.get(after, ()) if s.who >= 0}
@@ -61,7 +61,7 @@ class Sightings:
         for one in self.at.get(before, ()):
             other = later.get(one.who, one)
             box = one.box + np.float32(tick - before) * (other.box - one.box)
-            out.append(Sighting(before, box, one.who, one.name))
+            out.append(FaceDetection(before, box, one.who, one.name))
         return out
 
     def hidden(self, tick: float) -> Iterator[NDArray[np.float32]]:

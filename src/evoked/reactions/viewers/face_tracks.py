@@ -10,7 +10,7 @@ Row = NDArray[np.float32]
 
 
 @dataclass(eq=False)
-class Person:
+class FaceTrack:
     """One person, or one number of the follower's that may turn out to be another person's.
 
     Attributes:
@@ -39,13 +39,13 @@ class Person:
             self.shapes.append(shapes)
             self.boxes.append(box)
 
-    def only(self, shown: NDArray[np.bool_]) -> "Person":
+    def only(self, shown: NDArray[np.bool_]) -> "FaceTrack":
         """Without the ticks (shape (ticks,)) at which the screen only held a frame because the file is damaged."""
         kept = [i for i, step in enumerate(self.steps) if shown[step]]
         steps, shapes, boxes = ([values[i] for i in kept] for values in (self.steps, self.shapes, self.boxes))
-        return Person(steps, shapes, boxes, self.film)  # type: ignore[arg-type]
+        return FaceTrack(steps, shapes, boxes, self.film)  # type: ignore[arg-type]
 
-    def take(self, other: "Person") -> None:
+    def take(self, other: "FaceTrack") -> None:
         """Add what was noted of the same person under another number."""
         self.steps += other.steps
         self.shapes += other.shapes
@@ -53,10 +53,10 @@ class Person:
         self.film += other.film
 
 
-def together_of(people: Mapping[int, Person], who: Mapping[int, int]) -> dict[int, Person]:
+def overlapping_tracks(people: Mapping[int, FaceTrack], who: Mapping[int, int]) -> dict[int, FaceTrack]:
     """Person → all that was noted under any of their numbers (Follower.people); other numbers are left out."""
-    together: dict[int, Person] = {}
+    together: dict[int, FaceTrack] = {}
     for number in sorted(people):
         if number in who:
-            together.setdefault(who[number], Person()).take(people[number])
+            together.setdefault(who[number], FaceTrack()).take(people[number])
     return together

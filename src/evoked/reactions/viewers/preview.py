@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from evoked.core.progress import Progress, silent
 from evoked.core.track import Track
-from evoked.media.decode import Picture, play, play_ahead
+from evoked.media.decode import VideoFrame, prefetch, read_media
 from evoked.media.images import blur, draw_box, draw_text, resize
-from evoked.media.probe import no_picture, probe
+from evoked.media.probe import no_video_error, probe
 from evoked.media.write import VideoWriter
 from evoked.reactions.viewers.annotation import Annotation
-from evoked.reactions.viewers.face_detections import FILM, NOBODY, Sighting
+from evoked.reactions.viewers.face_detections import FILM, NOBODY, FaceDetection
 
 Rgb = NDArray[np.uint8]
 
@@ -47,22 +47,22 @@ def write_preview(path: Path, found: Annotation, out: Path, *, hide: bool, progr
     """
     media = probe(path)
     if media.picture is None:
-        raise no_picture(path)
+        raise no_video_error(path)
     rate = min(MOST_RATE, media.picture.average_rate or MOST_RATE)
     hz = SOUND_HZ if media.sound else None
     size = (media.picture.width, media.picture.height)
     with VideoWriter(out, size, rate, hz, preset="veryfast") as writer:
-        for item in play_ahead(play(path, pictures=media.grid(rate), sound_hz=hz)):
-            if isinstance(item, Picture):
+        for item in prefetch(read_media(path, pictures=media.grid(rate), sound_hz=hz)):
+            if isinstance(item, VideoFrame):
                 rgb = item.rgb().copy()
-                drawn(rgb, found, float((item.time_s - found.grid.start) * found.grid.rate), hide=hide)
+                draw_detections(rgb, found, float((item.time_s - found.grid.start) * found.grid.rate), hide=hide)
                 writer.picture(rgb)
                 progress(float(item.time_s), float(media.duration_s))
             else:
                 writer.sound(item.samples)
 
 
-def drawn(rgb: Rgb, found: Annotation, tick: float, *, hide: bool) -> None:
+def draw_detections(rgb: Rgb, found: Annotation, tick: float, *, hide: bool) -> None:
     """Draw into a picture, in place, what was found at a moment given in ticks of the annotation."""
     if hide:
         for box in found.sightings.hidden(tick):
@@ -71,7 +71,7 @@ def drawn(rgb: Rgb, found: Annotation, tick: float, *, hide: bool) -> None:
         _mark(rgb, sighting, found)
 
 
-def _mark(rgb: Rgb, sighting: Sighting, found: Annotation) -> None:
+def _mark(rgb: Rgb, sighting: FaceDetection, found: Annotation) -> None:
     x, y, width, height = (float(v) for v in sighting.box)
     text = max(11, rgb.shape[0] // 45)
     viewer = found.viewers.get(sighting.name)

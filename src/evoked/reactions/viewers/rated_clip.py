@@ -12,19 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.errors import DatasetError
-from evoked.core.time_grid import TICKS_PER_S, Grid
+from evoked.core.time_grid import TICKS_PER_S, TimeGrid
 from evoked.core.track import Track
-from evoked.faces.descriptors import column_names, describers, open_describer
+from evoked.faces.descriptors import column_names, open_descriptors, registered_descriptors
 from evoked.faces.detect import DetectConfig, Face, FaceDetector, iou
 from evoked.faces.mesh import FaceMesh, Mesh
-from evoked.media.decode import Picture, play
+from evoked.media.decode import VideoFrame, read_media
 from evoked.media.images import read_image
 from evoked.media.probe import probe
 from evoked.reactions.viewers.annotation import AnnotateConfig
 from evoked.reactions.viewers.annotator import SAME_FACE
 from evoked.weights.cache import Cache
 
-__all__ = ["CODE", "STILLS", "STILL_TICKS", "ClipFaces"]
+__all__ = ["CODE", "STILLS", "STILL_TICKS", "ClipFaceDescriber"]
 
 CODE = 1
 """Raised whenever the descriptions of a clip change: what was described before is described again."""
@@ -34,7 +34,7 @@ FEWEST = Fraction(1, 2)
 """Of a clip's ticks: fewer with a face, and nobody can say what it shows for the entire clip."""
 
 
-class ClipFaces:
+class ClipFaceDescriber:
     """Describe the face of any number of clips; the nets are loaded once.
 
     Args:
@@ -47,12 +47,14 @@ class ClipFaces:
 
     def __init__(self, describes: Sequence[str], cache: Cache | None = None) -> None:
         self.names = column_names(describes)
-        self._parts = [(name, row.width) for name, row in zip(describes, describers(describes), strict=True)]
+        self._parts = [
+            (name, row.width) for name, row in zip(describes, registered_descriptors(describes), strict=True)
+        ]
         self._config = AnnotateConfig()
         self._detect = FaceDetector(DetectConfig(), cache)
         self._mesh = FaceMesh(cache)
         others = [name for name, _ in self._parts if name != "blendshapes"]
-        self._others = open_describer(others, cache) if others else None
+        self._others = open_descriptors(others, cache) if others else None
 
     def __call__(self, path: Path, start_s: float = 0.0, end_s: float = 0.0) -> Track:
         """Describe one clip.
@@ -73,14 +75,14 @@ class ClipFaces:
             if row is None:
                 raise DatasetError(f"no face is seen in {path}. Leave it out, or rate a picture that shows one")
             still = np.repeat(row[0][None], STILL_TICKS, axis=0)
-            return Track(Grid(TICKS_PER_S, STILL_TICKS), self.names, still, np.ones(STILL_TICKS, dtype=np.bool_))
+            return Track(TimeGrid(TICKS_PER_S, STILL_TICKS), self.names, still, np.ones(STILL_TICKS, dtype=np.bool_))
         grid = self._grid(path, start_s, end_s)
         values = np.zeros((grid.steps, len(self.names)), dtype=np.float32)
         valid = np.zeros(grid.steps, dtype=np.bool_)
         before: tuple[Face, Mesh] | None = None
         last, row = -1, None
-        for picture in play(path, pictures=grid):
-            assert isinstance(picture, Picture)
+        for picture in read_media(path, pictures=grid):
+            assert isinstance(picture, VideoFrame)
             if picture.index != last:  # a frame that stays on the screen is looked at once
                 row, last = self._row(picture.rgb(), before), picture.index
                 before = row[1] if row is not None else None
@@ -93,7 +95,7 @@ class ClipFaces:
             )
         return Track.masked(grid, self.names, values, valid)
 
-    def _grid(self, path: Path, start_s: float, end_s: float) -> Grid:
+    def _grid(self, path: Path, start_s: float, end_s: float) -> TimeGrid:
         whole = probe(path).grid(TICKS_PER_S)
         if not end_s:
             return whole
@@ -101,7 +103,7 @@ class ClipFaces:
         if end_s > length_s + 1 / float(TICKS_PER_S):
             raise DatasetError(f"{path} ends at {length_s:.2f} s, the span {start_s:g}-{end_s:g} s lies beyond it")
         start = Fraction(start_s).limit_denominator(1000)
-        return Grid(TICKS_PER_S, max(1, round((Fraction(end_s) - start) * TICKS_PER_S)), max(Fraction(0), start))
+        return TimeGrid(TICKS_PER_S, max(1, round((Fraction(end_s) - start) * TICKS_PER_S)), max(Fraction(0), start))
 
     def _row(
         self, rgb: NDArray[np.uint8], before: tuple[Face, Mesh] | None

@@ -9,23 +9,23 @@ film's own speed and pitch, others are tried. What a map leaves open is then fil
 import numpy as np
 
 from evoked.core.errors import AlignmentError
-from evoked.reactions.alignment.audio.by_fingerprints import by_landmarks
-from evoked.reactions.alignment.audio.by_gcc_phat import by_phase
-from evoked.reactions.alignment.audio.by_spectrum import heard_beside
-from evoked.reactions.alignment.audio.by_spectrum_only import by_spectrum_alone
-from evoked.reactions.alignment.audio.fingerprints import Landmarks, landmarks
+from evoked.reactions.alignment.audio.by_fingerprints import by_fingerprints
+from evoked.reactions.alignment.audio.by_gcc_phat import by_gcc_phat
+from evoked.reactions.alignment.audio.by_spectrum import fill_gaps_by_spectrum
+from evoked.reactions.alignment.audio.by_spectrum_only import by_spectrum_only
+from evoked.reactions.alignment.audio.fingerprints import AudioFingerprint, fingerprint
 from evoked.reactions.alignment.audio.gcc_phat import Samples
 from evoked.reactions.alignment.audio.speed_pitch import (
-    Change,
-    changes,
-    likeliest,
-    offsets_of,
-    peaks_at,
-    resampled,
-    settled,
-    tape_speed,
+    SpeedPitch,
+    estimate_speed_pitch,
+    refine_speed,
+    resample_speed,
+    speed_pitch_grid,
+    stretch_offsets,
+    stretch_peaks,
+    varispeed,
 )
-from evoked.reactions.alignment.chaining import Run, filled, joined
+from evoked.reactions.alignment.chaining import AlignedRun, fill_gaps, merge_runs
 from evoked.reactions.alignment.config import SOUND_HZ, AlignConfig
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
 
@@ -59,54 +59,54 @@ def align(
         raise ValueError(f"sound must have at least 4000 samples per second, got {hz}")
     reaction, content = levelled(reaction_sound), levelled(content_sound)
     shorter_s = min(len(reaction), len(content)) / hz
-    marks = landmarks(content, hz)
-    change, chain = Change(), by_phase(reaction, content, hz, marks, config.candidates)
+    marks = fingerprint(content, hz)
+    change, chain = SpeedPitch(), by_gcc_phat(reaction, content, hz, marks, config.candidates)
     if why := _refused(_segments(chain, hz, config), config, shorter_s):
         found = _at_another_speed(reaction, content, hz, marks, config)
         if found is None and config.spectra:
-            found = by_spectrum_alone(reaction, content, hz, changes(config.speed, config.semitones))
+            found = by_spectrum_only(reaction, content, hz, speed_pitch_grid(config.speed, config.semitones))
         if found is None or _refused(_segments(found[1], hz, config), config, shorter_s):
             raise AlignmentError(why)
         change, chain = found
     # What follows fills a map that stands; it makes none
-    chain = filled(chain, heard_beside(reaction, content, hz, change, chain), hz)
+    chain = fill_gaps(chain, fill_gaps_by_spectrum(reaction, content, hz, change, chain), hz)
     own = _segments(chain, hz, config, change.speed)
     return OffsetMap(max(s.score for s in own), tuple(own))
 
 
 def _at_another_speed(
-    reaction: Samples, content: Samples, hz: int, marks: Landmarks, config: AlignConfig
-) -> tuple[Change, list[Run]] | None:
+    reaction: Samples, content: Samples, hz: int, marks: AudioFingerprint, config: AlignConfig
+) -> tuple[SpeedPitch, list[AlignedRun]] | None:
     """What was done to a film that was made faster, slower, higher or deeper, and its chain on the content's clock.
 
     None where it is none of these.
     """
     shorter_s = min(len(reaction), len(content)) / hz
-    change, votes = likeliest(reaction, marks, changes(config.speed, config.semitones))
+    change, votes = estimate_speed_pitch(reaction, marks, speed_pitch_grid(config.speed, config.semitones))
     if not votes:
         return None
-    heard_at = peaks_at(reaction, hz, change.pitch)
-    change = settled(heard_at, marks, change)
+    heard_at = stretch_peaks(reaction, hz, change.pitch)
+    change = refine_speed(heard_at, marks, change)
     if max(abs(change.pitch - 1), abs(change.speed - 1)) < SAME_SPEED:
         return None  # its phases would have been found: what is alike is another scene with the same music
     if change.as_tape:
-        points = offsets_of(peaks_at(reaction, hz, change.pitch).at_speed(change.speed), marks)
-        speed = tape_speed(reaction, content, hz, change.speed, points)
-        slower = resampled(reaction, 1 / speed)
-        chain = by_phase(slower, content, hz, marks, config.candidates)
+        points = stretch_offsets(stretch_peaks(reaction, hz, change.pitch).at_speed(change.speed), marks)
+        speed = varispeed(reaction, content, hz, change.speed, points)
+        slower = resample_speed(reaction, 1 / speed)
+        chain = by_gcc_phat(slower, content, hz, marks, config.candidates)
         if not _refused(_segments(chain, hz, config), config, shorter_s):
-            return Change(speed, speed), chain
-    chain = by_landmarks(heard_at.at_speed(change.speed), marks, config.candidates)
+            return SpeedPitch(speed, speed), chain
+    chain = by_fingerprints(heard_at.at_speed(change.speed), marks, config.candidates)
     return None if _refused(_segments(chain, hz, config), config, shorter_s) else (change, chain)
 
 
-def _segments(chain: list[Run], hz: int, config: AlignConfig, speed: float = 1.0) -> list[Segment]:
+def _segments(chain: list[AlignedRun], hz: int, config: AlignConfig, speed: float = 1.0) -> list[Segment]:
     """A chain on the content's clock as segments of the reaction, which played it `speed` times as fast."""
-    segments = [_segment(run, hz, 1 / speed) for run in joined(chain, hz, config.bridge_s)]
+    segments = [_segment(run, hz, 1 / speed) for run in merge_runs(chain, hz, config.bridge_s)]
     return [s for s in segments if s.content_end_s - s.content_start_s >= config.min_segment_s]
 
 
-def _segment(run: Run, hz: int, rate: float) -> Segment:
+def _segment(run: AlignedRun, hz: int, rate: float) -> Segment:
     start = max(0.0, (run.start - run.offset) / hz)
     return Segment(start, (run.end - run.offset) / hz, max(0.0, start + run.offset / hz) * rate, run.score, rate)
 

@@ -8,9 +8,9 @@ window of it is the same recording any more. Its peaks still stand where they st
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.reactions.alignment.audio.fingerprints import Landmarks, shared
-from evoked.reactions.alignment.audio.offset_candidates import candidates
-from evoked.reactions.alignment.chaining import Run, best_chain, heard
+from evoked.reactions.alignment.audio.fingerprints import AudioFingerprint, shared_hashes
+from evoked.reactions.alignment.audio.offset_candidates import offset_candidates
+from evoked.reactions.alignment.chaining import AlignedRun, best_chain, viterbi_segments
 
 STEP_S = 0.25
 NEAR = 3  # frames either way that a landmark may stand from its line: stretched sound is pasted up to 20 ms off …
@@ -25,15 +25,15 @@ LOUD = 3.0  # a step has this many landmarks at least, or it says nothing
 FOUND_AGAIN = 0.008  # least share of the content's landmarks along an offset that has no phases: the hardest have .012
 
 
-def by_landmarks(reaction: Landmarks, content: Landmarks, most: int) -> list[Run]:
+def by_fingerprints(reaction: AudioFingerprint, content: AudioFingerprint, most: int) -> list[AlignedRun]:
     """The chain of a reaction that holds the content's peaks, but not its phases.
 
     Args:
         reaction, content: landmarks of both, of one hz.
         most: offsets that are looked into.
     """
-    runs: list[Run] = []
-    for one in candidates(reaction, content, most):
+    runs: list[AlignedRun] = []
+    for one in offset_candidates(reaction, content, most):
         span = one.start // reaction.hop, one.end // reaction.hop
         new = runs_at(reaction, content, one.offset // reaction.hop, span)
         weight = sum(run.end - run.start for run in new)
@@ -42,7 +42,9 @@ def by_landmarks(reaction: Landmarks, content: Landmarks, most: int) -> list[Run
     return best_chain(runs, reaction.hz, NEW_LINE)
 
 
-def runs_at(reaction: Landmarks, content: Landmarks, offset: int, span: tuple[int, int]) -> list[Run]:
+def runs_at(
+    reaction: AudioFingerprint, content: AudioFingerprint, offset: int, span: tuple[int, int]
+) -> list[AlignedRun]:
     """The stretches along an offset over which the content is heard.
 
     Args:
@@ -60,7 +62,7 @@ def runs_at(reaction: Landmarks, content: Landmarks, offset: int, span: tuple[in
     steps = (high - low) // step
     if steps < 4:
         return []
-    at, there = shared(reaction, content, (low, low + steps * step))
+    at, there = shared_hashes(reaction, content, (low, low + steps * step))
     apart = np.abs(at - there - offset)
     of_step = (at - low) // step
     near, far = apart <= NEAR, (apart >= FAR[0]) & (apart <= FAR[1])
@@ -70,11 +72,11 @@ def runs_at(reaction: Landmarks, content: Landmarks, offset: int, span: tuple[in
     edges = np.searchsorted(content.frames, low - offset + step * np.arange(steps + 1))
     there_are = np.diff(edges).astype(np.float64)
     gain = _gain(hits, chance, there_are, SHARE)
-    on_line = heard(gain)
+    on_line = viterbi_segments(gain)
     if on_line.any():  # once more: a line that brings much where it is heard is not heard where it brings nothing
         usually = (hits - chance)[on_line].sum() / max(1.0, there_are[on_line].sum())
         gain = _gain(hits, chance, there_are, max(SHARE, KEPT * usually))
-    on = np.flatnonzero(np.diff(np.concatenate([[0], heard(gain).astype(np.int8), [0]])))
+    on = np.flatnonzero(np.diff(np.concatenate([[0], viterbi_segments(gain).astype(np.int8), [0]])))
     runs = []
     for first, last in zip(on[::2], on[1::2], strict=True):
         inside = near & (of_step >= first) & (of_step < last)
@@ -83,7 +85,7 @@ def runs_at(reaction: Landmarks, content: Landmarks, offset: int, span: tuple[in
         score = (found - usual) / np.sqrt(CROWDS * (usual + 1))
         start, end = (low + first * step) * reaction.hop, (low + last * step) * reaction.hop
         level = float((found - usual) / max(1.0, of))
-        runs.append(Run(exact * reaction.hop, start, end, float(gain[first:last].sum()), float(score), level))
+        runs.append(AlignedRun(exact * reaction.hop, start, end, float(gain[first:last].sum()), float(score), level))
     return runs
 
 

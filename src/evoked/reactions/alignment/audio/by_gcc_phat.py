@@ -8,11 +8,17 @@ from itertools import pairwise
 
 import numpy as np
 
-from evoked.reactions.alignment.audio.fingerprints import Landmarks, landmarks
-from evoked.reactions.alignment.audio.gcc_phat import Line, Samples, exact_line, obedience, presence
-from evoked.reactions.alignment.audio.offset_candidates import Candidate, candidates
-from evoked.reactions.alignment.audio.presence_runs import runs_of
-from evoked.reactions.alignment.chaining import Run, best_chain
+from evoked.reactions.alignment.audio.fingerprints import AudioFingerprint, fingerprint
+from evoked.reactions.alignment.audio.gcc_phat import (
+    OffsetLine,
+    Samples,
+    loud_bin_coherence,
+    phat_coherence,
+    refine_line,
+)
+from evoked.reactions.alignment.audio.offset_candidates import OffsetCandidate, offset_candidates
+from evoked.reactions.alignment.audio.presence_runs import presence_runs
+from evoked.reactions.alignment.chaining import AlignedRun, best_chain
 
 PIECE_S = 60.0  # the exact offset is settled anew over pieces this long: clocks drift …
 REACH_S = 0.06  # … within this of where the landmarks point
@@ -24,7 +30,7 @@ PLAIN = 0.3  # coherence beyond which no other offset can be the true one …
 SETTLED = 0.95  # … if the candidate's span is covered to this share
 
 
-def by_phase(reaction: Samples, content: Samples, hz: int, marks: Landmarks, most: int) -> list[Run]:
+def by_gcc_phat(reaction: Samples, content: Samples, hz: int, marks: AudioFingerprint, most: int) -> list[AlignedRun]:
     """The chain of a reaction that holds the recording itself.
 
     Args:
@@ -32,15 +38,15 @@ def by_phase(reaction: Samples, content: Samples, hz: int, marks: Landmarks, mos
         marks: the content's landmarks.
         most: offsets that are looked into.
     """
-    found = candidates(landmarks(reaction, hz), marks, most)
+    found = offset_candidates(fingerprint(reaction, hz), marks, most)
     return best_chain(_heard(reaction, content, hz, found), hz)
 
 
-def _heard(reaction: Samples, content: Samples, hz: int, found: list[Candidate]) -> list[Run]:
+def _heard(reaction: Samples, content: Samples, hz: int, found: list[OffsetCandidate]) -> list[AlignedRun]:
     """The runs of all candidates, most votes first; where one is plain to hear, others are not looked into."""
     tick = hz // 10
     plain = np.zeros(len(reaction) // tick + 1, dtype=np.bool_)
-    runs: list[Run] = []
+    runs: list[AlignedRun] = []
     for one in found:
         if plain[one.start // tick : one.end // tick].mean() < SETTLED:
             new = _follow(reaction, content, hz, one)
@@ -50,26 +56,28 @@ def _heard(reaction: Samples, content: Samples, hz: int, found: list[Candidate])
     return runs
 
 
-def _follow(reaction: Samples, content: Samples, hz: int, one: Candidate) -> list[Run]:
+def _follow(reaction: Samples, content: Samples, hz: int, one: OffsetCandidate) -> list[AlignedRun]:
     """The stretches along a candidate over which the content is heard, each at its exact offset."""
     edges = [*range(one.start, max(one.start + 1, one.end - round(PIECE_S * hz) // 2), round(PIECE_S * hz)), one.end]
     spans = list(pairwise(edges))
-    lines = [exact_line(reaction, content, hz, one.offset, span, round(REACH_S * hz)) for span in spans]
+    lines = [refine_line(reaction, content, hz, one.offset, span, round(REACH_S * hz)) for span in spans]
     margin = round(MARGIN_S * hz)
-    runs: list[Run] = []
+    runs: list[AlignedRun] = []
     for line, (start, end) in _strands(lines, spans):
         span = start - margin * (start == one.start), end + margin * (end == one.end)
-        heard = runs_of(presence(reaction, content, hz, line, span), line)
-        if obedience(reaction, content, hz, line, [(run.start, run.end) for run in heard]) >= OBEYS:
+        heard = presence_runs(phat_coherence(reaction, content, hz, line, span), line)
+        if loud_bin_coherence(reaction, content, hz, line, [(run.start, run.end) for run in heard]) >= OBEYS:
             runs += heard
     return runs
 
 
-def _strands(lines: list[tuple[Line, float]], spans: list[tuple[int, int]]) -> list[tuple[Line, tuple[int, int]]]:
+def _strands(
+    lines: list[tuple[OffsetLine, float]], spans: list[tuple[int, int]]
+) -> list[tuple[OffsetLine, tuple[int, int]]]:
     """A line for each piece, or for several that are on one; a piece too quiet to tell takes its neighbour's."""
     least = max(WEAK, min(STRONG, max(score for _, score in lines)))
     sure = [i for i, (_, score) in enumerate(lines) if score >= least]
-    strands: list[tuple[Line, tuple[int, int]]] = []
+    strands: list[tuple[OffsetLine, tuple[int, int]]] = []
     for i, span in enumerate(spans):
         if not sure:
             break

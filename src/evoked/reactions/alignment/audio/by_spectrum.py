@@ -13,10 +13,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.reactions.alignment.audio.fingerprints import HOPS, window_of
+from evoked.reactions.alignment.audio.fingerprints import HOPS, stft_window
 from evoked.reactions.alignment.audio.gcc_phat import Samples
-from evoked.reactions.alignment.audio.speed_pitch import Change, resampled
-from evoked.reactions.alignment.chaining import Run
+from evoked.reactions.alignment.audio.speed_pitch import SpeedPitch, resample_speed
+from evoked.reactions.alignment.chaining import AlignedRun
 
 BAND_HZ = (150.0, 3600.0)
 ACROSS = 31  # bins (480 Hz) whose mean is taken off: what lies on top is broader, or narrower …
@@ -36,28 +36,28 @@ Spectrum = NDArray[np.float32]
 Span = tuple[float, float]
 
 
-def spectrum_of(sound: Samples, hz: int, change: Change | None = None) -> Spectrum:
+def spectrogram_shape(sound: Samples, hz: int, change: SpeedPitch | None = None) -> Spectrum:
     """The shape of a sound's spectrum, on the content's clock: shape (frames, bins), each frame of length one.
 
     Args:
         sound: mono, at a common loudness.
         change: what was done to the film; it is undone.
     """
-    loud = levels(sound, hz, change)
+    loud = band_levels(sound, hz, change)
     if not len(loud):
         return loud
-    shape = flat(loud)
+    shape = whitened(loud)
     shape = np.clip(shape, *BOUNDS)
     shape -= shape.mean(axis=1, keepdims=True)
     shape /= shape.std(axis=1, keepdims=True) + np.float32(0.3)
     return np.asarray(shape / np.sqrt(shape.shape[1]), dtype=np.float32)
 
 
-def levels(sound: Samples, hz: int, change: Change | None = None) -> Spectrum:
+def band_levels(sound: Samples, hz: int, change: SpeedPitch | None = None) -> Spectrum:
     """The log power of a sound, on the content's clock: shape (frames, bins)."""
-    change = change or Change()
-    window = window_of(hz)
-    own = resampled(sound, 1 / change.pitch)
+    change = change or SpeedPitch()
+    window = stft_window(hz)
+    own = resample_speed(sound, 1 / change.pitch)
     hop = window // HOPS * change.pitch / change.speed  # samples of `own` in a frame of the content
     starts = (np.arange(max(0, int((len(own) - window) / hop) + 1)) * hop).astype(np.int64)
     if not len(starts):
@@ -68,12 +68,14 @@ def levels(sound: Samples, hz: int, change: Change | None = None) -> Spectrum:
     return np.asarray(np.log(power + 1e-5), dtype=np.float32)
 
 
-def flat(loud: Spectrum) -> Spectrum:
+def whitened(loud: Spectrum) -> Spectrum:
     """Levels beside what they are on average around them, in pitch and in time."""
     return _less_mean(_less_mean(loud, ACROSS, 1), ALONG, 0)
 
 
-def heard_beside(reaction: Samples, content: Samples, hz: int, change: Change, chain: list[Run]) -> list[Run]:
+def fill_gaps_by_spectrum(
+    reaction: Samples, content: Samples, hz: int, change: SpeedPitch, chain: list[AlignedRun]
+) -> list[AlignedRun]:
     """The stretches that hold the content by their spectra, at least where a chain leaves the reaction open.
 
     All of both is looked at where that is affordable. Else each gap of the chain by itself, against the content around
@@ -86,18 +88,18 @@ def heard_beside(reaction: Samples, content: Samples, hz: int, change: Change, c
     """
     whole = len(reaction) * change.speed, float(len(content))
     if affordable(*whole, hz):
-        return heard_by(reaction, content, hz, change)
+        return spectrum_runs(reaction, content, hz, change)
     found = []
-    for (start, end), (low, high) in gaps(chain, *whole, hz):
+    for (start, end), (low, high) in map_gaps(chain, *whole, hz):
         if affordable(end - start, high - low, hz):
             part = reaction[int(start / change.speed) : int(end / change.speed)]
-            for run in heard_by(part, content[int(low) : int(high)], hz, change):
+            for run in spectrum_runs(part, content[int(low) : int(high)], hz, change):
                 offset = run.offset + int(start / change.speed) * change.speed - int(low)
                 found.append(replace(run, offset=offset, start=run.start + start, end=run.end + start))
     return found
 
 
-def gaps(chain: list[Run], reaction: float, content: float, hz: int) -> list[tuple[Span, Span]]:
+def map_gaps(chain: list[AlignedRun], reaction: float, content: float, hz: int) -> list[tuple[Span, Span]]:
     """What a chain leaves open of the reaction, and for each the part of the content it is likely to play, in samples.
 
     Args:
@@ -118,10 +120,10 @@ def gaps(chain: list[Run], reaction: float, content: float, hz: int) -> list[tup
     return out
 
 
-def heard_by(reaction: Samples, content: Samples, hz: int, change: Change) -> list[Run]:
+def spectrum_runs(reaction: Samples, content: Samples, hz: int, change: SpeedPitch) -> list[AlignedRun]:
     """The stretches of a reaction that hold the content after a change is undone, in samples on the content's clock."""
-    other = spectrum_of(content, hz)
-    return runs_by(likeness(spectrum_of(reaction, hz, change), other), len(other), hz)
+    other = spectrogram_shape(content, hz)
+    return runs_by(spectral_similarity(spectrogram_shape(reaction, hz, change), other), len(other), hz)
 
 
 def affordable(reaction: float, content: float, hz: int) -> bool:
@@ -129,7 +131,7 @@ def affordable(reaction: float, content: float, hz: int) -> bool:
     return reaction / hz * content / hz <= LARGEST**2
 
 
-def likeness(reaction: Spectrum, content: Spectrum, width: int = STEP) -> NDArray[np.float32]:
+def spectral_similarity(reaction: Spectrum, content: Spectrum, width: int = STEP) -> NDArray[np.float32]:
     """Standard score of every step of the reaction at every lag.
 
     Args:
@@ -154,7 +156,7 @@ def likeness(reaction: Spectrum, content: Spectrum, width: int = STEP) -> NDArra
     return out
 
 
-def runs_by(scores: NDArray[np.float32], content: int, hz: int) -> list[Run]:
+def runs_by(scores: NDArray[np.float32], content: int, hz: int) -> list[AlignedRun]:
     """The stretches of the best path through all lags and silence.
 
     Args:
@@ -168,7 +170,7 @@ def runs_by(scores: NDArray[np.float32], content: int, hz: int) -> list[Run]:
     ratio = sum(share * np.exp(np.minimum(like * scores - like**2 / 2, 2 * MOST)) for share, like in LIKE)
     gain = np.minimum(np.log(1 - sum(share for share, _ in LIKE) + ratio), MOST)
     path = _path(np.where(np.isnan(gain), -np.inf, gain))
-    hop, runs = window_of(hz) // HOPS, []
+    hop, runs = stft_window(hz) // HOPS, []
     edges = np.flatnonzero(np.diff(np.concatenate([[-2], path, [-2]])))
     for first, last in itertools.pairwise(edges):
         lag = int(path[first])
@@ -180,7 +182,7 @@ def runs_by(scores: NDArray[np.float32], content: int, hz: int) -> list[Run]:
         weight = float(gain[start_at:end_at, lag].sum())
         score = float(here.sum() / np.sqrt(len(here)))
         start, end = float(start_at * STEP * hop), float(end_at * STEP * hop)
-        runs.append(Run(offset * hop, start, end, weight, score, float(here.mean())))
+        runs.append(AlignedRun(offset * hop, start, end, weight, score, float(here.mean())))
     return runs
 
 

@@ -26,7 +26,7 @@ CROWD = 64  # a landmark that stands in a sound more often than this per ten min
 
 
 @dataclass(frozen=True, eq=False)
-class Landmarks:
+class AudioFingerprint:
     """Pairs of peaks of one sound, in the order of time and, to be looked up, in the order of their keys.
 
     Attributes:
@@ -47,24 +47,24 @@ class Landmarks:
     frames_total: int
 
 
-def window_of(hz: int) -> int:
+def stft_window(hz: int) -> int:
     """Samples in a window: the power of two nearest to 64 ms."""
     return int(2 ** round(np.log2(WINDOW_S * hz)))
 
 
-def landmarks(sound: NDArray[np.float32], hz: int) -> Landmarks:
+def fingerprint(sound: NDArray[np.float32], hz: int) -> AudioFingerprint:
     """The landmarks of a sound.
 
     Args:
         sound: float32, shape (samples,), mono. Silence has none.
         hz: samples per second.
     """
-    when, pitch = peaks(sound, hz)
-    hop = window_of(hz) // HOPS
-    return paired(when, pitch, hz, len(sound) // hop + 1)
+    when, pitch = spectral_peaks(sound, hz)
+    hop = stft_window(hz) // HOPS
+    return peak_pairs(when, pitch, hz, len(sound) // hop + 1)
 
 
-def paired(when: NDArray[np.int32], pitch: NDArray[np.int32], hz: int, frames_total: int) -> Landmarks:
+def peak_pairs(when: NDArray[np.int32], pitch: NDArray[np.int32], hz: int, frames_total: int) -> AudioFingerprint:
     """The landmarks of known peaks.
 
     Args:
@@ -84,21 +84,21 @@ def paired(when: NDArray[np.int32], pitch: NDArray[np.int32], hz: int, frames_to
     order = np.lexsort((key, frame))
     key, frame = key[order], frame[order].astype(np.int32)
     index = np.argsort(key, kind="stable")
-    return Landmarks(key, frame, key[index], frame[index], window_of(hz) // HOPS, hz, frames_total)
+    return AudioFingerprint(key, frame, key[index], frame[index], stft_window(hz) // HOPS, hz, frames_total)
 
 
 def key_limit(hz: int) -> int:
     """One more than the largest key that a landmark can have."""
-    return (window_of(hz) // 2 + 1) * (2 * HIGHER + 1) * LATER[1]
+    return (stft_window(hz) // 2 + 1) * (2 * HIGHER + 1) * LATER[1]
 
 
-def peaks(sound: NDArray[np.float32], hz: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+def spectral_peaks(sound: NDArray[np.float32], hz: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Frame and bin of every spectral peak, in order of time, then pitch.
 
     A peak is the largest of its neighbourhood (± 64 ms, ± 94 Hz) in the log power spectrum, after each
     bin's own level around it has been taken off, so that a quiet high band has its peaks too.
     """
-    window = window_of(hz)
+    window = stft_window(hz)
     hop = window // HOPS
     total = max(0, (len(sound) - window) // hop + 1)
     shape = np.hanning(window + 1)[:-1].astype(np.float32)
@@ -121,7 +121,9 @@ def peaks(sound: NDArray[np.float32], hz: int) -> tuple[NDArray[np.int32], NDArr
     return np.concatenate(times), np.concatenate(pitches)
 
 
-def shared(one: Landmarks, other: Landmarks, span: tuple[int, int]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+def shared_hashes(
+    one: AudioFingerprint, other: AudioFingerprint, span: tuple[int, int]
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Frames (of one, of the other) of the landmarks that both have, for a half-open span of frames of one.
 
     A landmark that is common in the other is left out: it points everywhere.

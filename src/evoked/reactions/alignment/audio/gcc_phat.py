@@ -25,7 +25,7 @@ NULL_EVERY = 8  # of the windows, one in so many is measured at the lags of the 
 
 
 @dataclass(frozen=True)
-class Line:
+class OffsetLine:
     """Reaction time less content time along a stretch: two clocks never run quite alike.
 
     Attributes:
@@ -43,7 +43,7 @@ class Line:
 
 
 @dataclass(frozen=True, eq=False)
-class Presence:
+class PhatCoherence:
     """How much of the content's sound is in the reaction, window by window, at one offset.
 
     Attributes:
@@ -61,7 +61,9 @@ class Presence:
     common: tuple[int, int]
 
 
-def presence(reaction: Samples, content: Samples, hz: int, line: Line, span: tuple[int, int]) -> Presence:
+def phat_coherence(
+    reaction: Samples, content: Samples, hz: int, line: OffsetLine, span: tuple[int, int]
+) -> PhatCoherence:
     """Measure the content's presence along a span of the reaction.
 
     Args:
@@ -81,10 +83,12 @@ def presence(reaction: Samples, content: Samples, hz: int, line: Line, span: tup
         null, of = null + float((wave**2).sum()), of + wave.size
     spread = max(float(np.sqrt(null / max(1, of))), _ideal_spread(length, hz))
     ends = np.floor(line.at(np.array(span))).astype(int)
-    return Presence(starts, length, near, spread, (max(0, ends[0]), min(len(reaction), len(content) + ends[1])))
+    return PhatCoherence(starts, length, near, spread, (max(0, ends[0]), min(len(reaction), len(content) + ends[1])))
 
 
-def obedience(reaction: Samples, content: Samples, hz: int, line: Line, spans: list[tuple[float, float]]) -> float:
+def loud_bin_coherence(
+    reaction: Samples, content: Samples, hz: int, line: OffsetLine, spans: list[tuple[float, float]]
+) -> float:
     """How far the reaction follows the content where the content is loudest.
 
     The mean cosine over the content's loudest bins (each bin against its own usual loudness, and of those
@@ -117,9 +121,9 @@ def obedience(reaction: Samples, content: Samples, hz: int, line: Line, spans: l
     return float(cosine[(ratio >= 0) & (loud >= np.quantile(loud, LOUDEST))].mean())
 
 
-def exact_line(
+def refine_line(
     reaction: Samples, content: Samples, hz: int, offset: int, span: tuple[int, int], reach: int
-) -> tuple[Line, float]:
+) -> tuple[OffsetLine, float]:
     """The line near a coarse offset on which the two sounds agree best.
 
     Args:
@@ -132,7 +136,7 @@ def exact_line(
         sounds do not overlap or are silent.
     """
     length = _power_of_two(FINE_S * hz)
-    coarse = Line(float(offset))
+    coarse = OffsetLine(float(offset))
     starts = _starts(span, coarse, len(reaction), len(content), length, length // 2)
     if not len(starts):
         return coarse, 0.0
@@ -161,11 +165,11 @@ def exact_line(
         a, b, c = best[peak - 1 : peak + 2]
         shift += float(0.5 * (a - c) / (a - 2 * b + c)) if a - 2 * b + c < 0 else 0.0
     per_sample = slope / max(1, len(wave) - 1) / (length // 2)
-    return Line(offset + shift, per_sample, float(starts[0] + length / 2)), float(best[peak] / null)
+    return OffsetLine(offset + shift, per_sample, float(starts[0] + length / 2)), float(best[peak] / null)
 
 
-def lags(
-    reaction: Samples, content: Samples, hz: int, line: Line, starts: NDArray[np.int64], reach: int
+def gcc_phat_lags(
+    reaction: Samples, content: Samples, hz: int, line: OffsetLine, starts: NDArray[np.int64], reach: int
 ) -> NDArray[np.float64]:
     """Where short windows of the reaction stand best, each by itself.
 
@@ -206,7 +210,7 @@ def _fanned(rows: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _cross(
-    reaction: Samples, content: Samples, hz: int, line: Line, starts: NDArray[np.int64], length: int
+    reaction: Samples, content: Samples, hz: int, line: OffsetLine, starts: NDArray[np.int64], length: int
 ) -> NDArray[np.complexfloating]:
     """Phase differences as unit vectors over the number of bins, shape (windows, bins of the band)."""
     at = line.at(starts + length / 2)
@@ -251,7 +255,9 @@ def _band(length: int, hz: int) -> slice:
     return slice(int(np.ceil(BAND_HZ[0] * length / hz)), int(min(BAND_HZ[1], 0.46 * hz) * length / hz))
 
 
-def _starts(span: tuple[int, int], line: Line, reaction: int, content: int, length: int, hop: int) -> NDArray[np.int64]:
+def _starts(
+    span: tuple[int, int], line: OffsetLine, reaction: int, content: int, length: int, hop: int
+) -> NDArray[np.int64]:
     """Window starts in the reaction for which both sounds have a whole window."""
     low, high = (int(np.floor(line.at(np.array(s)))) for s in span)
     starts = np.arange(max(span[0], 0, low), min(span[1], reaction, content + high) - length + 1, hop, dtype=np.int64)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.reactions.alignment.audio.fingerprints import Landmarks, shared
+from evoked.reactions.alignment.audio.fingerprints import AudioFingerprint, shared_hashes
 
 BLOCK_S = 10.0  # landmarks are counted over blocks of the reaction this long, half overlapping …
 LINES = 6  # … and this many offsets of each are kept
@@ -13,7 +13,7 @@ WIDE = 3  # frames on which one offset's landmarks may lie
 
 
 @dataclass(frozen=True)
-class Candidate:
+class OffsetCandidate:
     """An offset that shared landmarks point at: a span of the reaction, all in samples."""
 
     offset: int
@@ -22,7 +22,7 @@ class Candidate:
     votes: int
 
 
-def candidates(reaction: Landmarks, content: Landmarks, most: int) -> list[Candidate]:
+def offset_candidates(reaction: AudioFingerprint, content: AudioFingerprint, most: int) -> list[OffsetCandidate]:
     """Offsets with far more shared landmarks than chance, those with most first.
 
     The hits of a block of the reaction are counted by offset; a count stands out where it is many
@@ -33,7 +33,7 @@ def candidates(reaction: Landmarks, content: Landmarks, most: int) -> list[Candi
     found: dict[int, list[tuple[int, int]]] = {}
     last = np.zeros(size, np.int32)
     for start in range(0, reaction.frames_total, block):
-        at, there = shared(reaction, content, (start, start + block))
+        at, there = shared_hashes(reaction, content, (start, start + block))
         counts = np.bincount(at - there + content.frames_total, minlength=size).astype(np.int32)
         for place, votes in _standing_out(last + counts):
             found.setdefault(place - content.frames_total, []).append((max(0, start - block), votes))
@@ -59,7 +59,9 @@ def _standing_out(counts: NDArray[np.int32]) -> list[tuple[int, int]]:
     return found
 
 
-def _joined(found: dict[int, list[tuple[int, int]]], block: int, hop: int, samples: int, most: int) -> list[Candidate]:
+def _joined(
+    found: dict[int, list[tuple[int, int]]], block: int, hop: int, samples: int, most: int
+) -> list[OffsetCandidate]:
     """Blocks that point at one offset become one candidate; a long silence between them parts it."""
     groups: list[list[int]] = []
     for distance in sorted(found):
@@ -78,5 +80,5 @@ def _joined(found: dict[int, list[tuple[int, int]]], block: int, hop: int, sampl
         for part in parts:
             middle = max(part, key=lambda h: h[1])[2]
             votes = sum(h[1] for h in part)
-            out.append(Candidate(middle * samples, part[0][0] * samples, (part[-1][0] + block) * samples, votes))
+            out.append(OffsetCandidate(middle * samples, part[0][0] * samples, (part[-1][0] + block) * samples, votes))
     return sorted(out, key=lambda c: (-c.votes, c.offset, c.start))[:most]

@@ -3,13 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.reactions.alignment.audio.gcc_phat import OVERLAP, Line, Presence
-from evoked.reactions.alignment.chaining import Run, heard
+from evoked.reactions.alignment.audio.gcc_phat import OVERLAP, OffsetLine, PhatCoherence
+from evoked.reactions.alignment.chaining import AlignedRun, viterbi_segments
 
 HEARD = 0.10  # coherence taken for "the film is heard": a film 12 dB under a voice has about .15
 
 
-def runs_of(measured: Presence, line: Line) -> list[Run]:
+def presence_runs(measured: PhatCoherence, line: OffsetLine) -> list[AlignedRun]:
     """Cut a line into the stretches over which the film is heard: a two-state Viterbi path.
 
     The ends are drawn in by a quarter window, because a window that holds half film counts as film, but
@@ -18,7 +18,7 @@ def runs_of(measured: Presence, line: Line) -> list[Run]:
     if not len(measured.coherence):
         return []
     gain = _gain(measured)
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], heard(gain).astype(np.int8), [0]])))
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], viterbi_segments(gain).astype(np.int8), [0]])))
     hop, runs = measured.length // OVERLAP, []
     for first, last in zip(edges[::2], edges[1::2], strict=True):
         start = float(measured.starts[first] + hop)
@@ -32,11 +32,11 @@ def runs_of(measured: Presence, line: Line) -> list[Run]:
         level = float(here.mean())
         score = level / measured.spread * float(np.sqrt(independent))
         offset = float(line.at(np.array((start + end) / 2)))
-        runs.append(Run(offset, start, end, float(gain[first:last].sum()), score, level))
+        runs.append(AlignedRun(offset, start, end, float(gain[first:last].sum()), score, level))
     return runs
 
 
-def _gain(measured: Presence) -> NDArray[np.float64]:
+def _gain(measured: PhatCoherence) -> NDArray[np.float64]:
     """Log likelihood ratio of each window: coherence HEARD against 0, windows overlap OVERLAP times.
 
     A window's gain is bounded, so that one loud click decides nothing.

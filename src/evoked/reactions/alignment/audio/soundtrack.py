@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evoked.core.errors import AlignmentError
-from evoked.media.decode import damage_of, play, sound_of
+from evoked.media.decode import audio_of, damage_lines, read_media
 from evoked.reactions.alignment.audio.gcc_phat import Samples
 from evoked.reactions.alignment.config import SOUND_HZ
 
 
 @dataclass(frozen=True, eq=False)
-class Heard:
+class Soundtrack:
     """A file's sound.
 
     Attributes:
@@ -25,20 +25,20 @@ class Heard:
 
     def refused(self, error: AlignmentError, what: str) -> AlignmentError:
         """The error with what was compared before it, and what the file lacks behind it."""
-        return AlignmentError(f"{what}: {error}{lacks(self.path, self.damage)}")
+        return AlignmentError(f"{what}: {error}{damage_suffix(self.path, self.damage)}")
 
 
-def lacks(path: Path, damage: tuple[str, ...]) -> str:
+def damage_suffix(path: Path, damage: tuple[str, ...]) -> str:
     """What a file lacks, to be put behind a reason; "" for a whole file."""
     return f" ({path.name} is {'; '.join(damage)})" if damage else ""
 
 
-def hear(path: Path) -> Heard:
+def load_soundtrack(path: Path) -> Soundtrack:
     """All the sound of a file.
 
     Raises:
         NoSoundError and its kin: as play.
     """
-    played = play(path, sound_hz=SOUND_HZ)
-    samples = sound_of(played)
-    return Heard(path, samples, damage_of(played))
+    played = read_media(path, sound_hz=SOUND_HZ)
+    samples = audio_of(played)
+    return Soundtrack(path, samples, damage_lines(played))

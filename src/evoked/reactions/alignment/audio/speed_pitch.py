@@ -11,8 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.reactions.alignment.audio.fingerprints import HOPS, Landmarks, paired, peaks, shared, window_of
-from evoked.reactions.alignment.audio.gcc_phat import Line, Samples, lags
+from evoked.reactions.alignment.audio.fingerprints import (
+    HOPS,
+    AudioFingerprint,
+    peak_pairs,
+    shared_hashes,
+    spectral_peaks,
+    stft_window,
+)
+from evoked.reactions.alignment.audio.gcc_phat import OffsetLine, Samples, gcc_phat_lags
 
 PITCH_STEP = 1.0075  # a third of a bin at 1.5 kHz: what a landmark bears
 SPEED_STEP = 0.01  # a third of a frame over half a second
@@ -27,7 +34,7 @@ EVERY_S = 0.5
 
 
 @dataclass(frozen=True)
-class Change:
+class SpeedPitch:
     """What was done to a film before it was heard.
 
     Attributes:
@@ -44,7 +51,7 @@ class Change:
         return abs(self.speed / self.pitch - 1) < 0.6 * (PITCH_STEP - 1)
 
 
-def changes(speed: float, semitones: float) -> list[Change]:
+def speed_pitch_grid(speed: float, semitones: float) -> list[SpeedPitch]:
     """All that may have been done: the speed as on a tape, the speed alone, the pitch alone; nothing first.
 
     Args:
@@ -54,15 +61,15 @@ def changes(speed: float, semitones: float) -> list[Change]:
     tape = int(np.log1p(speed) / np.log(PITCH_STEP) + 1e-9)
     shift = int(semitones / 12 * np.log(2) / np.log(PITCH_STEP) + 1)
     alone = round(speed / SPEED_STEP)
-    out = [Change()]
-    out += [Change(PITCH_STEP**k, PITCH_STEP**k) for k in range(-tape, tape + 1) if k]
-    out += [Change(1 + SPEED_STEP * k) for k in range(-alone, alone + 1) if k]
-    out += [Change(1.0, PITCH_STEP**k) for k in range(-shift, shift + 1) if k and semitones > 0]
+    out = [SpeedPitch()]
+    out += [SpeedPitch(PITCH_STEP**k, PITCH_STEP**k) for k in range(-tape, tape + 1) if k]
+    out += [SpeedPitch(1 + SPEED_STEP * k) for k in range(-alone, alone + 1) if k]
+    out += [SpeedPitch(1.0, PITCH_STEP**k) for k in range(-shift, shift + 1) if k and semitones > 0]
     return out
 
 
 @dataclass(frozen=True, eq=False)
-class Peaks:
+class StretchPeaks:
     """Peaks of a sound brought to another pitch.
 
     Attributes:
@@ -77,21 +84,21 @@ class Peaks:
     total: float
     hz: int
 
-    def at_speed(self, speed: float) -> Landmarks:
+    def at_speed(self, speed: float) -> AudioFingerprint:
         """The landmarks of the sound if it is played so much slower."""
         when = np.round(self.frames * speed).astype(np.int32)
         order = np.lexsort((self.pitch, when))
-        return paired(when[order], self.pitch[order], self.hz, int(self.total * speed) + 2)
+        return peak_pairs(when[order], self.pitch[order], self.hz, int(self.total * speed) + 2)
 
 
-def peaks_at(sound: Samples, hz: int, pitch: float) -> Peaks:
+def stretch_peaks(sound: Samples, hz: int, pitch: float) -> StretchPeaks:
     """The peaks of a sound after its frequencies are divided by `pitch`, on its own time."""
-    when, bins = peaks(resampled(sound, 1 / pitch), hz)
-    total = len(sound) / (window_of(hz) // HOPS)
-    return Peaks(when / pitch, bins, total, hz)
+    when, bins = spectral_peaks(resample_speed(sound, 1 / pitch), hz)
+    total = len(sound) / (stft_window(hz) // HOPS)
+    return StretchPeaks(when / pitch, bins, total, hz)
 
 
-def resampled(sound: Samples, speed: float) -> Samples:
+def resample_speed(sound: Samples, speed: float) -> Samples:
     """The sound as on a tape that runs `speed` times as fast."""
     if speed == 1:
         return sound
@@ -99,7 +106,7 @@ def resampled(sound: Samples, speed: float) -> Samples:
     return np.asarray(out, dtype=np.float32)
 
 
-def probed(sound: Samples, hz: int) -> Samples:
+def sample_stretches(sound: Samples, hz: int) -> Samples:
     """The sound, or where it is long stretches spread over it, one after another."""
     length = round(PROBE_S * hz)
     if len(sound) <= PROBES * length:
@@ -108,41 +115,43 @@ def probed(sound: Samples, hz: int) -> Samples:
     return np.concatenate([sound[s : s + length] for s in starts])
 
 
-def likeliest(reaction: Samples, content: Landmarks, tried: list[Change]) -> tuple[Change, int]:
+def estimate_speed_pitch(
+    reaction: Samples, content: AudioFingerprint, tried: list[SpeedPitch]
+) -> tuple[SpeedPitch, int]:
     """The change after which most landmarks are shared, and how many those are."""
-    probe = probed(reaction, content.hz)
-    known: dict[float, Peaks] = {}
-    best, most = Change(), 0
+    probe = sample_stretches(reaction, content.hz)
+    known: dict[float, StretchPeaks] = {}
+    best, most = SpeedPitch(), 0
     for change in tried:
         if change.pitch not in known:
-            known[change.pitch] = peaks_at(probe, content.hz, change.pitch)
+            known[change.pitch] = stretch_peaks(probe, content.hz, change.pitch)
         votes = _votes(known[change.pitch], change, content)
         if votes > most:
             best, most = change, votes
     return (best, most) if best.as_tape else _tuned(probe, content, best, most)
 
 
-def _tuned(probe: Samples, content: Landmarks, change: Change, most: int) -> tuple[Change, int]:
+def _tuned(probe: Samples, content: AudioFingerprint, change: SpeedPitch, most: int) -> tuple[SpeedPitch, int]:
     """The change with its pitch to a fifth of PITCH_STEP: there is no drift that would settle it."""
     best = change
     for k in (-2, -1, 1, 2):
-        near = Change(change.speed, change.pitch * PITCH_STEP ** (k / 5))
-        votes = _votes(peaks_at(probe, content.hz, near.pitch), near, content)
+        near = SpeedPitch(change.speed, change.pitch * PITCH_STEP ** (k / 5))
+        votes = _votes(stretch_peaks(probe, content.hz, near.pitch), near, content)
         if votes > most:
             best, most = near, votes
     return best, most
 
 
-def _votes(heard: Peaks, change: Change, content: Landmarks) -> int:
-    return sum(n for _, _, n in offsets_of(heard.at_speed(change.speed), content))
+def _votes(heard: StretchPeaks, change: SpeedPitch, content: AudioFingerprint) -> int:
+    return sum(n for _, _, n in stretch_offsets(heard.at_speed(change.speed), content))
 
 
-def offsets_of(reaction: Landmarks, content: Landmarks) -> list[tuple[float, float, int]]:
+def stretch_offsets(reaction: AudioFingerprint, content: AudioFingerprint) -> list[tuple[float, float, int]]:
     """(middle, offset, landmarks) of each stretch whose landmarks agree on one offset, in frames."""
     length = round(STRETCH_S * reaction.hz / reaction.hop)
     out = []
     for start in range(0, reaction.frames_total, length):
-        at, there = shared(reaction, content, (start, start + length))
+        at, there = shared_hashes(reaction, content, (start, start + length))
         if len(at) < LEAST:
             continue
         apart = at - there
@@ -156,17 +165,17 @@ def offsets_of(reaction: Landmarks, content: Landmarks) -> list[tuple[float, flo
     return out
 
 
-def settled(peaks_: Peaks, content: Landmarks, change: Change) -> Change:
+def refine_speed(peaks_: StretchPeaks, content: AudioFingerprint, change: SpeedPitch) -> SpeedPitch:
     """The change with its speed as the drift of the offsets says; as it was where too little is heard to tell."""
     speed = change.speed
     for _ in range(3):
-        points = offsets_of(peaks_.at_speed(speed), content)
-        slope = drift(np.array([(x, y) for x, y, _ in points]).reshape(-1, 2), STRETCH_S * 2.1 * content.hz, 2.0)
+        points = stretch_offsets(peaks_.at_speed(speed), content)
+        slope = offset_drift(np.array([(x, y) for x, y, _ in points]).reshape(-1, 2), STRETCH_S * 2.1 * content.hz, 2.0)
         speed /= 1 + slope
-    return Change(speed, speed if change.as_tape else change.pitch)
+    return SpeedPitch(speed, speed if change.as_tape else change.pitch)
 
 
-def drift(points: NDArray[np.float64], near: float, width: float) -> float:
+def offset_drift(points: NDArray[np.float64], near: float, width: float) -> float:
     """The slope that most stretches of (time, offset) share; pauses and skips between them do not matter.
 
     Args:
@@ -193,7 +202,7 @@ def drift(points: NDArray[np.float64], near: float, width: float) -> float:
     return slope if abs(slope) <= DRIFT else 0.0
 
 
-def tape_speed(
+def varispeed(
     reaction: Samples, content: Samples, hz: int, speed: float, points: list[tuple[float, float, int]]
 ) -> float:
     """The exact speed of a film that ran as on a tape, from the phases of short windows.
@@ -203,15 +212,15 @@ def tape_speed(
         speed: what landmarks say, good to some hundred parts per million.
         points: `offsets_of` the reaction at this speed.
     """
-    hop = window_of(hz) // HOPS
-    slower = resampled(reaction, 1 / speed)
+    hop = stft_window(hz) // HOPS
+    slower = resample_speed(reaction, 1 / speed)
     found = []
     for middle, offset, _ in points:
         half, step = STRETCH_S / 2 * hz, round(EVERY_S * hz)
         starts = np.arange(max(0, middle * hop - half), middle * hop + half, step).astype(np.int64)
-        found.append(lags(slower, content, hz, Line(offset * hop), starts, round(SHIFT_S * hz)))
+        found.append(gcc_phat_lags(slower, content, hz, OffsetLine(offset * hop), starts, round(SHIFT_S * hz)))
     if not found:
         return speed
     spots = np.concatenate(found)
     keep = np.array([np.sum(np.abs(spots[:, 1] - y) < JITTER_S * hz) >= 4 for y in spots[:, 1]], dtype=bool)
-    return speed / (1 + drift(spots[keep], 10 * EVERY_S * hz, JITTER_S * hz))
+    return speed / (1 + offset_drift(spots[keep], 10 * EVERY_S * hz, JITTER_S * hz))

@@ -20,12 +20,19 @@ from safetensors.numpy import load_file, save_file
 from evoked.core.errors import LibraryError
 from evoked.core.files import digest, sha256, write_text, writing
 from evoked.core.provenance import Provenance
-from evoked.media.decode import sound
-from evoked.reactions.alignment.audio.fingerprints import key_limit, landmarks
+from evoked.media.decode import read_audio
+from evoked.reactions.alignment.audio.fingerprints import fingerprint, key_limit
 from evoked.reactions.alignment.audio.gcc_phat import Samples
 from evoked.reactions.alignment.config import SOUND_HZ, AlignConfig
-from evoked.reactions.alignment.library.identify import Pairing, chosen
-from evoked.reactions.alignment.library.inverted_index import KEEP, Index, Marks, build, count_keys, marks_of
+from evoked.reactions.alignment.library.identify import ContentMatch, identify_content
+from evoked.reactions.alignment.library.inverted_index import (
+    KEEP,
+    FingerprintPostings,
+    InvertedIndex,
+    build_index,
+    count_keys,
+    postings_of,
+)
 
 KEYS = key_limit(SOUND_HZ)
 FORMAT = {"format": 1, "hz": SOUND_HZ, "keep": KEEP, "keys": KEYS}
@@ -71,8 +78,8 @@ class ContentLibrary:
             return False
         if any(e.name == name for e in self.entries):
             raise LibraryError(f"{self.folder} holds another content called {name}: rename one of the two")
-        heard = sound(path, SOUND_HZ)
-        marks = marks_of(landmarks(heard, SOUND_HZ))
+        heard = read_audio(path, SOUND_HZ)
+        marks = postings_of(fingerprint(heard, SOUND_HZ))
         if not len(marks.keys):
             raise LibraryError(f"{path} has no sound to be recognised by: it is silent, or shorter than half a second")
         with writing(self._marks(sha)) as temporary:
@@ -82,7 +89,7 @@ class ContentLibrary:
         self._write()
         return True
 
-    def index(self) -> Index:
+    def index(self) -> InvertedIndex:
         """The index of all contents; made anew where it is not of them.
 
         Raises:
@@ -97,14 +104,14 @@ class ContentLibrary:
             pass  # never made, cut off, or damaged: it can be made again from the marks
         return self._made(digest(state))
 
-    def find(self, reaction: Samples, config: AlignConfig | None = None) -> Pairing:
+    def find(self, reaction: Samples, config: AlignConfig | None = None) -> ContentMatch:
         """The content that a reaction plays the most of; see `pairing.chosen`.
 
         Raises:
             AlignmentError: if it plays none of them.
             LibraryError: if the file of a content that is to be aligned is not where it was, or has changed.
         """
-        return chosen(reaction, self.index(), self._sound, config)
+        return identify_content(reaction, self.index(), self._sound, config)
 
     def provenance(self, reaction: Mapping[str, str], content: str) -> Provenance:
         """What `evoked library find` writes beside a map."""
@@ -119,7 +126,7 @@ class ContentLibrary:
             raise LibraryError(f"{name} is not at {path} any more: add it again from where it is now")
         if sha256(path) != entry.sha256:
             raise LibraryError(f"{path} has changed since it was added: add it again under another name")
-        return sound(path, SOUND_HZ)
+        return read_audio(path, SOUND_HZ)
 
     def _entry(self, name: str) -> Entry:
         return next(e for e in self.entries if e.name == name)
@@ -127,11 +134,11 @@ class ContentLibrary:
     def _marks(self, sha: str) -> Path:
         return self.folder / "marks" / f"{sha}.safetensors"
 
-    def _read_marks(self, entry: Entry) -> Marks:
+    def _read_marks(self, entry: Entry) -> FingerprintPostings:
         path = self._marks(entry.sha256)
         try:
             held = load_file(path)
-            marks = Marks(held["keys"], held["frames"], int(held["total"][0]))
+            marks = FingerprintPostings(held["keys"], held["frames"], int(held["total"][0]))
         except (OSError, SafetensorError, KeyError, IndexError) as error:
             raise LibraryError(f"{path}, the landmarks of {entry.name}, cannot be read: {MEND}") from error
         keys = marks.keys
@@ -139,28 +146,28 @@ class ContentLibrary:
             raise LibraryError(f"{path}, the landmarks of {entry.name}, is damaged: {MEND}")
         return marks
 
-    def _all_marks(self) -> Iterator[Marks]:
+    def _all_marks(self) -> Iterator[FingerprintPostings]:
         for entry in self.entries:
             yield self._read_marks(entry)
 
-    def _made(self, of: str) -> Index:
+    def _made(self, of: str) -> InvertedIndex:
         counts = count_keys(self._all_marks(), SOUND_HZ)
         with writing(self.folder / "places.npy") as temporary:
-            index = build([e.name for e in self.entries], self._all_marks(), counts, SOUND_HZ, temporary)
+            index = build_index([e.name for e in self.entries], self._all_marks(), counts, SOUND_HZ, temporary)
             places = len(index.places)
         with writing(self.folder / "starts.npy") as temporary, temporary.open("wb") as file:
             np.save(file, np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), allow_pickle=False)
         write_text(self.folder / "index.json", json.dumps({"of": of, "places": places}) + "\n")
         return self._opened(places)
 
-    def _opened(self, places: int) -> Index:
+    def _opened(self, places: int) -> InvertedIndex:
         """The index on disk, mapped and not read; ValueError or OSError if it is not whole."""
         starts = np.load(self.folder / "starts.npy", allow_pickle=False)
         mapped = np.load(self.folder / "places.npy", mmap_mode="r", allow_pickle=False)
         whole = starts.dtype == np.int64 and starts.shape == (KEYS + 1,) and mapped.dtype == np.uint64
         if not whole or mapped.shape != (places,) or starts[-1] != places or (np.diff(starts, prepend=0) < 0).any():
             raise ValueError("the index is not whole")
-        return Index(tuple(e.name for e in self.entries), starts, mapped, SOUND_HZ)
+        return InvertedIndex(tuple(e.name for e in self.entries), starts, mapped, SOUND_HZ)
 
     def _read(self) -> tuple[Entry, ...]:
         path = self.folder / "contents.json"

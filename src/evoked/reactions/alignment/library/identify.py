@@ -10,30 +10,30 @@ from dataclasses import dataclass, replace
 
 from evoked.core.errors import AlignmentError
 from evoked.reactions.alignment.audio.align import align
-from evoked.reactions.alignment.audio.fingerprints import landmarks
+from evoked.reactions.alignment.audio.fingerprints import fingerprint
 from evoked.reactions.alignment.audio.gcc_phat import Samples
-from evoked.reactions.alignment.audio.speed_pitch import changes
+from evoked.reactions.alignment.audio.speed_pitch import speed_pitch_grid
 from evoked.reactions.alignment.config import SOUND_HZ, AlignConfig
-from evoked.reactions.alignment.library.inverted_index import Index, build, count_keys, marks_of
+from evoked.reactions.alignment.library.inverted_index import InvertedIndex, build_index, count_keys, postings_of
 from evoked.reactions.alignment.offset_map import OffsetMap
 
 TRIED = 3  # contents that are aligned in full
 
 
 @dataclass(frozen=True)
-class Pairing:
+class ContentMatch:
     """A reaction's content, and where it stands in it."""
 
     content: str
     offsets: OffsetMap
 
 
-def chosen(
+def identify_content(
     reaction_sound: Samples,
-    index: Index,
+    index: InvertedIndex,
     sound_of: Callable[[str], Samples],
     config: AlignConfig | None = None,
-) -> Pairing:
+) -> ContentMatch:
     """The content of an index that a reaction plays the most of.
 
     Args:
@@ -48,14 +48,14 @@ def chosen(
     config = config or AlignConfig()
     if not index.names:
         raise AlignmentError("there are no contents to compare with")
-    found: list[Pairing] = []
+    found: list[ContentMatch] = []
     reason = "no landmark is shared"
-    ranked = index.ranked(reaction_sound, changes(config.speed, config.semitones))[:TRIED]
+    ranked = index.ranked(reaction_sound, speed_pitch_grid(config.speed, config.semitones))[:TRIED]
     # Other speeds only where none is found at its own: the search costs some seconds for each wrong content
     for tried in (replace(config, speed=0.0, semitones=0.0), config):
         for name, _ in ranked:
             try:
-                found.append(Pairing(name, align(reaction_sound, sound_of(name), index.hz, tried)))
+                found.append(ContentMatch(name, align(reaction_sound, sound_of(name), index.hz, tried)))
             except AlignmentError as error:
                 reason = f"nearest {name}: {error}"
         if found:
@@ -65,7 +65,7 @@ def chosen(
     return max(found, key=lambda p: (p.offsets.covered_s, p.offsets.score))
 
 
-class Library:
+class MemoryLibrary:
     """Contents that can be searched by sound, held in memory (250 kB for ten minutes).
 
     Args:
@@ -87,22 +87,22 @@ class Library:
         self._sound_of = sound_of
         self._hz = hz
         self._config = config or AlignConfig()
-        self._index: Index | None = None
+        self._index: InvertedIndex | None = None
 
     def ranked(self, reaction_sound: Samples) -> list[tuple[str, int]]:
         """Contents with their shared landmarks at one offset, most first; those that share none are left out."""
-        return self._known().ranked(reaction_sound, changes(self._config.speed, self._config.semitones))
+        return self._known().ranked(reaction_sound, speed_pitch_grid(self._config.speed, self._config.semitones))
 
-    def which(self, reaction_sound: Samples) -> Pairing:
+    def which(self, reaction_sound: Samples) -> ContentMatch:
         """The content that a reaction plays the most of.
 
         Raises:
             AlignmentError: if it has nothing in common with any of them, or is silent.
         """
-        return chosen(reaction_sound, self._known(), self._sound_of, self._config)
+        return identify_content(reaction_sound, self._known(), self._sound_of, self._config)
 
-    def _known(self) -> Index:
+    def _known(self) -> InvertedIndex:
         if self._index is None:
-            marks = [marks_of(landmarks(self._sound_of(name), self._hz)) for name in self.contents]
-            self._index = build(self.contents, marks, count_keys(marks, self._hz), self._hz)
+            marks = [postings_of(fingerprint(self._sound_of(name), self._hz)) for name in self.contents]
+            self._index = build_index(self.contents, marks, count_keys(marks, self._hz), self._hz)
         return self._index

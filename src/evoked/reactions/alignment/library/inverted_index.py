@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.reactions.alignment.audio.fingerprints import Landmarks, key_limit, landmarks
+from evoked.reactions.alignment.audio.fingerprints import AudioFingerprint, fingerprint, key_limit
 from evoked.reactions.alignment.audio.gcc_phat import Samples
-from evoked.reactions.alignment.audio.speed_pitch import Change, Peaks, changes, peaks_at
+from evoked.reactions.alignment.audio.speed_pitch import SpeedPitch, StretchPeaks, speed_pitch_grid, stretch_peaks
 
 KEEP = 16  # one key in so many
 MIX = 2654435761  # Knuth's multiplier: which keys are kept has nothing to do with pitch
@@ -29,7 +29,7 @@ AHEAD = 3.0  # … if the next content has less than one in so many
 
 
 @dataclass(frozen=True, eq=False)
-class Marks:
+class FingerprintPostings:
     """A content's kept landmarks, ascending by key.
 
     Attributes:
@@ -42,14 +42,14 @@ class Marks:
     total: int
 
 
-def marks_of(known: Landmarks) -> Marks:
+def postings_of(known: AudioFingerprint) -> FingerprintPostings:
     """The landmarks that an index keeps."""
     kept = (known.index.astype(np.uint64) * np.uint64(MIX) % np.uint64(2**32)) < np.uint64(2**32 // KEEP)
-    return Marks(known.index[kept], known.index_frames[kept], known.frames_total)
+    return FingerprintPostings(known.index[kept], known.index_frames[kept], known.frames_total)
 
 
 @dataclass(frozen=True, eq=False)
-class Index:
+class InvertedIndex:
     """Where each key stands, in all contents.
 
     Attributes:
@@ -64,7 +64,7 @@ class Index:
     places: NDArray[np.uint64]
     hz: int
 
-    def ranked(self, sound: Samples, tried: Sequence[Change] | None = None) -> list[tuple[str, int]]:
+    def ranked(self, sound: Samples, tried: Sequence[SpeedPitch] | None = None) -> list[tuple[str, int]]:
         """Contents with the landmarks they share at one offset, most first; those with none are left out.
 
         Args:
@@ -72,13 +72,13 @@ class Index:
             tried: changes of speed and pitch that are undone where nothing is found without; None: all usual ones.
         """
         probes = _probes(sound, self.hz)
-        best = self._votes(landmarks(probe, self.hz) for probe in probes)
+        best = self._votes(fingerprint(probe, self.hz) for probe in probes)
         if _plain(best):
             return self._named(best)
-        known: dict[float, list[Peaks]] = {}
-        for change in changes(0.06, 2.0) if tried is None else tried:
+        known: dict[float, list[StretchPeaks]] = {}
+        for change in speed_pitch_grid(0.06, 2.0) if tried is None else tried:
             if change.pitch not in known:
-                known[change.pitch] = [peaks_at(probe, self.hz, change.pitch) for probe in probes]
+                known[change.pitch] = [stretch_peaks(probe, self.hz, change.pitch) for probe in probes]
             votes = self._votes(p.at_speed(change.speed) for p in known[change.pitch])
             if votes.max(initial=0) > best.max(initial=0):
                 best = votes
@@ -88,11 +88,11 @@ class Index:
         found = [(name, int(n)) for name, n in zip(self.names, votes, strict=True) if n]
         return sorted(found, key=lambda item: (-item[1], item[0]))
 
-    def _votes(self, probes: Iterable[Landmarks]) -> NDArray[np.int64]:
+    def _votes(self, probes: Iterable[AudioFingerprint]) -> NDArray[np.int64]:
         """For each content, the landmarks at its best offset, summed over the stretches."""
         votes = np.zeros(len(self.names), np.int64)
         for probe in probes:
-            marks = marks_of(probe)
+            marks = postings_of(probe)
             first, past = self.starts[marks.keys], self.starts[marks.keys + 1]
             count = past - first
             count[count > CROWD * max(1, len(self.names))] = 0
@@ -118,9 +118,13 @@ class Index:
         votes += most
 
 
-def build(
-    names: Sequence[str], marks: Iterable[Marks], sizes: NDArray[np.int64], hz: int, out: Path | None = None
-) -> Index:
+def build_index(
+    names: Sequence[str],
+    marks: Iterable[FingerprintPostings],
+    sizes: NDArray[np.int64],
+    hz: int,
+    out: Path | None = None,
+) -> InvertedIndex:
     """Gather the marks of many contents into one index.
 
     Args:
@@ -146,10 +150,10 @@ def build(
         fill[keys] += count
     if isinstance(places, np.memmap):
         places.flush()
-    return Index(tuple(names), starts, places, hz)
+    return InvertedIndex(tuple(names), starts, places, hz)
 
 
-def count_keys(marks: Iterable[Marks], hz: int) -> NDArray[np.int64]:
+def count_keys(marks: Iterable[FingerprintPostings], hz: int) -> NDArray[np.int64]:
     """How often each key stands in all of them, shape (keys,)."""
     counts = np.zeros(key_limit(hz), np.int64)
     for one in marks:

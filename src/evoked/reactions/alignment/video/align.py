@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from evoked.core.errors import AlignmentError
-from evoked.reactions.alignment.chaining import LEAST_S, Run, best_chain, filled, joined
+from evoked.reactions.alignment.chaining import LEAST_S, AlignedRun, best_chain, fill_gaps, merge_runs
 from evoked.reactions.alignment.config import AlignConfig
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
 from evoked.reactions.alignment.video.block_matching import (
@@ -20,25 +20,25 @@ from evoked.reactions.alignment.video.block_matching import (
     DRIFT,
     HOP,
     SHAPE,
-    Sighting,
+    BlockMatch,
     blocks_speed,
+    fit_lines,
+    informative,
+    match_blocks,
+    refine_box,
     runs_along,
-    settled_box,
-    sightings,
-    straight,
-    telling,
 )
-from evoked.reactions.alignment.video.region_search import EVERY, Guess, SearchedFilm, guess
+from evoked.reactions.alignment.video.region_search import EVERY, RegionHypothesis, SearchedContent, search_region
 from evoked.reactions.alignment.video.thumbnails import (
     CHUNK,
     HZ,
     Box,
     Cells,
-    Looks,
-    film_changes,
-    in_box,
+    FrameThumbnails,
+    content_changes,
+    crop_box,
     mirror,
-    pooled,
+    pool_cells,
 )
 
 SEARCHED_S = 12.0  # of a block that the rectangle is searched with
@@ -56,7 +56,7 @@ MS = 1000 / float(HZ)  # milliseconds of a look: runs are counted in these
 
 
 @dataclass(frozen=True, eq=False)
-class Followed:
+class FollowedRun:
     """A guess that was held against the whole film.
 
     Attributes:
@@ -74,7 +74,7 @@ class Followed:
     speed: float
     ours: Cells
     weight: Cells
-    lines: tuple[tuple[Sighting, ...], ...]
+    lines: tuple[tuple[BlockMatch, ...], ...]
     blocks: int
 
     @property
@@ -98,9 +98,9 @@ class Followed:
         return sum(s.score - s.rival for line in self.lines if _apart(line) >= 2 for s in line)
 
 
-def align_by_picture(
-    reaction: Looks,
-    film: Looks,
+def align_by_video(
+    reaction: FrameThumbnails,
+    film: FrameThumbnails,
     config: AlignConfig | None = None,
     confirmed: Callable[[list[Segment]], bool] | None = None,
 ) -> OffsetMap:
@@ -122,7 +122,7 @@ def align_by_picture(
         if not _moves(looks):
             raise AlignmentError(f"the {name}'s picture hardly changes, so it cannot be aligned by picture")
     best = _best(reaction, film, config)
-    segments = mapped(reaction, film, best, config) if best else []
+    segments = map_runs(reaction, film, best, config) if best else []
     if best is None or (best.proofs < LEAST and not (confirmed and segments and confirmed(segments))):
         raise AlignmentError(
             "the film is not seen in the reaction beyond doubt. Check that they belong together and that the film "
@@ -131,11 +131,11 @@ def align_by_picture(
     return _judged(segments, config, min(reaction.seconds, film.seconds))
 
 
-def _best(reaction: Looks, film: Looks, config: AlignConfig) -> Followed | None:
+def _best(reaction: FrameThumbnails, film: FrameThumbnails, config: AlignConfig) -> FollowedRun | None:
     """The guess that most speaks for; None where fewer than FEWER blocks do."""
-    best: Followed | None = None
-    for found in guesses(reaction, film, config.speed):
-        one = follow(reaction, film, found, config.speed)
+    best: FollowedRun | None = None
+    for found in region_hypotheses(reaction, film, config.speed):
+        one = follow_region(reaction, film, found, config.speed)
         if one.proofs >= FEWER and (best is None or one.weighs > best.weighs):
             best = one
         if best is not None and best.plain:
@@ -143,57 +143,63 @@ def _best(reaction: Looks, film: Looks, config: AlignConfig) -> Followed | None:
     return best
 
 
-def guesses(reaction: Looks, film: Looks, most_speed: float) -> Iterator[Guess]:
+def region_hypotheses(
+    reaction: FrameThumbnails, film: FrameThumbnails, most_speed: float
+) -> Iterator[RegionHypothesis]:
     """What may be followed, the likeliest first; the film's own speed before others."""
-    starts = lively(reaction)
+    starts = enough_motion(reaction)
     block = min(round(SEARCHED_S * float(HZ)), len(reaction.cells) - 1) // EVERY
     for speeds in ((1.0,), SPEEDS if most_speed > DRIFT else ()):
-        found: list[Guess] = []
+        found: list[RegionHypothesis] = []
         for speed in speeds:
-            searched = SearchedFilm(film, speed, block)
-            found += [g for g in (guess(reaction, start, searched, film.aspect) for start in starts) if g]
+            searched = SearchedContent(film, speed, block)
+            found += [g for g in (search_region(reaction, start, searched, film.aspect) for start in starts) if g]
         found.sort(key=lambda g: g.rival - g.score)
         yield from found[:FOLLOWED]
 
 
-def follow(reaction: Looks, film: Looks, found: Guess, most_speed: float) -> Followed:
+def follow_region(
+    reaction: FrameThumbnails, film: FrameThumbnails, found: RegionHypothesis, most_speed: float
+) -> FollowedRun:
     """Hold a guess against the whole film; `most_speed`: largest change of speed, as a share."""
 
     def shown(speed: float) -> Cells:
-        return _turned(film_changes(film, speed, SHAPE), found.mirrored)
+        return _turned(content_changes(film, speed, SHAPE), found.mirrored)
 
-    def sighted(speed: float) -> list[Sighting]:
-        return list(sightings(ours * weight, shown(speed) * weight, speed, hop))
+    def sighted(speed: float) -> list[BlockMatch]:
+        return list(match_blocks(ours * weight, shown(speed) * weight, speed, hop))
 
-    box = settled_box(reaction, shown(found.speed), found)
-    ours, weight = in_box(reaction.cells, box, SHAPE), np.ones(SHAPE[0] * SHAPE[1], np.float32)
+    box = refine_box(reaction, shown(found.speed), found)
+    ours, weight = crop_box(reaction.cells, box, SHAPE), np.ones(SHAPE[0] * SHAPE[1], np.float32)
     hop = max(HOP, len(ours) // PROBED)
     speed, seen = found.speed, sighted(found.speed)
     if most_speed > 0 and any(s.clear for s in seen):
         speed = blocks_speed(ours, [s for s in seen if s.clear], shown, most_speed)
         for drift in (DRIFT, DRIFT / 4):  # a block is plainer the nearer its speed is
             seen = sighted(speed)
-            speed, _ = straight([s for s in seen if s.clear], speed, drift)
+            speed, _ = fit_lines([s for s in seen if s.clear], speed, drift)
         seen = sighted(speed)
-    speed, lines = straight([s for s in seen if s.clear], speed, 0.0)
+    speed, lines = fit_lines([s for s in seen if s.clear], speed, 0.0)
     on = [s for line in lines if _apart(line) >= 2 for s in line]
     if on:  # what lies on top of the film is left out, and looked again
         weight = _weight(ours, shown(speed), on, speed)
         seen = sighted(speed)
-        speed, lines = straight([s for s in seen if s.clear], speed, DRIFT / 4 if most_speed > 0 else 0.0)
-    return Followed(box, found.mirrored, speed, ours, weight, tuple(map(tuple, lines)), len(seen))
+        speed, lines = fit_lines([s for s in seen if s.clear], speed, DRIFT / 4 if most_speed > 0 else 0.0)
+    return FollowedRun(box, found.mirrored, speed, ours, weight, tuple(map(tuple, lines)), len(seen))
 
 
-def _weight(ours: Cells, theirs: Cells, seen: list[Sighting], speed: float) -> Cells:
+def _weight(ours: Cells, theirs: Cells, seen: list[BlockMatch], speed: float) -> Cells:
     half = BLOCK / 2
     spans = [(round(s.at - half), round(s.at + half), round(s.there / speed - s.at)) for s in seen]
-    out: Cells = np.sqrt(telling(ours, theirs, spans))
+    out: Cells = np.sqrt(informative(ours, theirs, spans))
     return out
 
 
-def mapped(reaction: Looks, film: Looks, found: Followed, config: AlignConfig) -> list[Segment]:
+def map_runs(
+    reaction: FrameThumbnails, film: FrameThumbnails, found: FollowedRun, config: AlignConfig
+) -> list[Segment]:
     """The stretches that a guess's lines run through, in the order of the content."""
-    runs: list[Run] = []
+    runs: list[AlignedRun] = []
     for line in _all_lines(film, found):
         late = float(np.median([s.there / found.speed - s.at for s in line]))
         ours, beside, first = _laid(found, film, late)
@@ -203,21 +209,21 @@ def mapped(reaction: Looks, film: Looks, found: Followed, config: AlignConfig) -
     shift_s = reaction.hold_s, film.frame_s / 2 - film.hold_s if film.frame_s else 0.0
     chain = best_chain(runs, 1000, step_back=STEP_BACK)
     lines = {run.offset for run in chain}  # what runs on one of them before a rewind was not worth the step back
-    chain = filled(chain, [r for r in runs if r.offset in lines and r not in chain], 1000, smear_s=LEAST_S)
-    segments = [_segment(run, found.speed, shift_s) for run in joined(chain, 1000, config.bridge_s)]
+    chain = fill_gaps(chain, [r for r in runs if r.offset in lines and r not in chain], 1000, smear_s=LEAST_S)
+    segments = [_segment(run, found.speed, shift_s) for run in merge_runs(chain, 1000, config.bridge_s)]
     return [s for s in segments if s.content_end_s - s.content_start_s >= config.min_segment_s]
 
 
-def _all_lines(film: Looks, found: Followed) -> list[list[Sighting]]:
+def _all_lines(film: FrameThumbnails, found: FollowedRun) -> list[list[BlockMatch]]:
     """The lines of every block, where a guess was held against some alone."""
     if found.blocks >= (len(found.ours) - BLOCK) // HOP:
         return [list(line) for line in found.lines]
-    theirs = _turned(film_changes(film, found.speed, SHAPE), found.mirrored)
-    seen = sightings(found.ours * found.weight, theirs * found.weight, found.speed)
-    return straight([s for s in seen if s.clear], found.speed, 0.0)[1]
+    theirs = _turned(content_changes(film, found.speed, SHAPE), found.mirrored)
+    seen = match_blocks(found.ours * found.weight, theirs * found.weight, found.speed)
+    return fit_lines([s for s in seen if s.clear], found.speed, 0.0)[1]
 
 
-def lively(reaction: Looks) -> list[int]:
+def enough_motion(reaction: FrameThumbnails) -> list[int]:
     """First looks of blocks spread over the reaction, the liveliest of each part."""
     length = round(SEARCHED_S * float(HZ))
     last = len(reaction.cells) - 1 - length
@@ -230,7 +236,7 @@ def lively(reaction: Looks) -> list[int]:
     return [int(a + np.argmax(lively[a : max(b, a + 1)])) for a, b in pairwise(edges)]
 
 
-def _moves(looks: Looks) -> bool:
+def _moves(looks: FrameThumbnails) -> bool:
     """Whether anything happens in a picture: a still one holds coding noise alone."""
     if len(looks.cells) < 2 * EVERY + 1:
         return False
@@ -238,10 +244,10 @@ def _moves(looks: Looks) -> bool:
     return float(most[len(most) - len(most) // 10 - 1 :].mean()) > MOVES
 
 
-def _changing(looks: Looks) -> Cells:
+def _changing(looks: FrameThumbnails) -> Cells:
     """By how many grey levels large cells change from look to look: (looks − 1, cells)."""
     starts = range(0, len(looks.cells) - 1, CHUNK)
-    steps = [np.abs(np.diff(pooled(looks.cells[a : a + CHUNK + 1], SHAPE), axis=0)) for a in starts]
+    steps = [np.abs(np.diff(pool_cells(looks.cells[a : a + CHUNK + 1], SHAPE), axis=0)) for a in starts]
     out: Cells = np.concatenate(steps).reshape(len(looks.cells) - 1, -1)
     return out
 
@@ -250,7 +256,7 @@ def _turned(rows: Cells, mirrored: bool) -> Cells:
     return mirror(rows, SHAPE) if mirrored else rows
 
 
-def _apart(line: Sequence[Sighting]) -> int:
+def _apart(line: Sequence[BlockMatch]) -> int:
     """How many of a line's blocks do not overlap."""
     count, end = 0, -float(BLOCK)
     for at in sorted(s.at for s in line):
@@ -259,20 +265,20 @@ def _apart(line: Sequence[Sighting]) -> int:
     return count
 
 
-def _laid(found: Followed, film: Looks, late: float) -> tuple[Cells, Cells, int]:
+def _laid(found: FollowedRun, film: FrameThumbnails, late: float) -> tuple[Cells, Cells, int]:
     """Ours and the film's changes row beside row along a line, and the look of the reaction that they begin at."""
     first = max(0, int(np.ceil(-late)))
-    theirs = _turned(film_changes(film, found.speed, SHAPE, late=late + first), found.mirrored)
+    theirs = _turned(content_changes(film, found.speed, SHAPE, late=late + first), found.mirrored)
     count = min(len(found.ours) - first, len(theirs) - int(np.ceil(late + first)))
     ours = found.ours[first : first + max(0, count)] * found.weight
     return ours, theirs[: len(ours)] * found.weight, first
 
 
-def _timed(run: Run, first: int) -> Run:
+def _timed(run: AlignedRun, first: int) -> AlignedRun:
     return replace(run, offset=run.offset * MS, start=(run.start + first) * MS, end=(run.end + first) * MS)
 
 
-def _segment(run: Run, speed: float, shift_s: tuple[float, float]) -> Segment:
+def _segment(run: AlignedRun, speed: float, shift_s: tuple[float, float]) -> Segment:
     """A run on both clocks: the film's looks are counted on the reaction's; `shift_s` is the reaction's, the film's."""
     content, end = (max(0.0, (at - run.offset) / 1000 * speed + shift_s[1]) for at in (run.start, run.end))
     start = content / speed + run.offset / 1000 - shift_s[1] / speed - shift_s[0]

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.reactions.alignment.chaining import Run, heard
-from evoked.reactions.alignment.video.region_search import Guess, fast
-from evoked.reactions.alignment.video.thumbnails import HZ, Box, Cells, Looks, in_box
+from evoked.reactions.alignment.chaining import AlignedRun, viterbi_segments
+from evoked.reactions.alignment.video.region_search import RegionHypothesis, fast_fft_length
+from evoked.reactions.alignment.video.thumbnails import HZ, Box, Cells, FrameThumbnails, crop_box
 
 SHAPE = (6, 8)  # cells of the film that are compared
 BLOCK = 38  # looks of a block: 3 s …
@@ -35,7 +35,7 @@ CALM = 5.0  # of a look's changes, all cells together: less hardly counts
 
 
 @dataclass(frozen=True)
-class Sighting:
+class BlockMatch:
     """A block of the reaction that is like one moment of the film.
 
     Attributes:
@@ -57,13 +57,13 @@ class Sighting:
         return self.score >= max(CLEAR, STANDS_OUT * self.rival)
 
 
-def alike(ours: Cells, theirs: Cells) -> float:
+def correlation(ours: Cells, theirs: Cells) -> float:
     """Correlation of two rows of changes, drawn towards 0 where little changes."""
     both = (float((ours**2).sum()) + QUIET * len(ours)) * (float((theirs**2).sum()) + QUIET * len(theirs))
     return float((ours * theirs).sum()) / float(np.sqrt(both)) if both else 0.0
 
 
-def settled_box(reaction: Looks, theirs: Cells, found: Guess) -> Box:
+def refine_box(reaction: FrameThumbnails, theirs: Cells, found: RegionHypothesis) -> Box:
     """Move and stretch a guess's rectangle as long as its block grows more like the film.
 
     Args:
@@ -74,9 +74,9 @@ def settled_box(reaction: Looks, theirs: Cells, found: Guess) -> Box:
     cells = reaction.cells[found.start : found.end + 1]
 
     def like(trial: NDArray[np.float64]) -> float:
-        ours = in_box(cells, (trial[0], trial[1], trial[2], trial[3]), SHAPE)
+        ours = crop_box(cells, (trial[0], trial[1], trial[2], trial[3]), SHAPE)
         pairs = (_beside(ours, theirs, found.start + found.lag + more) for more in (-1, 0, 1))
-        return max(alike(*pair) for pair in pairs)
+        return max(correlation(*pair) for pair in pairs)
 
     box, tall = np.array(found.box), found.box[3] / found.box[2]
     best = like(box)
@@ -100,11 +100,11 @@ def _beside(ours: Cells, theirs: Cells, lag: int) -> tuple[Cells, Cells]:
     return ours[start : max(start, end)], theirs[start + lag : max(start, end) + lag]
 
 
-class Moments:
+class BlockMatcher:
     """A film's changes, to be asked at which moment a block of a reaction is like it."""
 
     def __init__(self, theirs: Cells, block: int = BLOCK) -> None:
-        self.size = fast(len(theirs) + block)
+        self.size = fast_fft_length(len(theirs) + block)
         self.spectra = np.fft.rfft(theirs, self.size, axis=0)
         self.lags = np.arange(-(block // 2), max(1, len(theirs) - block // 2))
         energy = np.concatenate([[0.0], (theirs**2).sum(axis=1, dtype=np.float64).cumsum()])
@@ -119,10 +119,10 @@ class Moments:
         return out
 
 
-def sightings(ours: Cells, theirs: Cells, speed: float, hop: int = HOP) -> Iterator[Sighting]:
+def match_blocks(ours: Cells, theirs: Cells, speed: float, hop: int = HOP) -> Iterator[BlockMatch]:
     """Blocks of the reaction, `hop` looks apart, and the moment of the film that each is most like at a speed."""
     block = min(BLOCK, len(ours))
-    moments = Moments(theirs, block)
+    moments = BlockMatcher(theirs, block)
     for start in range(0, len(ours) - block + 1, hop):
         score = moments.like(ours[start : start + block])
         at = int(np.argmax(score))
@@ -133,7 +133,7 @@ def sightings(ours: Cells, theirs: Cells, speed: float, hop: int = HOP) -> Itera
             continue  # there is no other moment to stand out from
         usual = float(np.median(others))
         above = (float(score[at]) - usual) / (1.4826 * float(np.median(np.abs(others - usual))) + 0.01)
-        yield Sighting(middle, there * speed, float(score[at]), float(others.max()), above)
+        yield BlockMatch(middle, there * speed, float(score[at]), float(others.max()), above)
 
 
 def peak(values: NDArray[np.float64], at: int) -> float:
@@ -144,7 +144,7 @@ def peak(values: NDArray[np.float64], at: int) -> float:
     return float(np.clip(0.5 * (a - c) / min(a - 2 * b + c, -1e-9), -0.5, 0.5))
 
 
-def blocks_speed(ours: Cells, seen: list[Sighting], film: Callable[[float], Cells], most: float) -> float:
+def blocks_speed(ours: Cells, seen: list[BlockMatch], film: Callable[[float], Cells], most: float) -> float:
     """The speed of the film at which blocks are most like the moments that they were sighted at.
 
     Args:
@@ -159,12 +159,12 @@ def blocks_speed(ours: Cells, seen: list[Sighting], film: Callable[[float], Cell
         for one in seen:
             start, lag = int(one.at) - half, round(one.there / speed - one.at)
             block = ours[start : start + 2 * half]
-            total += max(alike(*_beside(block, theirs, start + lag + more)) for more in (-1, 0, 1))
+            total += max(correlation(*_beside(block, theirs, start + lag + more)) for more in (-1, 0, 1))
         best = max(best, (total, speed), key=lambda b: (b[0], -abs(b[1] - 1)))
     return best[1]
 
 
-def straight(seen: list[Sighting], speed: float, drift: float) -> tuple[float, list[list[Sighting]]]:
+def fit_lines(seen: list[BlockMatch], speed: float, drift: float) -> tuple[float, list[list[BlockMatch]]]:
     """The lines that sightings lie on, and their common speed.
 
     Args:
@@ -224,7 +224,7 @@ def _groups(offsets: NDArray[np.float64]) -> list[NDArray[np.int64]]:
     return out
 
 
-def telling(ours: Cells, theirs: Cells, spans: list[tuple[int, int, int]]) -> Cells:
+def informative(ours: Cells, theirs: Cells, spans: list[tuple[int, int, int]]) -> Cells:
     """Which cells follow the film: weights in [0, 1], shape (cells,), from spans (start, end, lag) known to show it."""
     product, own, film = (np.zeros(ours.shape[1]) for _ in range(3))
     for start, end, lag in spans:
@@ -241,7 +241,7 @@ def _best_part(gain: NDArray[np.float64], start: int, end: int) -> tuple[int, in
     return end - int(np.argmax(np.cumsum(gain[start:end][::-1]))) - 1, end
 
 
-def runs_along(ours: Cells, theirs: Cells, offset: float, score: float) -> list[Run]:
+def runs_along(ours: Cells, theirs: Cells, offset: float, score: float) -> list[AlignedRun]:
     """The stretches over which the reaction shows the film along an offset.
 
     Args:
@@ -257,11 +257,11 @@ def runs_along(ours: Cells, theirs: Cells, offset: float, score: float) -> list[
     # +1 where both change alike, 0 where they have nothing in common; a calm look says nothing
     same = np.minimum(product * scale / np.maximum(energy, 1e-6), 1)
     gain = MOST * (same - ALIKE) * energy / (energy + CALM)
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], heard(gain, SWITCH).astype(np.int8), [0]])))
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], viterbi_segments(gain, SWITCH).astype(np.int8), [0]])))
     out = []
     for first, last in zip(edges[::2], edges[1::2], strict=True):
         # Row t is the change from look t to look t + 1
         start, end = _best_part(gain, int(first), int(last))
-        level = alike(ours[start:end], theirs[start:end])
-        out.append(Run(offset, float(start), float(end + 1), float(gain[start:end].sum()), score, level))
+        level = correlation(ours[start:end], theirs[start:end])
+        out.append(AlignedRun(offset, float(start), float(end + 1), float(gain[start:end].sum()), score, level))
     return out

@@ -10,7 +10,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.reactions.alignment.video.thumbnails import Box, Cells, Looks, changes, film_changes, mirror, pooled
+from evoked.reactions.alignment.video.thumbnails import (
+    Box,
+    Cells,
+    FrameThumbnails,
+    content_changes,
+    frame_changes,
+    mirror,
+    pool_cells,
+)
 
 SHAPE = (3, 4)  # cells of the film that are compared
 EVERY = 2  # only every other look
@@ -26,7 +34,7 @@ Spectra = NDArray[np.complexfloating]
 
 
 @dataclass(frozen=True)
-class Guess:
+class RegionHypothesis:
     """A rectangle and a moment at which a stretch of the reaction looks like the film.
 
     Attributes:
@@ -49,7 +57,7 @@ class Guess:
     mirrored: bool
 
 
-class SearchedFilm:
+class SearchedContent:
     """A film as it is compared with blocks of a reaction of one length.
 
     Args:
@@ -58,10 +66,10 @@ class SearchedFilm:
         block: looks (of every other) of a block.
     """
 
-    def __init__(self, film: Looks, speed: float, block: int) -> None:
-        rows = film_changes(film, speed, SHAPE, EVERY)
+    def __init__(self, film: FrameThumbnails, speed: float, block: int) -> None:
+        rows = content_changes(film, speed, SHAPE, EVERY)
         self.speed, self.block = speed, block
-        self.size = fast(len(rows) + block)
+        self.size = fast_fft_length(len(rows) + block)
         self.lags = np.arange(-(block // 2), max(1, len(rows) - block // 2))
         energy = np.concatenate([[0.0], (rows**2).sum(axis=1, dtype=np.float64).cumsum()])
         ends = np.clip(self.lags + block, 0, len(rows))
@@ -73,7 +81,9 @@ class SearchedFilm:
         self.spectra: Spectra = np.fft.rfft(np.ascontiguousarray(both.transpose(0, 2, 1)), self.size)
 
 
-def guess(reaction: Looks, start: int, film: SearchedFilm, aspect: float) -> Guess | None:
+def search_region(
+    reaction: FrameThumbnails, start: int, film: SearchedContent, aspect: float
+) -> RegionHypothesis | None:
     """The likeliest rectangle and moment of a block that begins at a look; None where nothing changes.
 
     Args:
@@ -100,10 +110,10 @@ def guess(reaction: Looks, start: int, film: SearchedFilm, aspect: float) -> Gue
     rival = max((f[0] for f in found if abs(f[1] - lag) > NEAR), default=0.0)
     end = start + (len(block) - 1) * EVERY
     # A lag is counted from the block's start; on the reaction's clock both are looks
-    return Guess(score, rival, start, end, lag * EVERY - start, film.speed, box, mirrored)
+    return RegionHypothesis(score, rival, start, end, lag * EVERY - start, film.speed, box, mirrored)
 
 
-def _best_moments(spectra: Spectra, film: SearchedFilm) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+def _best_moments(spectra: Spectra, film: SearchedContent) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Of each rectangle of a row the best score, not yet divided by its own energy, and the lag there.
 
     Args:
@@ -141,13 +151,13 @@ def _rows(block: NDArray[np.uint8], size: int, aspect: float) -> Iterator[tuple[
         across, down = width / SHAPE[1] / 2, width / aspect / SHAPE[0] / 2  # half a cell
         columns, rows = max(1, round(wide / across)), max(1, round(high / down))
         across, down = wide / columns, high / rows
-        halves = pooled(block, (rows, columns))
+        halves = pool_cells(block, (rows, columns))
         beyond = [1 + max(0, 2 * n - k + 1) // 2 for n, k in ((SHAPE[0], rows), (SHAPE[1], columns))]
         halves = np.pad(halves, ((0, 0), (beyond[0], beyond[0]), (beyond[1], beyond[1])), mode="edge")
         whole: Cells = (halves[:, 1:, 1:] + halves[:, 1:, :-1] + halves[:, :-1, 1:] + halves[:, :-1, :-1]) / np.float32(
             4
         )
-        moved = changes(whole)
+        moved = frame_changes(whole)
         rows_of: dict[int, Spectra] = {}  # only those that are needed: of a long film they are large
         for i in range(moved.shape[1] - 2 * SHAPE[0] + 2):
             wanted = range(i, i + 2 * SHAPE[0] - 1, 2)
@@ -175,7 +185,7 @@ def _energies(cells: Cells) -> Cells:
     return np.asarray(squares - (means**2).sum(axis=0) / (SHAPE[0] * SHAPE[1]), dtype=np.float32)
 
 
-def fast(size: int) -> int:
+def fast_fft_length(size: int) -> int:
     """The next size that an FFT is quick at."""
     while True:
         rest = size

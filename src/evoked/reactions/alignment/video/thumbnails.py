@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.progress import Progress, silent
-from evoked.core.time_grid import Grid
-from evoked.media.decode import Picture, damage_of, play
-from evoked.media.images import grey
-from evoked.media.probe import no_picture, probe
+from evoked.core.time_grid import TimeGrid
+from evoked.media.decode import VideoFrame, damage_lines, read_media
+from evoked.media.images import to_grey
+from evoked.media.probe import no_video_error, probe
 
 Cells = NDArray[np.float32]
 Box = tuple[float, float, float, float]
@@ -29,7 +29,7 @@ CHUNK = 512  # looks that are worked on at once: memory
 
 
 @dataclass(frozen=True, eq=False)
-class Looks:
+class FrameThumbnails:
     """A video, looked at HZ times a second.
 
     Attributes:
@@ -52,7 +52,7 @@ class Looks:
         return len(self.cells) / float(HZ)
 
 
-def look_at_reaction(path: Path, progress: Progress = silent) -> Looks:
+def reaction_thumbnails(path: Path, progress: Progress = silent) -> FrameThumbnails:
     """COLUMNS cells across, square ones: 58 MB for an hour of 16:9. Progress is told in looks.
 
     Raises:
@@ -60,30 +60,30 @@ def look_at_reaction(path: Path, progress: Progress = silent) -> Looks:
     """
     media = probe(path)
     if media.picture is None:
-        raise no_picture(path)
+        raise no_video_error(path)
     rows = int(np.clip(round(COLUMNS * media.picture.height / media.picture.width), 4, 4 * COLUMNS))
     return _looks(path, (rows, COLUMNS), progress)
 
 
-def look_at_film(path: Path, progress: Progress = silent) -> Looks:
+def content_thumbnails(path: Path, progress: Progress = silent) -> FrameThumbnails:
     """FILM cells, whatever its shape: 9 MB for an hour. Told and raises as `look_at_reaction`."""
     if probe(path).picture is None:
-        raise no_picture(path)
+        raise no_video_error(path)
     return _looks(path, FILM, progress)
 
 
-def _looks(path: Path, shape: tuple[int, int], progress: Progress) -> Looks:
+def _looks(path: Path, shape: tuple[int, int], progress: Progress) -> FrameThumbnails:
     media = probe(path)
     assert media.picture is not None  # both callers have seen it
-    grid = Grid.covering(media.duration_s, HZ)
+    grid = TimeGrid.covering(media.duration_s, HZ)
     cells = np.zeros((grid.steps, *shape), np.uint8)
     size = shape[1] * FINER, shape[0] * FINER
     last, hold = -1, 0.0
-    playing = play(path, pictures=grid)
+    playing = read_media(path, pictures=grid)
     for picture in playing:
-        assert isinstance(picture, Picture)
+        assert isinstance(picture, VideoFrame)
         if picture.index != last:
-            shown = grey(picture.rgb(size)).reshape(shape[0], FINER, shape[1], FINER)
+            shown = to_grey(picture.rgb(size)).reshape(shape[0], FINER, shape[1], FINER)
             mean = np.rint(shown.mean(axis=(1, 3), dtype=np.float32)).astype(np.uint8)
             last = picture.index
         cells[picture.step] = mean
@@ -91,24 +91,26 @@ def _looks(path: Path, shape: tuple[int, int], progress: Progress) -> Looks:
         progress(picture.step + 1, grid.steps)
     frame_s = 1 / float(media.picture.average_rate) if media.picture.average_rate else 0.0
     aspect = media.picture.width / media.picture.height
-    return Looks(cells, hold / max(1, grid.steps), frame_s, aspect, damage_of(playing))
+    return FrameThumbnails(cells, hold / max(1, grid.steps), frame_s, aspect, damage_lines(playing))
 
 
-def changes(cells: Cells) -> Cells:
+def frame_changes(cells: Cells) -> Cells:
     """How cells change from look to look, large changes bounded: float32, shape (looks − 1, …)."""
     step = np.diff(cells, axis=0)
     out: Cells = np.sign(step) * np.sqrt(np.maximum(np.abs(step) - STILL, 0))
     return out
 
 
-def level(cells: Cells) -> Cells:
+def zero_mean(cells: Cells) -> Cells:
     """Rows of cells, each look's mean taken off: a room that brightens with the film is not the film."""
     rows = cells.reshape(len(cells), -1)
     out: Cells = rows - rows.mean(axis=1, keepdims=True)
     return out
 
 
-def film_changes(film: Looks, speed: float, shape: tuple[int, int], every: int = 1, late: float = 0.0) -> Cells:
+def content_changes(
+    film: FrameThumbnails, speed: float, shape: tuple[int, int], every: int = 1, late: float = 0.0
+) -> Cells:
     """A film's changes as a reaction shows them that plays it at a speed: float32, shape (looks − 1, cells).
 
     Args:
@@ -122,9 +124,9 @@ def film_changes(film: Looks, speed: float, shape: tuple[int, int], every: int =
     at = np.clip((np.arange(steps) * every + late) * speed, 0, len(film.cells) - 1)
     low = np.minimum(at.astype(np.int64), max(0, len(film.cells) - 2))
     part = (at - low).astype(np.float32)[:, None, None]
-    there = pooled(film.cells, shape)
+    there = pool_cells(film.cells, shape)
     high = np.minimum(low + 1, len(there) - 1)
-    return level(changes(there[low] * (1 - part) + there[high] * part))
+    return zero_mean(frame_changes(there[low] * (1 - part) + there[high] * part))
 
 
 def mirror(rows: Cells, shape: tuple[int, int]) -> Cells:
@@ -133,18 +135,18 @@ def mirror(rows: Cells, shape: tuple[int, int]) -> Cells:
     return out
 
 
-def in_box(cells: NDArray[np.uint8], box: Box, shape: tuple[int, int]) -> Cells:
+def crop_box(cells: NDArray[np.uint8], box: Box, shape: tuple[int, int]) -> Cells:
     """The changes in a box (x, y, width, height in cells; it may reach beyond): float32, shape (looks − 1, cells)."""
     finer = max(1, round(max(box[2] / shape[1], box[3] / shape[0])))
     down = _points(cells.shape[1], box[1], box[3], shape[0], finer)
     across = _points(cells.shape[2], box[0], box[2], shape[1], finer).T
     parts = []
     for start in range(0, max(1, len(cells) - 1), CHUNK):
-        parts.append(changes(down @ cells[start : start + CHUNK + 1].astype(np.float32) @ across))
-    return level(np.concatenate(parts))
+        parts.append(frame_changes(down @ cells[start : start + CHUNK + 1].astype(np.float32) @ across))
+    return zero_mean(np.concatenate(parts))
 
 
-def pooled(cells: NDArray[np.uint8] | Cells, shape: tuple[int, int]) -> Cells:
+def pool_cells(cells: NDArray[np.uint8] | Cells, shape: tuple[int, int]) -> Cells:
     """Cells at another size: means of what each covers, read between cells where it covers less than one."""
     out: Cells = _areas(cells.shape[1], shape[0]) @ cells.astype(np.float32) @ _areas(cells.shape[2], shape[1]).T
     return out
