@@ -11,7 +11,7 @@ from evoked.core.settings import setting
 from evoked.dataset.ratings import MERGES, Ratings
 from evoked.reactions.labelling.majority_vote import parse_thresholds
 
-__all__ = ["AgreeConfig", "PairedClips", "pair_clips", "groups_of"]
+__all__ = ["AgreeConfig", "PairedClips", "groups_of", "pair_clips"]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from evoked.core.files import write_text
 from evoked.core.provenance import Provenance
 
-__all__ = ["Agreement", "Estimate", "AgreementGroup", "AgreementRow", "as_text", "write_agreement"]
+__all__ = ["Agreement", "AgreementGroup", "AgreementRow", "Estimate", "as_text", "write_agreement"]
 
 
 @dataclass(frozen=True)

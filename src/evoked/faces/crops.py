@@ -20,7 +20,7 @@ from evoked.weights.cache import Cache
 from evoked.weights.catalogue import NETS
 from evoked.weights.session import open_net
 
-__all__ = ["CUTS", "CropDescriber", "square_box", "add_margin"]
+__all__ = ["CUTS", "CropDescriber", "add_margin", "square_box"]
 
 Cut = Callable[[NDArray[np.uint8], NDArray[np.float32], int], NDArray[np.uint8]]
 MARGIN = 32 / (160 - 32)  # of the box's sides, both ends together

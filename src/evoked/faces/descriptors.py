@@ -28,9 +28,9 @@ __all__ = [
     "DescribeFaces",
     "FaceDescriptor",
     "column_names",
-    "registered_descriptors",
     "nets_of",
     "open_descriptors",
+    "registered_descriptors",
     "width_of",
 ]
 

@@ -21,14 +21,14 @@ from evoked.media.orientation import Orientation
 from evoked.media.probe import Media, no_video_error, probe
 
 __all__ = [
-    "VideoFrame",
-    "MediaReader",
     "AudioChunk",
+    "MediaReader",
+    "VideoFrame",
+    "audio_of",
     "damage_lines",
-    "read_media",
     "prefetch",
     "read_audio",
-    "audio_of",
+    "read_media",
 ]
 
 T = TypeVar("T")

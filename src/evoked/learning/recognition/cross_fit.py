@@ -25,7 +25,7 @@ from evoked.learning.training.losses import clip_each
 from evoked.model.recognition import RecognitionConfig, RecognitionForward
 from evoked.model.recognition_network import RecognitionNetwork
 
-__all__ = ["FitResult", "Trial", "CrossFit", "fit_recogniser", "refit_all", "window_scores", "shape_of", "cross_fit"]
+__all__ = ["CrossFit", "FitResult", "Trial", "cross_fit", "fit_recogniser", "refit_all", "shape_of", "window_scores"]
 
 EPSILON = 1e-5
 DEAD = 1e-4

@@ -15,14 +15,14 @@ from evoked.model.recognition_checkpoint import OperatingPoint
 
 __all__ = [
     "ClassMetrics",
-    "metrics_json",
-    "metrics_table",
     "at_points",
-    "cross_calibrated",
     "calibrations",
     "class_metrics",
+    "cross_calibrated",
     "held_out_points",
+    "metrics_json",
     "metrics_notes",
+    "metrics_table",
 ]
 
 BINS = 10

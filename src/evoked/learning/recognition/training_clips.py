@@ -26,7 +26,7 @@ from evoked.reactions.expressions.trained import forward_fill
 from evoked.reactions.viewers.rated_clip import CODE, ClipFaceDescriber
 from evoked.weights.catalogue import NETS
 
-__all__ = ["ClipDataset", "person_groups", "load_rated_clips"]
+__all__ = ["ClipDataset", "load_rated_clips", "person_groups"]
 
 FIRST = "v1"
 """The viewer of a recording in which `evoked annotate` saw one."""
