@@ -72,7 +72,7 @@ def voted(found: annotators.Annotation) -> None:
 
 def parts(video: Path, every: int) -> dict[str, Any]:
     """Annotate a video and say what each part took."""
-    annotator = annotators.Annotator(config=annotators.AnnotateConfig(whole_look_every=every))
+    annotator = annotators.Annotator(config=annotators.AnnotateConfig(detect_every=every))
     clocks = clocked(annotator)
     begun, busy = time.perf_counter(), time.process_time()
     found = annotator(video)
@@ -117,7 +117,7 @@ def main() -> None:
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("video", type=Path, nargs="?")
     words.add_argument("--seconds", type=float, default=60)
-    words.add_argument("--every", type=int, default=annotators.AnnotateConfig().whole_look_every)
+    words.add_argument("--every", type=int, default=annotators.AnnotateConfig().detect_every)
     words.add_argument("--two", action="store_true", help="two faces")
     words.add_argument("--json", action="store_true")
     given = words.parse_args()

@@ -84,8 +84,8 @@ def report(labels: dict[str, Labels], place: Path, chosen: argparse.Namespace) -
         TrainConfig(precision=chosen.precision, steps=chosen.steps, epochs=1, threads=1),
     )
     began = time.perf_counter(), time.process_time()
-    plan = plan_epoch(usable, config.runs, config.run_s, (0, 0))
-    windows = sum(int(gather(examples, batch, usable, config.run_s, 60).use.sum()) for batch in plan)
+    plan = plan_epoch(usable, config.runs, config.windows_per_run, (0, 0))
+    windows = sum(int(gather(examples, batch, usable, config.windows_per_run, 60).use.sum()) for batch in plan)
     reading, reading_cpu = time.perf_counter() - began[0], time.process_time() - began[1]
     print(
         f"read all {len(plan)} batches, {windows} windows: {1e3 * reading / len(plan):.1f} ms a batch, "

@@ -44,12 +44,14 @@ class Way:
     do: Callable[[], object]
 
 
-def given(config: ModelConfig, runs: int, run_s: int) -> tuple[dict[str, torch.Tensor], torch.Tensor, torch.Tensor]:
-    """Random rows as `Network` takes them: `runs` runs of `run_s` windows."""
-    seconds, draw = run_s + config.window_s - 1, torch.Generator().manual_seed(0)
+def given(
+    config: ModelConfig, runs: int, windows_per_run: int
+) -> tuple[dict[str, torch.Tensor], torch.Tensor, torch.Tensor]:
+    """Random rows as `Network` takes them: `runs` runs of `windows_per_run` windows."""
+    seconds, draw = windows_per_run + config.window_s - 1, torch.Generator().manual_seed(0)
     rows = {m.name: torch.randn(seconds, runs, m.width, generator=draw) for m in config.modalities}
     source = torch.arange(seconds)[:, None].repeat(1, runs)
-    return rows, source, torch.ones(run_s, runs, dtype=torch.bool)
+    return rows, source, torch.ones(windows_per_run, runs, dtype=torch.bool)
 
 
 def training(config: ModelConfig, kind: str, plain: bool) -> Way:
@@ -57,7 +59,7 @@ def training(config: ModelConfig, kind: str, plain: bool) -> Way:
     chosen, network = TrainConfig(), Network(config).train()
     network.kind = KINDS[kind]
     optimiser = torch.optim.AdamW(network.parameters(), lr=RATE, fused=True)
-    rows, source, use = given(config, chosen.runs, chosen.run_s)
+    rows, source, use = given(config, chosen.runs, chosen.windows_per_run)
     labels = (torch.rand(use.numel(), len(config.expressions)) < 0.3).float()
 
     def do() -> None:

@@ -33,14 +33,14 @@ from staging.bayes_bound import bounds, knowable, knowable_affect
 from staging.planted_features import Planted, World, plant_all
 
 MODEL = ModelSettings(image_units=32, face_units=16, audio_units=32, window_s=30)
-TRAIN = TrainConfig(epochs=6, rate=4e-3, run_s=32, threads=1)
+TRAIN = TrainConfig(epochs=6, rate=4e-3, windows_per_run=32, threads=1)
 BEYOND: Mapping[str, tuple[Mapping[str, object], Mapping[str, object]]] = {
     FULL: ({}, {}),
-    "smooth 4 s": ({}, {"smooth_s": 4}),
+    "smooth 4 s": ({}, {"label_smoothing_s": 4}),
     "tcn": ({"kind": "tcn"}, {}),
-    "tcn, smooth 4 s": ({"kind": "tcn"}, {"smooth_s": 4}),
-    "smooth 4 s, no output gate": ({"output_gate": False}, {"smooth_s": 4}),
-    "tcn, smooth 4 s, no output gate": ({"kind": "tcn", "output_gate": False}, {"smooth_s": 4}),
+    "tcn, smooth 4 s": ({"kind": "tcn"}, {"label_smoothing_s": 4}),
+    "smooth 4 s, no output gate": ({"output_gate": False}, {"label_smoothing_s": 4}),
+    "tcn, smooth 4 s, no output gate": ({"kind": "tcn", "output_gate": False}, {"label_smoothing_s": 4}),
     "tcn, balanced": ({"kind": "tcn"}, {"loss": "balanced"}),
 }
 """Name → what differs from MODEL, from TRAIN."""
@@ -85,10 +85,13 @@ def cost(ways: Sequence[Variant], world: World, epoch: Split) -> None:
     for way in ways:
         config = way.model.fit(widths, tuple(world.events))
         network = Network(config).train()
-        runs, run_s = way.config.runs, way.config.run_s
-        seconds = run_s + config.window_s - 1
+        runs, windows_per_run = way.config.runs, way.config.windows_per_run
+        seconds = windows_per_run + config.window_s - 1
         rows = {n: torch.from_numpy(draw.normal(size=(seconds, runs, w)).astype(np.float32)) for n, w in widths.items()}
-        source, use = torch.arange(seconds)[:, None].repeat(1, runs), torch.ones(run_s, runs, dtype=torch.bool)
+        source, use = (
+            torch.arange(seconds)[:, None].repeat(1, runs),
+            torch.ones(windows_per_run, runs, dtype=torch.bool),
+        )
 
         def step(network: Network = network, given: tuple = (rows, source, use)) -> None:
             network(*given).sum().backward()
@@ -97,7 +100,7 @@ def cost(ways: Sequence[Variant], world: World, epoch: Split) -> None:
             Forward(config, network.arrays()),
             {n: r.astype(np.float32) for n, r in epoch.test[0].features.items()},
         )
-        learn = best_of(step) / (runs * run_s)
+        learn = best_of(step) / (runs * windows_per_run)
         foresee = best_of(lambda forward=forward, whole=whole: forward(whole)) / epoch.test[0].seconds
         weights = sum(p.numel() for p in network.parameters())
         print(f"{way.name:34} {weights:7d}  {1000 * learn:25.3f}  {1000 * foresee:27.4f}")

@@ -204,7 +204,7 @@ def test_by_person_whole_persons_are_drawn_and_held_out(tmp_path: Path) -> None:
 def small(tmp_path: Path, scores: str, ratings: str, **more: object) -> Agreement:
     (tmp_path / "s.csv").write_text(scores)
     (tmp_path / "r.csv").write_text(ratings)
-    config = replace(AgreeConfig(resamples=5, least_shared=1), **more)  # type: ignore[arg-type]
+    config = replace(AgreeConfig(resamples=5, min_shared_clips=1), **more)  # type: ignore[arg-type]
     return agree(read_machine_scores(tmp_path / "s.csv"), read_ratings(tmp_path / "r.csv"), config)
 
 

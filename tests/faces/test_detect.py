@@ -65,7 +65,7 @@ def test_a_face_that_fills_the_frame(
 
 def test_the_second_look_is_what_sees_closeups(cache: Cache, group: NDArray[np.uint8]) -> None:
     """Without margin, at full size: the first look alone is unsure, and finds a face in a face."""
-    sure = [FaceDetector(DetectConfig(close_side=side, least_score=0.85), cache) for side in (0, 256)]
+    sure = [FaceDetector(DetectConfig(closeup_size=side, min_score=0.85), cache) for side in (0, 256)]
     closeups = []
     for face in FaceDetector(cache=cache)(group):
         x, y, w, h = face.box.round().astype(int)
@@ -74,7 +74,7 @@ def test_the_second_look_is_what_sees_closeups(cache: Cache, group: NDArray[np.u
     assert [len(sure[0](c)) for c in closeups] == [0] * 5
     assert [len(sure[1](c)) for c in closeups] == [1] * 5
     assert [len(FaceDetector(cache=cache)(c)) for c in closeups] == [1] * 5
-    assert len(FaceDetector(DetectConfig(close_side=0), cache)(closeups[3])) == 2
+    assert len(FaceDetector(DetectConfig(closeup_size=0), cache)(closeups[3])) == 2
 
 
 def test_the_second_look_starts_from_what_is_small_already(cache: Cache, group: NDArray[np.uint8]) -> None:
@@ -166,7 +166,7 @@ def test_iou() -> None:
     assert iou(one, np.zeros(4)) == 0
 
 
-@pytest.mark.parametrize("wrong", [{"side": 8}, {"close_side": 8}, {"least_score": 0.0}, {"overlap": 1.0}])
+@pytest.mark.parametrize("wrong", [{"side": 8}, {"closeup_size": 8}, {"min_score": 0.0}, {"overlap": 1.0}])
 def test_settings_that_cannot_be(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="must"):
         DetectConfig(**wrong)  # type: ignore[arg-type]

@@ -37,7 +37,7 @@ def dim(cache: Cache) -> list[Rgb]:
 
 @pytest.fixture(scope="module")
 def ready(cache: Cache) -> FaceDetector:
-    return FaceDetector(DetectConfig(least_score=0.3), cache)
+    return FaceDetector(DetectConfig(min_score=0.3), cache)
 
 
 def seen(watch: VideoFaceDetector, shown: list[Rgb]) -> int:

@@ -172,7 +172,7 @@ def test_no_video_at_all(extractor: Extractor, tmp_path: Path) -> None:
         {"precision": "int8"},
         {"threads": -1},
         {"side": 10},
-        {"least_score": 2.0},
+        {"min_score": 2.0},
     ],
 )
 def test_settings_that_cannot_be(wrong: dict[str, object]) -> None:

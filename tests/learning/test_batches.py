@@ -12,26 +12,34 @@ WINDOW_S = 9
 LENGTHS = st.lists(st.integers(1, 70), min_size=1, max_size=6)
 
 
-def seconds_of(run: WindowRun, usable: list[np.ndarray], run_s: int) -> list[tuple[int, int]]:
-    inside = range(max(run.start, 0), min(run.start + run_s, len(usable[run.example])))
+def seconds_of(run: WindowRun, usable: list[np.ndarray], windows_per_run: int) -> list[tuple[int, int]]:
+    inside = range(max(run.start, 0), min(run.start + windows_per_run, len(usable[run.example])))
     return [(run.example, t) for t in inside if usable[run.example][t]]
 
 
-@given(lengths=LENGTHS, runs=st.integers(1, 8), run_s=st.integers(1, 20), seed=st.integers(0, 9), share=st.floats(0, 1))
-def test_each_usable_second_is_in_one_batch(lengths: list[int], runs: int, run_s: int, seed: int, share: float) -> None:
+@given(
+    lengths=LENGTHS,
+    runs=st.integers(1, 8),
+    windows_per_run=st.integers(1, 20),
+    seed=st.integers(0, 9),
+    share=st.floats(0, 1),
+)
+def test_each_usable_second_is_in_one_batch(
+    lengths: list[int], runs: int, windows_per_run: int, seed: int, share: float
+) -> None:
     draw = np.random.default_rng(seed)
     usable = [draw.random(n) < share for n in lengths]
 
-    plan = plan_epoch(usable, runs, run_s, (seed, 0))
+    plan = plan_epoch(usable, runs, windows_per_run, (seed, 0))
 
-    found = [second for batch in plan for run in batch for second in seconds_of(run, usable, run_s)]
+    found = [second for batch in plan for run in batch for second in seconds_of(run, usable, windows_per_run)]
     assert sorted(found) == [(e, int(t)) for e, seconds in enumerate(usable) for t in np.flatnonzero(seconds)]
-    sizes = [len([s for run in batch for s in seconds_of(run, usable, run_s)]) for batch in plan]
+    sizes = [len([s for run in batch for s in seconds_of(run, usable, windows_per_run)]) for batch in plan]
     assert all(size >= 2 for size in sizes) or sum(sizes) < 2  # batch norm needs two
 
 
 def test_batches_are_of_even_size() -> None:
-    plan = plan_epoch([np.ones(600, dtype=bool)], runs=8, run_s=16, seed=(0, 0))
+    plan = plan_epoch([np.ones(600, dtype=bool)], runs=8, windows_per_run=16, seed=(0, 0))
 
     assert {len(batch) for batch in plan} <= {7, 8}
 
@@ -49,9 +57,9 @@ def test_nothing_usable_gives_no_batches() -> None:
     assert plan_epoch([np.zeros(50, dtype=bool)], 8, 16, (0,)) == []
 
 
-def read(run: WindowRun, run_s: int = 5, seconds: int = 30) -> tuple[WindowBatch, object]:
+def read(run: WindowRun, windows_per_run: int = 5, seconds: int = 30) -> tuple[WindowBatch, object]:
     example = video(World(), "v", seconds, seed=3)[0]
-    return gather([example], [run], [example.valid], run_s, WINDOW_S), example
+    return gather([example], [run], [example.valid], windows_per_run, WINDOW_S), example
 
 
 @pytest.mark.parametrize("start", [0, 3, 12, 25])
@@ -87,7 +95,7 @@ def test_labels_are_those_of_the_used_windows() -> None:
     usable = [e.valid for e in examples]
     runs = [WindowRun(2, 30), WindowRun(0, -3), WindowRun(1, 7)]
 
-    batch = gather(examples, runs, usable, run_s=8, window_s=WINDOW_S)
+    batch = gather(examples, runs, usable, windows_per_run=8, window_s=WINDOW_S)
 
     expected = []
     for r in range(8):
@@ -103,7 +111,7 @@ def test_a_batch_s_arrays_are_what_the_network_takes() -> None:
     examples = videos(World(), 2, 40)
 
     batch = gather(
-        examples, [WindowRun(0, 0), WindowRun(1, 8)], [e.valid for e in examples], run_s=8, window_s=WINDOW_S
+        examples, [WindowRun(0, 0), WindowRun(1, 8)], [e.valid for e in examples], windows_per_run=8, window_s=WINDOW_S
     )
 
     assert {n: (r.shape, r.dtype) for n, r in batch.rows.items()} == {

@@ -51,21 +51,21 @@ def test_without_a_reach_the_examples_are_the_same() -> None:
 
 def test_only_learning_sees_them() -> None:
     learnt, checked = videos(World(), 3, 40), videos(World(), 2, 40, seed=1)
-    config = TrainConfig(epochs=1, threads=1, smooth_s=3)
+    config = TrainConfig(epochs=1, threads=1, label_smoothing_s=3)
 
     made = train(learnt, TINY, config, validation=checked)
     by_hand = [
         replace(e, labels=(smooth_labels(e.labels, e.valid, 3) > 0.2).astype(np.float32)) for e in learnt
     ]  # another target, so another model
-    other = train(by_hand, TINY, replace(config, smooth_s=0), validation=checked)
-    own = train(learnt, TINY, replace(config, smooth_s=0), validation=checked)
+    other = train(by_hand, TINY, replace(config, label_smoothing_s=0), validation=checked)
+    own = train(learnt, TINY, replace(config, label_smoothing_s=0), validation=checked)
 
     assert np.isin(learnt[0].labels, (0, 1)).all()
     losses = [run.history[0].loss for run in (made, other, own)]
     assert len(set(losses)) == 3
-    assert made.checkpoint.training["smooth_s"] == 3
+    assert made.checkpoint.training["label_smoothing_s"] == 3
 
 
 def test_a_negative_reach_is_refused() -> None:
-    with pytest.raises(ValueError, match="smooth_s must not be negative, got -1"):
-        TrainConfig(smooth_s=-1)
+    with pytest.raises(ValueError, match="label_smoothing_s must not be negative, got -1"):
+        TrainConfig(label_smoothing_s=-1)

@@ -26,7 +26,7 @@ from evoked.model.config import ModelSettings
 from evoked.model.stored import read_arrays, write_arrays
 
 SMALL = ModelSettings(image_units=8, face_units=6, audio_units=8, window_s=6)
-CONFIG = TrainConfig(epochs=5, threads=1, save_s=0.0, rate=3e-3, runs=4, run_s=8)
+CONFIG = TrainConfig(epochs=5, threads=1, checkpoint_every_s=0.0, rate=3e-3, runs=4, windows_per_run=8)
 EXAMPLES = videos(World(), 4, 40)
 
 

@@ -102,7 +102,7 @@ def test_talk_that_drowns_the_film_is_carried_across() -> None:
     film[20 * HZ : 35 * HZ] = voice(15)  # 15 s of voice alone; the film ran on, for the offset is the same after
     (segment,) = align(film, cut(190, 270), HZ).segments
     assert (segment.content_start_s, segment.content_end_s) == pytest.approx((10, 70), abs=0.1)
-    strict = align(film, cut(190, 270), HZ, AlignConfig(bridge_s=5.0))
+    strict = align(film, cut(190, 270), HZ, AlignConfig(max_bridge_s=5.0))
     assert len(strict.segments) == 2
     assert strict.reaction_time(37.0) is None
 

@@ -122,7 +122,7 @@ def test_a_still_shown_for_three_seconds_is_scored(cache: Cache, annotator: Anno
 
 def test_three_threads_say_what_one_would(cache: Cache, smiling: Annotation) -> None:
     path = cache.clip("single_face.mp4")
-    watch, mesh = VideoFaceDetector(FaceDetector(cache=cache), AnnotateConfig().whole_look_every), FaceMesh(cache)
+    watch, mesh = VideoFaceDetector(FaceDetector(cache=cache), AnnotateConfig().detect_every), FaceMesh(cache)
     before: tuple[Face, Mesh] | None = None
     viewer = smiling.viewers["v1"]
     for picture in read_media(path, pictures=smiling.grid):
@@ -175,7 +175,7 @@ def test_bad_files_are_named(annotator: Annotator, tmp_path: Path) -> None:
 
 def test_settings_out_of_range_are_refused() -> None:
     with pytest.raises(ValueError, match="within 0 … 1"):
-        AnnotateConfig(least_presence=2)
+        AnnotateConfig(min_mesh_score=2)
 
 
 def test_sound_alone_shows_nobody(annotator: Annotator, tmp_path: Path) -> None:

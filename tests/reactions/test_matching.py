@@ -13,12 +13,12 @@ from shown import SIZE, Stretch, content, film, recorded
 from staged_scenes import CORNER, SIDE, film_path
 
 from evoked.core.errors import AlignmentError, NoSoundError
+from evoked.core.study_layout import StudyLayout
 from evoked.media.decode import read_audio
 from evoked.media.write import VideoWriter
 from evoked.reactions.alignment.config import MatchConfig
 from evoked.reactions.alignment.matcher import ContentMatcher
 from evoked.reactions.alignment.offset_map import read_offsets
-from evoked.study.layout import StudyLayout
 
 pytestmark = pytest.mark.nets
 START, SECONDS, HZ = 60, 24, 8000

@@ -44,7 +44,7 @@ def test_what_was_skipped_may_be_watched_later() -> None:
 @pytest.mark.parametrize("found", [MAP, FAST])
 def test_nearest_steps_agree_with_the_slow_way(found: OffsetMap) -> None:
     content, reaction = TimeGrid(Fraction(30000, 1001), 900), TimeGrid(Fraction(6), 400, Fraction(1, 4))
-    got = found.nearest_steps(content, reaction, lag_s=0.1)
+    got = found.nearest_steps(content, reaction, reaction_lag_s=0.1)
     for i in range(0, 900, 7):
         at = found.reaction_time(float(content.second(i)))
         want = -1

@@ -157,7 +157,7 @@ def test_votes_of_viewers_are_as_counted_by_hand(seed: int) -> None:
 
 def test_how_many_stand_behind_a_second() -> None:
     one, other = ballot(np.ones(60), np.arange(60) < 30), ballot(np.zeros(60))
-    votes = majority_vote([one, other], seconds(10), VoteConfig(least_viewers=2))
+    votes = majority_vote([one, other], seconds(10), VoteConfig(min_viewers=2))
     assert votes.viewers.tolist() == [2] * 7 + [1] * 3  # the window of second 6 still holds ticks 27 to 29
     assert votes.ticks.tolist() == [18, 30, 36, 36, 33, 27, 21, 18, 18, 15]
     assert votes.labels.valid.tolist() == [True] * 7 + [False] * 3
@@ -219,7 +219,7 @@ def test_ticks_move_onto_the_content_by_the_nearest() -> None:
 
 def test_a_lag_looks_later_and_the_end_of_the_reaction_is_nothing() -> None:
     offsets = OffsetMap(12.0, (Segment(0.0, 10.0, 0.0, 12.0),))
-    moved = onto_content(counting(30), offsets, viewer_grid(seconds(10)), lag_s=0.5)
+    moved = onto_content(counting(30), offsets, viewer_grid(seconds(10)), reaction_lag_s=0.5)
     assert moved.values[:27, 0].tolist() == list(range(3, 30))
     assert not moved.valid[27:].any()
 
@@ -255,9 +255,9 @@ def test_wrong_arguments_are_told_by_number() -> None:
         majority_vote([ballot(np.ones(60))], seconds(10), reactions=["a", "b"])
     with pytest.raises(ValueError, match="merge must be one of pool, any, viewer"):
         VoteConfig(merge="mean")
-    with pytest.raises(ValueError, match="least_viewers must be at least 1, got 0"):
-        VoteConfig(least_viewers=0)
-    with pytest.raises(ValueError, match="lag_s must be a number of seconds, got nan"):
-        VoteConfig(lag_s=float("nan"))
+    with pytest.raises(ValueError, match="min_viewers must be at least 1, got 0"):
+        VoteConfig(min_viewers=0)
+    with pytest.raises(ValueError, match="reaction_lag_s must be a number of seconds, got nan"):
+        VoteConfig(reaction_lag_s=float("nan"))
     with pytest.raises(ValueError, match="quorum"):
         VoteConfig(quorum=0)

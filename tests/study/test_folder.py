@@ -14,7 +14,7 @@ from evoked.study.layout import config_values, open_study, parse_sections, read_
 @dataclass(frozen=True)
 class Vote:
     quorum: int = setting(9, "ticks")
-    lag_s: float = setting(0.0, "seconds")
+    reaction_lag_s: float = setting(0.0, "seconds")
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_keys_are_read(study: Path) -> None:
     [
         ("quorum = 3", "study.toml: no setting 'quorum'; there are: name, note, staged, expressions"),
         ("[votes]\nquorum = 3", r"no section \[votes\]; there are: vote"),
-        ("[vote]\nquorums = 3", r"study.toml \[vote\]: no setting 'quorums'; there are: quorum, lag_s"),
+        ("[vote]\nquorums = 3", r"study.toml \[vote\]: no setting 'quorums'; there are: quorum, reaction_lag_s"),
         ("[vote]\nquorum = '3'", r"study.toml \[vote\]: quorum must be int, got '3'"),
         ("expressions = []", "one or more different names"),
         ("name = ", "study.toml cannot be read"),
@@ -93,4 +93,4 @@ def test_a_mistake_in_the_file_is_one_line(study: Path, text: str, said: str) ->
 
 
 def test_a_config_becomes_plain_values() -> None:
-    assert config_values(Vote(2, 0.5)) == {"quorum": 2, "lag_s": 0.5}
+    assert config_values(Vote(2, 0.5)) == {"quorum": 2, "reaction_lag_s": 0.5}

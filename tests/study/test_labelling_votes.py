@@ -8,12 +8,12 @@ import pytest
 
 from evoked.core.errors import DatasetError, StudyError
 from evoked.core.provenance import Provenance
+from evoked.core.study_layout import StudyLayout
 from evoked.core.tables import write_table
 from evoked.core.time_grid import TimeGrid
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment, write_offsets
 from evoked.reactions.labelling.majority_vote import VoteConfig, Votes
 from evoked.study.label_steps import votes_of
-from evoked.study.layout import StudyLayout
 from evoked.study.settings import read_settings
 
 NAMES = ("amusement", "surprise")

@@ -199,7 +199,7 @@ def _cohen(data: PairedClips, k: int, config: AgreeConfig) -> _Figure:
 
 def _pairs(data: PairedClips, k: int, config: AgreeConfig) -> tuple[list[tuple[int, int]], NDArray[np.int64]]:
     r = data.ratings
-    return pair_tables(r.clip, r.rater, r.marks[:, data.columns[k]], data.unit, least=config.least_shared)
+    return pair_tables(r.clip, r.rater, r.marks[:, data.columns[k]], data.unit, least=config.min_shared_clips)
 
 
 def _correlation(data: PairedClips, k: int, inside: NDArray[np.bool_]) -> _Figure:
@@ -277,7 +277,7 @@ def _tell(rows: Sequence[AgreementRow], data: PairedClips, config: AgreeConfig, 
         ],
         "in some turns the others have no positives to choose a threshold by; those clips are not in precision and "
         "recall": [r.name for r in rows if r.positives and len(r.held_out) > 1 and None in r.held_out],
-        f"no two raters share {config.least_shared} clips, so Cohen's kappa is undefined": [
+        f"no two raters share {config.min_shared_clips} clips, so Cohen's kappa is undefined": [
             r.name for r in rows if not r.pairs and len(data.ratings.raters) > 1
         ],
     }

@@ -25,7 +25,7 @@ class AgreeConfig:
     folds: int = setting(5, "turns in which thresholds are chosen on the others")
     span: str = setting("mean", "an annotation's score of a clip: mean over its ticks, or last (its last tick)")
     unseen: str = setting("masked", "clips in which the machine saw nobody: masked (left out) or zeros (scored 0)")
-    least_shared: int = setting(10, "clips that two raters must share for Cohen's kappa")
+    min_shared_clips: int = setting(10, "clips that two raters must share for Cohen's kappa")
     resamples: int = setting(1000, "draws of whole videos for the intervals")
     seed: int = setting(0, "seed of turns and draws")
     level: float = setting(0.95, "share of the draws inside the intervals")
@@ -39,10 +39,10 @@ class AgreeConfig:
             raise ValueError(
                 f"target_precision and level must lie within 0 … 1, got {self.target_precision} and {self.level}"
             )
-        if self.folds < 2 or self.resamples < 1 or self.least_shared < 1:
+        if self.folds < 2 or self.resamples < 1 or self.min_shared_clips < 1:
             raise ValueError(
-                "folds must be 2 or more, resamples and least_shared 1 or more, got "
-                f"{self.folds}, {self.resamples}, {self.least_shared}"
+                "folds must be 2 or more, resamples and min_shared_clips 1 or more, got "
+                f"{self.folds}, {self.resamples}, {self.min_shared_clips}"
             )
         parse_thresholds(self.thresholds)
 

@@ -73,7 +73,7 @@ def _by_content(seen: list[AnnotatedReaction], content: Path | None) -> list[tup
 def _ballots(seen: list[AnnotatedReaction], ticks: TimeGrid, config: VoteConfig) -> tuple[list[Track], list[str]]:
     """Each viewer's scores on the content's time, and the reaction they are from."""
     found = [
-        (onto_content(v.scores, s.offsets, ticks, lag_s=config.lag_s), s.reaction.name)
+        (onto_content(v.scores, s.offsets, ticks, reaction_lag_s=config.reaction_lag_s), s.reaction.name)
         for s in seen
         for v in s.found.viewers.values()
     ]

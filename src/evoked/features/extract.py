@@ -42,7 +42,7 @@ class FeatureConfig:
     precision: str = setting("f32", "of the image net: f32, or bf16 where the CPU has it (a little different)")
     threads: int = setting(0, "threads of the nets; 0: as many as the process may use")
     side: int = setting(480, "longest side at which frames are searched for faces, pixels")
-    least_score: float = setting(0.6, "faces less certain than this are left out")
+    min_score: float = setting(0.6, "faces less certain than this are left out")
 
     def __post_init__(self) -> None:
         if self.features not in SETS:
@@ -52,12 +52,12 @@ class FeatureConfig:
             raise ValueError(f'precision must be "f32" or "bf16", got {self.precision!r}')
         if self.threads < 0:
             raise ValueError(f"threads must not be negative, got {self.threads}")
-        DetectConfig(side=self.side, least_score=self.least_score)  # refuses what it cannot use
+        DetectConfig(side=self.side, min_score=self.min_score)  # refuses what it cannot use
 
     def as_dict(self) -> dict[str, object]:
         """What shapes the result; the number of threads does not."""
         own = {"features": self.features, "face_net": self.face_net}
-        return own | {"precision": self.precision, "side": self.side, "least_score": self.least_score}
+        return own | {"precision": self.precision, "side": self.side, "min_score": self.min_score}
 
     @property
     def chosen(self) -> FeatureSet:
@@ -131,7 +131,7 @@ class Extractor:
         shape, half = (batch, *self._wants.shape[1:]), self.config.precision == "bf16"
         self._image = open_net(chosen.image, cache, "bf16" if half else "f32", count, shape=shape)
         self._audio, self._floor = open_net(chosen.audio, cache, threads=count), audio.FLOORS[chosen.audio]
-        detect = DetectConfig(side=self.config.side, least_score=self.config.least_score)
+        detect = DetectConfig(side=self.config.side, min_score=self.config.min_score)
         self._detector = FaceDetector(detect, cache, count)
         self._describe, self._width = open_descriptors((chosen.face,), cache, count), width_of((chosen.face,))
         self.nets = digests(self.config, cache)

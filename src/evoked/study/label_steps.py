@@ -10,6 +10,7 @@ import numpy as np
 from evoked.core.errors import AlignmentError, DatasetError, EvokedError, NoPictureError
 from evoked.core.progress import Progress
 from evoked.core.provenance import Provenance, unique_names
+from evoked.core.study_layout import StudyLayout
 from evoked.core.tables import read_provenance, read_table, write_table
 from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
@@ -31,7 +32,6 @@ from evoked.reactions.labelling.majority_vote import (
 )
 from evoked.reactions.viewers.annotation_table import annotation_to_table, table_to_tracks
 from evoked.reactions.viewers.annotator import Annotator, nets_read
-from evoked.study.layout import StudyLayout
 from evoked.study.runner import Runner, Work
 from evoked.study.settings import Settings
 from evoked.weights.cache import Cache
@@ -228,7 +228,7 @@ def votes_of(
         except ValueError as error:
             raise DatasetError(f"{folder.annotation(reaction)}: {error}; delete it and run again") from error
         for viewer in viewers.values():
-            ballots.append(onto_content(viewer, offsets, ticks, lag_s=config.lag_s))
+            ballots.append(onto_content(viewer, offsets, ticks, reaction_lag_s=config.reaction_lag_s))
             own.append(reaction)
     if not ballots:
         nobody = np.zeros((ticks.steps, len(names)), dtype=np.float32)

@@ -11,6 +11,7 @@ from typing import Any
 from evoked.core.errors import WeightsMissing
 from evoked.core.progress import Progress
 from evoked.core.provenance import Provenance
+from evoked.core.study_layout import StudyLayout
 from evoked.dataset.folds import make_folds
 from evoked.dataset.labels import read_labels
 from evoked.dataset.load_examples import LoadedExamples, load_examples
@@ -22,7 +23,6 @@ from evoked.learning.training.config import HISTORY
 from evoked.model.checkpoint import ABOUT, ARRAYS
 from evoked.predict.writers import read_predictions, write_predictions
 from evoked.report.page import write_report
-from evoked.study.layout import StudyLayout
 from evoked.study.runner import Runner, Work
 from evoked.study.settings import Settings
 from evoked.weights.cache import Cache

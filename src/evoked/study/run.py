@@ -8,9 +8,10 @@ check → align → annotate → label            (the label river)
 from collections.abc import Sequence
 from pathlib import Path
 
+from evoked.core.study_layout import StudyLayout
 from evoked.study.build_records import StepOutcome, StepRecords
 from evoked.study.label_steps import LabelSteps, playable
-from evoked.study.layout import StudyLayout, open_study
+from evoked.study.layout import open_study
 from evoked.study.prediction_steps import PredictionSteps
 from evoked.study.runner import ProgressView, Runner
 from evoked.study.settings import read_settings

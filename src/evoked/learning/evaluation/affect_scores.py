@@ -27,7 +27,7 @@ class AffectConfig:
         0.0, "smooth predictions film by film up to this frequency (Butterworth, zero phase); 0: leave them as they are"
     )
     resamples: int = setting(1000, "draws of whole films for the intervals")
-    draw_seed: int = setting(0, "seed of the draws")
+    bootstrap_seed: int = setting(0, "seed of the draws")
     level: float = setting(0.95, "share of the draws inside the intervals")
 
     def __post_init__(self) -> None:
@@ -128,7 +128,7 @@ def _lines(
         values = [found[name] for name in names]
         return [*values, *(_less(found[way, score], found[against, score]) for way, score in names)]
 
-    spans = bootstrap(films, numbers, resamples=config.resamples, seed=config.draw_seed, level=config.level)
+    spans = bootstrap(films, numbers, resamples=config.resamples, seed=config.bootstrap_seed, level=config.level)
     whole = numbers(np.ones(films, dtype=np.int64))
     lines = []
     for i, (way, score) in enumerate(names):

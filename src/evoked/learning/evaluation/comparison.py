@@ -27,7 +27,7 @@ class CompareConfig:
     """How ways are held against each other."""
 
     resamples: int = setting(1000, "draws of whole videos for the intervals")
-    draw_seed: int = setting(0, "seed of the draws")
+    bootstrap_seed: int = setting(0, "seed of the draws")
     level: float = setting(0.95, "share of the draws inside the intervals")
 
     def __post_init__(self) -> None:
@@ -100,7 +100,7 @@ def compare_variants(
         found = scores(weights)
         return [None if np.isnan(x) else float(x) for x in np.stack([found, found - found[base]]).ravel()]
 
-    spans = bootstrap(len(used), numbers, resamples=config.resamples, seed=config.draw_seed, level=config.level)
+    spans = bootstrap(len(used), numbers, resamples=config.resamples, seed=config.bootstrap_seed, level=config.level)
     whole, columns = scores(None), [*names, MAP]
     chances = [float(on[:, k].mean()) for k in range(len(names))]
     mean_chance = float(np.mean([chances[k] for k in shown])) if shown else None

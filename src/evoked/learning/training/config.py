@@ -21,7 +21,7 @@ class TrainConfig:
     )
     steps: int = setting(0, "stop after this many steps even within an epoch; 0: no such limit")
     runs: int = setting(8, "runs of consecutive windows in a batch")
-    run_s: int = setting(16, "windows (seconds) in a run; 8 runs of 16 are the paper's batch of 128")
+    windows_per_run: int = setting(16, "windows (seconds) in a run; 8 runs of 16 are the paper's batch of 128")
     rate: float = setting(
         0.0, f"Adam's learning rate; 0: {RATE:g}, or {SMALL_RATE:g} below {SMALL_BELOW_S} labelled seconds"
     )
@@ -31,7 +31,7 @@ class TrainConfig:
     loss: str = setting(
         "cross_entropy", f"what probabilities are charged: {', '.join(LOSSES)} (few positives weigh more)"
     )
-    smooth_s: int = setting(
+    label_smoothing_s: int = setting(
         0, "seconds to either side whose labels speak for a second in learning, the nearer the more; 0: none"
     )
     unseen: str = setting("masked", "seconds without valid labels: masked (left out) or zeros (nothing expressed)")
@@ -42,11 +42,11 @@ class TrainConfig:
     devices: int = setting(1, "cards (with device cpu: processes) that learn together, each a share of every batch")
     threads: int = setting(0, f"CPU threads; 0: all cores, or 1 below {SMALL_BELOW_S} labelled seconds")
     events: bool = setting(False, "write TensorBoard event files into the state's folder, too")
-    save_s: float = setting(30.0, "seconds between two savings of the training state")
+    checkpoint_every_s: float = setting(30.0, "seconds between two savings of the training state")
     seed: int = setting(0, "first weights, order of batches and dropout are drawn from it")
 
     def __post_init__(self) -> None:
-        for name in ("runs", "run_s", "devices"):
+        for name in ("runs", "windows_per_run", "devices"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
         for name in (
@@ -58,9 +58,9 @@ class TrainConfig:
             "l2",
             "patience",
             "threads",
-            "save_s",
+            "checkpoint_every_s",
             "seed",
-            "smooth_s",
+            "label_smoothing_s",
         ):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")

@@ -113,11 +113,11 @@ def _learn(work: _Work, fabric: Fabric, progress: Progress) -> Trained:
         metrics = TensorBoardLog(state if saves and config.events else None, standing.taken)
         saved = time.monotonic()
         while not _finished(standing, config):
-            plan = plan_epoch(usable, config.runs, config.run_s, (config.seed, standing.epoch))
+            plan = plan_epoch(usable, config.runs, config.windows_per_run, (config.seed, standing.epoch))
             while standing.step < len(plan) and not _out_of_steps(standing, config):
                 lesson.learn(plan[standing.step], standing)
                 _tell(progress, standing, config, len(plan))
-                if state and saves and time.monotonic() - saved >= config.save_s:
+                if state and saves and time.monotonic() - saved >= config.checkpoint_every_s:
                     save_state(state, key, standing, lesson.network, lesson.optimiser)
                     saved = time.monotonic()
             lesson.close_epoch(standing)
@@ -173,7 +173,7 @@ class _Lesson:
         )
         self._ready, self._stepper = fabric.setup(self.network, own)
         self.optimiser = own
-        self._examples = smoothing_kernel(work.examples, usable, work.config.smooth_s)
+        self._examples = smoothing_kernel(work.examples, usable, work.config.label_smoothing_s)
         shown = np.sum(
             [e.labels[seconds].sum(axis=0) for e, seconds in zip(self._examples, usable, strict=True)], axis=0
         )
@@ -183,9 +183,9 @@ class _Lesson:
 
     def learn(self, runs: Sequence[WindowRun], standing: TrainingState) -> None:
         """Take one step, and note in `standing` that it was taken."""
-        config, fabric, count = self.config, self.fabric, windows_in(runs, self.usable, self.config.run_s)
-        own, weight = shard_batch(runs, fabric, lambda part: windows_in(part, self.usable, config.run_s))
-        batch = gather(self._examples, own, self.usable, config.run_s, self.network.config.window_s)
+        config, fabric, count = self.config, self.fabric, windows_in(runs, self.usable, self.config.windows_per_run)
+        own, weight = shard_batch(runs, fabric, lambda part: windows_in(part, self.usable, config.windows_per_run))
+        batch = gather(self._examples, own, self.usable, config.windows_per_run, self.network.config.window_s)
         rows = {m.name: torch.from_numpy(batch.rows[m.name]) for m in self.network.config.modalities}
         rows, source, use, labels = fabric.to_device(
             (rows, torch.from_numpy(batch.source), torch.from_numpy(batch.use), torch.from_numpy(batch.labels))

@@ -69,8 +69,8 @@ def unusable_reasons(validation: Sequence[Example], model: ModelConfig, config: 
 
 def _scored(network: Network, example: Example, start: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """What the network says of a run's valid seconds, in float32 and without dropout, and their labels; both (n, K)."""
-    run_s = min(RUN_S, example.seconds - start)
-    batch = gather([example], [WindowRun(0, start)], [example.valid], run_s, network.config.window_s)
+    windows_per_run = min(RUN_S, example.seconds - start)
+    batch = gather([example], [WindowRun(0, start)], [example.valid], windows_per_run, network.config.window_s)
     device, training, kind = next(network.parameters()).device, network.training, network.kind
     network.eval()
     network.kind = torch.float32

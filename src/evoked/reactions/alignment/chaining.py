@@ -128,13 +128,13 @@ def _less(spans: list[tuple[float, float]], others: list[tuple[float, float]]) -
     return spans
 
 
-def merge_runs(chain: list[AlignedRun], hz: int, bridge_s: float) -> list[AlignedRun]:
+def merge_runs(chain: list[AlignedRun], hz: int, max_bridge_s: float) -> list[AlignedRun]:
     """A chain as a map: runs that are one are joined, those that touch are cut back.
 
     Args:
         chain: in the order of the reaction.
         hz: samples per second.
-        bridge_s: runs of one offset, one after the other with a gap up to this, are one: the film played on unheard.
+        max_bridge_s: runs of one offset, one after the other with a gap up to this, are one: the film played on unheard.
 
     Returns:
         In the order of the content, apart on both clocks: a part of the content that the reaction plays again, after a
@@ -145,7 +145,7 @@ def merge_runs(chain: list[AlignedRun], hz: int, bridge_s: float) -> list[Aligne
     out = [chain[0]]
     for run in chain[1:]:
         last = out[-1]
-        if _same(last, run, hz) and run.start - last.end <= bridge_s * hz:
+        if _same(last, run, hz) and run.start - last.end <= max_bridge_s * hz:
             score = float(np.hypot(last.score, run.score))
             out[-1] = replace(last, end=run.end, weight=last.weight + run.weight, score=score)
         else:

@@ -15,7 +15,9 @@ class AlignConfig:
     min_common_s: float = setting(5.0, "seconds of common sound below which a reaction is refused")
     min_share: float = setting(0.15, "share of the shorter of the two that must be common: episodes share title music")
     min_segment_s: float = setting(1.0, "seconds below which a stretch is no segment of its own")
-    bridge_s: float = setting(30.0, "longest silence or talk, in seconds, that an unchanged offset is carried across")
+    max_bridge_s: float = setting(
+        30.0, "longest silence or talk, in seconds, that an unchanged offset is carried across"
+    )
     candidates: int = setting(160, "most offsets that are looked into")
     speed: float = setting(0.06, "largest change of the film's speed that is looked for; 0.06: 6 % either way")
     semitones: float = setting(2.0, "largest change of the film's pitch that is looked for, in semitones")
@@ -31,9 +33,9 @@ class AlignConfig:
             )
         if min(self.min_score, self.min_common_s, self.min_segment_s) <= 0 or self.candidates < 1:
             raise ValueError("min_score, min_common_s, min_segment_s and candidates must be above zero")
-        if self.bridge_s < 0 or not 0 <= self.min_share <= 1:
+        if self.max_bridge_s < 0 or not 0 <= self.min_share <= 1:
             raise ValueError(
-                f"bridge_s must not be negative and min_share in [0, 1], got {self.bridge_s} and {self.min_share}"
+                f"max_bridge_s must not be negative and min_share in [0, 1], got {self.max_bridge_s} and {self.min_share}"
             )
 
 

@@ -188,7 +188,7 @@ def _with(offsets: OffsetMap, more: list[AlignedRun], smear_s: float, config: Al
     parts = fill_gaps(chain, more, MS, LINE_S, smear_s)
     if len(parts) == len(chain):
         return offsets
-    segments = [_segment(run, rate) for run in merge_runs(parts, MS, config.bridge_s)]
+    segments = [_segment(run, rate) for run in merge_runs(parts, MS, config.max_bridge_s)]
     kept = tuple(s for s in segments if s.content_end_s - s.content_start_s >= config.min_segment_s)
     return OffsetMap(offsets.score, kept, ALSO[offsets.by])
 

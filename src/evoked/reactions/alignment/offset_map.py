@@ -117,13 +117,13 @@ class OffsetMap:
         """Seconds of content that are covered."""
         return sum(s.content_end_s - s.content_start_s for s in self.segments)
 
-    def nearest_steps(self, content: TimeGrid, reaction: TimeGrid, lag_s: float = 0.0) -> NDArray[np.int64]:
+    def nearest_steps(self, content: TimeGrid, reaction: TimeGrid, reaction_lag_s: float = 0.0) -> NDArray[np.int64]:
         """For each content step, the nearest step of a reaction's grid, worked out exactly.
 
         Args:
             content: instants on the content's time.
             reaction: instants on the reaction's time.
-            lag_s: how long after the film a viewer's face is looked at, in seconds.
+            reaction_lag_s: how long after the film a viewer's face is looked at, in seconds.
 
         Returns:
             int64, shape (content.steps,); −1 where no segment covers the instant or the reaction's
@@ -135,7 +135,7 @@ class OffsetMap:
             first = max(0, _ceil((start - content.start) * content.rate))
             last = min(content.steps, _ceil((end - content.start) * content.rate))
             rate = exact_rate(segment.rate)
-            shift = exact(segment.reaction_start_s) - start * rate + exact(lag_s) - reaction.start
+            shift = exact(segment.reaction_start_s) - start * rate + exact(reaction_lag_s) - reaction.start
             # step = floor((content.second(i) * rate + shift) * steps a second + 1/2) = (grow * i + base) // below,
             # in whole numbers
             slope = rate * reaction.rate / content.rate

@@ -36,8 +36,8 @@ class VoteConfig:
         "viewer: each viewer has one vote, their own majority",
     )
     quorum: int = setting(9, "fewest visible ticks in a second's 3 s window (18 per viewer) for a label")
-    least_viewers: int = setting(1, "fewest viewers seen in a second's window for a label")
-    lag_s: float = setting(0.0, "seconds a face is taken to be behind the film")
+    min_viewers: int = setting(1, "fewest viewers seen in a second's window for a label")
+    reaction_lag_s: float = setting(0.0, "seconds a face is taken to be behind the film")
     thresholds: tuple[str, ...] = setting(
         (), "a tick is on at this score or above, e.g. amusement=0.4; else the recogniser's own, else 0.5"
     )
@@ -47,10 +47,10 @@ class VoteConfig:
             raise ValueError(f"merge must be one of {', '.join(MERGES)}, got {self.merge!r}")
         if self.quorum < 1:
             raise ValueError(f"quorum must be at least 1 tick, got {self.quorum}")
-        if self.least_viewers < 1:
-            raise ValueError(f"least_viewers must be at least 1, got {self.least_viewers}")
-        if not math.isfinite(self.lag_s):
-            raise ValueError(f"lag_s must be a number of seconds, got {self.lag_s}")
+        if self.min_viewers < 1:
+            raise ValueError(f"min_viewers must be at least 1, got {self.min_viewers}")
+        if not math.isfinite(self.reaction_lag_s):
+            raise ValueError(f"reaction_lag_s must be a number of seconds, got {self.reaction_lag_s}")
         parse_thresholds(self.thresholds)
 
     def levels(self, names: Sequence[str], own: Mapping[str, float] | None = None) -> tuple[float, ...]:
@@ -92,7 +92,7 @@ class Votes:
     """What the viewers of a content expressed, once a second.
 
     Attributes:
-        labels: 1 Hz, 0 or 1; valid where there are at least `quorum` visible ticks and `least_viewers` viewers.
+        labels: 1 Hz, 0 or 1; valid where there are at least `quorum` visible ticks and `min_viewers` viewers.
         viewers: int64, shape (seconds,): faces with at least one visible tick in the window.
         ticks: int64, shape (seconds,): visible ticks of all viewers in the window.
         share: 1 Hz, share of the votes that are on, in [0, 1]: of the visible ticks, or with merge "viewer" of
@@ -128,20 +128,20 @@ def viewer_grid(seconds: TimeGrid) -> TimeGrid:
     return TimeGrid(TICKS_PER_S, seconds.steps * int(TICKS_PER_S), seconds.start)
 
 
-def onto_content(viewer: Track, offsets: OffsetMap, ticks: TimeGrid, *, lag_s: float = 0.0) -> Track:
+def onto_content(viewer: Track, offsets: OffsetMap, ticks: TimeGrid, *, reaction_lag_s: float = 0.0) -> Track:
     """Move a viewer's Track from the reaction's time to the content's.
 
     Args:
         viewer: scores on the reaction's time.
         offsets: where the content stands in the reaction.
         ticks: the content's 6 Hz grid, see `ticks_of`.
-        lag_s: seconds a face is taken to be behind the film.
+        reaction_lag_s: seconds a face is taken to be behind the film.
 
     Returns:
         The nearest tick of the viewer at each content tick, worked out in whole numbers; not valid
         where no segment covers the tick, the reaction is over, or the viewer was not visible.
     """
-    steps = offsets.nearest_steps(ticks, viewer.grid, lag_s)
+    steps = offsets.nearest_steps(ticks, viewer.grid, reaction_lag_s)
     covered = steps >= 0
     valid = np.zeros(ticks.steps, dtype=np.bool_)
     valid[covered] = viewer.valid[steps[covered]]
@@ -164,7 +164,7 @@ def majority_vote(
         ballots: one Track per viewer on the content's time (`onto_content`), all on one grid with
             the same names. Their order does not matter.
         seconds: the content's 1 Hz grid.
-        config: merging and quorum; lag_s is used when ballots are moved and thresholds by `levels`, not here.
+        config: merging and quorum; reaction_lag_s is used when ballots are moved and thresholds by `levels`, not here.
         thresholds: a tick is on where its score is at or above this; one number, or one per name.
         reactions: which reaction each ballot is from, for merge "any"; each its own if not given.
 
@@ -182,7 +182,7 @@ def majority_vote(
     on, seen = _counts(ballots, seconds, _levels(thresholds, len(names)))
     viewers = (seen > 0).sum(axis=0)
     labels, share, voted, valid = _merged(on, seen, config, reactions)
-    valid &= viewers >= config.least_viewers
+    valid &= viewers >= config.min_viewers
     labels &= valid[:, None]
     own = 2 * on > seen[:, :, None]  # (viewers, seconds, names)
     same = ((own == labels) & (seen > 0)[:, :, None]).sum(axis=(0, 2))

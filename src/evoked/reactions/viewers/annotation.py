@@ -18,23 +18,27 @@ from evoked.reactions.viewers.face_detections import DetectionLog
 class AnnotateConfig:
     """How viewers are found."""
 
-    least_face_px: int = setting(24, "faces narrower than this, in pixels of the reaction, are left out")
-    whole_look_every: int = setting(3, "ticks from one search of the whole picture for faces to the next; 1: each tick")
-    least_presence: float = setting(0.1, "faces of which the mesh net is less sure than this count as not seen")
-    least_known: float = setting(0.3, "detector's certainty down to which a face counts where one stood a second ago")
+    min_face_px: int = setting(24, "faces narrower than this, in pixels of the reaction, are left out")
+    detect_every: int = setting(3, "ticks from one search of the whole picture for faces to the next; 1: each tick")
+    min_mesh_score: float = setting(0.1, "faces of which the mesh net is less sure than this count as not seen")
+    min_tracked_score: float = setting(
+        0.3, "detector's certainty down to which a face counts where one stood a second ago"
+    )
     recogniser: str = setting(PROTOTYPE, "prototype, or the folder of a recogniser that was trained")
-    film_share: float = setting(0.5, "a person whose face is the film's own picture more often than this is no viewer")
+    max_content_overlap: float = setting(
+        0.5, "a person whose face is the film's own picture more often than this is no viewer"
+    )
 
     def __post_init__(self) -> None:
-        if self.whole_look_every < 1:
-            raise ValueError(f"whole_look_every must be at least 1, got {self.whole_look_every}")
-        if self.least_face_px < 1 or not 0 <= self.least_presence <= 1 or not 0 < self.film_share <= 1:
+        if self.detect_every < 1:
+            raise ValueError(f"detect_every must be at least 1, got {self.detect_every}")
+        if self.min_face_px < 1 or not 0 <= self.min_mesh_score <= 1 or not 0 < self.max_content_overlap <= 1:
             raise ValueError(
-                "least_face_px must be at least 1, least_presence and film_share within 0 … 1, got "
-                f"{self.least_face_px}, {self.least_presence}, {self.film_share}"
+                "min_face_px must be at least 1, min_mesh_score and max_content_overlap within 0 … 1, got "
+                f"{self.min_face_px}, {self.min_mesh_score}, {self.max_content_overlap}"
             )
-        if not 0 < self.least_known < 1:
-            raise ValueError(f"least_known must lie between 0 and 1, got {self.least_known}")
+        if not 0 < self.min_tracked_score < 1:
+            raise ValueError(f"min_tracked_score must lie between 0 and 1, got {self.min_tracked_score}")
 
 
 class ContentFaces(Protocol):

@@ -89,9 +89,9 @@ class Annotator:
         self.recogniser: Recogniser = recogniser or PrototypeRecogniser()
         self.config = config or AnnotateConfig()
         detect = detect or DetectConfig()
-        self._sure = detect.least_score
-        least = min(self._sure, self.config.least_known)
-        self._detect = FaceDetector(replace(detect, least_score=least), cache, threads=1)
+        self._sure = detect.min_score
+        least = min(self._sure, self.config.min_tracked_score)
+        self._detect = FaceDetector(replace(detect, min_score=least), cache, threads=1)
         self._mesh = FaceMesh(cache, threads=1)
         self._identity = FaceIdentity(cache, threads=1)
         # Blendshapes come with the mesh at no cost; whatever else the recogniser reads is computed each tick
@@ -149,7 +149,7 @@ class Annotator:
                 meshes = [
                     None if own else self._mesh(rgb, f, _same(f, before)) for f, own in zip(faces, owned, strict=True)
                 ]
-                sure = [m if m is not None and m.presence >= self.config.least_presence else None for m in meshes]
+                sure = [m if m is not None and m.presence >= self.config.min_mesh_score else None for m in meshes]
                 now = [(f, m, picture.step) for f, m in zip(faces, sure, strict=True) if m is not None]
                 before = now + [old for old in before if picture.step - old[2] <= HOLD and _same(old[0], now) is None]
                 told = [None if m is None else self._described(rgb, f, m) for f, m in zip(faces, sure, strict=True)]
@@ -160,9 +160,7 @@ class Annotator:
 
     def _found(self, playing: MediaReader) -> Iterator[_Found]:
         """Each tick with its faces: what the second thread does."""
-        watch = VideoFaceDetector(
-            self._detect, self.config.whole_look_every, self.config.least_face_px, self._sure, HOLD
-        )
+        watch = VideoFaceDetector(self._detect, self.config.detect_every, self.config.min_face_px, self._sure, HOLD)
         for picture, rgb in prefetch(_converted(playing), AHEAD):
             yield _Found(picture, rgb, None if rgb is None else watch.see(rgb))
 
@@ -185,7 +183,9 @@ class Annotator:
         sightings: DetectionLog,
     ) -> Annotation:
         together = overlapping_tracks(people, who)
-        watching = {n: p for n, p in together.items() if p.steps and p.film_share <= self.config.film_share}
+        watching = {
+            n: p for n, p in together.items() if p.steps and p.content_overlap <= self.config.max_content_overlap
+        }
         order = sorted(watching, key=lambda n: min(watching[n].steps))
         names = {n: f"v{i}" for i, n in enumerate(order, start=1)}
         made = {names[n]: self._viewer(grid, watching[n]) for n in order}

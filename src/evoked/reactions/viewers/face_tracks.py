@@ -26,7 +26,7 @@ class FaceTrack:
     film: list[bool] = field(default_factory=list)
 
     @property
-    def film_share(self) -> float:
+    def content_overlap(self) -> float:
         """At how many of the ticks where it could be told the face was the film's, in [0, 1]; 0 where never."""
         return sum(self.film) / len(self.film) if self.film else 0.0
 

@@ -109,7 +109,7 @@ class ClipFaceDescriber:
         self, rgb: NDArray[np.uint8], before: tuple[Face, Mesh] | None
     ) -> tuple[NDArray[np.float32], tuple[Face, Mesh]] | None:
         """The numbers of the face, and where it stands; None where no face is sure."""
-        faces = [f for f in self._detect(rgb) if f.box[2] >= self._config.least_face_px and f.area > 0]
+        faces = [f for f in self._detect(rgb) if f.box[2] >= self._config.min_face_px and f.area > 0]
         if not faces:
             return None
         face = faces[0]
@@ -118,7 +118,7 @@ class ClipFaceDescriber:
             face = max(faces, key=lambda f: (iou(f.box, before[0].box), f.area))
             same = before if iou(face.box, before[0].box) > SAME_FACE else None
         mesh = self._mesh(rgb, face, same)
-        if mesh.presence < self._config.least_presence:
+        if mesh.presence < self._config.min_mesh_score:
             return None
         return self._joined(rgb, face, mesh), (face, mesh)
 

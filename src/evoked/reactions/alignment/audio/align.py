@@ -102,7 +102,7 @@ def _at_another_speed(
 
 def _segments(chain: list[AlignedRun], hz: int, config: AlignConfig, speed: float = 1.0) -> list[Segment]:
     """A chain on the content's clock as segments of the reaction, which played it `speed` times as fast."""
-    segments = [_segment(run, hz, 1 / speed) for run in merge_runs(chain, hz, config.bridge_s)]
+    segments = [_segment(run, hz, 1 / speed) for run in merge_runs(chain, hz, config.max_bridge_s)]
     return [s for s in segments if s.content_end_s - s.content_start_s >= config.min_segment_s]
 
 

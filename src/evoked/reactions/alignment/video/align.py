@@ -109,7 +109,7 @@ def align_by_video(
     Args:
         reaction, film: looks at both.
         confirmed: whether another witness says the same; asked where fewer than LEAST blocks speak for the film.
-        config: `min_common_s`, `min_share`, `min_segment_s`, `bridge_s` and `speed` hold here as for sound.
+        config: `min_common_s`, `min_share`, `min_segment_s`, `max_bridge_s` and `speed` hold here as for sound.
 
     Returns:
         Segments whose score is how many deviations their blocks stand above all other moments, all together.
@@ -210,7 +210,7 @@ def map_runs(
     chain = best_chain(runs, 1000, step_back=STEP_BACK)
     lines = {run.offset for run in chain}  # what runs on one of them before a rewind was not worth the step back
     chain = fill_gaps(chain, [r for r in runs if r.offset in lines and r not in chain], 1000, smear_s=LEAST_S)
-    segments = [_segment(run, found.speed, shift_s) for run in merge_runs(chain, 1000, config.bridge_s)]
+    segments = [_segment(run, found.speed, shift_s) for run in merge_runs(chain, 1000, config.max_bridge_s)]
     return [s for s in segments if s.content_end_s - s.content_start_s >= config.min_segment_s]
 
 
