@@ -55,7 +55,7 @@ def test_both_unicode_forms_are_one_name(tmp_path: Path) -> None:
         ("anna.mp4", "pairs.csv line 3: no content; give its file name"),
         (
             "anna.mp4,other film.mkv",
-            "pairs.csv line 3: reaction 'anna.mp4' stands on line 2 already, with content 'film.mp4'; "
+            "pairs.csv line 3: reaction 'anna.mp4' is already on line 2, with content 'film.mp4'; "
             "keep one of the two lines",
         ),
     ],

@@ -126,7 +126,7 @@ def test_a_file_of_ones_own_that_is_no_nn2_is_one_line(tmp_path: Path) -> None:
     torch.save({"features": torch.zeros(3)}, tmp_path / "nn2.pth")
     cache = Cache(tmp_path / "cache", offline=True, folder=tmp_path)
 
-    with pytest.raises(WeightsError, match=r"weights 'nn2': .*nn2\.pth cannot be made plain: no tensor conv1") as told:
+    with pytest.raises(WeightsError, match=r"weights 'nn2': .*nn2\.pth cannot be converted: no tensor conv1") as told:
         cache.ready("nn2")
     assert "\n" not in str(told.value)
 

@@ -304,7 +304,7 @@ class TestReady:
             raise ValueError("no tensor b")
 
         monkeypatch.setitem(convert.CONVERSIONS, "a", Conversion(1, fail))
-        with pytest.raises(Exception, match=r"weights 'a': .*a\.bin cannot be made plain: no tensor b"):
+        with pytest.raises(Exception, match=r"weights 'a': .*a\.bin cannot be converted: no tensor b"):
             Cache(tmp_path).ready("a")
         assert held(tmp_path) == ["a.bin"]
 

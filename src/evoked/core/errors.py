@@ -23,6 +23,25 @@ Every message says what is wrong, where, and what to do, on one line.
 
 from pathlib import Path
 
+__all__ = [
+    "AlignmentError",
+    "CheckpointError",
+    "DatasetError",
+    "EvokedError",
+    "LibraryError",
+    "MediaError",
+    "MissingMedia",
+    "NoPictureError",
+    "NoSoundError",
+    "OutputError",
+    "StudyError",
+    "TrainingError",
+    "WeightsError",
+    "WeightsMismatch",
+    "WeightsMissing",
+    "WorkerError",
+]
+
 
 class EvokedError(Exception):
     """Base of all errors that a user, not a programmer, can mend."""

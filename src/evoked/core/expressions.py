@@ -1,5 +1,7 @@
 """Which expressions there are. The set is data: rooms take names as an argument, in this order."""
 
+__all__ = ["EEV5", "EEV15"]
+
 EEV5: tuple[str, ...] = ("amusement", "concentration", "contentment", "interest", "surprise")
 """The paper's five, in the paper's order."""
 

@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and what they weigh up to."""
+"""Atomic file writes, and digests of files and values."""
 
 import errno
 import hashlib
@@ -10,13 +10,21 @@ from pathlib import Path
 
 from evoked.core.errors import MissingMedia, OutputError
 
+__all__ = ["canonical", "check_writable", "digest", "same_file", "sha256", "write_text", "writing"]
+
 
 @contextmanager
 def writing(path: Path) -> Iterator[Path]:
     """Hand out a temporary path beside `path`, and rename it into place when the block ends well.
 
     A reader never sees half a file, and a process killed at any moment leaves the old one. The
-    temporary name keeps the suffix, so writers that go by it work. Missing folders are made.
+    temporary name keeps the suffix, for writers that choose a format by it. Missing folders are made.
+
+    Args:
+        path: the file to write.
+
+    Yields:
+        The temporary path to write to.
 
     Raises:
         OutputError: if the folder cannot be made or written, or the disk is full.
@@ -33,9 +41,9 @@ def writing(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         part.replace(path)
     except OSError as error:
-        raise OutputError(f"cannot write {path}: {_told(error, path)}") from error
+        raise OutputError(f"cannot write {path}: {_reason(error, path)}") from error
     finally:
-        with suppress(OSError):  # what could not be made cannot be removed: told above
+        with suppress(OSError):  # what was never created cannot be removed; that error is already raised
             part.unlink(missing_ok=True)
 
 
@@ -43,7 +51,7 @@ def check_writable(path: Path) -> None:
     """Whether a file could be written there, before hours of work; missing folders are made.
 
     Raises:
-        OutputError: if the folder cannot be made or written, or a folder stands there.
+        OutputError: if the folder cannot be made or written, or the path is a folder.
     """
     part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
@@ -53,10 +61,10 @@ def check_writable(path: Path) -> None:
         part.touch()
         part.unlink()
     except OSError as error:
-        raise OutputError(f"cannot write {path}: {_told(error, path)}") from error
+        raise OutputError(f"cannot write {path}: {_reason(error, path)}") from error
 
 
-def _told(error: OSError, path: Path) -> str:
+def _reason(error: OSError, path: Path) -> str:
     """What is wrong and what to do, for a file that cannot be written."""
     what = error.strerror or str(error)
     if error.errno in (errno.EEXIST, errno.ENOTDIR):
@@ -79,15 +87,15 @@ def write_text(path: Path, text: str) -> None:
 
 def sha256(path: Path) -> str:
     """The file's sha256 as 64 hex digits, read in blocks of a mebibyte."""
-    total = hashlib.sha256()
+    hasher = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 20):
-            total.update(block)
-    return total.hexdigest()
+            hasher.update(block)
+    return hasher.hexdigest()
 
 
 def digest(value: object) -> str:
-    """A key for anything JSON can say: sha256 of its canonical text, 64 hex digits."""
+    """A key for any JSON value: sha256 of its canonical text, 64 hex digits."""
     return hashlib.sha256(canonical(value).encode()).hexdigest()
 
 

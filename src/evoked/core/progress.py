@@ -1,6 +1,8 @@
-"""How long work tells where it stands: a plain callable, given by whoever shows it."""
+"""Progress of long work: a plain callable that the caller passes in."""
 
 from typing import Protocol
+
+__all__ = ["Progress", "part", "silent"]
 
 
 class Progress(Protocol):
@@ -12,13 +14,13 @@ class Progress(Protocol):
 
 
 def part(whole: Progress, start: float, end: float, words: str = "") -> Progress:
-    """Progress of a piece of the work, told as the share `start` … `end` of the whole; `words` where it has no note."""
+    """Progress of one part, reported as the share `start` … `end` of the whole; `words` where it has no note."""
 
-    def tell(done: float, total: float | None, note: str = "") -> None:
+    def report(done: float, total: float | None, note: str = "") -> None:
         share = min(1.0, done / total) if total else 0.0
         whole(start + (end - start) * share, 1.0, note or words)
 
-    return tell
+    return report
 
 
 def silent(done: float, total: float | None, note: str = "") -> None:

@@ -1,7 +1,7 @@
-"""What made a result: settings, versions, and the digests of what went in.
+"""Provenance of a result: settings, versions, and digests of its inputs.
 
-It travels inside every result file. It holds no clock time and no path, so that the same work done
-again, elsewhere, gives the same bytes.
+It is stored in every result file. It holds no time of day and no path, so that the same work repeated
+elsewhere gives the same bytes.
 """
 
 import platform
@@ -13,17 +13,19 @@ from pathlib import Path
 
 from evoked.core.files import canonical
 
+__all__ = ["Provenance", "unique_names", "versions"]
+
 LIBRARIES = ("numpy", "av", "openvino", "opencv-python-headless", "pyarrow", "torch")
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """How a result came to be.
+    """What produced a result.
 
     Attributes:
         made_by: the step, e.g. "annotate".
         config: its settings, JSON values only.
-        inputs: name of each input (a file's name, never its path, but see `told_apart`) → sha256.
+        inputs: name of each input (a file's name, never its path; see `unique_names`) → sha256.
         nets: name of each pretrained net → sha256 of its file.
         notes: what a reader must know, e.g. "staged: these people did not watch this film".
     """
@@ -51,9 +53,9 @@ class Provenance:
 
 
 def unique_names(digests: Mapping[Path, str]) -> dict[str, str]:
-    """Digests of files by their names; files of one name by as many of the folders above as tell them apart.
+    """Digests of files by their names; files that share a name get as many parent folders as make them unique.
 
-    A recording and its film may well be called the same, and clips of several people are: none may hide another.
+    A recording and its content may have the same file name, and so may clips of several people.
     """
     names = {path: path.name for path in digests}
     for length in range(2, max((len(path.parts) for path in digests), default=0) + 1):
@@ -67,11 +69,11 @@ def unique_names(digests: Mapping[Path, str]) -> dict[str, str]:
 
 def versions() -> dict[str, str]:
     """Version of evoked, of Python and of each installed library that shapes results."""
-    found = {"evoked": _version("evoked") or "0", "python": platform.python_version()}
+    installed = {"evoked": _version("evoked") or "0", "python": platform.python_version()}
     for name in LIBRARIES:
         if known := _version(name):
-            found[name] = known
-    return found
+            installed[name] = known
+    return installed
 
 
 def _version(name: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Rows of numbers that need not be in memory: an array, or something on disk that is read slice by slice."""
+"""Feature rows that need not be in memory: an array, or a file that is read slice by slice."""
 
 from collections.abc import Iterator
 from typing import Any, Protocol
@@ -6,12 +6,14 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = ["BLOCK", "Rows", "blocks"]
+
 BLOCK = 4096
-"""Rows that are taken at a time where all have to be seen: 35 MB of 4,224 float16."""
+"""Rows read at a time where all of them are needed: 35 MB of 4,224 float16."""
 
 
 class Rows(Protocol):
-    """A matrix (T, D) of floats as far as numpy's own has it: shape, type, length and slices of rows."""
+    """A matrix (T, D) of floats with numpy's shape, dtype, length and row slices."""
 
     @property
     def shape(self) -> tuple[int, ...]: ...

@@ -1,4 +1,4 @@
-"""A setting stands once: in a frozen dataclass that owns its default and its help.
+"""Settings are defined once: a frozen dataclass owns the default and the help of each.
 
 The command line and study.toml are both made from these classes; nothing repeats a default.
 """
@@ -6,6 +6,8 @@ The command line and study.toml are both made from these classes; nothing repeat
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any, TypeVar, get_type_hints
+
+__all__ = ["Config", "Described", "describe", "from_mapping", "setting"]
 
 Config = TypeVar("Config")
 
@@ -17,7 +19,7 @@ def setting(default: Any, help: str) -> Any:
 
 @dataclass(frozen=True)
 class Described:
-    """One setting, for whoever prints or parses it."""
+    """One setting: its name, type, default and help."""
 
     name: str
     kind: type

@@ -1,6 +1,6 @@
-"""Rows in and out of Parquet, CSV and JSON, each with what made it. The one home of pyarrow.
+"""Read and write tables as Parquet, CSV and JSON, each with its provenance. The one home of pyarrow.
 
-Where the provenance stands: Parquet → schema metadata under the key `evoked`; JSON → beside the
+Where the provenance is: Parquet → schema metadata under the key `evoked`; JSON → beside the
 rows, {"provenance": …, "rows": […]}; CSV → a file of its own beside it, NAME.csv.provenance.json,
 so that every CSV reader still reads the table.
 """
@@ -18,6 +18,8 @@ import pyarrow.parquet as pq
 from evoked.core.errors import DatasetError, OutputError
 from evoked.core.files import write_text, writing
 from evoked.core.provenance import Provenance
+
+__all__ = ["SUFFIXES", "Columns", "check_suffix", "read_numbers", "read_provenance", "read_table", "write_table"]
 
 SUFFIXES = (".parquet", ".csv", ".json")
 Columns = Mapping[str, Sequence[Any] | np.ndarray]
@@ -57,10 +59,10 @@ def write_table(path: Path, columns: Columns, provenance: Provenance) -> None:
 
 
 def read_table(path: Path, required: Sequence[str] = ()) -> dict[str, list[Any]]:
-    """Read what write_table wrote, or a table from elsewhere.
+    """Read a table that write_table wrote, or one from elsewhere.
 
     Returns:
-        Column name → values; None where absent. CSV numbers and booleans are turned back.
+        Column name → values; None where absent. CSV numbers and booleans are parsed.
 
     Raises:
         DatasetError: if the file is absent, unreadable, or lacks a required column.
@@ -85,32 +87,34 @@ def read_numbers(path: Path) -> dict[str, np.ndarray] | None:
     Returns:
         Column name → whole numbers, truth values or floats as they are; numbers with absent cells as float64, NaN
         there; text as (codes) under its name and the texts, in order, under (name + "=").
-        None where the file is no Parquet or a column is of another kind or truth or text is absent in it: then
-        `read_table` reads it, or says what is wrong.
+        None where the file is not Parquet, a column has another type, or a boolean or text column has missing
+        values: then `read_table` reads it, or reports what is wrong.
     """
     if path.suffix.lower() != ".parquet" or not path.is_file():
         return None
-    found: dict[str, np.ndarray] = {}
+    arrays: dict[str, np.ndarray] = {}
     try:
         for name in pq.read_schema(path).names:
-            column = pq.read_table(path, columns=[name])[name]  # one at a time: the whole would lie there twice
+            column = pq.read_table(path, columns=[name])[
+                name
+            ]  # one at a time, or the table would be in memory twice
             kind = column.type
             if pa.types.is_string(kind) and not column.null_count:
                 coded = column.combine_chunks().dictionary_encode()
-                found[name], found[name + "="] = coded.indices.to_numpy(), np.array(coded.dictionary.to_pylist())
+                arrays[name], arrays[name + "="] = coded.indices.to_numpy(), np.array(coded.dictionary.to_pylist())
             elif (pa.types.is_boolean(kind) and not column.null_count) or pa.types.is_null(kind):
-                found[name] = column.to_numpy() if column.null_count == 0 else np.full(len(column), np.nan)
+                arrays[name] = column.to_numpy() if column.null_count == 0 else np.full(len(column), np.nan)
             elif pa.types.is_integer(kind) or pa.types.is_floating(kind):
-                found[name] = column.to_numpy()
+                arrays[name] = column.to_numpy()
             else:
                 return None
     except (OSError, ValueError, KeyError, pa.ArrowException):
         return None
-    return found
+    return arrays
 
 
 def read_provenance(path: Path) -> dict[str, Any] | None:
-    """What made a table, or None where the file does not say."""
+    """The provenance of a table, or None where the file holds none."""
     kind = path.suffix.lower()
     if kind == ".parquet":
         raw = (pq.read_schema(path).metadata or {}).get(b"evoked")

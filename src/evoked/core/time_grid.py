@@ -1,7 +1,7 @@
-"""When things happen: a regular grid of instants, kept exact.
+"""A regular grid of instants with an exact rate.
 
-Every Track lives on a Grid. A step is a whole number; its second is start + step / rate, worked
-out anew each time. Nothing adds 1/6 of a second again and again, so hour-long tracks do not drift.
+Every Track has a TimeGrid. A step is an integer; its second is start + step / rate, computed anew each
+time. Nothing sums 1/6 of a second repeatedly, so hour-long tracks do not drift.
 """
 
 from dataclasses import dataclass
@@ -10,6 +10,8 @@ from math import ceil, floor
 
 import numpy as np
 from numpy.typing import NDArray
+
+__all__ = ["TICKS_PER_S", "TimeGrid"]
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""The one thing that flows: named columns on a Grid.
+"""Named columns of values on a time grid: the type that all stages exchange.
 
 Features, a viewer's expressions, labels and predictions are all Tracks, so each stage can be
-stored, drawn and compared by the same few functions.
+stored, plotted and compared by the same few functions.
 """
 
 from dataclasses import dataclass
@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.time_grid import TimeGrid
+
+__all__ = ["Track"]
 
 
 @dataclass(frozen=True, eq=False)  # == on arrays has no single truth

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from evoked.core.errors import DatasetError
 
+__all__ = ["CsvSheet"]
+
 SEPARATORS = (",", ";", "\t")  # Excel writes ; wherever the comma is the decimal sign
 
 

@@ -10,6 +10,8 @@ from evoked.core.errors import DatasetError
 from evoked.core.rows import Rows
 from evoked.features.files import StoredRows
 
+__all__ = ["SLACK_ROWS", "Example", "join"]
+
 SLACK_ROWS = 5
 """Features and labels of one video may differ by this many seconds: a last second that only one of the
 two rivers counts, or a rounding of the length. LIRIS-ACCEDE differs by a few rows too (spec §8)."""

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from evoked.core.errors import DatasetError
 from evoked.core.files import digest
 
+__all__ = ["Fold", "audit", "make_folds"]
+
 
 @dataclass(frozen=True)
 class Fold:
@@ -31,7 +33,7 @@ def make_folds(
     """Share videos out so that each is held out once; the same names, lengths and seed give the same folds.
 
     The longest group goes first, each to the fold that has fewest seconds so far; equal lengths are
-    ordered by lot (from seed and name), never by the order in which they were given.
+    shuffled at random (by seed and name), never by the order in which they were given.
 
     Args:
         seconds: video's name → its length.

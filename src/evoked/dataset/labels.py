@@ -15,9 +15,11 @@ from evoked.core.tables import read_numbers, read_table, write_table
 from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
 
+__all__ = ["LabelRows", "Labels", "read_labels", "write_labels", "write_labels_apart"]
+
 FIXED = ("video", "second", "valid", "viewers", "ticks", "agreement")
 SHARE = "share_"
-"""Before an expression's name: the column with the share of votes that say it, for whoever learns from soft labels."""
+"""Before an expression's name: the column with the vote share, for training on soft labels."""
 
 
 class LabelRows(Protocol):
@@ -95,7 +97,7 @@ def write_labels_apart(path: Path, labels: Mapping[str, Mapping[str, LabelRows]]
 
 
 def _check(labels: Mapping[str, LabelRows]) -> None:
-    """ValueError if these cannot stand in one table."""
+    """ValueError if these cannot share one table."""
     if not labels:
         raise ValueError("there are no labels to write")
     names = next(iter(labels.values())).labels.names
@@ -137,7 +139,7 @@ def _columns(labels: list[LabelRows]) -> dict[str, Any]:
 def read_labels(path: Path) -> dict[str, Labels]:
     """Read a labels table; a column that is none of FIXED and no share of another column is an expression.
 
-    Rows may stand in any order; seconds that are missing in between are not valid.
+    Rows may be in any order; seconds missing in between are not valid.
 
     Returns:
         Content's name → its labels, in the order of the names.

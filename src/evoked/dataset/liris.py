@@ -22,6 +22,8 @@ from evoked.core.errors import DatasetError
 from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
 
+__all__ = ["AFFECT", "LEAST_ROWS", "PARTS", "SPLIT_2018", "LirisFilm", "LirisFilms", "read_liris", "split_of"]
+
 AFFECT = ("valence", "arousal")
 LEAST_ROWS = 60
 """Films with fewer rows are left out: not one whole window of the content model (spec §7)."""
@@ -88,7 +90,7 @@ def split_of(names: Sequence[str], seed: int = 0, shares: tuple[int, int, int] =
     """Film → train, validate or test.
 
     MediaEval 2018 by its numbers (SPLIT_2018), as the paper. Elsewhere, and where not one film of a part is
-    there, films are dealt out by lot in these shares, at least one a part.
+    there, films are assigned at random in these shares, at least one to each part.
 
     Raises:
         DatasetError: for fewer than three films.
@@ -152,9 +154,9 @@ def _apart(name: str, paths: list[Path]) -> tuple[NDArray[np.float64], tuple[str
     notes: list[str] = []
     for path in paths:
         rows = _rows(path, lambda columns: columns in (2, 3), "time, mean, deviation")
-        values, told = _held(path, rows[:, 0], rows[:, 1:2])
+        values, dropped = _held(path, rows[:, 0], rows[:, 1:2])
         series.append(values[:, 0])
-        notes += told
+        notes += dropped
     lengths = [len(s) for s in series]
     steps = min(lengths)
     if len(set(lengths)) > 1:

@@ -12,6 +12,8 @@ from evoked.dataset.labels import LabelRows
 from evoked.dataset.result_files import find_result_files
 from evoked.features.files import SUFFIX, open_features, read_features_provenance
 
+__all__ = ["LoadedExamples", "feature_nets", "load_examples"]
+
 
 @dataclass(frozen=True, eq=False)
 class LoadedExamples:
@@ -35,7 +37,7 @@ def load_examples(labels: Mapping[str, LabelRows], folder: Path, progress: Progr
     Args:
         labels: video → labels, e.g. from `read_labels`.
         folder: with a file per video, VIDEO.safetensors.
-        progress: told in videos.
+        progress: counts videos.
 
     Returns:
         An example per video that has both; features as float16, as they are stored, read from their
@@ -77,8 +79,8 @@ def feature_nets(files: Mapping[str, Path]) -> dict[str, Any]:
     made: dict[str, Any] = {}
     first = ""
     for video, path in files.items():
-        told = read_features_provenance(path)
-        own = {"nets": told.get("nets", {}), "config": told.get("config", {})}
+        provenance = read_features_provenance(path)
+        own = {"nets": provenance.get("nets", {}), "config": provenance.get("config", {})}
         if not made:
             made, first = own, video
         elif own != made:

@@ -12,6 +12,8 @@ from evoked.core.errors import DatasetError
 from evoked.core.files import write_text
 from evoked.dataset.csv_sheet import CsvSheet
 
+__all__ = ["COLUMNS", "Pair", "Pairs", "read_pairs", "write_pairs"]
+
 COLUMNS = ("reaction", "content")
 
 
@@ -59,7 +61,7 @@ def read_pairs(path: Path, reactions: Sequence[str], contents: Sequence[str]) ->
         contents: file names there are.
 
     Returns:
-        Names as they stand in `reactions` and `contents`. A line with an empty cell, an unknown name, or
+        Names as in `reactions` and `contents`. A line with an empty cell, an unknown name, or
         a reaction that stood before is a problem; the others are still good.
 
     Raises:
@@ -80,7 +82,7 @@ def read_pairs(path: Path, reactions: Sequence[str], contents: Sequence[str]) ->
         if pair.reaction in found:
             first, before = found[pair.reaction]
             problems.append(
-                f"{where}: reaction {pair.reaction!r} stands on line {first} already, with content {before.content!r}; "
+                f"{where}: reaction {pair.reaction!r} is already on line {first}, with content {before.content!r}; "
                 "keep one of the two lines"
             )
             continue

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from evoked.core.errors import DatasetError
 
+__all__ = ["find_result_files"]
+
 
 def find_result_files(videos: Iterable[str], folder: Path, suffix: str) -> dict[str, Path]:
     """The result file of each video in a folder: NAME.EXT.suffix, else NAME.suffix.

@@ -10,6 +10,8 @@ from evoked.core.errors import DatasetError
 from evoked.dataset.labels import LabelRows
 from evoked.dataset.pairs import Pair
 
+__all__ = ["Statistics", "statistics"]
+
 
 @dataclass(frozen=True)
 class Statistics:

@@ -6,7 +6,7 @@ logarithm. They differ in what is added before the logarithm: VGGish 0.01; this 
 0.001: so it was trained. One patch per second, at the second: samples [16000 t, 16000 t + 15600), with zeros
 after the end. A patch every 0.96 s, as either net's own tools make them, would drift by 4 %.
 
-Worked out in float32, a second at a time: .32 ms, in float64 .50; at most 4e-6 (VGGish), 2e-5 (YAMNet) from it.
+Computed in float32, a second at a time: .32 ms, in float64 .50; at most 4e-6 (VGGish), 2e-5 (YAMNet) from it.
 """
 
 from collections.abc import Iterator
@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from evoked.media.decode import AudioChunk
 from evoked.weights.session import Session
+
+__all__ = ["FLOORS", "FRAME", "HZ", "LOWEST_HZ", "PATCH", "Patches", "SoundRows", "log_mel", "mel_matrix"]
 
 HZ = 16_000
 FRAME, HOP, FFT = 400, 160, 512  # samples
@@ -33,7 +35,7 @@ class SoundRows:
         net: (n, 1, 96, 64) → features (n, D) first.
         floor: of the net's patches, see FLOORS.
         seconds: how many rows there will be.
-        batch: patches worked out together.
+        batch: patches per batch.
     """
 
     def __init__(self, net: Session, floor: float, seconds: int, batch: int = 8) -> None:

@@ -29,6 +29,8 @@ from evoked.weights.cache import Cache, default_cache
 from evoked.weights.catalogue import NETS
 from evoked.weights.session import open_net
 
+__all__ = ["MODALITIES", "Extractor", "FeatureConfig", "Features", "digests", "extract"]
+
 MODALITIES = ("image", "face", "audio")
 BATCH = 8  # pictures: the nets gain nothing from more, and 1.2 s of work is not far ahead of the decoder
 
@@ -141,7 +143,7 @@ class Extractor:
 
         Args:
             path: a media file with a picture; sound is described if there is any.
-            progress: told the seconds done.
+            progress: counts seconds of video.
 
         Raises:
             NoPictureError: if there is nothing to see.

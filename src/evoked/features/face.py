@@ -7,6 +7,8 @@ from evoked.faces.descriptors import DescribeFaces
 from evoked.faces.detect import Face, FaceDetector
 from evoked.media.decode import VideoFrame
 
+__all__ = ["FACES", "FaceRows", "search_size"]
+
 FACES = 2
 
 
@@ -17,7 +19,7 @@ def search_size(width: int, height: int, side: int) -> tuple[int, int]:
 
 
 class FaceRows:
-    """Turn pictures into rows of two faces; a picture that is shown again is not worked out again.
+    """Turn frames into rows of two faces; a repeated frame is not computed again.
 
     Rows are zeros, and the mask False, where there is no first or second face.
 

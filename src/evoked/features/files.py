@@ -24,6 +24,17 @@ from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
 from evoked.features.extract import MODALITIES, Features
 
+__all__ = [
+    "KEY",
+    "SUFFIX",
+    "Stored",
+    "StoredRows",
+    "open_features",
+    "read_features",
+    "read_features_provenance",
+    "write_features",
+]
+
 KEY = "evoked"
 SUFFIX = ".safetensors"
 LARGEST = float(np.finfo(np.float16).max)
@@ -194,12 +205,12 @@ def _opened(path: Path) -> Any:
 
 def _provenance(path: Path, file: Any) -> dict[str, Any]:
     try:
-        told = json.loads((file.metadata() or {})[KEY])
+        provenance = json.loads((file.metadata() or {})[KEY])
     except (KeyError, ValueError) as error:
         raise _wrong(path, "it does not say what made it") from error
-    if not isinstance(told, dict):
+    if not isinstance(provenance, dict):
         raise _wrong(path, "it does not say what made it")
-    return told
+    return provenance
 
 
 def _tensors(path: Path) -> dict[str, NDArray]:

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from evoked.weights.catalogue import Input
 from evoked.weights.session import Session
 
+__all__ = ["ImageRows"]
+
 
 class ImageRows:
-    """Turn pictures into rows, some at a time; a picture that is shown again is not worked out again.
+    """Turn frames into feature rows, batch by batch; a repeated frame is not computed again.
 
     Args:
         net: (batch, 3, side, side) → features (batch, D) first.

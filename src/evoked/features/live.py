@@ -11,6 +11,8 @@ from evoked.features.extract import Extractor
 from evoked.media.decode import AudioChunk, VideoFrame
 from evoked.media.live import LiveReader
 
+__all__ = ["LiveRows", "Second"]
+
 OVER_S = 5.0
 """Sound that is so far behind the picture is over: what is still to come of it is not waited for."""
 

@@ -6,6 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+__all__ = [
+    "MeanAP",
+    "RankedScores",
+    "average_precision",
+    "chance_level",
+    "checked_scores",
+    "mean_average_precision",
+    "roc_auc",
+]
+
 
 class RankedScores:
     """One class's scores, sorted once, so that many weightings and truths can be scored cheaply.
@@ -102,7 +112,7 @@ def roc_auc(scores: ArrayLike, truth: ArrayLike) -> float | None:
 
 
 def chance_level(truth: ArrayLike) -> float | None:
-    """Prevalence: what average precision a ranking by lot tends to. None where there are no seconds."""
+    """Prevalence: the expected average precision of a random ranking. None where there are no seconds."""
     values = _binary(truth)
     return float(values.mean()) if len(values) else None
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = ["Interval", "Statistic", "bootstrap", "circular_shifts", "group_resamples"]
+
 Statistic = Callable[[NDArray[np.int64]], Sequence[float | None]]
 """Weights of the groups, shape (groups,) → the numbers of interest; None where one is not defined."""
 

@@ -7,6 +7,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from evoked.metrics.average_precision import checked_scores
 
+__all__ = ["PrecisionRecall", "precision_recall"]
+
 
 @dataclass(frozen=True, eq=False)
 class PrecisionRecall:

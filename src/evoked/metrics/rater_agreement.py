@@ -1,6 +1,6 @@
 """How far raters agree with each other, beyond what their rates alone would give.
 
-Each figure is worked out from terms that are added over clips, so that a bootstrap over videos only weighs
+Each statistic is computed from terms that are added over clips, so that a bootstrap over videos only weighs
 sums: `terms` gives a row per clip, the figure takes their (weighted) sum. A figure is None where it is not
 defined (nobody rated with another, or all marks are alike), which is not 0.
 

@@ -6,6 +6,8 @@ What a draw of whole films needs are six sums per film, so that a bootstrap cost
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+__all__ = ["PairedSeries"]
+
 
 class PairedSeries:
     """What was predicted beside what is true, for one quantity.

@@ -14,6 +14,8 @@ from evoked.model.config import Modality, ModelConfig, dilations
 from evoked.predict.gru_graph import GruLayer, gru_block, gru_projection, in_block
 from evoked.weights.session import Session
 
+__all__ = ["READERS", "Array", "GruRuntimeEncoder", "RuntimeEncoder", "TcnRuntimeEncoder"]
+
 Array = NDArray[np.float32]
 
 

@@ -16,6 +16,8 @@ from evoked.predict.encoders import READERS, RuntimeEncoder
 from evoked.predict.head_graph import head_model
 from evoked.weights.session import Session
 
+__all__ = ["Array", "Forward"]
+
 Array = NDArray[np.float32]
 
 CHUNK_S = 256
@@ -56,7 +58,7 @@ class Forward:
         Args:
             features: modality → (T, D) of any float type, arrays or rows on disk, all finite, zeros where
                 absent. Modalities that the model does not read are left alone.
-            progress: told in seconds of video.
+            progress: counts seconds of video.
 
         Returns:
             float32, shape (T, K), columns as `config.expressions`; any numbers where `config.answer` is

@@ -13,6 +13,8 @@ from onnx import ModelProto
 
 from evoked.weights.onnx_builder import GraphBuilder
 
+__all__ = ["LONGEST", "Array", "GruLayer", "gru_block", "gru_projection", "in_block"]
+
 Array = NDArray[np.float32]
 
 LONGEST = 12

@@ -19,6 +19,8 @@ from evoked.media.live import LiveReader
 from evoked.predict.predictor import RANGES, Model
 from evoked.weights.cache import Cache
 
+__all__ = ["LivePredictor", "LiveSecond", "collect_live"]
+
 
 @dataclass(frozen=True, eq=False)
 class LiveSecond:
@@ -60,7 +62,7 @@ class LivePredictor:
         """Follow a file that grows, a pipe, or (None) standard input.
 
         Raises:
-            MediaError and its kin: as LiveReader.
+            MediaError: or a subclass, as LiveReader.
         """
         forward = self._model.forward
         carry: dict[str, NDArray[np.float32]] = {}

@@ -22,9 +22,11 @@ from evoked.model.config import Modality, dilations
 from evoked.predict.head_graph import build_head
 from evoked.weights.onnx_builder import GraphBuilder
 
+__all__ = ["as_onnx", "write_onnx"]
+
 
 def write_onnx(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a model as ONNX; what made it stands in the file's metadata under `evoked`.
+    """Write a model as ONNX; its provenance is in the file's metadata under `evoked`.
 
     Raises:
         CheckpointError: if the model is of a kind that has no graph.

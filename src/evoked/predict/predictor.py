@@ -22,6 +22,8 @@ from evoked.model.checkpoint import ARRAYS, Checkpoint, load_checkpoint
 from evoked.predict.forward import Forward
 from evoked.weights.cache import Cache, default_cache
 
+__all__ = ["RANGES", "Model", "Predictor", "load_model", "predict_features", "predict_video", "prediction_track"]
+
 
 @dataclass(frozen=True, eq=False)
 class Model:
@@ -61,8 +63,8 @@ class Model:
                 that it does not know, or the model does not say.
             WeightsMissing: if one of them is the user's own and not there.
         """
-        told = self.checkpoint.features
-        nets, settings = told.get("nets"), told.get("config")
+        stored = self.checkpoint.features
+        nets, settings = stored.get("nets"), stored.get("config")
         if not isinstance(nets, Mapping) or not isinstance(settings, Mapping) or not nets:
             raise CheckpointError(f"the model in {self.folder} does not say what its features are made with. {AGAIN}")
         try:
@@ -140,7 +142,7 @@ class Predictor:
 
         Args:
             path: a media file with a picture.
-            progress: told in seconds of video.
+            progress: counts seconds of video.
 
         Raises:
             MediaError: if it is no media file or has no picture.
@@ -177,7 +179,7 @@ def prediction_track(
         features: modality → (T, D), zeros where absent.
         valid: bool (T,), where there is a picture; None = where the row of `image` (of the model's first
             modality, if it does not read `image`) is not all zeros.
-        progress: told in seconds of video.
+        progress: counts seconds of video.
 
     Returns:
         1 Hz, in [0, 1]; in [−1, 1] for a model of valence and arousal.

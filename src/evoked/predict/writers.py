@@ -13,6 +13,8 @@ from evoked.core.tables import SUFFIXES, read_table, write_table
 from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
 
+__all__ = ["FORMATS", "as_vtt", "check_format", "prediction_summary", "read_predictions", "write_predictions"]
+
 FORMATS = (*SUFFIXES, ".vtt")
 FIXED = ("time_s", "valid")
 
@@ -78,7 +80,7 @@ def as_vtt(track: Track, provenance: Provenance, threshold: float = 0.5) -> str:
     """Predictions as WebVTT: a cue for every span of seconds over which the same expressions are on.
 
     A cue reads like "amusement 72 %, interest 55 %", strongest first, with the mean over its span. Spans with
-    nothing on, and seconds that are not valid, have no cue. What made it stands in a NOTE at the top.
+    nothing on, and seconds that are not valid, have no cue. Its provenance is in a NOTE at the top.
 
     Args:
         track: probabilities in [0, 1].
@@ -90,7 +92,7 @@ def as_vtt(track: Track, provenance: Provenance, threshold: float = 0.5) -> str:
     if not 0 < threshold <= 1:
         raise ValueError(f"threshold must be above 0 and at most 1, got {threshold}")
     on = np.nan_to_num(track.values) >= threshold  # (steps, names); not valid is NaN and so never on
-    # "-->" must not stand in a NOTE; \u003e says the same in JSON
+    # "-->" must not be in a NOTE; \u003e says the same in JSON
     note = provenance.as_json().replace(">", "\\u003e")
     blocks = ["WEBVTT", f"NOTE evoked, on at {100 * threshold:g} %\n{note}"]
     first = 0

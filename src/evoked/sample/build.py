@@ -30,13 +30,15 @@ from evoked.sample.source_clips import FILM, VIEWERS
 from evoked.weights.cache import Cache
 from evoked.weights.clips import clip
 
+__all__ = ["MadeFile", "RenderJob", "claim_folder", "make_sample"]
+
 MAKER = 1  # raise it when the same plan gives other files
 CONTENT_COST = 0.5  # seconds of content against seconds of reaction, in time taken
 
 
 @dataclass(frozen=True)
 class MadeFile:
-    """What came of it: the plan, and the names of the files that were made now and that were there."""
+    """Result: the plan, and the names of the files that were made now and that existed."""
 
     plan: SamplePlan
     made: tuple[str, ...]
@@ -85,9 +87,9 @@ def make_sample(
     Args:
         folder: new, empty, or begun by this function with the same size and seed.
         size: a name of SIZES, or a size of one's own.
-        seed: everything drawn by lot follows from it.
+        seed: seed of the random generator.
         cache: where the real media come from.
-        progress: told seconds of video, and how many there are.
+        progress: counts seconds of video, of their total.
         workers: processes; as many as there are cores if not given.
 
     Returns:

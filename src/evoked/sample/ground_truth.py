@@ -1,6 +1,6 @@
 """The known answer of a staged study, as truth.json holds it.
 
-Worked out from the plan alone, with arithmetic of its own: what the faces, the alignment and the vote
+Computed from the plan alone, with arithmetic of its own: what the faces, the alignment and the vote
 must find, so that the rooms that do find it are measured against something they had no hand in.
 """
 
@@ -20,6 +20,19 @@ from evoked.core.files import write_text
 from evoked.sample.layout import FRAME
 from evoked.sample.plan import AWAY, NEUTRAL, SMILE, PlannedReaction, SamplePlan
 from evoked.sample.source_clips import VIEWERS
+
+__all__ = [
+    "CLASSES",
+    "FORMAT",
+    "STAGED",
+    "TICKS_PER_S",
+    "pooled_states",
+    "read_truth",
+    "states_on_reaction",
+    "ticks",
+    "truth_of",
+    "write_truth",
+]
 
 STAGED = "staged: these people did not watch this film"
 FORMAT = 1

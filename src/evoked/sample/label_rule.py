@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from evoked.core.settings import setting
 
+__all__ = ["QUIETEST_DB", "LabelRule", "runs", "smile_levels", "smiles"]
+
 QUIETEST_DB = -120.0  # what silence is written as: 20 log10(1e-6)
 
 

@@ -1,4 +1,4 @@
-"""Where the film and the viewer stand in a reaction's frame.
+"""Where the content and the viewer are in a reaction's frame.
 
 Three ways that reaction videos are cut: the viewer in a corner of the film, the two side by side,
 and the viewer filling the frame with the film inset. Boxes are even, as 4:2:0 pictures want them.
@@ -7,6 +7,8 @@ and the viewer filling the frame with the film inset. Boxes are even, as 4:2:0 p
 from dataclasses import dataclass
 
 from evoked.sample.source_clips import Box, ViewerClip
+
+__all__ = ["CORNER_BOXES", "FACE_MIN_PX", "FRAME", "MARGIN", "Layout", "corner", "inset", "side"]
 
 FRAME = (1280, 720)
 MARGIN = 16

@@ -1,4 +1,4 @@
-"""What a staged study will hold, worked out before a single frame is made.
+"""What a staged study will hold, computed before any frame is rendered.
 
 Times are whole milliseconds: at 48 kHz and 25 frames a second every one of them is exact.
 A plan depends on the size, the seed, the rule and the film's loudness, and on nothing else.
@@ -14,6 +14,20 @@ from numpy.typing import NDArray
 from evoked.sample.label_rule import LabelRule, smiles
 from evoked.sample.layout import Layout, corner, inset, side
 from evoked.sample.source_clips import VIEWERS
+
+__all__ = [
+    "AWAY",
+    "FRAME_MS",
+    "NEUTRAL",
+    "SIZES",
+    "SMILE",
+    "PlannedContent",
+    "PlannedReaction",
+    "PlannedSegment",
+    "SamplePlan",
+    "SampleSize",
+    "make_plan",
+]
 
 SMILE, NEUTRAL, AWAY = "s", "n", "-"  # a viewer's state in one second of content
 FRAME_MS = 40  # reactions run at 25 frames a second
@@ -155,7 +169,7 @@ def make_plan(
     Args:
         film_db: loudness of each second of the film, as `levels` gives it.
         size: what is shown to whom.
-        seed: everything drawn by lot follows from it.
+        seed: seed of the random generator.
         called: the size's name, kept in the plan.
         rule: when viewers smile.
 

@@ -18,6 +18,19 @@ from evoked.sample.plan import AWAY, FRAME_MS, NEUTRAL, SMILE, PlannedContent, P
 from evoked.sample.soundtrack import HZ, Sound, mix_sound
 from evoked.sample.source_clips import Box, ViewerClip
 
+__all__ = [
+    "CAPTION",
+    "CONTENT_RATE",
+    "CONTENT_SIZE",
+    "REACTION_RATE",
+    "Rgb",
+    "ScreenContent",
+    "SourceFootage",
+    "compose_frame",
+    "write_content",
+    "write_reaction",
+]
+
 Rgb = NDArray[np.uint8]
 
 CONTENT_SIZE = (640, 360)
@@ -86,7 +99,7 @@ def write_reaction(
         clip: the viewer's footage.
         viewer, reaction: what is planned.
         path: the MP4 to write.
-        progress: told seconds of video.
+        progress: counts seconds of video.
     """
     layout = reaction.layout
     footage = SourceFootage(clip, viewer, layout.viewer[2:])

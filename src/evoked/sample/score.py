@@ -8,6 +8,17 @@ from numpy.typing import NDArray
 
 from evoked.sample.ground_truth import CLASSES
 
+__all__ = [
+    "OFFSET_BAR_S",
+    "PRECISION_BAR",
+    "RECALL_BAR",
+    "LabelScore",
+    "OffsetScore",
+    "label_scores",
+    "offset_score",
+    "score_table",
+]
+
 PRECISION_BAR = 0.90
 RECALL_BAR = 0.80
 OFFSET_BAR_S = 0.050

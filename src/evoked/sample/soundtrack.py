@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from evoked.sample.plan import PlannedReaction
 
+__all__ = ["HZ", "TALK_RMS", "Sound", "fade", "mix_sound", "viewer_murmur"]
+
 Sound = NDArray[np.float32]
 HZ = 48_000  # every millisecond is a whole number of samples
 TALK_RMS = 0.05  # -26 dB: about the film's louder half
@@ -41,7 +43,7 @@ def mix_sound(reaction: PlannedReaction, content: Sound) -> Sound:
         content: the content's sound at HZ, mono, from its second 0.
 
     Returns:
-        float32, shape (duration_ms * 48,), in [-1, 1]. The film stands at the very sample that the
+        float32, shape (duration_ms * 48,), in [-1, 1]. The content starts at the exact sample that the
         stretches say; it is silent between them.
     """
     rng = np.random.default_rng(reaction.seed)

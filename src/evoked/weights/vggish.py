@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from evoked.weights.onnx_builder import GraphBuilder, same
 from evoked.weights.torchfile import read_state
 
+__all__ = ["BANDS", "FRAMES", "vggish"]
+
 FRAMES, BANDS, WIDTH = 96, 64, 128
 HIDDEN = 4096
 # its place in the port's list of layers, channels out, channels in, a pool after it

@@ -1,6 +1,6 @@
-"""YAMNet made plain: fp32 from a file that was quantised for phones.
+"""YAMNet converted to fp32 from a file that was quantised for phones.
 
-The carrier's file takes uint8 and rounds to 8 bits before every layer; how int8 layers are worked out
+The package's file takes uint8 and rounds to 8 bits before every layer; how int8 layers are computed
 differs between CPUs. Its weights are stored as fp32 (on the int8 grid), so the rounding can be taken
 out: finer features, the same ones everywhere. The *ranges* stay: an 8-bit number also ends somewhere,
 and the net was fitted to that (the input's lower end, about ln 0.001, is where silence begins).
@@ -20,6 +20,8 @@ from onnx import TensorProto, helper, numpy_helper
 from evoked.core.files import sha256
 from evoked.weights.blocks import rebuild
 from evoked.weights.catalogue import NETS
+
+__all__ = ["POOL", "plain_yamnet"]
 
 POOL = "/model/GlobalAveragePool_output_0"
 
