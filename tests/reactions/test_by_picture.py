@@ -121,7 +121,7 @@ def test_another_part_of_the_film_is_refused(start_s: int, folder: Path) -> None
 
 def test_too_little_in_common_is_refused(folder: Path, watched: FrameThumbnails) -> None:
     short = seen(folder, "corner", CORNER, THROUGH)
-    with pytest.raises(AlignmentError, match=r"too little of the film is seen: .* needed: 100\.0 s"):
+    with pytest.raises(AlignmentError, match=r"too little picture in common: .* needed: 100\.0 s"):
         align_by_video(short, watched, AlignConfig(min_common_s=100))
 
 

@@ -12,7 +12,6 @@ from evoked.reactions.alignment.audio.by_spectrum import (
     STEP,
     STOP,
     SWITCH,
-    _path,
     fill_gaps_by_spectrum,
     map_gaps,
     spectral_similarity,
@@ -21,6 +20,7 @@ from evoked.reactions.alignment.audio.by_spectrum import (
 )
 from evoked.reactions.alignment.audio.speed_pitch import SpeedPitch, resample_speed
 from evoked.reactions.alignment.chaining import AlignedRun, fill_gaps, merge_runs
+from evoked.reactions.alignment.viterbi import viterbi_path
 from evoked.sample.soundtrack import viewer_murmur
 
 RNG = np.random.default_rng(3)
@@ -60,7 +60,7 @@ def test_the_path_is_the_best_of_all_paths() -> None:
     for seed in range(8):
         gain = 14 * np.random.default_rng(seed).standard_normal((5, 2))
         best = max(worth(path, gain) for path in product((-1, 0, 1), repeat=5))
-        assert worth(tuple(_path(gain).tolist()), gain) == pytest.approx(best)
+        assert worth(tuple(viterbi_path(gain, SWITCH, STOP).tolist()), gain) == pytest.approx(best)
 
 
 def test_a_chain_stands_and_what_it_leaves_open_is_filled() -> None:

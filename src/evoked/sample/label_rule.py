@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from evoked.core.run_lengths import run_lengths
 from evoked.core.settings import setting
 
 __all__ = ["QUIETEST_DB", "LabelRule", "runs", "smile_levels", "smiles"]
@@ -82,8 +83,8 @@ def smiles(level_db: NDArray[np.float64], threshold_db: float, rule: LabelRule |
 
 def runs(flags: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
     """First and past-last index of each run of True, in order."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
-    yield from zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
+    starts, ends = run_lengths(flags)
+    yield from zip(starts.tolist(), ends.tolist(), strict=True)
 
 
 def _held(wanted: NDArray[np.bool_], rule: LabelRule) -> NDArray[np.bool_]:

@@ -5,6 +5,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from evoked.reactions.alignment.config import AlignConfig
+from evoked.reactions.alignment.offset_map import Segment
+from evoked.reactions.alignment.viterbi import viterbi_path
+
 SWITCH = 10.0  # nats that a change between heard and not heard costs
 NEW_LINE = 40.0  # nats that a change of offset must bring: a film mostly runs on
 STEP_BACK = 250.0  # nats that a rewind must bring: bars of music that recur point back too, with up to 140
@@ -36,18 +40,17 @@ class AlignedRun:
 
 
 def viterbi_segments(gain: NDArray[np.float64], switch: float = SWITCH) -> NDArray[np.bool_]:
-    """The best path through off (0 a step) and on (`gain` a step) with `switch` nats to pay at each change."""
-    off, on = 0.0, -switch
-    from_on, from_off = np.zeros(len(gain), np.bool_), np.zeros(len(gain), np.bool_)
-    for i, value in enumerate(gain.tolist()):
-        from_on[i], from_off[i] = on - switch > off, off - switch > on
-        off, on = max(off, on - switch), max(on, off - switch) + value
-    path = np.zeros(len(gain), np.bool_)
-    state = on - switch > off
-    for i in range(len(gain) - 1, -1, -1):
-        path[i] = state
-        state = not from_off[i] if state else bool(from_on[i])
-    return path
+    """Where the content is present: the best path through absent (0 a step) and present (`gain` a step).
+
+    Args:
+        gain: log likelihood ratio of present to absent, in nats, shape (steps,).
+        switch: nats that a change of state costs, the last one back to absent included.
+
+    Returns:
+        bool, shape (steps,).
+    """
+    present: NDArray[np.bool_] = viterbi_path(gain[:, None], switch, switch, end_cost=switch) == 0
+    return present
 
 
 def best_chain(
@@ -134,7 +137,8 @@ def merge_runs(chain: list[AlignedRun], hz: int, max_bridge_s: float) -> list[Al
     Args:
         chain: in the order of the reaction.
         hz: samples per second.
-        max_bridge_s: runs of one offset, one after the other with a gap up to this, are one: the film played on unheard.
+        max_bridge_s: longest gap, in seconds, between two runs of one offset that are merged: the content ran on
+            unheard.
 
     Returns:
         In the order of the content, apart on both clocks: a part of the content that the reaction plays again, after a
@@ -186,3 +190,56 @@ def _back(a: AlignedRun, b: AlignedRun) -> float:
 
 def _same(a: AlignedRun, b: AlignedRun, hz: int) -> bool:
     return abs(a.offset - b.offset) <= 0.002 * hz
+
+
+def run_to_segment(
+    run: AlignedRun,
+    hz: float,
+    rate: float,
+    *,
+    content_speed: float | None = None,
+    shift_s: tuple[float, float] = (0.0, 0.0),
+) -> Segment:
+    """A run as a segment in seconds.
+
+    Args:
+        run: on one clock, of `hz` counts a second.
+        hz: counts of the run per second.
+        rate: reaction seconds per content second.
+        content_speed: content seconds per second of the run where the run is on the reaction's clock; None where
+            it is on the content's, so that reaction times are scaled by `rate`.
+        shift_s: seconds by which the reaction's clock is early, and the content's late.
+    """
+    speed, stretch = (1.0, rate) if content_speed is None else (content_speed, 1.0)
+    content, end = (max(0.0, (at - run.offset) / hz * speed + shift_s[1]) for at in (run.start, run.end))
+    start = content / speed + run.offset / hz - shift_s[1] / speed - shift_s[0]
+    if start < 0:
+        content, start = content - start * speed, 0.0
+    return Segment(content, end, start * stretch, run.score, rate)
+
+
+def overlap_refusal(
+    segments: list[Segment], config: AlignConfig, shorter_s: float, *, shared: str, min_score: float | None = None
+) -> str:
+    """Why segments are too little for an offset map.
+
+    Args:
+        segments: of one map.
+        config: `min_common_s` and `min_share` apply.
+        shorter_s: length of the shorter of the two recordings, in seconds.
+        shared: what the two have in common, for the message: "sound".
+        min_score: score that the best segment needs; None where the score does not decide.
+
+    Returns:
+        The reason; "" where they are enough.
+    """
+    best = max((s.score for s in segments), default=0.0)
+    common = sum(s.content_end_s - s.content_start_s for s in segments)
+    needed = max(config.min_common_s, config.min_share * shorter_s)
+    if common >= needed and (min_score is None or best >= min_score):
+        return ""
+    scored, score = ("", "") if min_score is None else (f" at a score of {best:.1f}", f" and {min_score:g}")
+    return (
+        f"too little {shared} in common: {common:.1f} s{scored}; needed: {needed:.1f} s{score}. "
+        "Check that reaction and content belong together"
+    )

@@ -35,7 +35,7 @@ class AlignConfig:
             raise ValueError("min_score, min_common_s, min_segment_s and candidates must be above zero")
         if self.max_bridge_s < 0 or not 0 <= self.min_share <= 1:
             raise ValueError(
-                f"max_bridge_s must not be negative and min_share in [0, 1], got {self.max_bridge_s} and {self.min_share}"
+                f"max_bridge_s must be at least 0 and min_share in [0, 1], got {self.max_bridge_s} and {self.min_share}"
             )
 
 

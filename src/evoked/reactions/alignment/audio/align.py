@@ -25,7 +25,7 @@ from evoked.reactions.alignment.audio.speed_pitch import (
     stretch_peaks,
     varispeed,
 )
-from evoked.reactions.alignment.chaining import AlignedRun, fill_gaps, merge_runs
+from evoked.reactions.alignment.chaining import AlignedRun, fill_gaps, merge_runs, overlap_refusal, run_to_segment
 from evoked.reactions.alignment.config import SOUND_HZ, AlignConfig
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
 
@@ -102,13 +102,8 @@ def _at_another_speed(
 
 def _segments(chain: list[AlignedRun], hz: int, config: AlignConfig, speed: float = 1.0) -> list[Segment]:
     """A chain on the content's clock as segments of the reaction, which played it `speed` times as fast."""
-    segments = [_segment(run, hz, 1 / speed) for run in merge_runs(chain, hz, config.max_bridge_s)]
+    segments = [run_to_segment(run, hz, 1 / speed) for run in merge_runs(chain, hz, config.max_bridge_s)]
     return [s for s in segments if s.content_end_s - s.content_start_s >= config.min_segment_s]
-
-
-def _segment(run: AlignedRun, hz: int, rate: float) -> Segment:
-    start = max(0.0, (run.start - run.offset) / hz)
-    return Segment(start, (run.end - run.offset) / hz, max(0.0, start + run.offset / hz) * rate, run.score, rate)
 
 
 def levelled(sound: Samples) -> Samples:
@@ -124,12 +119,4 @@ def _refused(segments: list[Segment], config: AlignConfig, shorter_s: float) -> 
             "the reaction and the content have no sound in common. Check that they belong together and that "
             "the film can be heard in the reaction"
         )
-    best = max(s.score for s in segments)
-    common = sum(s.content_end_s - s.content_start_s for s in segments)
-    needed = max(config.min_common_s, config.min_share * shorter_s)
-    if best >= config.min_score and common >= needed:
-        return ""
-    return (
-        f"too little sound in common: {common:.1f} s at a score of {best:.1f}; needed: {needed:.1f} s and "
-        f"{config.min_score:g}. Check that reaction and content belong together"
-    )
+    return overlap_refusal(segments, config, shorter_s, shared="sound", min_score=config.min_score)

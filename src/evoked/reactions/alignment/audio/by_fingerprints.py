@@ -8,6 +8,7 @@ window of it is the same recording any more. Its peaks still stand where they st
 import numpy as np
 from numpy.typing import NDArray
 
+from evoked.core.run_lengths import run_lengths
 from evoked.reactions.alignment.audio.fingerprints import AudioFingerprint, shared_hashes
 from evoked.reactions.alignment.audio.offset_candidates import offset_candidates
 from evoked.reactions.alignment.chaining import AlignedRun, best_chain, viterbi_segments
@@ -76,9 +77,8 @@ def runs_at(
     if on_line.any():  # once more: a line that brings much where it is heard is not heard where it brings nothing
         usually = (hits - chance)[on_line].sum() / max(1.0, there_are[on_line].sum())
         gain = _gain(hits, chance, there_are, max(SHARE, KEPT * usually))
-    on = np.flatnonzero(np.diff(np.concatenate([[0], viterbi_segments(gain).astype(np.int8), [0]])))
     runs = []
-    for first, last in zip(on[::2], on[1::2], strict=True):
+    for first, last in zip(*run_lengths(viterbi_segments(gain)), strict=True):
         inside = near & (of_step >= first) & (of_step < last)
         exact = float(np.median((at - there)[inside] + _ramp((at - there)[inside]))) if inside.any() else float(offset)
         found, usual, of = hits[first:last].sum(), chance[first:last].sum(), there_are[first:last].sum()

@@ -13,10 +13,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from evoked.core.run_lengths import equal_runs
 from evoked.reactions.alignment.audio.fingerprints import HOPS, stft_window
 from evoked.reactions.alignment.audio.gcc_phat import Samples
 from evoked.reactions.alignment.audio.speed_pitch import SpeedPitch, resample_speed
 from evoked.reactions.alignment.chaining import AlignedRun
+from evoked.reactions.alignment.peak_interpolation import parabolic_peak
+from evoked.reactions.alignment.viterbi import viterbi_path
 
 BAND_HZ = (150.0, 3600.0)
 ACROSS = 31  # bins (480 Hz) whose mean is taken off: what lies on top is broader, or narrower …
@@ -169,10 +172,9 @@ def runs_by(scores: NDArray[np.float32], content: int, hz: int) -> list[AlignedR
     """
     ratio = sum(share * np.exp(np.minimum(like * scores - like**2 / 2, 2 * MOST)) for share, like in LIKE)
     gain = np.minimum(np.log(1 - sum(share for share, _ in LIKE) + ratio), MOST)
-    path = _path(np.where(np.isnan(gain), -np.inf, gain))
+    path = viterbi_path(np.where(np.isnan(gain), -np.inf, gain), SWITCH, STOP)
     hop, runs = stft_window(hz) // HOPS, []
-    edges = np.flatnonzero(np.diff(np.concatenate([[-2], path, [-2]])))
-    for first, last in itertools.pairwise(edges):
+    for first, last in zip(*equal_runs(path), strict=True):
         lag = int(path[first])
         if lag < 0:
             continue
@@ -204,31 +206,7 @@ def _beside(scores: NDArray[np.float32], lag: int) -> float:
     """How far from a lag the peak of the mean score lies, in frames."""
     if not 0 < lag < scores.shape[1] - 1:
         return 0.0
-    a, b, c = (float(v) for v in np.nan_to_num(scores[:, lag - 1 : lag + 2]).mean(axis=0))
-    return float(np.clip(0.5 * (a - c) / (a - 2 * b + c), -0.5, 0.5)) if a - 2 * b + c < 0 else 0.0
-
-
-def _path(gain: NDArray[np.floating]) -> NDArray[np.int64]:
-    """The lag of each step, -1 where nothing is heard: the path of greatest total gain (Viterbi)."""
-    steps, lags = gain.shape
-    from_off = np.zeros((steps, lags), np.bool_)
-    ended = np.full(steps, -1, np.int64)
-    on, off = np.full(lags, -np.inf), 0.0
-    for i in range(steps):
-        best = int(np.argmax(on))
-        stopped = on[best] - STOP
-        ended[i] = best if stopped > off else -1
-        off_before, off = off, max(off, float(stopped))
-        entry = max(off_before, float(stopped)) - SWITCH
-        from_off[i] = entry > on
-        on = np.maximum(on, entry) + gain[i]
-    path = np.full(steps, -1, np.int64)
-    state = int(np.argmax(on)) if lags and on.max() > off else -1
-    for i in range(steps - 1, -1, -1):
-        path[i] = state
-        if state < 0 or from_off[i, state]:
-            state = int(ended[i])
-    return path
+    return parabolic_peak(np.nan_to_num(scores[:, lag - 1 : lag + 2]).mean(axis=0), 1)
 
 
 def _less_mean(values: Spectrum, width: int, axis: int) -> Spectrum:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from evoked.reactions.alignment.peak_interpolation import parabolic_peak
+
 Samples = NDArray[np.float32]
 
 BAND_HZ = (150.0, 3600.0)
@@ -160,10 +162,7 @@ def refine_line(
         if fan[most].max() > max(best.max(), 1.1 * later[0].max() + 2 * null):
             best, slope = fan[most], way * most
     peak = int(np.argmax(best))
-    shift = float(peak - reach)
-    if 0 < peak < len(best) - 1:
-        a, b, c = best[peak - 1 : peak + 2]
-        shift += float(0.5 * (a - c) / (a - 2 * b + c)) if a - 2 * b + c < 0 else 0.0
+    shift = float(peak - reach) + parabolic_peak(best, peak)
     per_sample = slope / max(1, len(wave) - 1) / (length // 2)
     return OffsetLine(offset + shift, per_sample, float(starts[0] + length / 2)), float(best[peak] / null)
 

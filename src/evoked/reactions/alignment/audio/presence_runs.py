@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from evoked.core.run_lengths import run_lengths
 from evoked.reactions.alignment.audio.gcc_phat import OVERLAP, OffsetLine, PhatCoherence
 from evoked.reactions.alignment.chaining import AlignedRun, viterbi_segments
 
@@ -18,9 +19,8 @@ def presence_runs(measured: PhatCoherence, line: OffsetLine) -> list[AlignedRun]
     if not len(measured.coherence):
         return []
     gain = _gain(measured)
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], viterbi_segments(gain).astype(np.int8), [0]])))
     hop, runs = measured.length // OVERLAP, []
-    for first, last in zip(edges[::2], edges[1::2], strict=True):
+    for first, last in zip(*run_lengths(viterbi_segments(gain)), strict=True):
         start = float(measured.starts[first] + hop)
         end = float(measured.starts[last - 1] + measured.length - hop)
         if measured.starts[first] == measured.common[0]:

@@ -12,7 +12,15 @@ from itertools import pairwise
 import numpy as np
 
 from evoked.core.errors import AlignmentError
-from evoked.reactions.alignment.chaining import LEAST_S, AlignedRun, best_chain, fill_gaps, merge_runs
+from evoked.reactions.alignment.chaining import (
+    LEAST_S,
+    AlignedRun,
+    best_chain,
+    fill_gaps,
+    merge_runs,
+    overlap_refusal,
+    run_to_segment,
+)
 from evoked.reactions.alignment.config import AlignConfig
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
 from evoked.reactions.alignment.video.block_matching import (
@@ -210,7 +218,10 @@ def map_runs(
     chain = best_chain(runs, 1000, step_back=STEP_BACK)
     lines = {run.offset for run in chain}  # what runs on one of them before a rewind was not worth the step back
     chain = fill_gaps(chain, [r for r in runs if r.offset in lines and r not in chain], 1000, smear_s=LEAST_S)
-    segments = [_segment(run, found.speed, shift_s) for run in merge_runs(chain, 1000, config.max_bridge_s)]
+    segments = [
+        run_to_segment(run, 1000, 1 / found.speed, content_speed=found.speed, shift_s=shift_s)
+        for run in merge_runs(chain, 1000, config.max_bridge_s)
+    ]
     return [s for s in segments if s.content_end_s - s.content_start_s >= config.min_segment_s]
 
 
@@ -278,20 +289,7 @@ def _timed(run: AlignedRun, first: int) -> AlignedRun:
     return replace(run, offset=run.offset * MS, start=(run.start + first) * MS, end=(run.end + first) * MS)
 
 
-def _segment(run: AlignedRun, speed: float, shift_s: tuple[float, float]) -> Segment:
-    """A run on both clocks: the film's looks are counted on the reaction's; `shift_s` is the reaction's, the film's."""
-    content, end = (max(0.0, (at - run.offset) / 1000 * speed + shift_s[1]) for at in (run.start, run.end))
-    start = content / speed + run.offset / 1000 - shift_s[1] / speed - shift_s[0]
-    if start < 0:
-        content, start = content - start * speed, 0.0
-    return Segment(content, end, start, run.score, 1 / speed)
-
-
 def _judged(segments: list[Segment], config: AlignConfig, shorter_s: float) -> OffsetMap:
-    common = sum(s.content_end_s - s.content_start_s for s in segments)
-    needed = max(config.min_common_s, config.min_share * shorter_s)
-    if common < needed:
-        raise AlignmentError(
-            f"too little of the film is seen: {common:.1f} s; needed: {needed:.1f} s. Check that they belong together"
-        )
+    if reason := overlap_refusal(segments, config, shorter_s, shared="picture"):
+        raise AlignmentError(reason)
     return OffsetMap(max(s.score for s in segments), tuple(segments), "picture")

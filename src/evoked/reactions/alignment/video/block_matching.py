@@ -9,9 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.fft import next_fast_len
 
+from evoked.core.run_lengths import run_lengths
 from evoked.reactions.alignment.chaining import AlignedRun, viterbi_segments
-from evoked.reactions.alignment.video.region_search import RegionHypothesis, fast_fft_length
+from evoked.reactions.alignment.peak_interpolation import parabolic_peak
+from evoked.reactions.alignment.video.box_search import climb_box
+from evoked.reactions.alignment.video.region_search import RegionHypothesis
 from evoked.reactions.alignment.video.thumbnails import HZ, Box, Cells, FrameThumbnails, crop_box
 
 SHAPE = (6, 8)  # cells of the film that are compared
@@ -78,19 +82,15 @@ def refine_box(reaction: FrameThumbnails, theirs: Cells, found: RegionHypothesis
         pairs = (_beside(ours, theirs, found.start + found.lag + more) for more in (-1, 0, 1))
         return max(correlation(*pair) for pair in pairs)
 
-    box, tall = np.array(found.box), found.box[3] / found.box[2]
-    best = like(box)
-    place, size = [[1, 0, 0, 0], [0, 1, 0, 0]], [[-0.5, -tall / 2, 1, tall], [0, 0, 1, 0], [0, 0, 0, 1]]
-    moves = np.array([*place, *size, [-1, 0, 1, 0], [0, -1, 0, 1]])
-    for step in MOVES:
-        for _ in range(4):
-            before = best
-            for move in np.concatenate([moves, -moves]):
-                trial = box + move * step * box[2]
-                if trial[2:].min() > 1 and (score := like(trial)) > best + 1e-4:
-                    best, box = score, trial
-            if best == before:
-                break
+    box, _ = climb_box(
+        like,
+        np.array(found.box),
+        MOVES,
+        allowed=lambda trial: bool(trial[2:].min() > 1),
+        min_gain=1e-4,
+        max_sweeps=4,
+        relative=True,
+    )
     return float(box[0]), float(box[1]), float(box[2]), float(box[3])
 
 
@@ -104,7 +104,7 @@ class BlockMatcher:
     """A film's changes, to be asked at which moment a block of a reaction is like it."""
 
     def __init__(self, theirs: Cells, block: int = BLOCK) -> None:
-        self.size = fast_fft_length(len(theirs) + block)
+        self.size = next_fast_len(len(theirs) + block, real=True)
         self.spectra = np.fft.rfft(theirs, self.size, axis=0)
         self.lags = np.arange(-(block // 2), max(1, len(theirs) - block // 2))
         energy = np.concatenate([[0.0], (theirs**2).sum(axis=1, dtype=np.float64).cumsum()])
@@ -128,20 +128,12 @@ def match_blocks(ours: Cells, theirs: Cells, speed: float, hop: int = HOP) -> It
         at = int(np.argmax(score))
         others = np.concatenate([score[: max(0, at - NEAR)], score[at + NEAR + 1 :]])
         middle = start + block / 2
-        there = float(moments.lags[at]) + peak(score, at) + block / 2
+        there = float(moments.lags[at]) + parabolic_peak(score, at) + block / 2
         if not len(others):
             continue  # there is no other moment to stand out from
         usual = float(np.median(others))
         above = (float(score[at]) - usual) / (1.4826 * float(np.median(np.abs(others - usual))) + 0.01)
         yield BlockMatch(middle, there * speed, float(score[at]), float(others.max()), above)
-
-
-def peak(values: NDArray[np.float64], at: int) -> float:
-    """Where a parabola through the largest value and its neighbours peaks, from −0.5 to 0.5 of a step."""
-    if not 0 < at < len(values) - 1:
-        return 0.0
-    a, b, c = (float(v) for v in values[at - 1 : at + 2])
-    return float(np.clip(0.5 * (a - c) / min(a - 2 * b + c, -1e-9), -0.5, 0.5))
 
 
 def blocks_speed(ours: Cells, seen: list[BlockMatch], film: Callable[[float], Cells], most: float) -> float:
@@ -257,9 +249,8 @@ def runs_along(ours: Cells, theirs: Cells, offset: float, score: float) -> list[
     # +1 where both change alike, 0 where they have nothing in common; a calm look says nothing
     same = np.minimum(product * scale / np.maximum(energy, 1e-6), 1)
     gain = MOST * (same - ALIKE) * energy / (energy + CALM)
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], viterbi_segments(gain, SWITCH).astype(np.int8), [0]])))
     out = []
-    for first, last in zip(edges[::2], edges[1::2], strict=True):
+    for first, last in zip(*run_lengths(viterbi_segments(gain, SWITCH)), strict=True):
         # Row t is the change from look t to look t + 1
         start, end = _best_part(gain, int(first), int(last))
         level = correlation(ours[start:end], theirs[start:end])

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.fft import next_fast_len
 
 from evoked.reactions.alignment.video.thumbnails import (
     Box,
@@ -69,7 +70,7 @@ class SearchedContent:
     def __init__(self, film: FrameThumbnails, speed: float, block: int) -> None:
         rows = content_changes(film, speed, SHAPE, EVERY)
         self.speed, self.block = speed, block
-        self.size = fast_fft_length(len(rows) + block)
+        self.size = next_fast_len(len(rows) + block, real=True)
         self.lags = np.arange(-(block // 2), max(1, len(rows) - block // 2))
         energy = np.concatenate([[0.0], (rows**2).sum(axis=1, dtype=np.float64).cumsum()])
         ends = np.clip(self.lags + block, 0, len(rows))
@@ -183,15 +184,3 @@ def _energies(cells: Cells) -> Cells:
     squares = added((cells.astype(np.float64) ** 2).sum(axis=(0, 1)))
     means = added(cells.sum(axis=1, dtype=np.float64))
     return np.asarray(squares - (means**2).sum(axis=0) / (SHAPE[0] * SHAPE[1]), dtype=np.float32)
-
-
-def fast_fft_length(size: int) -> int:
-    """The next size that an FFT is quick at."""
-    while True:
-        rest = size
-        for prime in (2, 3, 5):
-            while rest % prime == 0:
-                rest //= prime
-        if rest == 1:
-            return size
-        size += 1
