@@ -44,7 +44,7 @@ from evoked.metrics.average_precision import average_precision, chance_level, ro
 from evoked.metrics.bootstrap import bootstrap
 from evoked.model.stored import read_arrays, write_arrays
 from evoked.reactions.expressions.prototype import PrototypeRecogniser
-from evoked.reactions.viewers.rated_clip import STILL_TICKS, ClipFaceDescriber
+from evoked.reactions.viewers.rated_clip import IMAGE_FRAMES, ClipFaceDescriber
 
 KEPT = ("blendshapes", "geometry", "mini-xception", "sface")
 WANTED = {"surprise": "surprise", "happiness": "amusement"}
@@ -118,9 +118,9 @@ def prototype(stills: Stills) -> dict[str, Array]:
     found = []
     recogniser = PrototypeRecogniser()
     for row in stills.of("blendshapes"):
-        rows = np.repeat(row[None], STILL_TICKS, axis=0)
+        rows = np.repeat(row[None], IMAGE_FRAMES, axis=0)
         track = Track(
-            TimeGrid(TICKS_PER_S, STILL_TICKS), column_names(("blendshapes",)), rows, np.ones(STILL_TICKS, bool)
+            TimeGrid(TICKS_PER_S, IMAGE_FRAMES), column_names(("blendshapes",)), rows, np.ones(IMAGE_FRAMES, bool)
         )
         found.append(recogniser.score(track).values[-1])
     scores = np.array(found, dtype=np.float64)
@@ -140,7 +140,7 @@ def trained(stills: Stills, describe: tuple[str, ...], count: int, dropout: str,
     expressions = tuple(sorted(set(stills.labels.tolist())))
     said = (stills.labels[:, None] == np.array(expressions)).astype(np.float64)
     rows = np.concatenate([stills.of(name) for name in describe], axis=1)
-    clips = tuple(np.repeat(row[None], STILL_TICKS, axis=0) for row in rows)
+    clips = tuple(np.repeat(row[None], IMAGE_FRAMES, axis=0) for row in rows)
     people = tuple(f"p{p}" for p in stills.people)
     rated = ClipDataset(expressions, stills.images, clips, said, people, {})
     total = np.zeros(said.shape)

@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 import evoked
 from bars import machine
 from evoked.core.files import digest, sha256
-from evoked.reactions.alignment.config import WAYS, MatchConfig
+from evoked.reactions.alignment.config import MODALITIES, MatchConfig
 from evoked.reactions.viewers.annotator import Annotator
 from evoked.sample.ground_truth import STAGED
 from evoked.sample.source_clips import FILM
@@ -107,7 +107,7 @@ def main() -> None:
     words.add_argument("--seed", type=int, default=0)
     words.add_argument("--folder", type=Path, help="keep the recordings here")
     words.add_argument("--map-only", action="store_true", help="the map alone, no faces")
-    words.add_argument("--by", choices=WAYS, default="auto", help="what the map is found by")
+    words.add_argument("--by", choices=MODALITIES, default="auto", help="what the map is found by")
     words.add_argument("--wrong", type=int, default=1000, help="wrong pairs; 0: none")
     words.add_argument(
         "--workers", type=int, help="processes that make recordings; as many as there are cores if not given"

@@ -10,7 +10,7 @@ import pytest
 
 from evoked.features.extract import FeatureConfig
 from evoked.predict import jobs
-from evoked.reactions.viewers.annotator import NETS as LOOKED_WITH
+from evoked.reactions.viewers.annotator import MODELS as LOOKED_WITH
 from evoked.weights.cache import default_cache
 from evoked.weights.catalogue import NETS
 

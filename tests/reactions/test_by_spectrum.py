@@ -8,10 +8,10 @@ from filmed import HZ, cut, hush, under
 from filmed import joined as after
 
 from evoked.reactions.alignment.audio.by_spectrum import (
-    LARGEST,
-    STEP,
-    STOP,
-    SWITCH,
+    ENTER_COST,
+    LEAVE_COST,
+    MAX_LENGTH_S,
+    STEP_FRAMES,
     fill_gaps_by_spectrum,
     map_gaps,
     spectral_similarity,
@@ -36,8 +36,8 @@ def test_the_likeness_is_that_of_a_plain_loop() -> None:
     assert scores.shape == (2, 35 + 24 - 1)
     for step in range(2):
         plain = {
-            step * STEP - c: sum(float(one[step * STEP + i] @ other[c + i]) for i in range(STEP))
-            for c in range(24 - STEP + 1)
+            step * STEP_FRAMES - c: sum(float(one[step * STEP_FRAMES + i] @ other[c + i]) for i in range(STEP_FRAMES))
+            for c in range(24 - STEP_FRAMES + 1)
         }
         values = np.array(list(plain.values()))
         for lag in range(-23, 35):
@@ -52,7 +52,7 @@ def test_the_path_is_the_best_of_all_paths() -> None:
     def worth(path: tuple[int, ...], gain: np.ndarray) -> float:
         total, before = 0.0, -1
         for i, state in enumerate(path):
-            total -= STOP * (before >= 0 and state != before) + SWITCH * (state >= 0 and state != before)
+            total -= LEAVE_COST * (before >= 0 and state != before) + ENTER_COST * (state >= 0 and state != before)
             total += gain[i, state] if state >= 0 else 0.0
             before = state
         return total
@@ -60,7 +60,7 @@ def test_the_path_is_the_best_of_all_paths() -> None:
     for seed in range(8):
         gain = 14 * np.random.default_rng(seed).standard_normal((5, 2))
         best = max(worth(path, gain) for path in product((-1, 0, 1), repeat=5))
-        assert worth(tuple(viterbi_path(gain, SWITCH, STOP).tolist()), gain) == pytest.approx(best)
+        assert worth(tuple(viterbi_path(gain, ENTER_COST, LEAVE_COST).tolist()), gain) == pytest.approx(best)
 
 
 def test_a_chain_stands_and_what_it_leaves_open_is_filled() -> None:
@@ -98,7 +98,7 @@ def test_a_long_reaction_is_looked_at_gap_by_gap() -> None:
     reaction = resample_speed(
         under(film, viewer_murmur(len(film), np.random.default_rng(1)).astype(np.float32), -3), 1.03
     )
-    assert (len(reaction) / HZ) * (len(content) / HZ) > LARGEST**2
+    assert (len(reaction) / HZ) * (len(content) / HZ) > MAX_LENGTH_S**2
     chain = [run(2, 50, 2.0), run(80, 126, 6.0)]
     found = fill_gaps_by_spectrum(reaction, content, HZ, SpeedPitch(1.03, 1.03), chain)
     whole = merge_runs(fill_gaps(chain, found, HZ), HZ, 30.0)

@@ -6,7 +6,12 @@ from filmed import HZ, cut, hush, joined, under
 
 from evoked.core.errors import AlignmentError
 from evoked.reactions.alignment.audio.align import align
-from evoked.reactions.alignment.audio.by_spectrum_only import FOUND, OBEYS, band_coherence, by_spectrum_only
+from evoked.reactions.alignment.audio.by_spectrum_only import (
+    MIN_BAND_COHERENCE,
+    MIN_BEST_GAIN,
+    band_coherence,
+    by_spectrum_only,
+)
 from evoked.reactions.alignment.audio.speed_pitch import SpeedPitch, resample_speed
 from evoked.reactions.alignment.chaining import AlignedRun
 from evoked.reactions.alignment.config import AlignConfig
@@ -28,7 +33,7 @@ def test_a_higher_film_under_a_louder_voice_is_found_and_its_change_refined() ->
     assert change.speed == pytest.approx(1.0265, abs=0.002)
     assert change.pitch == pytest.approx(change.speed)
     assert [run.offset / HZ for run in chain] == pytest.approx([2.0, 5.0], abs=0.03)
-    assert max(run.weight for run in chain) >= FOUND
+    assert max(run.weight for run in chain) >= MIN_BEST_GAIN
 
 
 def test_a_film_as_it_is_and_one_that_is_too_long_are_not_looked_for() -> None:
@@ -43,7 +48,7 @@ def test_another_scene_with_the_same_music_does_not_obey() -> None:
     assert by_spectrum_only(reaction, content, HZ, FEW) is None
     alike = AlignedRun(0.05 * HZ, 2 * HZ, 15 * HZ, 100.0, 15.0, 2.0)
     change = SpeedPitch(1.03, 1.03)
-    assert band_coherence(reaction, content, HZ, change, alike) < OBEYS
+    assert band_coherence(reaction, content, HZ, change, alike) < MIN_BAND_COHERENCE
     assert (
         band_coherence(resample_speed(content, 1.03), content, HZ, change, AlignedRun(0, 2 * HZ, 15 * HZ, 1, 1, 1))
         > 0.8
@@ -55,13 +60,15 @@ def test_another_scene_with_the_same_music_does_not_obey() -> None:
 
 @pytest.mark.full
 def test_it_is_off_unless_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("evoked.reactions.alignment.audio.by_spectrum_only.FOUND", 60.0)  # this one brings some 80
+    monkeypatch.setattr(
+        "evoked.reactions.alignment.audio.by_spectrum_only.MIN_BEST_GAIN", 60.0
+    )  # this one brings some 80
     film = resample_speed(joined(hush(1), cut(300, 306), cut(309, 320)), 1.03)
     hiss = np.random.default_rng(1).standard_normal(len(film)).astype(np.float32)
     reaction = voiced(film, -12) + under(film, hiss, 0) - film
-    assert not AlignConfig().spectra
+    assert not AlignConfig().spectrum_fallback
     with pytest.raises(AlignmentError):
         align(reaction, cut(300, 320), HZ)
-    found = align(reaction, cut(300, 320), HZ, AlignConfig(spectra=True))
+    found = align(reaction, cut(300, 320), HZ, AlignConfig(spectrum_fallback=True))
     assert found.covered_s > 5
     assert found.segments[0].rate == pytest.approx(1 / 1.03, rel=0.004)

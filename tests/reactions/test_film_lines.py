@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from evoked.reactions.alignment.video.block_matching import (
-    BLOCK,
+    BLOCK_FRAMES,
     BlockMatch,
     BlockMatcher,
     correlation,
@@ -17,9 +17,9 @@ from evoked.reactions.alignment.video.block_matching import (
     runs_along,
 )
 from evoked.reactions.alignment.video.region_search import (
-    EVERY,
-    LIKE_HALF,
-    QUIET,
+    ENERGY_FLOOR,
+    ENERGY_PRIOR,
+    FRAME_STEP,
     SHAPE,
     SearchedContent,
     search_region,
@@ -67,12 +67,12 @@ def test_a_box_is_read_where_it_is() -> None:
 
 
 def test_correlation_at_every_moment_equals_the_plain_formula() -> None:
-    film, block = noise(120, 48), noise(BLOCK, 48, seed=1)
-    moments = BlockMatcher(film, BLOCK)
-    found = moments.like(block)
+    film, block = noise(120, 48), noise(BLOCK_FRAMES, 48, seed=1)
+    moments = BlockMatcher(film, BLOCK_FRAMES)
+    found = moments.correlations(block)
     for lag in (0, 7, 70):
         at = int(np.flatnonzero(moments.lags == lag)[0])
-        assert found[at] == pytest.approx(correlation(block, film[lag : lag + BLOCK]), abs=1e-4)
+        assert found[at] == pytest.approx(correlation(block, film[lag : lag + BLOCK_FRAMES]), abs=1e-4)
 
 
 def test_the_right_rectangle_and_moment_are_guessed() -> None:
@@ -107,21 +107,21 @@ def test_a_guess_has_the_score_of_the_plain_formula() -> None:
 
     x, y, wide, high = found.box
     across, down = wide / SHAPE[1], high / SHAPE[0]  # of a cell; halves of it are what the frame is pooled to
-    halves = pool_cells(frame[10 : 10 + 40 * EVERY + 1 : EVERY], (round(54 / down), round(96 / across))).astype(
-        np.float64
-    )
+    halves = pool_cells(
+        frame[10 : 10 + 40 * FRAME_STEP + 1 : FRAME_STEP], (round(54 / down), round(96 / across))
+    ).astype(np.float64)
     top, left = round(2 * y / down), round(2 * x / across)
     assert min(top, left) >= 0  # the rectangle lies inside the frame
     cells = halves[:, top : top + 2 * SHAPE[0], left : left + 2 * SHAPE[1]]
     cells = cells.reshape(len(cells), SHAPE[0], 2, SHAPE[1], 2).mean(axis=(2, 4))
     ours = frame_changes(cells.astype(np.float32)).reshape(40, -1).astype(np.float64)
     ours -= ours.mean(axis=1, keepdims=True)
-    theirs = mirror(content_changes(film, 1.0, SHAPE, EVERY), SHAPE).astype(np.float64)
+    theirs = mirror(content_changes(film, 1.0, SHAPE, FRAME_STEP), SHAPE).astype(np.float64)
     padded = np.pad(theirs, ((20, 40), (0, 0)))
     energy = np.array([(padded[k : k + 40] ** 2).sum() for k in range(len(theirs))])
-    energy += LIKE_HALF * np.median(energy[energy > 0])
-    k = (found.lag + 10) // EVERY + 20  # counted from the block's start, in padded rows
-    by_hand = (ours * padded[k : k + 40]).sum() / np.sqrt(((ours**2).sum() + QUIET * 40) * energy[k])
+    energy += ENERGY_PRIOR * np.median(energy[energy > 0])
+    k = (found.lag + 10) // FRAME_STEP + 20  # counted from the block's start, in padded rows
+    by_hand = (ours * padded[k : k + 40]).sum() / np.sqrt(((ours**2).sum() + ENERGY_FLOOR * 40) * energy[k])
     assert found.score == pytest.approx(by_hand, rel=1e-3)
 
 
@@ -132,7 +132,7 @@ def test_how_many_rectangles_are_compared_at_once_changes_nothing(
     film, shown = SearchedContent(looks(200), 1.0, 30), looks(120, 27, 48, seed=4)
     whole = search_region(shown, 5, film, 16 / 9)
     monkeypatch.setattr(
-        "evoked.reactions.alignment.video.region_search.AT_ONCE", at_once
+        "evoked.reactions.alignment.video.region_search.CHUNK_NUMBERS", at_once
     )  # of long films only some are: memory
     assert whole is not None
     assert search_region(shown, 5, film, 16 / 9) == whole

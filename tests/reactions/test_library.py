@@ -101,7 +101,7 @@ def test_a_damaged_index_is_made_again_and_damaged_marks_are_told(films: list[Pa
     (marks,) = (tmp_path / "l" / "marks").iterdir()
     marks.write_bytes(marks.read_bytes()[:-100])
     (tmp_path / "l" / "index.json").unlink()
-    with pytest.raises(LibraryError, match=r"landmarks of part1\.wav, cannot be read"):
+    with pytest.raises(LibraryError, match=r"audio fingerprint of part1\.wav, cannot be read"):
         ContentLibrary(tmp_path / "l").index()
     (tmp_path / "l" / "contents.json").write_text("{}")
     with pytest.raises(LibraryError, match="no list of contents"):

@@ -14,7 +14,7 @@ from evoked.media.probe import probe
 from evoked.media.write import VideoWriter
 from evoked.reactions.viewers.annotation import Annotation
 from evoked.reactions.viewers.annotator import Annotator
-from evoked.reactions.viewers.face_detections import FILM, NOBODY, DetectionLog
+from evoked.reactions.viewers.face_detections import CONTENT_FACE, UNNAMED, DetectionLog
 from evoked.reactions.viewers.preview import write_preview
 from evoked.weights.cache import Cache, default_cache
 
@@ -110,7 +110,7 @@ def test_the_films_faces_are_hidden_too(cache: Cache, annotator: Annotator, reac
 
     found = annotator(reaction, Whole())
     assert found.viewers == {}
-    assert {one.name for seen in found.sightings.at.values() for one in seen} == {FILM}
+    assert {one.name for seen in found.sightings.at.values() for one in seen} == {CONTENT_FACE}
     write_preview(reaction, found, tmp_path / "film.mp4", hide=True)
     assert faces(cache, tmp_path / "film.mp4") == 0
 
@@ -129,14 +129,14 @@ def test_boxes_move_evenly_and_newcomers_are_hidden_before_they_are_found() -> N
     seen = DetectionLog()
     at = [np.array([10 * step, 0, 20, 20], np.float32) for step in range(12)]
     for step in range(5, 8):
-        seen.note(step, at[step], 3)
-    seen.note(6, np.array([300, 300, 9, 9], np.float32), -1)
-    named = seen.named({3: "v1"})
+        seen.append(step, at[step], 3)
+    seen.append(6, np.array([300, 300, 9, 9], np.float32), -1)
+    named = seen.with_identities({3: "v1"})
     (one,) = named.between(5.5)
     assert (one.name, one.box.tolist()) == ("v1", [55, 0, 20, 20])
-    assert [(s.name, s.box[0]) for s in named.between(6.25)] == [("v1", 62.5), (NOBODY, 300)]
+    assert [(s.name, s.box[0]) for s in named.between(6.25)] == [("v1", 62.5), (UNNAMED, 300)]
     assert list(named.between(8.5)) == []
-    hidden = {t: {round(float(b[0])) for b in named.hidden(t)} for t in (0.9, 1.5, 4.5, 6.5, 9.5, 10.5, 11.5)}
+    hidden = {t: {round(float(b[0])) for b in named.boxes_to_blur(t)} for t in (0.9, 1.5, 4.5, 6.5, 9.5, 10.5, 11.5)}
     assert hidden[0.9] == hidden[11.5] == set()  # longer before and after than a whole look takes to come round
     assert hidden[1.5] == {50}
     assert {50} < hidden[4.5]

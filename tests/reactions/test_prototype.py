@@ -11,7 +11,7 @@ import pytest
 from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
 from evoked.faces.landmarks import BLENDSHAPES
-from evoked.reactions.expressions.action_units import ACTIONS, NAMES, REST_CAP, au_intensities
+from evoked.reactions.expressions.action_units import ACTION_NAMES, ACTIONS, REST_CAP, au_intensities
 from evoked.reactions.expressions.prototype import PROTOTYPES, PrototypeRecogniser
 
 SIX_HZ = Fraction(6)
@@ -43,7 +43,7 @@ STARTLED = face(jaw_dropped=1, inner_brows_up=1, outer_brows_up=1, eyes_wide=1)
 
 def test_a_ramp_starts_at_rest_and_ends_at_full() -> None:
     for action in ACTIONS:
-        column = NAMES.index(action.name)
+        column = ACTION_NAMES.index(action.name)
         both = au_intensities(track([REST, face(**{action.name.replace(" ", "_"): 1})]))
         assert both.values[:, column] == pytest.approx([0, 1], abs=1e-4), action.name
 
@@ -82,14 +82,14 @@ def test_absence_stays_absence_and_does_not_touch_its_neighbours() -> None:
 
 def test_scores_of_a_short_clip_are_absolute() -> None:
     smiling = au_intensities(track([LAUGH] * 18))  # 3 s: no resting face can be known
-    assert smiling.values[:, NAMES.index("smile")] == pytest.approx(1, abs=1e-4)
+    assert smiling.values[:, ACTION_NAMES.index("smile")] == pytest.approx(1, abs=1e-4)
 
 
 def test_a_face_that_always_half_smiles_is_measured_from_there() -> None:
     half = REST.copy()
     for shape in ("mouthSmileLeft", "mouthSmileRight"):
         half[BLENDSHAPES.index(shape)] = 0.03  # some way up the ramp
-    column = NAMES.index("smile")
+    column = ACTION_NAMES.index("smile")
     alone = au_intensities(track([half] * 18)).values[0, column]
     known = au_intensities(track([half] * 6 * 60)).values[180, column]
     assert 0.1 < alone < REST_CAP
@@ -97,7 +97,7 @@ def test_a_face_that_always_half_smiles_is_measured_from_there() -> None:
 
 
 def test_laughing_all_along_does_not_become_rest() -> None:
-    column = NAMES.index("smile")
+    column = ACTION_NAMES.index("smile")
     long = au_intensities(track([LAUGH] * 6 * 60)).values[180, column]
     assert long == pytest.approx(1 - REST_CAP, abs=1e-4)
     assert PrototypeRecogniser().score(track([LAUGH] * 6 * 60)).values[180, 0] > 0.5
@@ -140,8 +140,8 @@ def test_every_score_can_be_explained() -> None:
 
 
 def test_the_tables_speak_of_the_same_actions() -> None:
-    assert all(set(p.weights) <= set(NAMES) for p in PROTOTYPES.values())
-    assert all({a, b} <= set(NAMES) for p in PROTOTYPES.values() for a, b, _ in p.beyond)
+    assert all(set(p.weights) <= set(ACTION_NAMES) for p in PROTOTYPES.values())
+    assert all({a, b} <= set(ACTION_NAMES) for p in PROTOTYPES.values() for a, b, _ in p.beyond)
     assert all(s in BLENDSHAPES for a in ACTIONS for s in a.shapes)
 
 

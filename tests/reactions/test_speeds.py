@@ -74,7 +74,7 @@ def test_a_line_that_goes_on_later_is_not_carried_over_a_skip(db: float) -> None
 def test_what_is_not_looked_for_is_not_found() -> None:
     reaction = made(f"asetrate={HZ * 1.05:.0f},aresample={HZ}")
     with pytest.raises(AlignmentError):
-        align(reaction, cut(90, 180), HZ, AlignConfig(speed=0.0, semitones=0.0))
+        align(reaction, cut(90, 180), HZ, AlignConfig(max_speed_change=0.0, max_pitch_semitones=0.0))
 
 
 def test_at_any_speed_another_part_of_the_film_is_refused() -> None:

@@ -12,7 +12,7 @@ from evoked.learning.recognition.held_out_metrics import ClassMetrics, at_points
 from evoked.learning.recognition.training_clips import ClipDataset
 from evoked.reactions.expressions.recogniser import Recogniser
 from evoked.reactions.expressions.trained import TrainedRecogniser
-from evoked.reactions.viewers.rated_clip import STILL_TICKS
+from evoked.reactions.viewers.rated_clip import IMAGE_FRAMES
 
 __all__ = ["evaluate_recogniser", "score_clips"]
 
@@ -60,5 +60,5 @@ def score_clips(recogniser: Recogniser, rated: ClipDataset) -> np.ndarray:
         track = Track.masked(grid, columns, rows, np.ones(len(rows), dtype=np.bool_))
         trained = isinstance(recogniser, TrainedRecogniser)
         found = recogniser.probabilities(track) if trained else recogniser.score(track)  # type: ignore[attr-defined]
-        out.append(found.values[min(STILL_TICKS, len(rows)) - 1 :].mean(axis=0, dtype=np.float64))
+        out.append(found.values[min(IMAGE_FRAMES, len(rows)) - 1 :].mean(axis=0, dtype=np.float64))
     return np.stack(out)

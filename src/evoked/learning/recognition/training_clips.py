@@ -23,7 +23,7 @@ from evoked.dataset.ratings import RatedClip, Ratings
 from evoked.faces.descriptors import column_names, nets_of
 from evoked.model.stored import read_arrays, write_arrays
 from evoked.reactions.expressions.trained import forward_fill
-from evoked.reactions.viewers.rated_clip import CODE, ClipFaceDescriber
+from evoked.reactions.viewers.rated_clip import CODE_VERSION, ClipFaceDescriber
 from evoked.weights.catalogue import NETS
 
 __all__ = ["ClipDataset", "load_rated_clips", "person_groups"]
@@ -196,7 +196,7 @@ def _described(
     faces, digests = by
     start_s, end_s = max(0.0, clip.start_s), clip.end_s
     nets = {name: NETS[name].sha256 for name in nets_of(describes)}
-    key = digest([CODE, digests.of(path), start_s, end_s, list(describes), nets])
+    key = digest([CODE_VERSION, digests.of(path), start_s, end_s, list(describes), nets])
     place = store / key[:2] / f"{key}.safetensors"
     names = column_names(describes)
     if place.is_file():

@@ -1,4 +1,4 @@
-"""From stretches where the film is heard to one map: what the reaction plays at each of its moments."""
+"""From stretches where the content is heard to one map: what the reaction plays at each of its moments."""
 
 from dataclasses import dataclass, replace
 
@@ -9,14 +9,14 @@ from evoked.reactions.alignment.config import AlignConfig
 from evoked.reactions.alignment.offset_map import Segment
 from evoked.reactions.alignment.viterbi import viterbi_path
 
-SWITCH = 10.0  # nats that a change between heard and not heard costs
-NEW_LINE = 40.0  # nats that a change of offset must bring: a film mostly runs on
-STEP_BACK = 250.0  # nats that a rewind must bring: bars of music that recur point back too, with up to 140
-FRESH = 25.0  # nats that a line must bring that is known by its spectrum alone: recurring music brought 22
-LINE_S = 0.04  # offsets that lie nearer are one line, where one of them is only known to a frame of 16 ms
-LEAST_S = 0.25  # shortest piece that fills a gap …
+SWITCH_COST = 10.0  # nats that a change between heard and not heard costs
+OFFSET_CHANGE_COST = 40.0  # nats that a change of offset must bring: a content mostly runs on
+REWIND_COST = 250.0  # nats that a rewind must bring: bars of music that recur point back too, with up to 140
+MIN_NEW_LINE_GAIN = 25.0  # nats that a line must bring that is known by its spectrum alone: recurring music brought 22
+SAME_OFFSET_S = 0.04  # offsets that lie nearer are one line, where one of them is only known to a frame of 16 ms
+MIN_RUN_S = 0.25  # shortest piece that fills a gap …
 SMEAR_S = 1.3  # … and that goes on from a known one: spectra are known to a second either way, and a step of .26 s
-TOUCH_S = 1.0  # stretches that overlap by less are both cut back
+MAX_OVERLAP_S = 1.0  # stretches that overlap by less are both cut back
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class AlignedRun:
     level: float
 
 
-def viterbi_segments(gain: NDArray[np.float64], switch: float = SWITCH) -> NDArray[np.bool_]:
+def viterbi_segments(gain: NDArray[np.float64], switch: float = SWITCH_COST) -> NDArray[np.bool_]:
     """Where the content is present: the best path through absent (0 a step) and present (`gain` a step).
 
     Args:
@@ -54,7 +54,7 @@ def viterbi_segments(gain: NDArray[np.float64], switch: float = SWITCH) -> NDArr
 
 
 def best_chain(
-    runs: list[AlignedRun], hz: int, new_line: float = NEW_LINE, step_back: float = STEP_BACK
+    runs: list[AlignedRun], hz: int, new_line: float = OFFSET_CHANGE_COST, step_back: float = REWIND_COST
 ) -> list[AlignedRun]:
     """The runs of greatest total weight that follow each other in the reaction, but for a touch.
 
@@ -68,7 +68,7 @@ def best_chain(
         In the order of the reaction.
     """
     order = sorted(runs, key=lambda r: (r.end, r.start, r.offset))
-    touch = TOUCH_S * hz
+    touch = MAX_OVERLAP_S * hz
     best: list[float] = []
     before: list[int] = []
     for i, run in enumerate(order):
@@ -90,14 +90,14 @@ def best_chain(
 
 
 def fill_gaps(
-    chain: list[AlignedRun], more: list[AlignedRun], hz: int, line_s: float = LINE_S, smear_s: float = SMEAR_S
+    chain: list[AlignedRun], more: list[AlignedRun], hz: int, line_s: float = SAME_OFFSET_S, smear_s: float = SMEAR_S
 ) -> list[AlignedRun]:
     """A chain with what other runs say of the reaction's moments that it leaves open.
 
     Args:
         chain: as `best_chain` gives it; it stands.
         more: apart in the reaction, known to `line_s`. On a line of the chain they take its offset; a line of their own
-            must bring FRESH nats.
+            must bring MIN_NEW_LINE_GAIN nats.
         hz: samples per second.
         line_s: offsets that lie nearer are one line, in seconds.
         smear_s: least that `more` must reach beyond a known stretch of its own line, in seconds.
@@ -108,22 +108,22 @@ def fill_gaps(
     parts = list(chain)
     for run in more:
         line = min(chain, key=lambda r: abs(r.offset - run.offset), default=run)
-        known = abs(line.offset - run.offset) <= line_s * hz
-        if not known and run.weight < FRESH:
+        on_line = abs(line.offset - run.offset) <= line_s * hz
+        if not on_line and run.weight < MIN_NEW_LINE_GAIN:
             continue
-        offset, long = line.offset if known else run.offset, run.end - run.start
+        offset, long = line.offset if on_line else run.offset, run.end - run.start
         taken = [(r.start, r.end) for r in chain]  # on the reaction's clock, and then on the content's
         taken += [(r.start - r.offset + offset, r.end - r.offset + offset) for r in chain if r.offset != offset]
-        for start, end in _less([(run.start, run.end)], taken):
+        for start, end in _without([(run.start, run.end)], taken):
             # what only stands out beyond a known stretch of its own line may be that stretch, smeared
-            beyond = known and (start > run.start or end < run.end)
-            if end - start >= (smear_s if beyond else LEAST_S) * hz:
+            beyond = on_line and (start > run.start or end < run.end)
+            if end - start >= (smear_s if beyond else MIN_RUN_S) * hz:
                 share = (end - start) / long
                 parts.append(AlignedRun(offset, start, end, run.weight * share, run.score * share**0.5, run.level))
     return sorted(parts, key=lambda r: r.start)
 
 
-def _less(spans: list[tuple[float, float]], others: list[tuple[float, float]]) -> list[tuple[float, float]]:
+def _without(spans: list[tuple[float, float]], others: list[tuple[float, float]]) -> list[tuple[float, float]]:
     """What is left of spans without others."""
     for low, high in others:
         cuts = [((a, min(b, low)), (max(a, high), b)) for a, b in spans]
@@ -157,18 +157,20 @@ def merge_runs(chain: list[AlignedRun], hz: int, max_bridge_s: float) -> list[Al
     for i in range(1, len(out)):  # each pair sees what the pair before has cut
         a, b = out[i - 1], out[i]
         back = _back(a, b)
-        over = max(a.end - b.start, back if back <= TOUCH_S * hz else 0.0, 0.0)
+        over = max(a.end - b.start, back if back <= MAX_OVERLAP_S * hz else 0.0, 0.0)
         out[i - 1], out[i] = replace(a, end=a.end - over / 2), replace(b, start=b.start + over / 2)
     return _first_played([run for run in out if run.end > run.start])
 
 
 def _first_played(chain: list[AlignedRun]) -> list[AlignedRun]:
     """What each run plays that none before it has, in the order of the content."""
-    parts: list[tuple[float, float, AlignedRun]] = []  # spans of the content, apart
+    fresh_spans: list[tuple[float, float, AlignedRun]] = []  # spans of the content, apart
     for run in chain:
-        fresh = _less([(run.start - run.offset, run.end - run.offset)], [(low, high) for low, high, _ in parts])
-        parts += [(a, b, run) for a, b in fresh]
-    return [replace(r, start=a + r.offset, end=b + r.offset) for a, b, r in sorted(parts, key=lambda p: p[:2])]
+        fresh = _without(
+            [(run.start - run.offset, run.end - run.offset)], [(low, high) for low, high, _ in fresh_spans]
+        )
+        fresh_spans += [(a, b, run) for a, b in fresh]
+    return [replace(r, start=a + r.offset, end=b + r.offset) for a, b, r in sorted(fresh_spans, key=lambda p: p[:2])]
 
 
 def _follows(a: AlignedRun, b: AlignedRun, touch: float) -> bool:
@@ -180,7 +182,7 @@ def _cost(a: AlignedRun, b: AlignedRun, hz: int, costs: tuple[float, float]) -> 
     """Nats to pay for going from a to b; costs: of a new line, and of one that steps back."""
     if _same(a, b, hz):
         return 0.0
-    return costs[0] if _back(a, b) <= TOUCH_S * hz else costs[1]
+    return costs[0] if _back(a, b) <= MAX_OVERLAP_S * hz else costs[1]
 
 
 def _back(a: AlignedRun, b: AlignedRun) -> float:

@@ -1,4 +1,4 @@
-"""What counts as found when a reaction is aligned with a content, and what is compared."""
+"""Settings of the alignment: what counts as found, and which modality is compared."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,11 @@ SOUND_HZ = 8000
 
 @dataclass(frozen=True)
 class AlignConfig:
-    """What counts as found."""
+    """Thresholds of a match and the range of changes that is searched.
+
+    Raises:
+        ValueError: if a value is out of its range.
+    """
 
     min_score: float = setting(12.0, "standard score below which a reaction is refused as having nothing in common")
     min_common_s: float = setting(5.0, "seconds of common sound below which a reaction is refused")
@@ -18,33 +22,41 @@ class AlignConfig:
     max_bridge_s: float = setting(
         30.0, "longest silence or talk, in seconds, that an unchanged offset is carried across"
     )
-    candidates: int = setting(160, "most offsets that are looked into")
-    speed: float = setting(0.06, "largest change of the film's speed that is looked for; 0.06: 6 % either way")
-    semitones: float = setting(2.0, "largest change of the film's pitch that is looked for, in semitones")
+    max_candidates: int = setting(160, "most offset candidates that are examined")
+    max_speed_change: float = setting(
+        0.06, "largest change of the content's speed that is searched; 0.06: 6 % either way"
+    )
+    max_pitch_semitones: float = setting(2.0, "largest change of the content's pitch that is searched, in semitones")
 
-    spectra: bool = setting(
-        False, "where nothing else is found in less than a minute, believe the shapes of spectra: see docs/alignment.md"
+    spectrum_fallback: bool = setting(
+        False,
+        "where nothing else matches in less than a minute, accept a match of spectra: see docs/alignment.md",
     )
 
     def __post_init__(self) -> None:
-        if not 0 <= self.speed <= 0.5 or not 0 <= self.semitones <= 12:
+        if not 0 <= self.max_speed_change <= 0.5 or not 0 <= self.max_pitch_semitones <= 12:
             raise ValueError(
-                f"speed must be in [0, 0.5] and semitones in [0, 12], got {self.speed} and {self.semitones}"
+                "max_speed_change must be in [0, 0.5], max_pitch_semitones in [0, 12], got "
+                f"{self.max_speed_change} and {self.max_pitch_semitones}"
             )
-        if min(self.min_score, self.min_common_s, self.min_segment_s) <= 0 or self.candidates < 1:
-            raise ValueError("min_score, min_common_s, min_segment_s and candidates must be above zero")
+        if min(self.min_score, self.min_common_s, self.min_segment_s) <= 0 or self.max_candidates < 1:
+            raise ValueError("min_score, min_common_s, min_segment_s and max_candidates must be above zero")
         if self.max_bridge_s < 0 or not 0 <= self.min_share <= 1:
             raise ValueError(
                 f"max_bridge_s must be at least 0 and min_share in [0, 1], got {self.max_bridge_s} and {self.min_share}"
             )
 
 
-WAYS = ("auto", "sound", "picture")
+MODALITIES = ("auto", "sound", "picture")
 
 
 @dataclass(frozen=True)
 class MatchConfig(AlignConfig):
-    """What counts as found, and what is compared."""
+    """The same, with the modality that is compared.
+
+    Raises:
+        ValueError: if a value is out of its range, or `by` is none of MODALITIES.
+    """
 
     by: str = setting(
         "auto", "what is compared: sound, picture, or auto: sound, and the picture for what that leaves open"
@@ -52,5 +64,5 @@ class MatchConfig(AlignConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.by not in WAYS:
-            raise ValueError(f"by must be one of {', '.join(WAYS)}, got {self.by!r}")
+        if self.by not in MODALITIES:
+            raise ValueError(f"by must be one of {', '.join(MODALITIES)}, got {self.by!r}")

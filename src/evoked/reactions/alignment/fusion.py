@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from evoked.reactions.alignment.audio.align import levelled
 from evoked.reactions.alignment.audio.by_spectrum import (
-    STEP,
+    STEP_FRAMES,
     affordable,
     fill_gaps_by_spectrum,
     spectral_similarity,
@@ -21,11 +21,11 @@ from evoked.reactions.alignment.audio.by_spectrum import (
 from evoked.reactions.alignment.audio.fingerprints import HOPS, stft_window
 from evoked.reactions.alignment.audio.gcc_phat import Samples
 from evoked.reactions.alignment.audio.speed_pitch import SpeedPitch
-from evoked.reactions.alignment.chaining import LEAST_S, SMEAR_S, AlignedRun, fill_gaps, merge_runs
+from evoked.reactions.alignment.chaining import MIN_RUN_S, SMEAR_S, AlignedRun, fill_gaps, merge_runs
 from evoked.reactions.alignment.config import AlignConfig
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
 from evoked.reactions.alignment.video.align import enough_motion, follow_region, map_runs
-from evoked.reactions.alignment.video.region_search import EVERY, RegionHypothesis, SearchedContent, search_region
+from evoked.reactions.alignment.video.region_search import FRAME_STEP, RegionHypothesis, SearchedContent, search_region
 from evoked.reactions.alignment.video.thumbnails import HZ, FrameThumbnails
 
 ALSO = {"sound": "sound and picture", "picture": "picture and sound"}  # what came first, and what was filled with
@@ -84,7 +84,7 @@ def fill_by_video(
     followed = [follow_region(reaction, film, found, 0.0) for found in _guesses(offsets, reaction, film, speed)]
     best = max((one for one in followed if one.proofs >= PROOFS), key=lambda one: one.evidence, default=None)
     seen = map_runs(reaction, film, best, config) if best else []
-    return _with(offsets, [_run(s, speed) for s in seen], LEAST_S, config) if _agree(offsets, seen) else offsets
+    return _with(offsets, [_run(s, speed) for s in seen], MIN_RUN_S, config) if _agree(offsets, seen) else offsets
 
 
 def fill_by_audio(
@@ -137,7 +137,7 @@ def _above(scores: NDArray[np.float32], runs: list[AlignedRun], content: int, hz
     frame = MS * stft_window(hz) / HOPS / hz  # milliseconds
     total, count = 0.0, 0
     for run in runs:
-        steps = slice(int(run.start / frame / STEP), int(run.end / frame / STEP))
+        steps = slice(int(run.start / frame / STEP_FRAMES), int(run.end / frame / STEP_FRAMES))
         lag = round(run.offset / frame) + content - 1
         here = scores[steps, max(0, lag - NEAR) : lag + NEAR + 1]
         if here.size and not np.isnan(here).all():
@@ -155,12 +155,12 @@ def _guesses(
     for segment in longest:
         first, last = (int(s * float(HZ)) for s in (segment.reaction_start_s, segment.reaction_end_s))
         part = replace(reaction, cells=reaction.cells[first:last])
-        block = min(round(BLOCK_S * float(HZ)), len(part.cells) - 1) // EVERY
+        block = min(round(BLOCK_S * float(HZ)), len(part.cells) - 1) // FRAME_STEP
         if block < 2 * MARGIN:
             continue
         start = first + enough_motion(part)[0]
         begins = max(0, int(segment.content_time(start / float(HZ)) * float(HZ)) - MARGIN)
-        ends = begins + round((block * EVERY + 2 * MARGIN) * speed) + 1
+        ends = begins + round((block * FRAME_STEP + 2 * MARGIN) * speed) + 1
         known = SearchedContent(replace(film, cells=film.cells[begins:ends]), speed, block)
         found = search_region(reaction, start, known, film.aspect)
         if found is not None:

@@ -114,7 +114,7 @@ class ContentMatcher:
                 raise AlignmentError("no content has sound")
             if self._library is None or self._library.contents != names:
                 self._library = MemoryLibrary(names, self._sound_of, SOUND_HZ, self.config)
-            return self._library.which(ours.samples)
+            return self._library.identify(ours.samples)
         except AlignmentError as error:
             raise ours.refused(error, what) from error
 

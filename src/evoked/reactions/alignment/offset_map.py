@@ -1,7 +1,7 @@
-"""Where the film stands in a reaction: a map of stretches, each at its own offset.
+"""Temporal alignment of a reaction with its content: a map of segments, each at its own offset.
 
 A viewer starts late, pauses, skips, rewinds and talks, so one offset is not enough: each segment says
-"from here to here the film ran on undisturbed". What no segment covers is unknown, never guessed.
+"from here to here the content ran on undisturbed". What no segment covers is unknown, never guessed.
 """
 
 import json
@@ -29,7 +29,7 @@ class Segment:
         reaction_start_s: second of the reaction at which content_start_s is played.
         score: standard score of the common sound (how many deviations above sounds that have
             nothing in common); above 10 is beyond doubt.
-        rate: reaction seconds for each content second: 0.95 where the film was uploaded 5 % faster.
+        rate: reaction seconds for each content second: 0.95 where the content was uploaded 5 % faster.
 
     Raises:
         ValueError: if the span is empty or starts before second 0 of either, or the rate is not above zero.
@@ -123,7 +123,7 @@ class OffsetMap:
         Args:
             content: instants on the content's time.
             reaction: instants on the reaction's time.
-            reaction_lag_s: how long after the film a viewer's face is looked at, in seconds.
+            reaction_lag_s: how long after the content a viewer's face is looked at, in seconds.
 
         Returns:
             int64, shape (content.steps,); −1 where no segment covers the instant or the reaction's

@@ -16,9 +16,9 @@ def viterbi_path(
 
     Args:
         gain: shape (steps, states), in nats; −inf forbids a state at a step.
-        enter_cost: nats to pay for entering a state; above zero.
-        leave_cost: nats to pay for returning to the absent state; above zero.
-        end_cost: nats to pay for a path that ends in a state.
+        enter_cost: nats that it costs to enter a state; above zero.
+        leave_cost: nats that it costs to return to the absent state; above zero.
+        end_cost: nats that it costs to end in a state.
 
     Returns:
         The state of each step, shape (steps,); −1 is absent.

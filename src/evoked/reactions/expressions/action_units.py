@@ -6,7 +6,7 @@ log-odds. The ends of the ramps were read off 1,668 labelled web faces (10th, 50
 of neutral, happy, surprised, angry, sad and disgusted faces); they are no anatomical measurement.
 
 Sources: action units after Ekman, Friesen and Hager 2002 (FACS); blendshape names after ARKit. MediaPipe's
-net never raises cheekSquint and noseSneer, so the raised cheek (AU 6) can only be seen by the lids.
+model never raises cheekSquint and noseSneer, so the raised cheek (AU 6) can only be seen by the lids.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from evoked.core.track import Track
 from evoked.faces.landmarks import BLENDSHAPES
 
-FLOOR = 1e-3
+ODDS_FLOOR = 1e-3
 """Added to both sides of the odds: answers below a thousandth say nothing more."""
 
 REST_CAP = 0.25
@@ -63,7 +63,7 @@ ACTIONS: tuple[ActionUnit, ...] = (
     ActionUnit("jaw dropped", "26", ("jawOpen",), 0.02, 0.35),
     ActionUnit("eyes closed", "43", _pair("eyeBlink"), 0.15, 0.60),
 )
-NAMES: tuple[str, ...] = tuple(a.name for a in ACTIONS)
+ACTION_NAMES: tuple[str, ...] = tuple(a.name for a in ACTIONS)
 
 
 def au_intensities(blendshapes: Track, *, rest_window_s: float = 60.0, rest_least_s: float = 15.0) -> Track:
@@ -86,13 +86,13 @@ def au_intensities(blendshapes: Track, *, rest_window_s: float = 60.0, rest_leas
     raw = _ramped(blendshapes.values.astype(np.float64))  # (steps, actions)
     rest = neutral_baseline(raw, blendshapes.valid, blendshapes.grid.rate, rest_window_s, rest_least_s)
     shift = np.clip(rest, -REST_CAP, REST_CAP)
-    return Track.masked(blendshapes.grid, NAMES, np.clip(raw - shift, -0.5, 1.25), blendshapes.valid)
+    return Track.masked(blendshapes.grid, ACTION_NAMES, np.clip(raw - shift, -0.5, 1.25), blendshapes.valid)
 
 
 def neutral_baseline(
     raw: NDArray[np.float64], valid: NDArray[np.bool_], rate: Fraction, window_s: float, least_s: float
 ) -> NDArray[np.float64]:
-    """Running median of each action over the visible ticks of a centred window.
+    """Running median of each action over the visible frames of a centred window.
 
     The median is taken anew once a second and held for that second: a resting face does not change faster.
 
@@ -124,4 +124,4 @@ def _ramped(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _log_odds(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(np.log((p + FLOOR) / (1 - p + FLOOR)))
+    return np.asarray(np.log((p + ODDS_FLOOR) / (1 - p + ODDS_FLOOR)))

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.track import Track
-from evoked.reactions.expressions.action_units import NAMES, au_intensities
+from evoked.reactions.expressions.action_units import ACTION_NAMES, au_intensities
 
 
 @dataclass(frozen=True)
@@ -143,9 +143,11 @@ class PrototypeRecogniser:
         told = {}
         for name in self.names:
             prototype = self.prototypes[name]
-            parts = [(abs(w * row[0, NAMES.index(a)]), a) for a, w in prototype.weights.items()]
+            parts = [(abs(w * row[0, ACTION_NAMES.index(a)]), a) for a, w in prototype.weights.items()]
             shares = [
-                f"{a} {_short(row[0, NAMES.index(a)])}" for size, a in sorted(parts, reverse=True) if size >= 0.05
+                f"{a} {_short(row[0, ACTION_NAMES.index(a)])}"
+                for size, a in sorted(parts, reverse=True)
+                if size >= 0.05
             ]
             score = float(_score(prototype, row)[0])
             told[name] = f"{', '.join(shares[:4]) or 'at rest'} → {name} {_short(score)}"
@@ -158,7 +160,7 @@ class PrototypeRecogniser:
 
 def _score(prototype: Prototype, shown: NDArray[np.float32]) -> NDArray[np.float64]:
     """Scores in [0, 1], shape (steps,), from intensities (steps, actions); NaN where those are."""
-    column = {name: shown[:, i].astype(np.float64) for i, name in enumerate(NAMES)}
+    column = {name: shown[:, i].astype(np.float64) for i, name in enumerate(ACTION_NAMES)}
     evidence = sum(w * column[a] for a, w in prototype.weights.items())
     for action, limit, weight in prototype.beyond:
         excess = np.clip(column[action], 0, 1) - np.clip(column[limit], 0, 1)

@@ -8,7 +8,7 @@ PROTOTYPE = "prototype"
 
 
 class Recogniser(Protocol):
-    """Anything that turns one viewer's face, tick by tick, into expression scores."""
+    """Anything that turns one viewer's face, frame by frame, into expression scores."""
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -68,9 +68,9 @@ class TrainedRecogniser:
             described: one person's descriptions at 6 Hz, columns as `column_names(describes)`.
 
         Returns:
-            A Track on the same grid, valid where the descriptions are. Each tick is told from the 3 s before
-            it. Ticks in those where the face was not seen repeat the last one that was; after 3 s without a
-            face, as at the start, all begins anew with the first tick seen.
+            A Track on the same grid, valid where the descriptions are. Each frame is told from the 3 s before
+            it. Frames in those where the face was not seen repeat the last one that was; after 3 s without a
+            face, as at the start, all begins anew with the first frame seen.
 
         Raises:
             ValueError: for other columns.
@@ -98,8 +98,8 @@ class TrainedRecogniser:
         return np.asarray(1 / (1 + np.exp(-(slope * log_odds(p) + shift))))
 
 
-def forward_fill(track: Track, ticks: int) -> list[tuple[slice, NDArray[np.float32]]]:
-    """Stretches of a person's ticks without a gap of `ticks` or more; shorter gaps repeat the tick before.
+def forward_fill(track: Track, frames: int) -> list[tuple[slice, NDArray[np.float32]]]:
+    """Stretches of a person's frames without a gap of `frames` or more; shorter gaps repeat the frame before.
 
     Returns:
         (which steps, rows of all of them, (n, D)); no stretch where nothing is valid.
@@ -108,7 +108,7 @@ def forward_fill(track: Track, ticks: int) -> list[tuple[slice, NDArray[np.float
     if not len(seen):
         return []
     out = []
-    for part in np.split(seen, np.flatnonzero(np.diff(seen) > ticks) + 1):
+    for part in np.split(seen, np.flatnonzero(np.diff(seen) > frames) + 1):
         first, last = int(part[0]), int(part[-1])
         source = part[np.searchsorted(part, np.arange(first, last + 1), side="right") - 1]
         out.append((slice(first, last + 1), track.values[source]))

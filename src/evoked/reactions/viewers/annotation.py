@@ -19,8 +19,8 @@ class AnnotateConfig:
     """How viewers are found."""
 
     min_face_px: int = setting(24, "faces narrower than this, in pixels of the reaction, are left out")
-    detect_every: int = setting(3, "ticks from one search of the whole picture for faces to the next; 1: each tick")
-    min_mesh_score: float = setting(0.1, "faces of which the mesh net is less sure than this count as not seen")
+    detect_every: int = setting(3, "frames from one search of the whole picture for faces to the next; 1: each frame")
+    min_mesh_score: float = setting(0.1, "faces of which the mesh model is less sure than this count as not seen")
     min_tracked_score: float = setting(
         0.3, "detector's certainty down to which a face counts where one stood a second ago"
     )

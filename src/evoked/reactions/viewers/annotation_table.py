@@ -9,7 +9,7 @@ from evoked.reactions.viewers.annotation import Annotation
 
 
 def annotation_to_table(annotation: Annotation, names: tuple[str, ...]) -> dict[str, list[object] | NDArray]:
-    """The table of docs/files.md: a row per viewer and tick, viewers in order, ticks in order.
+    """The table of docs/files.md: a row per viewer and frame, viewers in order, frames in order.
 
     Returns:
         `viewer, time_s, valid`, then a column per expression; no rows where nobody was seen.

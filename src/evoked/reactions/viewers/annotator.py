@@ -1,12 +1,12 @@
 """From a reaction video to its viewers: who is there at 6 Hz, and what each expresses.
 
-Every tick: find the faces, leave out those that belong to the film, follow each person, describe the
+Every frame: find the faces, leave out those that belong to the film, follow each person, describe the
 face by mesh and blendshapes. At the end each person's blendshapes go through the recogniser at once,
-because their resting face is only known then. What is kept per tick and person is 52 numbers and a
+because their resting face is only known then. What is kept per frame and person is 52 numbers and a
 box, some 5 MB an hour; pictures and crops are never kept.
 
-Three threads share the work as a line: one decodes and converts, one finds faces, one does the rest.
-The nets run on one thread each, so that two cores are busy all the time; the numbers are the same
+Three threads share the work as a pipeline: one decodes and converts, one finds faces, one does the rest.
+The models run on one thread each, so that two cores are busy all the time; the numbers are the same
 however many there are.
 """
 
@@ -33,17 +33,17 @@ from evoked.media.probe import no_video_error, probe
 from evoked.reactions.expressions.prototype import PrototypeRecogniser
 from evoked.reactions.expressions.recogniser import Recogniser
 from evoked.reactions.viewers.annotation import AnnotateConfig, Annotation, ContentFaces, Viewer
-from evoked.reactions.viewers.face_detections import FILM, DetectionLog
+from evoked.reactions.viewers.face_detections import CONTENT_FACE, DetectionLog
 from evoked.reactions.viewers.face_tracks import FaceTrack, overlapping_tracks
 from evoked.weights.cache import Cache
 
-NETS = ("yunet", "sface", "face-mesh", "blendshapes")
+MODELS = ("yunet", "sface", "face-mesh", "blendshapes")
 BOX = ("x", "y", "width", "height")
 
 
 @dataclass(frozen=True, eq=False)
 class _Found:
-    """A tick: its picture, the pixels, what is seen; both None where the frame is that of the tick before."""
+    """A step: its video frame, the pixels, the faces; the last two None where the frame is that of the step before."""
 
     picture: VideoFrame
     rgb: NDArray[np.uint8] | None
@@ -60,23 +60,23 @@ class _Seen:
     film: list[bool | None]
 
 
-AHEAD = 4
+QUEUE_FRAMES = 4
 """Pictures that wait between two of the threads: 3 MB each at 720p."""
 
-HOLD = int(TICKS_PER_S)
-"""Ticks for which it counts that a face stood there."""
+HOLD_FRAMES = int(TICKS_PER_S)
+"""Frames for which it counts that a face stood there."""
 
-SAME_FACE = 0.4
-"""Faces of two ticks that overlap more (intersection over union) may hand their mesh on."""
+SAME_FACE_IOU = 0.4
+"""Faces of two frames that overlap more (intersection over union) may hand their mesh on."""
 
 
 class Annotator:
-    """Nets loaded once, for any number of reactions.
+    """Models loaded once, for any number of reactions.
 
     Args:
         recogniser: what turns descriptions of a face into expressions; only what it reads is computed.
         config, detect: settings.
-        cache: where the nets are.
+        cache: where the models are.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Annotator:
         self._detect = FaceDetector(replace(detect, min_score=least), cache, threads=1)
         self._mesh = FaceMesh(cache, threads=1)
         self._identity = FaceIdentity(cache, threads=1)
-        # Blendshapes come with the mesh at no cost; whatever else the recogniser reads is computed each tick
+        # Blendshapes come with the mesh at no cost; whatever else the recogniser reads is computed each frame
         self._more = tuple(name for name in self.recogniser.describes if name != "blendshapes")
         self._describe_more = open_descriptors(self._more, cache, threads=1) if self._more else None
 
@@ -104,10 +104,10 @@ class Annotator:
         Args:
             path: a video.
             film: what knows the film in it; without one, every face counts as a viewer's.
-            progress: told the seconds that are done.
+            progress: called with the seconds that are done.
 
         Raises:
-            MediaError and its kin: if the video cannot be used.
+            MediaError or a subclass: if the video cannot be used.
         """
         media = probe(path)
         if media.picture is None:
@@ -126,23 +126,23 @@ class Annotator:
             numbers = follower.see(picture.step, [seen.faces[i] for i in kept], describe, changed=changed)
             who = dict(zip(kept, numbers, strict=True))
             for i, face in enumerate(seen.faces):
-                sightings.note(picture.step, face.box, who.get(i, -1))
+                sightings.append(picture.step, face.box, who.get(i, -1))
             for i, number in who.items():
-                people.setdefault(number, FaceTrack()).note(
+                people.setdefault(number, FaceTrack()).append(
                     picture.step, seen.faces[i].box, seen.shapes[i], seen.film[i]
                 )
             progress(float(picture.time_s), float(media.duration_s))
         fresh = _fresh(grid, shown_s, playing)
-        people = {number: person.only(fresh) for number, person in people.items()}
+        people = {number: person.masked(fresh) for number, person in people.items()}
         return self._annotation(grid, people, follower.people(), playing, sightings)
 
     def _look(
         self, playing: MediaReader, film: ContentFaces | None
     ) -> Iterator[tuple[VideoFrame, _Seen, NDArray[np.uint8]]]:
-        """Each tick with what is seen there; a frame that stays on the screen is looked at once."""
+        """Each step with what is seen there; a frame that stays on the screen is looked at once."""
         seen, rgb = _Seen([], [], [], []), np.zeros((1, 1, 3), np.uint8)
         before: list[tuple[Face, Mesh, int]] = []
-        for found in prefetch(self._found(playing), AHEAD):
+        for found in prefetch(self._found(playing), QUEUE_FRAMES):
             if found.rgb is not None and found.glance is not None:
                 rgb, faces, picture = found.rgb, found.glance.faces, found.picture
                 owned = [film.is_content_face(picture, rgb, f.box) if film else None for f in faces]
@@ -151,7 +151,9 @@ class Annotator:
                 ]
                 sure = [m if m is not None and m.presence >= self.config.min_mesh_score else None for m in meshes]
                 now = [(f, m, picture.step) for f, m in zip(faces, sure, strict=True) if m is not None]
-                before = now + [old for old in before if picture.step - old[2] <= HOLD and _same(old[0], now) is None]
+                before = now + [
+                    old for old in before if picture.step - old[2] <= HOLD_FRAMES and _same(old[0], now) is None
+                ]
                 told = [None if m is None else self._described(rgb, f, m) for f, m in zip(faces, sure, strict=True)]
                 seen = _Seen(faces, found.glance.changed, told, owned)
             else:
@@ -159,9 +161,11 @@ class Annotator:
             yield found.picture, seen, rgb
 
     def _found(self, playing: MediaReader) -> Iterator[_Found]:
-        """Each tick with its faces: what the second thread does."""
-        watch = VideoFaceDetector(self._detect, self.config.detect_every, self.config.min_face_px, self._sure, HOLD)
-        for picture, rgb in prefetch(_converted(playing), AHEAD):
+        """Each step with its faces: what the second thread does."""
+        watch = VideoFaceDetector(
+            self._detect, self.config.detect_every, self.config.min_face_px, self._sure, HOLD_FRAMES
+        )
+        for picture, rgb in prefetch(_converted(playing), QUEUE_FRAMES):
             yield _Found(picture, rgb, None if rgb is None else watch.see(rgb))
 
     def _described(self, rgb: NDArray[np.uint8], face: Face, mesh: Mesh) -> NDArray[np.float32]:
@@ -189,7 +193,7 @@ class Annotator:
         order = sorted(watching, key=lambda n: min(watching[n].steps))
         names = {n: f"v{i}" for i, n in enumerate(order, start=1)}
         made = {names[n]: self._viewer(grid, watching[n]) for n in order}
-        named = sightings.named({number: names.get(person, FILM) for number, person in who.items()})
+        named = sightings.with_identities({number: names.get(person, CONTENT_FACE) for number, person in who.items()})
         left_out = len(together) - len(watching)
         return Annotation(grid, made, left_out, played.dropped, played.missing_s, damage_lines(played), named)
 
@@ -206,11 +210,11 @@ class Annotator:
 
 
 def _fresh(grid: TimeGrid, shown_s: NDArray[np.float64], played: MediaReader) -> NDArray[np.bool_]:
-    """At which ticks the picture is the one that belongs there: not where a damaged or cut-off file has none.
+    """At which steps the picture is the one that belongs there: not where a damaged or cut-off file has none.
 
     Args:
-        grid: of the ticks.
-        shown_s: when the frame of each tick was first shown, shape (ticks,).
+        grid: of the steps.
+        shown_s: when the frame of each step was first shown, shape (steps,).
         played: the file, played to its end.
     """
     lost, now = played.lost_s, grid.seconds
@@ -219,8 +223,8 @@ def _fresh(grid: TimeGrid, shown_s: NDArray[np.float64], played: MediaReader) ->
 
 
 def nets_read(recogniser: Recogniser) -> tuple[str, ...]:
-    """Every net that annotating with a recogniser runs, for provenance."""
-    return tuple(dict.fromkeys((*NETS, *nets_of(recogniser.describes))))
+    """Every model that annotating with a recogniser runs, for provenance."""
+    return tuple(dict.fromkeys((*MODELS, *nets_of(recogniser.describes))))
 
 
 def annotate(
@@ -236,7 +240,7 @@ def annotate(
 
 
 def _converted(playing: MediaReader) -> Iterator[tuple[VideoFrame, NDArray[np.uint8] | None]]:
-    """Each tick with its pixels, None where the frame is that of the tick before: what the first thread does."""
+    """Each step with its pixels, None where the frame is that of the step before: what the first thread does."""
     index = -1
     try:
         for picture in playing:
@@ -251,4 +255,4 @@ def _same(face: Face, before: list[tuple[Face, Mesh, int]]) -> tuple[Face, Mesh]
     """The face of a moment before that stands where this one does, with its mesh."""
     near = [(iou(face.box, old.box), i) for i, (old, _, _) in enumerate(before)]
     overlap, i = max(near, default=(0.0, -1))
-    return before[i][:2] if overlap > SAME_FACE else None
+    return before[i][:2] if overlap > SAME_FACE_IOU else None

@@ -1,4 +1,4 @@
-"""Every face that was found in a reaction, whoever's it is: what a preview draws and blurs."""
+"""Every face that was detected in a reaction, a viewer's or not: what a preview draws and blurs."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -6,73 +6,77 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-FILM = "film"
-NOBODY = ""
-"""Names of those who are no viewers: the film's own people, and faces that were unsure or seen too briefly."""
+CONTENT_FACE = "film"
+UNNAMED = ""
+"""Names of those who are no viewers: the content's own people, and faces that were unsure or seen too briefly."""
 
-AROUND = 3  # ticks: a face found from one tick on may have been there since the whole look before
+BLUR_MARGIN_FRAMES = (
+    3  # frames: a face found from one frame on may have been there since the full-frame detection before
+)
 
 
 @dataclass(frozen=True, eq=False)
 class FaceDetection:
-    """A face at a tick.
+    """A face at a frame.
 
     Attributes:
-        step: the tick.
+        step: the frame.
         box: x, y, width, height in pixels of the reaction.
-        who: number of the person as the follower gave it; −1 where the face was not followed.
-        name: a viewer's, FILM, or NOBODY.
+        track: number of the person as the tracker gave it; −1 where the face was not tracked.
+        name: a viewer's, CONTENT_FACE, or UNNAMED.
     """
 
     step: int
     box: NDArray[np.float32]
-    who: int
-    name: str = NOBODY
+    track: int
+    name: str = UNNAMED
 
 
 @dataclass(eq=False)
 class DetectionLog:
-    """Noted tick by tick, some 150 bytes a face; named when all is seen.
+    """Collected frame by frame, some 150 bytes a face; named when all is seen.
 
     Attributes:
-        at: step → the faces of that tick.
+        at: step → the faces of that frame.
     """
 
     at: dict[int, list[FaceDetection]] = field(default_factory=dict)
 
-    def note(self, step: int, box: NDArray[np.float32], who: int) -> None:
-        """A face of a tick."""
-        self.at.setdefault(step, []).append(FaceDetection(step, box, who))
+    def append(self, step: int, box: NDArray[np.float32], track: int) -> None:
+        """A face of a frame."""
+        self.at.setdefault(step, []).append(FaceDetection(step, box, track))
 
-    def named(self, names: Mapping[int, str]) -> "DetectionLog":
-        """The same, with the name of each number; NOBODY for numbers that have none."""
+    def with_identities(self, names: Mapping[int, str]) -> "DetectionLog":
+        """The same, with the name of each number; UNNAMED for numbers that have none."""
         return DetectionLog(
             {
-                step: [FaceDetection(s.step, s.box, s.who, names.get(s.who, NOBODY)) for s in faces]
+                step: [FaceDetection(s.step, s.box, s.track, names.get(s.track, UNNAMED)) for s in faces]
                 for step, faces in self.at.items()
             }
         )
 
-    def between(self, tick: float) -> list[FaceDetection]:
-        """Whom to draw at a moment, in ticks: where each is, moved evenly from one tick to the next."""
-        before, after = int(np.floor(tick)), int(np.floor(tick)) + 1
-        later = {s.who: s for s in self.at.get(after, ()) if s.who >= 0}
+    def between(self, frame: float) -> list[FaceDetection]:
+        """Whom to draw at a moment, in frames: where each is, moved evenly from one frame to the next."""
+        before, after = int(np.floor(frame)), int(np.floor(frame)) + 1
+        later = {s.track: s for s in self.at.get(after, ()) if s.track >= 0}
         out = []
         for one in self.at.get(before, ()):
-            other = later.get(one.who, one)
-            box = one.box + np.float32(tick - before) * (other.box - one.box)
-            out.append(FaceDetection(before, box, one.who, one.name))
+            other = later.get(one.track, one)
+            box = one.box + np.float32(frame - before) * (other.box - one.box)
+            out.append(FaceDetection(before, box, one.track, one.name))
         return out
 
-    def hidden(self, tick: float) -> Iterator[NDArray[np.float32]]:
-        """Boxes to hide at a moment: of the tick before and after it, and of people who just came or went.
+    def boxes_to_blur(self, frame: float) -> Iterator[NDArray[np.float32]]:
+        """Boxes to hide at a moment: of the frame before and after it, and of people who just came or went.
 
-        A face is found up to two ticks after it came (see faces/video_detector.py), so that it is hidden for AROUND
-        ticks before it is first seen, and as long after it is last seen.
+        A face is found up to two frames after it came (see faces/video_detector.py), so that it is hidden for
+        BLUR_MARGIN_FRAMES frames before it is first seen, and as long after it is last seen.
         """
-        before = int(np.floor(tick))
+        before = int(np.floor(frame))
         close = [s for step in (before, before + 1) for s in self.at.get(step, ())]
         yield from (s.box for s in close)
-        here = {s.who for s in close if s.who >= 0}
-        for step in range(before - AROUND, before + 2 + AROUND):
-            yield from (s.box for s in self.at.get(step, ()) if step not in (before, before + 1) and s.who not in here)
+        here = {s.track for s in close if s.track >= 0}
+        for step in range(before - BLUR_MARGIN_FRAMES, before + 2 + BLUR_MARGIN_FRAMES):
+            yield from (
+                s.box for s in self.at.get(step, ()) if step not in (before, before + 1) and s.track not in here
+            )

@@ -1,4 +1,4 @@
-"""What is noted of each person of a reaction while it is looked at: constant in size per tick they are seen."""
+"""What is noted of each person of a reaction while it is looked at: constant in size per frame they are seen."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,10 +14,10 @@ class FaceTrack:
     """One person, or one number of the follower's that may turn out to be another person's.
 
     Attributes:
-        steps: ticks at which the face was sure and not the film's.
+        steps: frames at which the face was sure and not the film's.
         shapes: the 52 blendshapes at each of these.
         boxes: x, y, width, height at each of these, in pixels of the reaction.
-        film: at every tick where it could be told, whether the face was the film's own.
+        film: at every frame where it could be told, whether the face was the film's own.
     """
 
     steps: list[int] = field(default_factory=list)
@@ -27,11 +27,11 @@ class FaceTrack:
 
     @property
     def content_overlap(self) -> float:
-        """At how many of the ticks where it could be told the face was the film's, in [0, 1]; 0 where never."""
+        """At how many of the frames where it could be told the face was the film's, in [0, 1]; 0 where never."""
         return sum(self.film) / len(self.film) if self.film else 0.0
 
-    def note(self, step: int, box: Row, shapes: Row | None, film: bool | None) -> None:
-        """What was seen at a tick; no blendshapes where the face was not sure or is the film's."""
+    def append(self, step: int, box: Row, shapes: Row | None, film: bool | None) -> None:
+        """What was seen at a frame; no blendshapes where the face was not sure or is the film's."""
         if film is not None:
             self.film.append(film)
         if shapes is not None:
@@ -39,13 +39,13 @@ class FaceTrack:
             self.shapes.append(shapes)
             self.boxes.append(box)
 
-    def only(self, shown: NDArray[np.bool_]) -> "FaceTrack":
-        """Without the ticks (shape (ticks,)) at which the screen only held a frame because the file is damaged."""
-        kept = [i for i, step in enumerate(self.steps) if shown[step]]
-        steps, shapes, boxes = ([values[i] for i in kept] for values in (self.steps, self.shapes, self.boxes))
+    def masked(self, shown: NDArray[np.bool_]) -> "FaceTrack":
+        """Without the frames (shape (frames,)) at which the screen only held a frame because the file is damaged."""
+        indices = [i for i, step in enumerate(self.steps) if shown[step]]
+        steps, shapes, boxes = ([values[i] for i in indices] for values in (self.steps, self.shapes, self.boxes))
         return FaceTrack(steps, shapes, boxes, self.film)  # type: ignore[arg-type]
 
-    def take(self, other: "FaceTrack") -> None:
+    def merge(self, other: "FaceTrack") -> None:
         """Add what was noted of the same person under another number."""
         self.steps += other.steps
         self.shapes += other.shapes
@@ -53,10 +53,10 @@ class FaceTrack:
         self.film += other.film
 
 
-def overlapping_tracks(people: Mapping[int, FaceTrack], who: Mapping[int, int]) -> dict[int, FaceTrack]:
-    """Person → all that was noted under any of their numbers (Follower.people); other numbers are left out."""
-    together: dict[int, FaceTrack] = {}
-    for number in sorted(people):
-        if number in who:
-            together.setdefault(who[number], FaceTrack()).take(people[number])
-    return together
+def overlapping_tracks(tracks: Mapping[int, FaceTrack], identities: Mapping[int, int]) -> dict[int, FaceTrack]:
+    """Person → all that was noted under any of their numbers (FaceTracker.people); other numbers are left out."""
+    merged: dict[int, FaceTrack] = {}
+    for number in sorted(tracks):
+        if number in identities:
+            merged.setdefault(identities[number], FaceTrack()).merge(tracks[number])
+    return merged

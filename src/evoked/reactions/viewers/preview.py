@@ -13,20 +13,25 @@ from evoked.media.images import blur, draw_box, draw_text, resize
 from evoked.media.probe import no_video_error, probe
 from evoked.media.write import VideoWriter
 from evoked.reactions.viewers.annotation import Annotation
-from evoked.reactions.viewers.face_detections import FILM, NOBODY, FaceDetection
+from evoked.reactions.viewers.face_detections import CONTENT_FACE, UNNAMED, FaceDetection
 
 Rgb = NDArray[np.uint8]
 
-MOST_RATE = Fraction(30)  # pictures per second
+MAX_RATE = Fraction(30)  # pictures per second
 SOUND_HZ = 44100
-LINES = 5  # expressions that are shown of a viewer: the highest
-COLOURS = {FILM: (190, 190, 190), NOBODY: (240, 200, 60)}
-VIEWER, ON, OFF, SHADE = (90, 220, 120), (255, 255, 255), (170, 170, 170), (20, 20, 20)
-GROWN = 0.25  # of a face's box, added at each side before it is hidden: hair, chin, and what it moved
-LEFT = 6  # points across that are left of a hidden face: nobody can be told from so few
+MAX_SHOWN_SCORES = 5  # expressions that are shown of a viewer: the highest
+COLOURS = {CONTENT_FACE: (190, 190, 190), UNNAMED: (240, 200, 60)}
+VIEWER_COLOUR, PRESENT_COLOUR, ABSENT_COLOUR, SHADOW_COLOUR = (
+    (90, 220, 120),
+    (255, 255, 255),
+    (170, 170, 170),
+    (20, 20, 20),
+)
+BLUR_MARGIN = 0.25  # of a face's box, added at each side before it is hidden: hair, chin, and what it moved
+BLUR_POINTS = 6  # points across that are left of a hidden face: nobody can be told from so few
 
 
-def write_preview(path: Path, found: Annotation, out: Path, *, hide: bool, progress: Progress = silent) -> None:
+def write_preview(path: Path, annotation: Annotation, out: Path, *, hide: bool, progress: Progress = silent) -> None:
     """Write a reaction video again, with what was found drawn into it.
 
     Viewers have a green box, their name and their highest scores at that moment; the film's own people a
@@ -35,60 +40,62 @@ def write_preview(path: Path, found: Annotation, out: Path, *, hide: bool, progr
 
     Args:
         path: the reaction that was annotated.
-        found: what was found in it.
+        annotation: what was found in it.
         out: an MP4 (.mp4, .mov, .mkv); whole or not there.
         hide: blur every face that was found, the film's too. A face that was not found (turned far away,
             tiny, dark) is not blurred: look at it before it is given away.
-        progress: told seconds.
+        progress: called with the seconds that are done.
 
     Raises:
-        MediaError and its kin: if the video cannot be used.
+        MediaError or a subclass: if the video cannot be used.
         OutputError: if the preview cannot be written.
     """
     media = probe(path)
     if media.picture is None:
         raise no_video_error(path)
-    rate = min(MOST_RATE, media.picture.average_rate or MOST_RATE)
+    rate = min(MAX_RATE, media.picture.average_rate or MAX_RATE)
     hz = SOUND_HZ if media.sound else None
     size = (media.picture.width, media.picture.height)
     with VideoWriter(out, size, rate, hz, preset="veryfast") as writer:
         for item in prefetch(read_media(path, pictures=media.grid(rate), sound_hz=hz)):
             if isinstance(item, VideoFrame):
                 rgb = item.rgb().copy()
-                draw_detections(rgb, found, float((item.time_s - found.grid.start) * found.grid.rate), hide=hide)
+                draw_detections(
+                    rgb, annotation, float((item.time_s - annotation.grid.start) * annotation.grid.rate), hide=hide
+                )
                 writer.picture(rgb)
                 progress(float(item.time_s), float(media.duration_s))
             else:
                 writer.sound(item.samples)
 
 
-def draw_detections(rgb: Rgb, found: Annotation, tick: float, *, hide: bool) -> None:
-    """Draw into a picture, in place, what was found at a moment given in ticks of the annotation."""
+def draw_detections(rgb: Rgb, annotation: Annotation, frame: float, *, hide: bool) -> None:
+    """Draw into a picture, in place, what was found at a moment given in frames of the annotation."""
     if hide:
-        for box in found.sightings.hidden(tick):
+        for box in annotation.sightings.boxes_to_blur(frame):
             _hide(rgb, box)
-    for sighting in found.sightings.between(tick):
-        _mark(rgb, sighting, found)
+    for sighting in annotation.sightings.between(frame):
+        _mark(rgb, sighting, annotation)
 
 
-def _mark(rgb: Rgb, sighting: FaceDetection, found: Annotation) -> None:
+def _mark(rgb: Rgb, sighting: FaceDetection, annotation: Annotation) -> None:
     x, y, width, height = (float(v) for v in sighting.box)
     text = max(11, rgb.shape[0] // 45)
-    viewer = found.viewers.get(sighting.name)
-    colour = VIEWER if viewer else COLOURS.get(sighting.name, COLOURS[NOBODY])
+    viewer = annotation.viewers.get(sighting.name)
+    colour = VIEWER_COLOUR if viewer else COLOURS.get(sighting.name, COLOURS[UNNAMED])
     draw_box(rgb, (x, y, width, height), colour, 2 if viewer else 1)
     at = round(x), max(text, round(y) - 4)
-    draw_text(rgb, sighting.name or "?", (at[0] + 1, at[1] + 1), SHADE, text)
+    draw_text(rgb, sighting.name or "?", (at[0] + 1, at[1] + 1), SHADOW_COLOUR, text)
     draw_text(rgb, sighting.name or "?", at, colour, text)
     if viewer is not None:
-        _list(rgb, _told(viewer.scores, sighting.step), (x, y, width, height), text)
+        _list(rgb, _top_scores(viewer.scores, sighting.step), (x, y, width, height), text)
 
 
-def _told(scores: Track, step: int) -> list[tuple[str, float]]:
-    """A viewer's highest scores at a tick, in the order of the expressions; none where not visible."""
+def _top_scores(scores: Track, step: int) -> list[tuple[str, float]]:
+    """A viewer's highest scores at a frame, in the order of the expressions; none where not visible."""
     if not (0 <= step < scores.grid.steps and scores.valid[step]):
         return []
-    highest = sorted(np.argsort(-scores.values[step], kind="stable")[:LINES])
+    highest = sorted(np.argsort(-scores.values[step], kind="stable")[:MAX_SHOWN_SCORES])
     return [(scores.names[k], float(scores.values[step, k])) for k in highest]
 
 
@@ -105,18 +112,24 @@ def _list(rgb: Rgb, lines: list[tuple[str, float]], box: tuple[float, float, flo
     x, y = max(0, min(x, rgb.shape[1] - wide)), max(0, min(y, rgb.shape[0] - tall))
     rgb[y : y + tall, x : x + wide] //= 3
     for k, (name, score) in enumerate(lines):
-        on = score > 0.5
-        draw_text(rgb, f"{name} {score:.2f}", (x + 4, y + high * (k + 1) - text // 3), ON if on else OFF, text)
+        present = score > 0.5
+        draw_text(
+            rgb,
+            f"{name} {score:.2f}",
+            (x + 4, y + high * (k + 1) - text // 3),
+            PRESENT_COLOUR if present else ABSENT_COLOUR,
+            text,
+        )
 
 
 def _hide(rgb: Rgb, box: NDArray[np.float32]) -> None:
     """Leave so little of a face's place that nobody can be told, in place."""
     x, y, width, height = (float(v) for v in box)
-    left, top = max(0, round(x - GROWN * width)), max(0, round(y - GROWN * height))
-    right, bottom = round(x + (1 + GROWN) * width), round(y + (1 + GROWN) * height)
-    part = rgb[top : max(top, bottom), left : max(left, right)]
-    if 0 in part.shape:
+    left, top = max(0, round(x - BLUR_MARGIN * width)), max(0, round(y - BLUR_MARGIN * height))
+    right, bottom = round(x + (1 + BLUR_MARGIN) * width), round(y + (1 + BLUR_MARGIN) * height)
+    face = rgb[top : max(top, bottom), left : max(left, right)]
+    if 0 in face.shape:
         return
-    size = (part.shape[1], part.shape[0])
-    few = resize(np.ascontiguousarray(part), (min(LEFT, size[0]), min(LEFT, size[1])))
-    part[...] = blur(resize(few, size), max(size) / (2 * LEFT))
+    size = (face.shape[1], face.shape[0])
+    few = resize(np.ascontiguousarray(face), (min(BLUR_POINTS, size[0]), min(BLUR_POINTS, size[1])))
+    face[...] = blur(resize(few, size), max(size) / (2 * BLUR_POINTS))

@@ -21,25 +21,25 @@ from evoked.media.decode import VideoFrame, read_media
 from evoked.media.images import read_image
 from evoked.media.probe import probe
 from evoked.reactions.viewers.annotation import AnnotateConfig
-from evoked.reactions.viewers.annotator import SAME_FACE
+from evoked.reactions.viewers.annotator import SAME_FACE_IOU
 from evoked.weights.cache import Cache
 
-__all__ = ["CODE", "STILLS", "STILL_TICKS", "ClipFaceDescriber"]
+__all__ = ["CODE_VERSION", "IMAGE_FRAMES", "IMAGE_SUFFIXES", "ClipFaceDescriber"]
 
-CODE = 1
+CODE_VERSION = 1
 """Raised whenever the descriptions of a clip change: what was described before is described again."""
-STILLS = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
-STILL_TICKS = 18
-FEWEST = Fraction(1, 2)
-"""Of a clip's ticks: fewer with a face, and nobody can say what it shows for the entire clip."""
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+IMAGE_FRAMES = 18
+MIN_FACE_SHARE = Fraction(1, 2)
+"""Of a clip's frames: fewer with a face, and nobody can say what it shows for the entire clip."""
 
 
 class ClipFaceDescriber:
-    """Describe the face of any number of clips; the nets are loaded once.
+    """Describe the face of any number of clips; the models are loaded once.
 
     Args:
         describes: names of `faces.describe`, in order.
-        cache: where the nets are.
+        cache: where the models are.
 
     Raises:
         ValueError: for names that the table does not have.
@@ -67,15 +67,15 @@ class ClipFaceDescriber:
             Descriptions at 6 Hz, valid where the face was seen; of a still 18 equal rows.
 
         Raises:
-            MediaError and its kin: if the file cannot be used.
-            DatasetError: if the span lies beyond the end, or a face is seen in fewer than half of its ticks.
+            MediaError or a subclass: if the file cannot be used.
+            DatasetError: if the span lies beyond the end, or a face is seen in fewer than half of its frames.
         """
-        if path.suffix.lower() in STILLS:
+        if path.suffix.lower() in IMAGE_SUFFIXES:
             row = self._row(read_image(path), None)
             if row is None:
                 raise DatasetError(f"no face is seen in {path}. Leave it out, or rate a picture that shows one")
-            still = np.repeat(row[0][None], STILL_TICKS, axis=0)
-            return Track(TimeGrid(TICKS_PER_S, STILL_TICKS), self.names, still, np.ones(STILL_TICKS, dtype=np.bool_))
+            still = np.repeat(row[0][None], IMAGE_FRAMES, axis=0)
+            return Track(TimeGrid(TICKS_PER_S, IMAGE_FRAMES), self.names, still, np.ones(IMAGE_FRAMES, dtype=np.bool_))
         grid = self._grid(path, start_s, end_s)
         values = np.zeros((grid.steps, len(self.names)), dtype=np.float32)
         valid = np.zeros(grid.steps, dtype=np.bool_)
@@ -88,10 +88,10 @@ class ClipFaceDescriber:
                 before = row[1] if row is not None else None
             if row is not None:
                 values[picture.step], valid[picture.step] = row[0], True
-        if valid.sum() < FEWEST * grid.steps:
+        if valid.sum() < MIN_FACE_SHARE * grid.steps:
             where = f"{path} {start_s:g}-{end_s:g} s" if end_s else str(path)
             raise DatasetError(
-                f"a face is seen in {int(valid.sum())} of the {grid.steps} ticks of {where}. Leave the clip out"
+                f"a face is seen in {int(valid.sum())} of the {grid.steps} frames of {where}. Leave the clip out"
             )
         return Track.masked(grid, self.names, values, valid)
 
@@ -116,7 +116,7 @@ class ClipFaceDescriber:
         same = None
         if before is not None:
             face = max(faces, key=lambda f: (iou(f.box, before[0].box), f.area))
-            same = before if iou(face.box, before[0].box) > SAME_FACE else None
+            same = before if iou(face.box, before[0].box) > SAME_FACE_IOU else None
         mesh = self._mesh(rgb, face, same)
         if mesh.presence < self._config.min_mesh_score:
             return None

@@ -1,9 +1,9 @@
-"""Find where a reaction stands on its content's time, by the sound they share.
+"""Temporal alignment of a reaction with its content by the sound they share.
 
-Three steps: shared landmarks point at offsets (fast, coarse: 16 ms); the phase transform settles each
-offset to the sample and says, quarter second by quarter second, whether the film is heard there; the
+Three steps: shared hashes point at offsets (fast, coarse: 16 ms); the phase transform settles each
+offset to the sample and says, quarter second by quarter second, whether the content is heard there; the
 best chain of such stretches, one after the other in the reaction, is the map. Where nothing is common at the
-film's own speed and pitch, others are tried. What a map leaves open is then filled by the shapes of spectra.
+content's own speed and pitch, others are tried. What a map leaves open is then filled by the shapes of spectra.
 """
 
 import numpy as np
@@ -29,7 +29,7 @@ from evoked.reactions.alignment.chaining import AlignedRun, fill_gaps, merge_run
 from evoked.reactions.alignment.config import SOUND_HZ, AlignConfig
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
 
-SAME_SPEED = 0.0005  # a change of speed below this is none: over a minute it moves the film by 30 ms
+SAME_SPEED = 0.0005  # a change of speed below this is none: over a minute it moves the content by 30 ms
 
 
 def align(
@@ -59,45 +59,49 @@ def align(
         raise ValueError(f"sound must have at least 4000 samples per second, got {hz}")
     reaction, content = levelled(reaction_sound), levelled(content_sound)
     shorter_s = min(len(reaction), len(content)) / hz
-    marks = fingerprint(content, hz)
-    change, chain = SpeedPitch(), by_gcc_phat(reaction, content, hz, marks, config.candidates)
-    if why := _refused(_segments(chain, hz, config), config, shorter_s):
-        found = _at_another_speed(reaction, content, hz, marks, config)
-        if found is None and config.spectra:
-            found = by_spectrum_only(reaction, content, hz, speed_pitch_grid(config.speed, config.semitones))
-        if found is None or _refused(_segments(found[1], hz, config), config, shorter_s):
-            raise AlignmentError(why)
-        change, chain = found
-    # What follows fills a map that stands; it makes none
+    content_prints = fingerprint(content, hz)
+    change, chain = SpeedPitch(), by_gcc_phat(reaction, content, hz, content_prints, config.max_candidates)
+    if reason := _refusal(_segments(chain, hz, config), config, shorter_s):
+        changed = _at_another_speed(reaction, content, hz, content_prints, config)
+        if changed is None and config.spectrum_fallback:
+            changed = by_spectrum_only(
+                reaction, content, hz, speed_pitch_grid(config.max_speed_change, config.max_pitch_semitones)
+            )
+        if changed is None or _refusal(_segments(changed[1], hz, config), config, shorter_s):
+            raise AlignmentError(reason)
+        change, chain = changed
+    # What follows only fills an accepted map
     chain = fill_gaps(chain, fill_gaps_by_spectrum(reaction, content, hz, change, chain), hz)
-    own = _segments(chain, hz, config, change.speed)
-    return OffsetMap(max(s.score for s in own), tuple(own))
+    segments = _segments(chain, hz, config, change.speed)
+    return OffsetMap(max(s.score for s in segments), tuple(segments))
 
 
 def _at_another_speed(
-    reaction: Samples, content: Samples, hz: int, marks: AudioFingerprint, config: AlignConfig
+    reaction: Samples, content: Samples, hz: int, content_prints: AudioFingerprint, config: AlignConfig
 ) -> tuple[SpeedPitch, list[AlignedRun]] | None:
-    """What was done to a film that was made faster, slower, higher or deeper, and its chain on the content's clock.
+    """What was done to a content that was made faster, slower, higher or deeper, and its chain on the content's clock.
 
     None where it is none of these.
     """
     shorter_s = min(len(reaction), len(content)) / hz
-    change, votes = estimate_speed_pitch(reaction, marks, speed_pitch_grid(config.speed, config.semitones))
+    change, votes = estimate_speed_pitch(
+        reaction, content_prints, speed_pitch_grid(config.max_speed_change, config.max_pitch_semitones)
+    )
     if not votes:
         return None
-    heard_at = stretch_peaks(reaction, hz, change.pitch)
-    change = refine_speed(heard_at, marks, change)
+    peaks = stretch_peaks(reaction, hz, change.pitch)
+    change = refine_speed(peaks, content_prints, change)
     if max(abs(change.pitch - 1), abs(change.speed - 1)) < SAME_SPEED:
         return None  # its phases would have been found: what is alike is another scene with the same music
-    if change.as_tape:
-        points = stretch_offsets(stretch_peaks(reaction, hz, change.pitch).at_speed(change.speed), marks)
+    if change.is_varispeed:
+        points = stretch_offsets(stretch_peaks(reaction, hz, change.pitch).fingerprint_at(change.speed), content_prints)
         speed = varispeed(reaction, content, hz, change.speed, points)
         slower = resample_speed(reaction, 1 / speed)
-        chain = by_gcc_phat(slower, content, hz, marks, config.candidates)
-        if not _refused(_segments(chain, hz, config), config, shorter_s):
+        chain = by_gcc_phat(slower, content, hz, content_prints, config.max_candidates)
+        if not _refusal(_segments(chain, hz, config), config, shorter_s):
             return SpeedPitch(speed, speed), chain
-    chain = by_fingerprints(heard_at.at_speed(change.speed), marks, config.candidates)
-    return None if _refused(_segments(chain, hz, config), config, shorter_s) else (change, chain)
+    chain = by_fingerprints(peaks.fingerprint_at(change.speed), content_prints, config.max_candidates)
+    return None if _refusal(_segments(chain, hz, config), config, shorter_s) else (change, chain)
 
 
 def _segments(chain: list[AlignedRun], hz: int, config: AlignConfig, speed: float = 1.0) -> list[Segment]:
@@ -112,11 +116,11 @@ def levelled(sound: Samples) -> Samples:
     return (sound * np.float32(0.1 / loudness)).astype(np.float32, copy=False)
 
 
-def _refused(segments: list[Segment], config: AlignConfig, shorter_s: float) -> str:
+def _refusal(segments: list[Segment], config: AlignConfig, shorter_s: float) -> str:
     """Why these are no map; "" where they are one."""
     if not segments:
         return (
             "the reaction and the content have no sound in common. Check that they belong together and that "
-            "the film can be heard in the reaction"
+            "the content can be heard in the reaction"
         )
     return overlap_refusal(segments, config, shorter_s, shared="sound", min_score=config.min_score)

@@ -1,10 +1,10 @@
 """Where a content is heard by the shape of its spectrum, every lag at once.
 
-Landmarks are pairs of peaks: where a voice or noise hides nine peaks in ten, one pair in a hundred is left. The whole
+Hashes are pairs of peaks: where a voice or noise hides nine peaks in ten, one pair in a hundred is left. The whole
 spectrum loses less. Each frame of the reaction is laid beside every frame of the content; along the true line the
-likeness stands above all others, and the best path through lags and silence says where the film runs.
-Cost and memory grow with the product of both lengths, so it is for a minute or two (see LARGEST): a short reaction as a
-whole, a long one gap by gap.
+likeness stands above all others, and the best path through lags and silence says where the content runs.
+Cost and memory grow with the product of both lengths, so it is for a minute or two (see MAX_LENGTH_S): a short
+reaction as a whole, a long one gap by gap.
 """
 
 import itertools
@@ -22,18 +22,21 @@ from evoked.reactions.alignment.peak_interpolation import parabolic_peak
 from evoked.reactions.alignment.viterbi import viterbi_path
 
 BAND_HZ = (150.0, 3600.0)
-ACROSS = 31  # bins (480 Hz) whose mean is taken off: what lies on top is broader, or narrower …
-ALONG = 125  # … and frames (2 s): a hum and a hiss stay where they are
-BOUNDS = (-2.0, 4.0)  # nats beside that mean: quiet bins tell nothing but that they are quiet
-SMEAR = 6  # steps beyond its ends in which that mean still holds the film
-STEP = 16  # frames (0.26 s) that are judged together
-LIKE = ((0.3, 1.2), (0.3, 3.0))  # shares of steps and their standard scores where it is heard; the rest: between words
-MOST = 5.0  # nats that one step can bring
-SWITCH = 16.0  # nats to pay for a new line: there are some thousand lags
-STOP = 5.0  # … and for falling silent
-LARGEST = 90.0  # seconds: sounds are looked at whose lengths have at most the product of two such
-OPEN_S = 1.0  # a gap of a map that is looked into …
-AROUND_S = 5.0  # … with so much on either side, which says what is no chance
+MEAN_BINS = 31  # bins (480 Hz) whose mean is taken off: what lies on top is broader, or narrower …
+MEAN_FRAMES = 125  # … and frames (2 s): a hum and a hiss stay where they are
+LEVEL_BOUNDS = (-2.0, 4.0)  # nats beside that mean: quiet bins tell nothing but that they are quiet
+SMEAR_STEPS = 6  # steps beyond its ends in which that mean still holds the content
+STEP_FRAMES = 16  # frames (0.26 s) that are judged together
+PRESENCE_MIXTURE = (
+    (0.3, 1.2),
+    (0.3, 3.0),
+)  # shares of steps and their standard scores where it is heard; the rest: between words
+MAX_STEP_GAIN = 5.0  # nats that one step can bring
+ENTER_COST = 16.0  # nats that it costs for a new line: there are some thousand lags
+LEAVE_COST = 5.0  # … and for falling silent
+MAX_LENGTH_S = 90.0  # seconds: sounds are looked at whose lengths have at most the product of two such
+MIN_GAP_S = 1.0  # a gap of a map that is looked into …
+GAP_MARGIN_S = 5.0  # … with so much on either side, which says what is no chance
 
 Spectrum = NDArray[np.float32]
 Span = tuple[float, float]
@@ -44,13 +47,13 @@ def spectrogram_shape(sound: Samples, hz: int, change: SpeedPitch | None = None)
 
     Args:
         sound: mono, at a common loudness.
-        change: what was done to the film; it is undone.
+        change: what was done to the content; it is undone.
     """
     loud = band_levels(sound, hz, change)
     if not len(loud):
         return loud
     shape = whitened(loud)
-    shape = np.clip(shape, *BOUNDS)
+    shape = np.clip(shape, *LEVEL_BOUNDS)
     shape -= shape.mean(axis=1, keepdims=True)
     shape /= shape.std(axis=1, keepdims=True) + np.float32(0.3)
     return np.asarray(shape / np.sqrt(shape.shape[1]), dtype=np.float32)
@@ -60,12 +63,12 @@ def band_levels(sound: Samples, hz: int, change: SpeedPitch | None = None) -> Sp
     """The log power of a sound, on the content's clock: shape (frames, bins)."""
     change = change or SpeedPitch()
     window = stft_window(hz)
-    own = resample_speed(sound, 1 / change.pitch)
-    hop = window // HOPS * change.pitch / change.speed  # samples of `own` in a frame of the content
-    starts = (np.arange(max(0, int((len(own) - window) / hop) + 1)) * hop).astype(np.int64)
+    resampled = resample_speed(sound, 1 / change.pitch)
+    hop = window // HOPS * change.pitch / change.speed  # samples of `resampled` in a frame of the content
+    starts = (np.arange(max(0, int((len(resampled) - window) / hop) + 1)) * hop).astype(np.int64)
     if not len(starts):
         return np.zeros((0, 1), np.float32)
-    view = np.lib.stride_tricks.sliding_window_view(own, window)[starts]
+    view = np.lib.stride_tricks.sliding_window_view(resampled, window)[starts]
     band = slice(*(round(f * window / hz) for f in BAND_HZ))
     power = np.abs(np.fft.rfft(view * np.hanning(window).astype(np.float32), axis=1)[:, band]).astype(np.float32) ** 2
     return np.asarray(np.log(power + 1e-5), dtype=np.float32)
@@ -73,7 +76,7 @@ def band_levels(sound: Samples, hz: int, change: SpeedPitch | None = None) -> Sp
 
 def whitened(loud: Spectrum) -> Spectrum:
     """Levels beside what they are on average around them, in pitch and in time."""
-    return _less_mean(_less_mean(loud, ACROSS, 1), ALONG, 0)
+    return _less_mean(_less_mean(loud, MEAN_BINS, 1), MEAN_FRAMES, 0)
 
 
 def fill_gaps_by_spectrum(
@@ -86,14 +89,14 @@ def fill_gaps_by_spectrum(
 
     Args:
         reaction, content: at a common loudness.
-        change: what was done to the film.
+        change: what was done to the content.
         chain: where it is known to run, in samples on the content's clock, like what is given back.
     """
-    whole = len(reaction) * change.speed, float(len(content))
-    if affordable(*whole, hz):
+    lengths = len(reaction) * change.speed, float(len(content))
+    if affordable(*lengths, hz):
         return spectrum_runs(reaction, content, hz, change)
     found = []
-    for (start, end), (low, high) in map_gaps(chain, *whole, hz):
+    for (start, end), (low, high) in map_gaps(chain, *lengths, hz):
         if affordable(end - start, high - low, hz):
             part = reaction[int(start / change.speed) : int(end / change.speed)]
             for run in spectrum_runs(part, content[int(low) : int(high)], hz, change):
@@ -110,10 +113,10 @@ def map_gaps(chain: list[AlignedRun], reaction: float, content: float, hz: int) 
         reaction, content: how long both are.
     """
     order = sorted(chain, key=lambda run: run.start)
-    around, out = AROUND_S * hz, []
+    around, out = GAP_MARGIN_S * hz, []
     for a, b in itertools.pairwise([None, *order, None]):
         start, end = a.end if a else 0.0, b.start if b else reaction
-        if end - start < OPEN_S * hz:
+        if end - start < MIN_GAP_S * hz:
             continue
         played = [a.end - a.offset] if a else []
         played += [b.start - b.offset] if b else []
@@ -131,10 +134,10 @@ def spectrum_runs(reaction: Samples, content: Samples, hz: int, change: SpeedPit
 
 def affordable(reaction: float, content: float, hz: int) -> bool:
     """Whether two sounds of so many samples are short enough to be laid beside each other at every lag."""
-    return reaction / hz * content / hz <= LARGEST**2
+    return reaction / hz * content / hz <= MAX_LENGTH_S**2
 
 
-def spectral_similarity(reaction: Spectrum, content: Spectrum, width: int = STEP) -> NDArray[np.float32]:
+def spectral_similarity(reaction: Spectrum, content: Spectrum, width: int = STEP_FRAMES) -> NDArray[np.float32]:
     """Standard score of every step of the reaction at every lag.
 
     Args:
@@ -163,16 +166,18 @@ def runs_by(scores: NDArray[np.float32], content: int, hz: int) -> list[AlignedR
     """The stretches of the best path through all lags and silence.
 
     Args:
-        scores: as `likeness` gives them.
+        scores: as `spectral_similarity` gives them.
         content: frames of the content.
         hz: samples per second.
 
     Returns:
         Runs in samples on the content's clock. A run's `level` is its mean score.
     """
-    ratio = sum(share * np.exp(np.minimum(like * scores - like**2 / 2, 2 * MOST)) for share, like in LIKE)
-    gain = np.minimum(np.log(1 - sum(share for share, _ in LIKE) + ratio), MOST)
-    path = viterbi_path(np.where(np.isnan(gain), -np.inf, gain), SWITCH, STOP)
+    ratio = sum(
+        share * np.exp(np.minimum(like * scores - like**2 / 2, 2 * MAX_STEP_GAIN)) for share, like in PRESENCE_MIXTURE
+    )
+    gain = np.minimum(np.log(1 - sum(share for share, _ in PRESENCE_MIXTURE) + ratio), MAX_STEP_GAIN)
+    path = viterbi_path(np.where(np.isnan(gain), -np.inf, gain), ENTER_COST, LEAVE_COST)
     hop, runs = stft_window(hz) // HOPS, []
     for first, last in zip(*equal_runs(path), strict=True):
         lag = int(path[first])
@@ -183,18 +188,18 @@ def runs_by(scores: NDArray[np.float32], content: int, hz: int) -> list[AlignedR
         offset = lag - (content - 1) + _beside(scores[start_at:end_at], lag)
         weight = float(gain[start_at:end_at, lag].sum())
         score = float(here.sum() / np.sqrt(len(here)))
-        start, end = float(start_at * STEP * hop), float(end_at * STEP * hop)
+        start, end = float(start_at * STEP_FRAMES * hop), float(end_at * STEP_FRAMES * hop)
         runs.append(AlignedRun(offset * hop, start, end, weight, score, float(here.mean())))
     return runs
 
 
 def _trimmed(scores: NDArray[np.float32], first: int, last: int) -> tuple[int, int]:
-    """The span without what is weak beside the rest of it at either end, SMEAR steps at most.
+    """The span without what is weak beside the rest of it at either end, SMEAR_STEPS steps at most.
 
-    A mean over ALONG frames carries the film's shape half as far beyond its ends.
+    A mean over MEAN_FRAMES frames carries the content's shape half as far beyond its ends.
     """
-    above = np.clip(scores[first:last] - scores[first:last].mean() / 3, -MOST, MOST)
-    edge = min(SMEAR, len(above) - 1)
+    above = np.clip(scores[first:last] - scores[first:last].mean() / 3, -MAX_STEP_GAIN, MAX_STEP_GAIN)
+    edge = min(SMEAR_STEPS, len(above) - 1)
     late = int(np.argmax(np.cumsum(above[::-1][:edge] * -1))) if edge else 0
     early = int(np.argmax(np.cumsum(above[:edge] * -1))) if edge else 0
     late = late + 1 if edge and above[::-1][: late + 1].sum() < 0 else 0

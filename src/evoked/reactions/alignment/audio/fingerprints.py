@@ -1,9 +1,9 @@
-"""Landmarks of a sound: pairs of spectral peaks, and where two sounds share them.
+"""Hashes of a sound: pairs of spectral peaks, and where two sounds share them.
 
 A peak of the spectrogram survives noise, echo and speech on top; a pair of peaks (where the first is,
 how much higher and later the second) is rare enough to be looked up. Shared pairs whose distance in
 time agrees point at an offset. Source of the idea: Wang 2003, "An industrial-strength audio search
-algorithm", ISMIR; sizes as in dpwe/audfprint, denser, because a film under a voice keeps few peaks.
+algorithm", ISMIR; sizes as in dpwe/audfprint, denser, because a content under a voice keeps few peaks.
 
 Cost grows with the length of the sounds (and the hits by chance with their product, at about one in
 a million pairs), so an hour against an hour takes seconds.
@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 WINDOW_S = 0.064
 HOPS = 4  # windows overlap by three quarters
-CHUNK = 4096  # frames worked on at once: bounds memory, about 8 MB a chunk
-REACH = (4, 6)  # a peak is the largest within ± frames and ± bins: at most about 130 a second
+CHUNK_FRAMES = 4096  # frames worked on at once: bounds memory, about 8 MB a chunk
+PEAK_REACH = (4, 6)  # a peak is the largest within ± frames and ± bins: at most about 130 a second
 LOWEST_HZ = 150  # below: hum, and too few cycles in a window
-LATER = (2, 33)  # frames from the first peak of a pair to its second, half open: up to 0.5 s
-HIGHER = 31  # bins between them at most, either way
-NEXT = 48  # peaks after the first that are looked at
-CROWD = 64  # a landmark that stands in a sound more often than this per ten minutes says nothing
+PAIR_FRAMES = (2, 33)  # frames from the first peak of a pair to its second, half open: up to 0.5 s
+MAX_PAIR_BINS = 31  # bins between them at most, either way
+MAX_LATER_PEAKS = 48  # peaks after the first that are looked at
+MAX_PER_TEN_MINUTES = 64  # a hash that stands in a sound more often than this per ten minutes says nothing
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +53,7 @@ def stft_window(hz: int) -> int:
 
 
 def fingerprint(sound: NDArray[np.float32], hz: int) -> AudioFingerprint:
-    """The landmarks of a sound.
+    """The hashes of a sound.
 
     Args:
         sound: float32, shape (samples,), mono. Silence has none.
@@ -65,7 +65,7 @@ def fingerprint(sound: NDArray[np.float32], hz: int) -> AudioFingerprint:
 
 
 def peak_pairs(when: NDArray[np.int32], pitch: NDArray[np.int32], hz: int, frames_total: int) -> AudioFingerprint:
-    """The landmarks of known peaks.
+    """The hashes of known peaks.
 
     Args:
         when, pitch: int32, shape (n,): frame and bin of each peak, in order of time, then pitch.
@@ -73,10 +73,10 @@ def peak_pairs(when: NDArray[np.int32], pitch: NDArray[np.int32], hz: int, frame
         frames_total: how many frames it has.
     """
     keys, frames = [], []
-    for k in range(1, min(NEXT, len(when))):
+    for k in range(1, min(MAX_LATER_PEAKS, len(when))):
         later, higher = when[k:] - when[:-k], pitch[k:] - pitch[:-k]
-        near = (later >= LATER[0]) & (later < LATER[1]) & (np.abs(higher) <= HIGHER)
-        key = (pitch[:-k][near] * (2 * HIGHER + 1) + higher[near] + HIGHER) * LATER[1] + later[near]
+        near = (later >= PAIR_FRAMES[0]) & (later < PAIR_FRAMES[1]) & (np.abs(higher) <= MAX_PAIR_BINS)
+        key = (pitch[:-k][near] * (2 * MAX_PAIR_BINS + 1) + higher[near] + MAX_PAIR_BINS) * PAIR_FRAMES[1] + later[near]
         keys.append(key.astype(np.int32))
         frames.append(when[:-k][near])
     key = np.concatenate(keys) if keys else np.zeros(0, np.int32)
@@ -88,8 +88,8 @@ def peak_pairs(when: NDArray[np.int32], pitch: NDArray[np.int32], hz: int, frame
 
 
 def key_limit(hz: int) -> int:
-    """One more than the largest key that a landmark can have."""
-    return (stft_window(hz) // 2 + 1) * (2 * HIGHER + 1) * LATER[1]
+    """One more than the largest key that a hash can have."""
+    return (stft_window(hz) // 2 + 1) * (2 * MAX_PAIR_BINS + 1) * PAIR_FRAMES[1]
 
 
 def spectral_peaks(sound: NDArray[np.float32], hz: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
@@ -103,16 +103,16 @@ def spectral_peaks(sound: NDArray[np.float32], hz: int) -> tuple[NDArray[np.int3
     total = max(0, (len(sound) - window) // hop + 1)
     shape = np.hanning(window + 1)[:-1].astype(np.float32)
     lowest = round(LOWEST_HZ * window / hz)
-    margin = REACH[0]
+    margin = PEAK_REACH[0]
     times, pitches = [], []
-    for first in range(0, total, CHUNK):
-        start, end = max(0, first - margin), min(total, first + CHUNK + margin)
+    for first in range(0, total, CHUNK_FRAMES):
+        start, end = max(0, first - margin), min(total, first + CHUNK_FRAMES + margin)
         view = np.lib.stride_tricks.sliding_window_view(sound[start * hop : (end - 1) * hop + window], window)[::hop]
         power = np.abs(np.fft.rfft(view * shape, axis=1)).astype(np.float32) ** 2
         loud = np.log(power[:, lowest:] + 1e-10)
-        peak = (loud == _largest(_largest(loud, REACH[0], 0), REACH[1], 1)) & (loud > np.log(1e-7))
+        peak = (loud == _largest(_largest(loud, PEAK_REACH[0], 0), PEAK_REACH[1], 1)) & (loud > np.log(1e-7))
         peak[: first - start] = False
-        peak[first - start + CHUNK :] = False
+        peak[first - start + CHUNK_FRAMES :] = False
         at = np.argwhere(peak)
         times.append((at[:, 0] + start).astype(np.int32))
         pitches.append(at[:, 1].astype(np.int32))
@@ -124,11 +124,11 @@ def spectral_peaks(sound: NDArray[np.float32], hz: int) -> tuple[NDArray[np.int3
 def shared_hashes(
     one: AudioFingerprint, other: AudioFingerprint, span: tuple[int, int]
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Frames (of one, of the other) of the landmarks that both have, for a half-open span of frames of one.
+    """Frames (of one, of the other) of the hashes that both have, for a half-open span of frames of one.
 
-    A landmark that is common in the other is left out: it points everywhere.
+    A hash that is common in the other is left out: it points everywhere.
     """
-    limit = CROWD * max(1.0, other.frames_total * other.hop / other.hz / 600)
+    limit = MAX_PER_TEN_MINUTES * max(1.0, other.frames_total * other.hop / other.hz / 600)
     low, high = np.searchsorted(one.frames, np.array(span, dtype=np.int32))
     keys, frames = one.keys[low:high], one.frames[low:high]
     left = np.searchsorted(other.index, keys, side="left")

@@ -3,7 +3,7 @@
 The measure is the phase transform (Knapp and Carter 1976, IEEE TASSP 24:320, "PHAT"): the mean, over
 the bins of a short window, of the cosine of the phase difference. It is 1 for the same recording, about
 0 for any two others however loud or alike in spectrum, and what is left of it under a voice, noise or echo
-is the share of bins the film still rules. Its own values at lags where nothing can be are the null.
+is the share of bins the content still rules. Its own values at lags where nothing can be are the null.
 """
 
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ from evoked.reactions.alignment.peak_interpolation import parabolic_peak
 Samples = NDArray[np.float32]
 
 BAND_HZ = (150.0, 3600.0)
-EDGE_S = 0.256  # window that finds where the film runs
-FINE_S = 2.048  # window that finds the exact offset
+PRESENCE_WINDOW_S = 0.256  # window that finds where the content runs
+OFFSET_WINDOW_S = 2.048  # window that finds the exact offset
 OVERLAP = 4
-NULL_S = (0.012, 0.11)  # lags before the film's own sound: echo comes after, so these hold none
-FLOOR = 1e-5  # amplitude below which a bin is digital silence and has no phase
-LOUDEST = 0.95  # quantile above which a bin of the content counts as its loudest
-CHUNK = 512  # windows worked on at once
+NULL_LAGS_S = (0.012, 0.11)  # lags before the content's own sound: echo comes after, so these hold none
+SILENCE_FLOOR = 1e-5  # amplitude below which a bin is digital silence and has no phase
+LOUD_QUANTILE = 0.95  # quantile above which a bin of the content counts as its loudest
+CHUNK_WINDOWS = 512  # windows worked on at once
 NULL_EVERY = 8  # of the windows, one in so many is measured at the lags of the null
 
 
@@ -51,7 +51,7 @@ class PhatCoherence:
     Attributes:
         starts: int64, shape (n,): first sample of each window in the reaction.
         length: samples in a window.
-        coherence: float64, shape (n,), in [-1, 1]; 0 expected where the film is not heard.
+        coherence: float64, shape (n,), in [-1, 1]; 0 expected where the content is not heard.
         spread: deviation of `coherence` where nothing is in common.
         common: the half-open span of the reaction, in samples, in which both sounds go on at this offset.
     """
@@ -73,14 +73,14 @@ def phat_coherence(
         line: where the content may stand.
         span: first and past-last sample in the reaction; cut to where both sounds are.
     """
-    length = _power_of_two(EDGE_S * hz)
+    length = _power_of_two(PRESENCE_WINDOW_S * hz)
     starts = _starts(span, line, len(reaction), len(content), length, length // OVERLAP)
     near = np.zeros(len(starts))
     null, of = 0.0, 0
-    lags = [round(s * hz) for s in NULL_S]
-    for first in range(0, len(starts), CHUNK):
-        cross = _cross(reaction, content, hz, line, starts[first : first + CHUNK], length)
-        near[first : first + CHUNK] = cross.real.sum(axis=1)  # lag 0
+    lags = [round(s * hz) for s in NULL_LAGS_S]
+    for first in range(0, len(starts), CHUNK_WINDOWS):
+        cross = _cross(reaction, content, hz, line, starts[first : first + CHUNK_WINDOWS], length)
+        near[first : first + CHUNK_WINDOWS] = cross.real.sum(axis=1)  # lag 0
         wave = _waves(cross[::NULL_EVERY], hz, length)[:, length - lags[1] : length - lags[0]]
         null, of = null + float((wave**2).sum()), of + wave.size
     spread = max(float(np.sqrt(null / max(1, of))), _ideal_spread(length, hz))
@@ -94,33 +94,33 @@ def loud_bin_coherence(
     """How far the reaction follows the content where the content is loudest.
 
     The mean cosine over the content's loudest bins (each bin against its own usual loudness, and of those
-    the half where the content is strong beside the reaction). It tells the film under other sound from
-    another scene with the same music in its score: in the first, what is loud in the film is heard
-    whatever lies on top; in the second, the film's own loudest sounds are not there at all.
+    the half where the content is strong beside the reaction). It tells the content under other sound from
+    another scene with the same music in its score: in the first, what is loud in the content is heard
+    whatever lies on top; in the second, the content's own loudest sounds are not there at all.
 
     Args:
         line: where the content may stand.
         spans: (start, end) in samples of the reaction over which something in common was heard.
 
     Returns:
-        In [-1, 1]. Measured on Big Buck Bunny: the film in white noise 9 dB louder .33, 12 dB under a voice
+        In [-1, 1]. Measured on Big Buck Bunny: the content in white noise 9 dB louder .33, 12 dB under a voice
         .85, in an echoing room .47; scenes that share bars of the score, sample for sample, at most .04.
     """
-    length = _power_of_two(EDGE_S * hz)
+    length = _power_of_two(PRESENCE_WINDOW_S * hz)
     all_starts = [
         _starts((int(a), int(b)), line, len(reaction), len(content), length, length // OVERLAP) for a, b in spans
     ]
     starts = np.concatenate(all_starts) if all_starts else np.zeros(0, np.int64)
     if not len(starts):
         return 0.0
-    starts = starts[:: -(-len(starts) // CHUNK)]
+    starts = starts[:: -(-len(starts) // CHUNK_WINDOWS)]
     whole = np.floor(line.at(starts + length / 2)).astype(np.int64)
     one, other = _spectra(reaction, content, hz, whole, starts, length)
     cosine = _cross(reaction, content, hz, line, starts, length).real * one.shape[1]
-    loud = np.log(np.abs(other) + FLOOR)
-    ratio = loud - np.log(np.abs(one) + FLOOR)
+    loud = np.log(np.abs(other) + SILENCE_FLOOR)
+    ratio = loud - np.log(np.abs(one) + SILENCE_FLOOR)
     loud, ratio = loud - np.median(loud, axis=0), ratio - np.median(ratio, axis=0)
-    return float(cosine[(ratio >= 0) & (loud >= np.quantile(loud, LOUDEST))].mean())
+    return float(cosine[(ratio >= 0) & (loud >= np.quantile(loud, LOUD_QUANTILE))].mean())
 
 
 def refine_line(
@@ -137,7 +137,7 @@ def refine_line(
         The line and its standard score against the lags around it; the coarse offset and 0 where the
         sounds do not overlap or are silent.
     """
-    length = _power_of_two(FINE_S * hz)
+    length = _power_of_two(OFFSET_WINDOW_S * hz)
     coarse = OffsetLine(float(offset))
     starts = _starts(span, coarse, len(reaction), len(content), length, length // 2)
     if not len(starts):
@@ -179,7 +179,7 @@ def gcc_phat_lags(
     Returns:
         Shape (windows, 2): the middle of each window that is plain to hear, and its offset, in samples.
     """
-    length = _power_of_two(EDGE_S * hz)
+    length = _power_of_two(PRESENCE_WINDOW_S * hz)
     there = starts - np.floor(line.at(starts + length / 2)).astype(np.int64)
     inside = (starts >= 0) & (starts + length <= len(reaction)) & (there >= 0) & (there + length <= len(content))
     starts = starts[inside]
@@ -219,7 +219,7 @@ def _cross(
     least = np.minimum(np.abs(one), np.abs(other))
     cross = one * other.conj()
     size = np.abs(cross) * (band.stop - band.start)
-    size[least < FLOOR * length] = np.inf  # digital silence has no phase
+    size[least < SILENCE_FLOOR * length] = np.inf  # digital silence has no phase
     cross /= size
     part = (at - whole)[:1] if line.slope == 0 else at - whole
     cross *= np.exp(2j * np.pi / length * part[:, None] * np.arange(band.start, band.stop)).astype(cross.dtype)

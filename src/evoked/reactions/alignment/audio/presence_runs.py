@@ -7,13 +7,13 @@ from evoked.core.run_lengths import run_lengths
 from evoked.reactions.alignment.audio.gcc_phat import OVERLAP, OffsetLine, PhatCoherence
 from evoked.reactions.alignment.chaining import AlignedRun, viterbi_segments
 
-HEARD = 0.10  # coherence taken for "the film is heard": a film 12 dB under a voice has about .15
+PRESENCE_COHERENCE = 0.10  # coherence taken for "the content is heard": a content 12 dB under a voice has about .15
 
 
 def presence_runs(measured: PhatCoherence, line: OffsetLine) -> list[AlignedRun]:
-    """Cut a line into the stretches over which the film is heard: a two-state Viterbi path.
+    """Cut a line into the stretches over which the content is heard: a two-state Viterbi path.
 
-    The ends are drawn in by a quarter window, because a window that holds half film counts as film, but
+    The ends are drawn in by a quarter window, because a window that holds half content counts as content, but
     not where a sound itself ends.
     """
     if not len(measured.coherence):
@@ -37,9 +37,9 @@ def presence_runs(measured: PhatCoherence, line: OffsetLine) -> list[AlignedRun]
 
 
 def _gain(measured: PhatCoherence) -> NDArray[np.float64]:
-    """Log likelihood ratio of each window: coherence HEARD against 0, windows overlap OVERLAP times.
+    """Log likelihood ratio of each window: coherence PRESENCE_COHERENCE against 0, windows overlap OVERLAP times.
 
     A window's gain is bounded, so that one loud click decides nothing.
     """
-    ratio = (HEARD * measured.coherence - HEARD**2 / 2) / measured.spread**2
+    ratio = (PRESENCE_COHERENCE * measured.coherence - PRESENCE_COHERENCE**2 / 2) / measured.spread**2
     return np.clip(ratio / (OVERLAP / 1.5), -6.0, 6.0)

@@ -1,7 +1,7 @@
 """A folder of contents' fingerprints that can be searched by sound, kept on disk.
 
     LIBRARY/contents.json            what is in it: names, where their files are, digests, settings
-    LIBRARY/marks/SHA256.safetensors the landmarks of one content
+    LIBRARY/marks/SHA256.safetensors the hashes of one content
     LIBRARY/places.npy, starts.npy   the index over all of them, made from the marks
 
 The marks are the truth: adding goes on where it was cut off, and an index that is not of these contents is
@@ -26,7 +26,7 @@ from evoked.reactions.alignment.audio.gcc_phat import Samples
 from evoked.reactions.alignment.config import SOUND_HZ, AlignConfig
 from evoked.reactions.alignment.library.identify import ContentMatch, identify_content
 from evoked.reactions.alignment.library.inverted_index import (
-    KEEP,
+    KEEP_ONE_IN,
     FingerprintPostings,
     InvertedIndex,
     build_index,
@@ -35,8 +35,8 @@ from evoked.reactions.alignment.library.inverted_index import (
 )
 
 KEYS = key_limit(SOUND_HZ)
-FORMAT = {"format": 1, "hz": SOUND_HZ, "keep": KEEP, "keys": KEYS}
-MEND = "make the library again, in a new folder"
+FORMAT = {"format": 1, "hz": SOUND_HZ, "keep": KEEP_ONE_IN, "keys": KEYS}
+REBUILD_ADVICE = "make the library again, in a new folder"
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,10 @@ class ContentLibrary:
     def add(self, path: Path, name: str | None = None) -> bool:
         """Take a content in; False if it is there already, whatever it was called.
 
-        Its landmarks are kept before it is listed, so that an interruption loses one content's at most.
+        Its hashes are kept before it is listed, so that an interruption loses one content's at most.
 
         Raises:
-            MediaError and its kin: if the file has no sound that can be had.
+            MediaError or a subclass: if the file has no sound that can be had.
             LibraryError: if another content has this name.
         """
         sha = sha256(path)
@@ -93,7 +93,7 @@ class ContentLibrary:
         """The index of all contents; made anew where it is not of them.
 
         Raises:
-            LibraryError: if the landmarks of a content are gone or damaged.
+            LibraryError: if the hashes of a content are gone or damaged.
         """
         state = {**FORMAT, "contents": [[e.name, e.sha256] for e in self.entries]}
         try:
@@ -140,10 +140,12 @@ class ContentLibrary:
             held = load_file(path)
             marks = FingerprintPostings(held["keys"], held["frames"], int(held["total"][0]))
         except (OSError, SafetensorError, KeyError, IndexError) as error:
-            raise LibraryError(f"{path}, the landmarks of {entry.name}, cannot be read: {MEND}") from error
+            raise LibraryError(
+                f"{path}, the audio fingerprint of {entry.name}, cannot be read: {REBUILD_ADVICE}"
+            ) from error
         keys = marks.keys
         if keys.shape != marks.frames.shape or (len(keys) and not 0 <= keys.min() <= keys.max() < KEYS):
-            raise LibraryError(f"{path}, the landmarks of {entry.name}, is damaged: {MEND}")
+            raise LibraryError(f"{path}, the audio fingerprint of {entry.name}, is damaged: {REBUILD_ADVICE}")
         return marks
 
     def _all_marks(self) -> Iterator[FingerprintPostings]:

@@ -1,7 +1,7 @@
 """Which content does a reaction play, of many, or none of them?
 
-The landmarks of a few stretches of the reaction are looked up in an index of all contents; only the few with
-most shared landmarks at one offset are aligned in full. A content costs its landmarks once; a search costs
+The hashes of a few stretches of the reaction are looked up in an index of all contents; only the few with
+most shared hashes at one offset are aligned in full. A content costs its hashes once; a search costs
 hardly more with a thousand contents than with ten.
 """
 
@@ -17,12 +17,12 @@ from evoked.reactions.alignment.config import SOUND_HZ, AlignConfig
 from evoked.reactions.alignment.library.inverted_index import InvertedIndex, build_index, count_keys, postings_of
 from evoked.reactions.alignment.offset_map import OffsetMap
 
-TRIED = 3  # contents that are aligned in full
+MAX_ALIGNED = 3  # contents that are aligned in full
 
 
 @dataclass(frozen=True)
 class ContentMatch:
-    """A reaction's content, and where it stands in it."""
+    """A reaction's content, and its temporal alignment."""
 
     content: str
     offsets: OffsetMap
@@ -38,7 +38,7 @@ def identify_content(
 
     Args:
         reaction_sound: float32, shape (samples,), mono at the index's hz.
-        index: landmarks of the contents.
+        index: hashes of the contents.
         sound_of: name → mono sound at that hz, asked for the few that are aligned in full.
         config: what counts as found.
 
@@ -48,21 +48,23 @@ def identify_content(
     config = config or AlignConfig()
     if not index.names:
         raise AlignmentError("there are no contents to compare with")
-    found: list[ContentMatch] = []
-    reason = "no landmark is shared"
-    ranked = index.ranked(reaction_sound, speed_pitch_grid(config.speed, config.semitones))[:TRIED]
+    matches: list[ContentMatch] = []
+    reason = "no audio hash is shared"
+    ranked = index.ranked(reaction_sound, speed_pitch_grid(config.max_speed_change, config.max_pitch_semitones))[
+        :MAX_ALIGNED
+    ]
     # Other speeds only where none is found at its own: the search costs some seconds for each wrong content
-    for tried in (replace(config, speed=0.0, semitones=0.0), config):
+    for attempt in (replace(config, max_speed_change=0.0, max_pitch_semitones=0.0), config):
         for name, _ in ranked:
             try:
-                found.append(ContentMatch(name, align(reaction_sound, sound_of(name), index.hz, tried)))
+                matches.append(ContentMatch(name, align(reaction_sound, sound_of(name), index.hz, attempt)))
             except AlignmentError as error:
                 reason = f"nearest {name}: {error}"
-        if found:
+        if matches:
             break
     else:
         raise AlignmentError(f"the reaction plays none of {len(index.names)} contents ({reason})")
-    return max(found, key=lambda p: (p.offsets.covered_s, p.offsets.score))
+    return max(matches, key=lambda p: (p.offsets.covered_s, p.offsets.score))
 
 
 class MemoryLibrary:
@@ -70,7 +72,7 @@ class MemoryLibrary:
 
     Args:
         contents: their names, in any order: the answer does not depend on it.
-        sound_of: name → mono sound at `hz`; called once for the landmarks, and again for each full
+        sound_of: name → mono sound at `hz`; called once for the hashes, and again for each full
             alignment. A content whose sound cannot be had raises there.
         hz: samples per second.
         config: what counts as found.
@@ -90,19 +92,21 @@ class MemoryLibrary:
         self._index: InvertedIndex | None = None
 
     def ranked(self, reaction_sound: Samples) -> list[tuple[str, int]]:
-        """Contents with their shared landmarks at one offset, most first; those that share none are left out."""
-        return self._known().ranked(reaction_sound, speed_pitch_grid(self._config.speed, self._config.semitones))
+        """Contents with their shared hashes at one offset, most first; those that share none are left out."""
+        return self._built_index().ranked(
+            reaction_sound, speed_pitch_grid(self._config.max_speed_change, self._config.max_pitch_semitones)
+        )
 
-    def which(self, reaction_sound: Samples) -> ContentMatch:
+    def identify(self, reaction_sound: Samples) -> ContentMatch:
         """The content that a reaction plays the most of.
 
         Raises:
             AlignmentError: if it has nothing in common with any of them, or is silent.
         """
-        return identify_content(reaction_sound, self._known(), self._sound_of, self._config)
+        return identify_content(reaction_sound, self._built_index(), self._sound_of, self._config)
 
-    def _known(self) -> InvertedIndex:
+    def _built_index(self) -> InvertedIndex:
         if self._index is None:
-            marks = [postings_of(fingerprint(self._sound_of(name), self._hz)) for name in self.contents]
-            self._index = build_index(self.contents, marks, count_keys(marks, self._hz), self._hz)
+            postings = [postings_of(fingerprint(self._sound_of(name), self._hz)) for name in self.contents]
+            self._index = build_index(self.contents, postings, count_keys(postings, self._hz), self._hz)
         return self._index

@@ -1,6 +1,6 @@
-"""Which of many contents share landmarks with a sound: one table for all of them.
+"""Which of many contents share hashes with a sound: one table for all of them.
 
-Each landmark's key leads to the places where it stands, in all contents. Only one key in KEEP is kept, the
+Each hash's key leads to the places where it stands, in all contents. Only one key in KEEP_ONE_IN is kept, the
 same ones for everybody, so a content of ten minutes takes some 250 kB; what is looked up is a few stretches,
 so a search costs the same few thousand look-ups however many contents there are, and what grows with their
 number is the chance hits alone: some thousands for each content.
@@ -17,20 +17,20 @@ from evoked.reactions.alignment.audio.fingerprints import AudioFingerprint, fing
 from evoked.reactions.alignment.audio.gcc_phat import Samples
 from evoked.reactions.alignment.audio.speed_pitch import SpeedPitch, StretchPeaks, speed_pitch_grid, stretch_peaks
 
-KEEP = 16  # one key in so many
-MIX = 2654435761  # Knuth's multiplier: which keys are kept has nothing to do with pitch
+KEEP_ONE_IN = 16  # one key in so many
+HASH_MULTIPLIER = 2654435761  # Knuth's multiplier: which keys are kept has nothing to do with pitch
 PROBES = 12  # stretches of the reaction that are looked up …
 PROBE_S = 10.0  # … and how long each is
-WIDE = 2  # frames either way on which one offset's landmarks may lie
-LEAST = 5  # landmarks at one offset of one stretch, or it is chance
-CROWD = 40.0  # landmarks that stand more often than this per content say nothing
-SURE = 60  # votes at which no other speed needs to be tried …
-AHEAD = 3.0  # … if the next content has less than one in so many
+MAX_SPREAD_FRAMES = 2  # frames either way on which one offset's hashes may lie
+MIN_HASHES = 5  # hashes at one offset of one stretch, or it is chance
+MAX_PER_CONTENT = 40.0  # hashes that stand more often than this per content say nothing
+CLEAR_VOTES = 60  # votes at which no other speed needs to be tried …
+MIN_VOTE_RATIO = 3.0  # … if the next content has less than one in so many
 
 
 @dataclass(frozen=True, eq=False)
 class FingerprintPostings:
-    """A content's kept landmarks, ascending by key.
+    """A content's kept hashes, ascending by key.
 
     Attributes:
         keys, frames: int32, shape (n,).
@@ -42,10 +42,12 @@ class FingerprintPostings:
     total: int
 
 
-def postings_of(known: AudioFingerprint) -> FingerprintPostings:
-    """The landmarks that an index keeps."""
-    kept = (known.index.astype(np.uint64) * np.uint64(MIX) % np.uint64(2**32)) < np.uint64(2**32 // KEEP)
-    return FingerprintPostings(known.index[kept], known.index_frames[kept], known.frames_total)
+def postings_of(prints: AudioFingerprint) -> FingerprintPostings:
+    """The hashes that an index keeps."""
+    kept = (prints.index.astype(np.uint64) * np.uint64(HASH_MULTIPLIER) % np.uint64(2**32)) < np.uint64(
+        2**32 // KEEP_ONE_IN
+    )
+    return FingerprintPostings(prints.index[kept], prints.index_frames[kept], prints.frames_total)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,57 +66,60 @@ class InvertedIndex:
     places: NDArray[np.uint64]
     hz: int
 
-    def ranked(self, sound: Samples, tried: Sequence[SpeedPitch] | None = None) -> list[tuple[str, int]]:
-        """Contents with the landmarks they share at one offset, most first; those with none are left out.
+    def ranked(self, sound: Samples, changes: Sequence[SpeedPitch] | None = None) -> list[tuple[str, int]]:
+        """Contents with the hashes they share at one offset, most first; those with none are left out.
 
         Args:
             sound: float32, shape (samples,), mono at hz.
-            tried: changes of speed and pitch that are undone where nothing is found without; None: all usual ones.
+            changes: changes of speed and pitch that are undone where nothing is found without; None: all usual ones.
         """
         probes = _probes(sound, self.hz)
         best = self._votes(fingerprint(probe, self.hz) for probe in probes)
-        if _plain(best):
+        if _is_clear(best):
             return self._named(best)
-        known: dict[float, list[StretchPeaks]] = {}
-        for change in speed_pitch_grid(0.06, 2.0) if tried is None else tried:
-            if change.pitch not in known:
-                known[change.pitch] = [stretch_peaks(probe, self.hz, change.pitch) for probe in probes]
-            votes = self._votes(p.at_speed(change.speed) for p in known[change.pitch])
+        peaks_at: dict[float, list[StretchPeaks]] = {}
+        for change in speed_pitch_grid(0.06, 2.0) if changes is None else changes:
+            if change.pitch not in peaks_at:
+                peaks_at[change.pitch] = [stretch_peaks(probe, self.hz, change.pitch) for probe in probes]
+            votes = self._votes(p.fingerprint_at(change.speed) for p in peaks_at[change.pitch])
             if votes.max(initial=0) > best.max(initial=0):
                 best = votes
         return self._named(best)
 
     def _named(self, votes: NDArray[np.int64]) -> list[tuple[str, int]]:
-        found = [(name, int(n)) for name, n in zip(self.names, votes, strict=True) if n]
-        return sorted(found, key=lambda item: (-item[1], item[0]))
+        ranking = [(name, int(n)) for name, n in zip(self.names, votes, strict=True) if n]
+        return sorted(ranking, key=lambda item: (-item[1], item[0]))
 
     def _votes(self, probes: Iterable[AudioFingerprint]) -> NDArray[np.int64]:
-        """For each content, the landmarks at its best offset, summed over the stretches."""
+        """For each content, the hashes at its best offset, summed over the stretches."""
         votes = np.zeros(len(self.names), np.int64)
         for probe in probes:
             marks = postings_of(probe)
             first, past = self.starts[marks.keys], self.starts[marks.keys + 1]
             count = past - first
-            count[count > CROWD * max(1, len(self.names))] = 0
+            count[count > MAX_PER_CONTENT * max(1, len(self.names))] = 0
             mine = np.repeat(np.arange(len(count)), count)
             step = np.arange(len(mine)) - np.repeat(np.cumsum(count) - count, count)
             places = self.places[first[mine] + step]
             content = (places >> np.uint64(32)).astype(np.int64)
             frame = (places & np.uint64(0xFFFFFFFF)).astype(np.int64)
             offset = frame - marks.frames[mine] + probe.frames_total
-            known = (content < len(self.names)) & (offset >= 0)  # damage in a file costs votes, never the run
-            self._count(content[known], offset[known], votes)
+            valid = (content < len(self.names)) & (offset >= 0)  # damage in a file costs votes, never the run
+            self._count(content[valid], offset[valid], votes)
         return votes
 
     @staticmethod
     def _count(content: NDArray[np.int64], offset: NDArray[np.int64], votes: NDArray[np.int64]) -> None:
-        """Add each content's most hits at one offset (± WIDE frames), if they are no chance."""
+        """Add each content's most hits at one offset (± MAX_SPREAD_FRAMES frames), if they are no chance."""
         spots, counts = np.unique((content << 32) + offset, return_counts=True)
         sums = np.concatenate([[0], np.cumsum(counts)])
-        around = sums[np.searchsorted(spots, spots + WIDE, "right")] - sums[np.searchsorted(spots, spots - WIDE)]
-        sure = around >= LEAST
+        around = (
+            sums[np.searchsorted(spots, spots + MAX_SPREAD_FRAMES, "right")]
+            - sums[np.searchsorted(spots, spots - MAX_SPREAD_FRAMES)]
+        )
+        likely = around >= MIN_HASHES
         most = np.zeros_like(votes)
-        np.maximum.at(most, spots[sure] >> 32, around[sure])
+        np.maximum.at(most, spots[likely] >> 32, around[likely])
         votes += most
 
 
@@ -161,9 +166,9 @@ def count_keys(marks: Iterable[FingerprintPostings], hz: int) -> NDArray[np.int6
     return counts
 
 
-def _plain(votes: NDArray[np.int64]) -> bool:
+def _is_clear(votes: NDArray[np.int64]) -> bool:
     most = np.sort(votes)[::-1]
-    return len(most) > 0 and most[0] >= SURE and (len(most) == 1 or most[0] >= AHEAD * most[1])
+    return len(most) > 0 and most[0] >= CLEAR_VOTES and (len(most) == 1 or most[0] >= MIN_VOTE_RATIO * most[1])
 
 
 def _probes(sound: Samples, hz: int) -> list[Samples]:

@@ -1,6 +1,6 @@
-"""Where in a reaction's frame is the film, and which part of it? Nothing is known beforehand.
+"""Where in a reaction's frame is the content, and which part of it? Nothing is known beforehand.
 
-A few seconds of the reaction are laid beside the whole film in every rectangle, of every size and at every
+A few seconds of the reaction are compared with the whole content in every rectangle, of every size and at every
 moment. The changes of three by four cells are enough to tell; the moments are compared by FFT.
 """
 
@@ -21,31 +21,31 @@ from evoked.reactions.alignment.video.thumbnails import (
     pool_cells,
 )
 
-SHAPE = (3, 4)  # cells of the film that are compared
-EVERY = 2  # only every other look
-WIDTHS = (0.14, 1.25)  # narrowest and widest film, as shares of the reaction's width
-LARGER = 2**0.25  # from one width to the next
-QUIET = 0.1  # what a look's changes must exceed, or a rectangle holds no film; also kept below energies
-LIKE_HALF = 0.15  # of the usual energy of a film's stretch is added to each: a calm one is like anything
-NEAR = 5  # looks (of every other) within which a moment is the same
-AT_ONCE = 2**18  # numbers of spectra that are multiplied at once: they stay in the processor's cache
-KEPT = 400  # guesses of a block that its rivals are sought among
+SHAPE = (3, 4)  # cells of the content that are compared
+FRAME_STEP = 2  # only every other frame
+WIDTH_RANGE = (0.14, 1.25)  # narrowest and widest content, as shares of the reaction's width
+WIDTH_RATIO = 2**0.25  # from one width to the next
+ENERGY_FLOOR = 0.1  # what a frame's changes must exceed, or a rectangle holds no content; also kept below energies
+ENERGY_PRIOR = 0.15  # of the usual energy of a content's stretch is added to each: a calm one is like anything
+SAME_MOMENT_FRAMES = 5  # frames (of every other) within which a moment is the same
+CHUNK_NUMBERS = 2**18  # numbers of spectra that are multiplied at once: they stay in the processor's cache
+MAX_KEPT = 400  # hypotheses of a block that its rivals are sought among
 
 Spectra = NDArray[np.complexfloating]
 
 
 @dataclass(frozen=True)
 class RegionHypothesis:
-    """A rectangle and a moment at which a stretch of the reaction looks like the film.
+    """A rectangle and a moment at which a stretch of the reaction looks like the content.
 
     Attributes:
         score: correlation of changes.
-        rival: the best score at another moment: a guess is as good as it stands above this.
-        start, end: looks of the reaction.
-        lag: look of the film less look of the reaction, both on the reaction's clock.
-        speed: film seconds for each second of the reaction.
+        rival: the best score at another moment: a hypothesis is as good as it stands above this.
+        start, end: frames of the reaction.
+        lag: frame of the content less frame of the reaction, both on the reaction's clock.
+        speed: content seconds for each second of the reaction.
         box: x, y, width, height in cells of the reaction.
-        mirrored: whether the film is shown left to right.
+        mirrored: whether the content is shown left to right.
     """
 
     score: float
@@ -59,122 +59,122 @@ class RegionHypothesis:
 
 
 class SearchedContent:
-    """A film as it is compared with blocks of a reaction of one length.
+    """A content as it is compared with blocks of a reaction of one length.
 
     Args:
-        film: its looks.
-        speed: film seconds for each second of the reaction.
-        block: looks (of every other) of a block.
+        content: its frames.
+        speed: content seconds for each second of the reaction.
+        block: frames (of every other) of a block.
     """
 
-    def __init__(self, film: FrameThumbnails, speed: float, block: int) -> None:
-        rows = content_changes(film, speed, SHAPE, EVERY)
+    def __init__(self, content: FrameThumbnails, speed: float, block: int) -> None:
+        rows = content_changes(content, speed, SHAPE, FRAME_STEP)
         self.speed, self.block = speed, block
         self.size = next_fast_len(len(rows) + block, real=True)
         self.lags = np.arange(-(block // 2), max(1, len(rows) - block // 2))
         energy = np.concatenate([[0.0], (rows**2).sum(axis=1, dtype=np.float64).cumsum()])
         ends = np.clip(self.lags + block, 0, len(rows))
         self.energy = energy[ends] - energy[np.clip(self.lags, 0, len(rows))]
-        self.moves = bool((self.energy > QUIET * block).any())
-        self.energy += LIKE_HALF * float(np.median(self.energy[self.energy > 0])) if self.moves else 1.0
+        self.moves = bool((self.energy > ENERGY_FLOOR * block).any())
+        self.energy += ENERGY_PRIOR * float(np.median(self.energy[self.energy > 0])) if self.moves else 1.0
         self.scale = (1 / np.sqrt(self.energy)).astype(np.float32)
         both = np.stack([rows, mirror(rows, SHAPE)]).astype(np.float32)  # as it is, and left to right
         self.spectra: Spectra = np.fft.rfft(np.ascontiguousarray(both.transpose(0, 2, 1)), self.size)
 
 
 def search_region(
-    reaction: FrameThumbnails, start: int, film: SearchedContent, aspect: float
+    reaction: FrameThumbnails, start: int, content: SearchedContent, aspect: float
 ) -> RegionHypothesis | None:
-    """The likeliest rectangle and moment of a block that begins at a look; None where nothing changes.
+    """The likeliest rectangle and moment of a block that begins at a frame; None where nothing changes.
 
     Args:
-        reaction: its looks.
-        start: first look of the block.
-        film: what may be shown.
-        aspect: the film's width to its height.
+        reaction: its frames.
+        start: first frame of the block.
+        content: what may be shown.
+        aspect: the content's width to its height.
     """
-    block = reaction.cells[start : start + film.block * EVERY + 1 : EVERY]
-    found: list[tuple[float, int, Box, bool]] = []
-    if len(block) < 2 or not film.moves:
+    block = reaction.cells[start : start + content.block * FRAME_STEP + 1 : FRAME_STEP]
+    candidates: list[tuple[float, int, Box, bool]] = []
+    if len(block) < 2 or not content.moves:
         return None
-    for boxes, energies, spectra in _rows(block, film.size, aspect):
-        scores, lags = _best_moments(spectra, film)
-        for j in np.flatnonzero(energies >= QUIET * film.block):
-            scale = 1 / np.sqrt(energies[j] + QUIET * film.block)
+    for boxes, energies, spectra in _rows(block, content.size, aspect):
+        scores, lags = _best_moments(spectra, content)
+        for j in np.flatnonzero(energies >= ENERGY_FLOOR * content.block):
+            scale = 1 / np.sqrt(energies[j] + ENERGY_FLOOR * content.block)
             for mirrored in (False, True):
                 score, lag = scores[int(mirrored), j] * scale, lags[int(mirrored), j]
-                found.append((float(score), int(lag), boxes[j], mirrored))
-    if not found:
+                candidates.append((float(score), int(lag), boxes[j], mirrored))
+    if not candidates:
         return None
-    found = sorted(found, key=lambda f: -f[0])[:KEPT]
-    score, lag, box, mirrored = found[0]
-    rival = max((f[0] for f in found if abs(f[1] - lag) > NEAR), default=0.0)
-    end = start + (len(block) - 1) * EVERY
-    # A lag is counted from the block's start; on the reaction's clock both are looks
-    return RegionHypothesis(score, rival, start, end, lag * EVERY - start, film.speed, box, mirrored)
+    candidates = sorted(candidates, key=lambda f: -f[0])[:MAX_KEPT]
+    score, lag, box, mirrored = candidates[0]
+    rival = max((f[0] for f in candidates if abs(f[1] - lag) > SAME_MOMENT_FRAMES), default=0.0)
+    end = start + (len(block) - 1) * FRAME_STEP
+    # A lag is counted from the block's start; on the reaction's clock both are frames
+    return RegionHypothesis(score, rival, start, end, lag * FRAME_STEP - start, content.speed, box, mirrored)
 
 
-def _best_moments(spectra: Spectra, film: SearchedContent) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+def _best_moments(spectra: Spectra, content: SearchedContent) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Of each rectangle of a row the best score, not yet divided by its own energy, and the lag there.
 
     Args:
         spectra: (SHAPE[0], half columns, frequencies), of the half cells' changes.
-        film: what may be shown.
+        content: what may be shown.
 
     Returns:
         Both (2, rectangles): as it is, and mirrored.
     """
     count = spectra.shape[1] - 2 * SHAPE[1] + 2
     scores, lags = np.zeros((2, count), np.float32), np.zeros((2, count), np.int64)
-    theirs = film.spectra.reshape(2, *SHAPE, -1)
-    step = max(1, AT_ONCE // spectra.shape[2])
+    theirs = content.spectra.reshape(2, *SHAPE, -1)
+    step = max(1, CHUNK_NUMBERS // spectra.shape[2])
     for first in range(0, count, step):
         here = slice(first, min(first + step, count))
         for way in range(2):
             product = np.zeros((here.stop - first, spectra.shape[2]), spectra.dtype)
-            # The film's looks have no mean, so the reaction's need none taken off
+            # The content's frames have no mean, so the reaction's need none taken off
             for row, column in np.ndindex(*SHAPE):
                 product += spectra[row, first + 2 * column : here.stop + 2 * column] * theirs[way, row, column]
-            like = np.fft.irfft(product, film.size)[:, film.lags] * film.scale
+            like = np.fft.irfft(product, content.size)[:, content.lags] * content.scale
             best = like.argmax(axis=1)
-            scores[way, here], lags[way, here] = like[np.arange(len(like)), best], film.lags[best]
+            scores[way, here], lags[way, here] = like[np.arange(len(like)), best], content.lags[best]
     return scores, lags
 
 
 def _rows(block: NDArray[np.uint8], size: int, aspect: float) -> Iterator[tuple[list[Box], Cells, Spectra]]:
-    """Every row of rectangles half a cell of the film apart: boxes, the energy of each one's changes, their spectra.
+    """Every row of rectangles half a cell of the content apart: boxes, the energy of each one's changes, their spectra.
 
     Spectra are of half cells, conjugate: (SHAPE[0], half columns, frequencies). Rectangle j takes every other from j.
     """
     _, high, wide = block.shape
-    width = WIDTHS[0] * wide
-    while width <= WIDTHS[1] * wide:
+    width = WIDTH_RANGE[0] * wide
+    while width <= WIDTH_RANGE[1] * wide:
         across, down = width / SHAPE[1] / 2, width / aspect / SHAPE[0] / 2  # half a cell
         columns, rows = max(1, round(wide / across)), max(1, round(high / down))
         across, down = wide / columns, high / rows
         halves = pool_cells(block, (rows, columns))
         beyond = [1 + max(0, 2 * n - k + 1) // 2 for n, k in ((SHAPE[0], rows), (SHAPE[1], columns))]
         halves = np.pad(halves, ((0, 0), (beyond[0], beyond[0]), (beyond[1], beyond[1])), mode="edge")
-        whole: Cells = (halves[:, 1:, 1:] + halves[:, 1:, :-1] + halves[:, :-1, 1:] + halves[:, :-1, :-1]) / np.float32(
+        cells: Cells = (halves[:, 1:, 1:] + halves[:, 1:, :-1] + halves[:, :-1, 1:] + halves[:, :-1, :-1]) / np.float32(
             4
         )
-        moved = frame_changes(whole)
-        rows_of: dict[int, Spectra] = {}  # only those that are needed: of a long film they are large
-        for i in range(moved.shape[1] - 2 * SHAPE[0] + 2):
+        changes = frame_changes(cells)
+        rows_of: dict[int, Spectra] = {}  # only those that are needed: of a long content they are large
+        for i in range(changes.shape[1] - 2 * SHAPE[0] + 2):
             wanted = range(i, i + 2 * SHAPE[0] - 1, 2)
             rows_of = {k: v for k, v in rows_of.items() if k >= i}
             for k in wanted:
                 if k not in rows_of:
-                    rows_of[k] = np.fft.rfft(np.ascontiguousarray(moved[:, k].T), size).conj()
+                    rows_of[k] = np.fft.rfft(np.ascontiguousarray(changes[:, k].T), size).conj()
             box = (i - beyond[0]) * down, across * SHAPE[1] * 2, down * SHAPE[0] * 2
-            count = moved.shape[2] - 2 * SHAPE[1] + 2
+            count = changes.shape[2] - 2 * SHAPE[1] + 2
             boxes = [((j - beyond[1]) * across, *box) for j in range(count)]
-            yield boxes, _energies(moved[:, wanted]), np.stack([rows_of[k] for k in wanted])
-        width *= LARGER
+            yield boxes, _energies(changes[:, wanted]), np.stack([rows_of[k] for k in wanted])
+        width *= WIDTH_RATIO
 
 
 def _energies(cells: Cells) -> Cells:
-    """Squares of a row's rectangles, each look's mean taken off; from (looks, SHAPE[0], half columns)."""
+    """Squares of a row's rectangles, each frame's mean taken off; from (frames, SHAPE[0], half columns)."""
     count = cells.shape[2] - 2 * SHAPE[1] + 2
 
     def added(values: NDArray[np.float64]) -> NDArray[np.float64]:
