@@ -81,10 +81,10 @@ def report(labels: dict[str, Labels], place: Path, chosen: argparse.Namespace) -
     examples = load_examples(labels, place).examples
     usable, config = (
         [e.valid for e in examples],
-        TrainConfig(precision=chosen.precision, steps=chosen.steps, epochs=1, threads=1),
+        TrainConfig(precision=chosen.precision, max_steps=chosen.steps, epochs=1, threads=1),
     )
     began = time.perf_counter(), time.process_time()
-    plan = plan_epoch(usable, config.runs, config.windows_per_run, (0, 0))
+    plan = plan_epoch(usable, config.runs_per_batch, config.windows_per_run, (0, 0))
     windows = sum(int(gather(examples, batch, usable, config.windows_per_run, 60).use.sum()) for batch in plan)
     reading, reading_cpu = time.perf_counter() - began[0], time.process_time() - began[1]
     print(

@@ -36,7 +36,9 @@ def measured(count: int, balance: str, seed: int) -> tuple[list[float], str]:
     """One training: what it reaches of the best per expression, and a line."""
     train, new = rated(WORLD.clips(count, count // 15, 2 * seed + 1)), WORLD.clips(NEW, 200, 2 * seed + 2)
     who = np.array([int(p[1:]) for p in train.people])
-    config = RecogniserConfig(batch=128, rate=3e-3, dropout="0", patience=4, epochs=24, balance=balance, seed=seed)
+    config = RecogniserConfig(
+        batch_size=128, learning_rate=3e-3, dropout="0", patience=4, epochs=24, class_weighting=balance, seed=seed
+    )
     began = time.process_time()
     stop = train.only(np.flatnonzero(who % 6 == 0))
     learnt = fit_recogniser(train.only(np.flatnonzero(who % 6)), stop, config)

@@ -145,7 +145,7 @@ def trained(stills: Stills, describe: tuple[str, ...], count: int, dropout: str,
     rated = ClipDataset(expressions, stills.images, clips, said, people, {})
     total = np.zeros(said.shape)
     for seed in range(count):
-        config = RecogniserConfig(describe=describe, dropout=dropout, seed=seed)
+        config = RecogniserConfig(descriptors=describe, dropout=dropout, seed=seed)
         place = store / f"scores-{digest([repr(config), digest(rows.tobytes().hex()), people])[:16]}.safetensors"
         if not place.is_file():
             found = cross_fit(rated, config)

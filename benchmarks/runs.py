@@ -42,8 +42,10 @@ def main() -> None:
         held_out = plant_all(World(seed=2 * seed + 1), 24)
         truth = np.concatenate([p.truth for p in held_out]).astype(np.float64)
         for way, (runs, windows_per_run) in WAYS.items():
-            config = TrainConfig(epochs=chosen.epochs, rate=3e-3, threads=1, seed=seed)
-            model = train(learnt, MODEL, replace(config, runs=runs, windows_per_run=windows_per_run)).checkpoint
+            config = TrainConfig(epochs=chosen.epochs, learning_rate=3e-3, threads=1, seed=seed)
+            model = train(
+                learnt, MODEL, replace(config, runs_per_batch=runs, windows_per_run=windows_per_run)
+            ).checkpoint
             p = np.concatenate([Forward(model.config, model.arrays)(v.features) for v in held_out])
             found[way].append(mean_average_precision(p.astype(np.float64), truth, names).value or 0.0)
         print(

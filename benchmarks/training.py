@@ -59,14 +59,14 @@ def training(config: ModelConfig, kind: str, plain: bool) -> Way:
     chosen, network = TrainConfig(), Network(config).train()
     network.kind = KINDS[kind]
     optimiser = torch.optim.AdamW(network.parameters(), lr=RATE, fused=True)
-    rows, source, use = given(config, chosen.runs, chosen.windows_per_run)
+    rows, source, use = given(config, chosen.runs_per_batch, chosen.windows_per_run)
     labels = (torch.rand(use.numel(), len(config.expressions)) < 0.3).float()
 
     def do() -> None:
         p = network(rows, source, use, generator=torch.Generator().manual_seed(1), plain=plain)
         optimiser.zero_grad()
         cross_entropy(p, labels).backward()
-        clip_each(network.parameters(), chosen.clip)
+        clip_each(network.parameters(), chosen.max_grad_norm)
         optimiser.step()
 
     return Way(f"train, {'plain' if plain else 'shared'}, {kind}", use.numel(), do)

@@ -33,15 +33,15 @@ from staging.bayes_bound import bounds, knowable, knowable_affect
 from staging.planted_features import Planted, World, plant_all
 
 MODEL = ModelSettings(image_units=32, face_units=16, audio_units=32, window_s=30)
-TRAIN = TrainConfig(epochs=6, rate=4e-3, windows_per_run=32, threads=1)
+TRAIN = TrainConfig(epochs=6, learning_rate=4e-3, windows_per_run=32, threads=1)
 BEYOND: Mapping[str, tuple[Mapping[str, object], Mapping[str, object]]] = {
     FULL: ({}, {}),
     "smooth 4 s": ({}, {"label_smoothing_s": 4}),
-    "tcn": ({"kind": "tcn"}, {}),
-    "tcn, smooth 4 s": ({"kind": "tcn"}, {"label_smoothing_s": 4}),
+    "tcn": ({"architecture": "tcn"}, {}),
+    "tcn, smooth 4 s": ({"architecture": "tcn"}, {"label_smoothing_s": 4}),
     "smooth 4 s, no output gate": ({"output_gate": False}, {"label_smoothing_s": 4}),
-    "tcn, smooth 4 s, no output gate": ({"kind": "tcn", "output_gate": False}, {"label_smoothing_s": 4}),
-    "tcn, balanced": ({"kind": "tcn"}, {"loss": "balanced"}),
+    "tcn, smooth 4 s, no output gate": ({"architecture": "tcn", "output_gate": False}, {"label_smoothing_s": 4}),
+    "tcn, balanced": ({"architecture": "tcn"}, {"loss": "balanced"}),
 }
 """Name → what differs from MODEL, from TRAIN."""
 BOUND = "best possible"
@@ -85,7 +85,7 @@ def cost(ways: Sequence[Variant], world: World, epoch: Split) -> None:
     for way in ways:
         config = way.model.fit(widths, tuple(world.events))
         network = Network(config).train()
-        runs, windows_per_run = way.config.runs, way.config.windows_per_run
+        runs, windows_per_run = way.config.runs_per_batch, way.config.windows_per_run
         seconds = windows_per_run + config.window_s - 1
         rows = {n: torch.from_numpy(draw.normal(size=(seconds, runs, w)).astype(np.float32)) for n, w in widths.items()}
         source, use = (
@@ -122,7 +122,7 @@ def transferred(world: World, model: Path, folder: Path, seeds: int) -> None:
     videos = plant_all(small, 30)
     part = ["train"] * 4 + ["validate"] * 4 + ["test"] * 22
     split = {v.name: p for v, p in zip(videos, part, strict=True)}
-    config = TrainConfig(epochs=20, rate=2e-3, threads=1)
+    config = TrainConfig(epochs=20, learning_rate=2e-3, threads=1)
     found = transfer(
         load_checkpoint(model),
         {v.name: felt(v) for v in videos},

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "dataset"))  # for the worlds that its tests use, too
+sys.path.insert(0, str(Path(__file__).parents[1] / "agreement"))  # for the worlds that its tests use, too
 
 import rated_truth
 import rated_world

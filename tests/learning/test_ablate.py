@@ -19,8 +19,8 @@ from staging.planted_features import World
 from staging.planted_files import write_world
 
 MODEL = ModelSettings(image_units=6, face_units=4, audio_units=6, window_s=6)
-QUICK = TrainConfig(epochs=1, rate=5e-3, threads=1)
-WORDS = "--image-units 6 --face-units 4 --audio-units 6 --window-s 6 --epochs 1 --rate 0.005 --threads 1"
+QUICK = TrainConfig(epochs=1, learning_rate=5e-3, threads=1)
+WORDS = "--image-units 6 --face-units 4 --audio-units 6 --window-s 6 --epochs 1 --learning-rate 0.005 --threads 1"
 OPTIONS = [*WORDS.split(), "--seeds", "2", "--resamples", "50"]
 
 
@@ -117,12 +117,12 @@ def test_what_is_asked_wrongly_is_refused(
 def test_each_variant_lacks_what_it_says() -> None:
     made = {way.name: way.model for way in variants(MODEL, QUICK)}
     assert made[FULL] == MODEL
-    assert made["image"].inputs == ("image",)
+    assert made["image"].modalities == ("image",)
     assert not made["no gating"].input_gate
     assert not made["no gating"].output_gate
     assert made["no output gate"].input_gate
     assert made["no experts"].experts == 0
-    blind = ModelSettings(inputs=("audio",), experts=0)
+    blind = ModelSettings(modalities=("audio",), experts=0)
     assert [way.name for way in variants(blind, QUICK)] == [FULL, "no gating", "no output gate"]
 
 

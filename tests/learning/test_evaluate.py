@@ -17,7 +17,7 @@ from evoked.learning.evaluation.evaluate import EvaluateConfig, evaluate
 from evoked.learning.evaluation.scores import scores_table, write_scores
 
 NAMES = ("amusement", "interest", "surprise")
-QUICK = EvaluateConfig(resamples=100, shifts=20)
+QUICK = EvaluateConfig(resamples=100, time_shifts=20)
 
 
 def track(values: np.ndarray, valid: np.ndarray, names: tuple[str, ...] = NAMES) -> Track:
@@ -64,7 +64,7 @@ def test_rows_and_mean_equal_scikit_learn_over_the_valid_seconds() -> None:
 
 def test_the_intervals_equal_drawing_videos_by_hand() -> None:
     predictions, labels = world(2, videos=22)
-    made = evaluate(predictions, labels, EvaluateConfig(resamples=60, shifts=0, seed=5))
+    made = evaluate(predictions, labels, EvaluateConfig(resamples=60, time_shifts=0, seed=5))
     random, drawn = np.random.default_rng(5), []
     for _ in range(60):
         again = [sorted(labels)[i] for i in random.integers(22, size=22)]
@@ -107,7 +107,7 @@ def test_knowing_the_video_but_not_the_moment_is_found_out_by_shifting() -> None
 
 def test_unseen_seconds_as_zeros() -> None:
     predictions, labels = world(4)
-    made = evaluate(predictions, labels, EvaluateConfig(unseen="zeros", resamples=10, shifts=0))
+    made = evaluate(predictions, labels, EvaluateConfig(missing_labels="zeros", resamples=10, time_shifts=0))
     valid = np.concatenate([predictions[v].valid for v in sorted(labels)])
     on = np.concatenate([np.nan_to_num(labels[v].labels.values[:, 0]) for v in sorted(labels)])[valid]
     assert made.rows[0].seconds == int(valid.sum())
@@ -195,7 +195,9 @@ def test_no_video_in_common_no_second_and_other_expressions_are_refused() -> Non
         evaluate(other, labels, QUICK)
 
 
-@pytest.mark.parametrize("wrong", [{"unseen": "x"}, {"resamples": 0}, {"shifts": -1}, {"level": 1.0}])
+@pytest.mark.parametrize(
+    "wrong", [{"missing_labels": "x"}, {"resamples": 0}, {"time_shifts": -1}, {"confidence_level": 1.0}]
+)
 def test_settings_out_of_range_are_refused(wrong: dict) -> None:
     with pytest.raises(ValueError, match="must"):
         EvaluateConfig(**wrong)

@@ -26,7 +26,7 @@ from evoked.predict.writers import read_predictions, write_predictions
 NAMES = ("amusement", "interest")
 STAGED = "staged: these people did not watch this film"
 FEATURES = Provenance("features", {"side": 640}, {}, {"net": "22"})
-QUICK = ("--resamples", "50", "--shifts", "10")
+QUICK = ("--resamples", "50", "--time-shifts", "10")
 WIDTHS = {"image": 4, "face": 2, "audio": 3}
 
 
@@ -140,7 +140,7 @@ def test_wrong_use_and_wrong_files(
     labels = ("--labels", study / "labels.parquet")
     for words in ((), labels, (*labels, "--model", study / "model"), (*labels, "--features", study / "features")):
         assert run(capsys, monkeypatch, *words)[0] == 2
-    code, _, err = run(capsys, monkeypatch, *labels, "--predictions", study / "predictions", "--level", "2")
+    code, _, err = run(capsys, monkeypatch, *labels, "--predictions", study / "predictions", "--confidence-level", "2")
     assert code == 2
     assert "level must lie between 0 and 1" in err
     for folder, message in ((study / "none", "no folder"), (study / "features", "predictions of none of 6 labelled")):

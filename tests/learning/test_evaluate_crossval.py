@@ -19,8 +19,8 @@ from evoked.model.checkpoint import load_checkpoint
 from evoked.model.config import ModelSettings
 
 NAMES = ("amusement", "surprise")
-MODEL = ModelSettings(inputs=("image", "audio"), image_units=8, audio_units=4, window_s=4, dropout=0.0)
-QUICK = TrainConfig(epochs=3, rate=0.02, threads=1)
+MODEL = ModelSettings(modalities=("image", "audio"), image_units=8, audio_units=4, window_s=4, dropout=0.0)
+QUICK = TrainConfig(epochs=3, learning_rate=0.02, threads=1)
 
 
 def contents(count: int = 5, seconds: int = 40) -> list[Example]:
@@ -48,7 +48,7 @@ def same(a: HeldOut, b: HeldOut) -> bool:
 
 def test_all_is_held_out_once_and_what_can_be_learnt_is_learnt(tmp_path: Path) -> None:
     examples = contents(8, 80)
-    made = cross_validate(examples, MODEL, replace(QUICK, epochs=10, rate=0.04), folds(examples, 3), tmp_path)
+    made = cross_validate(examples, MODEL, replace(QUICK, epochs=10, learning_rate=0.04), folds(examples, 3), tmp_path)
     assert sorted(made.predictions) == [e.video for e in examples]
     labels = {
         e.video: Labels(
@@ -56,7 +56,7 @@ def test_all_is_held_out_once_and_what_can_be_learnt_is_learnt(tmp_path: Path) -
         )
         for e, p in zip(examples, (made.predictions[e.video] for e in examples), strict=True)
     }
-    scores = evaluate(made.predictions, labels, EvaluateConfig(resamples=100, shifts=20))
+    scores = evaluate(made.predictions, labels, EvaluateConfig(resamples=100, time_shifts=20))
     assert scores.map.gain_low is not None
     assert scores.map.gain_low > 0.1
     assert scores.map.shifted_p == pytest.approx(1 / 21)

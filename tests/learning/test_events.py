@@ -16,7 +16,7 @@ from evoked.learning.training.train import train
 from evoked.model.config import ModelSettings
 
 SMALL = ModelSettings(image_units=8, face_units=6, audio_units=8, window_s=6)
-CONFIG = TrainConfig(epochs=2, threads=1, rate=3e-3, events=True)
+CONFIG = TrainConfig(epochs=2, threads=1, learning_rate=3e-3, tensorboard=True)
 
 
 def points(folder: Path) -> dict[str, dict[int, float]]:
@@ -50,7 +50,7 @@ def test_every_epoch_is_a_point_and_going_on_adds_to_it(tmp_path: Path) -> None:
 
 
 def test_nothing_is_written_unless_asked(tmp_path: Path) -> None:
-    train(videos(World(), 2, 30), SMALL, replace(CONFIG, events=False), state=tmp_path)
+    train(videos(World(), 2, 30), SMALL, replace(CONFIG, tensorboard=False), state=tmp_path)
 
     assert not (tmp_path / FOLDER).exists()
 

@@ -14,7 +14,7 @@ from evoked.learning.recognition.config import RecogniserConfig
 from evoked.learning.recognition.train_recogniser import train_recogniser
 from evoked.model.recognition_checkpoint import Recognition
 
-QUICK = RecogniserConfig(units=8, epochs=3, folds=3, batch=32)
+QUICK = RecogniserConfig(hidden_units=8, epochs=3, folds=3, batch_size=32)
 RATED = rated_of(WORLD.clips(120, 12, 3))
 ASKED = Provenance("test", {})
 

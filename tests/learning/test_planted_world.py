@@ -14,8 +14,8 @@ from evoked.model.config import ModelSettings
 from staging.bayes_bound import bounds, knowable
 from staging.planted_features import PLANTED, Planted, World, plant_all
 
-MODEL = ModelSettings(kind="tcn", image_units=16, face_units=8, audio_units=16, window_s=16, dropout=0.1)
-TRAIN = TrainConfig(epochs=6, rate=6e-3, windows_per_run=50, threads=1)
+MODEL = ModelSettings(architecture="tcn", image_units=16, face_units=8, audio_units=16, window_s=16, dropout=0.1)
+TRAIN = TrainConfig(epochs=6, learning_rate=6e-3, windows_per_run=50, threads=1)
 BEST = "best possible"
 CLEAR = {name: replace(event, precision=0.9, recall=0.8) for name, event in PLANTED.items()}
 """The same events, labelled with fewer errors, so that a few minutes of them are enough."""

@@ -30,14 +30,14 @@ from evoked.learning.recognition.training_clips import ClipDataset
 from evoked.metrics.average_precision import average_precision, chance_level
 from staging.planted_clips import PlantedFaces
 
-QUICK = RecogniserConfig(units=8, epochs=2, folds=3, batch=32, dropout="0.1")
+QUICK = RecogniserConfig(hidden_units=8, epochs=2, folds=3, batch_size=32, dropout="0.1")
 AUTO = replace(QUICK, dropout="auto")
 
 
 def test_the_trainer_reaches_95_percent_of_what_can_be_reached() -> None:
     train, held_out = rated_of(WORLD.clips(3600, 240, 1)), WORLD.clips(3000, 200, 2)
     who = np.array([int(p.split()[1]) for p in train.people])
-    config = RecogniserConfig(batch=128, rate=3e-3, dropout="0", patience=3, epochs=16)
+    config = RecogniserConfig(batch_size=128, learning_rate=3e-3, dropout="0", patience=3, epochs=16)
 
     learnt = fit_recogniser(train.only(np.flatnonzero(who % 6)), train.only(np.flatnonzero(who % 6 == 0)), config)
 
@@ -159,7 +159,7 @@ def test_rare_expressions_weigh_more_and_calibration_takes_it_out() -> None:
     np.testing.assert_allclose(positive_weights(said, "weights"), [np.sqrt(99), 1])
     np.testing.assert_allclose(positive_weights(said, "none"), [1, 1])
     rare = rated_of(WORLD.clips(900, 60, 5))
-    found = cross_fit(rare, replace(QUICK, epochs=6, rate=1e-2))
+    found = cross_fit(rare, replace(QUICK, epochs=6, learning_rate=1e-2))
     chosen, points, fair, _ = held_out_points(found.scores, rare.said, found.fold, 0.73)
     assert found.scores[:, 2].mean() > 1.15 * rare.said[:, 2].mean()  # pushed up by its weight
     assert fair[:, 2].mean() == pytest.approx(rare.said[:, 2].mean(), abs=0.03)
@@ -189,7 +189,7 @@ def test_what_cannot_be_trained() -> None:
     rated = rated_of(WORLD.clips(30, 5, 0))
     with pytest.raises(DatasetError, match="there is nothing to learn"):
         train_recogniser(replace(rated, said=np.zeros_like(rated.said)), QUICK, Provenance("test"))
-    with pytest.raises(TrainingError, match=r"the loss became nan\. Choose a smaller rate than 0\.002"):
+    with pytest.raises(TrainingError, match=r"the loss became nan\. Choose a smaller learning rate than 0\.002"):
         fit_recogniser(replace(rated, rows=(np.full_like(rated.rows[0], np.nan), *rated.rows[1:])), None, QUICK)
 
 
@@ -228,10 +228,10 @@ def test_draws_that_are_all_alike_are_no_interval() -> None:
     [
         ({"folds": 1}, "folds must be at least 2"),
         ({"epochs": 0}, "epochs must be 1 or more"),
-        ({"balance": "more"}, "balance must be one of none, weights"),
-        ({"dropout": "1"}, "dropout and average must lie in"),
+        ({"class_weighting": "more"}, "class_weighting must be one of none, weights"),
+        ({"dropout": "1"}, "dropout and ema_decay must lie in"),
         ({"dropout": "much"}, "dropout must be auto or a number from 0 to below 1, got 'much'"),
-        ({"describe": ("facenet",)}, "no description of faces is called 'facenet'"),
+        ({"descriptors": ("facenet",)}, "no description of faces is called 'facenet'"),
     ],
 )
 def test_settings_that_cannot_be(given: dict[str, object], said: str) -> None:

@@ -19,7 +19,7 @@ from evoked.reactions.expressions.trained import load_trained
 from evoked.weights.cache import default_cache
 
 pytestmark = pytest.mark.nets
-FAST = ("--epochs", "30", "--folds", "3", "--units", "8", "--patience", "30", "--rate", "0.01")
+FAST = ("--epochs", "30", "--folds", "3", "--hidden-units", "8", "--patience", "30", "--learning-rate", "0.01")
 
 
 def call(*words: object) -> Result:

@@ -14,7 +14,7 @@ from evoked.model.config import ModelSettings
 MODEL = ModelSettings(
     image_units=8, face_units=6, audio_units=8, window_s=6, dropout=0.0, input_gate=False, output_gate=False
 )
-CONFIG = TrainConfig(epochs=2, threads=1, runs=4, windows_per_run=8, rate=3e-3)
+CONFIG = TrainConfig(epochs=2, threads=1, runs_per_batch=4, windows_per_run=8, learning_rate=3e-3)
 
 
 def test_two_processes_learn_what_one_does() -> None:

@@ -30,7 +30,7 @@ def test_training_comes_close_to_the_best_possible() -> None:
     held_out = [video(world, f"w{i}", 60, 500 + i) for i in range(8)]
     examples = [e for e, _ in held_out]
 
-    trained = train(videos(world, 10, 60), SMALL, TrainConfig(epochs=25, rate=3e-3, threads=1))
+    trained = train(videos(world, 10, 60), SMALL, TrainConfig(epochs=25, learning_rate=3e-3, threads=1))
 
     p, truth = scores(trained, examples)
     best = np.concatenate([b[e.valid] for e, b in held_out])
@@ -52,7 +52,7 @@ def test_the_loss_falls_and_every_epoch_is_told() -> None:
     trained = train(
         videos(World(), 4, 40),
         SMALL,
-        replace(QUICK, epochs=4, rate=3e-3),
+        replace(QUICK, epochs=4, learning_rate=3e-3),
         progress=lambda done, total, note="": told.append((done, total, note)),
     )
 
@@ -82,7 +82,7 @@ def test_a_limit_of_steps_ends_within_an_epoch() -> None:
     trained = train(
         videos(World(), 6, 60),
         SMALL,
-        replace(QUICK, epochs=9, steps=6),
+        replace(QUICK, epochs=9, max_steps=6),
         progress=lambda done, total, note="": told.append(done),
     )
 
@@ -92,7 +92,7 @@ def test_a_limit_of_steps_ends_within_an_epoch() -> None:
 
 def test_validation_keeps_the_best_epoch_and_stops_when_it_does_not_get_better() -> None:
     examples, held_out = videos(World(), 4, 40), videos(World(), 3, 40, seed=7)
-    config = replace(QUICK, epochs=60, rate=3e-2, patience=3)
+    config = replace(QUICK, epochs=60, learning_rate=3e-2, patience=3)
 
     trained = train(examples, SMALL, config, validation=held_out)
 
@@ -121,10 +121,12 @@ def test_unseen_seconds_are_left_out_or_count_as_nothing() -> None:
         return replace(e, valid=seen, labels=np.repeat(seen[:, None], 3, axis=1).astype(np.float32))
 
     examples, others = ([always_on(e) for e in videos(World(), 6, 40, seed=s)] for s in (0, 5))
-    config = replace(QUICK, epochs=15, rate=1e-2)
+    config = replace(QUICK, epochs=15, learning_rate=1e-2)
     model = replace(SMALL, output_gate=False)  # it begins by halving all, and needs long to let all through
 
-    masked, zeros = (scores(train(examples, model, replace(config, unseen=u)), others)[0] for u in ("masked", "zeros"))
+    masked, zeros = (
+        scores(train(examples, model, replace(config, missing_labels=u)), others)[0] for u in ("masked", "zeros")
+    )
 
     assert masked.mean() > 0.9  # all that was seen was on
     assert zeros.mean() < 0.6  # half of all seconds were
@@ -152,9 +154,9 @@ def test_standardising_is_of_the_training_seconds_or_not_at_all() -> None:
     assert set(off["scale.audio.deviation"]) == {1}
 
 
-@pytest.mark.parametrize(("inputs", "fused"), [(("image", "audio"), 40), (("image",), 16)])
-def test_an_ablated_model_trains(inputs: tuple[str, ...], fused: int) -> None:
-    trained = train(videos(World(), 3, 30), replace(SMALL, inputs=inputs), QUICK)
+@pytest.mark.parametrize(("modalities", "fused"), [(("image", "audio"), 40), (("image",), 16)])
+def test_an_ablated_model_trains(modalities: tuple[str, ...], fused: int) -> None:
+    trained = train(videos(World(), 3, 30), replace(SMALL, modalities=modalities), QUICK)
 
     assert trained.checkpoint.config.fused == fused
 
@@ -162,7 +164,7 @@ def test_an_ablated_model_trains(inputs: tuple[str, ...], fused: int) -> None:
 def test_a_class_without_positives_is_named_and_learnt_as_no() -> None:
     examples = [replace(e, labels=e.labels * np.float32([1, 1, 0])) for e in videos(World(), 4, 40)]
 
-    trained = train(examples, SMALL, replace(QUICK, epochs=15, rate=1e-2))
+    trained = train(examples, SMALL, replace(QUICK, epochs=15, learning_rate=1e-2))
 
     assert trained.notes == ("surprise: no training second shows it, so the model can only learn to say no",)
     assert scores(trained, examples)[0][:, 2].max() < 0.15
@@ -253,18 +255,18 @@ def test_a_loss_that_is_no_number_ends_training() -> None:
     enormous = {n: np.full_like(f, 3e38, dtype=np.float32) for n, f in example.features.items()}
 
     with pytest.raises(
-        TrainingError, match=r"the loss became nan in epoch 1, step 1\. Choose a smaller rate than 0\.005"
+        TrainingError, match=r"the loss became nan in epoch 1, step 1\. Choose a smaller learning rate than 0\.005"
     ):
         train([replace(example, features=enormous)], replace(SMALL, standardise="none"), QUICK)
 
 
 def test_sizes_and_rate_go_by_the_amount_of_data() -> None:
-    trained = train(videos(World(), 2, 20), replace(SMALL, image_units=0), TrainConfig(threads=1, steps=1))
+    trained = train(videos(World(), 2, 20), replace(SMALL, image_units=0), TrainConfig(threads=1, max_steps=1))
 
     assert [m.units for m in trained.checkpoint.config.modalities] == [64, 8, 24]  # what is asked for stays
-    assert (trained.checkpoint.training["epochs"], trained.checkpoint.training["rate"]) == (20, 5e-3)
-    assert TrainConfig().resolved(10_000) == replace(TrainConfig(), epochs=10, rate=5e-4)  # the paper's
-    asked = TrainConfig(epochs=3, rate=1e-3, threads=2)
+    assert (trained.checkpoint.training["epochs"], trained.checkpoint.training["learning_rate"]) == (20, 5e-3)
+    assert TrainConfig().resolved(10_000) == replace(TrainConfig(), epochs=10, learning_rate=5e-4)  # the paper's
+    asked = TrainConfig(epochs=3, learning_rate=1e-3, threads=2)
     assert asked.resolved(10) == asked
     assert TrainConfig().resolved(10).threads == 1
 
@@ -279,10 +281,10 @@ def test_no_cuda_is_said() -> None:
     "wrong",
     [
         {"epochs": -1},
-        {"runs": 0},
-        {"rate": -1.0},
-        {"clip": -1.0},
-        {"unseen": "hidden"},
+        {"runs_per_batch": 0},
+        {"learning_rate": -1.0},
+        {"max_grad_norm": -1.0},
+        {"missing_labels": "hidden"},
         {"device": "tpu"},
         {"seed": -1},
     ],

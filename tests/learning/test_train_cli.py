@@ -82,20 +82,20 @@ def test_a_model_comes_out_that_predicts(
     assert ((p > 0) & (p < 1)).all()
 
 
-@pytest.mark.parametrize("option", ["--kind", "--model"])
-def test_another_network_by_name(
-    option: str,
+def test_another_architecture_by_name(
     given: list[object],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    code, _, _ = run(capsys, monkeypatch, *given, *SMALL, "--epochs", 1, option, "tcn", "--inputs", "image,audio")
+    words = (*given, *SMALL, "--epochs", 1, "--modalities", "image,audio")
+
+    code, _, _ = run(capsys, monkeypatch, *words, "--architecture", "tcn")
 
     assert code == 0
     config = load_checkpoint(tmp_path / "model").config
-    assert (config.kind, [m.name for m in config.modalities]) == ("tcn", ["image", "audio"])
-    assert run(capsys, monkeypatch, *given, *SMALL, option, "rnn")[0] == 2
+    assert (config.architecture, [m.name for m in config.modalities]) == ("tcn", ["image", "audio"])
+    assert run(capsys, monkeypatch, *given, *SMALL, "--architecture", "rnn")[0] == 2
 
 
 def test_the_same_command_again_changes_no_byte(
@@ -223,15 +223,16 @@ def test_settings_from_a_toml_file_and_what_is_typed_goes_before(
     given: list[object], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "own.toml").write_text(
-        '[model]\ninputs = ["audio"]\naudio_units = 8\nwindow_s = 5\n[train]\nepochs = 3\nrate = 1\nthreads = 1\n'
+        '[model]\nmodalities = ["audio"]\naudio_units = 8\nwindow_s = 5\n'
+        "[train]\nepochs = 3\nlearning_rate = 1\nthreads = 1\n"
     )
 
-    code, _, err = run(capsys, monkeypatch, *given, "--config", tmp_path / "own.toml", "--rate", 0.001)
+    code, _, err = run(capsys, monkeypatch, *given, "--config", tmp_path / "own.toml", "--learning-rate", 0.001)
 
     model = load_checkpoint(tmp_path / "model")
     assert code == 0, err
     assert [m.name for m in model.config.modalities] == ["audio"]
-    assert (model.config.window_s, model.training["epochs"], model.training["rate"]) == (5, 3, 0.001)
+    assert (model.config.window_s, model.training["epochs"], model.training["learning_rate"]) == (5, 3, 0.001)
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,9 @@ from evoked.model.config import ModelSettings
 from evoked.model.stored import read_arrays, write_arrays
 
 SMALL = ModelSettings(image_units=8, face_units=6, audio_units=8, window_s=6)
-CONFIG = TrainConfig(epochs=5, threads=1, checkpoint_every_s=0.0, rate=3e-3, runs=4, windows_per_run=8)
+CONFIG = TrainConfig(
+    epochs=5, threads=1, checkpoint_every_s=0.0, learning_rate=3e-3, runs_per_batch=4, windows_per_run=8
+)
 EXAMPLES = videos(World(), 4, 40)
 
 
@@ -105,7 +107,7 @@ def test_the_state_of_other_work_is_not_gone_on_from(tmp_path: Path) -> None:
     assert same(trained, train(changed, SMALL, CONFIG))
 
 
-@pytest.mark.parametrize("change", [{"rate": 1e-3}, {"seed": 5}, {"dropout": 0.1}])
+@pytest.mark.parametrize("change", [{"learning_rate": 1e-3}, {"seed": 5}, {"dropout": 0.1}])
 def test_other_settings_are_other_work(tmp_path: Path, change: dict[str, float]) -> None:
     cut_off(tmp_path, 4)
     model = replace(SMALL, **change) if "dropout" in change else SMALL  # type: ignore[arg-type]

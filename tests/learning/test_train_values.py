@@ -15,7 +15,7 @@ from evoked.model.config import ModelConfig, ModelSettings
 from evoked.predict.forward import Forward
 
 SMALL = ModelSettings(image_units=8, face_units=8, audio_units=16, window_s=8, dropout=0.1)
-QUICK = TrainConfig(epochs=12, rate=3e-3, threads=1, monitor="loss")
+QUICK = TrainConfig(epochs=12, learning_rate=3e-3, threads=1, monitor="loss")
 
 
 def felt(count: int, seed: int) -> list[Example]:
@@ -54,8 +54,8 @@ def test_what_was_learnt_before_is_where_it_begins() -> None:
     before = train(videos(World(), 4, 60), SMALL, replace(QUICK, epochs=1, monitor="map")).checkpoint
     kept = {n: a for n, a in before.arrays.items() if n.startswith(("gru.", "input_gate."))}
 
-    still = train(examples, shape(examples), replace(QUICK, steps=1, rate=1e-12), start=kept).checkpoint
-    fresh = train(examples, shape(examples), replace(QUICK, steps=1, rate=1e-12)).checkpoint
+    still = train(examples, shape(examples), replace(QUICK, max_steps=1, learning_rate=1e-12), start=kept).checkpoint
+    fresh = train(examples, shape(examples), replace(QUICK, max_steps=1, learning_rate=1e-12)).checkpoint
 
     learnt = [n for n in kept if not n.endswith((".mean", ".variance"))]
     assert all(np.allclose(still.arrays[n], kept[n], atol=1e-9) for n in learnt)

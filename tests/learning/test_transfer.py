@@ -28,7 +28,7 @@ from evoked.predict.predictor import load_model, prediction_track
 
 WORLD = World(noise=1.0)
 SETTINGS = ModelSettings(image_units=8, face_units=8, audio_units=16, window_s=8, dropout=0.1)
-QUICK = TrainConfig(epochs=8, rate=3e-3, threads=1)
+QUICK = TrainConfig(epochs=8, learning_rate=3e-3, threads=1)
 SECONDS = 80
 
 

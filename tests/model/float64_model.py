@@ -92,7 +92,7 @@ def predict(config: ModelConfig, arrays: Mapping[str, NDArray[np.float32]], feat
         states = []
         for m in config.modalities:
             x = rows[m.name][window]
-            if config.kind == "tcn":
+            if config.architecture == "tcn":
                 states.append(tcn({n.split(".", 2)[2]: v for n, v in a.items() if n.startswith(f"tcn.{m.name}.")}, x))
                 continue
             for layer in range(config.layers):

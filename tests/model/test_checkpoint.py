@@ -130,7 +130,10 @@ def test_arrays_of_other_sizes(tmp_path: Path) -> None:
         ({"modalities": []}, "modalities must be one or more"),
         ({"layers": 0}, "layers must be 1 or more"),
         ({"format": "one"}, "does not say its format"),
-        ({"kind": "transformer"}, "kind must be one of gru, tcn, got 'transformer'. Train the model again, or update"),
+        (
+            {"architecture": "transformer"},
+            "architecture must be one of gru, tcn, got 'transformer'. Train the model again, or update",
+        ),
         ({"attention": True}, "does not know (attention): update evoked"),
     ],
 )
@@ -194,13 +197,26 @@ def test_a_full_disk_leaves_the_old_model(tmp_path: Path) -> None:
 def test_a_model_of_before_a_choice_was_there_is_read_as_it_was(tmp_path: Path) -> None:
     went = saved(tmp_path)
     about = json.loads((tmp_path / "model.json").read_text())
-    for name in ("kind", "answer", "output_gate_from", "remove_diagonal"):
+    for name in ("architecture", "answer", "output_gate_from", "remove_diagonal"):
         del about[name]
     (tmp_path / "model.json").write_text(json.dumps(about))
     arrays = load_file(tmp_path / "model.safetensors")
     save_file(arrays, tmp_path / "model.safetensors", metadata={"evoked": json.dumps(about)})
 
     assert load_checkpoint(tmp_path).config == went.config
+
+
+def test_a_model_that_calls_its_architecture_kind_is_read(tmp_path: Path) -> None:
+    went = saved(tmp_path, architecture="tcn")
+    about = json.loads((tmp_path / "model.json").read_text())
+    about["kind"] = about.pop("architecture")
+    arrays = load_file(tmp_path / "model.safetensors")
+    save_file(arrays, tmp_path / "model.safetensors", metadata={"evoked": json.dumps(about)})
+
+    came = load_checkpoint(tmp_path)
+
+    assert came.config == went.config
+    assert came.config.architecture == "tcn"
 
 
 def test_choices_of_the_gates_come_back(tmp_path: Path) -> None:

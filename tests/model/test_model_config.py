@@ -6,7 +6,7 @@ from math import prod
 import pytest
 
 from evoked.core.expressions import EEV5
-from evoked.model.config import KINDS, Modality, ModelConfig, ModelSettings, config_from, dilations, shapes
+from evoked.model.config import ARCHITECTURES, Modality, ModelConfig, ModelSettings, config_from, dilations, shapes
 from evoked.predict.encoders import READERS
 
 PAPER = {"image": 2048, "face": 2048, "audio": 128}
@@ -49,7 +49,7 @@ def test_little_data_takes_a_small_network_unless_asked() -> None:
 
 @pytest.mark.parametrize(("inputs", "fused"), [(("image", "audio"), 640), (("image",), 512)])
 def test_ablated_inputs(inputs: tuple[str, ...], fused: int) -> None:
-    assert ModelSettings(inputs=inputs).fit(OPEN, EEV5).fused == fused
+    assert ModelSettings(modalities=inputs).fit(OPEN, EEV5).fused == fused
 
 
 def test_a_config_survives_json() -> None:
@@ -84,7 +84,7 @@ def test_a_missing_modality_is_named() -> None:
 
 def test_an_unknown_modality_is_named() -> None:
     with pytest.raises(ValueError, match="unknown modality smell"):
-        ModelSettings(inputs=("smell",)).fit({"smell": 4}, EEV5)
+        ModelSettings(modalities=("smell",)).fit({"smell": 4}, EEV5)
 
 
 @pytest.mark.parametrize(
@@ -113,14 +113,23 @@ def test_parts_must_divide_the_columns() -> None:
 def test_a_kind_of_network_stands_in_every_table() -> None:
     from evoked.model.encoders import ENCODERS
 
-    assert KINDS.keys() == READERS.keys() == ENCODERS.keys()
-    with pytest.raises(ValueError, match=f"kind must be one of {', '.join(KINDS)}, got 'oracle'"):
-        ModelSettings(kind="oracle")
+    assert ARCHITECTURES.keys() == READERS.keys() == ENCODERS.keys()
+    with pytest.raises(ValueError, match=f"architecture must be one of {', '.join(ARCHITECTURES)}, got 'oracle'"):
+        ModelSettings(architecture="oracle")
 
 
-def test_a_model_of_before_there_were_kinds_is_read() -> None:
+@pytest.mark.parametrize("architecture", ["gru", "tcn"])
+def test_a_config_that_calls_its_architecture_kind_is_read(architecture: str) -> None:
+    config = ModelSettings(architecture=architecture).fit(OPEN, EEV5)
+    old = config.as_dict()
+    old["kind"] = old.pop("architecture")
+
+    assert config_from(json.loads(json.dumps(old))) == config
+
+
+def test_a_config_of_before_there_were_architectures_is_read() -> None:
     config = ModelSettings().fit(OPEN, EEV5)
-    old = {name: value for name, value in config.as_dict().items() if name not in ("kind", "answer")}
+    old = {name: value for name, value in config.as_dict().items() if name not in ("architecture", "answer")}
 
     assert config_from(json.loads(json.dumps(old))) == config
 
@@ -137,7 +146,7 @@ def test_a_convolution_reaches_every_second_of_its_window_and_no_other(window_s:
 
 def test_a_convolution_takes_no_number_of_layers() -> None:
     with pytest.raises(ValueError, match="leave layers at 1, got 2"):
-        ModelSettings(kind="tcn", layers=2)
+        ModelSettings(architecture="tcn", layers=2)
 
 
 def test_what_the_output_gate_sees_is_one_of_two() -> None:

@@ -60,6 +60,16 @@ def test_two_recognisers_are_not_mixed(tmp_path: Path) -> None:
     assert digest == sha256(tmp_path / "one" / "recogniser.safetensors")
 
 
+def test_a_recogniser_whose_training_used_the_former_setting_names_is_read(tmp_path: Path) -> None:
+    former = {"config": {"describe": ["blendshapes"], "units": 64, "rate": 0.002, "average": 0.98}}
+    went = replace(recognition(), training=former)
+    save_recognition(tmp_path, went)
+
+    came, _ = load_recognition(tmp_path)
+
+    assert (came.config, came.training) == (went.config, former)
+
+
 def test_a_folder_without_one(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"no recogniser in .*recogniser\.safetensors is missing\. Train one"):
         load_recognition(tmp_path)

@@ -43,7 +43,7 @@ def test_forward_is_the_formula(choices: dict[str, object]) -> None:
 
 @pytest.mark.parametrize("kind", ["gru", "tcn"])
 def test_forward_equals_torch_at_the_open_size(kind: str) -> None:
-    config = ModelSettings(kind=kind).fit({"image": 1280, "face": 256, "audio": 1024}, EEV5)
+    config = ModelSettings(architecture=kind).fit({"image": 1280, "face": 256, "audio": 1024}, EEV5)
     network = Network(config, seed=2).eval()
     seconds, pad = 130, config.window_s - 1  # more than two windows: most see no repeated second
     features = some_features(config, seconds)
@@ -70,7 +70,7 @@ def test_the_chunk_changes_nothing(chunk_s: int) -> None:
 
 
 @pytest.mark.parametrize("pieces", [(1,) * 31, (1, 5, 12, 13), (30, 1)])
-@pytest.mark.parametrize("kind", [{"layers": 2}, {"kind": "tcn"}], ids=str)
+@pytest.mark.parametrize("kind", [{"layers": 2}, {"architecture": "tcn"}], ids=str)
 def test_a_video_in_pieces_is_the_whole_video(pieces: tuple[int, ...], kind: dict[str, object]) -> None:
     config = small_config(**kind)
     forward, features = Forward(config, some_arrays(config)), some_features(config, 31)
@@ -145,7 +145,7 @@ def test_arrays_of_another_config_are_refused() -> None:
         Forward(small_config(), some_arrays(small_config(experts=3)))
 
 
-@pytest.mark.parametrize("choices", [{}, {"layers": 2}, {"kind": "tcn"}], ids=str)
+@pytest.mark.parametrize("choices", [{}, {"layers": 2}, {"architecture": "tcn"}], ids=str)
 @pytest.mark.parametrize("threads", [1, 3])
 def test_threads_change_nothing(threads: int, choices: dict[str, object]) -> None:
     config = small_config(**choices)

@@ -22,7 +22,7 @@ WIDTHS = {"image": 24, "face": 16, "audio": 10}
 SMALL = ModelSettings(image_units=12, face_units=6, audio_units=8, window_s=11)
 CHOICES = (
     {"experts": 0},
-    {"kind": "tcn", "standardise": "column"},
+    {"architecture": "tcn", "standardise": "column"},
     {},
     {"layers": 2},
     {"output_gate_from": "input", "remove_diagonal": True},
@@ -72,7 +72,7 @@ def test_onnx_runtime_gives_what_the_model_gives(choices: dict[str, object], tmp
 
 
 def test_one_modality_at_the_paper_s_size_and_one_window_at_a_time(tmp_path: Path) -> None:
-    config = replace(ModelSettings(inputs=("audio",), audio_units=128).fit({"audio": 128}, EEV5))
+    config = replace(ModelSettings(modalities=("audio",), audio_units=128).fit({"audio": 128}, EEV5))
     model = checkpoint(config)
     rows = {"audio": np.random.default_rng(2).normal(0, 1, (5, 128)).astype(np.float32)}
     session = onnxruntime.InferenceSession(as_onnx(model).SerializeToString(), providers=["CPUExecutionProvider"])
@@ -94,7 +94,7 @@ def test_what_cannot_be_exported_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"end it in \.onnx"):
         write_onnx(tmp_path / "model.pb", checkpoint(config))
     other = Checkpoint(replace(config), checkpoint(config).arrays)
-    object.__setattr__(other.config, "kind", "something new")
+    object.__setattr__(other.config, "architecture", "something new")
     with pytest.raises(CheckpointError, match="cannot be exported; there are graphs of gru"):
         as_onnx(other)
 

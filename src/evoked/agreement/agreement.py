@@ -84,7 +84,7 @@ def agree(machine: MachineScores, ratings: Ratings, config: AgreeConfig | None =
         groups=groups,
         kind=machine.kind,
         merge=config.merge,
-        by=config.by,
+        by=config.resample_by,
         units=len(data.units),
         clips=int(data.both.any(axis=1).sum()),
         rated=len(ratings.clips),
@@ -92,7 +92,7 @@ def agree(machine: MachineScores, ratings: Ratings, config: AgreeConfig | None =
         each_clip=_each_clip(ratings),
         given=bool(config.thresholds),
         target=config.target_precision,
-        level=config.level,
+        level=config.confidence_level,
         notes=tuple(told),
     )
 
@@ -221,7 +221,7 @@ def _estimates(
     once = np.ones(units, dtype=np.int64)
     whole = [figure(once) is not None for figure in figures]
     values = numbers(once)
-    spans = bootstrap(units, numbers, resamples=config.resamples, seed=config.seed, level=config.level)
+    spans = bootstrap(units, numbers, resamples=config.resamples, seed=config.seed, level=config.confidence_level)
     centred = [f.centred for f in figures] + [all(figures[i].centred for i in places) for places in means]
     return [_estimate(*found) for found in zip(values, spans, centred, strict=True)]
 
@@ -283,11 +283,11 @@ def _tell(rows: Sequence[AgreementRow], data: PairedClips, config: AgreeConfig, 
     }
     told += [f"{what}: {', '.join(names)}" for what, names in wrong.items() if names]
     if len(data.units) == 1:
-        told.append(f"one {config.by} only: no interval")
+        told.append(f"one {config.resample_by} only: no interval")
         if not config.thresholds:
-            told.append(f"thresholds cannot be chosen on another {config.by}: set them (--thresholds)")
+            told.append(f"thresholds cannot be chosen on another {config.resample_by}: set them (--thresholds)")
     elif len(data.units) < FEW:
-        told.append(f"{len(data.units)} {config.by}s: intervals over so few are too narrow")
+        told.append(f"{len(data.units)} {config.resample_by}s: intervals over so few are too narrow")
 
 
 def _tell_of_no_width(

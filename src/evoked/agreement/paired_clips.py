@@ -21,23 +21,31 @@ class AgreeConfig:
     merge: str = setting("majority", "raters of a clip: majority (2 of 3), any, or mean (a share counts in part)")
     target_precision: float = setting(0.73, "precision that an expression's threshold shall reach; else best F0.5")
     thresholds: tuple[str, ...] = setting((), "do not choose: an expression is on from this score, e.g. amusement=0.4")
-    by: str = setting("video", "what is held out and drawn as a whole: video, or person (column person)")
-    folds: int = setting(5, "turns in which thresholds are chosen on the others")
+    resample_by: str = setting("video", "unit of the folds and of the bootstrap: video, or person (column person)")
+    folds: int = setting(5, "cross-validation folds for the thresholds, each chosen on the other folds")
     span: str = setting("mean", "an annotation's score of a clip: mean over its ticks, or last (its last tick)")
-    unseen: str = setting("masked", "clips in which the machine saw nobody: masked (left out) or zeros (scored 0)")
+    missing_scores: str = setting(
+        "masked", "clips in which the machine saw nobody: masked (left out) or zeros (scored 0)"
+    )
     min_shared_clips: int = setting(10, "clips that two raters must share for Cohen's kappa")
-    resamples: int = setting(1000, "draws of whole videos for the intervals")
-    seed: int = setting(0, "seed of turns and draws")
-    level: float = setting(0.95, "share of the draws inside the intervals")
+    resamples: int = setting(1000, "bootstrap resamples for the intervals")
+    seed: int = setting(0, "seed of the folds and the bootstrap")
+    confidence_level: float = setting(0.95, "confidence level of the intervals")
 
     def __post_init__(self) -> None:
-        choices = {"merge": MERGES, "by": ("video", "person"), "span": SPANS, "unseen": ("masked", "zeros")}
+        choices = {
+            "merge": MERGES,
+            "resample_by": ("video", "person"),
+            "span": SPANS,
+            "missing_scores": ("masked", "zeros"),
+        }
         for name, known in choices.items():
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}")
-        if not 0 < self.target_precision <= 1 or not 0 < self.level < 1:
+        if not 0 < self.target_precision <= 1 or not 0 < self.confidence_level < 1:
             raise ValueError(
-                f"target_precision and level must lie within 0 … 1, got {self.target_precision} and {self.level}"
+                "target_precision and confidence_level must lie within 0 … 1, got "
+                f"{self.target_precision} and {self.confidence_level}"
             )
         if self.folds < 2 or self.resamples < 1 or self.min_shared_clips < 1:
             raise ValueError(
@@ -114,12 +122,12 @@ def pair_clips(machine: MachineScores, ratings: Ratings, config: AgreeConfig, to
     scores = machine.scores(ratings.clips, config.span)[:, [machine.names.index(n) for n in names]]
     unseen = known & np.isnan(scores).all(axis=1)
     if unseen.any():
-        how = "scored 0" if config.unseen == "zeros" else "left out"
+        how = "scored 0" if config.missing_scores == "zeros" else "left out"
         told.append(f"{int(unseen.sum())} clips in which the machine saw nobody are {how}")
-        if config.unseen == "zeros":
+        if config.missing_scores == "zeros":
             scores[unseen] = 0.0
     columns = tuple(ratings.expressions.index(n) for n in names)
-    unit, units = _units(ratings, config.by)
+    unit, units = _units(ratings, config.resample_by)
     merged, mean = ratings.merged(config.merge)[:, columns], ratings.merged("mean")[:, columns]
     return PairedClips(names, ratings, columns, scores, merged, mean, unit, units)
 

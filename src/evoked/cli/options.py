@@ -43,7 +43,7 @@ def config_options(config: type, **also: str) -> Callable[[Command], Command]:
 
 
 def _each(_ctx: click.Context, _param: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
-    """`--inputs image,audio` is `--inputs image --inputs audio`."""
+    """`--modalities image,audio` is `--modalities image --modalities audio`."""
     return tuple(part.strip() for value in given for part in value.split(",") if part.strip())
 
 

@@ -73,7 +73,7 @@ def train(
     read = read_ratings(ratings, expressions=expression, groups=group)
     check_writable(output / "recogniser.json")
     notes = [*read.notes, *_told(read)]
-    rated, problems = _described(read, (ratings, videos), config.describe, faces or output / STORE)
+    rated, problems = _described(read, (ratings, videos), config.descriptors, faces or output / STORE)
     notes += [f"left out: {line}" for line in problems]
     for line in notes:  # at once: they often say why what follows fails
         click.echo(f"note: {line}", err=True)

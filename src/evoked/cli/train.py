@@ -34,7 +34,7 @@ File = click.Path(path_type=Path)
 @click.option("--validate", multiple=True, metavar="VIDEO", help="score this video after each epoch, do not learn it")
 @click.option("--config", "config_path", type=File, help="TOML with [model] and [train]; what is typed goes before it")
 @click.option("--json", "as_json", is_flag=True, help="print how it went as JSON")
-@config_options(ModelSettings, kind="--model")
+@config_options(ModelSettings)
 @config_options(TrainConfig)
 @click.pass_context
 def train(

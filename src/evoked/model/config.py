@@ -36,7 +36,7 @@ GATE_SEES = ("probabilities", "input")
 class InputNets:
     """The choices that do not depend on the data; each stands here once."""
 
-    kind: str = setting("gru", "how each modality's seconds are read: gru; tcn, a causal convolution")
+    architecture: str = setting("gru", "encoder of each modality: gru, or tcn (a causal, dilated convolution)")
     window_s: int = setting(60, "seconds of content that a prediction looks back on, its own second included")
     experts: int = setting(
         2, "experts per expression; one more, the dummy, always says 0; 0: a plain logistic regression"
@@ -61,10 +61,12 @@ class InputNets:
             raise ValueError(f"experts must not be negative, got {self.experts}")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
-        if self.kind not in KINDS:
-            raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {self.kind!r}")
-        if self.kind == "tcn" and self.layers != 1:
-            raise ValueError(f"kind tcn has the layers that its window needs; leave layers at 1, got {self.layers}")
+        if self.architecture not in ARCHITECTURES:
+            raise ValueError(f"architecture must be one of {', '.join(ARCHITECTURES)}, got {self.architecture!r}")
+        if self.architecture == "tcn" and self.layers != 1:
+            raise ValueError(
+                f"architecture tcn has the layers that its window needs; leave layers at 1, got {self.layers}"
+            )
         if self.output_gate_from not in GATE_SEES:
             raise ValueError(f"output_gate_from must be one of {', '.join(GATE_SEES)}, got {self.output_gate_from!r}")
         if self.standardise not in STANDARDISE:
@@ -135,7 +137,7 @@ LITTLE = f"or {{}} with less than {SMALL_BELOW_S} labelled seconds"
 class ModelSettings(InputNets):
     """What a user may choose about a model; sizes come from the features."""
 
-    inputs: tuple[str, ...] = setting(("image", "face", "audio"), "modalities to learn from, in this order")
+    modalities: tuple[str, ...] = setting(("image", "face", "audio"), "modalities to learn from, in this order")
     image_units: int = setting(
         0, f"size of the image GRU's state; 0: {PAPER_UNITS['image']}, {LITTLE.format(SMALL_UNITS['image'])}"
     )
@@ -156,21 +158,21 @@ class ModelSettings(InputNets):
         """The config for features of these widths.
 
         Args:
-            widths: modality → numbers per second, as found in the features; more than `inputs` may be given.
+            widths: modality → numbers per second, as found in the features; more than `modalities` may be given.
             expressions: what the model shall predict.
             seconds: labelled seconds to learn from, which decide the sizes that are not asked for; None:
                 as many as the paper's.
 
         Raises:
-            ValueError: if a modality of `inputs` is not in the features, or has no setting for its units.
+            ValueError: if a modality of `modalities` is not in the features, or has no setting for its units.
         """
-        if missing := [name for name in self.inputs if name not in widths]:
+        if missing := [name for name in self.modalities if name not in widths]:
             raise ValueError(f"no features of {' or '.join(missing)}; there are: {', '.join(widths) or 'none'}")
         default = PAPER_UNITS if seconds is None or seconds >= SMALL_BELOW_S else SMALL_UNITS
-        if unknown := [name for name in self.inputs if name not in default]:
+        if unknown := [name for name in self.modalities if name not in default]:
             raise ValueError(f"unknown modality {', '.join(unknown)}; known: {', '.join(default)}")
         sizes = {name: getattr(self, f"{name}_units") or size for name, size in default.items()}
-        found = tuple(Modality(name, widths[name], sizes[name], _parts(name, widths[name])) for name in self.inputs)
+        found = tuple(Modality(name, widths[name], sizes[name], _parts(name, widths[name])) for name in self.modalities)
         choices = {f.name: getattr(self, f.name) for f in fields(InputNets)}
         return ModelConfig(modalities=found, expressions=expressions, **choices)
 
@@ -185,9 +187,10 @@ def config_from(plain: Mapping[str, object]) -> ModelConfig:
     Raises:
         KeyError, TypeError, ValueError: if something is missing, of another type, or out of range.
     """
-    late: dict[str, object] = {"kind": "gru", "answer": "probability"}  # what all models of before these settings are
-    late |= {"output_gate_from": "probabilities", "remove_diagonal": False}
-    plain = late | dict(plain)
+    # What every model was before these settings existed; "kind" is what older models call their architecture.
+    defaults: dict[str, object] = {"architecture": plain.get("kind", "gru"), "answer": "probability"}
+    defaults |= {"output_gate_from": "probabilities", "remove_diagonal": False}
+    plain = defaults | {name: value for name, value in plain.items() if name != "kind"}
     known = {f.name for f in fields(ModelConfig)}
     if newer := sorted(plain.keys() - known - BESIDE):
         raise ValueError(f"it has settings that this program does not know ({', '.join(newer)}): update evoked")
@@ -222,8 +225,8 @@ def shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     found: dict[str, tuple[int, ...]] = {}
     for m in config.modalities:
         found |= {f"scale.{m.name}.mean": (m.width,), f"scale.{m.name}.deviation": (m.width,)}
-        own = KINDS[config.kind](config, m)
-        found |= {f"{config.kind}.{m.name}.{name}": shape for name, shape in own.items()}
+        own = ARCHITECTURES[config.architecture](config, m)
+        found |= {f"{config.architecture}.{m.name}.{name}": shape for name, shape in own.items()}
     n, k, m_ = config.fused, len(config.expressions), config.experts
     if config.input_gate:
         found |= _gate("input_gate", n)
@@ -280,6 +283,6 @@ def _gru(config: ModelConfig, m: Modality) -> dict[str, tuple[int, ...]]:
     return found
 
 
-KINDS: Mapping[str, Callable[[ModelConfig, Modality], dict[str, tuple[int, ...]]]] = {"gru": _gru, "tcn": _tcn}
+ARCHITECTURES: Mapping[str, Callable[[ModelConfig, Modality], dict[str, tuple[int, ...]]]] = {"gru": _gru, "tcn": _tcn}
 """Kind of network → the arrays with which it reads one modality. Each kind has two more places: `readers.READERS`
 (for prediction, without torch) and `encoders.ENCODERS` (torch, for training); all three say the same arithmetic."""

@@ -1,6 +1,6 @@
 """How the content model reads one modality, in torch: a class per kind of network, for training.
 
-An encoder is made as `Encoder(config, modality, generator)`; its parameters carry the names of `config.KINDS`.
+An encoder is made as `Encoder(config, modality, generator)`; its parameters carry the names of `config.ARCHITECTURES`.
 It is called with
 
     shown: float32 (S, B, D), the seconds of B runs, scaled and dropped out; S = R + window_s - 1.

@@ -30,8 +30,10 @@ class Network(nn.Module):  # type: ignore[misc]  # torch is Any here
         self.kind = torch.float32
         draw = torch.Generator().manual_seed(seed)
         self.scale = nn.ModuleDict({m.name: Standardise(m.width, m.parts) for m in config.modalities})
-        encoder = ENCODERS[config.kind]
-        self.add_module(config.kind, nn.ModuleDict({m.name: encoder(config, m, draw) for m in config.modalities}))
+        encoder = ENCODERS[config.architecture]
+        self.add_module(
+            config.architecture, nn.ModuleDict({m.name: encoder(config, m, draw) for m in config.modalities})
+        )
         classes = len(config.expressions)
         alone = config.remove_diagonal
         self.input_gate = ContextGating(config.fused, draw, remove_diagonal=alone) if config.input_gate else None
@@ -68,7 +70,7 @@ class Network(nn.Module):  # type: ignore[misc]  # torch is Any here
             shown = self.scale[m.name](rows[m.name])
             if self.training:
                 shown = apply_dropout(shown, self.config.dropout, generator)
-            read = cast(nn.ModuleDict, getattr(self, self.config.kind))[m.name]
+            read = cast(nn.ModuleDict, getattr(self, self.config.architecture))[m.name]
             last = read(shown, source, kind=self.kind, generator=generator, plain=plain)
             states.append(apply_dropout(last[use], self.config.dropout, generator) if self.training else last[use])
         fused = torch.cat(states, dim=-1)  # (N, 896)

@@ -1,7 +1,7 @@
 """How the content model reads one modality, for prediction: a class per kind of network.
 
 A reader is made once per model and modality as `Reader(config, modality, arrays, threads)`, with the arrays of
-`config.KINDS`, and may pack them as suits it. `reader(rows, carry)` reads the next n seconds of a video.
+`config.ARCHITECTURES`, and may pack them as suits it. `reader(rows, carry)` reads the next n seconds of a video.
 """
 
 from collections.abc import Mapping

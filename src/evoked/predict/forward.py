@@ -112,9 +112,9 @@ class Forward:
         return next(iter(lengths.values()))
 
     def _reader(self, m: Modality, threads: int) -> RuntimeEncoder:
-        own = f"{self.config.kind}.{m.name}."
+        own = f"{self.config.architecture}.{m.name}."
         arrays = {name.removeprefix(own): array for name, array in self._arrays.items() if name.startswith(own)}
-        return READERS[self.config.kind](self.config, m, arrays, threads)
+        return READERS[self.config.architecture](self.config, m, arrays, threads)
 
     def _scaled(self, m: Modality, rows: Array) -> Array:
         """(n, D), each column standardised; a part that is absent stays zero."""

@@ -42,12 +42,13 @@ def write_onnx(path: Path, checkpoint: Checkpoint) -> None:
 def as_onnx(checkpoint: Checkpoint) -> onnx.ModelProto:
     """The model's graph, checked by ONNX's own checker."""
     config = checkpoint.config
-    if config.kind not in STATES:
+    if config.architecture not in STATES:
         raise CheckpointError(
-            f"a model of kind {config.kind!r} cannot be exported; there are graphs of {', '.join(STATES)}"
+            f"a model of architecture {config.architecture!r} cannot be exported; "
+            f"there are graphs of {', '.join(STATES)}"
         )
     net = GraphBuilder("evoked", {})
-    states = [STATES[config.kind](net, checkpoint, m) for m in config.modalities]
+    states = [STATES[config.architecture](net, checkpoint, m) for m in config.modalities]
     joined = net.join(states, "states") if len(states) > 1 else states[0]
     net.add("Identity", [build_head(net, config, checkpoint.arrays, joined)], "expressions")
     made = net.model(

@@ -26,15 +26,18 @@ class AffectConfig:
     lowpass_hz: float = setting(
         0.0, "smooth predictions film by film up to this frequency (Butterworth, zero phase); 0: leave them as they are"
     )
-    resamples: int = setting(1000, "draws of whole films for the intervals")
-    bootstrap_seed: int = setting(0, "seed of the draws")
-    level: float = setting(0.95, "share of the draws inside the intervals")
+    resamples: int = setting(1000, "bootstrap resamples of whole films for the intervals")
+    bootstrap_seed: int = setting(0, "seed of the bootstrap")
+    confidence_level: float = setting(0.95, "confidence level of the intervals")
 
     def __post_init__(self) -> None:
         if not 0 <= self.lowpass_hz < 0.5:
             raise ValueError(f"lowpass_hz must lie in [0, 0.5), rows are a second apart, got {self.lowpass_hz}")
-        if self.resamples < 1 or not 0 < self.level < 1:
-            raise ValueError(f"need a resample and a level within 0 … 1, got {self.resamples} and {self.level}")
+        if self.resamples < 1 or not 0 < self.confidence_level < 1:
+            raise ValueError(
+                "resamples must be 1 or more and confidence_level between 0 and 1, got "
+                f"{self.resamples} and {self.confidence_level}"
+            )
 
 
 @dataclass(frozen=True)
@@ -128,7 +131,9 @@ def _lines(
         values = [found[name] for name in names]
         return [*values, *(_less(found[way, score], found[against, score]) for way, score in names)]
 
-    spans = bootstrap(films, numbers, resamples=config.resamples, seed=config.bootstrap_seed, level=config.level)
+    spans = bootstrap(
+        films, numbers, resamples=config.resamples, seed=config.bootstrap_seed, level=config.confidence_level
+    )
     whole = numbers(np.ones(films, dtype=np.int64))
     lines = []
     for i, (way, score) in enumerate(names):

@@ -26,13 +26,16 @@ Predicted = Mapping[str, NDArray[np.floating]]
 class CompareConfig:
     """How ways are held against each other."""
 
-    resamples: int = setting(1000, "draws of whole videos for the intervals")
-    bootstrap_seed: int = setting(0, "seed of the draws")
-    level: float = setting(0.95, "share of the draws inside the intervals")
+    resamples: int = setting(1000, "bootstrap resamples of whole videos for the intervals")
+    bootstrap_seed: int = setting(0, "seed of the bootstrap")
+    confidence_level: float = setting(0.95, "confidence level of the intervals")
 
     def __post_init__(self) -> None:
-        if self.resamples < 1 or not 0 < self.level < 1:
-            raise ValueError(f"need a resample and a level within 0 … 1, got {self.resamples} and {self.level}")
+        if self.resamples < 1 or not 0 < self.confidence_level < 1:
+            raise ValueError(
+                "resamples must be 1 or more and confidence_level between 0 and 1, got "
+                f"{self.resamples} and {self.confidence_level}"
+            )
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,9 @@ def compare_variants(
         found = scores(weights)
         return [None if np.isnan(x) else float(x) for x in np.stack([found, found - found[base]]).ravel()]
 
-    spans = bootstrap(len(used), numbers, resamples=config.resamples, seed=config.bootstrap_seed, level=config.level)
+    spans = bootstrap(
+        len(used), numbers, resamples=config.resamples, seed=config.bootstrap_seed, level=config.confidence_level
+    )
     whole, columns = scores(None), [*names, MAP]
     chances = [float(on[:, k].mean()) for k in range(len(names))]
     mean_chance = float(np.mean([chances[k] for k in shown])) if shown else None

@@ -21,7 +21,7 @@ from evoked.learning.evaluation.scores import MeanScore, ScoreRow, Scores
 from evoked.metrics.average_precision import RankedScores, chance_level
 from evoked.metrics.bootstrap import Interval, bootstrap, circular_shifts
 
-UNSEEN = ("masked", "zeros")
+MISSING_LABELS = ("masked", "zeros")
 FEW = 20
 """Below about so many groups percentile intervals cover less than they say."""
 
@@ -30,19 +30,23 @@ FEW = 20
 class EvaluateConfig:
     """How predictions are scored."""
 
-    unseen: str = setting("masked", "seconds with too few visible faces: masked (left out) or zeros (all off)")
-    resamples: int = setting(1000, "draws of whole videos for the intervals")
-    shifts: int = setting(200, "turns of each video's labels in time, for the score without right timing; 0 = none")
-    seed: int = setting(0, "seed of the draws and turns")
-    level: float = setting(0.95, "share of the draws inside the intervals")
+    missing_labels: str = setting("masked", "seconds with too few visible faces: masked (left out) or zeros (all off)")
+    resamples: int = setting(1000, "bootstrap resamples of whole videos for the intervals")
+    time_shifts: int = setting(
+        200, "circular shifts of each video's labels in time, for the null distribution; 0: none"
+    )
+    seed: int = setting(0, "seed of the bootstrap and the time shifts")
+    confidence_level: float = setting(0.95, "confidence level of the intervals")
 
     def __post_init__(self) -> None:
-        if self.unseen not in UNSEEN:
-            raise ValueError(f"unseen must be one of {', '.join(UNSEEN)}, got {self.unseen!r}")
-        if self.resamples < 1 or self.shifts < 0:
-            raise ValueError(f"resamples must be 1 or more, shifts 0 or more, got {self.resamples} and {self.shifts}")
-        if not 0 < self.level < 1:
-            raise ValueError(f"level must lie between 0 and 1, got {self.level}")
+        if self.missing_labels not in MISSING_LABELS:
+            raise ValueError(f"missing_labels must be one of {', '.join(MISSING_LABELS)}, got {self.missing_labels!r}")
+        if self.resamples < 1 or self.time_shifts < 0:
+            raise ValueError(
+                f"resamples must be 1 or more, time_shifts 0 or more, got {self.resamples} and {self.time_shifts}"
+            )
+        if not 0 < self.confidence_level < 1:
+            raise ValueError(f"confidence_level must lie between 0 and 1, got {self.confidence_level}")
 
 
 def evaluate(
@@ -55,7 +59,7 @@ def evaluate(
 ) -> Scores:
     """Score predictions, pooled over all valid seconds of all videos.
 
-    A second is scored where the prediction is valid and the label is (or with unseen = "zeros",
+    A second is scored where the prediction is valid and the label is (or with missing_labels = "zeros",
     whatever the label). Videos of which only labels, or only predictions, are there are left out and noted.
 
     Args:
@@ -70,7 +74,7 @@ def evaluate(
             seconds, or no second can be scored.
     """
     config = config or EvaluateConfig()
-    pooled = _pool(predictions, labels, config.unseen)
+    pooled = _pool(predictions, labels, config.missing_labels)
     told = [*notes, *pooled.notes]
     names, group = pooled.expressions, pooled.group
     ranked = [RankedScores(pooled.scores[:, k], pooled.truth[:, k], group) for k in range(len(names))]
@@ -97,7 +101,7 @@ def evaluate(
     )
     mean = _mean(rows, spans[-2], spans[-1], _shifted(ranked, pooled, config))
     turns = tuple(tuple(sorted(f)) for f in folds)
-    return Scores(names, rows, mean, pooled.videos, turns, tuple(told), config.level)
+    return Scores(names, rows, mean, pooled.videos, turns, tuple(told), config.confidence_level)
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,7 +184,7 @@ def _intervals(ranked: Sequence[RankedScores], pooled: _Pooled, config: Evaluate
         prevalence = float((hits[defined] @ weights).mean() / (length @ weights))
         return [*aps, mean, mean - prevalence]
 
-    return bootstrap(videos, numbers, resamples=config.resamples, seed=config.seed, level=config.level)
+    return bootstrap(videos, numbers, resamples=config.resamples, seed=config.seed, level=config.confidence_level)
 
 
 def _shifted(ranked: Sequence[RankedScores], pooled: _Pooled, config: EvaluateConfig) -> NDArray[np.float64]:
@@ -191,7 +195,7 @@ def _shifted(ranked: Sequence[RankedScores], pooled: _Pooled, config: EvaluateCo
     return np.array(
         [
             np.mean([ranked[k].against(pooled.truth[rows, k]) for k in used])
-            for rows in circular_shifts(pooled.group, config.shifts, config.seed)
+            for rows in circular_shifts(pooled.group, config.time_shifts, config.seed)
         ]
     )
 

@@ -25,13 +25,13 @@ FULL = "full"
 MAKER = "ablate"
 VARIANTS: Mapping[str, Mapping[str, Any]] = {
     FULL: {},
-    "image+audio": {"inputs": ("image", "audio")},
-    "image": {"inputs": ("image",)},
+    "image+audio": {"modalities": ("image", "audio")},
+    "image": {"modalities": ("image",)},
     "no gating": {"input_gate": False, "output_gate": False},
     "no output gate": {"output_gate": False},
     "no experts": {"experts": 0},
 }
-"""Name → what differs from the settings that are given. Full: all that `inputs` names. No experts: a plain logistic
+"""Name → what differs from the settings that are given. Full: all of `modalities`. No experts: a plain logistic
 regression on the gated states in the place of the mixture and its dummy."""
 
 
@@ -81,7 +81,7 @@ def variants(model: ModelSettings, config: TrainConfig, only: Sequence[str] = ()
         if only and name not in (FULL, *only):
             continue
         changed = replace(model, **choice)
-        if name == FULL or (set(changed.inputs) <= set(model.inputs) and changed != model):
+        if name == FULL or (set(changed.modalities) <= set(model.modalities) and changed != model):
             ways.append(Variant(name, changed, config))
     return tuple(ways)
 

@@ -108,7 +108,11 @@ def transfer(
         raise DatasetError(f"no film to {' and none to '.join(empty)}; give the films of more parts of the set")
     shape = replace(model.config, expressions=AFFECT, answer=HEADS[head.head])
     learnt, checked = ([_scaled(examples[f], head) for f in parts[p]] for p in ("train", "validate"))
-    kept = ("scale.", f"{shape.kind}.", "input_gate.")  # what reads the features, with the scale that it read them in
+    kept = (
+        "scale.",
+        f"{shape.architecture}.",
+        "input_gate.",
+    )  # what reads the features, with the scale that it read them in
     begun = {name: a for name, a in model.arrays.items() if name.startswith(kept)}
     tested = [examples[f] for f in parts["test"]]
     found: dict[str, list[dict[str, Series]]] = {MEAN: [_mean_of(learnt, tested, head)], SCRATCH: [], TRANSFER: []}

@@ -88,7 +88,11 @@ def _fit_anew(
 def shape_of(rated: ClipDataset, config: RecogniserConfig) -> RecognitionConfig:
     """The network's shape for these clips."""
     return RecognitionConfig(
-        config.describe, int(rated.rows[0].shape[1]), rated.expressions, units=config.units, experts=config.experts
+        config.descriptors,
+        int(rated.rows[0].shape[1]),
+        rated.expressions,
+        units=config.hidden_units,
+        experts=config.experts,
     )
 
 
@@ -179,8 +183,8 @@ def _fit(train: ClipDataset, stop: ClipDataset | None, config: RecogniserConfig,
     mean, deviation = _standards(train.rows)
     network.scale.mean.copy_(torch.from_numpy(mean))
     network.scale.deviation.copy_(torch.from_numpy(deviation))
-    optimiser = torch.optim.AdamW(network.parameters(), lr=config.rate, weight_decay=config.decay)
-    weight = torch.from_numpy(positive_weights(train.said, config.balance))
+    optimiser = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+    weight = torch.from_numpy(positive_weights(train.said, config.class_weighting))
     draw = np.random.default_rng([config.seed, 1])
     chance = torch.Generator().manual_seed(config.seed)
     losses: list[tuple[float, float]] = []
@@ -210,10 +214,10 @@ def _epoch(
     """Learn from every clip once, after `before` epochs, the second network following the first; the mean loss."""
     (weight, config), (draw, chance), (network, kept) = how, by_lot, networks
     order, total = draw.permutation(len(train.rows)), 0.0
-    steps = before * math.ceil(len(order) / config.batch)
+    steps = before * math.ceil(len(order) / config.batch_size)
     network.train()
-    for start in range(0, len(order), config.batch):
-        places = order[start : start + config.batch]
+    for start in range(0, len(order), config.batch_size):
+        places = order[start : start + config.batch_size]
         windows = np.stack([descriptor_window(train.rows[i], network.config.ticks, draw) for i in places])
         said = torch.from_numpy(train.said[places]).float()
         p = network(torch.from_numpy(windows), config.shares[0], chance)
@@ -221,15 +225,15 @@ def _epoch(
         value = float(loss.detach())
         if not math.isfinite(value):
             raise TrainingError(
-                f"the loss became {value}. Choose a smaller rate than {config.rate:g}, or leave out clips of faces "
-                "with enormous descriptions"
+                f"the loss became {value}. Choose a smaller learning rate than {config.learning_rate:g}, or leave out "
+                "clips of faces with enormous descriptions"
             )
         optimiser.zero_grad()
         loss.backward()
         clip_each(network.parameters(), 1.0)
         optimiser.step()
         steps += 1
-        memory = min(config.average, steps / (steps + 10))  # or the first weights would stay in it for long
+        memory = min(config.ema_decay, steps / (steps + 10))  # or the first weights would stay in it for long
         with torch.no_grad():
             for mean, now in zip(kept.parameters(), network.parameters(), strict=True):
                 mean.lerp_(now, 1 - memory)

@@ -63,7 +63,7 @@ def train_recogniser(
         return cached_fit(state / f"{name}.safetensors" if state else None, train, stop, how, told)
 
     found = cross_fit(rated, config, progress, learn=learn)
-    calibration, points, fair, on = held_out_points(found.scores, rated.said, found.fold, config.precision)
+    calibration, points, fair, on = held_out_points(found.scores, rated.said, found.fold, config.target_precision)
     judged = class_metrics(rated.expressions, fair, rated.said, rated.people, points, on, before=found.scores)
     learnt = refit_all(rated, found, config, progress, learn=learn)
     training = {
@@ -75,7 +75,7 @@ def train_recogniser(
         "tried_in_turns": [[asdict(tried) for tried in turn] for turn in found.tried],
         "loss": [round(own, 6) for own, _ in learnt.losses],
     }
-    nets = {name: NETS[name].sha256 for name in nets_of(config.describe)}
+    nets = {name: NETS[name].sha256 for name in nets_of(config.descriptors)}
     made = Provenance(
         provenance.made_by, provenance.config, provenance.inputs, nets, (*provenance.notes, *metrics_notes(judged))
     )

@@ -1,4 +1,4 @@
-"""How training goes: every choice with its default and its help, once."""
+"""Settings of training, each with its default and its help."""
 
 from dataclasses import dataclass, replace
 
@@ -17,44 +17,50 @@ class TrainConfig:
 
     epochs: int = setting(
         0,
-        f"how often every second is learnt from; 0: {EPOCHS}, or {SMALL_EPOCHS} below {SMALL_BELOW_S} labelled seconds",
+        f"passes over the training seconds; 0: {EPOCHS}, or {SMALL_EPOCHS} below {SMALL_BELOW_S} labelled seconds",
     )
-    steps: int = setting(0, "stop after this many steps even within an epoch; 0: no such limit")
-    runs: int = setting(8, "runs of consecutive windows in a batch")
+    max_steps: int = setting(0, "stop after this many steps even within an epoch; 0: no such limit")
+    runs_per_batch: int = setting(8, "runs of consecutive windows per batch")
     windows_per_run: int = setting(16, "windows (seconds) in a run; 8 runs of 16 are the paper's batch of 128")
-    rate: float = setting(
+    learning_rate: float = setting(
         0.0, f"Adam's learning rate; 0: {RATE:g}, or {SMALL_RATE:g} below {SMALL_BELOW_S} labelled seconds"
     )
-    decay: float = setting(0.0, "weight decay, apart from Adam's moments (AdamW)")
-    clip: float = setting(1.0, "largest norm of each variable's gradient; 0: no clipping")
+    weight_decay: float = setting(0.0, "decoupled weight decay (AdamW)")
+    max_grad_norm: float = setting(1.0, "clip each variable's gradient to this norm; 0: no clipping")
     l2: float = setting(1e-8, "L2 on the weights of experts and their gates")
     loss: str = setting(
-        "cross_entropy", f"what probabilities are charged: {', '.join(LOSSES)} (few positives weigh more)"
+        "cross_entropy", f"loss on probabilities: {', '.join(LOSSES)} (balanced: rare positives weigh more)"
     )
     label_smoothing_s: int = setting(
-        0, "seconds to either side whose labels speak for a second in learning, the nearer the more; 0: none"
+        0, "smooth training labels over this many seconds to either side, with triangular weights; 0: none"
     )
-    unseen: str = setting("masked", "seconds without valid labels: masked (left out) or zeros (nothing expressed)")
-    patience: int = setting(0, "stop after this many epochs without a better validation; 0: train all epochs")
-    monitor: str = setting("map", "what validation goes by: map or loss")
+    missing_labels: str = setting(
+        "masked", "seconds without valid labels: masked (left out) or zeros (nothing expressed)"
+    )
+    patience: int = setting(
+        0, "stop after this many epochs without improvement on the validation videos; 0: train all epochs"
+    )
+    monitor: str = setting("map", "validation metric that selects the epoch: map or loss")
     precision: str = setting("f32", "matrix products in f32 or bf16")
     device: str = setting("cpu", "cpu or cuda")
-    devices: int = setting(1, "cards (with device cpu: processes) that learn together, each a share of every batch")
+    devices: int = setting(
+        1, "GPUs (with device cpu: processes) that train in parallel, each on a share of every batch"
+    )
     threads: int = setting(0, f"CPU threads; 0: all cores, or 1 below {SMALL_BELOW_S} labelled seconds")
-    events: bool = setting(False, "write TensorBoard event files into the state's folder, too")
-    checkpoint_every_s: float = setting(30.0, "seconds between two savings of the training state")
-    seed: int = setting(0, "first weights, order of batches and dropout are drawn from it")
+    tensorboard: bool = setting(False, "also write TensorBoard event files into the state's folder")
+    checkpoint_every_s: float = setting(30.0, "seconds between checkpoints of the training state")
+    seed: int = setting(0, "seed of the initial weights, the order of batches and dropout")
 
     def __post_init__(self) -> None:
-        for name in ("runs", "windows_per_run", "devices"):
+        for name in ("runs_per_batch", "windows_per_run", "devices"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
         for name in (
             "epochs",
-            "rate",
-            "steps",
-            "decay",
-            "clip",
+            "learning_rate",
+            "max_steps",
+            "weight_decay",
+            "max_grad_norm",
             "l2",
             "patience",
             "threads",
@@ -78,14 +84,14 @@ class TrainConfig:
         return replace(
             self,
             epochs=self.epochs or (SMALL_EPOCHS if small else EPOCHS),
-            rate=self.rate or (SMALL_RATE if small else RATE),
+            learning_rate=self.learning_rate or (SMALL_RATE if small else RATE),
             threads=self.threads or (1 if small else 0),
         )
 
 
 CHOICES = {
     "loss": LOSSES,
-    "unseen": ("masked", "zeros"),
+    "missing_labels": ("masked", "zeros"),
     "monitor": ("map", "loss"),
     "precision": ("f32", "bf16"),
     "device": ("cpu", "cuda"),

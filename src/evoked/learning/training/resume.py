@@ -28,7 +28,7 @@ from evoked.model.stored import read_arrays, write_arrays
 
 FILE = "training.safetensors"
 FORMAT = 2
-FREE = ("epochs", "patience", "threads", "checkpoint_every_s", "events")
+FREE = ("epochs", "patience", "threads", "checkpoint_every_s", "tensorboard")
 """Settings that may change between two sittings: they say how long and how, not what a step does."""
 
 

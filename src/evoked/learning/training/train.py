@@ -110,10 +110,10 @@ def _learn(work: _Work, fabric: Fabric, progress: Progress) -> Trained:
         key = job_key(examples, work.validation, work.shape, config, work.start) if state else ""
         standing = (load_state(state, key, lesson.network, lesson.optimiser) if state else None) or TrainingState()
         saves = state is not None and fabric.is_global_zero
-        metrics = TensorBoardLog(state if saves and config.events else None, standing.taken)
+        metrics = TensorBoardLog(state if saves and config.tensorboard else None, standing.taken)
         saved = time.monotonic()
         while not _finished(standing, config):
-            plan = plan_epoch(usable, config.runs, config.windows_per_run, (config.seed, standing.epoch))
+            plan = plan_epoch(usable, config.runs_per_batch, config.windows_per_run, (config.seed, standing.epoch))
             while standing.step < len(plan) and not _out_of_steps(standing, config):
                 lesson.learn(plan[standing.step], standing)
                 _tell(progress, standing, config, len(plan))
@@ -169,7 +169,7 @@ class _Lesson:
         self.work, self.usable, self.fabric, self.config = work, usable, fabric, work.config
         self.network = _new_network(work.examples, work.shape, work.config, work.start or {}).train()
         own = torch.optim.AdamW(
-            self.network.parameters(), lr=self.config.rate, weight_decay=self.config.decay, fused=True
+            self.network.parameters(), lr=self.config.learning_rate, weight_decay=self.config.weight_decay, fused=True
         )
         self._ready, self._stepper = fabric.setup(self.network, own)
         self.optimiser = own
@@ -197,14 +197,14 @@ class _Lesson:
         loss = self._charge(p, labels) * weight
         self._stepper.zero_grad()
         fabric.backward(loss + config.l2 * self.network.experts.weight_squares())
-        clip_each(self.network.parameters(), config.clip)
+        clip_each(self.network.parameters(), config.max_grad_norm)
         self._stepper.step()
         value = mean_loss(fabric, loss)
         if not math.isfinite(value):
             where = f"epoch {standing.epoch + 1}, step {standing.step + 1}"
             raise TrainingError(
-                f"the loss became {value} in {where}. Choose a smaller rate than {config.rate:g}, or leave out "
-                "features of enormous size"
+                f"the loss became {value} in {where}. Choose a smaller learning rate than {config.learning_rate:g}, "
+                "or leave out features of enormous size"
             )
         standing.step, standing.taken = standing.step + 1, standing.taken + 1
         standing.loss_sum, standing.windows = standing.loss_sum + value * count, standing.windows + count
@@ -247,11 +247,11 @@ def _finished(standing: TrainingState, config: TrainConfig) -> bool:
 
 
 def _out_of_steps(standing: TrainingState, config: TrainConfig) -> bool:
-    return bool(config.steps) and standing.taken >= config.steps
+    return bool(config.max_steps) and standing.taken >= config.max_steps
 
 
 def _tell(progress: Progress, standing: TrainingState, config: TrainConfig, per_epoch: int) -> None:
-    total = min(config.epochs * per_epoch, config.steps or math.inf)
+    total = min(config.epochs * per_epoch, config.max_steps or math.inf)
     loss = standing.loss_sum / standing.windows
     progress(standing.taken, total, f"epoch {standing.epoch + 1} of {config.epochs}, loss {loss:.3f}")
 
@@ -262,7 +262,7 @@ def _labelled(examples: Sequence[Example]) -> int:
 
 def _usable(example: Example, config: TrainConfig) -> NDArray[np.bool_]:
     """Seconds to learn from; with `zeros` an unseen second counts as one without any expression."""
-    return example.valid if config.unseen == "masked" else np.ones_like(example.valid)
+    return example.valid if config.missing_labels == "masked" else np.ones_like(example.valid)
 
 
 def _notes(examples: Sequence[Example], usable: Sequence[NDArray[np.bool_]]) -> tuple[str, ...]:

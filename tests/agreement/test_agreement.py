@@ -194,7 +194,7 @@ def test_by_person_whole_persons_are_drawn_and_held_out(tmp_path: Path) -> None:
     (tmp_path / "r.csv").write_text("\n".join(lines))
     (tmp_path / "s.csv").write_text("\n".join(scores))
     machine, human = read_machine_scores(tmp_path / "s.csv"), read_ratings(tmp_path / "r.csv")
-    people = agree(machine, human, replace(QUICK, by="person"))
+    people = agree(machine, human, replace(QUICK, resample_by="person"))
     assert people.units == 4
     assert len(people.rows[0].held_out) == 4
     assert "4 persons: intervals over so few are too narrow" in people.notes
@@ -278,7 +278,7 @@ def test_clips_in_which_nobody_was_seen(tmp_path: Path) -> None:
     scores = "clip,valid,awe\na,true,0.9\nb,false,\nc,true,0.1\nd,true,0.8\n"
     ratings = "clip,rater,awe\na,1,1\nb,1,1\nc,1,0\nd,1,1\ne,1,1\n"
     masked = small(tmp_path, scores, ratings, thresholds=("awe=0.5",))
-    zeros = small(tmp_path, scores, ratings, thresholds=("awe=0.5",), unseen="zeros")
+    zeros = small(tmp_path, scores, ratings, thresholds=("awe=0.5",), missing_scores="zeros")
     assert (masked.clips, masked.rows[0].recall.value) == (3, 1)
     assert zeros.clips == 4
     assert zeros.rows[0].recall.value == pytest.approx(2 / 3)
@@ -292,7 +292,12 @@ def test_clips_in_which_nobody_was_seen(tmp_path: Path) -> None:
     [
         ("clip,awe\na,0.5\n", "clip,rater,pain\na,1,1\n", {}, "no expression in common: awe against pain"),
         ("clip,awe\na,0.5\n", "clip,rater,awe\nb,1,1\n", {}, "no clip in common: rated is b …, the machine knows a …"),
-        ("clip,awe\na,0.5\n", "clip,rater,awe\na,1,1\n", {"by": "person"}, "no column person that names anybody"),
+        (
+            "clip,awe\na,0.5\n",
+            "clip,rater,awe\na,1,1\n",
+            {"resample_by": "person"},
+            "no column person that names anybody",
+        ),
         ("clip,awe\na,0.5\n", "clip,rater,awe\na,1,1\n", {"thresholds": ("joy=1",)}, "no expression 'joy' to set"),
     ],
 )
@@ -306,10 +311,10 @@ def test_what_cannot_be_compared(tmp_path: Path, scores: str, ratings: str, more
     ("more", "message"),
     [
         ({"merge": "most"}, "merge must be one of majority, any, mean, got 'most'"),
-        ({"by": "rater"}, "by must be one of video, person"),
-        ({"unseen": "no"}, "unseen must be one of"),
+        ({"resample_by": "rater"}, "resample_by must be one of video, person"),
+        ({"missing_scores": "no"}, "missing_scores must be one of"),
         ({"span": "max"}, "span must be one of mean, last"),
-        ({"target_precision": 0.0}, "target_precision and level must lie within"),
+        ({"target_precision": 0.0}, "target_precision and confidence_level must lie within"),
         ({"folds": 1}, "folds must be 2 or more"),
         ({"thresholds": ("awe",)}, "thresholds must be like"),
     ],
