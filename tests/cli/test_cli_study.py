@@ -27,7 +27,7 @@ epochs = 2
 threads = 1
 [evaluate]
 resamples = 20
-shifts = 5
+time_shifts = 5
 [report]
 preview_height = 72
 """

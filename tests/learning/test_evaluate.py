@@ -216,7 +216,7 @@ def test_the_file_and_the_table(tmp_path: Path) -> None:
     lines = scores_table(made).splitlines()
     assert [line.split("  ")[0] for line in lines[1:7]] == [*NAMES, "MAP", "MAP − chance", "MAP, shifted"]
     assert f"{100 * made.rows[0].ap:.2f}" in lines[1]  # type: ignore[operator]
-    assert lines[7] == "in %; 4 videos, held out in 2 turns; intervals draw whole videos"
+    assert lines[7] == "in %; 4 videos, held out in 2 folds; intervals resample whole videos"
     assert lines[8:] == ["note: staged: so and so", "note: 4 videos: intervals over so few are too narrow"]
 
 

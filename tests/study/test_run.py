@@ -45,7 +45,7 @@ epochs = 2
 threads = 1
 [evaluate]
 resamples = 50
-shifts = 10
+time_shifts = 10
 [report]
 preview_height = 90
 """

@@ -1,12 +1,12 @@
 """How far machine and people agree, as values: what a file holds and what a terminal shows."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from evoked.core.files import write_text
 from evoked.core.provenance import Provenance
+from evoked.core.text_table import MISSING, text_table
 
 __all__ = ["Agreement", "AgreementGroup", "AgreementRow", "Estimate", "as_text", "write_agreement"]
 
@@ -142,14 +142,14 @@ def as_text(found: Agreement) -> str:
         rated.append((r.name, *_plain(r.fleiss), *_plain(r.krippendorff), *_plain(r.cohen), pairs))
     parts = [
         f"Machine against people: precision and recall in % {_chosen(found)}",
-        _table(scored),
+        text_table(scored) + "\n",
         "Correlation of score and mean judgement (Pearson's r; chance is 0)",
-        _table(moving),
+        text_table(moving) + "\n",
     ]
     if found.groups:
-        parts += ["Correlation by group", _table(_group_lines(found, level))]
+        parts += ["Correlation by group", text_table(_group_lines(found, level)) + "\n"]
     if found.raters > 1:
-        parts += ["How far the raters agree (chance is 0)", _table(rated)]
+        parts += ["How far the raters agree (chance is 0)", text_table(rated) + "\n"]
     parts.append(_last(found))
     return "\n".join([*parts, *(f"note: {n}" for n in found.notes)])
 
@@ -183,23 +183,17 @@ def _last(found: Agreement) -> str:
 
 def format_percent(value: float | None) -> str:
     """A share in percent, one decimal; a dash where not defined."""
-    return "–" if value is None else f"{100 * value:.1f}"
+    return MISSING if value is None else f"{100 * value:.1f}"
 
 
 def format_number(value: float | None) -> str:
     """A plain number, three decimals; a dash where not defined."""
-    return "–" if value is None else f"{value:.3f}"
+    return MISSING if value is None else f"{value:.3f}"
 
 
 def _percent(e: Estimate) -> tuple[str, str]:
-    return format_percent(e.value), "–" if e.low is None else f"{format_percent(e.low)} … {format_percent(e.high)}"
+    return format_percent(e.value), MISSING if e.low is None else f"{format_percent(e.low)} … {format_percent(e.high)}"
 
 
 def _plain(e: Estimate) -> tuple[str, str]:
-    return format_number(e.value), "–" if e.low is None else f"{format_number(e.low)} … {format_number(e.high)}"
-
-
-def _table(lines: Sequence[Sequence[str]]) -> str:
-    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-    text = ["  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]) for line in lines]
-    return "\n".join(line.rstrip() for line in text) + "\n"
+    return format_number(e.value), MISSING if e.low is None else f"{format_number(e.low)} … {format_number(e.high)}"

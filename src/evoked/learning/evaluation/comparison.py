@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from evoked.core.errors import DatasetError
 from evoked.core.settings import setting
+from evoked.core.text_table import MISSING, text_table
 from evoked.dataset.examples import Example
 from evoked.metrics.average_precision import RankedScores
 from evoked.metrics.bootstrap import bootstrap
@@ -155,14 +156,14 @@ def comparison_text(cells: Sequence[ScoreCell], against: str) -> str:
     lines = [["in %", *columns]]
     for labels, way in rows:
         lines.append([f"{way}, {labels}", *(_cell(found[labels, way, name]) for name in columns)])
-    told = [["MAP", "value", "interval over videos", f"less {against}", "interval"]]
+    intervals = [["MAP", "value", "interval over videos", f"less {against}", "interval"]]
     for labels, way in rows:
         cell = found[labels, way, MAP]
         if way != CHANCE:
             gain = "" if cell.gain is None else f"{100 * cell.gain:+.2f}"
             span = (_span(cell.low, cell.high), gain, _span(cell.gain_low, cell.gain_high) if gain else "")
-            told.append([f"{way}, {labels}", _number(cell.value), *span])
-    return "\n".join([*_aligned(lines), "", *_aligned(told)])
+            intervals.append([f"{way}, {labels}", _number(cell.value), *span])
+    return f"{text_table(lines)}\n\n{text_table(intervals)}"
 
 
 def _cell(cell: ScoreCell) -> str:
@@ -171,18 +172,8 @@ def _cell(cell: ScoreCell) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.2f}"
+    return MISSING if value is None else f"{100 * value:.2f}"
 
 
 def _span(low: float | None, high: float | None) -> str:
-    return "–" if low is None or high is None else f"{100 * low:.2f} … {100 * high:.2f}"
-
-
-def _aligned(lines: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-    return [
-        "  ".join(
-            c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    ]
+    return MISSING if low is None or high is None else f"{100 * low:.2f} … {100 * high:.2f}"

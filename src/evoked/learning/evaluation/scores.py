@@ -6,6 +6,7 @@ from pathlib import Path
 
 from evoked.core.files import write_text
 from evoked.core.provenance import Provenance
+from evoked.core.text_table import MISSING, text_table
 
 
 @dataclass(frozen=True)
@@ -104,21 +105,14 @@ def scores_table(scores: Scores) -> str:
     lines.append(("MAP − chance", _percent(m.gain), _span(m.gain_low, m.gain_high), "", "", "", ""))
     if m.shifted is not None:
         lines.append(("MAP, shifted", _percent(m.shifted), f"95th: {_percent(m.shifted_high)}", "", "", "", ""))
-    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-    text = [
-        "  ".join(
-            cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, widths, strict=True))
-        )
-        for line in lines
-    ]
-    turns = f", held out in {len(scores.folds)} turns" if scores.folds else ""
-    text.append(f"in %; {len(scores.videos)} videos{turns}; intervals draw whole videos")
-    return "\n".join(line.rstrip() for line in [*text, *(f"note: {n}" for n in scores.notes)])
+    folds = f", held out in {len(scores.folds)} folds" if scores.folds else ""
+    summary = f"in %; {len(scores.videos)} videos{folds}; intervals resample whole videos"
+    return "\n".join([text_table(lines), summary, *(f"note: {n}" for n in scores.notes)])
 
 
 def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.2f}"
+    return MISSING if value is None else f"{100 * value:.2f}"
 
 
 def _span(low: float | None, high: float | None) -> str:
-    return "–" if low is None else f"{_percent(low)} … {_percent(high)}"
+    return MISSING if low is None else f"{_percent(low)} … {_percent(high)}"

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from evoked.core.text_table import MISSING, text_table
 from evoked.metrics.average_precision import RankedScores, chance_level
 from evoked.metrics.bootstrap import bootstrap
 from evoked.metrics.calibration import log_odds, platt, reliability
@@ -234,20 +235,13 @@ LEGEND = (
 
 def metrics_table(rows: Sequence[ClassMetrics]) -> str:
     """The figures as text for a terminal; chance and interval beside every score, and what the columns are."""
-    head = f"{'':14}{'clips':>6}{'yes':>5}{'chance':>7}  {'AP':20}{'precision':20}{'recall':20}"
-    lines = [head + f"{'at':>4}  {'by':10}{'ECE':>5}"]
+    lines = [("", "clips", "yes", "chance", "AP", "precision", "recall", "at", "by", "ECE")]
     for r in rows:
-        scores = (
-            (r.ap, None if r.low is None or r.high is None else (r.low, r.high)),
-            (r.precision, r.precision_span),
-            (r.recall, r.recall_span),
-        )
-        cells = "".join(f"{_spanned(value, span):20}" for value, span in scores)
-        lines.append(
-            f"{r.name:14}{r.clips:6}{r.positives:5}{_f(r.chance):>7}  {cells}{_f(r.threshold):>4}  {r.rule:10}"
-            f"{_f(r.error):>5}"
-        )
-    return "\n".join([*lines, LEGEND])
+        ap_span = None if r.low is None or r.high is None else (r.low, r.high)
+        scores = (_spanned(r.ap, ap_span), _spanned(r.precision, r.precision_span), _spanned(r.recall, r.recall_span))
+        counts = (str(r.clips), str(r.positives), _f(r.chance))
+        lines.append((r.name, *counts, *scores, _f(r.threshold), r.rule, _f(r.error)))
+    return f"{text_table(lines, left=(0, 4, 5, 6, 8))}\n{LEGEND}"
 
 
 def _spanned(value: float | None, span: tuple[float, float] | None) -> str:
@@ -274,7 +268,7 @@ def _cut(p: NDArray[np.float64], said: NDArray[np.float64], target: float) -> tu
 
 
 def _f(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}".replace("0.", ".", 1) if value < 1 else f"{value:.2f}"
+    return MISSING if value is None else f"{value:.3f}".replace("0.", ".", 1) if value < 1 else f"{value:.2f}"
 
 
 def metrics_json(rows: Sequence[ClassMetrics]) -> Mapping[str, Any]:
