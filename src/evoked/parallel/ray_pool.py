@@ -11,19 +11,19 @@ class RayPool:
 
     Args:
         address: of a running cluster, "auto" to find it, None to start Ray here.
+        workers: how many items are worked on at once.
         threads_each: CPUs that each item asks for.
-        ahead: how many items are handed over at once; more would only fill the cluster's memory.
 
     Raises:
         WorkerError: if Ray is not installed, or the cluster cannot be reached.
     """
 
-    def __init__(self, address: str | None = None, *, threads_each: int = 1, ahead: int = 64) -> None:
+    def __init__(self, address: str | None = None, *, workers: int = 1, threads_each: int = 1) -> None:
         try:
             import ray
         except ImportError as error:
             raise WorkerError("Ray is not installed. Install it (pip install ray) or run without it") from error
-        self._ray, self.threads_each, self.ahead = ray, threads_each, ahead
+        self._ray, self.workers, self.threads_each = ray, workers, threads_each
         try:
             ray.init(address=address, ignore_reinit_error=True, log_to_driver=False, configure_logging=False)
         except (ConnectionError, RuntimeError) as error:
@@ -44,7 +44,7 @@ class RayPool:
         running: dict[object, Item] = {}
         try:
             while True:
-                while len(running) < self.ahead:
+                while len(running) < self.workers * 2:
                     try:
                         item = next(waiting)
                     except StopIteration:
