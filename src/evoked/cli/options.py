@@ -6,6 +6,10 @@ from typing import Any, TypeVar
 import click
 
 from evoked.core.settings import describe
+from evoked.parallel.executors import EXECUTORS, open_executor
+from evoked.parallel.pool import Pool
+
+__all__ = ["config_from_options", "config_options", "executor_from_options", "executor_options"]
 
 Config = TypeVar("Config")
 Command = Callable[..., Any]
@@ -15,7 +19,8 @@ def config_options(config: type, **also: str) -> Callable[[Command], Command]:
     """Give a click command one option per field of a config dataclass.
 
     A field `chunk_s` becomes `--chunk-s`; a bool becomes `--name / --no-name`; a tuple of strings may
-    be given several times or with commas. The command receives them as keyword arguments; `made` turns them back.
+    be given several times or with commas. The command receives them as keyword arguments; `config_from_options` turns
+    them back.
 
     Args:
         config: the dataclass.
@@ -56,5 +61,59 @@ def config_from_options(config: type[Config], values: dict[str, Any]) -> Config:
     own = {known.name: values.pop(known.name) for known in describe(config)}
     try:
         return config(**own)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def executor_options(command: Command) -> Command:
+    """Give a click command the options of where its items run.
+
+    They are --executor, --workers, --threads, --address and --offline; one that the command has already (such as
+    the --threads of a config) is left as it is, so this decorator is written above `config_options`.
+    """
+    options = {
+        "executor": click.option(
+            "--executor",
+            type=click.Choice(EXECUTORS),
+            help="where items run  [default: serial for one worker, processes for several]",
+        ),
+        "workers": click.option(
+            "--workers", type=click.IntRange(1), default=1, show_default=True, help="items worked on at once"
+        ),
+        "threads": click.option(
+            "--threads",
+            type=click.IntRange(0),
+            default=0,
+            show_default=True,
+            help="threads of the networks of each worker; 0: as many as it may use",
+        ),
+        "address": click.option("--address", help='of a running Ray cluster, or "auto"; without it Ray starts here'),
+        "offline": click.option("--offline", is_flag=True, help="use only networks that the cache holds"),
+    }
+    present = {parameter.name for parameter in getattr(command, "__click_params__", [])}
+    for name, option in reversed(options.items()):
+        if name not in present:
+            command = option(command)
+    return command
+
+
+def executor_from_options(values: dict[str, Any], *, threads: int = 0) -> Pool:
+    """Take `executor`, `workers` and `address` out of a command's keyword arguments and open the executor.
+
+    Args:
+        values: the command's keyword arguments; those three are removed.
+        threads: threads of each worker; 0 = no limit.
+
+    Returns:
+        The executor; where none is named, serial for one worker and processes for several.
+
+    Raises:
+        click.UsageError: if the options do not go together, such as several workers with serial.
+        WorkerError: if Ray is not installed or the cluster cannot be reached.
+    """
+    name, workers, address = values.pop("executor"), values.pop("workers"), values.pop("address")
+    name = name or ("serial" if workers == 1 else "processes")
+    try:
+        return open_executor(name, workers=workers, threads_each=threads, address=address)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
