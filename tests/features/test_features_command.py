@@ -45,6 +45,22 @@ def test_a_bad_one_among_good_ones(cache: Cache, tmp_path: Path) -> None:
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["good.safetensors"]
 
 
+@pytest.mark.parametrize("executor", ["processes", pytest.param("ray", marks=pytest.mark.ray)])
+def test_every_executor_gives_the_same_bytes(cache: Cache, tmp_path: Path, executor: str) -> None:
+    if executor == "ray":
+        pytest.importorskip("ray", reason="Ray is not installed: make test-ray installs it")
+    clips = [shutil.copy(cache.clip("single_face.mp4"), tmp_path / name) for name in ("a.mp4", "b.mp4", "c.mp4")]
+    for name, words in {"serial": [], executor: ["--executor", executor, "--workers", 2]}.items():
+        ran = evoked(*clips, tmp_path / "none.mp4", "-o", tmp_path / name, "--threads", 1, *words)
+        assert ran.returncode == 1, ran.stderr
+        assert ran.stdout.split() == [str(tmp_path / name / f"{n}.safetensors") for n in "abc"]  # in their order
+        assert "1 of 4 videos could not be described" in ran.stderr
+        assert "Traceback" not in ran.stderr
+
+    for name in ("a.safetensors", "b.safetensors", "c.safetensors"):
+        assert (tmp_path / executor / name).read_bytes() == (tmp_path / "serial" / name).read_bytes()
+
+
 @pytest.mark.parametrize("kind", ["missing", "empty", "text", "noise", "folder"])
 def test_what_is_no_video_is_one_line(tmp_path: Path, kind: str) -> None:
     video = tmp_path / f"{kind}.mp4"
@@ -84,6 +100,9 @@ def test_json_says_how_each_ended(cache: Cache, tmp_path: Path) -> None:
         (["a.mp4", "b.mp4", "-o", __file__], "name a folder for several"),
         (["a.mp4", "-o", "out", "--side", "5"], "side and closeup_size must be at least 32"),
         (["a.mp4"], "Missing option"),
+        (["a.mp4", "-o", "out", "--executor", "serial", "--workers", "2"], "serial has one worker, got 2"),
+        (["a.mp4", "-o", "out", "--address", "auto"], "an address is for the executor ray"),
+        (["a.mp4", "-o", "out", "--executor", "slurm"], "'slurm' is not one of"),
     ],
 )
 def test_wrong_use(arguments: list[str], message: str) -> None:

@@ -2,21 +2,25 @@
 
 import json
 from collections import Counter
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
 from evoked.cli.failures import Failures, print_note
-from evoked.cli.options import config_from_options, config_options
+from evoked.cli.options import config_from_options, config_options, executor_from_options, executor_options
 from evoked.cli.progress import bar
 from evoked.core.files import check_writable
 from evoked.core.progress import Progress
-from evoked.features.extract import Extractor, FeatureConfig
-from evoked.features.files import SUFFIX, write_features
-from evoked.media.probe import no_video_error, probe
-from evoked.parallel.pool import Done, SerialPool
-from evoked.weights.cache import Cache, default_cache
+from evoked.features.extract import FeatureConfig
+from evoked.features.files import SUFFIX
+from evoked.features.jobs import FeaturesDone, FeaturesTask, run_features_task
+from evoked.parallel.pool import Done, Failed, Pool, SerialPool
+
+__all__ = ["features"]
+
+Outcome = Done[FeaturesTask, FeaturesDone] | Failed[FeaturesTask]
 
 
 @click.command()
@@ -28,10 +32,10 @@ from evoked.weights.cache import Cache, default_cache
     type=click.Path(path_type=Path),
     help="One video: the file to write, or a folder that is there. Several: a folder, made where needed.",
 )
-@click.option("--offline", is_flag=True, help="Use only nets that the cache holds.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, a row per video.")
+@executor_options
 @config_options(FeatureConfig)
-def features(videos: tuple[Path, ...], output: Path, offline: bool, as_json: bool, **options: object) -> None:
+def features(videos: tuple[Path, ...], output: Path, as_json: bool, offline: bool, **options: Any) -> None:
     """Describe each VIDEO once a second: what is shown, who is shown, what is heard.
 
     Writes one safetensors file per video. Each video ends done or failed, with its reason; the rest goes
@@ -41,50 +45,51 @@ def features(videos: tuple[Path, ...], output: Path, offline: bool, as_json: boo
     targets = _targets(videos, output)
     for target in targets.values():
         check_writable(target)
-    with bar("features") as progress:
-        work = _Work(config, targets, progress, default_cache(offline=offline))
-        rows: list[dict[str, object]] = []
-        failures = Failures(len(videos), "videos", "described")
-        for outcome in SerialPool().run(work, videos):
-            if isinstance(outcome, Done):
-                told = {"state": "done", "seconds": outcome.result, "file": str(targets[outcome.item])}
-            else:
-                failures.add(outcome.item, outcome.error)
-                told = {"state": "failed", "reason": str(outcome.error)}
-            rows.append({"video": str(outcome.item), **told})
-            progress(len(rows), len(videos))
+    pool = executor_from_options(options, threads=config.threads)
+    tasks = [FeaturesTask(video, target, config, offline) for video, target in targets.items()]
+    rows: dict[Path, dict[str, object]] = {}
+    failures = Failures(len(tasks), "videos", "described")
+    for outcome in _outcomes(tasks, pool):
+        task = outcome.item
+        if isinstance(outcome, Done):
+            for line in outcome.result.damage:
+                print_note(task.video, line)
+            ended = {"state": "done", "seconds": outcome.result.seconds, "file": str(task.output)}
+        else:
+            failures.add(task.video, outcome.error)
+            ended = {"state": "failed", "reason": str(outcome.error)}
+        rows[task.video] = {"video": str(task.video), **ended}
+    in_order = [rows[video] for video in videos]
     if as_json:
-        click.echo(json.dumps(rows, indent=1, ensure_ascii=False))
+        click.echo(json.dumps(in_order, indent=1, ensure_ascii=False))
     else:
-        for row in rows:
+        for row in in_order:
             if row["state"] == "done":
                 click.echo(row["file"])
     failures.end()
 
 
-class _Work:
-    """What is done with a video; the nets are loaded when the first good one comes."""
+def _outcomes(tasks: list[FeaturesTask], pool: Pool) -> Iterator[Outcome]:
+    """Each task's outcome as it is ready, under a bar of videos; where they run one by one, of their seconds too."""
+    with bar("features") as progress:
+        for ended, outcome in enumerate(pool.run(_shown(tasks, pool, progress), tasks), start=1):
+            yield outcome
+            progress(ended, len(tasks))
 
-    def __init__(self, config: FeatureConfig, targets: dict[Path, Path], progress: Progress, cache: Cache) -> None:
-        self._cache, self._config, self._targets, self._progress = cache, config, targets, progress
-        self._extractor: Extractor | None = None
-        self._done = 0
 
-    def __call__(self, video: Path) -> int:
-        before, self._done = self._done, self._done + 1
-        if probe(video).picture is None:  # what cannot be used is told at once, before any net is fetched
-            raise no_video_error(video)
-        self._extractor = self._extractor or Extractor(self._config, self._cache)
+def _shown(tasks: list[FeaturesTask], pool: Pool, progress: Progress) -> Callable[[FeaturesTask], FeaturesDone]:
+    """The work; in this process it moves the bar while a video is described."""
+    if not isinstance(pool, SerialPool):
+        return run_features_task
+    before = {task: number for number, task in enumerate(tasks)}
 
+    def work(task: FeaturesTask) -> FeaturesDone:
         def tell(done: float, total: float | None, note: str = "") -> None:
-            self._progress(before + (done / total if total else 0), len(self._targets), video.name)
+            progress(before[task] + (done / total if total else 0), len(tasks), task.video.name)
 
-        found = self._extractor(video, tell)
-        made_by = self._extractor.provenance(video)
-        write_features(self._targets[video], found, replace(made_by, notes=(*made_by.notes, *found.damage)))
-        for line in found.damage:
-            print_note(video, line)
-        return found.grid.steps
+        return run_features_task(task, tell)
+
+    return work
 
 
 def _targets(videos: tuple[Path, ...], output: Path) -> dict[Path, Path]:

@@ -2,18 +2,18 @@
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
 from evoked.cli.failures import Failures, print_note
+from evoked.cli.options import executor_from_options, executor_options
 from evoked.cli.predict_live import follow
 from evoked.cli.progress import bar
 from evoked.core.files import check_writable
-from evoked.core.progress import Progress
-from evoked.parallel.pool import Done, Failed, SerialPool
-from evoked.parallel.processes import ProcessPool
+from evoked.parallel.pool import Done, Failed, Pool, SerialPool
 from evoked.predict.jobs import Prediction, PredictTask, output_paths, run_predict_task
 from evoked.predict.predictor import load_model
 from evoked.predict.writers import FORMATS, prediction_summary
@@ -39,22 +39,20 @@ Outcome = Done[PredictTask, Prediction] | Failed[PredictTask]
     show_default=True,
     help="from which probability an expression is shown in .vtt and counted in the table",
 )
-@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="videos worked on at once")
-@click.option("--threads", type=click.IntRange(0), default=0, help="threads of the nets for each video; 0: all cores")
-@click.option("--offline", is_flag=True, help="use only nets that the cache holds")
 @click.option("--json", "as_json", is_flag=True, help="print JSON: every second, or where it was written")
 @click.option("--live", is_flag=True, help="follow a file that is being written, a pipe, or - (standard input)")
+@executor_options
 def predict(
     videos: tuple[Path, ...],
     model: Path,
     output: Path | None,
     suffix: str | None,
     threshold: float,
-    workers: int,
     threads: int,
     offline: bool,
     as_json: bool,
     live: bool,
+    **options: Any,
 ) -> None:
     """Predict what VIDEOS evoke in their viewers, once a second.
 
@@ -65,8 +63,11 @@ def predict(
     as soon as it is known, with the same numbers as of the finished file.
     """
     if live:
-        if len(videos) != 1 or workers != 1 or suffix:
-            raise click.UsageError("--live follows one VIDEO, or - for standard input; without --workers and --format")
+        if len(videos) != 1 or options["workers"] != 1 or options["executor"] or options["address"] or suffix:
+            raise click.UsageError(
+                "--live follows one VIDEO, or - for standard input; without --executor, --workers, --address and "
+                "--format"
+            )
         follow(videos[0], model, output, threshold, (threads, offline), as_json)
         return
     load_model(model).feature_config(threads)  # a wrong model is one line, not one per video
@@ -74,9 +75,10 @@ def predict(
     for place in places.values():
         if place:
             check_writable(place)
+    pool = executor_from_options(options, threads=threads)
     tasks = [PredictTask(video, model, place, threshold, threads, offline) for video, place in places.items()]
     shown, failures = [], Failures(len(tasks), "videos", "predicted")
-    for outcome in outcomes(tasks, workers):
+    for outcome in outcomes(tasks, pool):
         if isinstance(outcome, Failed):
             failures.add(outcome.item.video, outcome.error)
             continue
@@ -94,25 +96,18 @@ def predict(
     failures.end()
 
 
-def outcomes(tasks: list[PredictTask], workers: int) -> Iterator[Outcome]:
+def outcomes(tasks: list[PredictTask], pool: Pool) -> Iterator[Outcome]:
     """Each task's outcome as it is ready, under a bar: of seconds for one after another, else of videos."""
-    if workers > 1:
+    if not isinstance(pool, SerialPool):
         with bar(f"{len(tasks)} videos") as progress:
-            for done, outcome in enumerate(
-                ProcessPool(workers, threads_each=tasks[0].threads).run(run_predict_task, tasks), start=1
-            ):
+            for done, outcome in enumerate(pool.run(run_predict_task, tasks), start=1):
                 progress(done, len(tasks))
                 yield outcome
         return
     for task in tasks:
         with bar(f"predict {task.video.name}") as progress:
-            (outcome,) = SerialPool().run(prediction_text(progress), [task])
+            (outcome,) = pool.run(partial(run_predict_task, progress=progress), [task])
         yield outcome
-
-
-def prediction_text(progress: Progress) -> Any:
-    """The work, with its progress shown."""
-    return lambda task: run_predict_task(task, progress)
 
 
 def prediction_row(outcome: Done[PredictTask, Prediction]) -> dict[str, Any]:
