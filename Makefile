@@ -9,7 +9,7 @@ SIZE ?= small
 WORKERS ?= auto
 TESTS := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 --dist loadfile
 
-.PHONY: demo test test-full check bench setup setup-tools clean
+.PHONY: demo test test-full test-ray check bench setup setup-tools clean
 
 demo: setup
 	$(BIN)/evoked sample $(STUDY) --size $(SIZE)
@@ -21,6 +21,12 @@ test: setup setup-tools
 
 test-full: setup setup-tools
 	$(TESTS)
+
+# The executor on Ray: a cluster of a head and two node processes on this machine. Ray is an extra (evoked[ray]), so it
+# is installed here, at its pin; elsewhere these tests are skipped and say so.
+test-ray: setup
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ray]'
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m ray
 
 check: setup
 	$(BIN)/ruff format --check src tests benchmarks scripts

@@ -66,14 +66,19 @@ def leave_traces(folder: str) -> None:
 
 
 def ray_here() -> RayPool:
-    pytest.importorskip("ray", reason="Ray is not installed")
-    return RayPool()
+    pytest.importorskip("ray", reason="Ray is not installed: make test-ray installs it")
+    return RayPool(workers=2)
 
 
 EVERY_POOL = pytest.mark.parametrize(
-    "make", [SerialPool, lambda: ProcessPool(2), lambda: ProcessPool(2, ordered=True), ray_here],
-    ids=["here", "processes", "ordered", "ray"],
-)  # fmt: skip
+    "make",
+    [
+        pytest.param(SerialPool, id="serial"),
+        pytest.param(lambda: ProcessPool(2), id="processes"),
+        pytest.param(lambda: ProcessPool(2, ordered=True), id="ordered"),
+        pytest.param(ray_here, id="ray", marks=pytest.mark.ray),
+    ],
+)
 
 
 @EVERY_POOL

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import click
 
 from evoked.core.settings import describe
-from evoked.parallel.executors import EXECUTORS, open_executor
+from evoked.parallel.executors import EXECUTORS, ExecutorName, open_executor
 from evoked.parallel.pool import Pool
 
 __all__ = ["config_from_options", "config_options", "executor_from_options", "executor_options"]
@@ -111,8 +111,8 @@ def executor_from_options(values: dict[str, Any], *, threads: int = 0) -> Pool:
         click.UsageError: if the options do not go together, such as several workers with serial.
         WorkerError: if Ray is not installed or the cluster cannot be reached.
     """
-    name, workers, address = values.pop("executor"), values.pop("workers"), values.pop("address")
-    name = name or ("serial" if workers == 1 else "processes")
+    named, workers, address = values.pop("executor"), values.pop("workers"), values.pop("address")
+    name: ExecutorName = named or ("serial" if workers == 1 else "processes")
     try:
         return open_executor(name, workers=workers, threads_each=threads, address=address)
     except ValueError as error:

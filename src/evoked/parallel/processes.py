@@ -134,9 +134,9 @@ class _Worker:
         self.ready = True
 
     def outcome(self, item: Item) -> Done[Item, Any] | Failed[Item]:
-        """What came of the item it was given; RuntimeError where the work has a bug."""
+        """The outcome of the item it was given; RuntimeError where the work has a bug."""
         try:
-            kind, value = pickle.loads(self.line.recv_bytes())
+            reply = self.line.recv_bytes()
         except (EOFError, ConnectionResetError) as error:
             self.process.join()
             dead = WorkerError(
@@ -144,11 +144,7 @@ class _Worker:
             )
             dead.__cause__ = error
             return Failed(item, dead)
-        if kind == "done":
-            return Done(item, value)
-        if kind == "failed":
-            return Failed(item, _rebuilt(*value))
-        raise RuntimeError(f"the work has a bug:\n{value}")
+        return _answered(item, reply)
 
     def end(self) -> None:
         self.line.close()  # an idle process sees that and leaves by itself
@@ -183,6 +179,16 @@ def _outcome(do: Callable[[Any], Any], parcel: bytes) -> bytes:
         return pickle.dumps(("failed", (type(error), str(error))))
     except Exception:  # a bug: its story goes to the parent, which stops the run
         return pickle.dumps(("bug", traceback.format_exc()))
+
+
+def _answered(item: Item, reply: bytes) -> Done[Item, Any] | Failed[Item]:
+    """What `_outcome` packed, unpacked on the side that asked; RuntimeError where the work has a bug."""
+    kind, value = pickle.loads(reply)
+    if kind == "done":
+        return Done(item, value)
+    if kind == "failed":
+        return Failed(item, _rebuilt(*value))
+    raise RuntimeError(f"the work has a bug:\n{value}")
 
 
 def _rebuilt(kind: type[EvokedError], message: str) -> EvokedError:

@@ -1,80 +1,228 @@
 """Work on a Ray cluster. The one home of Ray; it is optional and loaded when a RayPool is made."""
 
+import os
+import pickle
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
-from evoked.core.errors import EvokedError, WorkerError
+from evoked.core.errors import WorkerError
+from evoked.parallel import processes
 from evoked.parallel.pool import Done, Failed, Item, Result
+
+__all__ = ["RETRIES", "RayPool"]
+
+RETRIES = 2
+"""How often an item is given to another worker after the one that had it died; then it is Failed."""
+CHECK_S = 5.0  # so often it is checked whether a cluster with no worker left could still start one
 
 
 class RayPool:
-    """Several items at once on a Ray cluster (or on this machine, where none is named).
+    """Several items at once in actors on a Ray cluster, or on this machine where none is named.
+
+    An actor is a process that is used again for item after item, so what the work keeps per process (its networks)
+    is loaded once per worker. An actor has one item at a time: a node that dies loses at most one item per worker,
+    and no more results wait than there are workers. Every node must have evoked installed, and the paths of the
+    items must mean the same files there.
+
+    Ray's usage reporting is switched off, and no dashboard is started.
 
     Args:
-        address: of a running cluster, "auto" to find it, None to start Ray here.
-        workers: how many items are worked on at once.
-        threads_each: CPUs that each item asks for.
+        address: of a running cluster ("host:port"), "auto" to find it, None to start Ray on this machine.
+        workers: number of actors, at least 1; fewer run where the cluster has not the CPUs.
+        threads_each: CPUs that each actor reserves and threads its work may use; 0 = one CPU, threads without limit.
 
     Raises:
+        ValueError: if workers is below 1 or threads_each below 0.
         WorkerError: if Ray is not installed, or the cluster cannot be reached.
     """
 
     def __init__(self, address: str | None = None, *, workers: int = 1, threads_each: int = 1) -> None:
+        if workers < 1 or threads_each < 0:
+            raise ValueError(f"need at least one worker and no negative threads, got {workers} and {threads_each}")
+        self.workers, self.threads_each = workers, threads_each
+        os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # read when Ray is imported and when it starts
         try:
             import ray
         except ImportError as error:
-            raise WorkerError("Ray is not installed. Install it (pip install ray) or run without it") from error
-        self._ray, self.workers, self.threads_each = ray, workers, threads_each
-        try:
-            ray.init(address=address, ignore_reinit_error=True, log_to_driver=False, configure_logging=False)
-        except (ConnectionError, RuntimeError) as error:
-            first = str(error).splitlines()[0]
             raise WorkerError(
-                f"no Ray cluster at {address or 'this machine'}: {first}. Start one: ray start"
+                "Ray is not installed. Install it (pip install 'evoked[ray]') or choose another executor"
+            ) from error
+        self._ray, self._cpus = ray, max(1, threads_each)
+        if ray.is_initialized():
+            return
+        here = {"include_dashboard": False, "num_cpus": workers * self._cpus} if address is None else {}
+        try:
+            ray.init(address=address or "local", log_to_driver=False, configure_logging=False, **here)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise WorkerError(
+                f"no Ray cluster at {address or 'this machine'}: {reason}. Start one: ray start --head"
             ) from error
 
     def run(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Done[Item, Result] | Failed[Item]]:
-        """Run `work` on each item, as ready; a worker that dies fails its item with a WorkerError.
+        """Run `work` on each item and give the outcomes as they are ready; see Pool.
+
+        An item whose worker or node died is run again elsewhere, RETRIES times; then it is Failed with a
+        WorkerError. When the caller stops early, what is still running is ended.
+
+        Args:
+            work: a function of a module, or a functools.partial of one: it is sent to the actors, as are the
+                items; and the results are sent back.
+            items: what to work on; taken one by one as workers become free.
+
+        Returns:
+            An iterator of one Done or Failed for each item.
 
         Raises:
-            Exception: what a bug in `work` raised.
+            ValueError: if `work` or an item cannot be sent.
+            RuntimeError: if `work` has a bug, with its traceback.
+            WorkerError: if no worker can be started on the cluster.
         """
-        ray = self._ray
-        remote = ray.remote(num_cpus=self.threads_each, max_retries=0)(_named(work))
-        waiting = iter(items)
-        running: dict[object, Item] = {}
+        crew = _Crew(self._ray, self._ray.put(processes._sent(work)), self._cpus, self.threads_each)
+        waiting = _Queue(items)
         try:
             while True:
-                while len(running) < self.workers * 2:
-                    try:
-                        item = next(waiting)
-                    except StopIteration:
-                        break
-                    running[remote.remote(item)] = item
-                if not running:
+                while crew.size < min(self.workers, len(crew.busy) + waiting.known(self.workers)):
+                    crew.start()
+                while crew.idle and (job := waiting.take()) is not None:
+                    crew.give(job)
+                if not crew.busy and not waiting.known(1):
                     return
-                (ready, *_), _ = ray.wait(list(running), num_returns=1)
-                item = running.pop(ready)
-                yield self._outcome(item, ready)
+                ended = crew.wait()
+                if ended is None:
+                    continue
+                job, reply = ended
+                if reply is not None:
+                    yield processes._answered(job.item, reply)
+                elif job.attempts <= RETRIES:
+                    waiting.put_back(job)
+                else:
+                    yield Failed(
+                        job.item,
+                        WorkerError(
+                            f"{job.attempts} Ray workers died on it, one after the other. "
+                            "Run it again, with fewer workers or more memory"
+                        ),
+                    )
         finally:
-            for left in running:
-                ray.cancel(left, force=True)
+            crew.end()
 
-    def _outcome(self, item: Item, ready: object) -> Done[Item, Result] | Failed[Item]:
-        errors = self._ray.exceptions
+
+@dataclass
+class _Job:
+    """An item as it is sent, and how often it was given to a worker."""
+
+    item: Any
+    parcel: bytes
+    attempts: int = 0
+
+
+class _Queue:
+    """Items not yet given to a worker: those to be run again first, then the rest, taken only when needed."""
+
+    def __init__(self, items: Iterable[Any]) -> None:
+        self._rest, self._ready = iter(items), deque[_Job]()
+
+    def known(self, most: int) -> int:
+        """How many are left, counted up to `most`; no more than that are taken from the iterable."""
+        while len(self._ready) < most:
+            for item in self._rest:
+                self._ready.append(_Job(item, processes._sent(item)))
+                break
+            else:
+                break
+        return min(most, len(self._ready))
+
+    def take(self) -> _Job | None:
+        return self._ready.popleft() if self.known(1) else None
+
+    def put_back(self, job: _Job) -> None:
+        self._ready.appendleft(job)
+
+
+class _Crew:
+    """The actors of one run: starting (its first answer is awaited), idle, or busy with a job."""
+
+    def __init__(self, ray: Any, work: Any, cpus: int, threads: int) -> None:
+        self._ray, self._work, self._cpus, self._threads = ray, work, cpus, threads
+        self.starting: dict[Any, Any] = {}
+        self.idle: deque[Any] = deque()
+        self.busy: dict[Any, tuple[Any, _Job]] = {}
+        self._lost_starts = 0
+
+    @property
+    def size(self) -> int:
+        return len(self.starting) + len(self.idle) + len(self.busy)
+
+    def start(self) -> None:
+        actor = self._ray.remote(num_cpus=self._cpus, max_restarts=0)(_Actor).remote(self._work, self._threads)
+        self.starting[actor.ready.remote()] = actor
+
+    def give(self, job: _Job) -> None:
+        actor = self.idle.popleft()
+        job.attempts += 1
+        self.busy[actor.answer.remote(job.parcel)] = (actor, job)
+
+    def wait(self) -> tuple[_Job, bytes | None] | None:
+        """Wait for one actor: a job with its answer (None where its actor died), or None where an actor started."""
+        ready, _ = self._ray.wait([*self.busy, *self.starting], num_returns=1, timeout=CHECK_S)
+        if not ready:
+            if not self.busy:
+                self._check_room()
+            return None
+        (reference,) = ready
         try:
-            return Done(item, self._ray.get(ready))
-        except EvokedError as error:  # Ray raises the work's own class with its traceback as text
-            cause = getattr(error, "cause", None)
-            return Failed(item, cause if isinstance(cause, EvokedError) else error)
-        except (errors.WorkerCrashedError, errors.OutOfMemoryError, errors.NodeDiedError) as error:
-            first = str(error).splitlines()[0]
-            return Failed(item, WorkerError(f"the Ray worker that had it died: {first}. Run it again"))
+            answer = self._ray.get(reference)
+        except self._ray.exceptions.RayError as error:  # an actor returns the work's own errors: this is its death
+            return self._lost(reference, error)
+        if reference in self.starting:
+            self._lost_starts = 0
+            self.idle.append(self.starting.pop(reference))
+            return None
+        actor, job = self.busy.pop(reference)
+        self.idle.append(actor)
+        return job, answer
+
+    def end(self) -> None:
+        for actor in [*self.starting.values(), *self.idle, *(actor for actor, _ in self.busy.values())]:
+            self._ray.kill(actor)
+
+    def _lost(self, reference: Any, error: Exception) -> tuple[_Job, None] | None:
+        if reference in self.busy:
+            actor, job = self.busy.pop(reference)
+            self._ray.kill(actor)  # so that one only cut off does not go on with the job
+            return job, None
+        del self.starting[reference]
+        self._lost_starts += 1
+        if self._lost_starts > RETRIES:
+            raise WorkerError(
+                f"{self._lost_starts} Ray workers could not start, the last: {str(error).strip().splitlines()[-1]}. "
+                "See that evoked is installed on every node"
+            ) from error
+        return None
+
+    def _check_room(self) -> None:
+        nodes = [node["Resources"].get("CPU", 0) for node in self._ray.nodes() if node["Alive"]]
+        if max(nodes, default=0) < self._cpus:
+            raise WorkerError(
+                f"no node of the Ray cluster has {self._cpus} CPUs (the largest: {max(nodes, default=0):g}). "
+                "Give each worker fewer threads, or add a node"
+            )
 
 
-def _named(work: Callable[[Item], Result]) -> Callable[[Item], Result]:
-    """A plain function around the work: Ray takes no functools.partial."""
+class _Actor:
+    """What runs on the cluster: the work, kept, and given one item after another."""
 
-    def call(item: Item) -> Result:
-        return work(item)
+    def __init__(self, work: bytes, threads: int) -> None:
+        processes._threads = threads
+        if threads:
+            os.environ.update(dict.fromkeys(processes.LIMITS, str(threads)))
+        self._do: Callable[[Any], Any] = pickle.loads(work)
 
-    return call
+    def ready(self) -> bool:
+        return True
+
+    def answer(self, parcel: bytes) -> bytes:
+        return processes._outcome(self._do, parcel)
