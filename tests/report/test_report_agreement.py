@@ -79,16 +79,16 @@ def test_marks_stand_where_the_numbers_say() -> None:
     assert 'class="bar" style="left: 16.667%; right: calc(100% - 100.000%)"' in groups
     ticks = re.findall(r'class="tick" style="left: ([\d.]+)%"><em>([^<]+)</em>', groups)
     assert ticks == [("0.000", "−0.4"), ("33.333", "−0.2"), ("66.667", "0.0"), ("100.000", "0.2")]
-    beside = page[page.index("Beside a single rater") : page.index("By group")]
+    beside = page[page.index("Compared with a single rater") : page.index("By group")]
     assert 'class="chance" style="left: 62.500%"' in beside  # 0.5 on an axis to 0.8
 
 
 @pytest.mark.parametrize(
     ("more", "there", "gone"),
     [
-        ({"groups": ()}, "Beside a single rater", "By group"),
-        ({"raters": 1}, "By group", "How far people agree"),
-        ({"given": True}, "At the thresholds that were given", "At thresholds that reach"),
+        ({"groups": ()}, "Compared with a single rater", "By group"),
+        ({"raters": 1}, "By group", "Agreement between raters"),
+        ({"given": True}, "At the given thresholds", "At thresholds that reach"),
     ],
 )
 def test_what_is_not_known_is_not_drawn(more: dict, there: str, gone: str) -> None:

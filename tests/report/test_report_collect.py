@@ -89,10 +89,10 @@ def test_settings_that_differ_stand_side_by_side(study: Path) -> None:
         ("labels", "labels.parquet", "There are no labels"),
         ("timeline", "predictions", "There are no predictions"),
         ("scores", "scores.json", "There are no scores"),
-        ("reactions", "alignments", "Nothing was aligned"),
+        ("reactions", "alignments", "No reaction was aligned"),
         ("reactions", "annotations", "No faces were annotated"),
-        ("reactions", "pairs.csv", "Nobody wrote down who watched what"),
-        ("items", "state", "Nobody wrote down how"),
+        ("reactions", "pairs.csv", "There is no list of who watched what"),
+        ("items", "state", "There is no processing log"),
     ],
 )
 def test_what_is_missing_is_said_where_it_is_missed(study: Path, part: str, gone: str, says: str) -> None:

@@ -23,7 +23,7 @@ def test_a_study_s_page_and_what_it_lacks(study: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"{study}/results/report.html\n"
     assert Path(done.stdout.strip()).is_file()
-    assert "scores: There are no scores: results/scores.json is not there." in done.stderr
+    assert "scores: There are no scores: results/scores.json does not exist." in done.stderr
 
 
 def test_json_names_the_page_and_what_it_lacks(study: Path) -> None:
@@ -34,7 +34,7 @@ def test_json_names_the_page_and_what_it_lacks(study: Path) -> None:
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["page"] == f"{study}/results/report.html"
-    assert told["missing"]["scores"] == ["There are no scores: results/scores.json is not there."]
+    assert told["missing"]["scores"] == ["There are no scores: results/scores.json does not exist."]
 
 
 def test_one_predicted_video(tmp_path: Path) -> None:

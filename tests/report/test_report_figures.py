@@ -3,21 +3,21 @@
 import pytest
 
 from evoked.report.formats import (
-    across,
+    axis_percent,
+    chance_comparison,
     clock,
     clock_axis,
+    css_percent,
     decimals,
     expression_colours,
+    grouped,
     offset_span,
     percent,
     score_axis,
     seen_share,
     share_axis,
-    standing,
-    tick,
     uncovered,
     uncovered_s,
-    whole,
 )
 from evoked.report.page_data import PageAlignment, PageReaction, PageScore, PageSegment, VisibleSpan
 
@@ -46,15 +46,15 @@ def test_clock(s: float, text: str) -> None:
 
 
 def test_counts_and_numbers() -> None:
-    assert whole(4863653) == "4\u202f863\u202f653"
+    assert grouped(4863653) == "4\u202f863\u202f653"
     assert decimals(-1.256) == "\u22121.26"
-    assert tick(0.05) == "5\u00a0%"
+    assert axis_percent(0.05) == "5\u00a0%"
 
 
 def test_marks_stay_within_their_track() -> None:
-    assert across(0.25, 0.5) == "50.000%"
-    assert across(2.0, 1.0) == "100.000%"
-    assert across(1.0, 0.0) == "0.000%"
+    assert css_percent(0.25, 0.5) == "50.000%"
+    assert css_percent(2.0, 1.0) == "100.000%"
+    assert css_percent(1.0, 0.0) == "0.000%"
 
 
 @pytest.mark.parametrize("top", [0.0, 0.0008, 0.03, 0.1, 0.6, 0.77, 1.0])
@@ -82,14 +82,14 @@ def test_the_score_axis_holds_intervals_and_chance() -> None:
     ("score", "words"),
     [
         (PageScore("a", 0.5, 0.3, 0.6, 0.2), "above chance"),
-        (PageScore("a", 0.5, 0.2, 0.6, 0.2), "chance is inside the interval"),
+        (PageScore("a", 0.5, 0.2, 0.6, 0.2), "not significantly above chance"),
         (PageScore("a", 0.1, 0.05, 0.15, 0.2), "below chance"),
         (PageScore("a", 0.5, None, None, 0.2), "no interval"),
         (PageScore("a", None, None, None, 0.0), "undefined"),
     ],
 )
 def test_the_interval_decides_and_not_the_score(score: PageScore, words: str) -> None:
-    assert standing(score) == words
+    assert chance_comparison(score) == words
 
 
 def aligned(*segments: tuple[float, float, float]) -> PageReaction:

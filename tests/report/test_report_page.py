@@ -57,7 +57,7 @@ def test_the_summary_says_staged_scores_chance_and_interval(study: Path) -> None
     text = Elements(page_of(study)).text
     assert STAGED in text
     assert "chance 28.0 %, 95 % interval 41.0–58.0 %" in plain(text)
-    assert "The model does better than guessing" in text
+    assert "The model is better than random guessing" in text
     assert "1 step failed" in text
     assert "no media <in> it" in text  # escaped once, so it reads as it was
 
@@ -84,7 +84,7 @@ def test_only_failures_are_red(study: Path) -> None:
 
 def test_an_undefined_class_is_not_zero(study: Path) -> None:
     text = Elements(page_of(study)).text
-    assert "surprise: no second carries this label, so the score is undefined." in text
+    assert "surprise: no positive second, so the score is undefined." in text
 
 
 def test_the_difference_decides_everywhere_on_the_page(study: Path) -> None:
@@ -93,8 +93,8 @@ def test_the_difference_decides_everywhere_on_the_page(study: Path) -> None:
     body["map"] |= {"low": 0.2, "gain": 0.22, "gain_low": 0.05, "gain_high": 0.4}  # 20 % is below chance, 28 %
     path.write_text(json.dumps(body))
     page = Elements(page_of(study))
-    assert "chance is inside the interval" not in page.text
-    assert "The model does better than guessing" in page.text
+    assert "not significantly above chance" not in page.text
+    assert "The model is better than random guessing" in page.text
     labels = [a["aria-label"] or "" for t, a in page.found if a.get("role") == "img" and "interval" in str(a)]
     assert labels[-1].startswith("mean: ")
     assert labels[-1].endswith("above chance")
@@ -166,7 +166,12 @@ def test_series_are_compact_and_exact(study: Path) -> None:
 def test_an_empty_study_is_a_page_that_says_so(tmp_path: Path) -> None:
     (tmp_path / "results").mkdir()
     text = Elements(page_of(tmp_path)).text
-    for said in ("There are no labels", "There are no scores", "There is no content to show", "No result says"):
+    for said in (
+        "There are no labels",
+        "There are no scores",
+        "There is no content to show",
+        "No result records its provenance",
+    ):
         assert said in text
 
 
@@ -177,7 +182,7 @@ def test_one_prediction_has_no_study_s_parts(tmp_path: Path) -> None:
     page = Elements(path.read_text(encoding="utf-8"))
     assert facts.missing == {}
     assert [a["id"] for t, a in page.found if t == "section"] == ["timeline", "made"]
-    assert "Nobody’s face was measured" in page.text
+    assert "No viewer’s face was measured" in page.text
 
 
 def test_a_place_that_cannot_be_written_is_one_line(study: Path) -> None:

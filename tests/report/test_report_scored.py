@@ -51,21 +51,24 @@ SCORED = PageScores(
 
 
 def test_the_difference_decides_where_it_is_known() -> None:
-    assert headline(SCORED).startswith("The model does better than guessing")  # though 18 % is below chance
+    assert headline(SCORED).startswith("The model is better than random guessing")  # though 18 % is below chance
     found = "MAP minus chance is +15.0 points, 95\u00a0% interval +4.0 to +26.0."
     assert headline(replace(SCORED, videos=20)).endswith(found)
-    assert headline(SCORED).endswith(f"{found} Over only 2 videos such an interval is too narrow: take it for a hint.")
-    assert headline(replace(SCORED, gain=None)).startswith("This is not distinguishable from guessing")
+    assert headline(SCORED).endswith(
+        f"{found} Over only 2 videos such an interval is too narrow: treat it as indicative."
+    )
+    assert headline(replace(SCORED, gain=None)).startswith("The model is not significantly better than random guessing")
     worse = replace(SCORED, gain=PageScore("gain", -0.1, -0.2, -0.05, 0.0))
-    assert headline(worse).startswith("The model does worse than guessing")
+    assert headline(worse).startswith("The model is worse than random guessing")
     unsure = replace(SCORED, gain=PageScore("gain", 0.1, -0.05, 0.2, 0.0))
-    assert headline(unsure).startswith("This is not distinguishable from guessing")
+    assert headline(unsure).startswith("The model is not significantly better than random guessing")
 
 
 def test_without_intervals_nothing_is_claimed() -> None:
     bare = replace(SCORED, mean=PageScore("mean", 0.35, None, None, 0.2), gain=PageScore("gain", 0.15, None, None, 0.0))
     assert headline(bare) == (
-        "There is no interval, so nobody can say whether this is more than luck. MAP minus chance is +15.0 points."
+        "There is no confidence interval, so the significance of this score is unknown."
+        " MAP minus chance is +15.0 points."
     )
     assert against(bare) == "chance 20.0\u00a0%, no interval"
     assert between(bare.mean) == "–"

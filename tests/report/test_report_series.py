@@ -79,7 +79,7 @@ def test_a_recording_without_viewers_is_empty(tmp_path: Path) -> None:
 def test_labels_per_second_are_counted_over_valid_seconds() -> None:
     on = np.array([[True, True], [False, False], [True, False], [True, False]])
     valid = np.array([True, True, True, False])
-    labels = page_data.Labels(valid, np.ones(4, dtype=np.int64), on)
+    labels = page_data.PageLabels(valid, np.ones(4, dtype=np.int64), on)
 
     assert labels_per_second([PageContent("a", labels=labels), PageContent("bare")]) == (1, 1, 1)
     assert labels_per_second([PageContent("bare")]) == ()

@@ -106,7 +106,7 @@ def test_no_video_says_why(film: Path, tmp_path: Path) -> None:
         "made without video"
         in embed_video([content(film)], page, None, ReportConfig(video="none"))["a film.mp4"].reason
     )
-    assert "not there" in embed_video([content(None)], page, None, ReportConfig())["a film.mp4"].reason
+    assert "does not exist" in embed_video([content(None)], page, None, ReportConfig())["a film.mp4"].reason
     text = tmp_path / "text.mp4"
     text.write_text("no film")
     broken = embed_video([content(text)], page, None, ReportConfig())["a film.mp4"]

@@ -9,7 +9,7 @@ from pathlib import Path
 from evoked.agreement.results import Agreement, Estimate
 from evoked.core.files import write_text
 from evoked.core.provenance import Provenance
-from evoked.report.formats import NOTHING, across, decimals, expression_colours, percent
+from evoked.report.formats import NOTHING, css_percent, decimals, expression_colours, percent
 from evoked.report.page import asset, environment
 
 __all__ = ["AxisScale", "render_agreement", "write_agreement_page"]
@@ -27,7 +27,7 @@ class AxisScale:
 
     def at(self, value: float) -> str:
         """Where a value stands, as a CSS percentage from the left."""
-        return across(value - self.start, self.end - self.start)
+        return css_percent(value - self.start, self.end - self.start)
 
 
 @dataclass(frozen=True)

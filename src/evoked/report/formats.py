@@ -27,12 +27,12 @@ def percent(value: float | None) -> str:
     return (f"{hundred:.0f}" if hundred in (0, 100) else f"{hundred:.1f}") + PERCENT
 
 
-def tick(value: float) -> str:
+def axis_percent(value: float) -> str:
     """A share as percent on an axis: no more decimals than it has."""
     return f"{100 * value:.10g}{PERCENT}"
 
 
-def whole(value: int) -> str:
+def grouped(value: int) -> str:
     """A count with thin spaces between thousands."""
     return f"{value:,}".replace(",", "\u202f")
 
@@ -49,7 +49,7 @@ def decimals(value: float, places: int = 2) -> str:
     return f"{value:.{places}f}".replace("-", "\u2212")
 
 
-def across(value: float, whole: float) -> str:
+def css_percent(value: float, whole: float) -> str:
     """`value` as a CSS percentage of `whole`, within 0 and 100."""
     return f"{100 * min(1.0, max(0.0, value / whole if whole else 0.0)):.3f}%"
 
@@ -86,7 +86,7 @@ def score_axis(rows: Sequence[PageScore]) -> Axis:
     return share_axis([v for r in rows for v in (r.value, r.high, r.chance)])
 
 
-def standing(score: PageScore) -> str:
+def chance_comparison(score: PageScore) -> str:
     """A score against chance, in words: its interval decides, not the score."""
     if score.value is None:
         return "undefined"
@@ -94,7 +94,7 @@ def standing(score: PageScore) -> str:
         return "no interval"
     if score.low > score.chance:
         return "above chance"
-    return "below chance" if score.high < score.chance else "chance is inside the interval"
+    return "below chance" if score.high < score.chance else "not significantly above chance"
 
 
 def uncovered(reaction: PageReaction, seconds: float) -> tuple[tuple[float, float], ...]:
@@ -133,15 +133,15 @@ def seen_share(reaction: PageReaction) -> float | None:
 
 FILTERS: dict[str, Callable[..., Any]] = {
     "percent": percent,
-    "tick": tick,
-    "whole": whole,
+    "axis_percent": axis_percent,
+    "grouped": grouped,
     "clock": clock,
     "decimals": decimals,
-    "across": across,
+    "css_percent": css_percent,
     "share_axis": share_axis,
     "clock_axis": clock_axis,
     "score_axis": score_axis,
-    "standing": standing,
+    "chance_comparison": chance_comparison,
     "uncovered": uncovered,
     "uncovered_s": uncovered_s,
     "offset_span": offset_span,

@@ -177,7 +177,7 @@ def named_files(key: str, files: Mapping[str, Path]) -> str:
 def _labels(results: Path, gaps: MissingParts) -> dict[str, Labels] | None:
     path = results / "labels.parquet"
     if not path.is_file():
-        gaps.tell("labels", "There are no labels: results/labels.parquet is not there.")
+        gaps.tell("labels", "There are no labels: results/labels.parquet does not exist.")
         return None
     return gaps.attempt("labels", path, read_labels)
 
@@ -185,7 +185,7 @@ def _labels(results: Path, gaps: MissingParts) -> dict[str, Labels] | None:
 def _predictions(results: Path, gaps: MissingParts) -> dict[str, dict[str, list[Any]]]:
     paths = sorted((results / "predictions").glob("*.parquet"))
     if not paths:
-        gaps.tell("timeline", "There are no predictions: results/predictions/ is empty or not there.")
+        gaps.tell("timeline", "There are no predictions: results/predictions/ is empty or does not exist.")
     found = {}
     for path in paths:
         columns = gaps.attempt("timeline", path, lambda p: read_table(p, ("time_s", "valid")))
@@ -232,7 +232,7 @@ def _scores(results: Path, gaps: MissingParts, items: tuple[LogItem, ...]) -> Pa
     path = results / "scores.json"
     if not path.is_file():
         why = [i.reason for i in items if i.step in ("hold out", "evaluate") and i.state in ("failed", "left out")]
-        gaps.tell("scores", f"There are no scores: {why[0] if why else 'results/scores.json is not there'}.")
+        gaps.tell("scores", f"There are no scores: {why[0] if why else 'results/scores.json does not exist'}.")
         return None
     return gaps.attempt("scores", path, read_scores)
 
@@ -245,9 +245,9 @@ def _reactions(
     annotations = {named_files(p.stem, files): p for p in sorted((results / "annotations").glob("*.parquet"))}
     alignments = {named_files(p.stem, files): p for p in sorted((results / "alignments").glob("*.json"))}
     if not annotations:
-        gaps.tell("reactions", "No faces were annotated: results/annotations/ is empty or not there.")
+        gaps.tell("reactions", "No faces were annotated: results/annotations/ is empty or does not exist.")
     if not alignments:
-        gaps.tell("reactions", "Nothing was aligned: results/alignments/ is empty or not there.")
+        gaps.tell("reactions", "No reaction was aligned: results/alignments/ is empty or does not exist.")
     videos = {name: c.file for name, c in contents.items() if c.file}
     found = []
     for name in sorted({*annotations, *alignments}):
@@ -267,7 +267,7 @@ def _reactions(
 def _pairs(results: Path, gaps: MissingParts) -> dict[str, str]:
     path = results / "pairs.csv"
     if not path.is_file():
-        gaps.tell("reactions", "Nobody wrote down who watched what: results/pairs.csv is not there.")
+        gaps.tell("reactions", "There is no list of who watched what: results/pairs.csv does not exist.")
         return {}
     table = gaps.attempt("reactions", path, lambda p: read_table(p, ("reaction", "content")))
     rows = zip(table["reaction"], table["content"], strict=True) if table else ()
@@ -287,7 +287,7 @@ def _read_alignment(path: Path) -> PageAlignment:
 def _items(results: Path, gaps: MissingParts) -> tuple[LogItem, ...]:
     path = results / "state" / "items.json"
     if not path.is_file():
-        gaps.tell("items", "Nobody wrote down how each file ended: results/state/items.json is not there.")
+        gaps.tell("items", "There is no processing log: results/state/items.json does not exist.")
         return ()
     return gaps.attempt("items", path, _read_items) or ()
 

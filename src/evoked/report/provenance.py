@@ -51,10 +51,10 @@ class ProvenanceReader:
             found = read(path)
         except Exception as error:
             # a damaged file of any format: pyarrow and safetensors have error classes of their own
-            tell("made", f"{path.name} does not say what made it: {type(error).__name__}")
+            tell("made", f"{path.name} has no readable provenance: {type(error).__name__}")
             return
         if found is None:
-            tell("made", f"{path.name} does not say what made it.")
+            tell("made", f"{path.name} has no provenance.")
         else:
             self._add(found, path.name)
 
@@ -71,7 +71,7 @@ class ProvenanceReader:
 
     def _made(self, tell: Tell) -> ProvenanceSummary:
         if not (self._config or self._versions or self._nets or self._inputs):
-            tell("made", "No result says what made it.")
+            tell("made", "No result records its provenance.")
         config = {
             step if len(texts) == 1 else f"{step} ({number})": json.dumps(
                 json.loads(text), indent=1, ensure_ascii=False

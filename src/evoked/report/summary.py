@@ -2,15 +2,17 @@
 
 from dataclasses import dataclass
 
-from evoked.report.formats import PERCENT, clock, percent, standing, whole
+from evoked.report.formats import PERCENT, chance_comparison, clock, grouped, percent
 from evoked.report.page_data import PageData, PageScore, PageScores
 
 VERDICTS = {
-    "above chance": "The model does better than guessing: the whole interval lies above chance.",
-    "below chance": "The model does worse than guessing: the whole interval lies below chance.",
-    "chance is inside the interval": "This is not distinguishable from guessing: chance lies inside the interval.",
-    "no interval": "There is no interval, so nobody can say whether this is more than luck.",
-    "undefined": "No expression has a labelled second, so there is nothing to score.",
+    "above chance": "The model is better than random guessing: the whole interval lies above chance.",
+    "below chance": "The model is worse than random guessing: the whole interval lies below chance.",
+    "not significantly above chance": (
+        "The model is not significantly better than random guessing: chance lies inside the interval."
+    ),
+    "no interval": "There is no confidence interval, so the significance of this score is unknown.",
+    "undefined": "No expression has a positive second, so there is nothing to score.",
 }
 FEW_VIDEOS = 20
 """Below it intervals over videos are too narrow, as the scores' own note says."""
@@ -38,15 +40,15 @@ def summarise(facts: PageData) -> Summary:
     """The summary of these facts."""
     seconds = sum(c.seconds for c in facts.contents)
     title = "Contents" if facts.kind == "study" else "Video"
-    value = whole(len(facts.contents)) if facts.kind == "study" else clock(seconds)
+    value = grouped(len(facts.contents)) if facts.kind == "study" else clock(seconds)
     below = f"{clock(seconds)} in all" if facts.kind == "study" else f"{len(facts.expressions)} expressions"
     tiles = [SummaryTile(title, value, below)]
     if facts.reactions:
         viewers = sum(len(r.viewers) for r in facts.reactions)
-        below = f"{whole(viewers)} viewer{'' if viewers == 1 else 's'} seen"
-        tiles.append(SummaryTile("Reactions", whole(len(facts.reactions)), below))
+        below = f"{grouped(viewers)} viewer{'' if viewers == 1 else 's'} seen"
+        tiles.append(SummaryTile("Reactions", grouped(len(facts.reactions)), below))
     if counts := facts.statistics:
-        below = f"{whole(counts.valid_seconds)} of {whole(counts.seconds)} s: enough faces seen"
+        below = f"{grouped(counts.valid_seconds)} of {grouped(counts.seconds)} s: enough faces seen"
         tiles.append(SummaryTile("Valid seconds", percent(counts.valid_share), below))
     if facts.scores is None:
         return Summary(tuple(tiles), "")
@@ -60,12 +62,12 @@ def headline(scores: PageScores) -> str:
 
     The two move together from draw to draw, so their difference says more than the mean's own interval.
     """
-    found = VERDICTS[standing(scores.gain or scores.mean)]
+    found = VERDICTS[chance_comparison(scores.gain or scores.mean)]
     if gain := scores.gain:
         found += f" MAP minus chance is {points(gain.value)} points"
         found += f", {interval(scores)} {points(gain.low)} to {points(gain.high)}." if gain.low is not None else "."
         if gain.low is not None and scores.videos < FEW_VIDEOS:
-            found += f" Over only {scores.videos} videos such an interval is too narrow: take it for a hint."
+            found += f" Over only {scores.videos} videos such an interval is too narrow: treat it as indicative."
     return found
 
 

@@ -57,7 +57,7 @@ def embed_video(
         Content name → how it is shown. A video that cannot be decoded says so as its reason.
     """
     with_file = [(c.name, c.file) for c in contents if c.file is not None]
-    shown = {c.name: EmbeddedVideo("none", reason="The video file is not there.") for c in contents}
+    shown = {c.name: EmbeddedVideo("none", reason="The video file does not exist.") for c in contents}
     if config.video == "none":
         return {c.name: EmbeddedVideo("none", reason="This page was made without video.") for c in contents}
     links = {name: EmbeddedVideo("link", _url(file, page)) for name, file in with_file}
