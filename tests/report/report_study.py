@@ -11,6 +11,8 @@ from evoked.core.expressions import EEV5
 from evoked.core.files import write_text
 from evoked.core.provenance import Provenance
 from evoked.core.tables import write_table
+from evoked.learning.evaluation import scores
+from evoked.learning.evaluation.scores import MeanScore, ScoreRow, Scores
 
 SECONDS = 40
 NASTY = "</script><script>document.title='owned'</script> \"quo'tes\" ünï & <u>.mp4"
@@ -53,19 +55,16 @@ def write_predictions(results: Path, video: str, seconds: int = SECONDS) -> None
     write_table(results / "predictions" / f"{video}.parquet", columns, origin("predict"))
 
 
-def write_scores(results: Path, folds: object = 2) -> None:
-    known = {"seconds": 72, "positives": 20, "chance": 0.28, "ap": 0.5, "low": 0.4, "high": 0.6}
-    never = {"seconds": 72, "positives": 0, "chance": 0.0, "ap": None, "low": None, "high": None}
-    rows = [{"name": n, **(never if n == "surprise" else known)} for n in EEV5]
-    body = {
-        "expressions": list(EEV5),
-        "rows": rows,
-        "map": {"value": 0.5, "low": 0.41, "high": 0.58, "chance": 0.28},
-        "videos": 2,
-        "folds": folds,
-        "provenance": origin("evaluate").as_dict(),
-    }
-    write_text(results / "scores.json", json.dumps(body))
+def write_scores(results: Path) -> None:
+    rows = tuple(
+        ScoreRow(n, 72, 0, 0.0, None, None, None, None)
+        if n == "surprise"
+        else ScoreRow(n, 72, 20, 0.28, 0.5, 0.4, 0.6, None)
+        for n in EEV5
+    )
+    mean = MeanScore(0.5, 0.41, 0.58, 0.28, None, None, None)
+    found = Scores(EEV5, rows, mean, ("first.mp4", "second.mp4"), (("first.mp4",), ("second.mp4",)))
+    scores.write_scores(results / "scores.json", found, origin("evaluate"))
 
 
 def write_reaction(

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from report_study import EEV5, SECONDS, STAGED, write_predictions, write_scores
+from report_study import EEV5, SECONDS, STAGED, write_predictions
 
 from evoked.core.errors import DatasetError, StudyError
 from evoked.report.load_results import load_prediction, load_study, named_files
@@ -26,8 +26,8 @@ def test_all_that_the_writers_wrote_is_found(study: Path) -> None:
     assert reaction.alignment is not None
     assert [s.reaction_end_s for s in reaction.alignment.segments] == [28.2, 43.2]
     assert facts.scores is not None
-    assert facts.scores.mean.value == 0.5
-    assert facts.scores.rows[-1].value is None
+    assert facts.scores.map.value == 0.5
+    assert facts.scores.rows[-1].ap is None
     assert LogItem("reaction", "broken.mp4", "annotate", "failed", "no media <in> it") in facts.items
     assert facts.statistics is not None
     assert facts.statistics.valid_seconds == 72
@@ -134,25 +134,21 @@ def test_scores_without_intervals_or_folds_are_read(study: Path) -> None:
     scores = load_study(study).scores
 
     assert scores is not None
-    assert scores.folds is None
-    assert scores.mean.low is None
-    assert scores.rows[0].value is None
+    assert scores.folds == ()
+    assert scores.map.low is None
+    assert scores.rows[0].ap is None
 
 
-@pytest.mark.parametrize(
-    ("folds", "read"),
-    [
-        (3, 3),
-        ([["a"], ["b", "c"]], (("a",), ("b", "c"))),
-        (["a", "b"], (("a",), ("b",))),
-        ([{"number": 0, "train": ["b"], "held_out": ["a"]}], (("a",),)),
-    ],
-)
-def test_folds_as_a_number_or_as_lists(study: Path, folds: object, read: object) -> None:
-    write_scores(study / "results", folds)
-    scores = load_study(study).scores
-    assert scores is not None
-    assert scores.folds == read
+@pytest.mark.parametrize(("key", "value"), [("videos", 2), ("folds", 3), ("folds", [{"held_out": ["a"]}])])
+def test_scores_of_another_format_are_named_and_the_rest_is_shown(study: Path, key: str, value: object) -> None:
+    path = study / "results/scores.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
+
+    facts = load_study(study)
+
+    assert facts.scores is None
+    assert facts.missing["scores"][0].startswith("scores.json holds no scores (TypeError: ")
+    assert len(facts.contents) == 2
 
 
 def test_results_named_by_stem_find_their_file(study: Path) -> None:

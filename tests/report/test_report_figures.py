@@ -2,6 +2,8 @@
 
 import pytest
 
+from evoked.learning.evaluation.scores import MeanScore, ScoreRow, Scores
+from evoked.reactions.alignment.offset_map import OffsetMap, Segment
 from evoked.report.formats import (
     axis_percent,
     chance_comparison,
@@ -19,7 +21,13 @@ from evoked.report.formats import (
     uncovered,
     uncovered_s,
 )
-from evoked.report.page_data import PageAlignment, PageReaction, PageScore, PageSegment, VisibleSpan
+from evoked.report.page_data import PageReaction, VisibleSpan
+
+NO_MEAN = MeanScore(None, None, None, None, None, None, None)
+
+
+def scored(ap: float | None, low: float | None, high: float | None, chance: float) -> ScoreRow:
+    return ScoreRow("a", 100, 20, chance, ap, low, high, None)
 
 
 @pytest.mark.parametrize(
@@ -75,30 +83,32 @@ def test_a_clock_axis_has_few_ticks_inside_it(seconds: float) -> None:
 
 
 def test_the_score_axis_holds_intervals_and_chance() -> None:
-    assert score_axis([PageScore("a", 0.2, 0.1, 0.34, 0.05), PageScore("b", None, None, None, 0.47)]).end >= 0.47
+    assert (
+        score_axis(Scores((), (scored(0.2, 0.1, 0.34, 0.05), scored(None, None, None, 0.47)), NO_MEAN, ())).end >= 0.47
+    )
 
 
 @pytest.mark.parametrize(
     ("score", "words"),
     [
-        (PageScore("a", 0.5, 0.3, 0.6, 0.2), "above chance"),
-        (PageScore("a", 0.5, 0.2, 0.6, 0.2), "not significantly above chance"),
-        (PageScore("a", 0.1, 0.05, 0.15, 0.2), "below chance"),
-        (PageScore("a", 0.5, None, None, 0.2), "no interval"),
-        (PageScore("a", None, None, None, 0.0), "undefined"),
+        (scored(0.5, 0.3, 0.6, 0.2), "above chance"),
+        (scored(0.5, 0.2, 0.6, 0.2), "not significantly above chance"),
+        (scored(0.1, 0.05, 0.15, 0.2), "below chance"),
+        (scored(0.5, None, None, 0.2), "no interval"),
+        (scored(None, None, None, 0.0), "undefined"),
     ],
 )
-def test_the_interval_decides_and_not_the_score(score: PageScore, words: str) -> None:
+def test_the_interval_decides_and_not_the_score(score: ScoreRow, words: str) -> None:
     assert chance_comparison(score) == words
 
 
 def aligned(*segments: tuple[float, float, float]) -> PageReaction:
-    found = tuple(PageSegment(a, b, r, 10.0) for a, b, r in segments)
-    return PageReaction("r", "c", 100.0, (), PageAlignment(10.0, found))
+    found = tuple(Segment(a, b, r, 10.0) for a, b, r in segments)
+    return PageReaction("r", "c", 100.0, (), OffsetMap(10.0, found))
 
 
 def test_content_seconds_that_no_segment_shows() -> None:
-    reaction = aligned((40.0, 50.0, 48.0), (2.0, 20.0, 5.0), (20.0, 30.0, 27.5))
+    reaction = aligned((2.0, 20.0, 5.0), (20.0, 30.0, 27.5), (40.0, 50.0, 48.0))
     assert uncovered(reaction, 60.0) == ((0.0, 2.0), (30.0, 40.0), (50.0, 60.0))
     assert uncovered_s(reaction, 60.0) == 22.0
     assert offset_span(reaction) == (3.0, 8.0)

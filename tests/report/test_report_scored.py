@@ -1,5 +1,6 @@
 """Scores as `evoked evaluate` writes them, and what the page says of them in words."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,8 +8,7 @@ import pytest
 from report_study import origin
 
 from evoked.learning.evaluation import scores as written
-from evoked.report.page_data import PageScore, PageScores, ShiftNull
-from evoked.report.score_rows import read_scores, score_number
+from evoked.learning.evaluation.scores import read_scores
 from evoked.report.summary import against, between, headline, points
 
 ROWS = (
@@ -24,62 +24,55 @@ def test_what_evaluate_writes_is_read_whole(tmp_path: Path) -> None:
 
     found = read_scores(tmp_path / "scores.json")
 
-    assert found == PageScores(
-        rows=(
-            PageScore("joy", 0.35, 0.25, 0.45, 0.2, 100, 20, 0.7),
-            PageScore("awe", None, None, None, 0.0, 100, 0, None),
-        ),
-        mean=PageScore("mean", 0.35, 0.18, 0.45, 0.2),
-        gain=PageScore("gain", 0.15, 0.04, 0.26, 0.0),
-        shifted=ShiftNull(0.21, 0.29, 0.01),
-        videos=2,
-        folds=(("a.mp4",), ("b.mp4",)),
-        notes=("thin",),
-        level=0.9,
-    )
+    assert found == body
     assert against(found) == "chance 20.0\u00a0%, 90\u00a0% interval 18.0\u2060–\u206045.0\u00a0%"
 
 
 def test_no_turns_are_not_said_to_be_held_out(tmp_path: Path) -> None:
     written.write_scores(tmp_path / "s.json", written.Scores((), (), MEAN, ()), origin("evaluate"))
-    assert read_scores(tmp_path / "s.json").folds is None
+    assert read_scores(tmp_path / "s.json").folds == ()
 
 
-SCORED = PageScores(
-    (), PageScore("mean", 0.35, 0.18, 0.45, 0.2), PageScore("gain", 0.15, 0.04, 0.26, 0.0), None, 2, None
-)
+SCORED = written.Scores((), (), replace(MEAN, shifted=None, shifted_high=None, shifted_p=None), ("a.mp4", "b.mp4"))
+UNDEFINED = written.MeanScore(None, None, None, None, None, None, None)
+
+
+def with_mean(**values: float | None) -> written.Scores:
+    return replace(SCORED, map=replace(SCORED.map, **values))
 
 
 def test_the_difference_decides_where_it_is_known() -> None:
     assert headline(SCORED).startswith("The model is better than random guessing")  # though 18 % is below chance
     found = "MAP minus chance is +15.0 points, 95\u00a0% interval +4.0 to +26.0."
-    assert headline(replace(SCORED, videos=20)).endswith(found)
+    assert headline(replace(SCORED, videos=("a.mp4",) * 20)).endswith(found)
     assert headline(SCORED).endswith(
         f"{found} Over only 2 videos such an interval is too narrow: treat it as indicative."
     )
-    assert headline(replace(SCORED, gain=None)).startswith("The model is not significantly better than random guessing")
-    worse = replace(SCORED, gain=PageScore("gain", -0.1, -0.2, -0.05, 0.0))
+    assert headline(with_mean(gain=None)).startswith("The model is not significantly better than random guessing")
+    worse = with_mean(gain=-0.1, gain_low=-0.2, gain_high=-0.05)
     assert headline(worse).startswith("The model is worse than random guessing")
-    unsure = replace(SCORED, gain=PageScore("gain", 0.1, -0.05, 0.2, 0.0))
+    unsure = with_mean(gain=0.1, gain_low=-0.05, gain_high=0.2)
     assert headline(unsure).startswith("The model is not significantly better than random guessing")
 
 
 def test_without_intervals_nothing_is_claimed() -> None:
-    bare = replace(SCORED, mean=PageScore("mean", 0.35, None, None, 0.2), gain=PageScore("gain", 0.15, None, None, 0.0))
+    bare = with_mean(low=None, high=None, gain_low=None, gain_high=None)
     assert headline(bare) == (
         "There is no confidence interval, so the significance of this score is unknown."
         " MAP minus chance is +15.0 points."
     )
     assert against(bare) == "chance 20.0\u00a0%, no interval"
-    assert between(bare.mean) == "–"
-    assert "nothing to score" in headline(replace(bare, mean=PageScore("mean", None, None, None, None), gain=None))
+    assert between(bare.map) == "–"
+    assert "nothing to score" in headline(replace(bare, map=UNDEFINED))
 
 
 @pytest.mark.parametrize(
     ("value", "read"), [(None, None), (float("nan"), None), (float("inf"), None), (0, 0.0), (1, 1.0)]
 )
-def test_only_finite_numbers_count(value: object, read: float | None) -> None:
-    assert score_number(value) == read
+def test_only_finite_numbers_count(tmp_path: Path, value: object, read: float | None) -> None:
+    path = tmp_path / "scores.json"
+    path.write_text(json.dumps({"rows": [], "map": {"value": value}, "videos": []}))
+    assert read_scores(path).map.value == read
 
 
 def test_points_have_a_sign() -> None:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+__all__ = ["StudyLayout"]
+
 
 @dataclass(frozen=True)
 class StudyLayout:
@@ -23,33 +25,73 @@ class StudyLayout:
         return self.root / "results"
 
     @property
+    def contents_folder(self) -> Path:
+        """The folder of the content videos."""
+        return self.root / "contents"
+
+    @property
+    def reactions_folder(self) -> Path:
+        """The folder of the recordings."""
+        return self.root / "reactions"
+
+    @property
+    def settings_toml(self) -> Path:
+        """The study's settings; they need not be there."""
+        return self.root / "study.toml"
+
+    @property
+    def truth(self) -> Path:
+        """The ground truth of a staged study; only a staged study has it."""
+        return self.root / "truth.json"
+
+    @property
     def pairs_csv(self) -> Path:
         """Who watched what, where a person wrote it down."""
         return self.root / "pairs.csv"
 
     def content(self, name: str) -> Path:
         """A content video."""
-        return self.root / "contents" / name
+        return self.contents_folder / name
 
     def reaction(self, name: str) -> Path:
         """A recording of someone watching."""
-        return self.root / "reactions" / name
+        return self.reactions_folder / name
+
+    @property
+    def alignments_folder(self) -> Path:
+        """The folder of the offset maps, one JSON file per reaction."""
+        return self.results / "alignments"
+
+    @property
+    def annotations_folder(self) -> Path:
+        """The folder of the viewers' scores, one table per reaction."""
+        return self.results / "annotations"
+
+    @property
+    def features_folder(self) -> Path:
+        """The folder of the contents' features, one safetensors file per content."""
+        return self.results / "features"
+
+    @property
+    def predictions_folder(self) -> Path:
+        """The folder of the predictions, one table per content."""
+        return self.results / "predictions"
 
     def alignment(self, reaction: str) -> Path:
         """Where the offset map of a reaction goes."""
-        return self.results / "alignments" / f"{reaction}.json"
+        return self.alignments_folder / f"{reaction}.json"
 
     def annotation(self, reaction: str) -> Path:
         """Where the viewers' scores of a reaction go."""
-        return self.results / "annotations" / f"{reaction}.parquet"
+        return self.annotations_folder / f"{reaction}.parquet"
 
     def features(self, content: str) -> Path:
         """Where a content's features go."""
-        return self.results / "features" / f"{content}.safetensors"
+        return self.features_folder / f"{content}.safetensors"
 
     def prediction(self, content: str) -> Path:
         """Where the predictions for a content go."""
-        return self.results / "predictions" / f"{content}.parquet"
+        return self.predictions_folder / f"{content}.parquet"
 
     @property
     def labels(self) -> Path:
@@ -67,8 +109,13 @@ class StudyLayout:
         return self.results / "model"
 
     @property
+    def model_json(self) -> Path:
+        """What the model is and how it was trained."""
+        return self.model / "model.json"
+
+    @property
     def folds(self) -> Path:
-        """Models and predictions of the held-out turns."""
+        """Models and predictions of the held-out folds."""
         return self.results / "folds"
 
     @property
@@ -80,3 +127,18 @@ class StudyLayout:
     def report(self) -> Path:
         """Where the page goes."""
         return self.results / "report.html"
+
+    @property
+    def state(self) -> Path:
+        """The folder of what runs keep for the next run."""
+        return self.results / "state"
+
+    @property
+    def step_outcomes(self) -> Path:
+        """How each step of the last run ended."""
+        return self.state / "items.json"
+
+    @property
+    def previews(self) -> Path:
+        """The folder of the contents' previews that the report embeds."""
+        return self.state / "previews"

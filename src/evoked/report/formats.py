@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evoked.report.page_data import PageReaction, PageScore, PageSegment
+from evoked.learning.evaluation.scores import MeanScore, ScoreRow, Scores
+from evoked.report.page_data import PageReaction
 
 COLOURS = 8  # page.css names --e0 … --e7, after Okabe and Ito 2008, safe for colour-blind readers
 NOTHING = "–"
@@ -81,26 +82,36 @@ def clock_axis(seconds: float, most: int = 6) -> Axis:
     return Axis(seconds, tuple(float(t) for t in range(0, math.floor(seconds) + 1, step)) if seconds > 0 else (0.0,))
 
 
-def score_axis(rows: Sequence[PageScore]) -> Axis:
-    """The axis on which scores, intervals and chance marks stand together."""
-    return share_axis([v for r in rows for v in (r.value, r.high, r.chance)])
+def score_axis(scores: Scores) -> Axis:
+    """The axis of average precisions, their intervals and their chance marks."""
+    rows = [v for r in scores.rows for v in (r.ap, r.high, r.chance)]
+    return share_axis([*rows, scores.map.value, scores.map.high, scores.map.chance])
 
 
-def chance_comparison(score: PageScore) -> str:
-    """A score against chance, in words: its interval decides, not the score."""
-    if score.value is None:
+def chance_comparison(score: ScoreRow | MeanScore) -> str:
+    """A score compared with chance, in words; the interval decides, not the score.
+
+    For a mean it is the interval of MAP − chance where there is one: both vary together between resamples.
+    """
+    if isinstance(score, ScoreRow):
+        value, low, high, chance = score.ap, score.low, score.high, score.chance
+    elif score.gain is not None:
+        value, low, high, chance = score.gain, score.gain_low, score.gain_high, 0.0
+    else:
+        value, low, high, chance = score.value, score.low, score.high, score.chance
+    if value is None:
         return "undefined"
-    if score.low is None or score.high is None or score.chance is None:
+    if low is None or high is None or chance is None:
         return "no interval"
-    if score.low > score.chance:
+    if low > chance:
         return "above chance"
-    return "below chance" if score.high < score.chance else "not significantly above chance"
+    return "below chance" if high < chance else "not significantly above chance"
 
 
 def uncovered(reaction: PageReaction, seconds: float) -> tuple[tuple[float, float], ...]:
     """Stretches of a content's time, within [0, seconds), that no segment of the reaction shows."""
     gaps, reached = [], 0.0
-    for segment in _in_order(reaction):
+    for segment in reaction.alignment.segments if reaction.alignment else ():
         if segment.content_start_s > reached + 1e-6:
             gaps.append((reached, min(segment.content_start_s, seconds)))
         reached = max(reached, segment.content_end_s)
@@ -116,13 +127,8 @@ def uncovered_s(reaction: PageReaction, seconds: float) -> float:
 
 def offset_span(reaction: PageReaction) -> tuple[float, float] | None:
     """Least and greatest offset, reaction time minus content time, in seconds; None if not aligned."""
-    offsets = [s.reaction_start_s - s.content_start_s for s in _in_order(reaction)]
+    offsets = [s.offset_s for s in reaction.alignment.segments] if reaction.alignment else []
     return (min(offsets), max(offsets)) if offsets else None
-
-
-def _in_order(reaction: PageReaction) -> list[PageSegment]:
-    segments = reaction.alignment.segments if reaction.alignment else ()
-    return sorted(segments, key=lambda s: s.content_start_s)
 
 
 def seen_share(reaction: PageReaction) -> float | None:

@@ -13,21 +13,20 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from evoked.core.errors import DatasetError, EvokedError, StudyError
+from evoked.core.study_layout import StudyLayout
 from evoked.core.tables import read_table
 from evoked.dataset.labels import Labels, read_labels
 from evoked.dataset.statistics import statistics
+from evoked.learning.evaluation.scores import Scores, read_scores
+from evoked.reactions.alignment.offset_map import read_offsets
 from evoked.report.page_data import (
     LogItem,
-    PageAlignment,
     PageContent,
     PageData,
     PagePrediction,
     PageReaction,
-    PageScores,
-    PageSegment,
 )
 from evoked.report.provenance import ProvenanceReader
-from evoked.report.score_rows import read_scores
 from evoked.report.timelines import NOT_EXPRESSIONS, prediction_from, presences, votes
 
 STAGED = "staged: these people did not watch this film"
@@ -67,22 +66,22 @@ def load_study(study: Path) -> PageData:
     """
     if not study.is_dir():
         raise StudyError(f"no study folder at {study}: give the folder that holds contents/ and reactions/")
-    results, gaps, origins = study / "results", MissingParts(), ProvenanceReader()
-    if not results.is_dir():
+    layout, gaps, origins = StudyLayout(study), MissingParts(), ProvenanceReader()
+    if not layout.results.is_dir():
         raise StudyError(f"{study} has no results yet: run `evoked run {study}` first")
-    labels = _labels(results, gaps)
-    predictions = _predictions(results, gaps)
+    labels = _labels(layout, gaps)
+    predictions = _predictions(layout, gaps)
     names = _expressions(labels, predictions)
-    contents = _contents(study, labels, predictions, names, gaps)
-    about = _about(study, gaps)
-    items = _items(results, gaps)
-    scores = _scores(results, gaps, items)
-    reactions = _reactions(study, results, gaps, {c.name: c for c in contents})
-    made = origins.gather(results, gaps.tell)
+    contents = _contents(layout, labels, predictions, names, gaps)
+    about = _about(layout, gaps)
+    items = _items(layout, gaps)
+    scores = _scores(layout, gaps, items)
+    reactions = _reactions(layout, gaps, {c.name: c for c in contents})
+    made = origins.gather(layout, gaps.tell)
     return PageData(
         kind="study",
         name=about.name or study.resolve().name,
-        notes=_notes(study, about, origins.notes),
+        notes=_notes(layout, about, origins.notes),
         expressions=names,
         contents=contents,
         reactions=reactions,
@@ -134,8 +133,8 @@ class StudyAbout:
     staged: bool = False
 
 
-def _about(study: Path, gaps: MissingParts) -> StudyAbout:
-    path = study / "study.toml"
+def _about(layout: StudyLayout, gaps: MissingParts) -> StudyAbout:
+    path = layout.settings_toml
     return (gaps.attempt("made", path, _read_about) if path.is_file() else None) or StudyAbout()
 
 
@@ -145,9 +144,9 @@ def _read_about(path: Path) -> StudyAbout:
     return StudyAbout(str(name), str(note), values.get("staged") is True)
 
 
-def _notes(study: Path, about: StudyAbout, noted: Iterable[str]) -> tuple[str, ...]:
+def _notes(layout: StudyLayout, about: StudyAbout, noted: Iterable[str]) -> tuple[str, ...]:
     """What stands above everything: that the study is staged, and the note in study.toml."""
-    staged = [*_staging(noted), *([STAGED] if about.staged or (study / "truth.json").is_file() else [])]
+    staged = [*_staging(noted), *([STAGED] if about.staged or layout.truth.is_file() else [])]
     return tuple(dict.fromkeys([*staged[:1], *([about.note] if about.note else [])]))
 
 
@@ -174,16 +173,16 @@ def named_files(key: str, files: Mapping[str, Path]) -> str:
 # --- labels, predictions, contents -------------------------------------------------------------
 
 
-def _labels(results: Path, gaps: MissingParts) -> dict[str, Labels] | None:
-    path = results / "labels.parquet"
+def _labels(layout: StudyLayout, gaps: MissingParts) -> dict[str, Labels] | None:
+    path = layout.labels
     if not path.is_file():
         gaps.tell("labels", "There are no labels: results/labels.parquet does not exist.")
         return None
     return gaps.attempt("labels", path, read_labels)
 
 
-def _predictions(results: Path, gaps: MissingParts) -> dict[str, dict[str, list[Any]]]:
-    paths = sorted((results / "predictions").glob("*.parquet"))
+def _predictions(layout: StudyLayout, gaps: MissingParts) -> dict[str, dict[str, list[Any]]]:
+    paths = sorted(layout.predictions_folder.glob("*.parquet"))
     if not paths:
         gaps.tell("timeline", "There are no predictions: results/predictions/ is empty or does not exist.")
     found = {}
@@ -204,13 +203,13 @@ def _expressions(
 
 
 def _contents(
-    study: Path,
+    layout: StudyLayout,
     labels: Mapping[str, Labels] | None,
     predictions: Mapping[str, dict[str, list[Any]]],
     names: tuple[str, ...],
     gaps: MissingParts,
 ) -> tuple[PageContent, ...]:
-    files = media_files(study / "contents")
+    files = media_files(layout.contents_folder)
     by_video = {named_files(key, files): votes(found, names) for key, found in (labels or {}).items()}
     curves: dict[str, PagePrediction] = {}
     for key, columns in predictions.items():
@@ -228,8 +227,8 @@ def _curve(columns: dict[str, list[Any]], names: tuple[str, ...], _: Path) -> Pa
 # --- scores and reactions -----------------------------------------------------------------------------------
 
 
-def _scores(results: Path, gaps: MissingParts, items: tuple[LogItem, ...]) -> PageScores | None:
-    path = results / "scores.json"
+def _scores(layout: StudyLayout, gaps: MissingParts, items: tuple[LogItem, ...]) -> Scores | None:
+    path = layout.scores
     if not path.is_file():
         why = [i.reason for i in items if i.step in ("hold out", "evaluate") and i.state in ("failed", "left out")]
         gaps.tell("scores", f"There are no scores: {why[0] if why else 'results/scores.json does not exist'}.")
@@ -238,12 +237,12 @@ def _scores(results: Path, gaps: MissingParts, items: tuple[LogItem, ...]) -> Pa
 
 
 def _reactions(
-    study: Path, results: Path, gaps: MissingParts, contents: Mapping[str, PageContent]
+    layout: StudyLayout, gaps: MissingParts, contents: Mapping[str, PageContent]
 ) -> tuple[PageReaction, ...]:
-    files = media_files(study / "reactions")
-    pairs = _pairs(results, gaps)
-    annotations = {named_files(p.stem, files): p for p in sorted((results / "annotations").glob("*.parquet"))}
-    alignments = {named_files(p.stem, files): p for p in sorted((results / "alignments").glob("*.json"))}
+    files = media_files(layout.reactions_folder)
+    pairs = _pairs(layout, gaps)
+    annotations = {named_files(p.stem, files): p for p in sorted(layout.annotations_folder.glob("*.parquet"))}
+    alignments = {named_files(p.stem, files): p for p in sorted(layout.alignments_folder.glob("*.json"))}
     if not annotations:
         gaps.tell("reactions", "No faces were annotated: results/annotations/ is empty or does not exist.")
     if not alignments:
@@ -252,7 +251,7 @@ def _reactions(
     found = []
     for name in sorted({*annotations, *alignments}):
         seen = gaps.attempt("reactions", annotations[name], presences) if name in annotations else None
-        alignment = gaps.attempt("reactions", alignments[name], _read_alignment) if name in alignments else None
+        alignment = gaps.attempt("reactions", alignments[name], read_offsets) if name in alignments else None
         pair = pairs.get(name, pairs.get(Path(name).stem))
         ends = [s.reaction_end_s for s in alignment.segments] if alignment else []
         length = max([seen.length_s if seen else 0.0, *ends])
@@ -264,8 +263,8 @@ def _reactions(
     return tuple(found)
 
 
-def _pairs(results: Path, gaps: MissingParts) -> dict[str, str]:
-    path = results / "pairs.csv"
+def _pairs(layout: StudyLayout, gaps: MissingParts) -> dict[str, str]:
+    path = layout.pairs
     if not path.is_file():
         gaps.tell("reactions", "There is no list of who watched what: results/pairs.csv does not exist.")
         return {}
@@ -274,18 +273,11 @@ def _pairs(results: Path, gaps: MissingParts) -> dict[str, str]:
     return {str(reaction): str(content) for reaction, content in rows if content is not None}
 
 
-def _read_alignment(path: Path) -> PageAlignment:
-    body = json.loads(path.read_text(encoding="utf-8"))
-    keys = ("content_start_s", "content_end_s", "reaction_start_s", "score", "rate")
-    segments = (PageSegment(*(float(s[k]) for k in keys)) for s in ({"rate": 1.0, **s} for s in body["segments"]))
-    return PageAlignment(float(body["score"]), tuple(segments))
-
-
 # --- items -----------------------------------------------------------------------------------------
 
 
-def _items(results: Path, gaps: MissingParts) -> tuple[LogItem, ...]:
-    path = results / "state" / "items.json"
+def _items(layout: StudyLayout, gaps: MissingParts) -> tuple[LogItem, ...]:
+    path = layout.step_outcomes
     if not path.is_file():
         gaps.tell("items", "There is no processing log: results/state/items.json does not exist.")
         return ()

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from evoked.core.files import write_text
 from evoked.core.progress import Progress, silent
+from evoked.core.study_layout import StudyLayout
 from evoked.report.config import ReportConfig
 from evoked.report.formats import FILTERS, expression_colours
 from evoked.report.load_results import load_study
@@ -44,13 +45,13 @@ def write_report(study: Path, config: ReportConfig, out: Path | None = None, pro
 
 
 def default_place(study: Path) -> Path:
-    """Where a study's page stands unless somebody wants it elsewhere."""
-    return study / "results" / "report.html"
+    """The default path of a study's page."""
+    return StudyLayout(study).report
 
 
 def kept_previews(study: Path) -> Path:
     """Where a study keeps the previews of its contents for the next page."""
-    return study / "results" / "state" / "previews"
+    return StudyLayout(study).previews
 
 
 def write_page(
@@ -59,7 +60,7 @@ def write_page(
     """Write a page of facts that are already collected.
 
     Args:
-        facts: by `collect` or `collect_prediction`; `facts.missing` is what the page cannot show.
+        facts: by `load_study` or `load_prediction`; `facts.missing` is what the page cannot show.
         out: where.
         config: how videos are shown.
         keep: a folder in which previews are kept, or None to make them anew.

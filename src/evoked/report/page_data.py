@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.dataset.statistics import Statistics
+from evoked.learning.evaluation.scores import Scores
+from evoked.reactions.alignment.offset_map import OffsetMap
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,29 +58,6 @@ class PageContent:
 
 
 @dataclass(frozen=True)
-class PageSegment:
-    """A stretch of a content that a reaction shows without a break; seconds."""
-
-    content_start_s: float
-    content_end_s: float
-    reaction_start_s: float
-    score: float
-    rate: float = 1.0  # reaction seconds for each content second
-
-    @property
-    def reaction_end_s(self) -> float:
-        return self.reaction_start_s + (self.content_end_s - self.content_start_s) * self.rate
-
-
-@dataclass(frozen=True)
-class PageAlignment:
-    """Where a reaction stands on its content's time."""
-
-    score: float
-    segments: tuple[PageSegment, ...]
-
-
-@dataclass(frozen=True)
 class VisibleSpan:
     """When one viewer's face was seen: half open spans in seconds of the reaction, and the share of ticks."""
 
@@ -95,61 +74,7 @@ class PageReaction:
     content: str | None
     length_s: float
     viewers: tuple[VisibleSpan, ...]
-    alignment: PageAlignment | None
-
-
-@dataclass(frozen=True)
-class PageScore:
-    """Average precision of one expression, or their mean (`seconds` and `positives` are then 0).
-
-    Attributes:
-        value, low, high: in [0, 1]; None where undefined (no positive second, or no interval made).
-        chance: share of seconds that are positive: what guessing scores.
-        auc: area under the ROC curve, in [0, 1]; None where undefined or not made.
-    """
-
-    name: str
-    value: float | None
-    low: float | None
-    high: float | None
-    chance: float | None
-    seconds: int = 0
-    positives: int = 0
-    auc: float | None = None
-
-
-@dataclass(frozen=True)
-class ShiftNull:
-    """What the mean scores when each video's labels are turned round in time: no timing, same shares."""
-
-    value: float
-    high: float | None
-    p: float | None
-
-
-@dataclass(frozen=True)
-class PageScores:
-    """How well the model predicts contents that it was not trained on.
-
-    Attributes:
-        rows: one per expression.
-        mean: over the expressions that have positives (MAP).
-        gain: the mean minus chance with its interval (its own `chance` is 0), or None where not made.
-        shifted: None where not made.
-        videos: how many were scored.
-        folds: names held out together, turn by turn; or how many turns; None where nobody says.
-        notes: what a reader must know.
-        level: share of draws inside the intervals.
-    """
-
-    rows: tuple[PageScore, ...]
-    mean: PageScore
-    gain: PageScore | None
-    shifted: ShiftNull | None
-    videos: int
-    folds: tuple[tuple[str, ...], ...] | int | None
-    notes: tuple[str, ...] = ()
-    level: float = 0.95
+    alignment: OffsetMap | None
 
 
 @dataclass(frozen=True)
@@ -207,7 +132,7 @@ class PageData:
     contents: tuple[PageContent, ...]
     reactions: tuple[PageReaction, ...] = ()
     statistics: Statistics | None = None
-    scores: PageScores | None = None
+    scores: Scores | None = None
     items: tuple[LogItem, ...] = ()
     made: ProvenanceSummary = field(default_factory=ProvenanceSummary)
     missing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

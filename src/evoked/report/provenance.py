@@ -8,6 +8,7 @@ from typing import Any
 from safetensors import safe_open
 
 from evoked.core.files import canonical
+from evoked.core.study_layout import StudyLayout
 from evoked.core.tables import read_provenance
 from evoked.report.page_data import NetInfo, ProvenanceSummary
 
@@ -24,14 +25,14 @@ class ProvenanceReader:
         self._nets: set[tuple[str, str]] = set()
         self._inputs: dict[str, dict[str, str]] = {}  # name → sha256 → the first result that names it
 
-    def gather(self, results: Path, tell: Tell) -> ProvenanceSummary:
+    def gather(self, layout: StudyLayout, tell: Tell) -> ProvenanceSummary:
         """Everything that results tell of their making."""
-        tables = [results / "labels.parquet", *_files(results / "annotations", "*.parquet")]
-        self._tables([*tables, *_files(results / "predictions", "*.parquet")], tell)
-        jsons = [*_files(results / "alignments", "*.json"), results / "model" / "model.json", results / "scores.json"]
+        tables = [layout.labels, *_files(layout.annotations_folder, "*.parquet")]
+        self._tables([*tables, *_files(layout.predictions_folder, "*.parquet")], tell)
+        jsons = [*_files(layout.alignments_folder, "*.json"), layout.model_json, layout.scores]
         for path in jsons:
             self._attempt(path, _json_provenance, tell)
-        for path in _files(results / "features", "*.safetensors"):
+        for path in _files(layout.features_folder, "*.safetensors"):
             self._attempt(path, _tensor_provenance, tell)
         return self._made(tell)
 

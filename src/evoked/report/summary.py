@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from evoked.learning.evaluation.scores import MeanScore, ScoreRow, Scores
 from evoked.report.formats import PERCENT, chance_comparison, clock, grouped, percent
-from evoked.report.page_data import PageData, PageScore, PageScores
+from evoked.report.page_data import PageData
 
 VERDICTS = {
     "above chance": "The model is better than random guessing: the whole interval lies above chance.",
@@ -52,22 +53,24 @@ def summarise(facts: PageData) -> Summary:
         tiles.append(SummaryTile("Valid seconds", percent(counts.valid_share), below))
     if facts.scores is None:
         return Summary(tuple(tiles), "")
-    mean = facts.scores.mean
+    mean = facts.scores.map
     tiles.append(SummaryTile("Mean average precision", percent(mean.value), against(facts.scores)))
     return Summary(tuple(tiles), headline(facts.scores))
 
 
-def headline(scores: PageScores) -> str:
+def headline(scores: Scores) -> str:
     """One sentence on the mean against chance; by the interval of their difference where there is one.
 
     The two move together from draw to draw, so their difference says more than the mean's own interval.
     """
-    found = VERDICTS[chance_comparison(scores.gain or scores.mean)]
-    if gain := scores.gain:
-        found += f" MAP minus chance is {points(gain.value)} points"
-        found += f", {interval(scores)} {points(gain.low)} to {points(gain.high)}." if gain.low is not None else "."
-        if gain.low is not None and scores.videos < FEW_VIDEOS:
-            found += f" Over only {scores.videos} videos such an interval is too narrow: treat it as indicative."
+    found = VERDICTS[chance_comparison(scores.map)]
+    if (mean := scores.map).gain is not None:
+        found += f" MAP minus chance is {points(mean.gain)} points"
+        if mean.gain_low is None:
+            return f"{found}."
+        found += f", {interval(scores)} {points(mean.gain_low)} to {points(mean.gain_high)}."
+        if (count := len(scores.videos)) < FEW_VIDEOS:
+            found += f" Over only {count} videos such an interval is too narrow: treat it as indicative."
     return found
 
 
@@ -76,18 +79,18 @@ def points(value: float | None) -> str:
     return "–" if value is None else f"{100 * value:+.1f}".replace("-", "\u2212")
 
 
-def against(scores: PageScores) -> str:
+def against(scores: Scores) -> str:
     """Chance and interval, as they stand beside every score."""
-    known = f"{interval(scores)} {between(scores.mean)}" if scores.mean.low is not None else "no interval"
-    return f"chance {percent(scores.mean.chance)}, {known}"
+    known = f"{interval(scores)} {between(scores.map)}" if scores.map.low is not None else "no interval"
+    return f"chance {percent(scores.map.chance)}, {known}"
 
 
-def interval(scores: PageScores) -> str:
+def interval(scores: Scores) -> str:
     """What the intervals are called: "95 % interval"."""
     return f"{100 * scores.level:g}\u00a0% interval"
 
 
-def between(score: PageScore) -> str:
+def between(score: ScoreRow | MeanScore) -> str:
     """An interval as text: "21.0–24.3 %"."""
     if score.low is None or score.high is None:
         return "–"

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.errors import DatasetError, StudyError
+from evoked.core.study_layout import StudyLayout
 from evoked.core.tables import read_table
 from evoked.sample.ground_truth import STAGED, TICKS_PER_S, read_truth
 from evoked.sample.score import (
@@ -95,27 +96,27 @@ class SampleCheck:
 
 
 def check_sample(study: Path) -> SampleCheck:
-    """Hold STUDY/results against STUDY/truth.json.
+    """Compare STUDY/results with STUDY/truth.json.
 
     Raises:
         StudyError: if the study is not staged, or holds no results yet.
         DatasetError: if a result cannot be read.
     """
     truth = read_truth(study)
-    results = study / "results"
-    if not (results / "labels.parquet").is_file():
+    layout = StudyLayout(study)
+    if not layout.labels.is_file():
         raise StudyError(f"{study} has no results/labels.parquet yet. First: evoked run {study}")
-    table_of_pairs = read_table(results / "pairs.csv", ["reaction", "content"])
+    table_of_pairs = read_table(layout.pairs, ["reaction", "content"])
     held = {_bare(r): str(c) for r, c in zip(table_of_pairs["reaction"], table_of_pairs["content"], strict=True)}
     pairs = {name: held.get(_bare(name)) for name in truth["reactions"]}
     wrong = tuple(n for n, c in pairs.items() if c is None or _bare(c) != _bare(truth["reactions"][n]["content"]))
     offsets = {
-        name: offset_score(planted["segments"], _segments(_result(results / "alignments", name, ".json")))
+        name: offset_score(planted["segments"], _segments(_result(layout.alignments_folder, name, ".json")))
         for name, planted in truth["reactions"].items()
         if name not in wrong
     }
-    planted, found, steady = _labels(truth, results)
-    ticks = [_ticks(name, planted, results) for name, planted in truth["reactions"].items()]
+    planted, found, steady = _labels(truth, layout.labels)
+    ticks = [_ticks(name, planted, layout) for name, planted in truth["reactions"].items()]
     return SampleCheck(
         pairs,
         wrong,
@@ -147,9 +148,9 @@ def _segments(path: Path) -> list[dict[str, float]]:
     return segments
 
 
-def _labels(truth: Mapping[str, Any], results: Path) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+def _labels(truth: Mapping[str, Any], table: Path) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
     """Planted and found class and steadiness of every second of every content; a missing second is no face."""
-    labels = read_table(results / "labels.parquet", ["video", "second", "valid", SMILE])
+    labels = read_table(table, ["video", "second", "valid", SMILE])
     said: dict[tuple[str, int], int] = {}
     for video, second, valid, smile in zip(*(labels[n] for n in ("video", "second", "valid", SMILE)), strict=True):
         said[(_bare(video), int(second))] = 2 if not valid else int(smile > 0.5)
@@ -162,7 +163,7 @@ def _labels(truth: Mapping[str, Any], results: Path) -> tuple[NDArray[np.int64],
     return np.array(planted), np.array(found), np.array(steady, dtype=np.bool_)
 
 
-def _ticks(name: str, planted: Mapping[str, Any], results: Path) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _ticks(name: str, planted: Mapping[str, Any], layout: StudyLayout) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Planted and found class of every tick of one reaction; several faces at once: any that smiles counts."""
     steps = int(planted["duration_s"] * TICKS_PER_S)
     times = np.arange(steps) / TICKS_PER_S
@@ -170,7 +171,7 @@ def _ticks(name: str, planted: Mapping[str, Any], results: Path) -> tuple[NDArra
     codes = np.array([CODES[span[2]] for span in planted["on_reaction"]])
     truth = codes[np.searchsorted(starts, times + 1e-9, side="right") - 1]
     found = np.full(steps, 2)
-    path = _result(results / "annotations", name, ".parquet")
+    path = _result(layout.annotations_folder, name, ".parquet")
     if path.is_file():
         seen = read_table(path, ["viewer", "time_s", "valid", SMILE])
         for time_s, valid, smile in zip(seen["time_s"], seen["valid"], seen[SMILE], strict=True):

@@ -1,12 +1,18 @@
 """Scores as values: what scores.json holds and what a terminal shows."""
 
 import json
+import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
+from evoked.core.errors import DatasetError
 from evoked.core.files import write_text
 from evoked.core.provenance import Provenance
 from evoked.core.text_table import MISSING, text_table
+
+__all__ = ["MeanScore", "ScoreRow", "Scores", "read_scores", "scores_table", "write_scores"]
 
 
 @dataclass(frozen=True)
@@ -16,7 +22,7 @@ class ScoreRow:
     Attributes:
         seconds: how many were scored.
         positives: in how many of them the viewers showed it.
-        chance: share of positives, what a ranking by lot scores; None where nothing was scored.
+        chance: share of positives, what a random ranking scores; None where nothing was scored.
         ap: average precision; None where there is no positive: undefined, not 0.
         low, high: interval over whole videos; None where it cannot be known.
         auc: area under the ROC curve; None where all seconds are alike.
@@ -40,12 +46,12 @@ class MeanScore:
         value: None where no expression has positives.
         low, high: its interval.
         chance: the mean prevalence of the same expressions.
-        gain, gain_low, gain_high: MAP − chance and its interval: both are worked out in each draw, so
+        gain, gain_low, gain_high: MAP − chance and its interval: both are computed in each bootstrap resample, so
             that the lower bound above 0 means better than chance.
-        shifted: mean MAP when each video's labels are turned round in time, what this score gets
+        shifted: mean MAP when each video's labels are circularly shifted in time, what this score gets
             without getting the timing right; None where not asked for.
-        shifted_p: share of turns that score at least as high as the real labels, (1 + k) / (1 + n).
-        shifted_high: 95th percentile of the turned scores.
+        shifted_p: share of shifts that score at least as high as the real labels, (1 + k) / (1 + n).
+        shifted_high: 95th percentile of the shifted scores.
     """
 
     value: float | None
@@ -69,9 +75,9 @@ class Scores:
         rows: one per expression.
         map: their mean.
         videos: names of the videos that were scored, sorted.
-        folds: the videos of each held-out turn; empty where nothing is known of turns.
+        folds: the videos of each held-out fold; empty where the folds are not known.
         notes: what a reader must know.
-        level: share of the draws inside the intervals.
+        level: share of the bootstrap resamples inside the intervals.
     """
 
     expressions: tuple[str, ...]
@@ -92,6 +98,55 @@ def write_scores(path: Path, scores: Scores, provenance: Provenance) -> None:
     """Write scores.json; OutputError if it cannot be written."""
     body = scores.as_dict() | {"provenance": provenance.as_dict()}
     write_text(path, json.dumps(body, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_scores(path: Path) -> Scores:
+    """Read what `write_scores` wrote; keys that may be undefined may also be absent, as in files of older versions.
+
+    Args:
+        path: a scores.json. A number that is not finite is read as undefined.
+
+    Returns:
+        The scores; `expressions` are the names of the rows where the file does not list them.
+
+    Raises:
+        DatasetError: if the file cannot be read or does not hold scores.
+    """
+    try:
+        body = json.loads(path.read_text(encoding="utf-8"))
+        rows = tuple(_row_from(row) for row in body["rows"])
+        return Scores(
+            expressions=_names(body.get("expressions", [row.name for row in rows]), "expressions"),
+            rows=rows,
+            map=MeanScore(_finite(body["map"]["value"]), *(_finite(body["map"].get(key)) for key in _MEAN_KEYS)),
+            videos=_names(body["videos"], "videos"),
+            folds=tuple(_names(fold, "a fold") for fold in body.get("folds") or ()),
+            notes=_names(body.get("notes") or [], "notes"),
+            level=float(body.get("level", 0.95)),
+        )
+    except OSError as error:
+        raise DatasetError(f"no scores at {path}: {error.strerror or error}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        message = f"{path} holds no scores ({type(error).__name__}: {error}). Make it again with: evoked evaluate"
+        raise DatasetError(message) from error
+
+
+_MEAN_KEYS = ("low", "high", "chance", "gain", "gain_low", "gain_high", "shifted", "shifted_high", "shifted_p")
+
+
+def _row_from(row: Mapping[str, Any]) -> ScoreRow:
+    chance, ap, low, high, auc = (_finite(row.get(key)) for key in ("chance", "ap", "low", "high", "auc"))
+    return ScoreRow(str(row["name"]), int(row["seconds"]), int(row["positives"]), chance, ap, low, high, auc)
+
+
+def _names(value: object, key: str) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise TypeError(f"{key} must be a list, got {value!r}")
+    return tuple(str(name) for name in value)
+
+
+def _finite(value: Any) -> float | None:
+    return None if value is None or not math.isfinite(float(value)) else float(value)
 
 
 def scores_table(scores: Scores) -> str:
