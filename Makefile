@@ -1,4 +1,6 @@
-# Two commands: `make demo` (set-up, sample, run, report) and `make test` (set-up, tests). The rest serves them.
+# `make demo` (set-up, sample, run, report), `make test` (set-up, tests), `make check` (format, lint, types, commits).
+# `make test-fast`: tests that need no networks and take under a second. `make test ROOM=alignment`: those whose
+# imports reach a room.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -9,7 +11,9 @@ SIZE ?= small
 WORKERS ?= auto
 TESTS := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 --dist loadfile
 
-.PHONY: demo test test-full test-ray check bench setup setup-tools clean
+ROOM ?=
+
+.PHONY: demo test test-fast test-full test-ray durations check docs bench setup setup-tools clean
 
 demo: setup
 	$(BIN)/evoked sample $(STUDY) --size $(SIZE)
@@ -17,7 +21,14 @@ demo: setup
 	@echo "report: $(CURDIR)/$(STUDY)/results/report.html"
 
 test: setup setup-tools
-	$(TESTS) -m "not full"
+	$(TESTS) -m "not full" $(if $(ROOM),--room $(ROOM))
+
+test-fast: setup
+	$(TESTS) --fast $(if $(ROOM),--room $(ROOM))
+
+# Measure again which tests are slow: one process, about half an hour. With ROOM: only the tests in tests/ROOM.
+durations: setup
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not full and not nets" --record-durations tests/$(ROOM)
 
 test-full: setup setup-tools
 	$(TESTS)
@@ -32,6 +43,11 @@ check: setup
 	$(BIN)/ruff format --check src tests benchmarks scripts
 	$(BIN)/ruff check src tests benchmarks scripts
 	$(BIN)/mypy
+	bash scripts/check_commits.sh
+
+# What the documentation takes from the sources.
+docs: setup
+	$(BIN)/python scripts/list_rooms.py
 
 bench: setup
 	$(BIN)/python benchmarks/run.py
@@ -49,4 +65,4 @@ setup-tools:
 	bash scripts/set_up_tools.sh
 
 clean:
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) demo .cache/tests

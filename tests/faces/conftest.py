@@ -10,12 +10,7 @@ from evoked.faces.detect import FaceDetector
 from evoked.faces.identity import FaceIdentity
 from evoked.faces.mesh import FaceMesh
 from evoked.media.images import read_image
-from evoked.weights.cache import Cache, default_cache
-
-
-@pytest.fixture(scope="session")
-def cache() -> Cache:
-    return default_cache()
+from evoked.weights.cache import Cache
 
 
 @pytest.fixture(scope="session")

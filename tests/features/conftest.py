@@ -10,14 +10,9 @@ from numpy.typing import NDArray
 
 from evoked.features.extract import Extractor, Features
 from evoked.media.write import VideoWriter
-from evoked.weights.cache import Cache, default_cache
+from evoked.weights.cache import Cache
 
 Maker = Callable[..., Path]
-
-
-@pytest.fixture(scope="session")
-def cache() -> Cache:
-    return default_cache()
 
 
 @pytest.fixture(scope="session")

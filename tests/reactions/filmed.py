@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from evoked.media.decode import read_audio
 from evoked.weights.cache import default_cache
+from staged_media import staged_array
 
 HZ = 8000
 Samples = NDArray[np.float32]
@@ -15,7 +16,7 @@ Samples = NDArray[np.float32]
 @cache
 def film() -> Samples:
     """The sound of the whole of Big Buck Bunny, 596 s at 8 kHz."""
-    return read_audio(default_cache().clip("bbb.mp4"), HZ)
+    return staged_array("film-sound", __file__, lambda: read_audio(default_cache().clip("bbb.mp4"), HZ), HZ)
 
 
 @cache

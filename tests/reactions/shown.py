@@ -7,6 +7,8 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import staged_scenes
+from numpy.typing import NDArray
 from staged_scenes import INSET, Rgb, Scene, film_path
 from staged_scenes import _lay as lay
 
@@ -15,6 +17,7 @@ from evoked.media.decode import VideoFrame, read_media
 from evoked.media.images import resize
 from evoked.media.write import VideoWriter
 from evoked.weights.cache import default_cache
+from staged_media import content_digest, staged_array, staged_file
 
 RATE, FILM_RATE = 25, 24
 SIZE = (320, 180)
@@ -39,7 +42,11 @@ class Stretch:
 def film(start_s: int, seconds: int) -> tuple[Rgb, ...]:
     """Every frame of a stretch of Big Buck Bunny, small."""
     grid = TimeGrid(Fraction(FILM_RATE), seconds * FILM_RATE, Fraction(start_s))
-    return tuple(p.rgb(SIZE) for p in read_media(film_path(), pictures=grid) if isinstance(p, VideoFrame))
+    return tuple(staged_array("film-24hz", __file__, lambda: _decoded(film_path(), grid, SIZE), start_s, seconds))
+
+
+def _decoded(path: Path, grid: TimeGrid, size: tuple[int, int]) -> NDArray[np.uint8]:
+    return np.stack([p.rgb(size) for p in read_media(path, pictures=grid) if isinstance(p, VideoFrame)])
 
 
 @cache
@@ -47,24 +54,31 @@ def person() -> tuple[Rgb, ...]:
     """A woman who laughs at last, to and fro."""
     grid = TimeGrid(Fraction(RATE), 18 * RATE)
     clip = default_cache().clip("WolfgangLanger_Pexels.mp4")
-    there = [p.rgb((240, 135)) for p in read_media(clip, pictures=grid) if isinstance(p, VideoFrame)]
-    return tuple(there + there[::-1])
+    there = tuple(staged_array("woman-25hz", __file__, lambda: _decoded(clip, grid, (240, 135))))
+    return there + there[::-1]
 
 
 def content(path: Path, start_s: int, seconds: int) -> Path:
     """A stretch of the film as a file, without sound."""
-    with VideoWriter(path, SIZE, Fraction(FILM_RATE), preset="ultrafast") as writer:
-        for picture in film(start_s, seconds):
-            writer.picture(picture)
-    return path
+
+    def write(path: Path) -> None:
+        with VideoWriter(path, SIZE, Fraction(FILM_RATE), preset="ultrafast") as writer:
+            for picture in film(start_s, seconds):
+                writer.picture(picture)
+
+    return staged_file(path, __file__, write, "content", start_s, seconds)
 
 
 def recorded(path: Path, frames: tuple[Rgb, ...], scene: Scene, played: list[Stretch], seconds: float) -> Path:
     """A recording of somebody who watches these frames; while nothing plays the last one stands still."""
-    with VideoWriter(path, SIZE, Fraction(RATE), preset="ultrafast", quality=25) as writer:
-        for frame in _frames(frames, scene, played, round(seconds * RATE)):
-            writer.picture(frame)
-    return path
+
+    def write(path: Path) -> None:
+        with VideoWriter(path, SIZE, Fraction(RATE), preset="ultrafast", quality=25) as writer:
+            for frame in _frames(frames, scene, played, round(seconds * RATE)):
+                writer.picture(frame)
+
+    scenes = Path(staged_scenes.__file__).read_text()
+    return staged_file(path, __file__, write, scenes, content_digest(frames), scene, played, seconds)
 
 
 def _frames(frames: tuple[Rgb, ...], scene: Scene, played: list[Stretch], count: int) -> Iterator[Rgb]:

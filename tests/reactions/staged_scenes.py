@@ -15,6 +15,7 @@ from evoked.media.images import resize
 from evoked.media.write import VideoWriter
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
 from evoked.weights.cache import default_cache
+from staged_media import staged_array, staged_file
 
 FRAME = (640, 360)
 RATE = Fraction(6)
@@ -48,18 +49,19 @@ def film_path() -> Path:
 def film(start_s: int, seconds: int) -> tuple[Rgb, ...]:
     """Frames of Big Buck Bunny at 6 Hz, 640×360."""
     grid = TimeGrid(RATE, seconds * 6, Fraction(start_s))
-    return tuple(p.rgb(FRAME) for p in read_media(film_path(), pictures=grid) if isinstance(p, VideoFrame))
+    return tuple(staged_array("film-6hz", __file__, lambda: _decoded(film_path(), grid, FRAME), start_s, seconds))
+
+
+def _decoded(path: Path, grid: TimeGrid, size: tuple[int, int]) -> NDArray[np.uint8]:
+    return np.stack([p.rgb(size) for p in read_media(path, pictures=grid) if isinstance(p, VideoFrame)])
 
 
 @cache
 def viewers(seconds: int) -> tuple[Rgb, ...]:
     """Frames of a woman who laughs at last, at 6 Hz, to and fro."""
     grid = TimeGrid(RATE, 18 * 6)
-    there = [
-        p.rgb((480, 270))
-        for p in read_media(default_cache().clip("WolfgangLanger_Pexels.mp4"), pictures=grid)
-        if isinstance(p, VideoFrame)
-    ]
+    clip = default_cache().clip("WolfgangLanger_Pexels.mp4")
+    there = tuple(staged_array("woman-6hz", __file__, lambda: _decoded(clip, grid, (480, 270))))
     both = there + there[::-1]
     return tuple(both[i % len(both)] for i in range(seconds * 6))
 
@@ -77,9 +79,13 @@ def frames(scene: Scene, start_s: int, seconds: int) -> Iterator[Rgb]:
 
 def reaction(path: Path, scene: Scene, start_s: int, seconds: int) -> tuple[Path, OffsetMap]:
     """A silent reaction video that shows the film from start_s on, and where it stands."""
-    with VideoWriter(path, FRAME, RATE) as writer:
-        for frame in frames(scene, start_s, seconds):
-            writer.picture(frame)
+
+    def write(path: Path) -> None:
+        with VideoWriter(path, FRAME, RATE) as writer:
+            for frame in frames(scene, start_s, seconds):
+                writer.picture(frame)
+
+    staged_file(path, __file__, write, scene, start_s, seconds)
     return path, OffsetMap(50.0, (Segment(float(start_s), float(start_s + seconds), 0.0, 50.0),))
 
 

@@ -21,14 +21,9 @@ from evoked.media.write import VideoWriter
 from evoked.reactions.viewers.annotation import AnnotateConfig, Annotation
 from evoked.reactions.viewers.annotation_table import annotation_to_table, table_to_tracks
 from evoked.reactions.viewers.annotator import Annotator
-from evoked.weights.cache import Cache, default_cache
+from evoked.weights.cache import Cache
 
 pytestmark = pytest.mark.nets
-
-
-@pytest.fixture(scope="module")
-def cache() -> Cache:
-    return default_cache()
 
 
 @pytest.fixture(scope="module")

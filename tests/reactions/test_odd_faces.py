@@ -16,16 +16,11 @@ from evoked.media.write import VideoWriter
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
 from evoked.reactions.content_region.content_faces import open_content_filter
 from evoked.reactions.viewers.annotator import Annotator
-from evoked.weights.cache import Cache, default_cache
+from evoked.weights.cache import Cache
 
 pytestmark = pytest.mark.nets
 FRAME = (1280, 720)
 Rgb = np.ndarray
-
-
-@pytest.fixture(scope="module")
-def cache() -> Cache:
-    return default_cache()
 
 
 @pytest.fixture(scope="module")

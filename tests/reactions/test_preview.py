@@ -16,16 +16,11 @@ from evoked.reactions.viewers.annotation import Annotation
 from evoked.reactions.viewers.annotator import Annotator
 from evoked.reactions.viewers.face_detections import CONTENT_FACE, UNNAMED, DetectionLog
 from evoked.reactions.viewers.preview import write_preview
-from evoked.weights.cache import Cache, default_cache
+from evoked.weights.cache import Cache
 
 pytestmark = pytest.mark.nets
 RATE, SECONDS, SIZE, HZ = Fraction(12), 2, (640, 272), 44100
 Rgb = np.ndarray
-
-
-@pytest.fixture(scope="module")
-def cache() -> Cache:
-    return default_cache()
 
 
 def clip(cache: Cache, name: str, start_s: int) -> list[Rgb]:

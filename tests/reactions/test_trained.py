@@ -26,7 +26,7 @@ from evoked.reactions.expressions.choose import open_recogniser
 from evoked.reactions.expressions.prototype import PrototypeRecogniser
 from evoked.reactions.expressions.trained import TrainedRecogniser, forward_fill, load_trained
 from evoked.reactions.viewers.annotator import Annotator
-from evoked.weights.cache import Cache, default_cache
+from evoked.weights.cache import Cache
 
 BLEND = ("blendshapes",)
 
@@ -119,11 +119,6 @@ def test_descriptions_that_are_not_those_of_training(tmp_path: Path) -> None:
     save_recognition(tmp_path / "name", replace(given, config=replace(given.config, describes=("facenet",))))
     with pytest.raises(CheckpointError, match="reads facenet, which this version does not make"):
         load_trained(tmp_path / "name")
-
-
-@pytest.fixture(scope="module")
-def cache() -> Cache:
-    return default_cache()
 
 
 @pytest.mark.nets
