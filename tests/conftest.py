@@ -33,7 +33,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Measure only where it is asked for."""
+    """Refuse a room that is not there; measure only where it is asked for."""
+    room = config.getoption("--room")
+    if room and room not in rooms():
+        raise pytest.UsageError(f"--room {room}: no such room; there are {', '.join(sorted(rooms()))}")
     if config.getoption("--record-durations"):
         config.pluginmanager.register(DurationRecorder(), "duration-recorder")
 
@@ -45,8 +48,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         durations = json.loads(DURATIONS.read_text())
         kept = [item for item in kept if not is_slow(item, durations)]
     if room := config.getoption("--room"):
-        if room not in rooms():
-            raise pytest.UsageError(f"--room {room}: no such room; there are {', '.join(sorted(rooms()))}")
         files = reaching(room)
         kept = [item for item in kept if item.path in files]
     config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])

@@ -80,23 +80,32 @@ def reaching(room: str) -> set[Path]:
 
     Tests of the command line and of the folder itself reach everything: they start commands by name.
     """
-    local = {f.stem: f for f in (*TESTS.rglob("*.py"), *BENCHMARKS.glob("*.py"))}
-    local |= {module_name(f, BENCHMARKS / "staging"): f for f in (BENCHMARKS / "staging").rglob("*.py")}
-    known = modules() | local
-    return {file for file in TESTS.rglob("test_*.py") if _reaches(file, room, known)}
+    return {file for file in TESTS.rglob("test_*.py") if room in reached(file)}
 
 
-def _reaches(test: Path, room: str, known: dict[str, Path]) -> bool:
+@cache
+def reached(test: Path) -> frozenset[str]:
+    """The rooms that a test file's imports come to."""
     if test.parent in (TESTS, TESTS / "cli") or "evoked.cli.main" in {i.module for i in imports(test)}:
-        return True
+        return frozenset(rooms())
     seen: set[Path] = set()
     waiting = [test, *(f for f in (test.parent / "conftest.py",) if f.exists())]
     while waiting:
         file = waiting.pop()
-        if file in seen:
-            continue
-        seen.add(file)
-        if room in file.parent.parts[len(TESTS.parts) - 1 :]:
-            return True
-        waiting += [known[name] for name in _within(file, known)]
-    return False
+        if file not in seen:
+            seen.add(file)
+            waiting += _neighbours(file)
+    return frozenset(part for file in seen for part in file.parent.parts[len(TESTS.parts) - 1 :])
+
+
+@cache
+def _neighbours(file: Path) -> tuple[Path, ...]:
+    known = _importable()
+    return tuple(known[name] for name in _within(file, known))
+
+
+@cache
+def _importable() -> dict[str, Path]:
+    local = {f.stem: f for f in (*TESTS.rglob("*.py"), *BENCHMARKS.glob("*.py"))}
+    staging = {module_name(f, BENCHMARKS / "staging"): f for f in (BENCHMARKS / "staging").rglob("*.py")}
+    return modules() | local | staging
