@@ -2,6 +2,7 @@
 
 import ast
 import re
+import subprocess
 import sys
 import tomllib
 from collections import defaultdict
@@ -248,3 +249,9 @@ def test_every_library_that_is_imported_stands_in_pyproject() -> None:
     packages = {re.split(r"[<>=\[;]", w)[0] for w in wanted}
     tops = {module.split(".")[0] for _, _, module in places(HOUSE)} - sys.stdlib_module_names - {"evoked"}
     assert {NAMED.get(top, top) for top in tops} - NOT_BROUGHT <= packages | {"onnxruntime"}  # in cuda: its GPU build
+
+
+def test_the_list_of_files_is_fresh() -> None:
+    script = HOUSE.parents[1] / "scripts" / "list_rooms.py"
+    checked = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True, check=False)
+    assert (checked.returncode, checked.stderr) == (0, "")
