@@ -28,7 +28,7 @@ from pathlib import Path
 from evoked.weights.cache import Cache
 from evoked.weights.catalogue import NETS, Address, Input, PretrainedNet
 root, url, sha, size = sys.argv[1:]
-NETS["a"] = Net("a", "", "a.bin", sha, int(size), "", Address(url), Input(()), "", runs=False)
+NETS["a"] = PretrainedNet("a", "", "a.bin", sha, int(size), "", Address(url), Input(()), "", runs=False)
 print(Cache(Path(root)).path("a"))
 """
 
@@ -211,6 +211,7 @@ class TestProcesses:
         url = site.stall("/a", BODY, until)
         first = another_process(tmp_path, url)
         while not site.asked:
+            assert first.poll() is None, first.communicate()[1]
             time.sleep(0.01)
         second = another_process(tmp_path, url)
         assert second.stderr is not None
