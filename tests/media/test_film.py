@@ -18,8 +18,8 @@ from fractions import Fraction
 from pathlib import Path
 from evoked.core.time_grid import TimeGrid
 from evoked.media.decode import VideoFrame, read_media
-for item in play(Path(sys.argv[1]), pictures=Grid(Fraction(1), int(sys.argv[2])), sound_hz=16000):
-    if isinstance(item, Picture):
+for item in read_media(Path(sys.argv[1]), pictures=TimeGrid(Fraction(1), int(sys.argv[2])), sound_hz=16000):
+    if isinstance(item, VideoFrame):
         item.rgb((299, 299))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """

@@ -233,6 +233,7 @@ class TestProcesses:
         victim = another_process(tmp_path, site.stall("/a", BODY, until))
         incoming = tmp_path / "incoming" / "a" / "a.bin"
         while not incoming.is_file():
+            assert victim.poll() is None, victim.communicate()[1]
             time.sleep(0.01)
         victim.send_signal(blow)
         victim.communicate(timeout=30)
