@@ -4,43 +4,36 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-import pytest
 
-from evoked.core.errors import DatasetError
 from evoked.core.provenance import Provenance
 from evoked.core.tables import write_table
 from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
 from evoked.dataset.labels import Labels
-from evoked.report import page_data
 from evoked.report.page_data import PageContent
-from evoked.report.timelines import labels_per_second, prediction_from, presences, votes
+from evoked.report.timelines import labels_per_second, positive_labels, predicted_probabilities, presences
 
 
-def test_labels_stand_in_the_report_s_order_and_an_invalid_second_is_off() -> None:
-    values = np.array([[1, 0], [np.nan, np.nan], [0, 1]], dtype=np.float32)
-    track = Track(TimeGrid(Fraction(1), 3), ("joy", "fear"), values, np.array([True, False, True]))
+def labelled(*rows: tuple[float, float] | None) -> Labels:
+    """Labels of joy and fear, one row per second; None is a second without valid labels."""
+    values = np.array([row or (np.nan, np.nan) for row in rows], dtype=np.float32)
+    track = Track(TimeGrid(Fraction(1), len(rows)), ("joy", "fear"), values, np.isfinite(values[:, 0]))
+    return Labels(track, np.ones(len(rows), dtype=np.int64))
 
-    found = votes(Labels(track, np.array([2, 0, 1])), ("fear", "awe", "joy"))
 
-    assert found.on.tolist() == [[False, False, True], [False] * 3, [True, False, False]]
-    assert found.valid.tolist() == [True, False, True]
-    assert found.viewers.tolist() == [2, 0, 1]
+def test_an_invalid_second_or_an_unknown_expression_is_not_positive() -> None:
+    labels = labelled((1, 0), None, (0, 1))
+    assert positive_labels(labels, "joy").tolist() == [True, False, False]
+    assert positive_labels(labels, "fear").tolist() == [False, False, True]
+    assert positive_labels(labels, "awe").tolist() == [False] * 3
 
 
 def test_a_prediction_that_is_not_valid_is_absent_and_zero_is_not() -> None:
-    table = {"time_s": [0.0, 1.0, 3.0], "valid": [True, False, True], "joy": [0.0, 0.4, 0.75]}
+    values = np.array([[0.0], [np.nan], [0.75]], dtype=np.float32)
+    track = Track(TimeGrid(Fraction(1), 3), ("joy",), values, np.array([True, False, True]))
 
-    values = prediction_from(table, ("joy", "fear")).values
-
-    np.testing.assert_array_equal(values[:, 0], [0.0, np.nan, np.nan, 0.75])
-    assert np.isnan(values[:, 1]).all()
-
-
-@pytest.mark.parametrize("second", [-1, 86400, 166666 * 6])
-def test_times_in_other_units_are_refused(second: int) -> None:
-    with pytest.raises(DatasetError, match="times are seconds from 0"):
-        prediction_from({"time_s": [second], "valid": [True], "joy": [0.5]}, ("joy",))
+    np.testing.assert_array_equal(predicted_probabilities(track, "joy"), np.float32([0.0, np.nan, 0.75]))
+    assert np.isnan(predicted_probabilities(track, "fear")).all()
 
 
 def viewed(folder: Path, *rows: tuple[str, int, bool]) -> Path:
@@ -77,9 +70,7 @@ def test_a_recording_without_viewers_is_empty(tmp_path: Path) -> None:
 
 
 def test_labels_per_second_are_counted_over_valid_seconds() -> None:
-    on = np.array([[True, True], [False, False], [True, False], [True, False]])
-    valid = np.array([True, True, True, False])
-    labels = page_data.PageLabels(valid, np.ones(4, dtype=np.int64), on)
+    labels = labelled((1, 1), (0, 0), (1, 0), None)
 
     assert labels_per_second([PageContent("a", labels=labels), PageContent("bare")]) == (1, 1, 1)
     assert labels_per_second([PageContent("bare")]) == ()

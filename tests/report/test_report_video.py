@@ -3,6 +3,7 @@
 import base64
 import json
 import subprocess
+from fractions import Fraction
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -11,10 +12,12 @@ import pytest
 from report_films import DARKEST, STEP, counting_film
 from report_study import NASTY
 
+from evoked.core.time_grid import TimeGrid
+from evoked.core.track import Track
 from evoked.media.images import read_image
 from evoked.report.config import ReportConfig
 from evoked.report.page import write_report
-from evoked.report.page_data import PageContent, PagePrediction
+from evoked.report.page_data import PageContent
 from evoked.report.video import embed_video
 
 
@@ -25,8 +28,14 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def constant(seconds: int) -> Track:
+    """A prediction of 0.5 in every second."""
+    values = np.full((seconds, 1), 0.5, dtype=np.float32)
+    return Track(TimeGrid(Fraction(1), seconds), ("joy",), values, np.ones(seconds, dtype=np.bool_))
+
+
 def content(film: Path | None, seconds: int = 3) -> PageContent:
-    return PageContent("a film.mp4", film, prediction=PagePrediction(np.full((seconds, 1), 0.5)))
+    return PageContent("a film.mp4", film, prediction=constant(seconds))
 
 
 def test_an_embedded_preview_is_the_film_made_small(film: Path, tmp_path: Path) -> None:
@@ -53,7 +62,7 @@ def test_an_embedded_preview_is_the_film_made_small(film: Path, tmp_path: Path) 
 
 def test_the_poster_is_a_picture_of_the_film_a_tenth_into_it(tmp_path: Path) -> None:
     counting_film(tmp_path / "long.mp4", 30)
-    film = PageContent("a film.mp4", tmp_path / "long.mp4", prediction=PagePrediction(np.full((30, 1), 0.5)))
+    film = PageContent("a film.mp4", tmp_path / "long.mp4", prediction=constant(30))
     shown = embed_video([film], tmp_path / "r.html", None, ReportConfig(preview_height=64))["a film.mp4"]
     (tmp_path / "poster.jpg").write_bytes(base64.b64decode(shown.poster))
     picture = read_image(tmp_path / "poster.jpg")

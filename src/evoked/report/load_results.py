@@ -8,26 +8,26 @@ import json
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from evoked.core.errors import DatasetError, EvokedError, StudyError
+from evoked.core.errors import EvokedError, StudyError
 from evoked.core.study_layout import StudyLayout
 from evoked.core.tables import read_table
+from evoked.core.track import Track
 from evoked.dataset.labels import Labels, read_labels
 from evoked.dataset.statistics import statistics
 from evoked.learning.evaluation.scores import Scores, read_scores
+from evoked.predict.writers import read_predictions
 from evoked.reactions.alignment.offset_map import read_offsets
 from evoked.report.page_data import (
     LogItem,
     PageContent,
     PageData,
-    PagePrediction,
     PageReaction,
 )
 from evoked.report.provenance import ProvenanceReader
-from evoked.report.timelines import NOT_EXPRESSIONS, prediction_from, presences, votes
+from evoked.report.timelines import presences
 
 STAGED = "staged: these people did not watch this film"
 HIDDEN = "."
@@ -72,7 +72,7 @@ def load_study(study: Path) -> PageData:
     labels = _labels(layout, gaps)
     predictions = _predictions(layout, gaps)
     names = _expressions(labels, predictions)
-    contents = _contents(layout, labels, predictions, names, gaps)
+    contents = _contents(layout, labels, predictions)
     about = _about(layout, gaps)
     items = _items(layout, gaps)
     scores = _scores(layout, gaps, items)
@@ -102,19 +102,16 @@ def load_prediction(table: Path, video: Path | None) -> PageData:
     """
     if video is not None and not video.is_file():
         raise StudyError(f"no video at {video}: give the file that {table.name} was predicted from")
-    columns = read_table(table, ("time_s", "valid"))
-    names = tuple(n for n in columns if n not in NOT_EXPRESSIONS)
-    if not names:
-        raise DatasetError(f"{table} has no column of an expression; it has: {', '.join(columns)}")
+    prediction = read_predictions(table)
     name = video.name if video else table.stem
-    content = PageContent(name, video, None, prediction_from(columns, names))
+    content = PageContent(name, video, None, prediction)
     origins, gaps = ProvenanceReader(), MissingParts()
     made = origins.of_tables([table], gaps.tell)
     return PageData(
         kind="prediction",
         name=name,
         notes=_staging(origins.notes),
-        expressions=names,
+        expressions=prediction.names,
         contents=(content,),
         made=made,
         missing=gaps.sentences(),
@@ -181,47 +178,35 @@ def _labels(layout: StudyLayout, gaps: MissingParts) -> dict[str, Labels] | None
     return gaps.attempt("labels", path, read_labels)
 
 
-def _predictions(layout: StudyLayout, gaps: MissingParts) -> dict[str, dict[str, list[Any]]]:
+def _predictions(layout: StudyLayout, gaps: MissingParts) -> dict[str, Track]:
     paths = sorted(layout.predictions_folder.glob("*.parquet"))
     if not paths:
         gaps.tell("timeline", "There are no predictions: results/predictions/ is empty or does not exist.")
     found = {}
     for path in paths:
-        columns = gaps.attempt("timeline", path, lambda p: read_table(p, ("time_s", "valid")))
-        if columns is not None:
-            found[path.stem] = columns
+        prediction = gaps.attempt("timeline", path, read_predictions)
+        if prediction is not None:
+            found[path.stem] = prediction
     return found
 
 
-def _expressions(
-    labels: Mapping[str, Labels] | None, predictions: Mapping[str, dict[str, list[Any]]]
-) -> tuple[str, ...]:
+def _expressions(labels: Mapping[str, Labels] | None, predictions: Mapping[str, Track]) -> tuple[str, ...]:
     """Every expression, in the order in which labels, then predictions, name them."""
     labelled = [name for found in (labels or {}).values() for name in found.labels.names]
-    predicted = [name for table in predictions.values() for name in table if name not in NOT_EXPRESSIONS]
+    predicted = [name for track in predictions.values() for name in track.names]
     return tuple(dict.fromkeys([*labelled, *predicted]))
 
 
 def _contents(
     layout: StudyLayout,
     labels: Mapping[str, Labels] | None,
-    predictions: Mapping[str, dict[str, list[Any]]],
-    names: tuple[str, ...],
-    gaps: MissingParts,
+    predictions: Mapping[str, Track],
 ) -> tuple[PageContent, ...]:
     files = media_files(layout.contents_folder)
-    by_video = {named_files(key, files): votes(found, names) for key, found in (labels or {}).items()}
-    curves: dict[str, PagePrediction] = {}
-    for key, columns in predictions.items():
-        curve = gaps.attempt("timeline", Path(f"{key}.parquet"), partial(_curve, columns, names))
-        if curve is not None:
-            curves[named_files(key, files)] = curve
+    by_video = {named_files(key, files): found for key, found in (labels or {}).items()}
+    curves = {named_files(key, files): track for key, track in predictions.items()}
     every = sorted({*files, *by_video, *curves})
     return tuple(PageContent(n, files.get(n), by_video.get(n), curves.get(n)) for n in every)
-
-
-def _curve(columns: dict[str, list[Any]], names: tuple[str, ...], _: Path) -> PagePrediction:
-    return prediction_from(columns, names)
 
 
 # --- scores and reactions -----------------------------------------------------------------------------------

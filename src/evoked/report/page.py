@@ -18,7 +18,7 @@ from evoked.report.formats import FILTERS, expression_colours
 from evoked.report.load_results import load_study
 from evoked.report.page_data import PageContent, PageData
 from evoked.report.summary import between, interval, points, summarise
-from evoked.report.timelines import labels_per_second
+from evoked.report.timelines import labels_per_second, positive_labels, predicted_probabilities
 from evoked.report.video import EmbeddedVideo, embed_video
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -134,14 +134,14 @@ def _series(content: PageContent, names: tuple[str, ...]) -> dict[str, object]:
     found: dict[str, object] = {"seconds": content.seconds, "labels": None, "prediction": None}
     if labels:
         found["labels"] = {
-            "valid": _bits(labels.valid),
+            "valid": _bits(labels.labels.valid),
             "viewers": [int(n) for n in labels.viewers],
-            "on": [_bits(labels.on[:, k]) for k in range(len(names))],
+            "on": [_bits(positive_labels(labels, name)) for name in names],
         }
     if prediction:
         found["prediction"] = [
-            [None if v != v else round(v * THOUSAND) for v in prediction.values[:, k].tolist()]
-            for k in range(len(names))
+            [None if v != v else round(v * THOUSAND) for v in predicted_probabilities(prediction, name).tolist()]
+            for name in names
         ]
     return found
 

@@ -7,38 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
+from evoked.core.track import Track
+from evoked.dataset.labels import Labels
 from evoked.dataset.statistics import Statistics
 from evoked.learning.evaluation.scores import Scores
 from evoked.reactions.alignment.offset_map import OffsetMap
-
-
-@dataclass(frozen=True, eq=False)
-class PageLabels:
-    """The majority votes of one content, one row per second from second 0.
-
-    Attributes:
-        valid: bool, shape (seconds,); False where too few viewers were seen to vote.
-        viewers: int, shape (seconds,): how many viewers were seen.
-        on: bool, shape (seconds, expressions), in the report's order; False where not valid.
-    """
-
-    valid: NDArray[np.bool_]
-    viewers: NDArray[np.int64]
-    on: NDArray[np.bool_]
-
-
-@dataclass(frozen=True, eq=False)
-class PagePrediction:
-    """What the model predicts for one content, one row per second from second 0.
-
-    Attributes:
-        values: float64, shape (seconds, expressions), in [0, 1]; NaN where there is none.
-    """
-
-    values: NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,14 +20,14 @@ class PageContent:
 
     name: str
     file: Path | None = None
-    labels: PageLabels | None = None
-    prediction: PagePrediction | None = None
+    labels: Labels | None = None
+    prediction: Track | None = None
 
     @property
     def seconds(self) -> int:
         """How many seconds are labelled or predicted, valid or not; 0 where there are neither."""
-        labelled = len(self.labels.valid) if self.labels else 0
-        return max(labelled, len(self.prediction.values) if self.prediction else 0)
+        labelled = self.labels.labels.grid.steps if self.labels else 0
+        return max(labelled, self.prediction.grid.steps if self.prediction else 0)
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,16 @@
-"""Tables as the results keep them → dense rows from second 0."""
+"""Time series of the page: labels and probabilities of an expression, and when each viewer was seen."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from evoked.core.errors import DatasetError
 from evoked.core.tables import read_table
-from evoked.dataset import labels as dataset
-from evoked.report.page_data import PageContent, PageLabels, PagePrediction, VisibleSpan
-
-NOT_EXPRESSIONS = frozenset({"video", "second", "time_s", "valid", "viewers", "viewer"})
-MOST_SECONDS = 24 * 3600  # a row beyond this is a mistake of units, and would fill the memory
+from evoked.core.track import Track
+from evoked.dataset.labels import Labels
+from evoked.report.page_data import PageContent, VisibleSpan
 
 
 @dataclass(frozen=True)
@@ -24,33 +21,20 @@ class VisibleViewers:
     length_s: float
 
 
-def votes(found: dataset.Labels, names: tuple[str, ...]) -> PageLabels:
-    """Labels as the dataset reads them, in the report's order of expressions."""
-    track = found.labels
-    on = np.zeros((track.grid.steps, len(names)), dtype=np.bool_)
-    for k, name in enumerate(names):
-        if name in track.names:
-            on[:, k] = track.values[:, track.names.index(name)] > 0.5  # NaN, not valid, is not above
-    return PageLabels(track.valid, found.viewers, on)
+def positive_labels(labels: Labels, expression: str) -> NDArray[np.bool_]:
+    """Which seconds are labelled with an expression; bool, shape (seconds,), False where not valid or not labelled."""
+    track = labels.labels
+    if expression not in track.names:
+        return np.zeros(track.grid.steps, dtype=np.bool_)
+    positive: NDArray[np.bool_] = track.values[:, track.names.index(expression)] > 0.5  # NaN, not valid, is not above
+    return positive
 
 
-def prediction_from(columns: Mapping[str, Sequence[Any]], names: tuple[str, ...]) -> PagePrediction:
-    """Rows of a predictions table on whole seconds; NaN where not valid, without a row or a column."""
-    seconds = [_second(t) for t in columns["time_s"]]
-    values = np.full((max(seconds, default=-1) + 1, len(names)), np.nan)
-    for k, name in enumerate(names):
-        for row, second in enumerate(seconds):
-            value = columns[name][row] if name in columns else None
-            if columns["valid"][row] and value is not None:
-                values[second, k] = min(1.0, max(0.0, float(value)))
-    return PagePrediction(values)
-
-
-def _second(value: Any) -> int:
-    second = round(float(value))
-    if not 0 <= second < MOST_SECONDS:
-        raise DatasetError(f"a row stands at {value} s: times are seconds from 0 to {MOST_SECONDS}")
-    return second
+def predicted_probabilities(prediction: Track, expression: str) -> NDArray[np.float32]:
+    """The probabilities of an expression; float32, shape (seconds,), NaN where not valid or not predicted."""
+    if expression not in prediction.names:
+        return np.full(prediction.grid.steps, np.nan, dtype=np.float32)
+    return prediction.values[:, prediction.names.index(expression)]
 
 
 def presences(path: Path) -> VisibleViewers:
@@ -84,5 +68,6 @@ def _presence(viewer: str, ticks: list[tuple[float, bool]], tick: float) -> Visi
 
 def labels_per_second(contents: Sequence[PageContent]) -> tuple[int, ...]:
     """How many valid seconds carry 0, 1, 2, … labels; empty where no second is valid."""
-    counts = [x.on[x.valid].sum(axis=1) for c in contents if (x := c.labels)]
+    tracks = [c.labels.labels for c in contents if c.labels]
+    counts = [(track.values[track.valid] > 0.5).sum(axis=1) for track in tracks]
     return tuple(int(n) for n in np.bincount(np.concatenate(counts))) if counts else ()
