@@ -14,6 +14,8 @@ from evoked.core.provenance import Provenance
 from evoked.report.formats import NOTHING, clock, clock_axis, decimals
 from evoked.report.page import asset, environment
 
+__all__ = ["FilmCurves", "ScoreLine", "affect_table", "affect_text", "write_affect_page"]
+
 WIDTH, HEIGHT = 900, 150  # of one panel, in the drawing's own units
 MOST_POINTS = 900
 COLOURS = ("var(--ink)", "var(--e4)", "var(--e1)", "var(--e2)")

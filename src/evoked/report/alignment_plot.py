@@ -5,6 +5,8 @@ from math import ceil, floor
 
 from evoked.reactions.alignment.offset_map import OffsetMap
 
+__all__ = ["map_html", "map_svg", "map_text"]
+
 WIDTH, HEIGHT = 860, 560  # pixels
 LEFT, RIGHT, TOP, BOTTOM = 76, 20, 58, 84
 LINE, BAND = "#1f5fa8", "#7fb0e0"

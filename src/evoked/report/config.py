@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from evoked.core.settings import setting
 
+__all__ = ["ReportConfig"]
+
 VIDEO_MODES = ("embed", "link", "none")
 
 

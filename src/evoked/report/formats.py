@@ -11,6 +11,28 @@ from typing import Any
 from evoked.learning.evaluation.scores import MeanScore, ScoreRow, Scores
 from evoked.report.page_data import PageReaction
 
+__all__ = [
+    "FILTERS",
+    "NOTHING",
+    "PERCENT",
+    "Axis",
+    "axis_percent",
+    "chance_comparison",
+    "clock",
+    "clock_axis",
+    "css_percent",
+    "decimals",
+    "expression_colours",
+    "grouped",
+    "offset_span",
+    "percent",
+    "score_axis",
+    "seen_share",
+    "share_axis",
+    "uncovered",
+    "uncovered_s",
+]
+
 COLOURS = 8  # page.css names --e0 … --e7, after Okabe and Ito 2008, safe for colour-blind readers
 NOTHING = "–"
 PERCENT = "\u00a0%"

@@ -29,6 +29,8 @@ from evoked.report.page_data import (
 from evoked.report.provenance import ProvenanceReader
 from evoked.report.timelines import presences
 
+__all__ = ["MissingParts", "StudyAbout", "load_prediction", "load_study", "media_files", "named_files"]
+
 STAGED = "staged: these people did not watch this film"
 HIDDEN = "."
 Read = TypeVar("Read")

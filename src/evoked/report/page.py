@@ -21,6 +21,8 @@ from evoked.report.summary import between, interval, points, summarise
 from evoked.report.timelines import labels_per_second, positive_labels, predicted_probabilities
 from evoked.report.video import EmbeddedVideo, embed_video
 
+__all__ = ["asset", "default_place", "embedded", "environment", "kept_previews", "render", "write_page", "write_report"]
+
 TEMPLATES = Path(__file__).parent / "templates"
 THOUSAND = 1000  # predictions stand in the page as whole thousandths
 

@@ -13,6 +13,8 @@ from evoked.dataset.statistics import Statistics
 from evoked.learning.evaluation.scores import Scores
 from evoked.reactions.alignment.offset_map import OffsetMap
 
+__all__ = ["LogItem", "NetInfo", "PageContent", "PageData", "PageReaction", "ProvenanceSummary", "VisibleSpan"]
+
 
 @dataclass(frozen=True, eq=False)
 class PageContent:

@@ -12,6 +12,8 @@ from evoked.core.study_layout import StudyLayout
 from evoked.core.tables import read_provenance
 from evoked.report.page_data import NetInfo, ProvenanceSummary
 
+__all__ = ["ProvenanceReader", "licence"]
+
 Tell = Callable[[str, str], None]
 
 

@@ -6,6 +6,8 @@ from evoked.learning.evaluation.scores import MeanScore, ScoreRow, Scores
 from evoked.report.formats import PERCENT, chance_comparison, clock, grouped, percent
 from evoked.report.page_data import PageData
 
+__all__ = ["Summary", "SummaryTile", "against", "between", "headline", "interval", "points", "summarise"]
+
 VERDICTS = {
     "above chance": "The model is better than random guessing: the whole interval lies above chance.",
     "below chance": "The model is worse than random guessing: the whole interval lies below chance.",

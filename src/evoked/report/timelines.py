@@ -12,6 +12,8 @@ from evoked.core.track import Track
 from evoked.dataset.labels import Labels
 from evoked.report.page_data import PageContent, VisibleSpan
 
+__all__ = ["VisibleViewers", "labels_per_second", "positive_labels", "predicted_probabilities", "presences"]
+
 
 @dataclass(frozen=True)
 class VisibleViewers:

@@ -19,6 +19,8 @@ from evoked.media.probe import probe
 from evoked.report.config import ReportConfig
 from evoked.report.page_data import PageContent
 
+__all__ = ["EmbeddedVideo", "embed_video"]
+
 MEGABYTE = 1_000_000
 BYTES_PER_SECOND = 12_000  # the least a 240-line preview with sound was seen to weigh (96 kbit/s)
 PREVIEW = 1  # raised when previews of the same file would come out otherwise
