@@ -1,4 +1,4 @@
-"""Where work runs. Rooms ask a Pool; only the command line picks which."""
+"""The interface of every executor, and the serial one. Callers take a Pool; `executors` opens one by name."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -6,13 +6,15 @@ from typing import Generic, Protocol, TypeVar
 
 from evoked.core.errors import EvokedError
 
+__all__ = ["Done", "Failed", "Item", "Pool", "Result", "SerialPool"]
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class Done(Generic[Item, Result]):
-    """An item and what came of it."""
+    """An item and its result."""
 
     item: Item
     result: Result
@@ -20,7 +22,7 @@ class Done(Generic[Item, Result]):
 
 @dataclass(frozen=True)
 class Failed(Generic[Item]):
-    """An item and the error it met: reported at the end, and the exit code is not zero."""
+    """An item and its error: reported at the end, and the exit code is not zero."""
 
     item: Item
     error: EvokedError
