@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from evoked.features import jobs as features_jobs
 from evoked.features.extract import FeatureConfig
 from evoked.predict import jobs
 from evoked.reactions.viewers.annotator import MODELS as LOOKED_WITH
@@ -100,8 +101,10 @@ def test_a_full_disk(evoked, media, model, tiny: Path, verb: str) -> None:  # ty
 def no_net_yet() -> Iterator[None]:
     """`predict` keeps its nets for the next video of a process."""
     jobs._predictor.cache_clear()
+    features_jobs._extractor.cache_clear()
     yield
     jobs._predictor.cache_clear()
+    features_jobs._extractor.cache_clear()
 
 
 @pytest.fixture

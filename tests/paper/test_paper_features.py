@@ -22,6 +22,7 @@ from evoked.core.errors import CheckpointError, WeightsMismatch, WeightsMissing
 from evoked.core.expressions import EEV5
 from evoked.faces.crops import add_margin, square_box
 from evoked.faces.detect import DetectConfig, FaceDetector
+from evoked.features import jobs as features_jobs
 from evoked.features.audio import FLOORS, log_mel
 from evoked.features.extract import Extractor, FeatureConfig
 from evoked.features.files import read_features, read_features_provenance
@@ -112,6 +113,7 @@ def shell(own: Callable[..., Folder], monkeypatch: pytest.MonkeyPatch) -> Callab
     monkeypatch.setenv("EVOKED_WEIGHTS", str(folder.path))
     monkeypatch.setenv("EVOKED_OFFLINE", "1")
     jobs._predictor.cache_clear()
+    features_jobs._extractor.cache_clear()
 
     def run(command: object, *words: object) -> tuple[int, str, str]:
         ran = CliRunner().invoke(command, [str(w) for w in words])  # type: ignore[arg-type]
