@@ -92,15 +92,13 @@ def _open(path: Path) -> Any:
             raise MissingMedia(f"no media file at {path}: check the name")
         if path.is_dir():
             raise MissingMedia(f"{path} is a folder, not a media file: name a file in it")
-        with path.open("rb") as file:
-            head = file.read(12)
-        if not head:
+        if path.is_file() and path.stat().st_size == 0:
             raise MissingMedia(f"{path} is empty (0 bytes): copy or download it again")
         # "file:" keeps a colon in the name from being read as a protocol; genpts works out the
         # presentation times that AVI leaves out
         return av.open(f"file:{path}", metadata_errors="replace", options={"fflags": "+genpts"})
     except av.error.InvalidDataError as error:
-        if head[4:8] == b"ftyp":
+        if _is_mp4(path):
             raise MediaError(
                 f"{path} was cut off before its index (moov): copy, record or download it again"
             ) from error
@@ -110,3 +108,12 @@ def _open(path: Path) -> Any:
     except (OSError, av.error.FFmpegError) as error:
         reason = getattr(error, "strerror", None) or error
         raise MediaError(f"{path} cannot be opened: {reason}. Check that it can be read and is whole") from error
+
+
+def _is_mp4(path: Path) -> bool:
+    """Whether a file begins as an MP4 or MOV does."""
+    try:
+        with path.open("rb") as file:
+            return file.read(8)[4:] == b"ftyp"
+    except OSError:
+        return False

@@ -132,12 +132,13 @@ def probe(path: Path) -> Media:
         MediaError: if it is damaged in another way.
     """
     with open_container(path) as source:
-        firsts = _first_frames(source)
+        ends_read = _PacketEnds()
+        firsts = _first_frames(source, ends_read)
         container = source.container.format.name
         if not firsts:
             raise MissingMedia(f"{path} is no media file: it holds no picture and no sound. Name a video or sound file")
         live = replace(source, picture=_live(source.picture, firsts), sound=_live(source.sound, firsts))
-        ends = _ends(live)
+        ends = _ends(live, ends_read)
         picture = _picture(live, firsts, ends) if live.picture else None
         sound = _sound(live, firsts, ends) if live.sound else None
     duration_s = max(s.end_s for s in (picture, sound) if s)
@@ -183,19 +184,25 @@ def _live(stream: Any, firsts: dict[int, Any]) -> Any:
     return stream if stream is not None and stream.index in firsts else None
 
 
-def _first_frames(source: StreamSource) -> dict[int, Any]:
-    """The first frame of each stream that can be decoded, by stream index; empty streams are left out."""
+def _first_frames(source: StreamSource, ends: "_PacketEnds") -> dict[int, Any]:
+    """The first frame of each stream that can be decoded, by stream index; empty streams are left out.
+
+    Args:
+        source: an open file, nothing of it read yet.
+        ends: takes every packet that is read.
+    """
     streams = [s for s in (source.picture, source.sound) if s is not None]
     firsts: dict[int, Any] = {}
     packets = dict.fromkeys((s.index for s in streams), 0)
     for packet in source.container.demux(streams):
+        ends.add(packet)
         if packet.stream_index in firsts:
             continue
         packets[packet.stream_index] += bool(packet.size)
         try:
             frames = packet.decode()
         except av.error.FFmpegError:
-            continue  # counted by the absence of any frame below; play() counts each
+            continue  # counted by the absence of any frame below; MediaReader counts each
         if frames:
             firsts[packet.stream_index] = frames[0]
             if len(firsts) == len(streams):
@@ -247,47 +254,69 @@ def _sound(source: StreamSource, firsts: dict[int, Any], ends: dict[int, Fractio
     )
 
 
-def _ends(source: StreamSource) -> dict[int, Fraction]:
+class _PacketEnds:
+    """The latest end of each stream among the packets that were read."""
+
+    def __init__(self) -> None:
+        self._ticks: dict[int, int] = {}
+
+    def add(self, packet: Any) -> None:
+        """Take the next packet; one that is empty, has no time, or is hidden by an edit list counts for nothing."""
+        at = packet.pts if packet.pts is not None else packet.dts
+        if packet.size and at is not None and not packet.is_discard:
+            end = at + (packet.duration or _usual_ticks(packet.stream))
+            self._ticks[packet.stream_index] = max(end, self._ticks.get(packet.stream_index, end))
+
+    def on_clock(self, source: StreamSource, streams: list[Any]) -> dict[int, Fraction]:
+        """The ends of some streams in seconds on the file's clock, by stream index."""
+        return {s.index: source.on_clock(s, self._ticks[s.index]) for s in streams if s.index in self._ticks}
+
+
+def _ends(source: StreamSource, read: _PacketEnds) -> dict[int, Fraction]:
     """When each stream ends, in seconds on the clock, by stream index.
 
     An index that covers the whole file is believed where it says more than the packets: they may be cut
     off. It may also say less (measured: slides with B-frames, 0.6 s), so the packets are looked at, too.
+
+    Args:
+        source: an open file, read as far as `read` says.
+        read: the packets from its beginning on that were read already.
     """
     streams = [s for s in (source.picture, source.sound) if s is not None]
-    kind = source.container.format.name
+    container = source.container.format.name
     declared = {s.index: source.start_s(s) + s.duration * s.time_base for s in streams if s.duration}
-    if kind not in SEEKABLE or not source.container.duration:
-        return _scan(source, streams, None)
-    if kind not in DECLARED or len(declared) < len(streams):
+    if container not in SEEKABLE or not source.container.duration:
+        return _ends_of_all(source, streams, read)
+    if container not in DECLARED or len(declared) < len(streams):
         for back_s in (10, 60):
-            found = _scan(source, streams, back_s)
+            found = _ends_of_tail(source, streams, back_s)
             if len(found) == len(streams):
                 return found
-        return _scan(source, streams, None)
+        source.container.seek(source.container.start_time or 0)
+        return _ends_of_all(source, streams, _PacketEnds())
     if source.picture is not None:
         index = source.picture.index
-        found = _scan(source, [source.picture], 10)
+        found = _ends_of_tail(source, [source.picture], 10)
         declared[index] = max(declared[index], found.get(index, declared[index]))
     return declared
 
 
-def _scan(source: StreamSource, streams: list[Any], back_s: int | None) -> dict[int, Fraction]:
-    """The latest end among packets: of the last `back_s` seconds and a bit more, or of the whole file."""
-    found: dict[int, Fraction] = {}
-    with open_container(source.path) as again:  # a fresh reader: a second pass over the same one may see stale state
-        if back_s is not None:
-            start = again.container.start_time or 0
-            again.container.seek(max(start, start + again.container.duration - back_s * av.time_base))
-        wanted = [again.container.streams[s.index] for s in streams]
-        last: dict[int, int] = {}
-        for packet in again.container.demux(wanted):
-            at = packet.pts if packet.pts is not None else packet.dts
-            if packet.size and at is not None and not packet.is_discard:
-                end = at + (packet.duration or _usual_ticks(packet.stream))
-                last[packet.stream_index] = max(end, last.get(packet.stream_index, end))
-        for index, end in last.items():
-            found[index] = again.on_clock(again.container.streams[index], end)
-    if back_s is None and len(found) < len(streams):
+def _ends_of_tail(source: StreamSource, streams: list[Any], back_s: int) -> dict[int, Fraction]:
+    """The latest end of each stream in the last `back_s` seconds and a bit more; a stream without packets has none."""
+    start = source.container.start_time or 0
+    source.container.seek(max(start, start + source.container.duration - back_s * av.time_base))
+    ends = _PacketEnds()
+    for packet in source.container.demux(streams):
+        ends.add(packet)
+    return ends.on_clock(source, streams)
+
+
+def _ends_of_all(source: StreamSource, streams: list[Any], read: _PacketEnds) -> dict[int, Fraction]:
+    """The latest end of each stream in the whole file: what was read already, and the rest."""
+    for packet in source.container.demux(streams):
+        read.add(packet)
+    found = read.on_clock(source, streams)
+    if len(found) < len(streams):
         raise no_timestamps_error(source.path)
     return found
 
