@@ -19,6 +19,7 @@ from evoked.media.write import VideoWriter
 from evoked.reactions.alignment.config import MatchConfig
 from evoked.reactions.alignment.matcher import ContentMatcher
 from evoked.reactions.alignment.offset_map import read_offsets
+from evoked.reactions.alignment.recording import Recording
 
 pytestmark = pytest.mark.nets
 START, SECONDS, HZ = 60, 24, 8000
@@ -123,12 +124,16 @@ def test_a_damaged_picture_leaves_the_map_by_sound(tmp_path: Path) -> None:
     broken = damaged(tmp_path / "broken.mp4", tmp_path / "whole.mp4")
     contents = ContentMatcher({"film.mp4": tmp_path / "film.mp4"})
 
-    found = contents.match(broken).offsets
+    recording = Recording(broken)
+    found = contents.match(recording).offsets
 
     assert found.by == "sound"
     assert 8 < found.covered_s < 12
     assert found.segments[0].offset_s == pytest.approx(0, abs=0.01)
-    (line,) = contents.damage[broken]
+    (line,) = recording.damage
+    assert contents.damage_notes(recording, "film.mp4") == (line,)
+    contents.match(broken)
+    assert contents.damage_notes(broken, "film.mp4") == (line,)  # the same of one given as a path
     assert re.fullmatch(r"damaged: \d{3} packets of its picture could not be decoded", line)
     whole = contents.match(tmp_path / "whole.mp4").offsets
     assert (whole.by, whole.covered_s) == ("sound and picture", pytest.approx(SECONDS, abs=0.5))

@@ -4,21 +4,20 @@ import json
 from pathlib import Path
 
 import click
-import numpy as np
-from numpy.typing import NDArray
 
 from evoked.cli.failures import print_note
 from evoked.cli.options import config_from_options, config_options
 from evoked.cli.progress import bar
-from evoked.core.files import check_writable, sha256, write_text
+from evoked.core.files import check_writable, write_text
 from evoked.core.provenance import Provenance
 from evoked.core.settings import describe
-from evoked.media.decode import audio_of, damage_lines, read_media
-from evoked.media.probe import probe
-from evoked.reactions.alignment.config import SOUND_HZ, MatchConfig
+from evoked.reactions.alignment.config import MatchConfig
 from evoked.reactions.alignment.matcher import ContentMatcher
 from evoked.reactions.alignment.offset_map import OffsetMap, write_offsets
+from evoked.reactions.alignment.recording import Recording
 from evoked.report.alignment_plot import map_html, map_svg, map_text
+
+__all__ = ["align", "alignment_text"]
 
 
 @click.command()
@@ -40,46 +39,44 @@ def align(reaction: Path, content: Path, output: Path | None, draw: Path | None,
     for path in (output, draw):
         if path:
             check_writable(path)
-    contents = ContentMatcher({content.name: content}, config)
+    ours, theirs = Recording(reaction), Recording(content)
+    matcher = ContentMatcher({content.name: theirs}, config)
     try:
         with bar(f"align {reaction.name}") as progress:
-            offsets = contents.match(reaction, progress=progress).offsets
+            offsets = matcher.match(ours, progress=progress).offsets
     finally:
-        for path, lines in contents.damage.items():
-            for line in lines:
-                print_note(path, line)
+        for recording in (ours, theirs):
+            for line in recording.damage:
+                print_note(recording.path, line)
     provenance = Provenance(
         "align",
         config={known.name: getattr(config, known.name) for known in describe(MatchConfig)},
-        inputs={"reaction": sha256(reaction), "content": sha256(content)},
-        notes=contents.told(reaction, content.name),
+        inputs={"reaction": ours.digest, "content": theirs.digest},
+        notes=matcher.damage_notes(ours, content.name),
     )
     if output:
         write_offsets(output, offsets, provenance)
     else:
         click.echo(json.dumps(offsets.as_dict(), indent=1))
-    length_s, own_s = (float(probe(path).duration_s) for path in (content, reaction))
+    content_s, reaction_s = (float(recording.media.duration_s) for recording in (theirs, ours))
     if draw:
-        svg = map_svg(offsets, reaction.name, content.name, length_s, own_s)
+        svg = map_svg(offsets, reaction.name, content.name, content_s, reaction_s)
         write_text(draw, svg if draw.suffix == ".svg" else map_html(svg, f"{reaction.name} and {content.name}"))
-    click.echo(map_text(offsets, length_s), err=True)
-    click.echo(alignment_text(offsets, reaction.name, content.name, length_s), err=True)
+    click.echo(map_text(offsets, content_s), err=True)
+    click.echo(alignment_text(offsets, reaction.name, content.name, content_s), err=True)
 
 
-def coverage_text(path: Path) -> NDArray[np.float32]:
-    """The whole sound of a file at SOUND_HZ; what is wrong with the file goes to stderr."""
-    playing = read_media(path, sound_hz=SOUND_HZ)
-    samples = audio_of(playing)
-    for line in damage_lines(playing):
-        print_note(path, line)
-    return samples
+def alignment_text(offsets: OffsetMap, reaction: str, content: str, content_s: float) -> str:
+    """One line for people: how much of the content was found, and where it starts.
 
-
-def alignment_text(offsets: OffsetMap, reaction: str, content: str, length_s: float) -> str:
-    """One line for people: how much of the content was found, and where it starts."""
+    Args:
+        offsets: what was found.
+        reaction, content: names of both.
+        content_s: duration of the content.
+    """
     first, count = offsets.segments[0], len(offsets.segments)
     return (
-        f"{reaction} plays {offsets.covered_s:.1f} of {length_s:.1f} s of {content} in {count} "
+        f"{reaction} plays {offsets.covered_s:.1f} of {content_s:.1f} s of {content} in {count} "
         f"segment{'s' if count > 1 else ''}; its second {first.content_start_s:.3f} stands at "
         f"{first.reaction_start_s:.3f} s, score {offsets.score:.1f}, by {offsets.by}"
     )

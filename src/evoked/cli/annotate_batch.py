@@ -137,7 +137,7 @@ class AnnotateBatch:
             return AnnotatedReaction(reaction, self._nets(reaction, None, progress), whole)
         found = self._watched.match(reaction, progress=part(progress, 0, MATCHING))
         film = open_content_filter(reaction, self._watched.paths[found.content], found.offsets)
-        told = self._watched.told(reaction, found.content)
+        told = self._watched.damage_notes(reaction, found.content)
         return AnnotatedReaction(reaction, self._nets(reaction, film, part(progress, MATCHING, 1)), found.offsets, told)
 
     def _written(self, seen: AnnotatedReaction) -> str:

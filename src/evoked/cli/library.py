@@ -6,15 +6,16 @@ from pathlib import Path
 import click
 import numpy as np
 
-from evoked.cli.align import alignment_text, coverage_text
-from evoked.cli.failures import Failures
+from evoked.cli.align import alignment_text
+from evoked.cli.failures import Failures, print_note
 from evoked.cli.options import config_from_options, config_options
 from evoked.core.errors import AlignmentError, EvokedError, NoSoundError, OutputError
-from evoked.core.files import check_writable, sha256
+from evoked.core.files import check_writable
 from evoked.reactions.alignment.config import AlignConfig
 from evoked.reactions.alignment.library.content_library import ContentLibrary
 from evoked.reactions.alignment.library.identify import ContentMatch
 from evoked.reactions.alignment.offset_map import offsets_json, write_offsets
+from evoked.reactions.alignment.recording import Recording
 
 SILENCE = 1e-4
 """Of full scale, −80 dB: no sample reaches it in a sound track that was only put there by the recorder."""
@@ -76,8 +77,9 @@ def find(folder: Path, reactions: tuple[Path, ...], output: Path | None, as_json
     failures = Failures(len(reactions), "reactions", "found")
     for path in reactions:
         try:
-            found = _found(there, path, config)
-            provenance = there.provenance({path.name: sha256(path)}, found.content)
+            reaction = Recording(path)
+            found = _found(there, reaction, config)
+            provenance = there.provenance({path.name: reaction.digest}, found.content)
             if output:
                 write_offsets(output / f"{path.name}.json", found.offsets, provenance)
         except EvokedError as error:
@@ -93,20 +95,21 @@ def find(folder: Path, reactions: tuple[Path, ...], output: Path | None, as_json
     failures.end()
 
 
-def _found(there: ContentLibrary, reaction: Path, config: AlignConfig) -> ContentMatch:
+def _found(there: ContentLibrary, reaction: Recording, config: AlignConfig) -> ContentMatch:
     """What a reaction plays; for one without sound the error says how it is looked for by picture."""
+    path = reaction.path
     try:
-        samples = coverage_text(reaction)
-        silent = bool((np.abs(samples) < SILENCE).all())
-        return there.find(samples, config)
+        samples = reaction.soundtrack.samples
     except NoSoundError as error:
-        raise NoSoundError(
-            f"{reaction} has no sound, and a library is searched by sound. {_other(reaction)}"
-        ) from error
+        raise NoSoundError(f"{path} has no sound, and a library is searched by sound. {_other(path)}") from error
+    for line in reaction.damage:
+        print_note(path, line)
+    try:
+        return there.find(samples, config)
     except AlignmentError as error:
-        if not silent:
+        if (np.abs(samples) >= SILENCE).any():
             raise
-        raise AlignmentError(f"{reaction} is silent, and a library is searched by sound. {_other(reaction)}") from error
+        raise AlignmentError(f"{path} is silent, and a library is searched by sound. {_other(path)}") from error
 
 
 def _other(reaction: Path) -> str:

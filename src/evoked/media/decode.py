@@ -38,7 +38,12 @@ CUT_OFF_S = 0.5
 
 
 def read_media(
-    path: Path, *, pictures: TimeGrid | None = None, sound_hz: int | None = None, skip: bool = True
+    path: Path,
+    *,
+    pictures: TimeGrid | None = None,
+    sound_hz: int | None = None,
+    skip: bool = True,
+    media: Media | None = None,
 ) -> "MediaReader":
     """Play a file once from start to end.
 
@@ -50,6 +55,7 @@ def read_media(
         sound_hz: samples per second of the mono sound; None for no sound. It runs from second 0 to the
             end of the file, silent where the file has none.
         skip: leave out of decoding what no wanted picture needs; the pictures are the same either way.
+        media: what probe says of the file, where that is known; else it is probed, which opens it once more.
 
     Returns:
         An iterator over Picture and Sound, each in order, interleaved about as they lie in the file.
@@ -60,7 +66,7 @@ def read_media(
             playing, if not one frame could be decoded.
         ValueError: if neither is wanted, or the rate is not above zero.
     """
-    return MediaReader(path, pictures, sound_hz, skip)
+    return MediaReader(path, pictures, sound_hz, skip, media)
 
 
 class MediaReader(Iterator[VideoFrame | AudioChunk]):
@@ -71,12 +77,14 @@ class MediaReader(Iterator[VideoFrame | AudioChunk]):
         dropped: packets that could not be decoded, and wanted frames that never came out, so far.
     """
 
-    def __init__(self, path: Path, pictures: TimeGrid | None, sound_hz: int | None, skip: bool) -> None:
+    def __init__(
+        self, path: Path, pictures: TimeGrid | None, sound_hz: int | None, skip: bool, media: Media | None = None
+    ) -> None:
         if pictures is None and sound_hz is None:
             raise ValueError("play needs a grid of pictures, a rate of sound, or both")
         if sound_hz is not None and sound_hz < 1:
             raise ValueError(f"sound_hz must be above zero samples per second, got {sound_hz}")
-        self.media: Media = probe(path)
+        self.media: Media = media or probe(path)
         if pictures is not None and self.media.picture is None:
             raise no_video_error(path)
         if sound_hz is not None and self.media.sound is None:

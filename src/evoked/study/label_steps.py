@@ -156,7 +156,7 @@ class LabelSteps:
                 {name: self.folder.content(name) for name in self.contents}, self.settings.align
             )
         found = self._contents.match(reaction, candidates, progress)
-        return found.content, found.offsets, self._contents.told(reaction, found.content)
+        return found.content, found.offsets, self._contents.damage_notes(reaction, found.content)
 
     def label(self, pairs: Mapping[str, str]) -> bool:
         """Vote: one label vector per content second, for every content."""

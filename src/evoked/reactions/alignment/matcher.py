@@ -11,12 +11,10 @@ from functools import partial
 from pathlib import Path
 
 from evoked.core.errors import AlignmentError, MediaError, NoSoundError
-from evoked.core.files import same_file
 from evoked.core.progress import Progress, part, silent
-from evoked.media.probe import probe
 from evoked.reactions.alignment.audio.align import align
 from evoked.reactions.alignment.audio.gcc_phat import Samples
-from evoked.reactions.alignment.audio.soundtrack import Soundtrack, damage_suffix, load_soundtrack
+from evoked.reactions.alignment.audio.soundtrack import damage_suffix
 from evoked.reactions.alignment.config import SOUND_HZ, MatchConfig
 from evoked.reactions.alignment.fusion import (
     CONFIRMS,
@@ -29,8 +27,10 @@ from evoked.reactions.alignment.fusion import (
 )
 from evoked.reactions.alignment.library.identify import ContentMatch, MemoryLibrary
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
+from evoked.reactions.alignment.recording import Recording, as_recording, is_same_recording
 from evoked.reactions.alignment.video.align import align_by_video
-from evoked.reactions.alignment.video.thumbnails import FrameThumbnails, content_thumbnails, reaction_thumbnails
+
+__all__ = ["ContentMatcher", "modality_notes"]
 
 SEARCH = "looking for the film in the picture"
 HOW = {
@@ -46,149 +46,156 @@ def modality_notes(offsets: OffsetMap) -> tuple[str, ...]:
 
 
 class ContentMatcher:
-    """What may have been watched; each is heard and looked at when it is first needed.
+    """Finds which of some contents a reaction plays, and where.
 
-    Holds the looks of every content that was compared by picture (9 MB for an hour), and the sound of the last.
+    Keeps the thumbnails of every content that was compared by picture (9 MB for an hour), and the sound of the last.
 
     Args:
-        paths: name → file.
+        contents: name → file, or its recording.
         config: what counts as found.
-
-    Attributes:
-        damage: file → what was wrong with it, one line each, of those that were heard or looked at.
     """
 
-    def __init__(self, paths: Mapping[str, Path], config: MatchConfig | None = None) -> None:
-        self.paths = dict(paths)
+    def __init__(self, contents: Mapping[str, Path | Recording], config: MatchConfig | None = None) -> None:
+        self.contents = {name: as_recording(file) for name, file in contents.items()}
         self.config = config or MatchConfig()
-        self.damage: dict[Path, tuple[str, ...]] = {}
-        self._heard: Soundtrack | None = None
-        self._looks: dict[str, FrameThumbnails] = {}
-        self._library: MemoryLibrary | None = None
+        self._library: MemoryLibrary | None = None  # the fingerprints of the contents compared last
+        self._matched: dict[Path, Recording] = {}  # reactions that were given as a path, freed
 
-    def match(self, reaction: Path, among: Sequence[str] | None = None, progress: Progress = silent) -> ContentMatch:
+    @property
+    def paths(self) -> dict[str, Path]:
+        """Name → file of each content."""
+        return {name: content.path for name, content in self.contents.items()}
+
+    def match(
+        self, reaction: Path | Recording, among: Sequence[str] | None = None, progress: Progress = silent
+    ) -> ContentMatch:
         """The content that a reaction plays, and where; its map says by what it was found.
 
         Args:
-            reaction: a recording.
+            reaction: a file or its recording, whose sound and thumbnails are freed at the end.
             among: names of contents; all if not given.
-            progress: told of the search by picture, which takes seconds to minutes.
+            progress: is called during the search by picture, which takes seconds to minutes.
 
         Raises:
             AlignmentError: if it plays none of them, by neither, with both reasons; if it is one of them.
             NoSoundError, NoPictureError: if what the config asks for is not there.
             MediaError and its kin: if a file cannot be used.
         """
-        names = tuple(sorted(self.paths if among is None else among))
+        recording = as_recording(reaction)
+        if recording is not reaction:
+            self._matched[recording.path] = recording
+        try:
+            return self._match(recording, tuple(sorted(self.contents if among is None else among)), progress)
+        finally:
+            recording.free()
+
+    def damage_notes(self, reaction: Path | Recording, name: str) -> tuple[str, ...]:
+        """What was wrong with a reaction and a content in what was read of them, for people.
+
+        Args:
+            reaction: as it was given to `match`.
+            name: of the content, which stands before each line of it.
+        """
+        recording = reaction if isinstance(reaction, Recording) else self._matched.get(reaction)
+        own = recording.damage if recording else ()
+        return (*own, *(f"{name}: {line}" for line in self.contents[name].damage))
+
+    def _match(self, reaction: Recording, names: tuple[str, ...], progress: Progress) -> ContentMatch:
         for name in names:
-            if _same(reaction, self.paths[name]):
+            if _same(reaction, self.contents[name]):
                 raise AlignmentError(
-                    f"{reaction} is the content itself ({name}): name the recording of the people who watched it"
+                    f"{reaction.path} is the content itself ({name}): name the recording of the people who watched it"
                 )
-        heard = ""
+        sound_reason = ""
         if self.config.by != "picture":
             try:
                 return self._completed(reaction, self._by_sound(reaction, names), progress)
             except (AlignmentError, NoSoundError) as error:
                 if self.config.by == "sound":
                     raise
-                heard = str(error)
+                sound_reason = str(error)
         try:
             return self._completed(reaction, self._by_picture(reaction, names, progress), progress)
         except AlignmentError as error:
-            what = f"{reaction} against {self.paths[names[0]]}" if len(names) == 1 else str(reaction)
-            raise AlignmentError(f"{heard}; by picture: {error}" if heard else f"{what}: {error}") from error
+            prefix = f"{sound_reason}; by picture" if sound_reason else self._compared(reaction, names)
+            raise AlignmentError(f"{prefix}: {error}") from error
 
-    def told(self, reaction: Path, name: str) -> tuple[str, ...]:
-        """What was wrong with a reaction and a content as they were matched; the content's lines name it."""
-        return (*self.damage.get(reaction, ()), *(f"{name}: {line}" for line in self.damage.get(self.paths[name], ())))
+    def _compared(self, reaction: Recording, names: tuple[str, ...]) -> str:
+        """What was compared, for messages."""
+        return f"{reaction.path} against {self.contents[names[0]].path}" if len(names) == 1 else str(reaction.path)
 
-    def _by_sound(self, reaction: Path, names: tuple[str, ...]) -> ContentMatch:
-        ours = self._hear(reaction)
-        what = f"{reaction} against {self.paths[names[0]]}" if len(names) == 1 else str(reaction)
+    def _by_sound(self, reaction: Recording, names: tuple[str, ...]) -> ContentMatch:
+        soundtrack = reaction.soundtrack
+        compared = self._compared(reaction, names)
         try:
             if len(names) == 1:
-                return ContentMatch(names[0], align(ours.samples, self._sound_of(names[0]), SOUND_HZ, self.config))
-            names = tuple(name for name in names if probe(self.paths[name]).sound is not None)
+                return ContentMatch(
+                    names[0], align(soundtrack.samples, self._sound_of(names[0]), SOUND_HZ, self.config)
+                )
+            names = tuple(name for name in names if self.contents[name].media.sound is not None)
             if not names:
                 raise AlignmentError("no content has sound")
             if self._library is None or self._library.contents != names:
                 self._library = MemoryLibrary(names, self._sound_of, SOUND_HZ, self.config)
-            return self._library.identify(ours.samples)
+            return self._library.identify(soundtrack.samples)
         except AlignmentError as error:
-            raise ours.refused(error, what) from error
+            raise soundtrack.refused(error, compared) from error
 
-    def _by_picture(self, reaction: Path, names: tuple[str, ...], progress: Progress) -> ContentMatch:
+    def _by_picture(self, reaction: Recording, names: tuple[str, ...], progress: Progress) -> ContentMatch:
         """The content of which most is seen."""
         progress(0, 1, SEARCH)
         parts = 1 + len(names)
-        ours, found, reason = self._looks_at(reaction, part(progress, 0, 1 / parts, SEARCH)), [], ""
+        thumbnails = reaction.reaction_thumbnails(part(progress, 0, 1 / parts, SEARCH))
+        matches, reason = [], ""
         for i, name in enumerate(names, start=1):
-            own = part(progress, i / parts, (i + 0.5) / parts, SEARCH)  # then it is compared
+            content_progress = part(progress, i / parts, (i + 0.5) / parts, SEARCH)  # then it is compared
             try:
-                heard_there, theirs = partial(self._heard_there, reaction, name), self._looks_of(name, own)
-                found.append(ContentMatch(name, align_by_video(ours, theirs, self.config, heard_there)))
+                confirmed = partial(self._sound_confirms, reaction, name)
+                content = self.contents[name].content_thumbnails(content_progress)
+                matches.append(ContentMatch(name, align_by_video(thumbnails, content, self.config, confirmed)))
             except AlignmentError as error:
                 reason = str(error)
             progress((i + 1) / parts, 1, SEARCH)
-        if not found:
+        if not matches:
             what = reason if len(names) == 1 else f"none of {len(names)} contents is seen in it"
-            raise AlignmentError(what + damage_suffix(reaction, ours.damage))
-        return max(found, key=lambda p: (p.offsets.covered_s, p.offsets.score))
+            raise AlignmentError(what + damage_suffix(reaction.path, thumbnails.damage))
+        return max(matches, key=lambda match: (match.offsets.covered_s, match.offsets.score))
 
-    def _heard_there(self, reaction: Path, name: str, seen: list[Segment]) -> bool:
-        """Whether the sound, too weak to find anything by itself, says the same as a picture that is not sure."""
-        if self.config.by == "picture" or probe(reaction).sound is None or probe(self.paths[name]).sound is None:
+    def _sound_confirms(self, reaction: Recording, name: str, segments: list[Segment]) -> bool:
+        """Whether the sound, too weak to find anything by itself, agrees with a picture that is not sure."""
+        if self.config.by == "picture" or reaction.media.sound is None or self.contents[name].media.sound is None:
             return False
-        return coherence_along(seen, self._hear(reaction).samples, self._sound_of(name), SOUND_HZ) >= CONFIRMS
+        coherence = coherence_along(segments, reaction.soundtrack.samples, self._sound_of(name), SOUND_HZ)
+        return coherence >= CONFIRMS
 
-    def _completed(self, reaction: Path, found: ContentMatch, progress: Progress) -> ContentMatch:
+    def _completed(self, reaction: Recording, match: ContentMatch, progress: Progress) -> ContentMatch:
         """The same with what is seen of what is not heard, or heard of what is not seen."""
-        content, offsets = self.paths[found.content], found.offsets
-        ours, theirs = probe(reaction), probe(content)
-        lengths = float(ours.duration_s), float(theirs.duration_s)
-        if self.config.by == "auto" and uncovered_s(offsets, *lengths) >= OPEN_S:
+        content, offsets = self.contents[match.content], match.offsets
+        ours, theirs = reaction.media, content.media
+        durations_s = float(ours.duration_s), float(theirs.duration_s)
+        if self.config.by == "auto" and uncovered_s(offsets, *durations_s) >= OPEN_S:
             if offsets.by == "picture" and ours.sound and theirs.sound:
-                sounds = self._hear(reaction).samples, self._sound_of(found.content)
+                sounds = reaction.soundtrack.samples, self._sound_of(match.content)
                 offsets = fill_by_audio(offsets, *sounds, SOUND_HZ, self.config)
             elif offsets.by == "sound" and ours.picture and theirs.picture:
+                reaction.free_sound()  # it has said what it can
                 try:
-                    looks = self._looks_at(reaction, part(progress, 0, 0.8, SEARCH)), self._looks_of(found.content)
-                except MediaError as error:  # the map by sound stands
-                    self._note(reaction, f"not compared by picture: {error}")
-                else:
-                    offsets = fill_by_video(offsets, *looks, self.config)
-        return replace(found, offsets=extend_to_ends(offsets, *lengths))
+                    thumbnails = reaction.reaction_thumbnails(part(progress, 0, 0.8, SEARCH))
+                    offsets = fill_by_video(offsets, thumbnails, content.content_thumbnails(), self.config)
+                except MediaError as error:  # the map by sound is kept
+                    reaction.note(f"not compared by picture: {error}")
+        return replace(match, offsets=extend_to_ends(offsets, *durations_s))
 
     def _sound_of(self, name: str) -> Samples:
-        if self._heard is None or self._heard.path != self.paths[name]:
-            self._heard = None  # one sound at a time
-            self._heard = self._hear(self.paths[name])
-        return self._heard.samples
-
-    def _hear(self, path: Path) -> Soundtrack:
-        found = load_soundtrack(path)
-        self._note(path, *found.damage)
-        return found
-
-    def _looks_at(self, reaction: Path, progress: Progress) -> FrameThumbnails:
-        looks = reaction_thumbnails(reaction, progress)
-        self._note(reaction, *looks.damage)
-        return looks
-
-    def _note(self, path: Path, *lines: str) -> None:
-        self.damage[path] = tuple(dict.fromkeys((*self.damage.get(path, ()), *lines)))
-
-    def _looks_of(self, name: str, progress: Progress = silent) -> FrameThumbnails:
-        if name not in self._looks:
-            self._looks[name] = content_thumbnails(self.paths[name], progress)
-            self._note(self.paths[name], *self._looks[name].damage)
-        return self._looks[name]
+        for other, content in self.contents.items():
+            if other != name:
+                content.free_sound()  # one sound at a time
+        return self.contents[name].soundtrack.samples
 
 
-def _same(reaction: Path, content: Path) -> bool:
-    """Whether both are one file; what cannot be opened is told by who opens it."""
+def _same(reaction: Recording, content: Recording) -> bool:
+    """Whether both are one file; what cannot be opened is reported by the code that opens it."""
     try:
-        return same_file(reaction, content)
+        return is_same_recording(reaction, content)
     except (MediaError, OSError):
         return False

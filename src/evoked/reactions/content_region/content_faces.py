@@ -14,13 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.errors import AlignmentError
-from evoked.core.files import same_file
 from evoked.core.time_grid import TimeGrid
 from evoked.media.decode import VideoFrame, read_media
-from evoked.media.probe import no_video_error, probe
+from evoked.media.probe import no_video_error
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment, exact, exact_rate
+from evoked.reactions.alignment.recording import Recording, as_recording, is_same_recording
 from evoked.reactions.content_region.detector import ContentRegionConfig, find_content_region
 from evoked.reactions.content_region.patch_correlation import ContentPatchMatcher, Rgb
+
+__all__ = ["ContentFaceFilter", "open_content_filter"]
 
 WIDTH = 480  # pixels across at which the film is looked at
 EVERY_S = Fraction(1, 6)  # the film is looked at this often: every tick of a viewer's Track
@@ -32,13 +34,13 @@ class ContentFaceFilter:
     Args:
         view: where the film stands.
         offsets: when it plays.
-        content: its file; it is opened when the first face lies inside the rectangle.
+        content: its file; it is decoded when the first face lies inside the rectangle.
     """
 
-    def __init__(self, view: ContentPatchMatcher, offsets: OffsetMap, content: Path) -> None:
+    def __init__(self, view: ContentPatchMatcher, offsets: OffsetMap, content: Path | Recording) -> None:
         self.view = view
         self._offsets = offsets
-        self._content = content
+        self._content = as_recording(content)
         self._pictures: Iterator[VideoFrame] = iter(())
         self._segment: Segment | None = None
         self._step = -1
@@ -84,31 +86,46 @@ class ContentFaceFilter:
         rate = exact_rate(segment.rate)
         start = exact(segment.content_start_s) + (first - exact(segment.reaction_start_s)) / rate
         steps = max(0, ceil((exact(segment.content_end_s) - start) * rate / EVERY_S))
-        media = probe(self._content)
+        media = self._content.media
         if media.picture is None:
-            raise no_video_error(self._content)
+            raise no_video_error(media.path)
         shrink = min(1.0, WIDTH / media.picture.width)
         self._size = (round(media.picture.width * shrink), round(media.picture.height * shrink))
         grid = TimeGrid(rate / EVERY_S, steps, start)
-        self._pictures = (item for item in read_media(self._content, pictures=grid) if isinstance(item, VideoFrame))
+        reader = read_media(media.path, pictures=grid, media=media)
+        self._pictures = (item for item in reader if isinstance(item, VideoFrame))
         self._segment, self._step = segment, -1
 
 
 def open_content_filter(
-    reaction: Path, content: Path, offsets: OffsetMap, config: ContentRegionConfig | None = None
+    reaction: Path | Recording,
+    content: Path | Recording,
+    offsets: OffsetMap,
+    config: ContentRegionConfig | None = None,
 ) -> ContentFaceFilter | None:
-    """Find the film in a reaction; None where it cannot be seen there, only heard.
+    """Find the content in a reaction's frame.
+
+    Args:
+        reaction, content: video files, or their recordings.
+        offsets: which moments are the same.
+        config: how the rectangle is looked for.
+
+    Returns:
+        The filter, or None where the content cannot be seen in the reaction, only heard.
 
     Raises:
         AlignmentError: if both are one and the same file: then nobody is watching anything.
-        MediaError and its kin: if one of the two has no picture that can be decoded.
+        MissingMedia: if one of the two is not there.
+        NoPictureError: if one of the two has no picture that can be decoded.
     """
-    if same_file(reaction, content):
+    reaction, content = as_recording(reaction), as_recording(content)
+    if is_same_recording(reaction, content):
         raise AlignmentError(
-            f"{reaction} is the content itself ({content.name}): name the recording of the people who watched it"
+            f"{reaction.path} is the content itself ({content.path.name}): "
+            "name the recording of the people who watched it"
         )
-    window = find_content_region(reaction, content, offsets, config)
-    return ContentFaceFilter(ContentPatchMatcher(window), offsets, content) if window else None
+    region = find_content_region(reaction, content, offsets, config)
+    return ContentFaceFilter(ContentPatchMatcher(region), offsets, content) if region else None
 
 
 def _within(reaction_s: Fraction, segment: Segment) -> bool:

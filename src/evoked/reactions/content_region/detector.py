@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from evoked.core.settings import setting
 from evoked.reactions.alignment.offset_map import OffsetMap
+from evoked.reactions.alignment.recording import Recording
 from evoked.reactions.content_region.frame_pairs import FramePairs, Stack, frame_pairs
 
 WIDTH = 480  # pixels across at which the rectangle is settled …
@@ -85,7 +86,10 @@ class ContentRegion:
 
 
 def find_content_region(
-    reaction: Path, content: Path, offsets: OffsetMap, config: ContentRegionConfig | None = None
+    reaction: Path | Recording,
+    content: Path | Recording,
+    offsets: OffsetMap,
+    config: ContentRegionConfig | None = None,
 ) -> ContentRegion | None:
     """Find the film's rectangle in a reaction's frame.
 

@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 from evoked.core.time_grid import TimeGrid
 from evoked.media.decode import VideoFrame, read_media
 from evoked.media.images import to_grey
-from evoked.media.probe import no_video_error, probe
+from evoked.media.probe import Media, no_video_error
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment, exact, exact_rate
+from evoked.reactions.alignment.recording import Recording, as_recording
+
+__all__ = ["FramePairs", "Stack", "frame_pairs"]
 
 Stack = NDArray[np.float32]
 MARGIN_S = 0.5  # kept from the ends of a segment, which are good to a fraction of a second
@@ -34,24 +37,34 @@ class FramePairs:
     scale: tuple[float, float]
 
 
-def frame_pairs(reaction: Path, content: Path, offsets: OffsetMap, count: int, width: int) -> FramePairs:
-    """Look at `count` moments spread over what is covered, at `width` pixels across.
+def frame_pairs(
+    reaction: Path | Recording, content: Path | Recording, offsets: OffsetMap, count: int, width: int
+) -> FramePairs:
+    """Decode `count` moments spread over what is covered, at `width` pixels across.
 
-    Only what changes from moment to moment tells where the film is: the viewer's wall does not. So the
+    Only what changes from moment to moment tells where the content is: the viewer's wall does not. So the
     mean over the moments is taken off both.
 
+    Args:
+        reaction, content: video files.
+        offsets: which moments are the same.
+        count: of moments, about.
+        width: of the pictures, in pixels; narrower files keep their own.
+
     Raises:
-        MediaError and its kin: if a picture cannot be had.
+        NoPictureError: if one of the two has no picture.
+        MediaError: if a picture cannot be decoded.
     """
-    size, across = _small(reaction, width), _small(content, width)
-    ours, theirs = [], []
+    reaction_media, content_media = as_recording(reaction).media, as_recording(content).media
+    reaction_size, content_size = _small(reaction_media, width), _small(content_media, width)
+    reaction_frames, content_frames = [], []
     for reaction_grid, content_grid in _grids(offsets, count):
-        ours += [_look(p, size) for p in _pictures(reaction, reaction_grid)]
-        theirs += [_look(p, across) for p in _pictures(content, content_grid)]
-    media = probe(reaction)
-    assert media.picture is not None  # _small has seen it
-    scale = (media.picture.width / size[0], media.picture.height / size[1])
-    return FramePairs(_changes(ours), _changes(theirs), scale)
+        reaction_frames += [_grey(frame, reaction_size) for frame in _frames(reaction_media, reaction_grid)]
+        content_frames += [_grey(frame, content_size) for frame in _frames(content_media, content_grid)]
+    picture = reaction_media.picture
+    assert picture is not None  # checked by _small
+    scale = (picture.width / reaction_size[0], picture.height / reaction_size[1])
+    return FramePairs(_changes(reaction_frames), _changes(content_frames), scale)
 
 
 def _grids(offsets: OffsetMap, count: int) -> Iterator[tuple[TimeGrid, TimeGrid]]:
@@ -77,23 +90,22 @@ def _length(segment: Segment) -> float:
     return segment.content_end_s - segment.content_start_s
 
 
-def _pictures(path: Path, grid: TimeGrid) -> Iterator[VideoFrame]:
-    for item in read_media(path, pictures=grid):
+def _frames(media: Media, grid: TimeGrid) -> Iterator[VideoFrame]:
+    for item in read_media(media.path, pictures=grid, media=media):
         assert isinstance(item, VideoFrame)
         yield item
 
 
-def _small(path: Path, width: int) -> tuple[int, int]:
+def _small(media: Media, width: int) -> tuple[int, int]:
     """The size of a file's picture at this width or narrower."""
-    media = probe(path)
     if media.picture is None:
-        raise no_video_error(path)
+        raise no_video_error(media.path)
     shrink = min(1.0, width / media.picture.width)
     return max(8, round(media.picture.width * shrink)), max(8, round(media.picture.height * shrink))
 
 
-def _look(picture: VideoFrame, size: tuple[int, int]) -> Stack:
-    return to_grey(picture.rgb(size)).astype(np.float32)
+def _grey(frame: VideoFrame, size: tuple[int, int]) -> Stack:
+    return to_grey(frame.rgb(size)).astype(np.float32)
 
 
 def _changes(pictures: list[Stack]) -> Stack:

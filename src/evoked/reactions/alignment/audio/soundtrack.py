@@ -5,8 +5,11 @@ from pathlib import Path
 
 from evoked.core.errors import AlignmentError
 from evoked.media.decode import audio_of, damage_lines, read_media
+from evoked.media.probe import Media
 from evoked.reactions.alignment.audio.gcc_phat import Samples
 from evoked.reactions.alignment.config import SOUND_HZ
+
+__all__ = ["Soundtrack", "damage_suffix", "load_soundtrack"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,12 +36,17 @@ def damage_suffix(path: Path, damage: tuple[str, ...]) -> str:
     return f" ({path.name} is {'; '.join(damage)})" if damage else ""
 
 
-def load_soundtrack(path: Path) -> Soundtrack:
+def load_soundtrack(path: Path, media: Media | None = None) -> Soundtrack:
     """All the sound of a file.
 
+    Args:
+        path: a media file.
+        media: its description, where it is known; else the file is probed first.
+
     Raises:
-        NoSoundError and its kin: as play.
+        NoSoundError: if it has no sound.
+        MediaError: if it cannot be read.
     """
-    played = read_media(path, sound_hz=SOUND_HZ)
-    samples = audio_of(played)
-    return Soundtrack(path, samples, damage_lines(played))
+    reader = read_media(path, sound_hz=SOUND_HZ, media=media)
+    samples = audio_of(reader)
+    return Soundtrack(path, samples, damage_lines(reader))

@@ -15,7 +15,7 @@ from evoked.core.progress import Progress, silent
 from evoked.core.time_grid import TimeGrid
 from evoked.media.decode import VideoFrame, damage_lines, read_media
 from evoked.media.images import to_grey
-from evoked.media.probe import no_video_error, probe
+from evoked.media.probe import Media, VideoStream, no_video_error, probe
 
 Cells = NDArray[np.float32]
 Box = tuple[float, float, float, float]
@@ -52,35 +52,43 @@ class FrameThumbnails:
         return len(self.cells) / float(HZ)
 
 
-def reaction_thumbnails(path: Path, progress: Progress = silent) -> FrameThumbnails:
-    """COLUMNS cells across, square ones: 58 MB for an hour of 16:9. Progress is told in looks.
+def reaction_thumbnails(path: Path, progress: Progress = silent, media: Media | None = None) -> FrameThumbnails:
+    """The thumbnails of a reaction, COLUMNS square cells across: 58 MB for an hour of 16:9.
+
+    Args:
+        path: a video file.
+        progress: is called with the number of thumbnails made and of all.
+        media: the file's description, where it is known; else the file is probed first.
 
     Raises:
-        MediaError and its kin: if it has no picture that can be decoded.
+        NoPictureError: if it has no picture, or none that can be decoded.
+        MediaError: if it cannot be read.
     """
-    media = probe(path)
+    media = media or probe(path)
     if media.picture is None:
         raise no_video_error(path)
     rows = int(np.clip(round(COLUMNS * media.picture.height / media.picture.width), 4, 4 * COLUMNS))
-    return _looks(path, (rows, COLUMNS), progress)
+    return _thumbnails(media, media.picture, (rows, COLUMNS), progress)
 
 
-def content_thumbnails(path: Path, progress: Progress = silent) -> FrameThumbnails:
-    """FILM cells, whatever its shape: 9 MB for an hour. Told and raises as `look_at_reaction`."""
-    if probe(path).picture is None:
+def content_thumbnails(path: Path, progress: Progress = silent, media: Media | None = None) -> FrameThumbnails:
+    """The thumbnails of a content, FILM cells whatever its shape: 9 MB for an hour.
+
+    Args, Raises: as `reaction_thumbnails`.
+    """
+    media = media or probe(path)
+    if media.picture is None:
         raise no_video_error(path)
-    return _looks(path, FILM, progress)
+    return _thumbnails(media, media.picture, FILM, progress)
 
 
-def _looks(path: Path, shape: tuple[int, int], progress: Progress) -> FrameThumbnails:
-    media = probe(path)
-    assert media.picture is not None  # both callers have seen it
+def _thumbnails(media: Media, stream: VideoStream, shape: tuple[int, int], progress: Progress) -> FrameThumbnails:
     grid = TimeGrid.covering(media.duration_s, HZ)
     cells = np.zeros((grid.steps, *shape), np.uint8)
     size = shape[1] * FINER, shape[0] * FINER
     last, hold = -1, 0.0
-    playing = read_media(path, pictures=grid)
-    for picture in playing:
+    reader = read_media(media.path, pictures=grid, media=media)
+    for picture in reader:
         assert isinstance(picture, VideoFrame)
         if picture.index != last:
             shown = to_grey(picture.rgb(size)).reshape(shape[0], FINER, shape[1], FINER)
@@ -89,9 +97,9 @@ def _looks(path: Path, shape: tuple[int, int], progress: Progress) -> FrameThumb
         cells[picture.step] = mean
         hold += max(0.0, float(picture.time_s - picture.pts_s))
         progress(picture.step + 1, grid.steps)
-    frame_s = 1 / float(media.picture.average_rate) if media.picture.average_rate else 0.0
-    aspect = media.picture.width / media.picture.height
-    return FrameThumbnails(cells, hold / max(1, grid.steps), frame_s, aspect, damage_lines(playing))
+    frame_s = 1 / float(stream.average_rate) if stream.average_rate else 0.0
+    aspect = stream.width / stream.height
+    return FrameThumbnails(cells, hold / max(1, grid.steps), frame_s, aspect, damage_lines(reader))
 
 
 def frame_changes(cells: Cells) -> Cells:
