@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from evoked.core.errors import AlignmentError, MissingMedia
-from evoked.core.files import same_file
 from evoked.core.time_grid import TimeGrid
 from evoked.faces.detect import iou
 from evoked.media.decode import VideoFrame, read_media
 from evoked.media.images import read_image, resize
 from evoked.media.write import VideoWriter
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
+from evoked.reactions.alignment.recording import Recording, is_same_recording
 from evoked.reactions.content_region.content_faces import open_content_filter
 from evoked.reactions.viewers.annotator import Annotator
 from evoked.weights.cache import Cache
@@ -126,6 +126,6 @@ def test_the_same_file_as_reaction_and_content_is_told(cache: Cache, tmp_path: P
     for reaction in (one, copy):
         with pytest.raises(AlignmentError, match=r"is the content itself \(.*single_face.mp4\): name the recording"):
             open_content_filter(reaction, one, offsets)
-    assert not same_file(one, cache.clip("no_face.mp4"))
+    assert not is_same_recording(Recording(one), Recording(cache.clip("no_face.mp4")))
     with pytest.raises(MissingMedia, match=r"no file at .*gone\.mp4"):
-        same_file(tmp_path / "gone.mp4", one)
+        is_same_recording(Recording(tmp_path / "gone.mp4"), Recording(one))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from evoked.core.errors import MissingMedia, OutputError
+from evoked.core.errors import OutputError
 
 __all__ = ["canonical", "check_writable", "digest", "same_file", "sha256", "write_text", "writing"]
 
@@ -102,13 +102,3 @@ def digest(value: object) -> str:
 def canonical(value: object) -> str:
     """JSON with sorted keys and no spare spaces: equal values give equal text."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-
-
-def same_file(one: Path, other: Path) -> bool:
-    """Whether two paths are one file, or hold the same bytes; MissingMedia if one is not there."""
-    for path in (one, other):
-        if not path.exists():
-            raise MissingMedia(f"no file at {path}: check the name")
-    if one.samefile(other):
-        return True
-    return one.stat().st_size == other.stat().st_size and sha256(one) == sha256(other)
