@@ -1,25 +1,22 @@
 """What each part of the content model is worth: the same training without it, several times (the paper's Table 3)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from evoked.core.errors import DatasetError
-from evoked.core.files import digest
 from evoked.core.progress import Progress, silent
-from evoked.core.provenance import Provenance
 from evoked.core.settings import setting
 from evoked.dataset.examples import Example
 from evoked.dataset.liris import PARTS, split_of
 from evoked.learning.evaluation.comparison import CompareConfig, Predicted
+from evoked.learning.experiments.load_or_train import TrainingJob, load_or_train, progress_of_part
 from evoked.learning.training.config import TrainConfig
-from evoked.learning.training.model_folder import load_if_current, write_model
-from evoked.learning.training.resume import FILE, job_key
-from evoked.learning.training.train import fitting, train
-from evoked.model.checkpoint import load_checkpoint
 from evoked.model.config import ModelSettings
 from evoked.predict.forward import Forward
+
+__all__ = ["FULL", "VARIANTS", "AblateConfig", "Split", "Variant", "run_variants", "split_videos", "variants"]
 
 FULL = "full"
 MAKER = "ablate"
@@ -133,34 +130,21 @@ def run_variants(
     Raises:
         DatasetError, TrainingError, OutputError: as `train` does.
     """
-    found: dict[str, list[Predicted]] = {way.name: [] for way in ways}
+    predictions: dict[str, list[Predicted]] = {way.name: [] for way in ways}
     todo = [(way, seed) for seed in range(seeds) for way in ways]  # all ways of a seed, then the next: early tables
     for done, (way, seed) in enumerate(todo):
         place = folder / f"{way.name.replace(' ', '-')}-{seed}"
         config = replace(way.config, seed=way.config.seed + seed)
-        key = _key(split, way.model, config)
-        checkpoint = load_if_current(place, MAKER, key)
-        if checkpoint is None:
-            tell = _told(progress, done, len(todo), f"{way.name}, run {seed + 1} of {seeds}")
-            made = train(split.train, way.model, config, validation=split.validate, state=place, progress=tell)
-            told = Provenance(MAKER, {"key": key, "model": asdict(way.model), "train": asdict(config)})
-            write_model(place, made, features or {}, told)
-            (place / FILE).unlink(missing_ok=True)  # three times the model's size, and of no more use
-            checkpoint = load_checkpoint(place)
+        label = f"{way.name}, run {seed + 1} of {seeds}"
+        checkpoint, _ = load_or_train(
+            TrainingJob(split.train, split.validate, way.model, config),
+            place,
+            MAKER,
+            {"model": asdict(way.model), "train": asdict(config)},
+            features=features,
+            progress=progress_of_part(progress, done, len(todo), label),
+        )
         forward = Forward(checkpoint.config, checkpoint.arrays, threads=way.config.threads)
-        found[way.name].append({e.video: forward(e.features) for e in split.test})
-        progress(done + 1, len(todo), f"{way.name}, run {seed + 1} of {seeds} done")
-    return found
-
-
-def _told(progress: Progress, before: int, todo: int, what: str) -> Callable[..., None]:
-    def tell(done: float, total: float | None, note: str = "") -> None:
-        progress(before + (done / total if total else 0), todo, f"{what}, {note}")
-
-    return tell
-
-
-def _key(split: Split, model: ModelSettings, config: TrainConfig) -> str:
-    """Of all that decides a run's model: the training's own key, and how long it goes on."""
-    shape = fitting(split.train, split.validate, model)
-    return digest([job_key(split.train, split.validate, shape, config), config.epochs, config.patience])
+        predictions[way.name].append({e.video: forward(e.features) for e in split.test})
+        progress(done + 1, len(todo), f"{label} done")
+    return predictions

@@ -1,4 +1,4 @@
-"""Every video held out once: train on the others, predict it, and so on in turn."""
+"""Cross-validation: every video is predicted once, by a model trained on the other folds."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,32 +6,29 @@ from pathlib import Path
 from typing import Any
 
 from evoked.core.errors import DatasetError
-from evoked.core.files import digest
 from evoked.core.progress import Progress, silent
-from evoked.core.provenance import Provenance
 from evoked.core.track import Track
 from evoked.dataset.examples import Example
 from evoked.dataset.folds import Fold, audit
+from evoked.learning.experiments.load_or_train import TrainingJob, load_or_train, progress_of_part
 from evoked.learning.training.config import TrainConfig
-from evoked.learning.training.model_folder import load_if_current, write_model
-from evoked.learning.training.resume import FILE, job_key
-from evoked.learning.training.train import fitting, train
-from evoked.model.checkpoint import load_checkpoint
 from evoked.model.config import ModelSettings
 from evoked.predict.forward import Forward
 from evoked.predict.predictor import prediction_track
+
+__all__ = ["HeldOut", "cross_validate"]
 
 MAKER = "fold"
 
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """What the turns made.
+    """Predictions of held-out videos.
 
     Attributes:
-        predictions: video → probabilities, each from a model that never saw it.
-        folds: the turns.
-        kept: numbers of the turns that were trained in an earlier sitting.
+        predictions: video → probabilities, each from a model that did not learn from it.
+        folds: the folds.
+        kept: numbers of the folds whose model was there already.
         notes: of the trainings, each once.
     """
 
@@ -53,8 +50,8 @@ def cross_validate(
 ) -> HeldOut:
     """Train once per fold and predict what was held out.
 
-    Each fold's model stands in `folder/fold-N`; one that was made from the same examples and settings
-    is kept, one that was cut off goes on from where it stood. The result is the same either way.
+    Each fold's model is in `folder/fold-N`; one made from the same examples and settings is kept, an
+    interrupted training is resumed. The result is the same either way.
 
     Args:
         examples: all videos that the folds name.
@@ -62,10 +59,13 @@ def cross_validate(
         folds: from `make_folds`; audited again here.
         folder: for the models.
         features: what the features were made with, for the models' files.
-        progress: told in folds.
+        progress: receives folds done.
+
+    Returns:
+        The predictions of every held-out video.
 
     Raises:
-        DatasetError: if a fold leaks or names a video that is not there, or as `train` does.
+        DatasetError: if a fold leaks or names a video without features and labels, or as `train` does.
     """
     audit(folds)
     by_name = {example.video: example for example in examples}
@@ -74,32 +74,20 @@ def cross_validate(
     predictions: dict[str, Track] = {}
     kept, notes = [], []
     for fold in folds:
-        place = folder / f"fold-{fold.number}"
-        learnt = [by_name[v] for v in fold.train]
-        key = _key(learnt, model, config)
-        checkpoint = load_if_current(place, MAKER, key)
-        if checkpoint is not None:
+        label = f"fold {fold.number + 1} of {len(folds)}"
+        checkpoint, was_there = load_or_train(
+            TrainingJob(tuple(by_name[v] for v in fold.train), (), model, config),
+            folder / f"fold-{fold.number}",
+            MAKER,
+            {"fold": fold.as_dict()},
+            features=features,
+            progress=progress_of_part(progress, fold.number, len(folds), label),
+        )
+        if was_there:
             kept.append(fold.number)
-        else:
-
-            def tell(done: float, total: float | None, note: str = "", fold: Fold = fold) -> None:
-                part = done / total if total else 0.0
-                progress(fold.number + part, len(folds), f"fold {fold.number + 1} of {len(folds)}, {note}")
-
-            trained = train(learnt, model, config, state=place, progress=tell)
-            made = Provenance(MAKER, {"key": key, "fold": fold.as_dict()})
-            write_model(place, trained, features or {}, made)
-            (place / FILE).unlink(missing_ok=True)  # three times the model's size, and of no more use
-            checkpoint = load_checkpoint(place)
         notes += [str(note) for note in checkpoint.provenance.get("notes", ())]
         forward = Forward(checkpoint.config, checkpoint.arrays, threads=config.threads)
         for video in fold.held_out:
             predictions[video] = prediction_track(forward, by_name[video].features)
-        progress(fold.number + 1, len(folds), f"fold {fold.number + 1} of {len(folds)} done")
+        progress(fold.number + 1, len(folds), f"{label} done")
     return HeldOut(predictions, tuple(folds), tuple(kept), tuple(dict.fromkeys(notes)))
-
-
-def _key(examples: Sequence[Example], model: ModelSettings, config: TrainConfig) -> str:
-    """Of all that decides a fold's model: the training's own key, and how long it goes on."""
-    own = job_key(examples, (), fitting(examples, (), model), config)
-    return digest([own, config.epochs, config.patience])

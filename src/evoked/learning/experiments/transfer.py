@@ -18,6 +18,7 @@ from evoked.dataset.examples import Example
 from evoked.dataset.liris import AFFECT, LEAST_ROWS, LirisFilm
 from evoked.features.extract import Features
 from evoked.learning.evaluation.affect_scores import AffectConfig, AffectScore, Series, low_pass, score_affect
+from evoked.learning.experiments.load_or_train import progress_of_part
 from evoked.learning.training.config import TrainConfig
 from evoked.learning.training.train import Trained, train
 from evoked.model.checkpoint import Checkpoint
@@ -127,7 +128,7 @@ def transfer(
             validation=checked,
             start=begun if way == TRANSFER else None,
             state=state / f"{way.replace(' ', '-')}-{run}" if state else None,
-            progress=_told(progress, done, len(todo), f"{way}, run {run + 1}"),
+            progress=progress_of_part(progress, done, len(todo), f"{way}, run {run + 1}"),
         )
         trained.setdefault(way, made)
         found[way].append(_foreseen(made, shape, tested, head, scoring))
@@ -165,10 +166,3 @@ def _foreseen(
 ) -> dict[str, Series]:
     forward = Forward(shape, made.checkpoint.arrays)
     return {e.video: low_pass(_felt(forward(e.features), head), scoring.lowpass_hz) for e in tested}
-
-
-def _told(progress: Progress, before: int, todo: int, what: str) -> Progress:
-    def tell(done: float, total: float | None, note: str = "") -> None:
-        progress(before + (done / total if total else 0), todo, f"{what}, {note}")
-
-    return tell
