@@ -11,6 +11,7 @@ import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -192,7 +193,7 @@ def _fit(train: ClipDataset, stop: ClipDataset | None, config: RecogniserConfig,
     (share,) = config.shares
     best, best_arrays, best_loss = 0, kept.arrays(), math.inf
     for epoch in range(1, config.epochs + 1):
-        own = _epoch((network, kept), optimiser, train, (weight, config), (draw, chance), epoch - 1)
+        own = _epoch(_Networks(network, kept), optimiser, train, config, weight, _RandomState(draw, chance), epoch - 1)
         other = math.nan if stop is None else _loss_on(shape, kept, stop, weight)
         losses.append((own, other))
         if stop is None or other < best_loss:
@@ -203,18 +204,33 @@ def _fit(train: ClipDataset, stop: ClipDataset | None, config: RecogniserConfig,
     return FitResult(best_arrays, best, tuple(losses), (Trial(share, best, best_loss),))
 
 
+class _Networks(NamedTuple):
+    """The network that learns, and the exponential moving average of its weights."""
+
+    learning: RecognitionNetwork
+    averaged: RecognitionNetwork
+
+
+class _RandomState(NamedTuple):
+    """Generators of the order of clips and their windows, and of dropout."""
+
+    order: np.random.Generator
+    dropout: torch.Generator
+
+
 def _epoch(
-    networks: tuple[RecognitionNetwork, RecognitionNetwork],
+    networks: _Networks,
     optimiser: torch.optim.Optimizer,
     train: ClipDataset,
-    how: tuple[torch.Tensor, RecogniserConfig],
-    by_lot: tuple[np.random.Generator, torch.Generator],
-    before: int,
+    config: RecogniserConfig,
+    positive_weight: torch.Tensor,
+    random: _RandomState,
+    epochs_done: int,
 ) -> float:
-    """Learn from every clip once, after `before` epochs, the second network following the first; the mean loss."""
-    (weight, config), (draw, chance), (network, kept) = how, by_lot, networks
+    """Learn from every clip once, and let the averaged network follow; the mean loss."""
+    (network, averaged), (draw, chance), weight = networks, random, positive_weight
     order, total = draw.permutation(len(train.rows)), 0.0
-    steps = before * math.ceil(len(order) / config.batch_size)
+    steps = epochs_done * math.ceil(len(order) / config.batch_size)
     network.train()
     for start in range(0, len(order), config.batch_size):
         places = order[start : start + config.batch_size]
@@ -235,7 +251,7 @@ def _epoch(
         steps += 1
         memory = min(config.ema_decay, steps / (steps + 10))  # or the first weights would stay in it for long
         with torch.no_grad():
-            for mean, now in zip(kept.parameters(), network.parameters(), strict=True):
+            for mean, now in zip(averaged.parameters(), network.parameters(), strict=True):
                 mean.lerp_(now, 1 - memory)
         total += value * len(places)
     return total / len(order)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -151,21 +151,33 @@ def class_metrics(
     """
     return tuple(
         _judged(
-            name, (p[:, k], said[:, k], on[:, k]), np.array(people), point, None if before is None else before[:, k]
+            name,
+            _ClassScores(p[:, k], said[:, k], on[:, k]),
+            np.array(people),
+            point,
+            None if before is None else before[:, k],
         )
         for k, (name, point) in enumerate(zip(names, points, strict=True))
     )
 
 
+class _ClassScores(NamedTuple):
+    """One expression over n clips: probabilities (n,), shares of raters (n,) or NaN, and the clips predicted (n,)."""
+
+    probabilities: NDArray[np.float64]
+    soft_labels: NDArray[np.float64]
+    predicted: NDArray[np.bool_]
+
+
 def _judged(
     name: str,
-    given: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]],
+    scores: _ClassScores,
     people: NDArray[np.str_],
     point: OperatingPoint,
     before: NDArray[np.float64] | None,
 ) -> ClassMetrics:
-    rated = ~np.isnan(given[1])
-    p, yes, on = given[0][rated], given[1][rated], given[2][rated]
+    rated = ~np.isnan(scores.soft_labels)
+    p, yes, on = scores.probabilities[rated], scores.soft_labels[rated], scores.predicted[rated]
     truth = yes > 0.5
     who = np.unique(people[rated], return_inverse=True)[1]
     ap = auc = error = error_before = None

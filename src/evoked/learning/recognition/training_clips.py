@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache as once
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,7 +103,7 @@ def load_rated_clips(
         try:
             if viewers := several.get(clip.clip or clip.video):
                 raise DatasetError(f"rated are {viewers}, learnt from is the largest face: cut out a video of each")
-            track = _described(clip, _file_of(clip, root, by_name), describes, store, (faces, digests))
+            track = _described(clip, _file_of(clip, root, by_name), describes, store, _ClipReader(faces, digests))
         except WeightsError:
             raise  # it would fail them all
         except EvokedError as error:
@@ -186,14 +187,21 @@ class _Digests:
         return self.known[path]
 
 
+class _ClipReader(NamedTuple):
+    """What describes a clip's face, opened when the first clip needs it, and the digests of files."""
+
+    open_faces: Callable[[], ClipFaceDescriber]
+    digests: _Digests
+
+
 def _described(
     clip: RatedClip,
     path: Path,
     describes: tuple[str, ...],
     store: Path,
-    by: tuple[Callable[[], ClipFaceDescriber], _Digests],
+    reader: _ClipReader,
 ) -> Track:
-    faces, digests = by
+    faces, digests = reader
     start_s, end_s = max(0.0, clip.start_s), clip.end_s
     nets = {name: NETS[name].sha256 for name in nets_of(describes)}
     key = digest([CODE_VERSION, digests.of(path), start_s, end_s, list(describes), nets])
