@@ -12,6 +12,8 @@ from evoked.core.errors import CheckpointError
 from evoked.model.config import ModelConfig, config_from, shapes
 from evoked.model.stored import StoredModel
 
+__all__ = ["ABOUT", "ARRAYS", "Checkpoint", "load_checkpoint", "save_checkpoint"]
+
 STORED = StoredModel("model", "evoked train", format=1)
 ARRAYS, ABOUT = STORED.arrays, STORED.about
 

@@ -5,6 +5,19 @@ from dataclasses import asdict, dataclass, fields
 
 from evoked.core.settings import setting
 
+__all__ = [
+    "ARCHITECTURES",
+    "BN_EPSILON",
+    "SMALL_BELOW_S",
+    "InputNets",
+    "Modality",
+    "ModelConfig",
+    "ModelSettings",
+    "config_from",
+    "dilations",
+    "shapes",
+]
+
 PARTS = {"face": 2}
 """Modalities whose row is several things side by side: the two largest faces. Others are one thing."""
 

@@ -24,6 +24,8 @@ from torch.nn import functional
 from evoked.model.config import Modality, ModelConfig, dilations
 from evoked.model.layers import SharedGRU, apply_dropout
 
+__all__ = ["ENCODERS", "GruEncoder", "TcnEncoder", "matrix_product"]
+
 
 class GruEncoder(nn.ModuleList):  # type: ignore[misc]  # torch is Any here
     """A stack of GRU layers; the state of the last after each window (spec §7)."""

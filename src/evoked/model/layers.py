@@ -14,6 +14,8 @@ from torch.nn import functional
 
 from evoked.model.config import BN_EPSILON
 
+__all__ = ["ContextGating", "MixtureOfExperts", "SharedGRU", "Standardise", "StepInputs", "apply_dropout"]
+
 BN_MOMENTUM = 0.1
 """Share of a batch in the running statistics. The reference's 0.001 needs thousands of steps to settle; a
 small study has a few hundred."""

@@ -12,6 +12,8 @@ from evoked.model.config import ModelConfig, shapes
 from evoked.model.encoders import ENCODERS
 from evoked.model.layers import ContextGating, MixtureOfExperts, Standardise, apply_dropout
 
+__all__ = ["Network"]
+
 
 class Network(nn.Module):  # type: ignore[misc]  # torch is Any here
     """Rows of features → probability of each expression.

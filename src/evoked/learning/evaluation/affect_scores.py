@@ -11,6 +11,8 @@ from evoked.core.settings import setting
 from evoked.metrics.bootstrap import Interval, bootstrap
 from evoked.metrics.regression import PairedSeries
 
+__all__ = ["FEW", "AffectConfig", "AffectScore", "Series", "low_pass", "score_affect"]
+
 Series = NDArray[np.floating]
 FEW = 20
 """Below about so many films percentile intervals cover less than they say."""

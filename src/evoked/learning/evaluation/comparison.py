@@ -18,6 +18,8 @@ from evoked.dataset.examples import Example
 from evoked.metrics.average_precision import RankedScores
 from evoked.metrics.bootstrap import bootstrap
 
+__all__ = ["CHANCE", "MAP", "CompareConfig", "Predicted", "ScoreCell", "compare_variants", "comparison_text"]
+
 MAP, CHANCE = "MAP", "chance"
 Predicted = Mapping[str, NDArray[np.floating]]
 """Video → (T, K)."""

@@ -21,6 +21,8 @@ from evoked.learning.evaluation.scores import MeanScore, ScoreRow, Scores
 from evoked.metrics.average_precision import RankedScores, chance_level
 from evoked.metrics.bootstrap import Interval, bootstrap, circular_shifts
 
+__all__ = ["FEW", "EvaluateConfig", "evaluate"]
+
 MISSING_LABELS = ("masked", "zeros")
 FEW = 20
 """Below about so many groups percentile intervals cover less than they say."""

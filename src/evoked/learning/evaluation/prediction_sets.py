@@ -15,6 +15,8 @@ from evoked.features.files import SUFFIX, read_features
 from evoked.predict.predictor import Model, predict_features
 from evoked.predict.writers import read_predictions
 
+__all__ = ["gather_predictions", "notes_of", "predict_all"]
+
 ONE_MODEL = "one model predicted all videos: a fair score only of those that it did not learn from"
 
 

@@ -25,6 +25,8 @@ from evoked.model.checkpoint import Checkpoint
 from evoked.model.config import ModelConfig
 from evoked.predict.forward import Forward
 
+__all__ = ["MEAN", "SCRATCH", "TRANSFER", "Outcome", "TransferConfig", "join_affect", "transfer", "transfer_provenance"]
+
 MEAN, SCRATCH, TRANSFER = "mean of the training films", "from scratch", "transfer"
 HEADS = {"identity": "value", "sigmoid": "share"}
 

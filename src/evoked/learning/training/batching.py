@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from evoked.dataset.examples import Example
 
+__all__ = ["WindowBatch", "WindowRun", "gather", "plan_epoch", "windows_in"]
+
 
 @dataclass(frozen=True)
 class WindowRun:

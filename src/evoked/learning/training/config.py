@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from evoked.core.settings import setting
 from evoked.model.config import SMALL_BELOW_S
 
+__all__ = ["HISTORY", "RATE", "TrainConfig"]
+
 EPOCHS, SMALL_EPOCHS = 10, 20
 RATE, SMALL_RATE = 5e-4, 5e-3
 HISTORY = "history.csv"  # in a model's folder: how the losses went

@@ -15,6 +15,8 @@ from evoked.core.errors import EvokedError, TrainingError
 from evoked.core.progress import Progress, silent
 from evoked.learning.training.config import TrainConfig
 
+__all__ = ["fabric_for", "mean_loss", "run_distributed", "shard_batch"]
+
 T = TypeVar("T")
 
 

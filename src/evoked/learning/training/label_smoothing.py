@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from evoked.dataset.examples import Example
 
+__all__ = ["smooth_labels", "smoothing_kernel"]
+
 
 def smoothing_kernel(
     examples: Sequence[Example], usable: Sequence[NDArray[np.bool_]], reach_s: int

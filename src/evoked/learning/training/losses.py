@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+__all__ = ["EPSILON", "balanced_cross_entropy", "clip_each", "cross_entropy", "make_loss", "squared_error"]
+
 EPSILON = 1e-5
 
 

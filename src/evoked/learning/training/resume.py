@@ -26,6 +26,8 @@ from evoked.model.config import ModelConfig
 from evoked.model.network import Network
 from evoked.model.stored import read_arrays, write_arrays
 
+__all__ = ["FILE", "Epoch", "TrainingState", "job_key", "load_state", "save_state"]
+
 FILE = "training.safetensors"
 FORMAT = 2
 FREE = ("epochs", "patience", "threads", "checkpoint_every_s", "tensorboard")

@@ -9,6 +9,8 @@ from evoked.core.rows import blocks
 from evoked.dataset.examples import Example
 from evoked.model.config import Modality
 
+__all__ = ["feature_statistics"]
+
 FLOOR = 1e-3
 """A column that varies less than this share of the modality's typical deviation is taken as constant: its
 deviation becomes the typical one, so that noise in a dead column is not blown up."""

@@ -10,6 +10,8 @@ from typing import Any
 from evoked.core.errors import OutputError
 from evoked.learning.training.resume import Epoch
 
+__all__ = ["FOLDER", "TensorBoardLog"]
+
 FOLDER = "tensorboard"
 
 

@@ -29,6 +29,8 @@ from evoked.model.checkpoint import Checkpoint
 from evoked.model.config import ModelConfig, ModelSettings
 from evoked.model.network import Network
 
+__all__ = ["Trained", "fitting", "train"]
+
 
 @dataclass(frozen=True, eq=False)
 class Trained:

@@ -16,6 +16,8 @@ from evoked.metrics.average_precision import mean_average_precision
 from evoked.model.config import ModelConfig
 from evoked.model.network import Network
 
+__all__ = ["improved", "unusable_reasons", "validation_score"]
+
 RUN_S = 256
 """Seconds scored together."""
 
