@@ -60,7 +60,9 @@ def test_a_silent_recording_finds_its_content_among_several(study: Path) -> None
     assert len(shares) > 100  # it moves: seconds to minutes without a word look like standing still
     assert (found.content, found.offsets.by) == ("burrow.mp4", "picture")
     assert found.offsets.segments[0].offset_s == pytest.approx(2.53, abs=0.06)
-    with pytest.raises(AlignmentError, match=r"mute\.mp4 has no sound.*; by picture: the content is not clearly visible"):
+    with pytest.raises(
+        AlignmentError, match=r"mute\.mp4 has no sound.*; by picture: the content is not clearly visible"
+    ):
         contents.match(study / "reactions" / "mute.mp4", ["forest.mp4"])
 
 
@@ -140,7 +142,9 @@ def test_a_damaged_picture_leaves_the_map_by_sound(tmp_path: Path) -> None:
     done = evoked("align", broken, tmp_path / "film.mp4")
     assert done.returncode == 0, done.stderr
     assert line in done.stderr
-    with pytest.raises(AlignmentError, match=r"the content is not clearly visible.* \(broken\.mp4 is damaged: \d+ packets"):
+    with pytest.raises(
+        AlignmentError, match=r"the content is not clearly visible.* \(broken\.mp4 is damaged: \d+ packets"
+    ):
         ContentMatcher(contents.paths, MatchConfig(by="picture")).match(broken)
 
 
