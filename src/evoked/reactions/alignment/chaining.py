@@ -9,6 +9,18 @@ from evoked.reactions.alignment.config import AlignConfig
 from evoked.reactions.alignment.offset_map import Segment
 from evoked.reactions.alignment.viterbi import viterbi_path
 
+__all__ = [
+    "MIN_RUN_S",
+    "SMEAR_S",
+    "AlignedRun",
+    "best_chain",
+    "fill_gaps",
+    "merge_runs",
+    "overlap_refusal",
+    "run_to_segment",
+    "viterbi_segments",
+]
+
 SWITCH_COST = 10.0  # nats that a change between heard and not heard costs
 OFFSET_CHANGE_COST = 40.0  # nats that a change of offset must bring: a content mostly runs on
 REWIND_COST = 250.0  # nats that a rewind must bring: bars of music that recur point back too, with up to 140

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from evoked.core.settings import setting
 
+__all__ = ["MODALITIES", "SOUND_HZ", "AlignConfig", "MatchConfig"]
+
 SOUND_HZ = 8000
 
 

@@ -19,6 +19,17 @@ from evoked.core.files import write_text
 from evoked.core.provenance import Provenance
 from evoked.core.time_grid import TimeGrid
 
+__all__ = [
+    "OffsetMap",
+    "Segment",
+    "exact",
+    "exact_rate",
+    "offsets_from",
+    "offsets_json",
+    "read_offsets",
+    "write_offsets",
+]
+
 
 @dataclass(frozen=True)
 class Segment:

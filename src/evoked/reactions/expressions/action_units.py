@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from evoked.core.track import Track
 from evoked.faces.landmarks import BLENDSHAPES
 
+__all__ = ["ACTIONS", "ACTION_NAMES", "REST_CAP", "ActionUnit", "au_intensities", "neutral_baseline"]
+
 ODDS_FLOOR = 1e-3
 """Added to both sides of the odds: answers below a thousandth say nothing more."""
 

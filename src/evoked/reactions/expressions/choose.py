@@ -8,6 +8,8 @@ from evoked.reactions.expressions.prototype import PrototypeRecogniser
 from evoked.reactions.expressions.recogniser import PROTOTYPE, Recogniser
 from evoked.reactions.expressions.trained import load_trained
 
+__all__ = ["open_recogniser"]
+
 
 def open_recogniser(choice: str, names: tuple[str, ...] | None = None, root: Path | None = None) -> Recogniser:
     """The recogniser that a setting names.

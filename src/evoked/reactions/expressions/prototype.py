@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from evoked.core.track import Track
 from evoked.reactions.expressions.action_units import ACTION_NAMES, au_intensities
 
+__all__ = ["PROTOTYPES", "Prototype", "PrototypeRecogniser"]
+
 
 @dataclass(frozen=True)
 class Prototype:

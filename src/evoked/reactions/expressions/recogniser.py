@@ -4,6 +4,8 @@ from typing import Protocol
 
 from evoked.core.track import Track
 
+__all__ = ["PROTOTYPE", "Recogniser"]
+
 PROTOTYPE = "prototype"
 
 

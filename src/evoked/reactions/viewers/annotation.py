@@ -13,6 +13,8 @@ from evoked.media.decode import VideoFrame
 from evoked.reactions.expressions.recogniser import PROTOTYPE
 from evoked.reactions.viewers.face_detections import DetectionLog
 
+__all__ = ["AnnotateConfig", "Annotation", "ContentFaces", "Viewer"]
+
 
 @dataclass(frozen=True)
 class AnnotateConfig:

@@ -7,6 +7,8 @@ from evoked.core.time_grid import TICKS_PER_S, TimeGrid
 from evoked.core.track import Track
 from evoked.reactions.viewers.annotation import Annotation
 
+__all__ = ["annotation_to_table", "table_to_tracks"]
+
 
 def annotation_to_table(annotation: Annotation, names: tuple[str, ...]) -> dict[str, list[object] | NDArray]:
     """The table of docs/files.md: a row per viewer and frame, viewers in order, frames in order.

@@ -37,6 +37,8 @@ from evoked.reactions.viewers.face_detections import CONTENT_FACE, DetectionLog
 from evoked.reactions.viewers.face_tracks import FaceTrack, overlapping_tracks
 from evoked.weights.cache import Cache
 
+__all__ = ["BOX", "MODELS", "SAME_FACE_IOU", "Annotator", "annotate", "nets_read"]
+
 MODELS = ("yunet", "sface", "face-mesh", "blendshapes")
 BOX = ("x", "y", "width", "height")
 

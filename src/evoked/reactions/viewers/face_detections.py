@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = ["CONTENT_FACE", "UNNAMED", "DetectionLog", "FaceDetection"]
+
 CONTENT_FACE = "film"
 UNNAMED = ""
 """Names of those who are no viewers: the content's own people, and faces that were unsure or seen too briefly."""

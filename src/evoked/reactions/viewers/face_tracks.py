@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = ["FaceTrack", "overlapping_tracks"]
+
 Row = NDArray[np.float32]
 
 

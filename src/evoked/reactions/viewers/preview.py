@@ -15,6 +15,8 @@ from evoked.media.write import VideoWriter
 from evoked.reactions.viewers.annotation import Annotation
 from evoked.reactions.viewers.face_detections import CONTENT_FACE, UNNAMED, FaceDetection
 
+__all__ = ["draw_detections", "write_preview"]
+
 Rgb = NDArray[np.uint8]
 
 MAX_RATE = Fraction(30)  # pictures per second

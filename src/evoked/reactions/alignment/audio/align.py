@@ -29,6 +29,8 @@ from evoked.reactions.alignment.chaining import AlignedRun, fill_gaps, merge_run
 from evoked.reactions.alignment.config import SOUND_HZ, AlignConfig
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
 
+__all__ = ["align", "levelled"]
+
 SAME_SPEED = 0.0005  # a change of speed below this is none: over a minute it moves the content by 30 ms
 
 

@@ -13,6 +13,8 @@ from evoked.reactions.alignment.audio.fingerprints import AudioFingerprint, shar
 from evoked.reactions.alignment.audio.offset_candidates import offset_candidates
 from evoked.reactions.alignment.chaining import AlignedRun, best_chain, viterbi_segments
 
+__all__ = ["by_fingerprints", "runs_at"]
+
 STEP_S = 0.25
 MAX_DEVIATION_FRAMES = (
     3  # frames either way that a hash may stand from its line: stretched sound is pasted up to 20 ms off …

@@ -20,6 +20,8 @@ from evoked.reactions.alignment.audio.offset_candidates import OffsetCandidate, 
 from evoked.reactions.alignment.audio.presence_runs import presence_runs
 from evoked.reactions.alignment.chaining import AlignedRun, best_chain
 
+__all__ = ["by_gcc_phat"]
+
 PIECE_S = 60.0  # the exact offset is settled anew over pieces this long: clocks drift …
 SEARCH_S = 0.06  # … within this of where the hashes point
 CONFIDENT_SCORE = 10.0  # standard score at which a piece's own line is certain …

@@ -21,6 +21,23 @@ from evoked.reactions.alignment.chaining import AlignedRun
 from evoked.reactions.alignment.peak_interpolation import parabolic_peak
 from evoked.reactions.alignment.viterbi import viterbi_path
 
+__all__ = [
+    "ENTER_COST",
+    "LEAVE_COST",
+    "MAX_LENGTH_S",
+    "STEP_FRAMES",
+    "Spectrum",
+    "affordable",
+    "band_levels",
+    "fill_gaps_by_spectrum",
+    "map_gaps",
+    "runs_by",
+    "spectral_similarity",
+    "spectrogram_shape",
+    "spectrum_runs",
+    "whitened",
+]
+
 BAND_HZ = (150.0, 3600.0)
 MEAN_BINS = 31  # bins (480 Hz) whose mean is taken off: what lies on top is broader, or narrower …
 MEAN_FRAMES = 125  # … and frames (2 s): a hum and a hiss stay where they are

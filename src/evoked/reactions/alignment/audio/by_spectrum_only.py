@@ -28,6 +28,8 @@ from evoked.reactions.alignment.audio.gcc_phat import Samples
 from evoked.reactions.alignment.audio.speed_pitch import PITCH_STEP, SpeedPitch
 from evoked.reactions.alignment.chaining import AlignedRun, fill_gaps
 
+__all__ = ["MIN_BAND_COHERENCE", "MIN_BEST_GAIN", "band_coherence", "by_spectrum_only"]
+
 MAX_LENGTH_S = 50.0  # sounds are looked at whose lengths have at most the product of two such
 MIN_BEST_GAIN = 90.0  # nats that the best stretch must bring
 MIN_BAND_COHERENCE = (

@@ -14,6 +14,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = [
+    "HOPS",
+    "AudioFingerprint",
+    "fingerprint",
+    "key_limit",
+    "peak_pairs",
+    "shared_hashes",
+    "spectral_peaks",
+    "stft_window",
+]
+
 WINDOW_S = 0.064
 HOPS = 4  # windows overlap by three quarters
 CHUNK_FRAMES = 4096  # frames worked on at once: bounds memory, about 8 MB a chunk

@@ -13,6 +13,17 @@ from numpy.typing import NDArray
 
 from evoked.reactions.alignment.peak_interpolation import parabolic_peak
 
+__all__ = [
+    "OVERLAP",
+    "OffsetLine",
+    "PhatCoherence",
+    "Samples",
+    "gcc_phat_lags",
+    "loud_bin_coherence",
+    "phat_coherence",
+    "refine_line",
+]
+
 Samples = NDArray[np.float32]
 
 BAND_HZ = (150.0, 3600.0)

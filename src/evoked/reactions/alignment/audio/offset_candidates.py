@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from evoked.reactions.alignment.audio.fingerprints import AudioFingerprint, shared_hashes
 
+__all__ = ["OffsetCandidate", "offset_candidates"]
+
 BLOCK_S = 10.0  # hashes are counted over blocks of the reaction this long, half overlapping …
 MAX_OFFSETS_PER_BLOCK = 6  # … and this many offsets of each are kept
 MAX_SPREAD_FRAMES = 3  # frames on which one offset's hashes may lie

@@ -7,6 +7,8 @@ from evoked.core.run_lengths import run_lengths
 from evoked.reactions.alignment.audio.gcc_phat import OVERLAP, OffsetLine, PhatCoherence
 from evoked.reactions.alignment.chaining import AlignedRun, viterbi_segments
 
+__all__ = ["presence_runs"]
+
 PRESENCE_COHERENCE = 0.10  # coherence taken for "the content is heard": a content 12 dB under a voice has about .15
 
 

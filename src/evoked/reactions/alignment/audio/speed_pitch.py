@@ -21,6 +21,21 @@ from evoked.reactions.alignment.audio.fingerprints import (
 )
 from evoked.reactions.alignment.audio.gcc_phat import OffsetLine, Samples, gcc_phat_lags
 
+__all__ = [
+    "PITCH_STEP",
+    "SpeedPitch",
+    "StretchPeaks",
+    "estimate_speed_pitch",
+    "offset_drift",
+    "refine_speed",
+    "resample_speed",
+    "sample_stretches",
+    "speed_pitch_grid",
+    "stretch_offsets",
+    "stretch_peaks",
+    "varispeed",
+]
+
 PITCH_STEP = 1.0075  # a third of a bin at 1.5 kHz: what a hash bears
 SPEED_STEP = 0.01  # a third of a frame over half a second
 MAX_PROBES = 4  # stretches of the reaction on which changes are tried …

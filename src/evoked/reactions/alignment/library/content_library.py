@@ -34,6 +34,8 @@ from evoked.reactions.alignment.library.inverted_index import (
     postings_of,
 )
 
+__all__ = ["ContentLibrary", "Entry"]
+
 KEYS = key_limit(SOUND_HZ)
 FORMAT = {"format": 1, "hz": SOUND_HZ, "keep": KEEP_ONE_IN, "keys": KEYS}
 REBUILD_ADVICE = "make the library again, in a new folder"

@@ -17,6 +17,8 @@ from evoked.reactions.alignment.config import SOUND_HZ, AlignConfig
 from evoked.reactions.alignment.library.inverted_index import InvertedIndex, build_index, count_keys, postings_of
 from evoked.reactions.alignment.offset_map import OffsetMap
 
+__all__ = ["ContentMatch", "MemoryLibrary", "identify_content"]
+
 MAX_ALIGNED = 3  # contents that are aligned in full
 
 

@@ -17,6 +17,8 @@ from evoked.reactions.alignment.audio.fingerprints import AudioFingerprint, fing
 from evoked.reactions.alignment.audio.gcc_phat import Samples
 from evoked.reactions.alignment.audio.speed_pitch import SpeedPitch, StretchPeaks, speed_pitch_grid, stretch_peaks
 
+__all__ = ["KEEP_ONE_IN", "FingerprintPostings", "InvertedIndex", "build_index", "count_keys", "postings_of"]
+
 KEEP_ONE_IN = 16  # one key in so many
 HASH_MULTIPLIER = 2654435761  # Knuth's multiplier: which keys are kept has nothing to do with pitch
 PROBES = 12  # stretches of the reaction that are looked up …

@@ -49,6 +49,8 @@ from evoked.reactions.alignment.video.thumbnails import (
     pool_cells,
 )
 
+__all__ = ["FollowedRun", "align_by_video", "enough_motion", "follow_region", "map_runs", "region_hypotheses"]
+
 SEARCHED_S = 12.0  # of a block that the rectangle is searched with
 MAX_SEARCHED_BLOCKS = 6  # that are searched, spread over the reaction, …
 MIN_PART_S = 12.0  # … at most one in a part so long

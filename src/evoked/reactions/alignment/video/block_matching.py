@@ -18,6 +18,22 @@ from evoked.reactions.alignment.video.box_search import climb_box
 from evoked.reactions.alignment.video.region_search import RegionHypothesis
 from evoked.reactions.alignment.video.thumbnails import HZ, Box, Cells, FrameThumbnails, crop_box
 
+__all__ = [
+    "BLOCK_FRAMES",
+    "HOP_FRAMES",
+    "MAX_DRIFT",
+    "SHAPE",
+    "BlockMatch",
+    "BlockMatcher",
+    "blocks_speed",
+    "correlation",
+    "fit_lines",
+    "informative",
+    "match_blocks",
+    "refine_box",
+    "runs_along",
+]
+
 SHAPE = (6, 8)  # cells of the content that are compared
 BLOCK_FRAMES = 38  # frames of a block: 3 s …
 HOP_FRAMES = 19  # … that overlap by half

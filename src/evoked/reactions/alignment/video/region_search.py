@@ -21,6 +21,16 @@ from evoked.reactions.alignment.video.thumbnails import (
     pool_cells,
 )
 
+__all__ = [
+    "ENERGY_FLOOR",
+    "ENERGY_PRIOR",
+    "FRAME_STEP",
+    "SHAPE",
+    "RegionHypothesis",
+    "SearchedContent",
+    "search_region",
+]
+
 SHAPE = (3, 4)  # cells of the content that are compared
 FRAME_STEP = 2  # only every other frame
 WIDTH_RANGE = (0.14, 1.25)  # narrowest and widest content, as shares of the reaction's width
