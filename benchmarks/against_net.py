@@ -95,7 +95,7 @@ def by_face_api(net: FaceApi, path: Path, viewer: Viewer) -> Array:
     """(valid ticks, 2): what it says at the viewer's boxes."""
     places = [FACE_API.index("happy"), FACE_API.index("surprised")]
     boxes, said = viewer.boxes, {}
-    for picture in read_media(path, pictures=boxes.grid):
+    for picture in read_media(path, frames=boxes.grid):
         if isinstance(picture, VideoFrame) and boxes.valid[picture.step]:
             said[picture.step] = net(picture.rgb(), boxes.values[picture.step])[places]
     return np.array([said[step] for step in np.flatnonzero(boxes.valid)], dtype=np.float64)

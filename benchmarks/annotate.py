@@ -78,7 +78,7 @@ def parts(video: Path, every: int) -> dict[str, Any]:
     found = annotator(video)
     took, busy = time.perf_counter() - begun, time.process_time() - busy
     begun = time.process_time()
-    for _ in annotators._converted(read_media(video, pictures=probe(video).grid(TICKS_PER_S))):
+    for _ in annotators._converted(read_media(video, frames=probe(video).grid(TICKS_PER_S))):
         pass
     decoded = time.process_time()
     voted(found)

@@ -52,7 +52,7 @@ def staged(out: Path, two: bool = False) -> None:
     grid = TimeGrid(RATE, int(seconds * RATE), Fraction(start))
     faces, other = shown(WOMAN), shown(MAN) if two else []
     with VideoWriter(out, FRAME, RATE) as writer:
-        for item in read_media(default_cache().clip(FILM), pictures=grid):
+        for item in read_media(default_cache().clip(FILM), frames=grid):
             if isinstance(item, VideoFrame):
                 canvas = item.rgb(FRAME)
                 canvas[-CORNER[1] :, -CORNER[0] :] = faces[item.step % len(faces)]
@@ -71,7 +71,7 @@ def shown(viewer: ViewerClip) -> list[NDArray[np.uint8]]:
     faces = [
         resize(item.rgb()[y : y + h, x : x + w].copy(), CORNER)
         for span in spans
-        for item in read_media(default_cache().clip(viewer.clip), pictures=span)
+        for item in read_media(default_cache().clip(viewer.clip), frames=span)
         if isinstance(item, VideoFrame)
     ]
     return faces + faces[::-1]

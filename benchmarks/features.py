@@ -76,7 +76,7 @@ def one(film: Path, extractor: Extractor) -> dict[str, Any]:
     took, busy = time.perf_counter() - begun, time.process_time() - busy
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     begun = time.perf_counter()
-    for _ in extractor._prepared(read_media(film, pictures=media.seconds, sound_hz=HZ if media.sound else None), media):
+    for _ in extractor._prepared(read_media(film, frames=media.seconds, audio_hz=HZ if media.sound else None), media):
         pass
     return {
         "seconds": found.grid.steps,

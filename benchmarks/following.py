@@ -43,7 +43,7 @@ def frames(viewer: ViewerClip) -> tuple[Rgb, ...]:
     x, y, w, h = viewer.person(1.0)
     grids = [TimeGrid(RATE, max(2, int((b - a) * RATE)), Fraction(a).limit_denominator(100)) for a, b in spans]
     film = default_cache().clip(viewer.clip)
-    there = [p.rgb()[y : y + h, x : x + w].copy() for g in grids for p in read_media(film, pictures=g)
+    there = [p.rgb()[y : y + h, x : x + w].copy() for g in grids for p in read_media(film, frames=g)
              if isinstance(p, VideoFrame)]  # fmt: skip
     return tuple(there + there[::-1])
 
@@ -140,19 +140,19 @@ def followed(case: Callable[[int], list[Shown]], look: str, detect: FaceDetector
     given: dict[str, list[int]] = {}
     due: Counter[str] = Counter()
     for t, (rgb, where) in enumerate(pictures(case, look)):
-        glance = watch.see(rgb)
+        glance = watch.detect(rgb)
 
         def describe(face: Face, rgb: Rgb = rgb) -> NDArray[np.float32]:
             return identity(rgb, [face])[0]
 
-        numbers = follower.see(t, glance.faces, describe, changed=glance.changed)
+        numbers = follower.update(t, glance.faces, describe, changed=glance.changed)
         due.update(name for name, x, _ in where if 40 < x < SIZE[0] - 40)
         for face, number in zip(glance.faces, numbers, strict=True):
             near = [(float(np.hypot(*(face.centre - (x, y)))), -k, n) for k, (n, x, y) in enumerate(where)]
             apart, _, name = min(near)
             if apart < 0.6 * max(face.box[2:]):
                 given.setdefault(name, []).append(number)
-    people = follower.people()
+    people = follower.merged_tracks()
     names = {name: [people.get(n, -1) for n in numbers] for name, numbers in given.items()}
     return counted(names, len(set(people.values())), due)
 

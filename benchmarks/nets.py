@@ -48,7 +48,7 @@ def frames(name: str, count: int) -> list[NDArray[np.uint8]]:
     path = default_cache().clip(name)
     length = probe(path).duration_s
     grid = TimeGrid(count / length, count, start=length / count / 2 if count > 1 else Fraction(0))
-    return [item.rgb() for item in read_media(path, pictures=grid) if isinstance(item, VideoFrame)]
+    return [item.rgb() for item in read_media(path, frames=grid) if isinstance(item, VideoFrame)]
 
 
 def blob(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:

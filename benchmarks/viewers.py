@@ -66,7 +66,7 @@ def faces_of(viewer: ViewerClip, aspect: float) -> list[Rgb]:
     grids = [TimeGrid(RATE, max(2, int((b - a) * RATE)), Fraction(a).limit_denominator(100))
              for a, b in (viewer.neutral_s, viewer.smile_s or viewer.neutral_s)]  # fmt: skip
     clip = default_cache().clip(viewer.clip)
-    there = [np.ascontiguousarray(p.rgb()[y : y + h, x : x + w]) for g in grids for p in read_media(clip, pictures=g)
+    there = [np.ascontiguousarray(p.rgb()[y : y + h, x : x + w]) for g in grids for p in read_media(clip, frames=g)
              if isinstance(p, VideoFrame)]  # fmt: skip
     return there + there[::-1]
 
@@ -76,7 +76,7 @@ def frames(story: Story, layout: Layout, look: str, steps: int) -> Iterator[Rgb]
     random = np.random.default_rng(0)
     people = faces_of(story.watcher, layout.viewer[2] / layout.viewer[3])
     grid = TimeGrid(RATE, steps, Fraction(story.start_s))
-    for picture in read_media(default_cache().clip(story.film), pictures=grid):
+    for picture in read_media(default_cache().clip(story.film), frames=grid):
         assert isinstance(picture, VideoFrame)
         face = resize(people[picture.step % len(people)], (layout.viewer[2], layout.viewer[3]))
         if look == "dark viewer":
@@ -118,7 +118,7 @@ def tried(story: Story, layout: Layout, look: str, steps: int, annotator: Annota
             boxes += [(t, viewer.boxes.values[t]) for t in np.flatnonzero(viewer.boxes.valid)]
         on_top = viewer_box if layout.over == "viewer" else film_box
         films = lambda c: holds(film_box, c) and not (layout.over == "viewer" and holds(on_top, c))  # noqa: E731
-        for picture in read_media(path, pictures=probe(path).grid(Fraction(6))):
+        for picture in read_media(path, frames=probe(path).grid(Fraction(6))):
             assert isinstance(picture, VideoFrame)
             theirs += sum(films(f.centre) for f in detect(picture.rgb()) if f.box[2] >= 24)
         taken = sum(films(box[:2] + box[2:] / 2) for _, box in boxes)

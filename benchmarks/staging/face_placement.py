@@ -27,7 +27,7 @@ def clip_frames(clip: Path, span_s: tuple[float, float]) -> list[NDArray[np.uint
     """The frames of a span of a clip at the reaction's rate, (height, width, 3) each."""
     start, end = (Fraction(s).limit_denominator(1000) for s in span_s)
     grid = TimeGrid(REACTION_RATE, int((end - start) * REACTION_RATE), start)
-    return [p.rgb() for p in read_media(clip, pictures=grid) if isinstance(p, VideoFrame)]
+    return [p.rgb() for p in read_media(clip, frames=grid) if isinstance(p, VideoFrame)]
 
 
 def found_boxes(clips: Mapping[str, Path], detect: FaceDetector) -> Boxes:

@@ -45,7 +45,7 @@ def write_clipping(film: Path, content: Clipping, heard: Sound, actor_clip: Path
     rate = int(CONTENT_RATE)
     grid = TimeGrid(CONTENT_RATE, content.seconds * rate, Fraction(content.film_start_s))
     with VideoWriter(path, CONTENT_SIZE, CONTENT_RATE, HZ, preset="ultrafast") as writer:
-        for picture in prefetch(read_media(film, pictures=grid)):
+        for picture in prefetch(read_media(film, frames=grid)):
             assert isinstance(picture, VideoFrame)
             if picture.step % rate == 0:
                 writer.sound(heard[picture.step // rate * HZ :][:HZ])

@@ -78,7 +78,7 @@ def test_the_second_look_is_what_sees_closeups(cache: Cache, group: NDArray[np.u
 
 
 def test_the_second_look_starts_from_what_is_small_already(cache: Cache, group: NDArray[np.uint8]) -> None:
-    detect, coarse = FaceDetector(cache=cache), FaceDetector(DetectConfig(side=96), cache)
+    detect, coarse = FaceDetector(cache=cache), FaceDetector(DetectConfig(detector_size=96), cache)
     for face in detect(group):
         x, y, w, h = face.box.round().astype(int)
         large = resize(group[y : y + h, x : x + w], (1600, 1600))
@@ -93,7 +93,7 @@ def test_the_second_look_starts_from_what_is_small_already(cache: Cache, group: 
 
 def test_nobody(detector: FaceDetector, cache: Cache) -> None:
     film = cache.clip("no_face.mp4")
-    for item in read_media(film, pictures=probe(film).grid(2)):
+    for item in read_media(film, frames=probe(film).grid(2)):
         assert isinstance(item, VideoFrame)
         assert detector(item.rgb()) == []
     assert detector(np.zeros((90, 160, 3), np.uint8)) == []
@@ -166,7 +166,7 @@ def test_iou() -> None:
     assert iou(one, np.zeros(4)) == 0
 
 
-@pytest.mark.parametrize("wrong", [{"side": 8}, {"closeup_size": 8}, {"min_score": 0.0}, {"overlap": 1.0}])
+@pytest.mark.parametrize("wrong", [{"detector_size": 8}, {"closeup_size": 8}, {"min_score": 0.0}, {"nms_iou": 1.0}])
 def test_settings_that_cannot_be(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="must"):
         DetectConfig(**wrong)  # type: ignore[arg-type]
@@ -178,7 +178,7 @@ def test_a_face_comes_and_goes(detector: FaceDetector, cache: Cache) -> None:
         grid = probe(film).grid(1)
         seen = [
             bool(detector(p.rgb()))
-            for p in read_media(film, pictures=TimeGrid(grid.rate, grid.steps))
+            for p in read_media(film, frames=TimeGrid(grid.rate, grid.steps))
             if isinstance(p, VideoFrame)
         ]
         assert (seen[0], seen[-1]) == (first, last)

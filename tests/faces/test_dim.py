@@ -41,7 +41,7 @@ def ready(cache: Cache) -> FaceDetector:
 
 
 def seen(watch: VideoFaceDetector, shown: list[Rgb]) -> int:
-    return sum(bool(watch.see(rgb).faces) for rgb in shown)
+    return sum(bool(watch.detect(rgb).faces) for rgb in shown)
 
 
 def test_a_face_that_stood_there_is_kept_where_the_detector_wavers(ready: FaceDetector, dim: list[Rgb]) -> None:
@@ -62,10 +62,10 @@ def test_a_covered_face_and_an_unsure_new_one_are_none(ready: FaceDetector, dim:
         hidden = dim[6].copy()
         patch = np.array([60, 45, 38]) + rng.normal(0, 6, (height, width, 3))
         hidden[y : y + height, x : x + width] = np.clip(patch, 0, 255).astype(np.uint8)
-        assert not watch.see(hidden).faces
+        assert not watch.detect(hidden).faces
     unsure = next((rgb for rgb in dim if (found := ready(rgb)) and found[0].score < 0.6), None)
     assert unsure is not None
-    assert not watch.see(unsure).faces  # nobody stood there for more than a second
+    assert not watch.detect(unsure).faces  # nobody stood there for more than a second
 
 
 def test_the_mesh_of_a_face_that_stood_there_is_found_behind_the_noise(

@@ -46,20 +46,20 @@ class Stage:
             self.asked += 1
             return told[id(face)]
 
-        return self.follower.see(step, [face for face, _ in seen], describe, cut=cut, changed=changed)
+        return self.follower.update(step, [face for face, _ in seen], describe, cut=cut, changed=changed)
 
 
 ANN, BOB, CID = 1, 2, 3
 
 
 def test_who_sits_still_is_described_seldom() -> None:
-    ann, bob, stage = Actor(ANN), Actor(BOB), Stage(refresh_s=5.0)
+    ann, bob, stage = Actor(ANN), Actor(BOB), Stage(reembed_every_s=5.0)
 
     ids = [stage.show(t, ann.at(10 + t % 3), bob.at(200 - t % 5)) for t in range(120)]
 
     assert ids == [[0, 1]] * 120
     assert stage.asked <= 2 * (1 + 2 + 120 / 30)  # at first sight, twice soon after, then every 5 s
-    assert stage.follower.people() == {0: 0, 1: 1}
+    assert stage.follower.merged_tracks() == {0: 0, 1: 1}
 
 
 def test_the_order_of_the_faces_does_not_matter() -> None:
@@ -96,19 +96,19 @@ def test_someone_else_in_the_empty_seat_is_someone_else() -> None:
 
 
 def test_a_cut_to_another_person_at_the_same_place() -> None:
-    ann, bob, told, untold = Actor(ANN), Actor(BOB), Stage(), Stage(refresh_s=2.0)
+    ann, bob, told, untold = Actor(ANN), Actor(BOB), Stage(), Stage(reembed_every_s=2.0)
     for stage in (told, untold):
         for t in range(60):
             stage.show(t, ann.at(10))
 
     assert told.show(60, bob.at(10), cut=True) == [1]
     later = [untold.show(t, bob.at(10))[0] for t in range(60, 80)]
-    assert later[12:] == [1] * 8  # noticed when next described, at most refresh_s later
+    assert later[12:] == [1] * 8  # noticed when next described, at most reembed_every_s later
     assert told.show(61, ann.at(10), cut=True) == [0]
 
 
 def test_where_the_picture_changed_the_seat_alone_does_not_tell() -> None:
-    ann, bob, stage = Actor(ANN), Actor(BOB), Stage(refresh_s=60)
+    ann, bob, stage = Actor(ANN), Actor(BOB), Stage(reembed_every_s=60)
     for t in range(30):
         assert stage.show(t, ann.at(10)) == [0]
 
@@ -145,17 +145,17 @@ def test_a_jump_across_the_frame_is_seen_by_likeness() -> None:
 
 
 def test_glimpses_are_left_out_at_the_end() -> None:
-    ann, bob, stage = Actor(ANN), Actor(BOB), Stage(fewest_ticks=3)
+    ann, bob, stage = Actor(ANN), Actor(BOB), Stage(min_frames=3)
     for t in range(6):
         stage.show(t, *([ann.at(10)] + [bob.at(200)] * (t in (2, 3))))
 
-    assert stage.follower.people() == {0: 0}
-    assert FaceTracker(RATE).people() == {}
+    assert stage.follower.merged_tracks() == {0: 0}
+    assert FaceTracker(RATE).merged_tracks() == {}
 
 
 def test_parts_of_one_person_are_joined_at_the_end() -> None:
     """Seen badly at first: number 1 was Ann, which only her later faces tell."""
-    stage = Stage(same=0.5, other=0.2)
+    stage = Stage(same_person_similarity=0.5, different_person_similarity=0.2)
     looks, odd = np.random.default_rng(5).normal(size=(2, 128)).astype(np.float32)
     face = Actor(ANN).at(10)[0]
     for t in range(4):
@@ -167,7 +167,7 @@ def test_parts_of_one_person_are_joined_at_the_end() -> None:
         numbers += stage.show(t, (Actor(ANN).at(300)[0], clear))
 
     assert numbers == [1] * 60
-    assert stage.follower.people() == {0: 0, 1: 0}
+    assert stage.follower.merged_tracks() == {0: 0, 1: 0}
 
 
 def test_two_who_were_seen_together_are_never_joined() -> None:
@@ -175,7 +175,7 @@ def test_two_who_were_seen_together_are_never_joined() -> None:
     for t in range(30):
         stage.show(t, ann.at(10), ann.at(300))  # twins
 
-    assert stage.follower.people() == {0: 0, 1: 1}
+    assert stage.follower.merged_tracks() == {0: 0, 1: 1}
 
 
 def test_memory_does_not_grow_with_time() -> None:
@@ -194,25 +194,32 @@ def test_no_number_twice_at_one_tick() -> None:
         there = [a.at(float(random.uniform(0, 120))) for a in cast if random.random() < 0.7]
         ids = stage.show(t, *there, cut=bool(random.random() < 0.1))
         assert len(set(ids)) == len(there)
-    assert len(stage.follower.people()) < 15
+    assert len(stage.follower.merged_tracks()) < 15
 
 
 @pytest.mark.parametrize("box", [[0, 0, 0, 10], [np.nan, 0, 5, 5], [0, 0, np.inf, 5], [0, 0, -5, -5]])
 def test_a_box_that_is_none(box: list[float]) -> None:
     face = Face(np.array(box, np.float32), np.zeros((5, 2), np.float32), 0.9)
     with pytest.raises(ValueError, match="a face needs a finite box with an area"):
-        FaceTracker(RATE).see(0, [face], lambda _: np.zeros(128, np.float32))
+        FaceTracker(RATE).update(0, [face], lambda _: np.zeros(128, np.float32))
 
 
 def test_time_goes_forward() -> None:
     follower = FaceTracker(RATE)
-    follower.see(4, [], lambda _: np.zeros(128, np.float32))
+    follower.update(4, [], lambda _: np.zeros(128, np.float32))
     with pytest.raises(ValueError, match="steps must increase, got 4 after 4"):
-        follower.see(4, [], lambda _: np.zeros(128, np.float32))
+        follower.update(4, [], lambda _: np.zeros(128, np.float32))
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"same": 0.1, "other": 0.2}, {"hold_s": -1}, {"refresh_s": 0}, {"fewest_ticks": 0}, {"sure_overlap": 1}]
+    "wrong",
+    [
+        {"same_person_similarity": 0.1, "different_person_similarity": 0.2},
+        {"max_gap_s": -1},
+        {"reembed_every_s": 0},
+        {"min_frames": 0},
+        {"min_iou": 1},
+    ],
 )
 def test_settings_that_cannot_be(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="must"):
@@ -224,7 +231,7 @@ def test_settings_that_cannot_be(wrong: dict[str, float]) -> None:
 @pytest.mark.nets
 def test_real_people_in_one_seat(cache: Cache, detector: FaceDetector, identity: FaceIdentity) -> None:
     """Man, woman, nobody, man: cut together without telling the follower where."""
-    follower, step, given, asked = FaceTracker(RATE, TrackerConfig(refresh_s=1.0)), 0, [], 0
+    follower, step, given, asked = FaceTracker(RATE, TrackerConfig(reembed_every_s=1.0)), 0, [], 0
     for name, rate, most in (
         ("single_face.mp4", 6, 12),
         ("WolfgangLanger_Pexels.mp4", 2, 30),
@@ -232,7 +239,7 @@ def test_real_people_in_one_seat(cache: Cache, detector: FaceDetector, identity:
         ("single_face.mp4", 6, 12),
     ):
         film, ids = cache.clip(name), []
-        for item in read_media(film, pictures=probe(film).grid(Fraction(rate))):
+        for item in read_media(film, frames=probe(film).grid(Fraction(rate))):
             if len(ids) == most or not isinstance(item, VideoFrame):
                 break
             rgb = item.rgb()
@@ -243,11 +250,11 @@ def test_real_people_in_one_seat(cache: Cache, detector: FaceDetector, identity:
                 asked += 1
                 return identity(rgb, [face])[0]
 
-            ids.append(follower.see(step, faces, describe))
+            ids.append(follower.update(step, faces, describe))
             step += 1
         given.append(ids)
 
-    people = follower.people()
+    people = follower.merged_tracks()
     man, woman, nobody, again = [[people.get(i) for tick in ids for i in tick] for ids in given]
     assert set(man) == set(again) == {0}
     assert len(set(woman)) == 1
@@ -268,7 +275,7 @@ def test_a_group_keeps_its_numbers(detector: FaceDetector, identity: FaceIdentit
         def describe(face: Face, rgb: NDArray[np.uint8] = rgb) -> NDArray[np.float32]:
             return identity(rgb, [face])[0]
 
-        ids = follower.see(step, faces, describe)
+        ids = follower.update(step, faces, describe)
         tracks.append({i: f.centre + np.array([shift, 0]) for i, f in zip(ids, faces, strict=True)})
 
     assert all(set(t) == {0, 1, 2, 3, 4} for t in tracks)

@@ -36,7 +36,7 @@ def test_one_person_is_alike_and_five_are_not(
     told = {}
     for name in ("single_face.mp4", "WolfgangLanger_Pexels.mp4"):
         film = cache.clip(name)
-        shown = [p.rgb() for p in read_media(film, pictures=probe(film).grid(1)) if isinstance(p, VideoFrame)]
+        shown = [p.rgb() for p in read_media(film, frames=probe(film).grid(1)) if isinstance(p, VideoFrame)]
         told[name] = [identity(rgb, detector(rgb)[:1])[0] for rgb in shown]
     man, woman = told.values()
     others = list(identity(group, detector(group)))

@@ -74,7 +74,7 @@ def test_a_second_pass_comes_closer(detector: FaceDetector, cache: Cache) -> Non
 def test_the_smile_of_a_man_grows(detector: FaceDetector, mesh: FaceMesh, smiling_man: Path) -> None:
     smile = BLENDSHAPES.index("mouthSmileLeft"), BLENDSHAPES.index("mouthSmileRight")
     grid = probe(smiling_man).grid(Fraction(6))
-    shown = [p.rgb() for p in read_media(smiling_man, pictures=grid) if isinstance(p, VideoFrame)]
+    shown = [p.rgb() for p in read_media(smiling_man, frames=grid) if isinstance(p, VideoFrame)]
 
     seen = [mesh(rgb, detector(rgb)[0]).blendshapes[list(smile)].mean() for rgb in shown]
 
@@ -173,7 +173,7 @@ def test_one_pass_from_the_tick_before_comes_closer_than_two_from_the_box(detect
     two, settled = FaceMesh(cache, passes=2), FaceMesh(cache, passes=5)
     far: dict[str, list[float]] = {"two": [], "carried": []}
     before: tuple[Face, Mesh] | None = None
-    for picture in read_media(path, pictures=probe(path).grid(Fraction(6))):
+    for picture in read_media(path, frames=probe(path).grid(Fraction(6))):
         assert isinstance(picture, VideoFrame)
         if picture.step < 60 or picture.step >= 90:  # five seconds in which she moves and begins to smile
             continue

@@ -23,7 +23,7 @@ EVERY = 3
 
 def pictures(path: Path, most: int = 60) -> list[Rgb]:
     """At 6 Hz."""
-    return [p.rgb() for p, _ in zip(read_media(path, pictures=probe(path).grid(Fraction(6))), range(most), strict=False)
+    return [p.rgb() for p, _ in zip(read_media(path, frames=probe(path).grid(Fraction(6))), range(most), strict=False)
             if isinstance(p, VideoFrame)]  # fmt: skip
 
 
@@ -94,7 +94,7 @@ def test_a_newcomer_waits_two_ticks_at_most_and_who_leaves_is_gone_at_once(cache
             rgb = np.full((720, 1280, 3), 128, np.uint8)
             if first <= step < 16:
                 rgb[500:680, 900:1220] = small
-            seen.append(bool(watch.see(rgb).faces))
+            seen.append(bool(watch.detect(rgb).faces))
         assert not any(seen[:first])
         assert all(seen[first + EVERY - 1 : 16])
         assert not any(seen[16:])
@@ -103,7 +103,7 @@ def test_a_newcomer_waits_two_ticks_at_most_and_who_leaves_is_gone_at_once(cache
 def test_a_cut_is_looked_at_whole_at_once_and_told(cache: Cache, man: list[Rgb], woman: list[Rgb]) -> None:
     detect = Counting(cache=cache)
     watch = VideoFaceDetector(detect, 100)
-    told = [watch.see(rgb) for rgb in [*man[:8], *woman[:8]]]
+    told = [watch.detect(rgb) for rgb in [*man[:8], *woman[:8]]]
     assert detect.looks == 2
     assert [glance.changed for glance in told] == [[False]] * 8 + [[True]] + [[False]] * 7
 
@@ -115,7 +115,7 @@ def test_another_person_in_the_corner_is_told_though_the_rest_stays(
     for person in [*man[:8], *woman[:8]]:
         rgb = np.full((720, 1280, 3), 90, np.uint8)
         rgb[500:680, 900:1220] = resize(person, (320, 180))
-        changed += watch.see(rgb).changed
+        changed += watch.detect(rgb).changed
     assert changed == [False] * 8 + [True] + [False] * 7
 
 
@@ -127,7 +127,7 @@ def test_blendshapes_are_those_of_a_whole_look_at_every_tick(cache: Cache, mesh:
     for every in (1, EVERY):
         watch, before = VideoFaceDetector(FaceDetector(cache=cache), every), None
         for rgb in film:
-            (face,) = watch.see(rgb).faces
+            (face,) = watch.detect(rgb).faces
             seen: Mesh = mesh(rgb, face, before)
             before = (face, seen)
             found.setdefault(every, []).append(seen.blendshapes)

@@ -37,7 +37,7 @@ def test_a_real_film_second_by_second(extractor: Extractor, cache: Cache) -> Non
     assert found.audio.valid.all()
     image, audio = open_net("efficientnet-lite2", cache), open_net("yamnet", cache)
     heard = np.pad(read_audio(film, HZ), (0, HZ))
-    for picture in read_media(film, pictures=probe(film).seconds):
+    for picture in read_media(film, frames=probe(film).seconds):
         assert isinstance(picture, VideoFrame)
         blob = ((picture.rgb((260, 260)).astype(np.float32) - 127) / 128).transpose(2, 0, 1)[None]
         t = picture.step

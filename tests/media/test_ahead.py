@@ -25,7 +25,7 @@ def test_the_same_items_in_the_same_order(clips: dict[str, Clip]) -> None:
         return [(i.step, i.rgb().tobytes()) if isinstance(i, VideoFrame) else i.start for i in items]  # type: ignore[attr-defined]
 
     def again() -> Iterator[object]:
-        return read_media(clips["constant"].path, pictures=TimeGrid(Fraction(6), 36), sound_hz=16000)
+        return read_media(clips["constant"].path, frames=TimeGrid(Fraction(6), 36), audio_hz=16000)
 
     assert seen(prefetch(again(), depth=2)) == seen(again())
     assert threads() == []
@@ -88,13 +88,13 @@ def test_a_film_left_early_is_closed(clips: dict[str, Clip]) -> None:
         return sum(link.exists() and link.resolve() == path.resolve() for link in Path("/proc/self/fd").iterdir())
 
     path = clips["constant"].path
-    items = prefetch(read_media(path, pictures=TimeGrid(Fraction(25), 150)), depth=1)
+    items = prefetch(read_media(path, frames=TimeGrid(Fraction(25), 150)), depth=1)
     next(items)
     assert open_files(path) == 1
     items.close()  # type: ignore[attr-defined]
     assert open_files(path) == 0
 
-    playing = read_media(path, pictures=TimeGrid(Fraction(25), 150))
+    playing = read_media(path, frames=TimeGrid(Fraction(25), 150))
     next(playing)
     playing.close()
     assert open_files(path) == 0

@@ -18,7 +18,7 @@ from fractions import Fraction
 from pathlib import Path
 from evoked.core.time_grid import TimeGrid
 from evoked.media.decode import VideoFrame, read_media
-for item in read_media(Path(sys.argv[1]), pictures=TimeGrid(Fraction(1), int(sys.argv[2])), sound_hz=16000):
+for item in read_media(Path(sys.argv[1]), frames=TimeGrid(Fraction(1), int(sys.argv[2])), audio_hz=16000):
     if isinstance(item, VideoFrame):
         item.rgb((299, 299))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
@@ -36,7 +36,7 @@ def film() -> Path:
 @pytest.mark.parametrize("rate", [1, 6])
 def test_the_first_minute_is_the_same_with_and_without_skipping(film: Path, rate: int) -> None:
     grid = TimeGrid(Fraction(rate), 60 * rate)
-    pair = [read_media(film, pictures=grid, skip=skip) for skip in (True, False)]
+    pair = [read_media(film, frames=grid, skip=skip) for skip in (True, False)]
     count = 0
     for ours, plain in zip(*pair, strict=True):
         assert isinstance(ours, VideoFrame)

@@ -22,7 +22,7 @@ SPARSE = [*PLAIN, "ten_bit", "open_gop", "hevc", "hevc_closed"]
 
 
 def pixels(path: Path, grid: TimeGrid, skip: bool) -> list[tuple[Fraction, int, bytes]]:
-    items = read_media(path, pictures=grid, skip=skip)
+    items = read_media(path, frames=grid, skip=skip)
     return [(p.pts_s, p.index, p.rgb((96, 54)).tobytes()) for p in items if isinstance(p, VideoFrame)]
 
 
@@ -80,7 +80,7 @@ def test_a_group_whose_wanted_frame_is_missing_is_decoded_in_full(
 def test_damage_stays_in_its_group(broken: dict[str, Path]) -> None:
     """What fills the hole differs; before it and from the next group (at 4 s) on nothing does."""
     grid = TimeGrid(Fraction(3), 18)
-    played = [read_media(broken["damaged.mp4"], pictures=grid, skip=skip) for skip in (True, False)]
+    played = [read_media(broken["damaged.mp4"], frames=grid, skip=skip) for skip in (True, False)]
     sparse, full = ([(p.pts_s, p.rgb().tobytes()) for p in items if isinstance(p, VideoFrame)] for items in played)
     whole = [*range(6), *range(12, 18)]
     assert [sparse[i] for i in whole] == [full[i] for i in whole]
@@ -103,7 +103,7 @@ def test_a_change_of_size_and_format_within_a_film(clips: dict[str, Clip], tmp_p
     grid = TimeGrid(Fraction(2), 24, Fraction(1, 100))
 
     for skip in (True, False):
-        seen = [p for p in read_media(path, pictures=grid, skip=skip) if isinstance(p, VideoFrame)]
+        seen = [p for p in read_media(path, frames=grid, skip=skip) if isinstance(p, VideoFrame)]
         shapes = [p.rgb().shape for p in seen]
         assert shapes == [(108, 192, 3)] * 12 + [(54, 96, 3)] * 12
         assert [make_clips.read_code(p.rgb((192, 108))) for p in seen] == [int(12.5 * i) for i in range(12)] * 2

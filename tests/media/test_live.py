@@ -73,7 +73,7 @@ def test_a_pipe_gives_what_the_file_gives(streamed: Path, tmp_path: Path) -> Non
     live.close()
 
     media = probe(streamed)
-    expected, whole = told(list(read_media(streamed, pictures=media.grid(Fraction(1)), sound_hz=HZ)))
+    expected, whole = told(list(read_media(streamed, frames=media.grid(Fraction(1)), audio_hz=HZ)))
     assert pictures == expected
     assert live.has_sound
     assert live.dropped == 0
@@ -97,7 +97,7 @@ def test_pictures_come_before_the_file_is_finished(streamed: Path, tmp_path: Pat
     live.close()
 
     pictures, _ = told(items)
-    expected, _ = told(list(read_media(streamed, pictures=probe(streamed).grid(Fraction(1)))))
+    expected, _ = told(list(read_media(streamed, frames=probe(streamed).grid(Fraction(1)))))
     assert pictures == expected
     assert came[0] < done[0], "the first picture waited for the last byte"
 
@@ -110,9 +110,7 @@ def test_a_film_without_sound(clips: dict[str, Clip], ask_ffmpeg: Callable[..., 
     live.close()
     assert not live.has_sound
     assert not len(sound)
-    assert (
-        pictures == told(list(read_media(path, pictures=TimeGrid.covering(probe(path).picture.end_s, Fraction(1)))))[0]
-    )  # type: ignore[union-attr]
+    assert pictures == told(list(read_media(path, frames=TimeGrid.covering(probe(path).picture.end_s, Fraction(1)))))[0]  # type: ignore[union-attr]
 
 
 def test_what_cannot_be_followed_is_one_line(
@@ -143,15 +141,15 @@ def test_a_stream_that_breaks_off_ends_there(streamed: Path, tmp_path: Path) -> 
     live = LiveReader(cut, HZ, patience_s=0.05)
     pictures, _ = told(list(live))
     live.close()
-    whole, _ = told(list(read_media(streamed, pictures=probe(streamed).grid(Fraction(1)))))
+    whole, _ = told(list(read_media(streamed, frames=probe(streamed).grid(Fraction(1)))))
     assert 0 < len(pictures) < len(whole)
     assert pictures[:-1] == whole[: len(pictures) - 1]  # the last may stand in for frames that never came
 
 
 def test_standard_input_is_read(streamed: Path) -> None:
     code = (
-        "from evoked.media.live import LiveReader; from evoked.media.decode import Picture\n"
-        "print(sum(isinstance(i, Picture) for i in LiveReader(None, 16000)))"
+        "from evoked.media.live import LiveReader; from evoked.media.decode import VideoFrame\n"
+        "print(sum(isinstance(i, VideoFrame) for i in LiveReader(None, 16000)))"
     )
     with streamed.open("rb") as film:
         out = subprocess.run([sys.executable, "-c", code], stdin=film, capture_output=True, text=True, check=True)

@@ -20,7 +20,7 @@ BARS = ("-f", "lavfi", "-i", "smptehdbars=s=320x180:r=5:d=1")
 
 
 def first(path: Path, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
-    picture = next(iter(read_media(path, pictures=TimeGrid(Fraction(1), 1))))
+    picture = next(iter(read_media(path, frames=TimeGrid(Fraction(1), 1))))
     assert isinstance(picture, VideoFrame)
     return picture.rgb(size)
 
@@ -47,7 +47,7 @@ def test_turned_films_are_shown_upright(clips: dict[str, Clip], tmp_path: Path, 
     assert (picture.rotation, picture.mirrored) == (degrees, False)
     assert (picture.width, picture.height) == SIZE
     assert (picture.coded_width, picture.coded_height) == (SIZE if degrees == 180 else SIZE[::-1])
-    seen = [p for p in read_media(path, pictures=TimeGrid(Fraction(1), 6)) if isinstance(p, VideoFrame)]
+    seen = [p for p in read_media(path, frames=TimeGrid(Fraction(1), 6)) if isinstance(p, VideoFrame)]
     assert [read_code(p.rgb()) for p in seen] == [0, 25, 50, 75, 100, 125]
     assert [read_code(p.rgb((384, 216))) for p in seen] == [0, 25, 50, 75, 100, 125]
     assert apart(seen[0].rgb(), theirs(ask_ffmpeg, path)) < 1
@@ -135,7 +135,7 @@ def test_scaling_while_converting_averages(clips: dict[str, Clip]) -> None:
     whole, small = first(clips["matroska"].path), first(clips["matroska"].path, (SIZE[0] // 4, SIZE[1] // 4))
     means = whole.reshape(SIZE[1] // 4, 4, SIZE[0] // 4, 4, 3).mean(axis=(1, 3))
     assert np.abs(small - means).mean() < 8  # one pixel in sixteen would be 30 off here
-    picture = next(iter(read_media(clips["one"].path, pictures=TimeGrid(Fraction(1), 1))))
+    picture = next(iter(read_media(clips["one"].path, frames=TimeGrid(Fraction(1), 1))))
     assert isinstance(picture, VideoFrame)
     with pytest.raises(ValueError, match="must have pixels, got size 0x5"):
         picture.rgb((0, 5))

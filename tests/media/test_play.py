@@ -36,7 +36,7 @@ NAMES = [
 
 
 def pictures(path: Path, grid: TimeGrid, skip: bool = True) -> list[VideoFrame]:
-    return [p for p in read_media(path, pictures=grid, skip=skip) if isinstance(p, VideoFrame)]
+    return [p for p in read_media(path, frames=grid, skip=skip) if isinstance(p, VideoFrame)]
 
 
 def off_the_edge(clip: Clip, grid: TimeGrid) -> list[int]:
@@ -110,7 +110,7 @@ def test_frame_times_are_those_of_the_frames(clips: dict[str, Clip], name: str) 
 
 def test_picture_and_sound_come_in_step_from_one_pass(clips: dict[str, Clip]) -> None:
     at, apart = {"picture": 0.0, "sound": 0.0}, 0.0
-    for item in read_media(clips["matroska"].path, pictures=TimeGrid(Fraction(25), 150), sound_hz=8000):
+    for item in read_media(clips["matroska"].path, frames=TimeGrid(Fraction(25), 150), audio_hz=8000):
         if isinstance(item, AudioChunk):
             at["sound"] = item.start / 8000
         else:
@@ -121,11 +121,11 @@ def test_picture_and_sound_come_in_step_from_one_pass(clips: dict[str, Clip]) ->
 
 def test_what_is_not_there_is_said_at_once(clips: dict[str, Clip]) -> None:
     with pytest.raises(NoSoundError, match=r"silent\.mp4 has no sound"):
-        read_media(clips["silent"].path, sound_hz=16000)
-    with pytest.raises(ValueError, match="needs a grid of pictures"):
+        read_media(clips["silent"].path, audio_hz=16000)
+    with pytest.raises(ValueError, match="needs frames"):
         read_media(clips["silent"].path)
-    with pytest.raises(ValueError, match="sound_hz must be above zero"):
-        read_media(clips["constant"].path, sound_hz=0)
+    with pytest.raises(ValueError, match="audio_hz must be above zero"):
+        read_media(clips["constant"].path, audio_hz=0)
 
 
 def test_sound_alone_has_no_picture(clips: dict[str, Clip], tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_sound_alone_has_no_picture(clips: dict[str, Clip], tmp_path: Path) -> N
         assert media.picture is None
         assert media.seconds.steps in (6, 7)  # a codec's last frame may reach beyond 6 s
         with pytest.raises(NoPictureError, match="has no picture"):
-            read_media(path, pictures=media.seconds)
+            read_media(path, frames=media.seconds)
         with pytest.raises(NoPictureError, match="has no picture"):
             frame_times(path)
 
@@ -158,7 +158,7 @@ def test_a_truncated_film_is_noticed(broken: dict[str, Path]) -> None:
     media = probe(path)
     assert float(media.duration_s) == pytest.approx(6, abs=0.05)  # what it declares
 
-    playing = read_media(path, pictures=media.seconds, sound_hz=16000)
+    playing = read_media(path, frames=media.seconds, audio_hz=16000)
     items = list(playing)
 
     assert 1.5 < playing.ended_s < 4.5
@@ -172,12 +172,12 @@ def test_a_truncated_film_is_noticed(broken: dict[str, Path]) -> None:
 
 def test_a_whole_film_misses_nothing(clips: dict[str, Clip]) -> None:
     for name in ("constant", "transport", "webm", "hevc"):
-        playing = read_media(clips[name].path, pictures=probe(clips[name].path).seconds, sound_hz=16000)
+        playing = read_media(clips[name].path, frames=probe(clips[name].path).seconds, audio_hz=16000)
         for _ in playing:
             pass
         assert playing.dropped == 0
         assert playing.missing_s < 0.1
-    short = read_media(clips["constant"].path, pictures=TimeGrid(Fraction(1), 2))
+    short = read_media(clips["constant"].path, frames=TimeGrid(Fraction(1), 2))
     list(short)
     assert short.missing_s == 0  # nothing more was wanted
 

@@ -124,7 +124,7 @@ def test_nothing_is_printed(clips: dict[str, Clip], broken: dict[str, Path]) -> 
         "from evoked.core.errors import MediaError\nfrom evoked.media.decode import read_media\n"
         "from evoked.media.probe import probe\n"
         "for name in sys.argv[1:]:\n"
-        "    try: list(read_media(Path(name), pictures=probe(Path(name)).seconds, sound_hz=16000))\n"
+        "    try: list(read_media(Path(name), frames=probe(Path(name)).seconds, audio_hz=16000))\n"
         "    except MediaError: pass\n"
     )
     files = [str(p) for p in broken.values()] + [str(clips["avi"].path)]

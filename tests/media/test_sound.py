@@ -64,7 +64,7 @@ def test_clicks_and_flashes_fall_together(clips: dict[str, Clip], name: str) -> 
     assert np.abs(beats - np.round(beats * 5) / 5).max() <= (0.0085 if name == "webm" else 0.0015)
     codes = {
         p.time_s: read_code(p.rgb())
-        for p in read_media(clip.path, pictures=TimeGrid(Fraction(50), 250))
+        for p in read_media(clip.path, frames=TimeGrid(Fraction(50), 250))
         if isinstance(p, VideoFrame)
     }
     if name in ("constant", "ntsc", "webm", "matroska", "transport", "avi"):
@@ -79,7 +79,7 @@ def test_clicks_and_flashes_fall_together(clips: dict[str, Clip], name: str) -> 
 )
 def test_chunks_join_without_a_gap_and_end_with_the_film(clips: dict[str, Clip], name: str, hz: int) -> None:
     at = 0
-    for chunk in read_media(clips[name].path, sound_hz=hz):
+    for chunk in read_media(clips[name].path, audio_hz=hz):
         assert isinstance(chunk, AudioChunk)
         assert chunk.start == at
         assert chunk.samples.dtype == np.float32
@@ -217,12 +217,12 @@ def test_an_hour_later_clicks_and_flashes_still_fall_together(clips: dict[str, C
                    "aevalsrc='if(lt(mod(t,1),0.001),0.8,0)':s=44100:d=3600", "-map", "0:v", "-map", "1:a",
                    "-c:v", "copy", "-c:a", "aac", "-t", 3600, path)  # fmt: skip
     clicked: list[float] = []
-    for chunk in read_media(path, sound_hz=16000):
+    for chunk in read_media(path, audio_hz=16000):
         assert isinstance(chunk, AudioChunk)
         clicked += [chunk.start / 16000 + s for s in onsets(chunk.samples, 16000)]
     seconds = np.array(clicked)
     assert len(set(np.round(seconds))) >= 3598
     assert np.abs(seconds - np.round(seconds)).max() <= 0.0015
-    for item in read_media(path, pictures=TimeGrid(Fraction(1), 40, Fraction(3550))):
+    for item in read_media(path, frames=TimeGrid(Fraction(1), 40, Fraction(3550))):
         assert isinstance(item, VideoFrame)
         assert read_code(item.rgb()) == 25 * (int(item.time_s) % 6)

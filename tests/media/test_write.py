@@ -34,7 +34,7 @@ def test_what_was_written_is_read_back(tmp_path: Path) -> None:
     assert (media.picture.width, media.picture.height) == (322, 242)  # made even
     assert media.picture.average_rate == rate
     assert frame_times(path) == pytest.approx([float(i / rate) for i in range(30)], abs=1e-4)
-    for item in read_media(path, pictures=TimeGrid(rate, 30)):
+    for item in read_media(path, frames=TimeGrid(rate, 30)):
         assert isinstance(item, VideoFrame)
         assert np.abs(item.rgb().mean(axis=(0, 1)) - (200, 8 * item.step, 30)).max() < 4
     inside = slice(2000, 40000)  # libav's AAC is coarse where a tone begins and stops
@@ -162,7 +162,7 @@ def test_a_preview_keeps_the_clock(clips: dict[str, Clip], tmp_path: Path) -> No
         assert media.picture.average_rate is not None
         assert media.picture.average_rate <= 15
         assert (media.sound is None) == (name == "slides")
-        seen = [p for p in read_media(out, pictures=TimeGrid(Fraction(1), 5)) if isinstance(p, VideoFrame)]
+        seen = [p for p in read_media(out, frames=TimeGrid(Fraction(1), 5)) if isinstance(p, VideoFrame)]
         for picture in seen:
             shown = float(picture.pts_s)  # the preview's own frames stand on its coarser grid
             assert abs(read_code(picture.rgb()) - clips[name].number_at(shown)) <= 1

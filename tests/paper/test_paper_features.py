@@ -75,8 +75,8 @@ def test_every_row_is_what_the_references_say(own: Callable[..., Folder], woman:
         (grid.steps, 128),
     )
     heard = np.pad(read_audio(woman, 16_000), (0, 16_000))
-    detector = FaceDetector(DetectConfig(side=480), default_cache())
-    for item in read_media(woman, pictures=grid):
+    detector = FaceDetector(DetectConfig(detector_size=480), default_cache())
+    for item in read_media(woman, frames=grid):
         assert isinstance(item, VideoFrame)
         t, (face,) = item.step, detector(item.rgb())
         assert near(found.image.values[t], told(folder, "inception-v3-fid", scaled(item.rgb((299, 299)), 128))[0])
@@ -94,7 +94,7 @@ def test_faces_by_nn2_of_ones_own(own: Callable[..., Folder], woman: Path) -> No
     from evoked.faces.descriptors import open_descriptors, width_of
 
     folder = own("nn2")
-    (shown,) = [item.rgb() for item in read_media(woman, pictures=probe(woman).seconds) if item.step == 1]
+    (shown,) = [item.rgb() for item in read_media(woman, frames=probe(woman).seconds) if item.step == 1]
     faces = FaceDetector(cache=default_cache())(shown)
 
     rows = open_descriptors(("nn2",), folder.cache)(shown, [*faces, *faces])

@@ -53,7 +53,7 @@ def film(start_s: int, seconds: int) -> tuple[Rgb, ...]:
 
 
 def _decoded(path: Path, grid: TimeGrid, size: tuple[int, int]) -> NDArray[np.uint8]:
-    return np.stack([p.rgb(size) for p in read_media(path, pictures=grid) if isinstance(p, VideoFrame)])
+    return np.stack([p.rgb(size) for p in read_media(path, frames=grid) if isinstance(p, VideoFrame)])
 
 
 @cache

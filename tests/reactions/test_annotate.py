@@ -120,10 +120,10 @@ def test_three_threads_say_what_one_would(cache: Cache, smiling: Annotation) -> 
     watch, mesh = VideoFaceDetector(FaceDetector(cache=cache), AnnotateConfig().detect_every), FaceMesh(cache)
     before: tuple[Face, Mesh] | None = None
     viewer = smiling.viewers["v1"]
-    for picture in read_media(path, pictures=smiling.grid):
+    for picture in read_media(path, frames=smiling.grid):
         assert isinstance(picture, VideoFrame)
         rgb = picture.rgb()
-        (face,) = watch.see(rgb).faces
+        (face,) = watch.detect(rgb).faces
         seen = mesh(rgb, face, before)
         np.testing.assert_array_equal(viewer.boxes.values[picture.step], face.box)
         np.testing.assert_array_equal(viewer.blendshapes.values[picture.step], seen.blendshapes)

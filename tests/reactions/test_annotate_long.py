@@ -32,7 +32,7 @@ def reaction(path: Path, minutes: int) -> Path:
     grid = TimeGrid(Fraction(6), 108)
     frames = [
         p.rgb()
-        for p in read_media(default_cache().clip("WolfgangLanger_Pexels.mp4"), pictures=grid)
+        for p in read_media(default_cache().clip("WolfgangLanger_Pexels.mp4"), frames=grid)
         if isinstance(p, VideoFrame)
     ]
     with VideoWriter(

@@ -49,7 +49,7 @@ def film(content: Path, offsets: OffsetMap, size: tuple[float, float] = (64, 48)
 def test_a_face_off_the_film_is_nobodys_but_the_viewers(content: Path) -> None:
     offsets = OffsetMap(20, (Segment(0.0, 8.0, 0.0, 20),))
     followed = film(content, offsets)
-    picture = next(iter(read_media(content, pictures=_grid())))
+    picture = next(iter(read_media(content, frames=_grid())))
     assert isinstance(picture, VideoFrame)
     assert followed.is_content_face(picture, picture.rgb(), np.array([200, 0, 20, 20], np.float32)) is False
 
@@ -57,7 +57,7 @@ def test_a_face_off_the_film_is_nobodys_but_the_viewers(content: Path) -> None:
 def test_where_the_film_stands_still_the_place_decides(content: Path) -> None:
     offsets = OffsetMap(20, (Segment(5.0, 8.0, 5.0, 20),))  # the first seconds cannot be aligned
     followed = film(content, offsets)
-    picture = next(iter(read_media(content, pictures=_grid())))
+    picture = next(iter(read_media(content, frames=_grid())))
     assert isinstance(picture, VideoFrame)
     assert followed.is_content_face(picture, picture.rgb(), np.array([10, 10, 20, 20], np.float32)) is True
 
@@ -77,7 +77,7 @@ def test_a_viewer_over_the_film_and_a_face_in_the_film_are_told_apart(tmp_path: 
             video.picture(frame)
     offsets = OffsetMap(20, (Segment(0.0, 2.0, 0.0, 20),))
     followed = film(tmp_path / "film.mp4", offsets, (640, 480))
-    for picture in read_media(tmp_path / "reaction.mp4", pictures=_grid()):
+    for picture in read_media(tmp_path / "reaction.mp4", frames=_grid()):
         assert isinstance(picture, VideoFrame)
         rgb = picture.rgb()
         shift = 4 * picture.step

@@ -61,7 +61,7 @@ def test_a_real_face_in_the_film_is_the_films(detect: FaceDetector) -> None:
     """The film is a man's face, the viewer a woman: both are people, one of them is not watching."""
     grid = TimeGrid(Fraction(6), 12)
     clip = default_cache().clip("single_face.mp4")
-    shown = [p.rgb(FRAME) for p in read_media(clip, pictures=grid) if isinstance(p, VideoFrame)]
+    shown = [p.rgb(FRAME) for p in read_media(clip, frames=grid) if isinstance(p, VideoFrame)]
     x, y, width, height = CORNER.viewer or (0, 0, 0, 0)
     answers = {True: [], False: []}
     for own, frame in zip(shown, frames(CORNER, START, SECONDS), strict=False):
@@ -86,7 +86,7 @@ def test_a_flat_patch_cannot_be_told() -> None:
 
 
 def pictures(path: Path) -> Iterator[tuple[VideoFrame, Rgb]]:
-    for item in read_media(path, pictures=TimeGrid(Fraction(6), SECONDS * 6)):
+    for item in read_media(path, frames=TimeGrid(Fraction(6), SECONDS * 6)):
         assert isinstance(item, VideoFrame)
         yield item, item.rgb()
 

@@ -38,7 +38,7 @@ def film(path: Path, pictures: list[Rgb], rate: Fraction = Fraction(6)) -> Path:
 def woman(cache: Cache, ticks: int) -> list[Rgb]:
     grid = TimeGrid(Fraction(6), ticks, Fraction(13))
     return [
-        p.rgb() for p in read_media(cache.clip("WolfgangLanger_Pexels.mp4"), pictures=grid) if isinstance(p, VideoFrame)
+        p.rgb() for p in read_media(cache.clip("WolfgangLanger_Pexels.mp4"), frames=grid) if isinstance(p, VideoFrame)
     ]
 
 

@@ -25,7 +25,7 @@ Rgb = np.ndarray
 
 def clip(cache: Cache, name: str, start_s: int) -> list[Rgb]:
     grid = TimeGrid(RATE, SECONDS * int(RATE), Fraction(start_s))
-    return [p.rgb() for p in read_media(cache.clip(name), pictures=grid) if isinstance(p, VideoFrame)]
+    return [p.rgb() for p in read_media(cache.clip(name), frames=grid) if isinstance(p, VideoFrame)]
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def found(annotator: Annotator, reaction: Path) -> Annotation:
 
 
 def pictures(path: Path) -> list[Rgb]:
-    return [p.rgb() for p in read_media(path, pictures=probe(path).grid(RATE)) if isinstance(p, VideoFrame)]
+    return [p.rgb() for p in read_media(path, frames=probe(path).grid(RATE)) if isinstance(p, VideoFrame)]
 
 
 def faces(cache: Cache, path: Path) -> int:

@@ -132,7 +132,7 @@ def test_the_annotator_computes_what_the_recogniser_reads(cache: Cache) -> None:
     usual = Annotator(cache=cache)(clip).viewers["v1"]
     np.testing.assert_array_equal(found.blendshapes.values, usual.blendshapes.values)
     grid, detect, identity = found.blendshapes.grid, FaceDetector(cache=cache), open_descriptors(("sface",), cache)
-    pictures = [p.rgb() for p in read_media(clip, pictures=grid) if isinstance(p, VideoFrame)]
+    pictures = [p.rgb() for p in read_media(clip, frames=grid) if isinstance(p, VideoFrame)]
     faces = np.concatenate([identity(rgb, detect(rgb)[:1]) for rgb in pictures])
     described = Track.masked(
         grid, column_names(describes), np.concatenate([faces, usual.blendshapes.values], axis=1), usual.boxes.valid

@@ -55,7 +55,7 @@ def cut(path: Path, start_s: float, size: tuple[int, int]) -> tuple[list[np.ndar
     """SECONDS of a film from a second on: its pictures at FPS and its sound at HZ."""
     grid = TimeGrid(Fraction(FPS), SECONDS * FPS, Fraction(start_s))
     pictures, sounds = [], []
-    for item in read_media(path, pictures=grid, sound_hz=HZ):
+    for item in read_media(path, frames=grid, audio_hz=HZ):
         if isinstance(item, VideoFrame):
             pictures.append(item.rgb(size))
         elif isinstance(item, AudioChunk):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from evoked.core.errors import OutputError
 
-__all__ = ["canonical", "check_writable", "digest", "same_file", "sha256", "write_text", "writing"]
+__all__ = ["canonical", "check_writable", "digest", "sha256", "write_text", "writing"]
 
 
 @contextmanager

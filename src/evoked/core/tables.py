@@ -95,9 +95,7 @@ def read_numbers(path: Path) -> dict[str, np.ndarray] | None:
     arrays: dict[str, np.ndarray] = {}
     try:
         for name in pq.read_schema(path).names:
-            column = pq.read_table(path, columns=[name])[
-                name
-            ]  # one at a time, or the table would be in memory twice
+            column = pq.read_table(path, columns=[name])[name]  # one at a time, or the table would be in memory twice
             kind = column.type
             if pa.types.is_string(kind) and not column.null_count:
                 coded = column.combine_chunks().dictionary_encode()

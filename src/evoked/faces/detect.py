@@ -49,18 +49,19 @@ class Face:
 class DetectConfig:
     """How faces are looked for."""
 
-    side: int = setting(640, "longest side at which pictures are searched, pixels; larger ones are made smaller")
+    detector_size: int = setting(640, "longest side of the detector's input, pixels; larger pictures are scaled down")
     closeup_size: int = setting(256, "the same for the look at faces that fill the picture; 0: no such look")
     min_score: float = setting(0.6, "faces less certain than this are left out")
-    overlap: float = setting(0.3, "of two boxes that overlap more than this (intersection over union) the better stays")
+    nms_iou: float = setting(0.3, "non-maximum suppression: boxes that overlap a better one by more (IoU) are left out")
 
     def __post_init__(self) -> None:
-        if self.side < GRAIN or (self.closeup_size and self.closeup_size < GRAIN):
+        if self.detector_size < GRAIN or (self.closeup_size and self.closeup_size < GRAIN):
             raise ValueError(
-                f"side and closeup_size must be at least {GRAIN} pixels, got {self.side}, {self.closeup_size}"
+                f"detector_size and closeup_size must be at least {GRAIN} pixels, "
+                f"got {self.detector_size}, {self.closeup_size}"
             )
-        if not (0 < self.min_score < 1 and 0 < self.overlap < 1):
-            raise ValueError(f"min_score and overlap must lie between 0 and 1, got {self.min_score}, {self.overlap}")
+        if not (0 < self.min_score < 1 and 0 < self.nms_iou < 1):
+            raise ValueError(f"min_score and nms_iou must lie between 0 and 1, got {self.min_score}, {self.nms_iou}")
 
 
 class FaceDetector:
@@ -134,11 +135,11 @@ class FaceDetector:
     def _first(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
         if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or 0 in rgb.shape:
             raise ValueError(f"a picture must be uint8 (height, width, 3), got {rgb.dtype} {rgb.shape}")
-        return _scaled(rgb, min(self.config.side, max(*rgb.shape[:2], self.ENLARGED)))
+        return _scaled(rgb, min(self.config.detector_size, max(*rgb.shape[:2], self.ENLARGED)))
 
     def _faces(self, rows: NDArray[np.float32]) -> list[Face]:
         """Rows as `decode` gives them, in pixels of the picture, the worse of two that overlap left out."""
-        rows = rows[suppress(rows[:, :4], rows[:, 14], self.config.overlap)]
+        rows = rows[suppress(rows[:, :4], rows[:, 14], self.config.nms_iou)]
         found = [Face(row[:4], row[4:14].reshape(5, 2), float(row[14])) for row in rows]
         return sorted(found, key=lambda face: -face.area)
 

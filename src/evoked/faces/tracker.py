@@ -23,22 +23,23 @@ Describe = Callable[[Face], NDArray[np.float32]]
 class TrackerConfig:
     """When two faces are one person. Likeness is the cosine of SFace descriptions."""
 
-    hold_s: float = setting(1.0, "a person unseen for longer is looked for by likeness alone, seconds")
-    refresh_s: float = setting(5.0, "how often a person who only moves is described again, seconds")
-    sure_overlap: float = setting(
-        0.5, "faces of successive ticks that overlap more (IoU), and no other, are one person"
-    )
-    same: float = setting(0.45, "faces at least this alike are one person, wherever they are")
-    other: float = setting(0.2, "faces less alike are two people, wherever they are")
-    fewest_ticks: int = setting(3, "people seen at fewer ticks are left out at the end; 1 keeps everyone")
+    max_gap_s: float = setting(1.0, "a person unseen for longer is looked for by likeness alone, seconds")
+    reembed_every_s: float = setting(5.0, "how often a person who only moves is described again, seconds")
+    min_iou: float = setting(0.5, "faces of successive ticks that overlap more (IoU), and no other, are one person")
+    same_person_similarity: float = setting(0.45, "faces at least this alike are one person, wherever they are")
+    different_person_similarity: float = setting(0.2, "faces less alike are two people, wherever they are")
+    min_frames: int = setting(3, "people seen at fewer ticks are left out at the end; 1 keeps everyone")
 
     def __post_init__(self) -> None:
-        if not -1 <= self.other < self.same <= 1:
-            raise ValueError(f"other must lie below same, both in -1 … 1, got {self.other} and {self.same}")
-        if self.hold_s < 0 or self.refresh_s <= 0 or not 0 < self.sure_overlap < 1 or self.fewest_ticks < 1:
+        if not -1 <= self.different_person_similarity < self.same_person_similarity <= 1:
             raise ValueError(
-                "hold_s must not be negative, refresh_s must be above 0, sure_overlap within 0 … 1, fewest_ticks at "
-                f"least 1; got {self.hold_s}, {self.refresh_s}, {self.sure_overlap}, {self.fewest_ticks}"
+                "different_person_similarity must lie below same_person_similarity, both in -1 … 1, "
+                f"got {self.different_person_similarity} and {self.same_person_similarity}"
+            )
+        if self.max_gap_s < 0 or self.reembed_every_s <= 0 or not 0 < self.min_iou < 1 or self.min_frames < 1:
+            raise ValueError(
+                "max_gap_s must not be negative, reembed_every_s must be above 0, min_iou within 0 … 1, min_frames at "
+                f"least 1; got {self.max_gap_s}, {self.reembed_every_s}, {self.min_iou}, {self.min_frames}"
             )
 
 
@@ -47,7 +48,7 @@ class TrackedFace:
     """What is remembered of someone: constant in size but for the runs.
 
     Attributes:
-        number: as `see` gives it.
+        number: as `update` gives it.
         box: where they were last.
         step: when that was.
         total: sum of their unit descriptions, float64 (128,).
@@ -88,7 +89,7 @@ class FaceTracker:
     """Give each face of a stream of ticks the number of its person.
 
     Numbers start at 0 in order of appearance and are final where they are given; only at the end is it
-    known who was there too briefly, and which numbers were one person after all: see `people`.
+    known who was there too briefly, and which numbers were one person after all: see `merged_tracks`.
 
     Args:
         rate: ticks per second.
@@ -99,14 +100,16 @@ class FaceTracker:
         if rate <= 0:
             raise ValueError(f"rate must be above zero ticks per second, got {rate}")
         self.config = config or TrackerConfig()
-        self._hold = max(1, round(self.config.hold_s * float(rate)))
-        self._refresh = max(1, round(self.config.refresh_s * float(rate)))
-        self._close = (self.config.same + self.config.other) / 2  # likeness that is enough where someone just stood
+        self._hold = max(1, round(self.config.max_gap_s * float(rate)))
+        self._refresh = max(1, round(self.config.reembed_every_s * float(rate)))
+        self._close = (
+            self.config.same_person_similarity + self.config.different_person_similarity
+        ) / 2  # likeness that is enough where someone just stood
         self._people: list[TrackedFace] = []
         self._step: int | None = None
         self._next = 0
 
-    def see(
+    def update(
         self,
         step: int,
         faces: Sequence[Face],
@@ -149,12 +152,12 @@ class FaceTracker:
             person.seen(step, faces[index].box)
         return [chosen[index].number for index in range(len(faces))]
 
-    def people(self) -> dict[int, int]:
+    def merged_tracks(self) -> dict[int, int]:
         """Who was who, once all is seen.
 
         Returns:
-            Number that `see` gave → number of the person: the smallest of those that are one person
-            (alike, and never seen at the same tick). Numbers seen at fewer than `fewest_ticks` ticks
+            Number that `update` gave → number of the person: the smallest of those that are one person
+            (alike, and never seen at the same tick). Numbers seen at fewer than `min_frames` ticks
             in all are absent.
         """
         groups = [_Group([p.number], p.total.copy(), [list(r) for r in p.runs]) for p in self._people]
@@ -162,7 +165,7 @@ class FaceTracker:
             one, other = pair
             groups.remove(other)
             one.take(other)
-        kept = [g for g in groups if g.ticks >= self.config.fewest_ticks]
+        kept = [g for g in groups if g.ticks >= self.config.min_frames]
         return {number: min(group.numbers) for group in kept for number in sorted(group.numbers)}
 
     def _by_position(self, step: int, known: "_Descriptions", changed: Sequence[bool]) -> dict[int, TrackedFace]:
@@ -176,11 +179,11 @@ class FaceTracker:
                 continue
             person = people[0]
             rivals = sum(person in others for others in reach.values())
-            if rivals > 1 or step - person.step > 1 or iou(faces[index].box, person.box) <= self.config.sure_overlap:
+            if rivals > 1 or step - person.step > 1 or iou(faces[index].box, person.box) <= self.config.min_iou:
                 continue
             due = self._refresh if person.told > 2 else self._refresh // 5  # know newcomers well soon
             asked = changed[index] or step - person.described >= due
-            least = self._close if changed[index] else self.config.other
+            least = self._close if changed[index] else self.config.different_person_similarity
             if asked and _alike(person, known[index]) < least:
                 continue  # someone else sits there now
             chosen[index] = person
@@ -197,7 +200,7 @@ class FaceTracker:
             for person in free:
                 like = _alike(person, known[index])
                 close = near and step - person.step <= self._hold and _touch(face.box, person.box)
-                least = self._close if close else self.config.same
+                least = self._close if close else self.config.same_person_similarity
                 if like >= least:
                     offers.append((like + (0.2 if close else 0.0), -index, index, person))
         for _, _, index, person in sorted(offers, key=lambda o: o[:2], reverse=True):
@@ -212,7 +215,7 @@ class FaceTracker:
         return person
 
     def _likest(self, groups: "list[_Group]") -> "tuple[_Group, _Group] | None":
-        best, pair = self.config.same, None
+        best, pair = self.config.same_person_similarity, None
         for at, one in enumerate(groups):
             for other in groups[at + 1 :]:
                 like = cosine_similarity(one.total, other.total)

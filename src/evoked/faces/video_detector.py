@@ -57,7 +57,7 @@ class VideoFaceDetector:
     ) -> None:
         if every < 1:
             raise ValueError(f"every must be at least 1 picture, got {every}")
-        self._detect, self._every, self._least_px = detect, every, least_px
+        self._detector, self._every, self._least_px = detect, every, least_px
         self._sure, self._hold = sure, hold
         self._stood: list[tuple[Face, int]] = []  # with the pictures since
         self._since = every
@@ -65,14 +65,14 @@ class VideoFaceDetector:
         self._before: Rgb | None = None
         self._thumb: NDArray[np.float32] | None = None
 
-    def see(self, rgb: Rgb) -> FrameFaces:
+    def detect(self, rgb: Rgb) -> FrameFaces:
         """The faces of the next picture (height, width, 3); ValueError if it is none."""
         found = None
         cut = self._is_cut(rgb)
         if not cut and self._since < self._every:
-            found = self._detect.near(rgb, self._known)
+            found = self._detector.near(rgb, self._known)
         if found is None:
-            found, self._since = self._detect(rgb), 0
+            found, self._since = self._detector(rgb), 0
         self._since += 1
         if cut:
             self._stood = []

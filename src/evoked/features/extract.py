@@ -54,7 +54,7 @@ class FeatureConfig:
             raise ValueError(f'precision must be "f32" or "bf16", got {self.precision!r}')
         if self.threads < 0:
             raise ValueError(f"threads must not be negative, got {self.threads}")
-        DetectConfig(side=self.side, min_score=self.min_score)  # refuses what it cannot use
+        DetectConfig(detector_size=self.side, min_score=self.min_score)  # refuses what it cannot use
 
     def as_dict(self) -> dict[str, object]:
         """What shapes the result; the number of threads does not."""
@@ -133,7 +133,7 @@ class Extractor:
         shape, half = (batch, *self._wants.shape[1:]), self.config.precision == "bf16"
         self._image = open_net(chosen.image, cache, "bf16" if half else "f32", count, shape=shape)
         self._audio, self._floor = open_net(chosen.audio, cache, threads=count), audio.FLOORS[chosen.audio]
-        detect = DetectConfig(side=self.config.side, min_score=self.config.min_score)
+        detect = DetectConfig(detector_size=self.config.side, min_score=self.config.min_score)
         self._detector = FaceDetector(detect, cache, count)
         self._describe, self._width = open_descriptors((chosen.face,), cache, count), width_of((chosen.face,))
         self.nets = digests(self.config, cache)
@@ -154,7 +154,7 @@ class Extractor:
             raise NoPictureError(f"{path} has no picture: features describe videos. Name a file with a video stream")
         grid = media.seconds
         images, faces, sounds = self.rows(grid.steps)
-        playing = read_media(path, pictures=grid, sound_hz=audio.HZ if media.sound else None)
+        playing = read_media(path, frames=grid, audio_hz=audio.HZ if media.sound else None)
         for item in prefetch(self._prepared(playing, media), depth=16):
             if isinstance(item, _Shown):
                 images.take(item.picture.step, item.picture.index, item.square)

@@ -40,8 +40,8 @@ CUT_OFF_S = 0.5
 def read_media(
     path: Path,
     *,
-    pictures: TimeGrid | None = None,
-    sound_hz: int | None = None,
+    frames: TimeGrid | None = None,
+    audio_hz: int | None = None,
     skip: bool = True,
     media: Media | None = None,
 ) -> "MediaReader":
@@ -49,10 +49,10 @@ def read_media(
 
     Args:
         path: a media file.
-        pictures: the instants at which a picture is wanted; None for no pictures. One Picture comes for
+        frames: the instants at which a picture is wanted; None for no pictures. One Picture comes for
             each step, in order: the frame with the largest presentation time <= the instant, the first
             frame before that, the last frame to the end of the grid.
-        sound_hz: samples per second of the mono sound; None for no sound. It runs from second 0 to the
+        audio_hz: samples per second of the mono sound; None for no sound. It runs from second 0 to the
             end of the file, silent where the file has none.
         skip: leave out of decoding what no wanted picture needs; the pictures are the same either way.
         media: what probe says of the file, where that is known; else it is probed, which opens it once more.
@@ -66,7 +66,7 @@ def read_media(
             playing, if not one frame could be decoded.
         ValueError: if neither is wanted, or the rate is not above zero.
     """
-    return MediaReader(path, pictures, sound_hz, skip, media)
+    return MediaReader(path, frames, audio_hz, skip, media)
 
 
 class MediaReader(Iterator[VideoFrame | AudioChunk]):
@@ -78,22 +78,22 @@ class MediaReader(Iterator[VideoFrame | AudioChunk]):
     """
 
     def __init__(
-        self, path: Path, pictures: TimeGrid | None, sound_hz: int | None, skip: bool, media: Media | None = None
+        self, path: Path, frames: TimeGrid | None, audio_hz: int | None, skip: bool, media: Media | None = None
     ) -> None:
-        if pictures is None and sound_hz is None:
-            raise ValueError("play needs a grid of pictures, a rate of sound, or both")
-        if sound_hz is not None and sound_hz < 1:
-            raise ValueError(f"sound_hz must be above zero samples per second, got {sound_hz}")
+        if frames is None and audio_hz is None:
+            raise ValueError("read_media needs frames (a time grid), audio_hz, or both: give at least one")
+        if audio_hz is not None and audio_hz < 1:
+            raise ValueError(f"audio_hz must be above zero samples per second, got {audio_hz}")
         self.media: Media = media or probe(path)
-        if pictures is not None and self.media.picture is None:
+        if frames is not None and self.media.picture is None:
             raise no_video_error(path)
-        if sound_hz is not None and self.media.sound is None:
+        if audio_hz is not None and self.media.sound is None:
             raise NoSoundError(f"{path} has no sound: name a file with an audio stream")
         self.dropped = 0
         self._reached: dict[str, StreamPosition] = {}
         self._lost: set[int] = set()
         self._enough = False
-        self._items = self._run(path, pictures, sound_hz, skip)
+        self._items = self._run(path, frames, audio_hz, skip)
 
     def __iter__(self) -> Iterator[VideoFrame | AudioChunk]:
         return self
@@ -206,19 +206,19 @@ class MediaReader(Iterator[VideoFrame | AudioChunk]):
         except av.error.FFmpegError:
             self.dropped += 1
             return
-        self._reached["sound"].see(packet)
+        self._reached["sound"].advance(packet)
         for frame in frames:
             yield from line.take(frame)
 
     def _look(self, chooser: FrameSampler, decoder: Decoder, packet: Any) -> Iterator[VideoFrame]:
-        self._reached["picture"].see(packet)
+        self._reached["picture"].advance(packet)
         for frame in decoder.feed(packet):
-            yield from chooser.see(frame)
+            yield from chooser.push(frame)
         self._count(decoder)
 
     def _last_look(self, chooser: FrameSampler, decoder: Decoder, source: StreamSource) -> Iterator[VideoFrame]:
         for frame in decoder.end():
-            yield from chooser.see(frame)
+            yield from chooser.push(frame)
         self._count(decoder)
         if chooser.empty:
             raise NoPictureError(
@@ -252,7 +252,7 @@ class StreamPosition:
         self._base, self._zero = Fraction(stream.time_base), source.zero
         self._ticks: int | None = None
 
-    def see(self, packet: Any) -> None:
+    def advance(self, packet: Any) -> None:
         """The next packet."""
         if packet.pts is not None:
             end = packet.pts + (packet.duration or 0)
@@ -327,7 +327,7 @@ def read_audio(path: Path, hz: int) -> NDArray[np.float32]:
     Raises:
         NoSoundError and its kin: as play.
     """
-    return audio_of(read_media(path, sound_hz=hz))
+    return audio_of(read_media(path, audio_hz=hz))
 
 
 def audio_of(played: MediaReader) -> NDArray[np.float32]:

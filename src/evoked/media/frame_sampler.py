@@ -124,7 +124,7 @@ class FrameSampler:
         """Whether no frame came yet."""
         return self._shown is None
 
-    def see(self, frame: Any) -> Iterator[VideoFrame]:
+    def push(self, frame: Any) -> Iterator[VideoFrame]:
         """The next frame; yields the pictures that it shows to be settled."""
         if self._shown is not None:
             if frame.pts <= self._shown.pts:  # a clock that jumped back: time goes on, the frame is late

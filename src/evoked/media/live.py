@@ -96,7 +96,7 @@ class LiveReader(Iterator[VideoFrame | AudioChunk]):
 
     Args:
         path: a file that grows, a named pipe; None for standard input.
-        sound_hz: samples per second of the sound.
+        audio_hz: samples per second of the sound.
         patience_s: see Growing.
 
     Attributes:
@@ -109,7 +109,7 @@ class LiveReader(Iterator[VideoFrame | AudioChunk]):
         NoPictureError: if it has no picture, or at its end if none could be decoded.
     """
 
-    def __init__(self, path: Path | None, sound_hz: int, patience_s: float = 10.0) -> None:
+    def __init__(self, path: Path | None, audio_hz: int, patience_s: float = 10.0) -> None:
         self.dropped = 0
         self._bytes = GrowingFile(path, patience_s)
         try:
@@ -122,7 +122,7 @@ class LiveReader(Iterator[VideoFrame | AudioChunk]):
         self.sound_start_s = float(self._source.start_s(self._source.sound)) if self.has_sound else 0.0
         context = self._source.picture.codec_context
         self._stored = (int(context.width), int(context.height))
-        self._hz = sound_hz
+        self._hz = audio_hz
         self._seen = StreamPosition(self._source, self._source.picture)
         self._heard = StreamPosition(self._source, self._source.sound) if self.has_sound else None
         self._turned: Orientation | None = None
@@ -192,10 +192,10 @@ class LiveReader(Iterator[VideoFrame | AudioChunk]):
             if line is not None and packet.stream_index == source.sound.index:
                 yield from self._hear(line, packet)
                 continue
-            self._seen.see(packet)
+            self._seen.advance(packet)
             for frame in decoder.feed(packet):
                 chooser = chooser or self._chooser(ticks, frame)
-                yield from chooser.see(frame)
+                yield from chooser.push(frame)
         yield from self._last(decoder, chooser, ticks)
         self.dropped += decoder.dropped
         if line is not None:
@@ -230,14 +230,14 @@ class LiveReader(Iterator[VideoFrame | AudioChunk]):
         except av.error.FFmpegError:
             self.dropped += 1
             return
-        self._heard.see(packet)
+        self._heard.advance(packet)
         for frame in frames:
             yield from line.take(frame)
 
     def _last(self, decoder: FullDecoder, chooser: FrameSampler | None, ticks: PtsGrid) -> Iterator[VideoFrame]:
         for frame in decoder.end():
             chooser = chooser or self._chooser(ticks, frame)
-            yield from chooser.see(frame)
+            yield from chooser.push(frame)
         if chooser is None:
             raise NoPictureError(
                 f"{self._source.path}: not one frame of its picture could be decoded. {ADVICE}; a plain MP4 has its "

@@ -34,7 +34,7 @@ def write_browser_copy(
     rate = min(rate, shown.average_rate or rate)
     hz = sound_hz if media.sound else None
     with VideoWriter(out, size, rate, hz, quality=28) as writer:
-        for item in read_media(path, pictures=media.grid(rate), sound_hz=hz):
+        for item in read_media(path, frames=media.grid(rate), audio_hz=hz):
             if isinstance(item, VideoFrame):
                 writer.picture(item.rgb(size))
             else:

@@ -109,7 +109,7 @@ def _poster(preview: Path) -> bytes:
     """A picture of a preview as JPEG: a tenth into it, where a film has mostly faded in."""
     length_s = probe(preview).duration_s
     moment = TimeGrid(Fraction(1), 1, Fraction(length_s) / 10)
-    (picture,) = (item for item in read_media(preview, pictures=moment) if isinstance(item, VideoFrame))
+    (picture,) = (item for item in read_media(preview, frames=moment) if isinstance(item, VideoFrame))
     return jpeg(picture.rgb())
 
 

@@ -82,7 +82,7 @@ def write_content(film: Path, content: PlannedContent, heard: Sound, path: Path)
     """
     grid = TimeGrid(CONTENT_RATE, content.seconds * int(CONTENT_RATE), Fraction(content.film_start_s))
     with VideoWriter(path, CONTENT_SIZE, CONTENT_RATE, HZ) as writer:
-        for picture in prefetch(read_media(film, pictures=grid)):
+        for picture in prefetch(read_media(film, frames=grid)):
             assert isinstance(picture, VideoFrame)
             if picture.step % CONTENT_RATE == 0:
                 writer.sound(heard[int(picture.step / CONTENT_RATE) * HZ :][:HZ])
@@ -152,7 +152,7 @@ class ScreenContent:
 
 def _shown(content: Path, size: tuple[int, int]) -> Iterator[tuple[int, Rgb]]:
     """Each step's number and picture; scaled here, so that it happens in the decoder's thread."""
-    for picture in read_media(content, pictures=probe(content).grid(CONTENT_RATE)):
+    for picture in read_media(content, frames=probe(content).grid(CONTENT_RATE)):
         assert isinstance(picture, VideoFrame)
         yield picture.step, picture.rgb(size)
 
@@ -160,7 +160,7 @@ def _shown(content: Path, size: tuple[int, int]) -> Iterator[tuple[int, Rgb]]:
 def _frames(clip: Path, span_s: tuple[float, float]) -> list[Rgb]:
     start, end = (Fraction(s).limit_denominator(1000) for s in span_s)
     grid = TimeGrid(REACTION_RATE, int((end - start) * REACTION_RATE), start)
-    return [p.rgb() for p in read_media(clip, pictures=grid) if isinstance(p, VideoFrame)]
+    return [p.rgb() for p in read_media(clip, frames=grid) if isinstance(p, VideoFrame)]
 
 
 def _crop(rgb: Rgb, box: Box) -> Rgb:

@@ -92,7 +92,7 @@ class ContentFaceFilter:
         shrink = min(1.0, WIDTH / media.picture.width)
         self._size = (round(media.picture.width * shrink), round(media.picture.height * shrink))
         grid = TimeGrid(rate / EVERY_S, steps, start)
-        reader = read_media(media.path, pictures=grid, media=media)
+        reader = read_media(media.path, frames=grid, media=media)
         self._pictures = (item for item in reader if isinstance(item, VideoFrame))
         self._segment, self._step = segment, -1
 

@@ -91,7 +91,7 @@ def _length(segment: Segment) -> float:
 
 
 def _frames(media: Media, grid: TimeGrid) -> Iterator[VideoFrame]:
-    for item in read_media(media.path, pictures=grid, media=media):
+    for item in read_media(media.path, frames=grid, media=media):
         assert isinstance(item, VideoFrame)
         yield item
 

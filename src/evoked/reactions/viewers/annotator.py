@@ -115,7 +115,7 @@ class Annotator:
         if media.picture is None:
             raise no_video_error(path)
         grid = media.grid(TICKS_PER_S)
-        playing = read_media(path, pictures=grid)
+        playing = read_media(path, frames=grid)
         people: dict[int, FaceTrack] = {}
         sightings = DetectionLog()
         follower = FaceTracker(grid.rate)
@@ -125,7 +125,7 @@ class Annotator:
             kept = [i for i, shapes in enumerate(seen.shapes) if shapes is not None or seen.film[i]]
             describe = partial(self._identify, rgb)
             changed = [seen.changed[i] for i in kept]
-            numbers = follower.see(picture.step, [seen.faces[i] for i in kept], describe, changed=changed)
+            numbers = follower.update(picture.step, [seen.faces[i] for i in kept], describe, changed=changed)
             who = dict(zip(kept, numbers, strict=True))
             for i, face in enumerate(seen.faces):
                 sightings.append(picture.step, face.box, who.get(i, -1))
@@ -136,7 +136,7 @@ class Annotator:
             progress(float(picture.time_s), float(media.duration_s))
         fresh = _fresh(grid, shown_s, playing)
         people = {number: person.masked(fresh) for number, person in people.items()}
-        return self._annotation(grid, people, follower.people(), playing, sightings)
+        return self._annotation(grid, people, follower.merged_tracks(), playing, sightings)
 
     def _look(
         self, playing: MediaReader, film: ContentFaces | None
@@ -168,7 +168,7 @@ class Annotator:
             self._detect, self.config.detect_every, self.config.min_face_px, self._sure, HOLD_FRAMES
         )
         for picture, rgb in prefetch(_converted(playing), QUEUE_FRAMES):
-            yield _Found(picture, rgb, None if rgb is None else watch.see(rgb))
+            yield _Found(picture, rgb, None if rgb is None else watch.detect(rgb))
 
     def _described(self, rgb: NDArray[np.uint8], face: Face, mesh: Mesh) -> NDArray[np.float32]:
         """The blendshapes, then what else the recogniser reads."""

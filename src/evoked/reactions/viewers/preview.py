@@ -59,7 +59,7 @@ def write_preview(path: Path, annotation: Annotation, out: Path, *, hide: bool, 
     hz = SOUND_HZ if media.sound else None
     size = (media.picture.width, media.picture.height)
     with VideoWriter(out, size, rate, hz, preset="veryfast") as writer:
-        for item in prefetch(read_media(path, pictures=media.grid(rate), sound_hz=hz)):
+        for item in prefetch(read_media(path, frames=media.grid(rate), audio_hz=hz)):
             if isinstance(item, VideoFrame):
                 rgb = item.rgb().copy()
                 draw_detections(

@@ -81,7 +81,7 @@ class ClipFaceDescriber:
         valid = np.zeros(grid.steps, dtype=np.bool_)
         before: tuple[Face, Mesh] | None = None
         last, row = -1, None
-        for picture in read_media(path, pictures=grid):
+        for picture in read_media(path, frames=grid):
             assert isinstance(picture, VideoFrame)
             if picture.index != last:  # a frame that stays on the screen is looked at once
                 row, last = self._row(picture.rgb(), before), picture.index

@@ -47,6 +47,6 @@ def load_soundtrack(path: Path, media: Media | None = None) -> Soundtrack:
         NoSoundError: if it has no sound.
         MediaError: if it cannot be read.
     """
-    reader = read_media(path, sound_hz=SOUND_HZ, media=media)
+    reader = read_media(path, audio_hz=SOUND_HZ, media=media)
     samples = audio_of(reader)
     return Soundtrack(path, samples, damage_lines(reader))

@@ -87,7 +87,7 @@ def _thumbnails(media: Media, stream: VideoStream, shape: tuple[int, int], progr
     cells = np.zeros((grid.steps, *shape), np.uint8)
     size = shape[1] * FINER, shape[0] * FINER
     last, hold = -1, 0.0
-    reader = read_media(media.path, pictures=grid, media=media)
+    reader = read_media(media.path, frames=grid, media=media)
     for picture in reader:
         assert isinstance(picture, VideoFrame)
         if picture.index != last:
