@@ -15,6 +15,8 @@ from evoked.media.images import resize
 from evoked.weights.cache import Cache
 from evoked.weights.session import Session, open_net
 
+__all__ = ["DetectConfig", "Face", "FaceDetector", "decode", "iou", "suppress"]
+
 STRIDES = (8, 16, 32)
 GRAIN = 32  # the net's coarsest stride: its input sizes are multiples of it
 

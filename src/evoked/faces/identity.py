@@ -14,6 +14,8 @@ from evoked.media.images import warp
 from evoked.weights.cache import Cache
 from evoked.weights.session import open_net
 
+__all__ = ["TEMPLATE", "FaceIdentity", "alignment_transform", "cosine_similarity"]
+
 SIDE = 112
 WIDTH = 128
 TEMPLATE = np.array(

@@ -3,6 +3,8 @@
 Source: MediaPipe's face_blendshapes_graph.cc (Apache-2.0): facts about the nets' inputs and outputs.
 """
 
+__all__ = ["BLENDSHAPES", "BLENDSHAPE_POINTS", "LEFT_EYE_CORNER", "POINTS", "RIGHT_EYE_CORNER"]
+
 # fmt: off
 BLENDSHAPES: tuple[str, ...] = (
     "_neutral", "browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight", "cheekPuff",

@@ -16,6 +16,8 @@ from evoked.core.settings import setting
 from evoked.faces.detect import Face, iou
 from evoked.faces.identity import cosine_similarity
 
+__all__ = ["FaceTracker", "TrackedFace", "TrackerConfig"]
+
 Describe = Callable[[Face], NDArray[np.float32]]
 
 

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from evoked.faces.detect import Face, FaceDetector, iou
 from evoked.media.images import resize, to_grey
 
+__all__ = ["FrameFaces", "VideoFaceDetector"]
+
 Rgb = NDArray[np.uint8]
 
 THUMB = (32, 18)  # points at which whole pictures are compared

@@ -10,6 +10,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = ["AudioAssembler", "AudioChunk", "mix_to_mono"]
+
 SLACK_S = Fraction(1, 100)
 """Timestamps are believed against the count of samples only beyond this: Matroska rounds them to a
 millisecond, some recorders jitter by a few; the shortest codec frame that can get lost is longer."""

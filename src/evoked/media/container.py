@@ -17,6 +17,8 @@ from av.stream import Disposition
 
 from evoked.core.errors import MediaError, MissingMedia
 
+__all__ = ["StreamSource", "first_stream", "open_container", "open_source"]
+
 # libav takes any text file for one of these, and draws its letters
 TEXT_ART = {"tty", "bin", "xbin", "adf", "idf"}
 NOT_PLAYED = Disposition.attached_pic | Disposition.timed_thumbnails

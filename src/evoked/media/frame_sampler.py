@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from evoked.core.time_grid import TimeGrid
 from evoked.media.orientation import Orientation
 
+__all__ = ["FrameConverter", "FrameSampler", "PtsGrid", "VideoFrame"]
+
 UNTAGGED = (2, 3)  # AVCOL_SPC_UNSPECIFIED, _RESERVED
 NOT_YUV = ("rgb", "bgr", "gbr", "gray", "pal", "mono", "argb", "abgr", "0rgb", "0bgr", "ya")
 

@@ -22,6 +22,8 @@ from evoked.media.frame_sampler import PtsGrid
 from evoked.media.nal_units import PacketKind, packet_kind_reader
 from evoked.media.probe import no_timestamps_error
 
+__all__ = ["DecodePlan", "Decoder", "FullDecoder", "PacketGroup", "SparseDecoder", "decoder_for"]
+
 MOST_PACKETS = 600
 MOST_BYTES = 32 << 20
 """A group longer than this is read in parts, so that memory stays bounded whatever the film."""

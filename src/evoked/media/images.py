@@ -15,6 +15,21 @@ from numpy.typing import NDArray
 
 from evoked.core.errors import MediaError, MissingMedia
 
+__all__ = [
+    "TemplateMatch",
+    "blur",
+    "draw_box",
+    "draw_text",
+    "jpeg",
+    "match_template",
+    "read_image",
+    "resize",
+    "set_opencv_threads",
+    "to_grey",
+    "warp",
+    "write_png",
+]
+
 Rgb = NDArray[np.uint8]
 Colour = tuple[int, int, int]
 

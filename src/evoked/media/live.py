@@ -26,6 +26,8 @@ from evoked.media.frame_sampler import FrameSampler, PtsGrid, VideoFrame
 from evoked.media.gop_decoder import FullDecoder
 from evoked.media.orientation import Orientation, orientation_of
 
+__all__ = ["GrowingFile", "LiveReader"]
+
 LONGEST_S = 48 * 3600
 """Playing stops here: the grid of instants is laid out in advance, 16 bytes a second."""
 AHEAD_S = 3600

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+__all__ = ["PacketKind", "packet_kind_reader"]
+
 H264_SLICES, H264_IDR, H264_PARAMETERS = {1, 2, 3, 4, 5}, 5, {7, 8, 13, 15}
 HEVC_SLICES, HEVC_IDR, HEVC_PARAMETERS = set(range(32)), {19, 20}, {32, 33, 34}
 HEVC_UNREFERENCED = {0, 2, 4, 6, 8, 10, 12, 14}

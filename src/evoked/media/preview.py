@@ -8,6 +8,8 @@ from evoked.media.frame_sampler import VideoFrame
 from evoked.media.probe import no_video_error, probe
 from evoked.media.write import VideoWriter
 
+__all__ = ["write_browser_copy"]
+
 
 def write_browser_copy(
     path: Path, out: Path, *, height: int = 270, rate: Fraction = Fraction(15), sound_hz: int = 44100

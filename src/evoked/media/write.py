@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from evoked.core.errors import OutputError
 from evoked.core.files import writing
 
+__all__ = ["VideoWriter"]
+
 AAC_RATES = (7350, 8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
 
 
