@@ -75,14 +75,14 @@ class FaceMesh:
     those of two .011 (.09), of three .006 (.05). One pass takes half the time.
 
     In a video one pass is enough, if the region comes from the mesh a moment before, moved as the
-    detector's box has moved: on 330 ticks of four films at 6 Hz such blendshapes lie .007 (mean over
+    detector's box has moved: on 330 frames of four films at 6 Hz such blendshapes lie .007 (mean over
     ticks of the largest: .06) from where repeated passes settle, nearer than two passes (.014, .12).
 
     A face that fills the picture is cut off by its edges; the net then often sees no face in a region
     that is half repeated edge. Such a face is looked for again in tighter regions, the surest counts: of
     834 labelled web faces 32 were not seen without, 12 with it; the area under surprise's curve, unseen
     faces counted as 0, went from .908 to .918, that of amusement from .920 to .923. A face that was seen a moment ago
-    and is not any more is looked for once more with the camera's noise averaged out: of 32 ticks of a face in dim
+    and is not any more is looked for once more with the camera's noise averaged out: of 32 frames of a face in dim
     light that the net denied so, 31 were seen.
     """
 
@@ -171,7 +171,7 @@ def region_moved(points: NDArray[np.floating], before: Face, now: Face) -> NDArr
     """Points of a face carried along with the detector's box: shifted, and scaled as the box has grown.
 
     A box that moved or grew little has not told that the face did: boxes shake, the mesh a moment before
-    does not. So blendshapes come nearer to where repeated passes settle (.0080 for .0081 on 580 ticks of
+    does not. So blendshapes come nearer to where repeated passes settle (.0080 for .0081 on 580 frames of
     five films), and hardly depend on which look found the box (.0001 for .0092).
     """
     grown = np.sqrt(now.area / before.area)

@@ -1,8 +1,8 @@
-"""Who is who from one moment to the next: faces of successive ticks become people.
+"""Who is who from one moment to the next: faces of successive frames become people.
 
 Position says it where it can, for nothing; the face's description (SFace, some 15 ms) is asked for only
 where position cannot: a new face, a gap, two people close to each other, a cut, and now and then to
-make sure. Nothing is invented: at a tick where a person is not seen, there is nothing of that person.
+make sure. Nothing is invented: in a frame where a person is not seen, there is nothing of that person.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,10 +27,10 @@ class TrackerConfig:
 
     max_gap_s: float = setting(1.0, "a person unseen for longer is looked for by likeness alone, seconds")
     reembed_every_s: float = setting(5.0, "how often a person who only moves is described again, seconds")
-    min_iou: float = setting(0.5, "faces of successive ticks that overlap more (IoU), and no other, are one person")
+    min_iou: float = setting(0.5, "faces of successive frames that overlap more (IoU), and no other, are one person")
     same_person_similarity: float = setting(0.45, "faces at least this alike are one person, wherever they are")
     different_person_similarity: float = setting(0.2, "faces less alike are two people, wherever they are")
-    min_frames: int = setting(3, "people seen at fewer ticks are left out at the end; 1 keeps everyone")
+    min_frames: int = setting(3, "people seen at fewer frames are left out at the end; 1 keeps everyone")
 
     def __post_init__(self) -> None:
         if not -1 <= self.different_person_similarity < self.same_person_similarity <= 1:
@@ -69,7 +69,7 @@ class TrackedFace:
 
     @property
     def ticks(self) -> int:
-        """At how many ticks they were seen."""
+        """In how many frames they were seen."""
         return sum(last - first + 1 for first, last in self.runs)
 
     def learn(self, step: int, description: NDArray[np.float32]) -> None:
@@ -88,19 +88,19 @@ class TrackedFace:
 
 
 class FaceTracker:
-    """Give each face of a stream of ticks the number of its person.
+    """Give each face of a stream of frames the number of its person.
 
     Numbers start at 0 in order of appearance and are final where they are given; only at the end is it
     known who was there too briefly, and which numbers were one person after all: see `merged_tracks`.
 
     Args:
-        rate: ticks per second.
+        rate: frames per second.
         config: thresholds.
     """
 
     def __init__(self, rate: Fraction | float, config: TrackerConfig | None = None) -> None:
         if rate <= 0:
-            raise ValueError(f"rate must be above zero ticks per second, got {rate}")
+            raise ValueError(f"rate must be above zero frames per second, got {rate}")
         self.config = config or TrackerConfig()
         self._hold = max(1, round(self.config.max_gap_s * float(rate)))
         self._refresh = max(1, round(self.config.reembed_every_s * float(rate)))
@@ -120,14 +120,14 @@ class FaceTracker:
         cut: bool = False,
         changed: Sequence[bool] | None = None,
     ) -> list[int]:
-        """Say who is seen at a tick.
+        """Say who is seen in a frame.
 
         Args:
-            step: the tick; larger than the one before. Steps left out are gaps.
+            step: the frame; larger than the one before. Steps left out are gaps.
             faces: what the detector found there.
             describe: SFace of one of them; called at most once a face, and only where it is needed.
             cut: a new shot begins here: position says nothing.
-            changed: for each face, whether the picture there is another than a tick before: then position is
+            changed: for each face, whether the picture there is another than a frame before: then position is
                 not enough. None: for none.
 
         Returns:
@@ -159,7 +159,7 @@ class FaceTracker:
 
         Returns:
             Number that `update` gave → number of the person: the smallest of those that are one person
-            (alike, and never seen at the same tick). Numbers seen at fewer than `min_frames` ticks
+            (alike, and never seen at the same frame). Numbers seen at fewer than `min_frames` frames
             in all are absent.
         """
         groups = [_Group([p.number], p.total.copy(), [list(r) for r in p.runs]) for p in self._people]
@@ -171,7 +171,7 @@ class FaceTracker:
         return {number: min(group.numbers) for group in kept for number in sorted(group.numbers)}
 
     def _by_position(self, step: int, known: "_Descriptions", changed: Sequence[bool]) -> dict[int, TrackedFace]:
-        """Faces that overlap one person of the tick before, who overlaps no other face."""
+        """Faces that overlap one person of the frame before, who overlaps no other face."""
         faces = known.faces
         near = [p for p in self._people if step - p.step <= self._hold]
         reach = {i: [p for p in near if _touch(face.box, p.box)] for i, face in enumerate(faces)}
@@ -227,7 +227,7 @@ class FaceTracker:
 
 
 class _Descriptions:
-    """Descriptions of a tick's faces, each made when first asked for."""
+    """Descriptions of the faces in a frame, each made when first asked for."""
 
     def __init__(self, faces: Sequence[Face], describe: Describe) -> None:
         self.faces = faces

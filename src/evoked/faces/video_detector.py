@@ -1,9 +1,9 @@
-"""The faces of a video, tick by tick: the whole picture now and then, else only where faces were.
+"""The faces of a video, frame by frame: the whole picture now and then, else only where faces were.
 
 A whole look costs more than all the rest of finding a face. People stay where they are, so between whole
-looks it is enough to look around the faces of the tick before (`FaceDetector.near`). A face that is new is
+looks it is enough to look around the faces of the frame before (`FaceDetector.near`). A face that is new is
 found at the next whole look: at once where the picture changes as at a cut or a known face is lost, else
-`every - 1` ticks later at most.
+`every - 1` frames later at most.
 
 In dim light the detector's certainty flickers. So a face where one stood a moment ago is kept though it is less certain
 than a new one must be: a hand or an empty chair in its place is below .2.
@@ -22,7 +22,7 @@ __all__ = ["FrameFaces", "VideoFaceDetector"]
 Rgb = NDArray[np.uint8]
 
 THUMB = (32, 18)  # points at which whole pictures are compared
-CUT = 18.0  # grey levels by which a picture's points differ, on average, from those of the tick before
+CUT = 18.0  # grey levels by which a picture's points differ, on average, from those of the frame before
 PATCH = (12, 12)  # points at which a face is compared with what stood there before
 OTHER = 0.4  # correlation of these below which somebody else may stand there …
 SAME = 0.3  # a face stands where one stood if they overlap by more (intersection over union)
@@ -31,11 +31,11 @@ LEVELS = 25.0  # … as where they differ by more grey levels than this, on aver
 
 @dataclass(frozen=True, eq=False)
 class FrameFaces:
-    """What a tick shows.
+    """What a frame shows.
 
     Attributes:
         faces: largest first.
-        changed: for each, whether the picture there is another than at the tick before, as at a cut: that a
+        changed: for each, whether the picture there is another than at the frame before, as at a cut: that a
             face stands where one stood says nothing then.
     """
 

@@ -49,7 +49,7 @@ def read_media(
 
     Args:
         path: a media file.
-        frames: the instants at which a picture is wanted; None for no pictures. One Picture comes for
+        frames: the instants at which a picture is wanted; None for no pictures. One VideoFrame comes for
             each step, in order: the frame with the largest presentation time <= the instant, the first
             frame before that, the last frame to the end of the grid.
         audio_hz: samples per second of the mono sound; None for no sound. It runs from second 0 to the
@@ -58,10 +58,10 @@ def read_media(
         media: what probe says of the file, where that is known; else it is probed, which opens it once more.
 
     Returns:
-        An iterator over Picture and Sound, each in order, interleaved about as they lie in the file.
+        An iterator over VideoFrame and AudioChunk, each in order, interleaved about as they lie in the file.
 
     Raises:
-        MediaError and its kin: as probe.
+        MediaError or a subclass: as probe.
         NoPictureError, NoSoundError: if what is wanted is not there; for pictures also at the end of
             playing, if not one frame could be decoded.
         ValueError: if neither is wanted, or the rate is not above zero.
@@ -70,7 +70,7 @@ def read_media(
 
 
 class MediaReader(Iterator[VideoFrame | AudioChunk]):
-    """What play returns; also tells how well it went.
+    """What read_media returns; also tells how well it went.
 
     Attributes:
         media: the file's description.
@@ -325,7 +325,7 @@ def read_audio(path: Path, hz: int) -> NDArray[np.float32]:
     """The whole sound of a file, for short work: mono float32 at `hz` from second 0 of its clock, shape (n,).
 
     Raises:
-        NoSoundError and its kin: as play.
+        NoSoundError or another MediaError: as read_media.
     """
     return audio_of(read_media(path, audio_hz=hz))
 

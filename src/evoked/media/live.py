@@ -1,6 +1,6 @@
 """Media that are still coming: a pipe, or a file that is being written, played as they arrive.
 
-Same clock, same pictures and same sound as `play` gives of the finished file. Nothing is known in
+Same clock, same pictures and same sound as `read_media` gives of the finished file. Nothing is known in
 advance: no length, no index, no second pass. So containers must be of those that can be read from front to
 back: MPEG-TS, Matroska, WebM, fragmented MP4.
 """
@@ -92,14 +92,14 @@ class GrowingFile:
 
 
 class LiveReader(Iterator[VideoFrame | AudioChunk]):
-    """Plays what comes: a Picture for each whole second, and mono sound, in the order in which they are known.
+    """Plays what comes: a VideoFrame for each whole second, and mono sound, in the order in which they are known.
 
     The picture of second t comes with the first frame that is shown after t; sound comes by half seconds.
 
     Args:
         path: a file that grows, a named pipe; None for standard input.
         audio_hz: samples per second of the sound.
-        patience_s: see Growing.
+        patience_s: see GrowingFile.
 
     Attributes:
         has_sound: whether there is a stream of sound; its samples then come from second 0.

@@ -24,7 +24,7 @@ def write_browser_copy(
         sound_hz: samples per second of the sound.
 
     Raises:
-        NoPictureError and its kin: as play.
+        NoPictureError or another MediaError: as read_media.
         OutputError: if it cannot be written.
     """
     media = probe(path)
