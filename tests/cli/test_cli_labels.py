@@ -25,7 +25,7 @@ def test_each_viewer_apart_at_thresholds_of_ones_own(evoked, media, tmp_path: Pa
     assert max(table["ticks"]) == 18
     made = read_provenance(out)
     assert made is not None
-    assert made["config"]["thresholds"] == ["surprise=0"]
+    assert made["config"]["votes"]["thresholds"] == ["surprise=0"]
 
 
 def test_json_tells_of_each_reaction_and_nothing_else_is_on_stdout(evoked, media, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

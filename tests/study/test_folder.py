@@ -68,7 +68,7 @@ def test_every_key_has_a_default(study: Path) -> None:
 
 
 def test_keys_are_read(study: Path) -> None:
-    (study / "study.toml").write_text('name = "N"\nexpressions = ["awe"]\n[vote]\nquorum = 3\nlag_s = 1\n')
+    (study / "study.toml").write_text('name = "N"\nexpressions = ["awe"]\n[vote]\nquorum = 3\nreaction_lag_s = 1\n')
     about, made = parse_sections(read_toml(study), {"vote": Vote})
     assert (about.name, about.expressions) == ("N", ("awe",))
     assert made["vote"] == Vote(3, 1.0)

@@ -5,19 +5,32 @@ from typing import Any
 
 import click
 
-from evoked.cli.annotate_batch import AnnotateBatch, AnnotateRequest
+from evoked.cli.annotate_batch import AnnotateBatch, AnnotateRequest, AnnotateSettings
 from evoked.cli.annotate_previews import Previews
 from evoked.cli.failures import Failures
-from evoked.cli.options import config_from_options, config_options
+from evoked.cli.options import NONE, config_from_options, config_options
 from evoked.core.errors import OutputError
 from evoked.core.files import check_writable
+from evoked.core.settings import describe
 from evoked.core.tables import SUFFIXES, check_suffix
 from evoked.faces.detect import DetectConfig
 from evoked.media.probe import no_video_error, probe
+from evoked.reactions.alignment.config import MatchConfig
+from evoked.reactions.content_region.detector import ContentRegionConfig
 from evoked.reactions.labelling.majority_vote import VoteConfig
 from evoked.reactions.viewers.annotation import AnnotateConfig
+from evoked.study.settings import read_settings_file
 
 File = click.Path(path_type=Path)
+SECTIONS: dict[str, type] = {
+    "align": MatchConfig,
+    "window": ContentRegionConfig,
+    "detect": DetectConfig,
+    "annotate": AnnotateConfig,
+    "votes": VoteConfig,
+}
+RENAMED = {"align": {"min_score": "align_min_score"}, "window": {"min_score": "region_min_score"}}
+"""Section → field → its option: `--min-score` is the face detector's."""
 
 
 @click.command()
@@ -32,27 +45,29 @@ File = click.Path(path_type=Path)
 @click.option("--blur", type=File, help="the same with every face blurred that was found, the film's own too")
 @click.option("--offline", is_flag=True, help="use only nets that the cache holds")
 @click.option("--json", "as_json", is_flag=True, help="print JSON: a row per reaction, and the file of labels")
+@click.option("--config", "config_path", type=File, help="a study.toml whose settings hold; what is typed goes first")
 @config_options(DetectConfig)
 @config_options(AnnotateConfig)
 @config_options(VoteConfig)
-def annotate(reactions: tuple[Path, ...], content: Path | None, output: Path | None, **words: Any) -> None:
+@config_options(MatchConfig, RENAMED["align"])
+@config_options(ContentRegionConfig, RENAMED["window"])
+@click.pass_context
+def annotate(
+    ctx: click.Context, /, reactions: tuple[Path, ...], content: Path | None, output: Path | None, **words: Any
+) -> None:
     """Find the viewers in REACTIONS and score their expressions at 6 Hz.
 
     Writes a row per viewer and tick: viewer, time_s, valid, and the expressions in [0, 1]. Without -o a
     summary goes to stdout. Look at a blurred video before you give it away: a face that was not found is not
     blurred. A video that cannot be used is reported and the others go on; exit code 1.
     """
-    configs = (
-        config_from_options(DetectConfig, words),
-        config_from_options(AnnotateConfig, words),
-        config_from_options(VoteConfig, words),
-    )
+    settings = _settings(ctx, words)
     if words["apart"] and not words["labels"]:
         raise click.UsageError("--apart goes with --labels")
     reactions = tuple(dict.fromkeys(reactions))
     batch = AnnotateBatch(
         AnnotateRequest(content, output, words["labels"], words["apart"], words["as_json"], words["offline"]),
-        configs,
+        settings,
         _places(reactions, output, words["labels"]),
         Previews.planned(reactions, content, {"--preview": words["preview"], "--blur": words["blur"]}),
         Failures(len(reactions), "reactions", "annotated"),
@@ -62,6 +77,30 @@ def annotate(reactions: tuple[Path, ...], content: Path | None, output: Path | N
     for reaction in reactions:
         batch.add(reaction)
     batch.end()
+
+
+def _settings(ctx: click.Context, words: dict[str, Any]) -> AnnotateSettings:
+    """The settings of --config, if one is given, and what was typed before them; StudyError if it holds a mistake."""
+    path: Path | None = words.pop("config_path")
+    given = read_settings_file(path) if path else None
+    if given is not None:
+        for section, kind in SECTIONS.items():
+            for field in describe(kind):
+                option = RENAMED.get(section, NONE).get(field.name, field.name)
+                if not _is_typed(ctx, option):
+                    words[option] = getattr(getattr(given, section), field.name)
+    configs: dict[str, Any] = {
+        name: config_from_options(kind, words, RENAMED.get(name, NONE)) for name, kind in SECTIONS.items()
+    }
+    if path is None or given is None:
+        return AnnotateSettings(**configs)
+    root = None if _is_typed(ctx, "recogniser") else path.parent
+    return AnnotateSettings(**configs, expressions=given.about.expressions, root=root, notes=given.notes)
+
+
+def _is_typed(ctx: click.Context, option: str) -> bool:
+    source = ctx.get_parameter_source(option)
+    return source is not None and source.name not in ("DEFAULT", "DEFAULT_MAP")
 
 
 def _places(reactions: tuple[Path, ...], output: Path | None, labels: bool) -> dict[Path, Path]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from evoked.cli.annotate_previews import Previews
-from evoked.cli.annotate_summary import AnnotatedReaction, damage_lines, reaction_row, summary_text
+from evoked.cli.annotate_summary import damage_lines, reaction_row, summary_text
 from evoked.cli.annotate_votes import thresholds_for, votes_apart, votes_together
 from evoked.cli.failures import Failures, print_note
 from evoked.cli.progress import bar
@@ -16,27 +16,53 @@ from evoked.core.errors import EvokedError
 from evoked.core.files import sha256
 from evoked.core.progress import Progress, part
 from evoked.core.provenance import Provenance, unique_names
-from evoked.core.settings import describe
 from evoked.core.tables import write_table
 from evoked.dataset.labels import write_labels, write_labels_apart
 from evoked.faces.detect import DetectConfig
-from evoked.media.probe import no_video_error, probe
 from evoked.parallel.pool import Failed, SerialPool
+from evoked.reactions.alignment.config import MatchConfig
 from evoked.reactions.alignment.matcher import ContentMatcher
-from evoked.reactions.alignment.offset_map import OffsetMap, Segment
-from evoked.reactions.content_region.content_faces import open_content_filter
+from evoked.reactions.content_region.detector import ContentRegionConfig
 from evoked.reactions.expressions.choose import open_recogniser
 from evoked.reactions.labelling.majority_vote import VoteConfig
+from evoked.reactions.labelling.pipeline import AnnotatedReaction, annotate_reaction
 from evoked.reactions.viewers.annotation import AnnotateConfig
 from evoked.reactions.viewers.annotation_table import annotation_to_table
 from evoked.reactions.viewers.annotator import Annotator, nets_read
+from evoked.study.layout import config_values
 from evoked.weights.cache import default_cache
 from evoked.weights.catalogue import NETS as CATALOGUE
 
-MATCHING, DRAWING = 0.1, 0.2
-"""About what share of the time the search by picture takes, and the drawing of a video."""
+DRAWING = 0.2
+"""About what share of the time the drawing of a video takes."""
 ALONE = "note: without --content the faces of a film that is on the screen count as viewers, too"
-Configs = tuple[DetectConfig, AnnotateConfig, VoteConfig]
+
+
+@dataclass(frozen=True)
+class AnnotateSettings:
+    """How to match, annotate and vote.
+
+    Attributes:
+        align, window, detect, annotate, votes: as the sections of study.toml.
+        expressions: which are scored; None: all that the recogniser knows.
+        root: the folder that a relative recogniser is in; None: the working directory.
+        notes: what every result must say.
+    """
+
+    align: MatchConfig
+    window: ContentRegionConfig
+    detect: DetectConfig
+    annotate: AnnotateConfig
+    votes: VoteConfig
+    expressions: tuple[str, ...] | None = None
+    root: Path | None = None
+    notes: tuple[str, ...] = ()
+
+    def plain(self, *sections: str) -> dict[str, object]:
+        """Sections as plain values, for provenance; the recogniser by what it is, not by its folder."""
+        config: dict[str, object] = {name: config_values(getattr(self, name)) for name in sections}
+        config["annotate"] = {n: v for n, v in config_values(self.annotate).items() if n != "recogniser"}
+        return config
 
 
 @dataclass(frozen=True)
@@ -64,26 +90,32 @@ class AnnotateBatch:
 
     Args:
         order: what was asked for.
-        configs: how to detect, annotate and vote.
+        settings: how to match, annotate and vote.
         places: reaction → the file of its table.
         drawn: the videos to be drawn of each.
         failures: is told what failed; a reaction that fails does not take the others with it.
     """
 
     def __init__(
-        self, order: AnnotateRequest, configs: Configs, places: dict[Path, Path], drawn: Previews, failures: Failures
+        self,
+        order: AnnotateRequest,
+        settings: AnnotateSettings,
+        places: dict[Path, Path],
+        drawn: Previews,
+        failures: Failures,
     ) -> None:
-        self._order, self._configs, self._places, self._drawn, self._failures = order, configs, places, drawn, failures
-        self._recogniser = open_recogniser(configs[1].recogniser)
-        self._levels = thresholds_for(configs[2], self._recogniser)
-        self._watched = ContentMatcher({order.content.name: order.content}) if order.content else None
+        self._order, self._settings, self._places = order, settings, places
+        self._drawn, self._failures = drawn, failures
+        self._recogniser = open_recogniser(settings.annotate.recogniser, settings.expressions, settings.root)
+        self._levels = thresholds_for(settings.votes, self._recogniser)
+        self._matcher = ContentMatcher({order.content.name: order.content}, settings.align) if order.content else None
         self._seen: list[AnnotatedReaction] = []
         self._rows: list[dict[str, object]] = []
 
     @cached_property
     def _nets(self) -> Annotator:
-        detect, config, _ = self._configs
-        return Annotator(self._recogniser, config, detect, default_cache(offline=self._order.offline))
+        cache = default_cache(offline=self._order.offline)
+        return Annotator(self._recogniser, self._settings.annotate, self._settings.detect, cache)
 
     def add(self, reaction: Path) -> None:
         """Annotate a reaction, and write and tell what is to be written and told of it alone."""
@@ -129,16 +161,7 @@ class AnnotateBatch:
         return self._drawn.write(seen.reaction, seen.found, progress)
 
     def _annotated(self, progress: Progress, reaction: Path) -> AnnotatedReaction:
-        media = probe(reaction)
-        if media.picture is None:
-            raise no_video_error(reaction)  # what cannot be used is told at once, before any net is loaded
-        if self._watched is None:
-            whole = OffsetMap(0.0, (Segment(0.0, max(float(media.duration_s), 1e-3), 0.0, 0.0),))
-            return AnnotatedReaction(reaction, self._nets(reaction, None, progress), whole)
-        found = self._watched.match(reaction, progress=part(progress, 0, MATCHING))
-        film = open_content_filter(reaction, self._watched.paths[found.content], found.offsets)
-        told = self._watched.damage_notes(reaction, found.content)
-        return AnnotatedReaction(reaction, self._nets(reaction, film, part(progress, MATCHING, 1)), found.offsets, told)
+        return annotate_reaction(reaction, self._matcher, lambda: self._nets, self._settings.window, progress)
 
     def _written(self, seen: AnnotatedReaction) -> str:
         """Write a reaction's table and give its path; where it has no place, its summary."""
@@ -146,25 +169,25 @@ class AnnotateBatch:
         if place is None:
             return summary_text(seen)
         table = annotation_to_table(seen.found, self._recogniser.names)
-        write_table(place, table, self._provenance([seen], self._configs[:2]))
+        write_table(place, table, self._provenance([seen]))
         return str(place)
 
     def _write_labels(self, output: Path) -> None:
-        made_by, votes = self._provenance(self._seen, self._configs), self._configs[2]
+        made_by, votes = self._provenance(self._seen, "votes"), self._settings.votes
         if self._order.apart:
             write_labels_apart(output, votes_apart(self._seen, self._order.content, votes, self._levels), made_by)
             return
         by = votes, self._levels
         write_labels(output, votes_together(self._seen, self._order.content, self._recogniser.names, by), made_by)
 
-    def _provenance(self, seen: list[AnnotatedReaction], configs: tuple[object, ...]) -> Provenance:
+    def _provenance(self, seen: list[AnnotatedReaction], *more: str) -> Provenance:
         content = [self._order.content] if self._order.content else []
         inputs = unique_names({path: sha256(path) for path in [*(s.reaction for s in seen), *content]})
         told = tuple(f"{s.reaction.name}: {line}" for s in seen for line in s.known)
-        config = {d.name: getattr(c, d.name) for c in configs for d in describe(type(c))}
+        sections = (*(("align", "window") if content else ()), "detect", "annotate", *more)
+        config = self._settings.plain(*sections) | dict(self._recogniser.describe())
         nets = {name: CATALOGUE[name].sha256 for name in nets_read(self._recogniser)}
-        config |= self._recogniser.describe()  # its name, not its folder
-        return Provenance("annotate", config, inputs, nets, told)
+        return Provenance("annotate", config, inputs, nets, (*self._settings.notes, *told))
 
     def _say(self, text: str) -> None:
         """On stdout; with --json that is the JSON alone."""

@@ -3,24 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from evoked.reactions.alignment.matcher import modality_notes
-from evoked.reactions.alignment.offset_map import OffsetMap
+from evoked.reactions.labelling.pipeline import AnnotatedReaction
 from evoked.reactions.viewers.annotation import Annotation
-
-
-@dataclass(frozen=True, eq=False)
-class AnnotatedReaction:
-    """A reaction that was annotated, where its content stands in it, and what was wrong with what that was found by."""
-
-    reaction: Path
-    found: Annotation
-    offsets: OffsetMap
-    matched: tuple[str, ...] = ()
-
-    @property
-    def known(self) -> tuple[str, ...]:
-        """What a reader of a result must know: how the map was found, and what is wrong with the files."""
-        return (*modality_notes(self.offsets), *self.matched, *self.found.damage)
 
 
 @dataclass(frozen=True)

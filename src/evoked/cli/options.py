@@ -1,6 +1,7 @@
 """Options made from config dataclasses, so that a default and its help stand once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import click
@@ -13,9 +14,10 @@ __all__ = ["config_from_options", "config_options", "executor_from_options", "ex
 
 Config = TypeVar("Config")
 Command = Callable[..., Any]
+NONE: Mapping[str, str] = MappingProxyType({})
 
 
-def config_options(config: type, **also: str) -> Callable[[Command], Command]:
+def config_options(config: type, renamed: Mapping[str, str] = NONE, /, **also: str) -> Callable[[Command], Command]:
     """Give a click command one option per field of a config dataclass.
 
     A field `chunk_s` becomes `--chunk-s`; a bool becomes `--name / --no-name`; a tuple of strings may
@@ -24,15 +26,17 @@ def config_options(config: type, **also: str) -> Callable[[Command], Command]:
 
     Args:
         config: the dataclass.
+        renamed: field → name of its option where another config of the command has a field of that name.
         also: field → a second name that its option answers to, such as `--model`.
     """
 
     def add(command: Command) -> Command:
         for known in reversed(describe(config)):
-            flag = known.name.replace("_", "-")
-            names = [f"--{flag}", *filter(None, [also.get(known.name)]), known.name]
+            name = renamed.get(known.name, known.name)
+            flag = name.replace("_", "-")
+            names = [f"--{flag}", *filter(None, [also.get(known.name)]), name]
             if known.kind is bool:
-                option = click.option(f"--{flag}/--no-{flag}", known.name, default=known.default, help=known.help)
+                option = click.option(f"--{flag}/--no-{flag}", name, default=known.default, help=known.help)
             elif known.kind in (int, float, str):
                 option = click.option(
                     *names, type=known.kind, default=known.default, show_default=True, help=known.help
@@ -52,13 +56,18 @@ def _each(_ctx: click.Context, _param: click.Parameter, given: tuple[str, ...]) 
     return tuple(part.strip() for value in given for part in value.split(",") if part.strip())
 
 
-def config_from_options(config: type[Config], values: dict[str, Any]) -> Config:
+def config_from_options(config: type[Config], values: dict[str, Any], renamed: Mapping[str, str] = NONE) -> Config:
     """Take a config's own settings out of a command's keyword arguments and make it.
+
+    Args:
+        config: the dataclass.
+        values: the command's keyword arguments; those of the config are taken out.
+        renamed: as `config_options` was given.
 
     Raises:
         click.UsageError: if the config refuses a value.
     """
-    own = {known.name: values.pop(known.name) for known in describe(config)}
+    own = {known.name: values.pop(renamed.get(known.name, known.name)) for known in describe(config)}
     try:
         return config(**own)
     except ValueError as error:

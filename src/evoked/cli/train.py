@@ -3,7 +3,6 @@
 import importlib.util
 import json
 import tomllib
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from evoked.cli.options import config_from_options, config_options
 from evoked.cli.progress import bar
 from evoked.core.errors import EvokedError, TrainingError
 from evoked.core.files import sha256
-from evoked.core.provenance import Provenance
 from evoked.core.settings import from_mapping
 from evoked.dataset.labels import read_labels
 from evoked.dataset.load_examples import load_examples
@@ -85,8 +83,7 @@ def _train_files(
     validate: tuple[str, ...],
     chosen: tuple[ModelSettings, TrainConfig],
 ) -> Path:
-    from evoked.learning.training.model_folder import write_model
-    from evoked.learning.training.train import train
+    from evoked.learning.training.model_folder import train_model
 
     model, config = chosen
     labels = read_labels(labels_path)
@@ -94,15 +91,20 @@ def _train_files(
         loaded = load_examples(labels, features, progress)
     if unknown := set(validate) - {example.video for example in loaded.examples}:
         raise click.UsageError(f"--validate: no features and labels of {', '.join(sorted(unknown))}")
-    learnt = [example for example in loaded.examples if example.video not in validate]
-    held_out = [example for example in loaded.examples if example.video in validate]
-    with bar("train") as progress:
-        trained = train(learnt, model, config, validation=held_out, state=output / "state", progress=progress)
     files = find_result_files(labels, features, SUFFIX)
     inputs = {labels_path.name: sha256(labels_path)} | {path.name: sha256(path) for path in files.values()}
-    told = {"model": asdict(model), "train": asdict(config), "validate": list(validate)}
-    notes = tuple(dict.fromkeys((*notes_of(labels_path), *loaded.notes)))
-    write_model(output, trained, loaded.made, Provenance("train", told, inputs, notes=notes))
+    with bar("train") as progress:
+        train_model(
+            output,
+            loaded,
+            model,
+            config,
+            inputs=inputs,
+            state=output / "state",
+            validate=validate,
+            notes=notes_of(labels_path),
+            progress=progress,
+        )
     return output
 
 

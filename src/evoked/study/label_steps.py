@@ -5,31 +5,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from evoked.core.errors import AlignmentError, DatasetError, EvokedError, NoPictureError
 from evoked.core.progress import Progress
 from evoked.core.provenance import Provenance, unique_names
 from evoked.core.study_layout import StudyLayout
 from evoked.core.tables import read_provenance, read_table, write_table
 from evoked.core.time_grid import TimeGrid
-from evoked.core.track import Track
 from evoked.dataset.labels import write_labels
 from evoked.dataset.pairs import Pair, read_pairs, write_pairs
 from evoked.media.probe import Media, probe
 from evoked.reactions.alignment.matcher import ContentMatcher, modality_notes
 from evoked.reactions.alignment.offset_map import OffsetMap, read_offsets, write_offsets
-from evoked.reactions.content_region.content_faces import open_content_filter
 from evoked.reactions.expressions.choose import open_recogniser
 from evoked.reactions.expressions.recogniser import Recogniser
-from evoked.reactions.labelling.majority_vote import (
-    VoteConfig,
-    Votes,
-    majority_vote,
-    onto_content,
-    operating_thresholds,
-    viewer_grid,
-)
+from evoked.reactions.labelling.majority_vote import VoteConfig, Votes, operating_thresholds
+from evoked.reactions.labelling.pipeline import ReactionViewers, annotate_aligned, label_content
 from evoked.reactions.viewers.annotation_table import annotation_to_table, table_to_tracks
 from evoked.reactions.viewers.annotator import Annotator, nets_read
 from evoked.study.runner import Runner, Work
@@ -134,9 +124,7 @@ class LabelSteps:
         provenance = Provenance("annotate", config, inputs, nets, self.settings.notes)
 
         def do(progress: Progress) -> str:
-            source = self.folder.reaction(reaction)
-            film = open_content_filter(source, self.folder.content(content), offsets, self.settings.window)
-            found = self._nets(recogniser)(source, film, progress)
+            found = annotate_aligned(*files, offsets, lambda: self._nets(recogniser), self.settings.window, progress)
             damage = tuple(f"{reaction}: {line}" for line in found.damage)
             write_table(
                 out,
@@ -217,9 +205,7 @@ def votes_of(
     folder: StudyLayout, reactions: Sequence[str], seconds: TimeGrid, names: tuple[str, ...], config: VoteConfig
 ) -> Votes:
     """The votes of a content's seconds by all viewers of some reactions; none visible, none valid."""
-    ballots: list[Track] = []
-    own: list[str] = []
-    ticks = viewer_grid(seconds)
+    seen = []
     for reaction in sorted(reactions):
         offsets = read_offsets(folder.alignment(reaction))
         table = read_table(folder.annotation(reaction), ("viewer", "time_s", "valid", *names))
@@ -227,13 +213,8 @@ def votes_of(
             viewers = table_to_tracks(table, names)
         except ValueError as error:
             raise DatasetError(f"{folder.annotation(reaction)}: {error}; delete it and run again") from error
-        for viewer in viewers.values():
-            ballots.append(onto_content(viewer, offsets, ticks, reaction_lag_s=config.reaction_lag_s))
-            own.append(reaction)
-    if not ballots:
-        nobody = np.zeros((ticks.steps, len(names)), dtype=np.float32)
-        ballots, own = [Track.masked(ticks, names, nobody, np.zeros(ticks.steps, dtype=np.bool_))], [""]
-    return majority_vote(ballots, seconds, config, thresholds=_levels(folder, reactions, names, config), reactions=own)
+        seen.append(ReactionViewers(reaction, viewers, offsets))
+    return label_content(seen, seconds, names, config, _levels(folder, reactions, names, config))
 
 
 def _levels(

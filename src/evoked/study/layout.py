@@ -54,8 +54,15 @@ def read_toml(root: Path) -> dict[str, Any]:
         StudyError: if it cannot be read.
     """
     path = root / "study.toml"
-    if not path.exists():
-        return {}
+    return read_toml_file(path) if path.exists() else {}
+
+
+def read_toml_file(path: Path) -> dict[str, Any]:
+    """The values of a TOML file.
+
+    Raises:
+        StudyError: if it cannot be read.
+    """
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

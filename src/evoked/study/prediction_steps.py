@@ -157,14 +157,20 @@ class PredictionSteps:
         outputs = [self.folder.model / name for name in (ARRAYS, ABOUT, HISTORY)]
 
         def do(progress: Progress) -> None:
-            from evoked.learning.training.model_folder import write_model
-            from evoked.learning.training.train import train
+            from evoked.learning.training.model_folder import train_model
 
             loaded = self._examples([name for name in inputs if name != "labels.parquet"])
             state = self.folder.results / "state" / "training"
-            trained = train(loaded.examples, self.settings.model, self.settings.train, state=state, progress=progress)
-            made = Provenance("train", config, inputs, notes=(*self.settings.notes, *loaded.notes))
-            write_model(self.folder.model, trained, loaded.made, made)
+            train_model(
+                self.folder.model,
+                loaded,
+                self.settings.model,
+                self.settings.train,
+                inputs=inputs,
+                state=state,
+                notes=self.settings.notes,
+                progress=progress,
+            )
 
         return self.runner.do(Work("train", "", key, outputs, do))
 

@@ -17,7 +17,7 @@ from evoked.reactions.content_region.detector import ContentRegionConfig
 from evoked.reactions.labelling.majority_vote import VoteConfig
 from evoked.reactions.viewers.annotation import AnnotateConfig
 from evoked.report.config import ReportConfig
-from evoked.study.layout import StudyHeader, config_values, parse_sections, read_toml
+from evoked.study.layout import StudyHeader, config_values, parse_sections, read_toml, read_toml_file
 
 
 @dataclass(frozen=True)
@@ -76,9 +76,18 @@ class Settings:
 
 def read_settings(root: Path) -> Settings:
     """The settings of a study folder; StudyError if study.toml holds a mistake."""
-    about, made = parse_sections(read_toml(root), SECTIONS)
+    return _settings(read_toml(root), root / "study.toml")
+
+
+def read_settings_file(path: Path) -> Settings:
+    """The settings of a study.toml wherever it is; StudyError if it cannot be read or holds a mistake."""
+    return _settings(read_toml_file(path), path)
+
+
+def _settings(values: Mapping[str, Any], path: Path) -> Settings:
+    about, made = parse_sections(values, SECTIONS)
     try:
         made["votes"].levels(about.expressions)
     except ValueError as error:
-        raise StudyError(f"{root / 'study.toml'} [votes]: {error}") from error
+        raise StudyError(f"{path} [votes]: {error}") from error
     return Settings(about, **made)

@@ -1,18 +1,61 @@
-"""What training leaves in a folder: the model, and how its epochs went."""
+"""Train a model and write its folder: the model, and how its epochs went."""
 
 import csv
-from collections.abc import Mapping
-from dataclasses import astuple, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, astuple, fields, replace
 from pathlib import Path
 from typing import Any
 
 from evoked.core.errors import EvokedError
 from evoked.core.files import writing
+from evoked.core.progress import Progress, silent
 from evoked.core.provenance import Provenance
-from evoked.learning.training.config import HISTORY
+from evoked.dataset.load_examples import LoadedExamples
+from evoked.learning.training.config import HISTORY, TrainConfig
 from evoked.learning.training.resume import Epoch
-from evoked.learning.training.train import Trained
+from evoked.learning.training.train import Trained, train
 from evoked.model.checkpoint import ABOUT, Checkpoint, load_checkpoint, save_checkpoint
+from evoked.model.config import ModelSettings
+
+__all__ = ["load_if_current", "train_model", "write_model"]
+
+
+def train_model(
+    folder: Path,
+    loaded: LoadedExamples,
+    model: ModelSettings,
+    config: TrainConfig,
+    *,
+    inputs: Mapping[str, str],
+    state: Path,
+    validate: Sequence[str] = (),
+    notes: tuple[str, ...] = (),
+    progress: Progress = silent,
+) -> Trained:
+    """Train on loaded examples and write the model; the one way from examples to a model folder.
+
+    Args:
+        folder: where the model goes, see `write_model`.
+        loaded: examples, and what their features were made with.
+        model, config: settings.
+        inputs: name → sha256 of every file that went in, for provenance.
+        state: folder that an interrupted training resumes from.
+        validate: videos that are scored after each epoch and not learnt.
+        notes: what every result must say; those of the examples and of the training join them.
+        progress: reported in training steps.
+
+    Raises:
+        DatasetError: if there is nothing to learn from, or examples do not fit each other.
+        TrainingError: if the device is not available, or the loss is not a number any more.
+        OutputError: if the model or the state cannot be written.
+    """
+    learnt = [example for example in loaded.examples if example.video not in validate]
+    held_out = [example for example in loaded.examples if example.video in validate]
+    trained = train(learnt, model, config, validation=held_out, state=state, progress=progress)
+    told = {"model": asdict(model), "train": asdict(config)} | ({"validate": list(validate)} if validate else {})
+    notes = tuple(dict.fromkeys((*notes, *loaded.notes)))
+    write_model(folder, trained, loaded.made, Provenance("train", told, inputs, notes=notes))
+    return trained
 
 
 def write_model(folder: Path, trained: Trained, features: Mapping[str, Any], provenance: Provenance) -> None:

@@ -1,0 +1,217 @@
+"""From a reaction video to viewers' scores, and from viewers' scores to labels: the one label pipeline.
+
+match → content filter → annotate → viewers onto the content's time → majority vote
+
+The command line, a study and distributed jobs all call these functions, so that the same files and the same
+settings give the same numbers whoever asks.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from evoked.core.progress import Progress, part, silent
+from evoked.core.time_grid import TimeGrid
+from evoked.core.track import Track
+from evoked.media.probe import no_video_error, probe
+from evoked.reactions.alignment.matcher import ContentMatcher, modality_notes
+from evoked.reactions.alignment.offset_map import OffsetMap, Segment
+from evoked.reactions.content_region.content_faces import open_content_filter
+from evoked.reactions.content_region.detector import ContentRegionConfig
+from evoked.reactions.labelling.majority_vote import (
+    VoteConfig,
+    Votes,
+    majority_vote,
+    majority_vote_each,
+    onto_content,
+    viewer_grid,
+)
+from evoked.reactions.viewers.annotation import Annotation
+from evoked.reactions.viewers.annotator import Annotator
+
+__all__ = [
+    "AnnotatedReaction",
+    "ReactionViewers",
+    "annotate_aligned",
+    "annotate_reaction",
+    "label_content",
+    "label_each_viewer",
+]
+
+MATCHING = 0.1
+"""About what share of the time of a reaction the search by picture takes."""
+
+
+@dataclass(frozen=True, eq=False)
+class ReactionViewers:
+    """The viewers of one reaction, as the vote needs them.
+
+    Attributes:
+        reaction: its file name.
+        viewers: name → scores at 6 Hz on the reaction's time.
+        offsets: where the content is in the reaction.
+    """
+
+    reaction: str
+    viewers: Mapping[str, Track]
+    offsets: OffsetMap
+
+
+@dataclass(frozen=True, eq=False)
+class AnnotatedReaction:
+    """A reaction that was annotated.
+
+    Attributes:
+        reaction: its file.
+        found: its viewers and their scores.
+        offsets: where the content is in it; without a content, the reaction's own time.
+        content: name of the content that it plays; "" without one.
+        matched: what was wrong with the files as they were matched, one line each.
+    """
+
+    reaction: Path
+    found: Annotation
+    offsets: OffsetMap
+    content: str = ""
+    matched: tuple[str, ...] = field(default=())
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """What a reader of a result must know: how the map was found, and what is wrong with the files."""
+        return (*modality_notes(self.offsets), *self.matched, *self.found.damage)
+
+    @property
+    def viewers(self) -> ReactionViewers:
+        """Its viewers, as the vote needs them."""
+        scores = {name: viewer.scores for name, viewer in self.found.viewers.items()}
+        return ReactionViewers(self.reaction.name, scores, self.offsets)
+
+
+def annotate_aligned(
+    reaction: Path,
+    content: Path,
+    offsets: OffsetMap,
+    annotator: Callable[[], Annotator],
+    region: ContentRegionConfig,
+    progress: Progress = silent,
+) -> Annotation:
+    """Annotate a reaction whose offset map is known; faces of the content itself are left out.
+
+    Args:
+        reaction: a recording of people who watch.
+        content: what they watch.
+        offsets: where the content is in the reaction.
+        annotator: gives the loaded networks; called after the content was looked for.
+        region: how the content's rectangle is looked for.
+        progress: reported in seconds of the reaction.
+
+    Raises:
+        AlignmentError: if both are the same file.
+        MediaError: if a file cannot be used.
+        WeightsError: if a network cannot be had.
+    """
+    content_filter = open_content_filter(reaction, content, offsets, region)
+    return annotator()(reaction, content_filter, progress)
+
+
+def annotate_reaction(
+    reaction: Path,
+    matcher: ContentMatcher | None,
+    annotator: Callable[[], Annotator],
+    region: ContentRegionConfig,
+    progress: Progress = silent,
+) -> AnnotatedReaction:
+    """Find the content in a reaction, and annotate the viewers.
+
+    Args:
+        reaction: a recording of people who watch.
+        matcher: knows the contents that may have been watched; None: every face counts as a viewer's, on the
+            reaction's own time.
+        annotator: gives the loaded networks; called once the files are known to be usable.
+        region: how the content's rectangle is looked for.
+        progress: reported as a share of the whole.
+
+    Raises:
+        AlignmentError: if the reaction plays none of the contents, or is one of them.
+        MediaError: if a file cannot be used.
+        WeightsError: if a network cannot be had.
+    """
+    media = probe(reaction)
+    if media.picture is None:
+        raise no_video_error(reaction)  # reported at once, before any network is loaded
+    if matcher is None:
+        whole = OffsetMap(0.0, (Segment(0.0, max(float(media.duration_s), 1e-3), 0.0, 0.0),))
+        return AnnotatedReaction(reaction, annotator()(reaction, None, progress), whole)
+    found = matcher.match(reaction, progress=part(progress, 0, MATCHING))
+    notes = matcher.damage_notes(reaction, found.content)
+    content, rest = matcher.paths[found.content], part(progress, MATCHING, 1)
+    annotation = annotate_aligned(reaction, content, found.offsets, annotator, region, rest)
+    return AnnotatedReaction(reaction, annotation, found.offsets, found.content, notes)
+
+
+def label_content(
+    reactions: Sequence[ReactionViewers],
+    seconds: TimeGrid,
+    names: tuple[str, ...],
+    config: VoteConfig,
+    thresholds: Sequence[float],
+) -> Votes:
+    """The labels of one content by all viewers of its reactions.
+
+    Args:
+        reactions: of this content.
+        seconds: the content's 1 Hz grid.
+        names: expressions; they are the columns also where nobody was seen.
+        config: merging, quorum and reaction lag.
+        thresholds: score in [0, 1] from which a frame counts as on, for each of `names`.
+
+    Returns:
+        Votes on `seconds`; no second is valid where no reaction shows a viewer.
+
+    Raises:
+        ValueError: if the viewers' scores are not of `names`.
+    """
+    moved = _moved(reactions, seconds, config)
+    ballots, sources = [track for _, _, track in moved], [reaction for reaction, _, _ in moved]
+    if not ballots:
+        ballots, sources = [_nobody(viewer_grid(seconds), names)], [""]
+    if ballots[0].names != names:
+        raise ValueError(f"the viewers are scored for {ballots[0].names}, the labels are of {names}")
+    return majority_vote(ballots, seconds, config, thresholds=thresholds, reactions=sources)
+
+
+def label_each_viewer(
+    reactions: Sequence[ReactionViewers], seconds: TimeGrid, config: VoteConfig, thresholds: Sequence[float]
+) -> dict[str, Votes]:
+    """The labels of one content by each viewer alone.
+
+    Args:
+        reactions: of this content.
+        seconds: the content's 1 Hz grid.
+        config: quorum and reaction lag.
+        thresholds: score in [0, 1] from which a frame counts as on, for each expression.
+
+    Returns:
+        Viewer, called REACTION/v1, → their own votes; empty where nobody was seen.
+    """
+    moved = _moved(reactions, seconds, config)
+    votes = majority_vote_each([track for _, _, track in moved], seconds, config, thresholds=thresholds)
+    return {f"{reaction}/{viewer}": own for (reaction, viewer, _), own in zip(moved, votes, strict=True)}
+
+
+def _moved(reactions: Sequence[ReactionViewers], seconds: TimeGrid, config: VoteConfig) -> list[tuple[str, str, Track]]:
+    """Reaction, viewer, and the viewer's scores on the content's 6 Hz grid."""
+    grid = viewer_grid(seconds)
+    return [
+        (own.reaction, name, onto_content(scores, own.offsets, grid, reaction_lag_s=config.reaction_lag_s))
+        for own in reactions
+        for name, scores in own.viewers.items()
+    ]
+
+
+def _nobody(grid: TimeGrid, names: tuple[str, ...]) -> Track:
+    """A viewer who is never visible: what a content has whose reactions show nobody."""
+    nothing = np.zeros((grid.steps, len(names)), dtype=np.float32)
+    return Track.masked(grid, names, nothing, np.zeros(grid.steps, dtype=np.bool_))
