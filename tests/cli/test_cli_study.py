@@ -164,3 +164,17 @@ def test_offline_without_nets(evoked, media, tmp_path: Path, monkeypatch: pytest
     for name in ("plain.mp4", "content.mp4"):
         assert "we are offline. Run once with a network: evoked weights fetch" in why[name]
     assert (study / "results" / "alignments" / "plain.mp4.json").is_file()  # what needs no net is done
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--workers", 2), "--workers above 1 goes with --executor processes or ray"),
+        (("--executor", "processes", "--address", "auto"), "--address goes with --executor ray"),
+        (("--executor", "slurm"), "'slurm' is not one of 'serial', 'processes', 'ray'"),
+    ],
+)
+def test_an_executor_that_makes_no_sense(evoked, tmp_path: Path, words: tuple[object, ...], message: str) -> None:  # type: ignore[no-untyped-def]
+    ran = evoked("run", tmp_path, *words)
+    assert ran.code == 2
+    assert message in ran.err

@@ -83,3 +83,29 @@ def test_how_the_run_ended_is_written_for_people(tmp_path: Path) -> None:
     StepRecords(tmp_path).write_items([StepOutcome("annotate", "r.mp4", "failed", "no face")])
     rows = json.loads((tmp_path / "state" / "items.json").read_text())
     assert rows == [{"kind": "annotate", "step": "annotate", "name": "r.mp4", "state": "failed", "reason": "no face"}]
+
+
+def test_a_record_says_what_changed(tmp_path: Path, output: Path) -> None:
+    ledger = StepRecords(tmp_path)
+    before = ledger.key(code=1, inputs={"a": "1", "b": "2"}, config={"votes": {"quorum": 9, "merge": "pool"}}, nets={})
+    assert ledger.changes("label", "a", before) == ("never done",)
+    ledger.write("label", "a", before, [output])
+    now = ledger.key(
+        code=2, inputs={"a": "x", "c": "3"}, config={"votes": {"quorum": 10, "merge": "pool"}}, nets={"yunet": "5"}
+    )
+    assert set(StepRecords(tmp_path).changes("label", "a", now)) == {
+        "code version 1 -> 2",
+        "input a changed",
+        "input b is gone",
+        "input c is new",
+        "setting votes.quorum: 9 -> 10",
+        "network yunet is new",
+    }
+    output.write_bytes(b"mine")
+    assert StepRecords(tmp_path).changes("label", "a", before) == ("its output was changed or is gone",)
+
+
+def test_read_only_records_write_nothing(tmp_path: Path, output: Path) -> None:
+    ledger = StepRecords(tmp_path, read_only=True)
+    assert len(ledger.content_digest(output)) == 64
+    assert not (tmp_path / "state").exists()

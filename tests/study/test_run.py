@@ -1,6 +1,7 @@
 """A whole study, small but real: film, sound, faces, nets, training; run, run again, changed, harmed, killed."""
 
 import json
+import pickle
 import re
 import shutil
 import signal
@@ -9,11 +10,13 @@ import sys
 import time
 from collections import Counter
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
+from test_runner import Quiet
 
 from evoked.core.expressions import EEV5
 from evoked.core.tables import read_provenance, read_table
@@ -25,6 +28,12 @@ from evoked.media.images import resize
 from evoked.media.write import VideoWriter
 from evoked.model.recognition import RecognitionConfig, recognition_shapes
 from evoked.model.recognition_checkpoint import OperatingPoint, Recognition, load_recognition, save_recognition
+from evoked.study.build_records import StepRecords
+from evoked.study.label_steps import LabelSteps, playable
+from evoked.study.layout import open_study
+from evoked.study.prediction_steps import PredictionSteps
+from evoked.study.runner import Runner
+from evoked.study.settings import read_settings
 from evoked.weights.cache import default_cache
 from evoked.weights.catalogue import NETS
 
@@ -102,9 +111,9 @@ def copied(made: Path, to: Path) -> Path:
     return to
 
 
-def run(study: Path) -> tuple[int, list[dict[str, str]], str]:
+def run(study: Path, *more: str) -> tuple[int, list[dict[str, str]], str]:
     """Exit code, how every item ended, and what was said."""
-    call = [sys.executable, "-c", "from evoked.cli.main import main; main()", "run", str(study), "--json"]
+    call = [sys.executable, "-c", "from evoked.cli.main import main; main()", "run", str(study), "--json", *more]
     done = subprocess.run(call, capture_output=True, text=True, timeout=300)
     assert "Traceback" not in done.stderr, done.stderr
     return done.returncode, json.loads(done.stdout)["items"] if done.stdout else [], done.stderr
@@ -189,6 +198,78 @@ def test_a_second_run_does_nothing(study: Path) -> None:
     assert (code, {state for _, state in ended(items)}) == (0, {"kept"}), said
     assert bytes_of(study, *ALL) == before
     assert {p: p.stat().st_mtime_ns for p in stamps} == stamps
+
+
+def test_workers_give_the_same_bytes(study: Path, made: Path, tmp_path: Path) -> None:
+    root = copied(made, tmp_path / "together")
+    code, items, said = run(root, "--executor", "processes", "--workers", "2")
+    assert code == 0, said
+    assert {state for _, state in ended(items)} == {"done"}
+    parts = ("labels.parquet", "pairs.csv", "alignments/*", "features/*", "annotations/*", "predictions/*")
+    assert bytes_of(root, *parts) == bytes_of(study, *parts)
+    assert {state for _, state in ended(run(root)[1])} == {"kept"}  # where it was done is no part of a key
+
+
+def planned(study: Path) -> tuple[dict[str, str], Counter[tuple[str, str]]]:
+    """Why each item would be done, by step and name, and how many would be what."""
+    before = {p: (p.stat().st_mtime_ns, p.read_bytes()) for p in study.rglob("*") if p.is_file()}
+    code, items, said = run(study, "--dry-run")
+    assert code == 0, said
+    assert {p: (p.stat().st_mtime_ns, p.read_bytes()) for p in study.rglob("*") if p.is_file()} == before
+    why = {f"{i['step']} {i['name']}".strip(): i["why"] for i in items if i["state"] == "to do"}
+    return why, ended(items)
+
+
+def test_a_dry_run_says_what_would_be_done_and_why(made: Path, study: Path, tmp_path: Path) -> None:
+    root = copied(made, tmp_path / "fresh")
+    why, _ = planned(root)
+    assert why["align at burrow.mp4"] == why["features burrow.mp4"] == "never done"
+    assert why["annotate at burrow.mp4"] == "depends on align at burrow.mp4, which would be done"
+    assert not (root / "results").exists()
+
+    root = Path(shutil.copytree(study, tmp_path / "known", copy_function=shutil.copy2))
+    run(root)  # another test may have left it with another setting
+    why, _ = planned(root)
+    assert why == {}
+
+    (root / "study.toml").write_text(TOML + "[votes]\nquorum = 11\n")
+    why, states = planned(root)
+    assert why["label"] == "setting votes.quorum: 9 -> 11"
+    assert why["train"] == "depends on label, which would be done"
+    assert {step for step, state in states if state == "kept"} == {"align", "annotate", "features"}
+    (root / "study.toml").write_text(TOML)
+
+    record = root / "results" / "state" / "features" / "forest.mp4.json"
+    known = json.loads(record.read_text())
+    known["parts"]["code"] -= 1  # as an older evoked left it
+    record.write_text(json.dumps(known | {"key": "older"}))
+    why, _ = planned(root)
+    assert re.fullmatch(r"code version \d+ -> \d+", why["features forest.mp4"])
+    assert "label" not in why
+    del known["parts"]
+    record.write_text(json.dumps(known | {"key": "older"}))
+    assert planned(root)[0]["features forest.mp4"].startswith("unknown: the record does not say")
+
+    shutil.copy2(root / "contents" / "forest.mp4", root / "contents" / "burrow.mp4")
+    why, _ = planned(root)
+    assert why["features burrow.mp4"] == "input changed"
+    assert why["align at forest.mp4"] == "input burrow.mp4 changed"
+
+
+def test_every_task_of_the_long_steps_can_be_sent_to_a_worker(study: Path) -> None:
+    folder, settings = open_study(study), read_settings(study)
+    runner = Runner(StepRecords(folder.results), Quiet())
+    contents, reactions = playable(folder, runner)
+    labels = LabelSteps(folder, settings, runner, default_cache(), contents)
+    works = [labels.align_work(name, candidates) for name, candidates in labels.wanted(reactions).items()]
+    works += [work for n in reactions if (work := labels.annotate_work(n, labels.paired(n))) is not None]
+    works += [PredictionSteps(folder, settings, runner, default_cache()).features_work(name) for name in contents]
+    assert Counter(work.step for work in works) == {"align": 2, "annotate": 2, "features": 2}
+    for work in works:
+        sent = pickle.loads(pickle.dumps(work))
+        assert isinstance(work.do, partial)
+        assert (sent.do.func, sent.do.args, sent.key) == (work.do.func, work.do.args, work.key)
+        assert runner.ledger.is_kept(work.step, work.name, sent.key)
 
 
 def test_a_changed_setting_redoes_only_what_depends_on_it(study: Path, made: Path, tmp_path: Path) -> None:

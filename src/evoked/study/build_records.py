@@ -38,23 +38,37 @@ class StepOutcome:
     reason: str = ""
 
 
+class StepKey(str):
+    """A key that knows what it was made of.
+
+    Attributes:
+        parts: name → plain values: digests of inputs, settings, networks, the code version.
+    """
+
+    parts: Mapping[str, object]
+
+
 class StepRecords:
     """Records below a study's results.
 
     Args:
         results: the folder that outputs are named against; records go to its `state` folder.
+        read_only: whether nothing may be written, not even digests that are remembered.
     """
 
-    def __init__(self, results: Path) -> None:
+    def __init__(self, results: Path, *, read_only: bool = False) -> None:
         self._results = results
+        self._read_only = read_only
         self._state = results / "state"
         self._parked = ResultCache(results, self._state / "parked")
         self._digests = self._state / "digests.json"
         self._known: dict[str, Any] = _load(self._digests)
 
-    def key(self, **parts: object) -> str:
+    def key(self, **parts: object) -> StepKey:
         """One key from plain values; equal values give equal keys."""
-        return digest(parts)
+        key = StepKey(digest(parts))
+        key.parts = parts
+        return key
 
     def content_digest(self, path: Path) -> str:
         """sha256 of a file, remembered as long as its size and time of change stay the same."""
@@ -65,7 +79,8 @@ class StepRecords:
             return str(known[2])
         found = sha256(path)
         self._known[str(path.resolve())] = [*stamp, found]
-        write_text(self._digests, canonical(self._known))
+        if not self._read_only:
+            write_text(self._digests, canonical(self._known))
         return found
 
     def is_kept(self, step: str, name: str, key: str) -> bool:
@@ -83,6 +98,22 @@ class StepRecords:
             return False
         self.write(step, name, key, outputs)
         return True
+
+    def can_recall(self, step: str, name: str, key: str) -> bool:
+        """Whether `recall` would find what this item once came to under this key."""
+        return self._parked.holds(step, name, key)
+
+    def changes(self, step: str, name: str, key: StepKey) -> tuple[str, ...]:
+        """Why an item is not kept under a key, one line for each difference from its record."""
+        record = _load(self._record(step, name))
+        if not record:
+            return ("never done",)
+        if record.get("key") == key:
+            return ("its output was changed or is gone",) if "outputs" in record else ("it failed before",)
+        before = record.get("parts")
+        if not isinstance(before, dict):
+            return ("unknown: the record does not say what its key was made of",)
+        return tuple(_differences(_flat(before), _flat(json.loads(canonical(dict(key.parts))))))
 
     def archive(self, step: str, name: str, *, wanted: str = "") -> None:
         """Put by what an item's outputs are now, before they are replaced or taken away.
@@ -118,12 +149,14 @@ class StepRecords:
     def write(self, step: str, name: str, key: str, outputs: Sequence[Path]) -> None:
         """Record that an item was done; its outputs must be in place."""
         sums = {str(o.relative_to(self._results)): self.content_digest(o) for o in outputs}
-        write_text(self._record(step, name), canonical({"key": key, "outputs": sums}))
+        write_text(self._record(step, name), canonical({"key": key, "outputs": sums, **_parts(key)}))
 
     def refuse(self, step: str, name: str, key: str, reason: str) -> None:
         """Record what was found instead of a result, one line; OutputError if it cannot be written."""
         there = str(self._results.resolve())  # the reason may name files by their places
-        write_text(self._record(step, name), canonical({"key": key, "refused": reason, "results": there}))
+        write_text(
+            self._record(step, name), canonical({"key": key, "refused": reason, "results": there, **_parts(key)})
+        )
 
     def refusal(self, step: str, name: str, key: str) -> str:
         """What was found under this key instead of a result; "" where nothing was, or the study stood elsewhere."""
@@ -145,6 +178,39 @@ class StepRecords:
 
     def _record(self, step: str, name: str) -> Path:
         return self._state / step / f"{file_name(name)}.json"
+
+
+def _parts(key: str) -> dict[str, object]:
+    return {"parts": dict(key.parts)} if isinstance(key, StepKey) else {}
+
+
+def _flat(value: object, path: str = "") -> dict[str, object]:
+    """Every leaf of nested objects, by the names that lead to it."""
+    if not isinstance(value, dict):
+        return {path: value}
+    return {k: v for name, own in value.items() for k, v in _flat(own, f"{path}/{name}".lstrip("/")).items()}
+
+
+def _differences(before: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
+    """What changed, in words; digests are not shown."""
+    lines = []
+    for path in sorted({*before, *now}):
+        old, new = before.get(path), now.get(path)
+        kind, _, name = path.partition("/")
+        if old == new:
+            continue
+        if kind == "code":
+            lines.append(f"code version {old} -> {new}")
+        elif kind in ("settings", "config"):
+            lines.append(f"setting {name.replace('/', '.')}: {old} -> {new}")
+        else:
+            how = "is new" if path not in before else "is gone" if path not in now else "changed"
+            lines.append(f"{KINDS.get(kind, kind)} {name.removeprefix('contents/')} {how}".replace("  ", " "))
+    return list(dict.fromkeys(lines))
+
+
+KINDS = {"of": "input", "inputs": "input", "source": "input", "parts": "input", "nets": "network", "map": "offset map"}
+"""Part of a key → what people call it."""
 
 
 def _load(path: Path) -> dict[str, Any]:

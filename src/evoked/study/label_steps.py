@@ -2,26 +2,34 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from evoked.core.errors import AlignmentError, DatasetError, EvokedError, NoPictureError
 from evoked.core.progress import Progress
 from evoked.core.provenance import Provenance, unique_names
 from evoked.core.study_layout import StudyLayout
-from evoked.core.tables import read_provenance, read_table, write_table
+from evoked.core.tables import read_provenance, read_table
 from evoked.core.time_grid import TimeGrid
 from evoked.dataset.labels import write_labels
 from evoked.dataset.pairs import Pair, read_pairs, write_pairs
 from evoked.media.probe import Media, probe
-from evoked.reactions.alignment.matcher import ContentMatcher, modality_notes
-from evoked.reactions.alignment.offset_map import OffsetMap, read_offsets, write_offsets
+from evoked.reactions.alignment.offset_map import read_offsets
 from evoked.reactions.expressions.choose import open_recogniser
 from evoked.reactions.expressions.recogniser import Recogniser
 from evoked.reactions.labelling.majority_vote import VoteConfig, Votes, operating_thresholds
-from evoked.reactions.labelling.pipeline import ReactionViewers, annotate_aligned, label_content
-from evoked.reactions.viewers.annotation_table import annotation_to_table, table_to_tracks
-from evoked.reactions.viewers.annotator import Annotator, nets_read
+from evoked.reactions.labelling.pipeline import ReactionViewers, label_content
+from evoked.reactions.viewers.annotation_table import table_to_tracks
+from evoked.reactions.viewers.annotator import nets_read
+from evoked.study.jobs import (
+    AlignTask,
+    AnnotateTask,
+    CacheLocation,
+    RecogniserChoice,
+    run_align_task,
+    run_annotate_task,
+)
 from evoked.study.runner import Runner, Work
 from evoked.study.settings import Settings
 from evoked.weights.cache import Cache
@@ -33,7 +41,7 @@ CODE = {"align": 3, "annotate": 4, "label": 2}
 
 @dataclass
 class LabelSteps:
-    """Works on one study; nets are loaded when the first reaction needs them.
+    """Plans the label steps of one study and hands them to the runner.
 
     Attributes:
         folder, settings, runner, cache: of the study.
@@ -45,20 +53,22 @@ class LabelSteps:
     runner: Runner
     cache: Cache
     contents: Mapping[str, Media]
-    _annotator: Annotator | None = None
     _recogniser: Recogniser | None = None
-    _contents: ContentMatcher | None = None
 
     def run(self, reactions: Sequence[str]) -> None:
         """Pair, align, annotate and label; what fails is noted and left out."""
         wanted = self.wanted(reactions)
-        aligned = [name for name in reactions if name in wanted and self.align(name, wanted[name])]
+        aligned = self._succeeded([self.align_work(name, wanted[name]) for name in reactions if name in wanted])
         pairs = {name: self.paired(name) for name in aligned}
         used = [Pair(r, c) for r, c in sorted(pairs.items())]
         if not _stands(self.folder.pairs, used):  # a second run touches nothing
             write_pairs(self.folder.pairs, used)
-        annotated = [name for name in aligned if self.annotate(name, pairs[name])]
-        self.label({name: pairs[name] for name in annotated})
+        works = [work for name in aligned if (work := self.annotate_work(name, pairs[name])) is not None]
+        self.label({name: pairs[name] for name in self._succeeded(works)})
+
+    def _succeeded(self, works: Sequence[Work]) -> list[str]:
+        """Names of the items whose outputs are in place after the work."""
+        return [work.name for work, good in zip(works, self.runner.do_all(works), strict=True) if good]
 
     def wanted(self, reactions: Sequence[str]) -> dict[str, tuple[str, ...]]:
         """Reaction → the contents it may belong to: what pairs.csv says, else all of them."""
@@ -81,70 +91,53 @@ class LabelSteps:
                 self.runner.fail("pairs", name, f"its content {said[name]} cannot be used")
         return {n: (said[n],) for n in reactions if said.get(n) in self.contents}
 
-    def align(self, reaction: str, candidates: tuple[str, ...]) -> bool:
+    def align_work(self, reaction: str, candidates: tuple[str, ...]) -> Work:
         """Find which candidate a reaction plays, and where."""
-        source = self.folder.reaction(reaction)
-        digests = {c: self.runner.ledger.content_digest(self.folder.content(c)) for c in candidates}
-        out = self.folder.alignment(reaction)
-        own = self.runner.ledger.content_digest(source)
-        made_of = {"reaction": own, "contents": digests}
-        key = self.runner.ledger.key(code=CODE["align"], of=made_of, settings=self.settings.plain("align"))
-
-        def do(progress: Progress) -> str:
-            content, offsets, told = self._match(source, candidates, progress)
-            inputs = unique_names({source: own, self.folder.content(content): digests[content]})
-            config = {**self.settings.plain("align"), "content": content, "candidates": len(candidates)}
-            notes = (*self.settings.notes, *told)
-            write_offsets(out, offsets, Provenance("align", config, inputs, notes=notes))
-            return "; ".join((*modality_notes(offsets), *told))
-
-        return self.runner.do(Work("align", reaction, key, (out,), do, findings=(AlignmentError,)))
+        ledger, source, out = self.runner.ledger, self.folder.reaction(reaction), self.folder.alignment(reaction)
+        digests = {c: ledger.content_digest(self.folder.content(c)) for c in candidates}
+        own = ledger.content_digest(source)
+        config = self.settings.plain("align")
+        key = ledger.key(code=CODE["align"], of={"reaction": own, "contents": digests}, settings=config)
+        contents = tuple(
+            (c, self.folder.content(c), ledger.content_digest(self.folder.content(c))) for c in self.contents
+        )
+        task = AlignTask(source, own, contents, candidates, out, self.settings.align, config, self.settings.notes)
+        return Work("align", reaction, key, (out,), partial(run_align_task, task), findings=(AlignmentError,))
 
     def paired(self, reaction: str) -> str:
         """The content that a finished alignment names."""
         return content_of(self.folder.alignment(reaction))
 
-    def annotate(self, reaction: str, content: str) -> bool:
-        """Find the viewers of a reaction and score them."""
-        ledger, out = self.runner.ledger, self.folder.annotation(reaction)
+    def annotate_work(self, reaction: str, content: str) -> Work | None:
+        """Find the viewers of a reaction and score them; None, and a failure noted, without a recogniser."""
+        ledger, out, settings = self.runner.ledger, self.folder.annotation(reaction), self.settings
         files = self.folder.reaction(reaction), self.folder.content(content)
         inputs = unique_names({file: ledger.content_digest(file) for file in files})
         try:
             recogniser = self._chosen()
         except EvokedError as error:
             self.runner.fail("annotate", reaction, f"study.toml [annotate] recogniser: {error}")
-            return False
-        config = self.settings.plain("window", "detect", "annotate")
-        del config["annotate"]["recogniser"]  # what it is counts, not in which folder it stands
+            return None
+        config = settings.plain("window", "detect", "annotate")
+        del config["annotate"]["recogniser"]  # what it is counts, not in which folder it is
         config |= recogniser.describe()
         nets = {name: CATALOGUE[name].sha256 for name in nets_read(recogniser)}
         offsets = read_offsets(self.folder.alignment(reaction))
         where = asdict(offsets)  # the map alone: a pairs.csv that says what was found by sound annotates nobody again
         key = ledger.key(code=CODE["annotate"], inputs=inputs, config=config, nets=nets, map=where)
-        provenance = Provenance("annotate", config, inputs, nets, self.settings.notes)
-
-        def do(progress: Progress) -> str:
-            found = annotate_aligned(*files, offsets, lambda: self._nets(recogniser), self.settings.window, progress)
-            damage = tuple(f"{reaction}: {line}" for line in found.damage)
-            write_table(
-                out,
-                annotation_to_table(found, recogniser.names),
-                replace(provenance, notes=(*provenance.notes, *damage)),
-            )
-            return "; ".join(found.damage if found.viewers else (*found.damage, "no viewer was seen in it"))
-
-        return self.runner.do(Work("annotate", reaction, key, (out,), do))
-
-    def _match(
-        self, reaction: Path, candidates: tuple[str, ...], progress: Progress
-    ) -> tuple[str, OffsetMap, tuple[str, ...]]:
-        """The candidate that a reaction plays, where, and what was wrong with both; an error if it plays none."""
-        if self._contents is None:
-            self._contents = ContentMatcher(
-                {name: self.folder.content(name) for name in self.contents}, self.settings.align
-            )
-        found = self._contents.match(reaction, candidates, progress)
-        return found.content, found.offsets, self._contents.damage_notes(reaction, found.content)
+        names = settings.about.expressions
+        task = AnnotateTask(
+            *files,
+            offsets=offsets,
+            output=out,
+            recogniser=RecogniserChoice.of(recogniser, settings.annotate.recogniser, names, self.folder.root),
+            region=settings.window,
+            annotate=settings.annotate,
+            detect=settings.detect,
+            provenance=Provenance("annotate", config, inputs, nets, settings.notes),
+            cache=CacheLocation.of(self.cache),
+        )
+        return Work("annotate", reaction, key, (out,), partial(run_annotate_task, task))
 
     def label(self, pairs: Mapping[str, str]) -> bool:
         """Vote: one label vector per content second, for every content."""
@@ -177,11 +170,6 @@ class LabelSteps:
             choice = self.settings.annotate.recogniser
             self._recogniser = open_recogniser(choice, self.settings.about.expressions, self.folder.root)
         return self._recogniser
-
-    def _nets(self, recogniser: Recogniser) -> Annotator:
-        if self._annotator is None:
-            self._annotator = Annotator(recogniser, self.settings.annotate, self.settings.detect, self.cache)
-        return self._annotator
 
 
 def _stands(path: Path, pairs: list[Pair]) -> bool:

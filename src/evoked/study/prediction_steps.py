@@ -5,6 +5,7 @@ The trainer takes seconds to import, so only a run that learns imports it: one t
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,14 @@ from evoked.core.study_layout import StudyLayout
 from evoked.dataset.folds import make_folds
 from evoked.dataset.labels import read_labels
 from evoked.dataset.load_examples import LoadedExamples, load_examples
-from evoked.features.extract import Extractor, digests
-from evoked.features.files import write_features
+from evoked.features.extract import digests
 from evoked.learning.evaluation.evaluate import evaluate
 from evoked.learning.evaluation.scores import write_scores
 from evoked.learning.training.config import HISTORY
 from evoked.model.checkpoint import ABOUT, ARRAYS
 from evoked.predict.writers import read_predictions, write_predictions
 from evoked.report.page import write_report
+from evoked.study.jobs import CacheLocation, FeaturesTask, run_features_task
 from evoked.study.runner import Runner, Work
 from evoked.study.settings import Settings
 from evoked.weights.cache import Cache
@@ -34,7 +35,7 @@ HELD_OUT = "held out: predicted by a model that did not learn from this video"
 
 @dataclass
 class PredictionSteps:
-    """Works on one study; nets are loaded when the first content needs them.
+    """Plans the prediction steps of one study and hands them to the runner.
 
     Attributes:
         folder, settings, runner, cache: of the study.
@@ -44,14 +45,14 @@ class PredictionSteps:
     settings: Settings
     runner: Runner
     cache: Cache
-    _extractor: Extractor | None = None
     _nets: dict[str, str] | None = None
 
     def describe(self, contents: Sequence[str]) -> list[str]:
         """Features of each content; those that could be made."""
-        return [name for name in contents if self.features(name)]
+        done = self.runner.do_all([self.features_work(name) for name in contents])
+        return [name for name, good in zip(contents, done, strict=True) if good]
 
-    def features(self, content: str) -> bool:
+    def features_work(self, content: str) -> Work:
         """Describe one content once a second."""
         out, source = self.folder.features(content), self.folder.content(content)
         config = self.settings.features.as_dict()
@@ -59,15 +60,8 @@ class PredictionSteps:
         sha = self.runner.ledger.content_digest(source)
         key = self.runner.ledger.key(code=CODE["features"], source=sha, config=config, nets=nets)
         provenance = Provenance("features", config, {content: sha}, nets)
-
-        def do(progress: Progress) -> str:
-            if self._extractor is None:
-                self._extractor = Extractor(self.settings.features, self.cache)
-            found = self._extractor(source, progress)
-            write_features(out, found, replace(provenance, notes=tuple(f"{content}: {line}" for line in found.damage)))
-            return "; ".join(found.damage)
-
-        return self.runner.do(Work("features", content, key, (out,), do))
+        task = FeaturesTask(source, out, self.settings.features, provenance, CacheLocation.of(self.cache))
+        return Work("features", content, key, (out,), partial(run_features_task, task))
 
     def _digests(self) -> dict[str, str]:
         """Name → sha256 of the nets; a user's own that is not there counts as none, and fails when it is run."""

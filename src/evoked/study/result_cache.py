@@ -73,6 +73,10 @@ class ResultCache:
         shutil.rmtree(home, ignore_errors=True)  # it is in its place, or was damaged
         return [self._results / output for output in outputs] if outputs else None
 
+    def holds(self, step: str, name: str, key: str) -> bool:
+        """Whether `take` would find something whole under this key."""
+        return _whole(self._home(step, name) / key[:16], key) is not None
+
     def names(self, step: str) -> Iterator[str]:
         """Files of which a step's results are put by."""
         with suppress(OSError):

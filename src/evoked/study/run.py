@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from evoked.core.study_layout import StudyLayout
+from evoked.parallel.pool import Pool
 from evoked.study.build_records import StepOutcome, StepRecords
 from evoked.study.label_steps import LabelSteps, playable
 from evoked.study.layout import open_study
@@ -21,13 +22,17 @@ WHOLE = ("label", "hold out", "evaluate")
 """Steps over the whole study whose results are taken away when they do not come about."""
 
 
-def run_study(root: Path, show: ProgressView, cache: Cache | None = None) -> list[StepOutcome]:
+def run_study(
+    root: Path, show: ProgressView, cache: Cache | None = None, executor: Pool | None = None
+) -> list[StepOutcome]:
     """Take a study from videos to a report; what is done already, and still holds, is kept.
 
     Args:
         root: the study's folder, see docs/house.md.
         show: told of progress and of each item as it ends.
         cache: where the pretrained nets are.
+        executor: where independent items of the long steps (align, annotate, features) run together; None: one
+            after another, here. The results are the same.
 
     Returns:
         How every item ended, in order.
@@ -38,7 +43,7 @@ def run_study(root: Path, show: ProgressView, cache: Cache | None = None) -> lis
     """
     folder = open_study(root)
     settings = read_settings(root)
-    runner = Runner(StepRecords(folder.results), show)
+    runner = Runner(StepRecords(folder.results), show, executor)
     cache = cache or Cache()
     contents, reactions = playable(folder, runner)
     labels = LabelSteps(folder, settings, runner, cache, contents)

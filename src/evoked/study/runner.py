@@ -1,4 +1,4 @@
-"""Run one piece of work after another; keep what is kept; let one failure be one failure."""
+"""Run the work of a study, here or on an executor; keep what is kept; let one failure be one failure."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Protocol
 
 from evoked.core.errors import EvokedError
-from evoked.core.progress import Progress
+from evoked.core.progress import Progress, silent
+from evoked.parallel.pool import Failed, Pool
 from evoked.study.build_records import StepOutcome, StepRecords
 
 
@@ -20,8 +21,9 @@ class Work:
         name: the file's name; "" for a step over the whole study.
         key: of everything the outputs depend on, from Ledger.key.
         outputs: files that `do` writes, whole or not at all.
-        do: does it; raises EvokedError where a file or a setting is at fault. Gives, where there is one, a
-            line that a reader of the result must know.
+        do: does it; a partial of a module-level function and a frozen task where it may run in another process.
+            Raises EvokedError where a file or a setting is at fault. Gives, where there is one, a line that a
+            reader of the result must know.
         archive: whether what it made comes back when a run asks for its key again.
         findings: errors that say something about what the key is of, and would say it again: they are told
             again without looking. Others (a full disk, a net that cannot be had) are tried again.
@@ -48,16 +50,27 @@ class ProgressView(Protocol):
         ...
 
 
+def run_work(work: Work) -> str | None:
+    """Do a piece of work in whatever process this is.
+
+    Raises:
+        EvokedError: where a file or a setting is at fault.
+    """
+    return work.do(silent)
+
+
 class Runner:
     """Does work, remembers how each piece ended.
 
     Args:
         ledger: knows what is kept.
         show: told of each item as it ends.
+        executor: where independent items of a step run together; None: one after another, here.
     """
 
-    def __init__(self, ledger: StepRecords, show: ProgressView) -> None:
+    def __init__(self, ledger: StepRecords, show: ProgressView, executor: Pool | None = None) -> None:
         self.ledger = ledger
+        self._executor = executor
         self.items: list[StepOutcome] = []
         self._show = show
 
@@ -69,21 +82,62 @@ class Runner:
             EvokedError fails this piece alone; anything else is a bug and stops the run. An interruption leaves
             no record.
         """
-        if self.ledger.is_kept(work.step, work.name, work.key):
-            return self._ended(StepOutcome(work.step, work.name, "kept"))
-        if work.archive and self.ledger.recall(work.step, work.name, work.key):
-            return self._ended(StepOutcome(work.step, work.name, "kept"))
-        if work.findings and (told := self.ledger.refusal(work.step, work.name, work.key)):
-            return self._ended(StepOutcome(work.step, work.name, "failed", told))
+        if (known := self._known(work)) is not None:
+            return self._ended(known)
         try:
             with self._show.bar(f"{work.step} {work.name}".strip()) as progress:
                 noted = work.do(progress)
         except EvokedError as error:
-            if isinstance(error, work.findings):
-                self.ledger.refuse(work.step, work.name, work.key, str(error))
-            return self._ended(StepOutcome(work.step, work.name, "failed", str(error)))
+            return self._ended(self._failed(work, error))
+        return self._ended(self._done(work, noted))
+
+    def do_all(self, works: Sequence[Work]) -> list[bool]:
+        """Do independent pieces of work, together where there is an executor.
+
+        Args:
+            works: of one step, each with a name of its own; their `do` and keys can be pickled.
+
+        Returns:
+            For each what `do` returns. Records are written as outcomes arrive, so that an interruption loses only
+            what is running; items are listed in the order of the works, however they end.
+        """
+        if self._executor is None:
+            return [self.do(work) for work in works]
+        ended = {work.name: known for work in works if (known := self._known(work)) is not None}
+        for item in ended.values():
+            self._show.item(item)
+        waiting = {work.name: work for work in works if work.name not in ended}
+        if waiting:
+            with self._show.bar(f"{works[0].step} {len(waiting)} items") as progress:
+                for count, outcome in enumerate(self._executor.run(run_work, waiting.values()), start=1):
+                    work = waiting[outcome.item.name]
+                    if isinstance(outcome, Failed):
+                        ended[work.name] = self._failed(work, outcome.error)
+                    else:
+                        ended[work.name] = self._done(work, outcome.result)
+                    self._show.item(ended[work.name])
+                    progress(count, len(waiting), work.name)
+        self.items += [ended[work.name] for work in works]
+        return [ended[work.name].state != "failed" for work in works]
+
+    def _known(self, work: Work) -> StepOutcome | None:
+        """How an item ended that need not be done; None where it must be."""
+        if self.ledger.is_kept(work.step, work.name, work.key):
+            return StepOutcome(work.step, work.name, "kept")
+        if work.archive and self.ledger.recall(work.step, work.name, work.key):
+            return StepOutcome(work.step, work.name, "kept")
+        if work.findings and (told := self.ledger.refusal(work.step, work.name, work.key)):
+            return StepOutcome(work.step, work.name, "failed", told)
+        return None
+
+    def _failed(self, work: Work, error: EvokedError) -> StepOutcome:
+        if isinstance(error, work.findings):
+            self.ledger.refuse(work.step, work.name, work.key, str(error))
+        return StepOutcome(work.step, work.name, "failed", str(error))
+
+    def _done(self, work: Work, noted: str | None) -> StepOutcome:
         self.ledger.write(work.step, work.name, work.key, work.outputs)
-        return self._ended(StepOutcome(work.step, work.name, "done", noted or ""))
+        return StepOutcome(work.step, work.name, "done", noted or "")
 
     def fail(self, step: str, name: str, reason: str) -> None:
         """Note that something could not even be begun."""

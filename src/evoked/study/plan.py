@@ -1,0 +1,147 @@
+"""What a run would do, and why; nothing is done and nothing is written."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from evoked.core.progress import Progress, silent
+from evoked.core.study_layout import StudyLayout
+from evoked.study.build_records import StepKey, StepOutcome, StepRecords
+from evoked.study.label_steps import LabelSteps, playable
+from evoked.study.layout import open_study
+from evoked.study.prediction_steps import PredictionSteps
+from evoked.study.runner import Runner, Work
+from evoked.study.settings import Settings, read_settings
+from evoked.weights.cache import Cache
+
+__all__ = ["PlannedItem", "Planner", "plan_study"]
+
+
+@dataclass(frozen=True)
+class PlannedItem:
+    """What a run would do with one item.
+
+    Attributes:
+        step: e.g. "annotate".
+        name: file name, or "" for a step over the whole study.
+        state: it would be done, is kept, has failed and would fail again, or is left out.
+        why: one line; "" for what is kept in its place.
+    """
+
+    step: str
+    name: str
+    state: Literal["to do", "kept", "failed", "left out"]
+    why: str = ""
+
+
+class Planner(Runner):
+    """Takes work as a Runner does, and only notes what would become of it.
+
+    Args:
+        records: of the study, read-only.
+
+    Attributes:
+        planned: every item, in order.
+    """
+
+    def __init__(self, records: StepRecords) -> None:
+        super().__init__(records, _Nothing())
+        self.planned: list[PlannedItem] = []
+
+    def do(self, work: Work) -> bool:
+        """Note what would become of a piece of work; True where its outputs are in place and stay."""
+        ledger, item = self.ledger, (work.step, work.name)
+        if ledger.is_kept(*item, work.key):
+            self.planned.append(PlannedItem(*item, "kept"))
+            return True
+        if work.archive and ledger.can_recall(*item, work.key):
+            self.planned.append(PlannedItem(*item, "to do", "made before under the same key: only put back"))
+        elif work.findings and (reason := ledger.refusal(*item, work.key)):
+            self.planned.append(PlannedItem(*item, "failed", reason))
+        else:
+            assert isinstance(work.key, StepKey)
+            self.planned.append(PlannedItem(*item, "to do", "; ".join(ledger.changes(*item, work.key))))
+        return False
+
+    def do_all(self, works: Sequence[Work]) -> list[bool]:
+        """Note what would become of independent pieces of work."""
+        return [self.do(work) for work in works]
+
+    def fail(self, step: str, name: str, reason: str) -> None:
+        """Note that something cannot even be begun."""
+        self.planned.append(PlannedItem(step, name, "failed", reason))
+
+    def leave_out(self, step: str, name: str, reason: str) -> None:
+        """Note that something is not done, and that this is no failure."""
+        self.planned.append(PlannedItem(step, name, "left out", reason))
+
+    def after(self, step: str, name: str, first: PlannedItem) -> None:
+        """Note that something would be looked at again once another item is done."""
+        what = f"{first.step} {first.name}".strip()
+        self.planned.append(PlannedItem(step, name, "to do", f"depends on {what}, which would be done"))
+
+    def to_do(self, *steps: str) -> list[PlannedItem]:
+        """Items of some steps, of all where none is named, that would be done."""
+        return [i for i in self.planned if i.state == "to do" and (not steps or i.step in steps)]
+
+
+def plan_study(root: Path, cache: Cache | None = None) -> list[PlannedItem]:
+    """What `run_study` would do now, item by item, and why.
+
+    An item that depends on one which would be done is listed as to do: whether its inputs come out other than
+    before is known only then.
+
+    Args:
+        root: the study's folder.
+        cache: where the pretrained networks are.
+
+    Raises:
+        StudyError, DatasetError: if the folder, study.toml or pairs.csv are not as they should be at all.
+    """
+    folder, settings = open_study(root), read_settings(root)
+    planner = Planner(StepRecords(folder.results, read_only=True))
+    _plan(folder, settings, planner, cache or Cache())
+    return planner.planned
+
+
+def _plan(folder: StudyLayout, settings: Settings, planner: Planner, cache: Cache) -> None:
+    contents, reactions = playable(folder, planner)
+    labels = LabelSteps(folder, settings, planner, cache, contents)
+    wanted = labels.wanted(reactions)
+    pairs = {}
+    aligned = {name: planner.do(labels.align_work(name, wanted[name])) for name in reactions if name in wanted}
+    again = {item.name: item for item in planner.to_do("align")}
+    for name, good in aligned.items():
+        if name in again:
+            planner.after("annotate", name, again[name])
+        elif good and (work := labels.annotate_work(name, labels.paired(name))) is not None and planner.do(work):
+            pairs[name] = labels.paired(name)
+    if first := planner.to_do("align", "annotate"):
+        planner.after("label", "", first[0])
+    else:
+        labels.label(pairs)
+    predictions = PredictionSteps(folder, settings, planner, cache)
+    described = predictions.describe(sorted(contents))
+    if first := planner.to_do("label", "features"):
+        for step in ("hold out", "evaluate", "train"):
+            planner.after(step, "", first[0])
+    elif described and not any(i.step == "label" and i.state == "failed" for i in planner.planned):
+        predictions.learn(described)
+        if first := planner.to_do("hold out"):
+            planner.after("evaluate", "", first[0])
+    if first := planner.to_do():
+        planner.after("report", "", first[0])
+    else:
+        not_made = [[i.step, i.name, i.why] for i in planner.planned if i.state in ("failed", "left out")]
+        predictions.report({"failed": not_made})
+
+
+class _Nothing:
+    """Shows nothing."""
+
+    def bar(self, _what: str) -> AbstractContextManager[Progress]:
+        return nullcontext(silent)
+
+    def item(self, _item: StepOutcome) -> None: ...

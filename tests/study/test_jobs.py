@@ -1,0 +1,82 @@
+"""Work in processes of its own gives what work here gives; every task can be sent to one."""
+
+import pickle
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from test_runner import Quiet
+
+from evoked.core.errors import AlignmentError
+from evoked.core.files import write_text
+from evoked.core.progress import Progress, silent
+from evoked.parallel.pool import Done, Failed, SerialPool
+from evoked.parallel.processes import ProcessPool
+from evoked.study.build_records import StepRecords
+from evoked.study.runner import Runner, Work
+
+
+def write_name(out: Path, progress: Progress) -> str:
+    write_text(out, out.stem)
+    return f"wrote {out.stem}"
+
+
+def refuse(out: Path, progress: Progress) -> None:
+    raise AlignmentError(f"{out.stem} plays none")
+
+
+def works(folder: Path) -> list[Work]:
+    """Three items, of which the middle one fails with a finding."""
+    outs = {name: folder / f"{name}.txt" for name in "abc"}
+    return [
+        Work(
+            "write", name, "k", (out,), partial(refuse if name == "b" else write_name, out), findings=(AlignmentError,)
+        )
+        for name, out in outs.items()
+    ]
+
+
+def test_items_in_processes_end_as_they_end_here(tmp_path: Path) -> None:
+    ended = {}
+    for executor in (None, SerialPool(), ProcessPool(2)):
+        folder = tmp_path / type(executor).__name__
+        folder.mkdir()
+        runner = Runner(StepRecords(folder), Quiet(), executor)
+        assert runner.do_all(works(folder)) == [True, False, True]
+        ended[folder.name] = [(i.name, i.state, i.reason) for i in runner.items]
+        assert (folder / "c.txt").read_text() == "c"
+        again = Runner(StepRecords(folder), Quiet(), executor)
+        assert again.do_all(works(folder)) == [True, False, True]
+        assert [i.state for i in again.items] == ["kept", "failed", "kept"]
+    first = [("a", "done", "wrote a"), ("b", "failed", "b plays none"), ("c", "done", "wrote c")]
+    assert list(ended.values()) == [first] * 3
+
+
+class Interrupted:
+    """A pool that is interrupted after its first item."""
+
+    def run(self, work, items) -> Iterator[Done[Work, str] | Failed[Work]]:  # type: ignore[no-untyped-def]
+        yield next(iter(SerialPool().run(work, items)))
+        raise KeyboardInterrupt
+
+
+def test_an_interruption_loses_only_what_is_running(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        Runner(StepRecords(tmp_path), Quiet(), Interrupted()).do_all(works(tmp_path))
+    again = Runner(StepRecords(tmp_path), Quiet(), SerialPool())
+    again.do_all(works(tmp_path))
+    assert [i.state for i in again.items] == ["kept", "failed", "done"]
+
+
+def test_a_work_is_the_same_after_pickling(tmp_path: Path) -> None:
+    (work, *_) = works(tmp_path)
+    back = pickle.loads(pickle.dumps(work))
+    assert back.do(silent) == "wrote a"
+    assert (back.step, back.name, back.key, back.outputs, back.findings) == (
+        "write",
+        "a",
+        "k",
+        work.outputs,
+        work.findings,
+    )
