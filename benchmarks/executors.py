@@ -18,7 +18,7 @@ from evoked.features.jobs import FeaturesTask, run_features_task
 from evoked.media.probe import probe
 from evoked.parallel.executors import ExecutorName, open_executor
 from evoked.parallel.pool import Failed
-from evoked.weights.cache import default_cache
+from evoked.weights.cache import CacheLocation, default_cache
 
 CLIPS = ("single_face.mp4", "bigbuckbunny.mp4", "WolfgangLanger_Pexels.mp4")
 EXECUTORS: tuple[tuple[ExecutorName, int], ...] = (("serial", 1), ("processes", 2), ("ray", 2))
@@ -43,7 +43,13 @@ def main() -> int:
                 print("ray: not installed (make test-ray installs it)")
                 continue
             tasks = [
-                FeaturesTask(v, root / executor / f"{v.stem}.safetensors", FeatureConfig(threads=1)) for v in videos
+                FeaturesTask(
+                    v,
+                    root / executor / f"{v.stem}.safetensors",
+                    FeatureConfig(threads=1),
+                    CacheLocation.of(default_cache()),
+                )
+                for v in videos
             ]
             begun = time.perf_counter()
             failed = [

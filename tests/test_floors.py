@@ -29,10 +29,10 @@ FLOORS = [
 INNER_FLOORS = {
     "evoked.reactions": [{"alignment", "expressions"}, {"content_region", "viewers"}, {"labelling"}],
     "evoked.reactions.alignment": [
-        {"config", "offset_map"},
+        {"config", "offset_map", "viterbi", "peak_interpolation"},
         {"chaining"},
         {"audio", "video"},
-        {"fusion", "library"},
+        {"fusion", "library", "recording"},
         {"matcher"},
     ],
     "evoked.learning": [{"training", "evaluation"}, {"recognition", "experiments"}],

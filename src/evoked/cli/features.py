@@ -17,6 +17,7 @@ from evoked.features.extract import FeatureConfig
 from evoked.features.files import SUFFIX
 from evoked.features.jobs import FeaturesDone, FeaturesTask, run_features_task
 from evoked.parallel.pool import Done, Failed, Pool, SerialPool
+from evoked.weights.cache import CacheLocation, default_cache
 
 __all__ = ["features"]
 
@@ -46,7 +47,8 @@ def features(videos: tuple[Path, ...], output: Path, as_json: bool, offline: boo
     for target in targets.values():
         check_writable(target)
     pool = executor_from_options(options, threads=config.threads)
-    tasks = [FeaturesTask(video, target, config, offline) for video, target in targets.items()]
+    cache = CacheLocation.of(default_cache(offline=offline))
+    tasks = [FeaturesTask(video, target, config, cache) for video, target in targets.items()]
     rows: dict[Path, dict[str, object]] = {}
     failures = Failures(len(tasks), "videos", "described")
     for outcome in _outcomes(tasks, pool):

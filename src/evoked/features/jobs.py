@@ -5,10 +5,11 @@ from functools import lru_cache
 from pathlib import Path
 
 from evoked.core.progress import Progress, silent
+from evoked.core.provenance import Provenance
 from evoked.features.extract import Extractor, FeatureConfig
 from evoked.features.files import write_features
 from evoked.media.probe import no_video_error, probe
-from evoked.weights.cache import default_cache
+from evoked.weights.cache import CacheLocation
 
 __all__ = ["FeaturesDone", "FeaturesTask", "run_features_task"]
 
@@ -21,13 +22,15 @@ class FeaturesTask:
         video: the file.
         output: the safetensors file to write.
         config: which networks, and their settings.
-        offline: use only networks that the cache holds.
+        cache: where the networks are.
+        provenance: of the features; made of the video and the networks where None.
     """
 
     video: Path
     output: Path
     config: FeatureConfig
-    offline: bool = False
+    cache: CacheLocation
+    provenance: Provenance | None = None
 
 
 @dataclass(frozen=True)
@@ -58,13 +61,16 @@ def run_features_task(task: FeaturesTask, progress: Progress = silent) -> Featur
     """
     if probe(task.video).picture is None:  # an unusable file is reported before any network is fetched
         raise no_video_error(task.video)
-    extractor = _extractor(task.config, task.offline)
+    networks = tuple(sorted(task.provenance.nets.items())) if task.provenance else ()
+    extractor = _extractor(task.config, task.cache, networks)
     found = extractor(task.video, progress)
-    made_by = extractor.provenance(task.video)
-    write_features(task.output, found, replace(made_by, notes=(*made_by.notes, *found.damage)))
+    made_by = task.provenance or extractor.provenance(task.video)
+    damage = tuple(f"{task.video.name}: {line}" for line in found.damage)
+    write_features(task.output, found, replace(made_by, notes=(*made_by.notes, *damage)))
     return FeaturesDone(found.grid.steps, found.damage)
 
 
 @lru_cache(maxsize=1)
-def _extractor(config: FeatureConfig, offline: bool) -> Extractor:
-    return Extractor(config, default_cache(offline=offline))
+def _extractor(config: FeatureConfig, cache: CacheLocation, _networks: tuple[tuple[str, str], ...]) -> Extractor:
+    """Opened again where the networks changed, such as a user's own file."""
+    return Extractor(config, cache.open())

@@ -1,8 +1,8 @@
-"""The long steps of a study as tasks that can run in any process: align, annotate, features.
+"""The long steps on reactions as tasks that can run in any process: align and annotate (features: features.jobs).
 
 A task is frozen and picklable and names files, never open ones; the function beside it does the work and writes the
-output. Networks and what is known of the contents are loaded once per process. The records are written by whoever
-planned the tasks, not here.
+output. Networks and what is known of the contents are loaded once per process. The planner writes
+the records, not the task.
 """
 
 from dataclasses import dataclass, replace
@@ -14,8 +14,6 @@ from evoked.core.progress import Progress, silent
 from evoked.core.provenance import Provenance, unique_names
 from evoked.core.tables import write_table
 from evoked.faces.detect import DetectConfig
-from evoked.features.extract import Extractor, FeatureConfig
-from evoked.features.files import write_features
 from evoked.reactions.alignment.config import MatchConfig
 from evoked.reactions.alignment.matcher import ContentMatcher, modality_notes
 from evoked.reactions.alignment.offset_map import OffsetMap, write_offsets
@@ -26,36 +24,15 @@ from evoked.reactions.labelling.pipeline import annotate_aligned
 from evoked.reactions.viewers.annotation import AnnotateConfig
 from evoked.reactions.viewers.annotation_table import annotation_to_table
 from evoked.reactions.viewers.annotator import Annotator
-from evoked.weights.cache import Cache
+from evoked.weights.cache import CacheLocation
 
 __all__ = [
     "AlignTask",
     "AnnotateTask",
-    "CacheLocation",
-    "FeaturesTask",
     "RecogniserChoice",
     "run_align_task",
     "run_annotate_task",
-    "run_features_task",
 ]
-
-
-@dataclass(frozen=True)
-class CacheLocation:
-    """Where a worker finds the pretrained networks; the attributes of `Cache`."""
-
-    root: Path
-    offline: bool
-    folder: Path | None
-
-    @classmethod
-    def of(cls, cache: Cache) -> "CacheLocation":
-        """The location of a cache."""
-        return cls(cache.root, cache.offline, cache.folder)
-
-    def open(self) -> Cache:
-        """The cache there."""
-        return Cache(self.root, self.offline, self.folder)
 
 
 @dataclass(frozen=True)
@@ -131,25 +108,6 @@ class AnnotateTask:
     cache: CacheLocation
 
 
-@dataclass(frozen=True)
-class FeaturesTask:
-    """A content to be described.
-
-    Attributes:
-        content: the file.
-        output: the file of its features.
-        config: settings.
-        provenance: of the features; notes on damage join it.
-        cache: where the networks are.
-    """
-
-    content: Path
-    output: Path
-    config: FeatureConfig
-    provenance: Provenance
-    cache: CacheLocation
-
-
 def run_align_task(task: AlignTask, progress: Progress = silent) -> str:
     """Find which candidate a reaction plays, and where, and write the offset map.
 
@@ -198,26 +156,6 @@ def run_annotate_task(task: AnnotateTask, progress: Progress = silent) -> str:
     return "; ".join(found.damage if found.viewers else (*found.damage, "no viewer was seen in it"))
 
 
-def run_features_task(task: FeaturesTask, progress: Progress = silent) -> str:
-    """Describe a content once a second, and write its features.
-
-    Args:
-        task: what to do.
-        progress: reported in seconds of the content.
-
-    Returns:
-        What was wrong with the file, one line; mostly "".
-
-    Raises:
-        MediaError, WeightsError, OutputError: if a file cannot be used or written.
-    """
-    extractor = _extractor(task.config, task.cache, tuple(sorted(task.provenance.nets.items())))
-    found = extractor(task.content, progress)
-    damage = tuple(f"{task.content.name}: {line}" for line in found.damage)
-    write_features(task.output, found, replace(task.provenance, notes=(*task.provenance.notes, *damage)))
-    return "; ".join(found.damage)
-
-
 @lru_cache(maxsize=1)
 def _matcher(contents: tuple[tuple[str, Path, str], ...], config: MatchConfig) -> ContentMatcher:
     return ContentMatcher({name: path for name, path, _ in contents}, config)
@@ -229,8 +167,3 @@ def _annotator(
 ) -> Annotator:
     recogniser = open_recogniser(chosen.choice, chosen.names, chosen.root)
     return Annotator(recogniser, config, detect, cache.open())
-
-
-@lru_cache(maxsize=1)
-def _extractor(config: FeatureConfig, cache: CacheLocation, _nets: tuple[tuple[str, str], ...]) -> Extractor:
-    return Extractor(config, cache.open())

@@ -25,14 +25,13 @@ from evoked.reactions.viewers.annotator import nets_read
 from evoked.study.jobs import (
     AlignTask,
     AnnotateTask,
-    CacheLocation,
     RecogniserChoice,
     run_align_task,
     run_annotate_task,
 )
 from evoked.study.runner import Runner, Work
 from evoked.study.settings import Settings
-from evoked.weights.cache import Cache
+from evoked.weights.cache import Cache, CacheLocation
 from evoked.weights.catalogue import NETS as CATALOGUE
 
 CODE = {"align": 3, "annotate": 4, "label": 2}

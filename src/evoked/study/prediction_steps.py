@@ -17,16 +17,16 @@ from evoked.dataset.folds import make_folds
 from evoked.dataset.labels import read_labels
 from evoked.dataset.load_examples import LoadedExamples, load_examples
 from evoked.features.extract import digests
+from evoked.features.jobs import FeaturesTask
 from evoked.learning.evaluation.evaluate import evaluate
 from evoked.learning.evaluation.scores import write_scores
 from evoked.learning.training.config import HISTORY
 from evoked.model.checkpoint import ABOUT, ARRAYS
 from evoked.predict.writers import read_predictions, write_predictions
 from evoked.report.page import write_report
-from evoked.study.jobs import CacheLocation, FeaturesTask, run_features_task
 from evoked.study.runner import Runner, Work
 from evoked.study.settings import Settings
-from evoked.weights.cache import Cache
+from evoked.weights.cache import Cache, CacheLocation
 from evoked.weights.catalogue import NETS
 
 CODE = {"features": 3, "hold out": 1, "evaluate": 1, "train": 1, "report": 1}
@@ -60,8 +60,8 @@ class PredictionSteps:
         sha = self.runner.ledger.content_digest(source)
         key = self.runner.ledger.key(code=CODE["features"], source=sha, config=config, nets=nets)
         provenance = Provenance("features", config, {content: sha}, nets)
-        task = FeaturesTask(source, out, self.settings.features, provenance, CacheLocation.of(self.cache))
-        return Work("features", content, key, (out,), partial(run_features_task, task))
+        task = FeaturesTask(source, out, self.settings.features, CacheLocation.of(self.cache), provenance)
+        return Work("features", content, key, (out,), partial(_describe, task))
 
     def _digests(self) -> dict[str, str]:
         """Name → sha256 of the nets; a user's own that is not there counts as none, and fails when it is run."""
@@ -194,3 +194,8 @@ class PredictionSteps:
         missing = sorted(labels.keys() - own.keys())
         note = f"labelled but without features, left out: {', '.join(missing)}"
         return replace(loaded, notes=(*loaded.notes, note)) if missing else loaded
+
+
+def _describe(task: FeaturesTask, progress: Progress) -> str:
+    """Run a task; what was wrong with the file, one line, mostly ""."""
+    return "; ".join(run_features_task(task, progress).damage)

@@ -28,7 +28,7 @@ def run_study(
     """Take a study from videos to a report; what is done already, and still holds, is kept.
 
     Args:
-        root: the study's folder, see docs/house.md.
+        root: the study's folder, see docs/architecture.md.
         show: told of progress and of each item as it ends.
         cache: where the pretrained nets are.
         executor: where independent items of the long steps (align, annotate, features) run together; None: one

@@ -14,6 +14,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -25,7 +26,7 @@ from evoked.weights.catalogue import NETS, Address, FilePart, Member, OwnFile, P
 from evoked.weights.clips import CLIPS, clip
 from evoked.weights.packages import Package
 
-__all__ = ["Cache", "File", "Say", "State", "default_cache", "from_package_folder"]
+__all__ = ["Cache", "CacheLocation", "File", "Say", "State", "default_cache", "from_package_folder"]
 
 Say = Callable[[str], None]
 State = Literal["absent", "good", "altered"]
@@ -241,6 +242,24 @@ class Cache:
                 yield scratch
             finally:
                 shutil.rmtree(scratch, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class CacheLocation:
+    """Where a worker finds the pretrained networks; the attributes of `Cache`, which cannot cross processes."""
+
+    root: Path
+    offline: bool
+    folder: Path | None
+
+    @classmethod
+    def of(cls, cache: Cache) -> "CacheLocation":
+        """The location of a cache."""
+        return cls(cache.root, cache.offline, cache.folder)
+
+    def open(self) -> Cache:
+        """The cache there."""
+        return Cache(self.root, self.offline, self.folder)
 
 
 def verify_file(file: File, path: Path) -> None:
