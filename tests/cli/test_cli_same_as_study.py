@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 from safetensors.numpy import load_file
 
-from evoked.core.files import same_file
 from evoked.core.tables import read_provenance, read_table
 
 pytestmark = pytest.mark.nets
@@ -87,7 +86,7 @@ def test_features_and_model_are_the_study_s(evoked, media, study: Path, tmp_path
         ran = evoked(*words)
         assert ran.code == 0, ran.err
 
-    assert same_file(made, results / "features" / "content.mp4.safetensors")
+    assert made.read_bytes() == (results / "features" / "content.mp4.safetensors").read_bytes()
     ours, theirs = (load_file(folder / "model" / "model.safetensors") for folder in (tmp_path, results))
     assert {n: a.tobytes() for n, a in ours.items()} == {n: a.tobytes() for n, a in theirs.items()}
     assert read_table(tmp_path / "ours.parquet") == read_table(tmp_path / "theirs.parquet")

@@ -17,7 +17,7 @@ from evoked.dataset.folds import make_folds
 from evoked.dataset.labels import read_labels
 from evoked.dataset.load_examples import LoadedExamples, load_examples
 from evoked.features.extract import digests
-from evoked.features.jobs import FeaturesTask
+from evoked.features.jobs import FeaturesTask, run_features_task
 from evoked.learning.evaluation.evaluate import evaluate
 from evoked.learning.evaluation.scores import write_scores
 from evoked.learning.training.config import HISTORY
