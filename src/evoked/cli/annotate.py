@@ -21,6 +21,8 @@ from evoked.reactions.labelling.majority_vote import VoteConfig
 from evoked.reactions.viewers.annotation import AnnotateConfig
 from evoked.study.settings import read_settings_file
 
+__all__ = ["RENAMED", "SECTIONS", "File", "annotate"]
+
 File = click.Path(path_type=Path)
 SECTIONS: dict[str, type] = {
     "align": MatchConfig,

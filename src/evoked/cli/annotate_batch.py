@@ -33,6 +33,8 @@ from evoked.study.layout import config_values
 from evoked.weights.cache import default_cache
 from evoked.weights.catalogue import NETS as CATALOGUE
 
+__all__ = ["ALONE", "DRAWING", "AnnotateBatch", "AnnotateRequest", "AnnotateSettings"]
+
 DRAWING = 0.2
 """About what share of the time the drawing of a video takes."""
 ALONE = "note: without --content the faces of a film that is on the screen count as viewers, too"

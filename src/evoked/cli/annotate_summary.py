@@ -6,6 +6,8 @@ from pathlib import Path
 from evoked.reactions.labelling.pipeline import AnnotatedReaction
 from evoked.reactions.viewers.annotation import Annotation
 
+__all__ = ["ExpressionSummary", "damage_lines", "expression_summary", "reaction_row", "summary_text", "valid_length_s"]
+
 
 @dataclass(frozen=True)
 class ExpressionSummary:

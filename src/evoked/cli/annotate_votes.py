@@ -10,6 +10,8 @@ from evoked.reactions.expressions.recogniser import Recogniser
 from evoked.reactions.labelling.majority_vote import VoteConfig, Votes, operating_thresholds
 from evoked.reactions.labelling.pipeline import AnnotatedReaction, label_content, label_each_viewer
 
+__all__ = ["thresholds_for", "votes_apart", "votes_together"]
+
 
 def thresholds_for(config: VoteConfig, recogniser: Recogniser) -> tuple[float, ...]:
     """The score from which on a tick is on, for each expression."""

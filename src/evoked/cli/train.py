@@ -21,6 +21,8 @@ from evoked.learning.evaluation.prediction_sets import notes_of
 from evoked.learning.training.config import TrainConfig
 from evoked.model.config import ModelSettings
 
+__all__ = ["File", "train"]
+
 File = click.Path(path_type=Path)
 
 

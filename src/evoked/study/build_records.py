@@ -1,12 +1,11 @@
 """What was done already, by what key: the reason why a second run does nothing.
 
-Each item (one step for one file) has a record of its own, written after its outputs are in place. A
-record holds the key of everything the item depends on: digests of inputs, settings, nets, and the
-number of the code that made it. The same key and untouched outputs: kept. Anything else: done again.
-"A file exists" is never taken for "it is done". What is about to be replaced is put by under its key (parked.py).
-A pair
-that does not fit has a record too, with the reason: to look for an hour's film where it is not takes minutes, and
-would come to the same.
+Each item (one step for one file) has a record of its own, written after its outputs are in place. A record holds the
+key of everything the item depends on: digests of inputs, settings, networks, and the version of the code that made it;
+and these parts themselves, so that a dry run can say what changed. The same key and untouched outputs: kept. Anything
+else: done again. "A file exists" is never taken for "it is done". What is about to be replaced is cached under its key
+(result_cache.py). A pair that does not fit has a record too, with the reason: searching for an hour's content where it
+is not takes minutes, and would give the same.
 """
 
 import json
@@ -17,6 +16,8 @@ from typing import Any, Literal
 
 from evoked.core.files import canonical, digest, sha256, write_text
 from evoked.study.result_cache import ResultCache, file_name
+
+__all__ = ["KINDS", "State", "StepKey", "StepOutcome", "StepRecords"]
 
 State = Literal["done", "kept", "failed", "left out"]
 

@@ -34,6 +34,8 @@ from evoked.study.settings import Settings
 from evoked.weights.cache import Cache, CacheLocation
 from evoked.weights.catalogue import NETS as CATALOGUE
 
+__all__ = ["CODE", "LabelSteps", "content_of", "playable", "votes_of"]
+
 CODE = {"align": 3, "annotate": 4, "label": 2}
 """Raised by one whenever the code of a step changes its results: what was made before is made again."""
 

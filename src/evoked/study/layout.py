@@ -11,6 +11,8 @@ from evoked.core.expressions import EEV5
 from evoked.core.settings import from_mapping, setting
 from evoked.core.study_layout import StudyLayout
 
+__all__ = ["MEDIA", "StudyHeader", "config_values", "open_study", "parse_sections", "read_toml", "read_toml_file"]
+
 MEDIA = {
     *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv", ".flv"),
     *(".3gp", ".ogv", ".mxf", ".vob"),

@@ -29,6 +29,8 @@ from evoked.study.settings import Settings
 from evoked.weights.cache import Cache, CacheLocation
 from evoked.weights.catalogue import NETS
 
+__all__ = ["CODE", "HELD_OUT", "PredictionSteps"]
+
 CODE = {"features": 3, "hold out": 1, "evaluate": 1, "train": 1, "report": 1}
 HELD_OUT = "held out: predicted by a model that did not learn from this video"
 

@@ -16,6 +16,8 @@ from urllib.parse import quote, unquote
 from evoked.core.errors import OutputError
 from evoked.core.files import sha256, write_text
 
+__all__ = ["EACH", "RECORD", "ResultCache", "file_name"]
+
 EACH = 2
 """How many results are put by for one step of one file: what came before, and a change tried in between."""
 RECORD = "record.json"

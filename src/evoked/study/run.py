@@ -18,6 +18,8 @@ from evoked.study.runner import ProgressView, Runner
 from evoked.study.settings import read_settings
 from evoked.weights.cache import Cache
 
+__all__ = ["WHOLE", "remove_stale", "run_study"]
+
 WHOLE = ("label", "hold out", "evaluate")
 """Steps over the whole study whose results are taken away when they do not come about."""
 

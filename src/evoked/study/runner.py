@@ -11,6 +11,8 @@ from evoked.core.progress import Progress, silent
 from evoked.parallel.pool import Failed, Pool
 from evoked.study.build_records import StepOutcome, StepRecords
 
+__all__ = ["ProgressView", "Runner", "Work", "run_work"]
+
 
 @dataclass(frozen=True)
 class Work:

@@ -19,6 +19,8 @@ from evoked.reactions.viewers.annotation import AnnotateConfig
 from evoked.report.config import ReportConfig
 from evoked.study.layout import StudyHeader, config_values, parse_sections, read_toml, read_toml_file
 
+__all__ = ["SECTIONS", "FoldConfig", "Settings", "read_settings", "read_settings_file"]
+
 
 @dataclass(frozen=True)
 class FoldConfig:
