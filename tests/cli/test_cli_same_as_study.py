@@ -13,7 +13,7 @@ TOML = """\
 max_bridge_s = 20.0
 min_score = 10.0
 [window]
-moments = 24
+frame_pairs = 24
 min_score = 0.3
 [detect]
 min_score = 0.55
@@ -32,7 +32,7 @@ preview_height = 72
 """
 REACTIONS = ("rotated", "late_clock")
 SECTIONS = ("window", "detect", "annotate")
-TYPED = ("--max-bridge-s", 20, "--align-min-score", 10, "--moments", 24, "--region-min-score", 0.3)
+TYPED = ("--max-bridge-s", 20, "--align-min-score", 10, "--frame-pairs", 24, "--region-min-score", 0.3)
 TYPED += ("--min-score", 0.55, "--quorum", 7)
 
 

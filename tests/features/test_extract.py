@@ -171,7 +171,7 @@ def test_no_video_at_all(extractor: Extractor, tmp_path: Path) -> None:
         {"face_net": "facenet"},
         {"precision": "int8"},
         {"threads": -1},
-        {"side": 10},
+        {"detector_size": 10},
         {"min_score": 2.0},
     ],
 )

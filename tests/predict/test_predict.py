@@ -137,7 +137,7 @@ def test_a_model_of_other_features_is_refused_before_a_net_is_loaded(
 def test_the_models_settings_are_taken_and_the_threads_are_the_callers(
     make_model: Callable[..., Path], tmp_path: Path
 ) -> None:
-    settings = {"precision": "f32", "side": 320, "min_score": 0.9}
+    settings = {"precision": "f32", "detector_size": 320, "min_score": 0.9}
     made = load_model(make_model(tmp_path, config=settings)).feature_config(threads=3)
     assert made.as_dict() == {"features": "open", "face_net": "", **settings}  # what an older model does not say
     assert made.threads == 3

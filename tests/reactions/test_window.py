@@ -80,7 +80,7 @@ def test_another_part_of_the_film_is_not_it(folder: Path) -> None:
 def test_several_segments_give_one_rectangle(folder: Path) -> None:
     path, _ = reaction(folder / "cut.mp4", SIDE, START, SECONDS)
     parts = OffsetMap(50.0, (Segment(30.0, 34.0, 0.0, 50.0), Segment(36.0, 45.5, 6.0, 40.0)))
-    found = find_content_region(path, film_path(), parts, ContentRegionConfig(moments=16))
+    found = find_content_region(path, film_path(), parts, ContentRegionConfig(frame_pairs=16))
     assert found is not None
     assert found.box == pytest.approx(SIDE.film, abs=4.0)
 
@@ -90,7 +90,7 @@ def test_scipy_finds_the_same_place() -> None:
     film = np.stack([zoom(rng.normal(size=(9, 16)), 6, order=1) for _ in range(8)]).astype(np.float32) * 40
     frame = (rng.normal(size=(8, 216, 384)) * 2).astype(np.float32)
     frame[:, 100:154, 200:296] += film
-    found = region_in_frames(FramePairs(frame, film, (1.0, 1.0)), ContentRegionConfig(moments=8))
+    found = region_in_frames(FramePairs(frame, film, (1.0, 1.0)), ContentRegionConfig(frame_pairs=8))
     total = sum(correlate2d(f, g, mode="valid") for f, g in zip(frame[:2], film[:2], strict=True))
     y, x = np.unravel_index(int(np.argmax(total)), total.shape)
     assert found is not None
@@ -107,7 +107,7 @@ def test_a_spot_that_flashes_does_not_decide_which_way_round_the_film_is() -> No
     frame = rng.normal(size=(12, 270, 480)) * 2
     frame[:, 180:252, 160:288] += np.stack([zoom(f[:, ::-1], (72 / 135, 128 / 240), order=1) for f in film])
     found = region_in_frames(
-        FramePairs(frame.astype(np.float32), film.astype(np.float32), (1.0, 1.0)), ContentRegionConfig(moments=12)
+        FramePairs(frame.astype(np.float32), film.astype(np.float32), (1.0, 1.0)), ContentRegionConfig(frame_pairs=12)
     )
     assert found is not None
     assert found.mirrored
@@ -122,7 +122,8 @@ def test_a_cut_in_a_quiet_film_is_not_enough_to_place_it() -> None:
     person = np.stack([to_grey(resize(f, (150, 120))) for f in viewers(3)[:16]])
     frame[:, 6:126, 6:156] = frame[:, 6:126, 324:474] = person
     found = region_in_frames(
-        FramePairs(frame - frame.mean(axis=0), seen - seen.mean(axis=0), (1.0, 1.0)), ContentRegionConfig(moments=16)
+        FramePairs(frame - frame.mean(axis=0), seen - seen.mean(axis=0), (1.0, 1.0)),
+        ContentRegionConfig(frame_pairs=16),
     )
     assert found is not None
     assert found.mirrored
@@ -161,7 +162,7 @@ def test_bad_files_and_settings_are_told(tmp_path: Path, folder: Path) -> None:
     path, _ = reaction(folder / "fine.mp4", BARS, START, 2)
     with pytest.raises((MissingMedia, NoPictureError), match="gone"):
         find_content_region(path, tmp_path / "gone.mp4", offsets)
-    with pytest.raises(ValueError, match="moments must be at least 4"):
-        ContentRegionConfig(moments=2)
+    with pytest.raises(ValueError, match="frame_pairs must be at least 4"):
+        ContentRegionConfig(frame_pairs=2)
     with pytest.raises(ValueError, match=r"0\.05 <= min < max"):
         ContentRegionConfig(min_width=0.5, max_width=0.4)

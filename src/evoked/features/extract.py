@@ -43,7 +43,7 @@ class FeatureConfig:
     face_net: str = setting("", "describes the faces; \"\": the set's own; nn2: the paper's, with weights of your own")
     precision: str = setting("f32", "of the image net: f32, or bf16 where the CPU has it (a little different)")
     threads: int = setting(0, "threads of the nets; 0: as many as the process may use")
-    side: int = setting(480, "longest side at which frames are searched for faces, pixels")
+    detector_size: int = setting(480, "longest side at which frames are searched for faces, pixels")
     min_score: float = setting(0.6, "faces less certain than this are left out")
 
     def __post_init__(self) -> None:
@@ -54,12 +54,12 @@ class FeatureConfig:
             raise ValueError(f'precision must be "f32" or "bf16", got {self.precision!r}')
         if self.threads < 0:
             raise ValueError(f"threads must not be negative, got {self.threads}")
-        DetectConfig(detector_size=self.side, min_score=self.min_score)  # refuses what it cannot use
+        DetectConfig(detector_size=self.detector_size, min_score=self.min_score)  # refuses what it cannot use
 
     def as_dict(self) -> dict[str, object]:
         """What shapes the result; the number of threads does not."""
         own = {"features": self.features, "face_net": self.face_net}
-        return own | {"precision": self.precision, "side": self.side, "min_score": self.min_score}
+        return own | {"precision": self.precision, "detector_size": self.detector_size, "min_score": self.min_score}
 
     @property
     def chosen(self) -> FeatureSet:
@@ -133,7 +133,7 @@ class Extractor:
         shape, half = (batch, *self._wants.shape[1:]), self.config.precision == "bf16"
         self._image = open_net(chosen.image, cache, "bf16" if half else "f32", count, shape=shape)
         self._audio, self._floor = open_net(chosen.audio, cache, threads=count), audio.FLOORS[chosen.audio]
-        detect = DetectConfig(detector_size=self.config.side, min_score=self.config.min_score)
+        detect = DetectConfig(detector_size=self.config.detector_size, min_score=self.config.min_score)
         self._detector = FaceDetector(detect, cache, count)
         self._describe, self._width = open_descriptors((chosen.face,), cache, count), width_of((chosen.face,))
         self.nets = digests(self.config, cache)
@@ -184,7 +184,7 @@ class Extractor:
     def scaled(self, picture: VideoFrame, width: int, height: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """A picture of a film of this size, as the image net and as the face detector want it."""
         side = self._wants.shape[-1]
-        return picture.rgb((side, side)), picture.rgb(face.search_size(width, height, self.config.side))
+        return picture.rgb((side, side)), picture.rgb(face.search_size(width, height, self.config.detector_size))
 
     def patches(self) -> audio.Patches:
         """What cuts sound into the patches that the audio net wants."""

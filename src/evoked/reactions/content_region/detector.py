@@ -38,14 +38,14 @@ FLAT = 3.0  # grey levels: a cell of the film that changes less tells nothing
 class ContentRegionConfig:
     """How the film's rectangle is looked for."""
 
-    moments: int = setting(32, "moments that are compared, spread over what the reaction shares with the content")
+    frame_pairs: int = setting(32, "moments that are compared, spread over what the reaction shares with the content")
     min_score: float = setting(0.35, "least correlation, or the film is not visible; only heard .22, half hidden .48")
     min_width: float = setting(0.14, "narrowest film, as a share of the reaction's width")
     max_width: float = setting(1.25, "widest film, as a share of the reaction's width (above 1: cropped)")
 
     def __post_init__(self) -> None:
-        if self.moments < 4:
-            raise ValueError(f"moments must be at least 4, got {self.moments}")
+        if self.frame_pairs < 4:
+            raise ValueError(f"frame_pairs must be at least 4, got {self.frame_pairs}")
         if not 0.05 <= self.min_width < self.max_width <= 2:
             raise ValueError(f"widths must be 0.05 <= min < max <= 2, got {self.min_width} and {self.max_width}")
 
@@ -105,7 +105,7 @@ def find_content_region(
         MediaError and its kin: if one of the two has no picture that can be decoded.
     """
     config = config or ContentRegionConfig()
-    return region_in_frames(frame_pairs(reaction, content, offsets, config.moments, WIDTH), config)
+    return region_in_frames(frame_pairs(reaction, content, offsets, config.frame_pairs, WIDTH), config)
 
 
 def region_in_frames(seen: FramePairs, config: ContentRegionConfig) -> ContentRegion | None:
