@@ -169,8 +169,11 @@ def test_offline_without_nets(evoked, media, tmp_path: Path, monkeypatch: pytest
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--workers", 2), "--workers above 1 goes with --executor processes or ray"),
-        (("--executor", "processes", "--address", "auto"), "--address goes with --executor ray"),
+        (("--executor", "serial", "--workers", 2), "the executor serial has one worker, got 2; use processes or ray"),
+        (
+            ("--executor", "processes", "--address", "auto"),
+            "an address is for the executor ray, got 'auto' for 'processes'",
+        ),
         (("--executor", "slurm"), "'slurm' is not one of 'serial', 'processes', 'ray'"),
     ],
 )
