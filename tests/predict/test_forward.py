@@ -84,7 +84,7 @@ def test_a_video_in_pieces_is_the_whole_video(pieces: tuple[int, ...], kind: dic
 
 @pytest.mark.parametrize("kind", ["gru", "tcn"])
 def test_a_second_does_not_see_the_future_nor_beyond_its_window(kind: str) -> None:
-    config = small_config(kind=kind)
+    config = small_config(architecture=kind)
     arrays, features = some_arrays(config), some_features(config, 40)
     other = {n: f.copy() for n, f in features.items()}
     for rows in other.values():
