@@ -240,8 +240,6 @@ def test_every_room_is_on_the_plan() -> None:
 
 NAMED = {"cv2": "opencv-python-headless", "lightning_fabric": "lightning-fabric", "markupsafe": "jinja2"}
 """Module → the package that brings it, where the two are called differently."""
-NOT_BROUGHT: set[str] = set()
-"""Taken only where somebody has it: decided in docs/decisions/0004-few-libraries.md."""
 
 
 def test_every_library_that_is_imported_stands_in_pyproject() -> None:
@@ -249,7 +247,7 @@ def test_every_library_that_is_imported_stands_in_pyproject() -> None:
     wanted = [*told["dependencies"], *(w for extra in told["optional-dependencies"].values() for w in extra)]
     packages = {re.split(r"[<>=\[;]", w)[0] for w in wanted}
     tops = {module.split(".")[0] for _, _, module in places(HOUSE)} - sys.stdlib_module_names - {"evoked"}
-    assert {NAMED.get(top, top) for top in tops} - NOT_BROUGHT <= packages | {"onnxruntime"}  # in cuda: its GPU build
+    assert {NAMED.get(top, top) for top in tops} <= packages | {"onnxruntime"}  # in cuda: its GPU build
 
 
 def test_the_list_of_files_is_fresh() -> None:

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.fft import next_fast_len
 
 from evoked.core.settings import setting
 from evoked.reactions.alignment.offset_map import OffsetMap
 from evoked.reactions.alignment.recording import Recording
+from evoked.reactions.alignment.video.box_search import climb_box
 from evoked.reactions.content_region.frame_pairs import FramePairs, Stack, frame_pairs
 
 WIDTH = 480  # pixels across at which the rectangle is settled …
@@ -180,7 +182,7 @@ def _searched(reaction: Stack, content: Stack, config: ContentRegionConfig) -> l
     small = _pooled(reaction[::every], COARSE)
     _, height, width = small.shape
     pad = round(0.15 * width)  # the film may reach beyond the frame
-    shape = (_fast(height + 2 * pad), _fast(width + 2 * pad))
+    shape = (next_fast_len(height + 2 * pad, real=True), next_fast_len(width + 2 * pad, real=True))
     framed = np.pad(small, ((0, 0), (pad, pad), (pad, pad)))
     spectra = np.fft.rfft2(framed, s=shape)
     energy = np.pad((framed**2).sum(axis=0, dtype=np.float64).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
@@ -243,31 +245,15 @@ def _climbed(
     weight: NDArray[np.float32],
 ) -> tuple[NDArray[np.float64], float]:
     """Climb to the best box nearby, in pixels of the stack: its place, its size, then each side alone."""
-    tall, first = box[3] / box[2], box
-    moves = np.array(
-        [
-            [1, 0, 0, 0],
-            [0, 1, 0, 0],
-            [-0.5, -0.5 * tall, 1, tall],
-            [0, 0, 1, 0],
-            [0, 0, 0, 1],
-            [-1, 0, 1, 0],
-            [0, -1, 0, 1],
-        ]
+    first = box
+    return climb_box(
+        lambda trial: _correlation(reaction, content, trial, weight),
+        box,
+        STEPS,
+        allowed=lambda trial: bool((abs(np.log(trial[2:] / first[2:])) < FURTHEST).all()),
+        min_gain=1e-5,
+        max_sweeps=SWEEPS,
     )
-    best = _correlation(reaction, content, box, weight)
-    for step in STEPS:
-        for _ in range(SWEEPS):
-            before = best
-            for move in np.concatenate([moves, -moves]):
-                trial = box + step * move
-                if (abs(np.log(trial[2:] / first[2:])) < FURTHEST).all():
-                    score = _correlation(reaction, content, trial, weight)
-                    if score > best + 1e-5:
-                        best, box = score, trial
-            if best == before:
-                break
-    return box, best
 
 
 def _correlation(reaction: Stack, content: Stack, box: NDArray[np.float64], weight: NDArray[np.float32]) -> float:
@@ -347,17 +333,3 @@ def _whole(stack: Stack) -> NDArray[np.float64]:
 def _inner(box: NDArray[np.float64]) -> NDArray[np.float64]:
     x, y, width, height = box
     return np.array([x + INNER * width, y + INNER * height, (1 - 2 * INNER) * width, (1 - 2 * INNER) * height])
-
-
-def _fast(size: int) -> int:
-    """The next size that an FFT is quick at."""
-    while _rest(size) != 1:
-        size += 1
-    return size
-
-
-def _rest(size: int) -> int:
-    for prime in (2, 3, 5):
-        while size % prime == 0:
-            size //= prime
-    return size
