@@ -21,16 +21,26 @@ PIPELINE, JOBS = "reactions/labelling/pipeline.py", "study/jobs.py"
 STEPS: dict[str, tuple[str, ...]] = {
     "align": ("core/time_grid.py", "media", "reactions/alignment", JOBS),
     "annotate": (*SEEING, "reactions/content_region", "reactions/viewers", "reactions/expressions", PIPELINE, JOBS),
-    "label": ("core/time_grid.py", "core/track.py", "reactions/labelling", "dataset/labels.py"),
+    "label": (
+        "core/time_grid.py",
+        "core/track.py",
+        "reactions/labelling",
+        "reactions/alignment/offset_map.py",
+        "dataset/labels.py",
+        "study/label_steps.py",
+    ),
     "features": (*SEEING, "features"),
     "hold out": (
         "model",
         "learning/training",
         "learning/experiments/cross_validation.py",
+        "core/track.py",
+        "dataset/examples.py",
+        "dataset/load_examples.py",
         "dataset/folds.py",
         "predict",
     ),
-    "evaluate": ("metrics", "learning/evaluation", "dataset/folds.py"),
+    "evaluate": ("metrics", "learning/evaluation", "dataset/folds.py", "dataset/labels.py", "predict/writers.py"),
     "train": TRAINING,
 }
 """Step → files and folders below src/evoked whose code makes its results."""

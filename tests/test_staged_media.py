@@ -84,7 +84,7 @@ def test_the_tests_of_a_room_are_those_whose_imports_reach_it() -> None:
     assert TESTS / "reactions" / "test_align.py" in files  # imports it
     assert TESTS / "cli" / "test_cli_places.py" in files  # starts commands by name
     assert TESTS / "metrics" / "test_pearson.py" not in files
-    assert TESTS / "report" / "test_report_figures.py" not in files
+    assert TESTS / "media" / "test_sound.py" not in files
 
 
 def test_every_room_has_tests() -> None:

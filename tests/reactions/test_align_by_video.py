@@ -105,7 +105,7 @@ def test_a_pause_where_the_film_stands_still(folder: Path) -> None:
 
 
 def test_a_film_that_is_not_shown_is_refused(folder: Path, watched: FrameThumbnails) -> None:
-    with pytest.raises(AlignmentError, match="not seen"):
+    with pytest.raises(AlignmentError, match="not clearly visible"):
         align_by_video(seen(folder, "unseen", UNSEEN, THROUGH), watched)
 
 
@@ -115,7 +115,7 @@ def test_another_part_of_the_film_is_refused(start_s: int, folder: Path) -> None
     path = folder / "mine.mp4"
     if not path.exists():
         recorded(path, film(START, SECONDS), SIDE, THROUGH, 33)
-    with pytest.raises(AlignmentError, match="not seen"):
+    with pytest.raises(AlignmentError, match="not clearly visible"):
         align_by_video(reaction_thumbnails(path), other)
 
 

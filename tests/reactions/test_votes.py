@@ -245,7 +245,7 @@ def test_uncovered_seconds_have_no_label() -> None:
 
 def test_wrong_arguments_are_told_by_number() -> None:
     other = Track(TimeGrid(Fraction(25), 60), NAMES, np.zeros((60, 2), np.float32), np.ones(60, bool))
-    with pytest.raises(ValueError, match=r"ballot 1 is on Grid\(rate=Fraction\(25, 1\)"):
+    with pytest.raises(ValueError, match=r"ballot 1 is on TimeGrid\(rate=Fraction\(25, 1\)"):
         majority_vote([ballot(np.ones(60)), other], seconds(10))
     with pytest.raises(ValueError, match="at least one ballot"):
         majority_vote([], seconds(10))

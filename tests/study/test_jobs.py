@@ -43,11 +43,11 @@ def test_items_in_processes_end_as_they_end_here(tmp_path: Path) -> None:
         folder = tmp_path / type(executor).__name__
         folder.mkdir()
         runner = Runner(StepRecords(folder), Quiet(), executor)
-        assert runner.do_all(works(folder)) == [True, False, True]
+        assert list(runner.do_all(works(folder)).values()) == [True, False, True]
         ended[folder.name] = [(i.name, i.state, i.reason) for i in runner.items]
         assert (folder / "c.txt").read_text() == "c"
         again = Runner(StepRecords(folder), Quiet(), executor)
-        assert again.do_all(works(folder)) == [True, False, True]
+        assert list(again.do_all(works(folder)).values()) == [True, False, True]
         assert [i.state for i in again.items] == ["kept", "failed", "kept"]
     first = [("a", "done", "wrote a"), ("b", "failed", "b plays none"), ("c", "done", "wrote c")]
     assert list(ended.values()) == [first] * 3

@@ -80,9 +80,13 @@ def run(study: Path, dry_run: bool, as_json: bool, **options: Any) -> None:
 def _executor(options: dict[str, Any]) -> Pool | None:
     """Where items run together; None for one after another in this process, each with a progress bar of its own."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    threads = options.pop("threads") or max(1, cores // options["workers"])
-    executor = executor_from_options(options, threads=threads)
-    return None if isinstance(executor, SerialPool) else executor
+    given = options.pop("threads")
+    executor = executor_from_options(options, threads=given or max(1, cores // options["workers"]))
+    if not isinstance(executor, SerialPool):
+        return executor
+    if given:
+        raise click.UsageError("--threads goes with --workers; for one worker set threads in study.toml [features]")
+    return None
 
 
 def _print_plan(planned: list[PlannedItem], as_json: bool) -> None:

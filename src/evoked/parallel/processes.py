@@ -3,6 +3,7 @@
 import os
 import pickle
 import signal
+import sys
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -16,9 +17,12 @@ from typing import Any
 from evoked.core.errors import EvokedError, WorkerError
 from evoked.parallel.pool import Done, Failed, Item, Result
 
-LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-"""What the libraries under numpy and torch read when they are loaded."""
+LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
+"""What OpenCV and the libraries under numpy and torch read when they are loaded."""
 SPAWN = get_context("spawn")  # a fork would copy locks that threads of this process hold
+
+GRACE_S = 5.0
+"""How long a process that is told to end may take to remove the files that it was writing."""
 
 _threads = 0
 
@@ -150,6 +154,8 @@ class _Worker:
         self.line.close()  # an idle process sees that and leaves by itself
         if self.process.is_alive():
             self.process.terminate()
+            self.process.join(GRACE_S)
+            self.process.kill()  # nothing where it has ended
         self.process.join()
 
     def _fate(self) -> str:
@@ -165,6 +171,7 @@ def _serve(line: Connection, work: bytes, limit: int) -> None:
     global _threads
     _threads = limit
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this process
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that half-written files are removed
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the parent is gone or wants no more
         do = pickle.loads(work)
         line.send_bytes(b"ready")

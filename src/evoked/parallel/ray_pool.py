@@ -157,7 +157,9 @@ class _Crew:
         return len(self.starting) + len(self.idle) + len(self.busy)
 
     def start(self) -> None:
-        actor = self._ray.remote(num_cpus=self._cpus, max_restarts=0)(_Actor).remote(self._work, self._threads)
+        actor = self._ray.remote(num_cpus=self._cpus, max_restarts=0)(_Actor).remote(
+            self._work, self._threads, (os.getcwd(), _environment())
+        )
         self.starting[actor.ready.remote()] = actor
 
     def give(self, job: _Job) -> None:
@@ -212,10 +214,18 @@ class _Crew:
             )
 
 
+def _environment() -> dict[str, str]:
+    """The caller's settings of the cache of pretrained networks."""
+    return {name: value for name, value in os.environ.items() if name.startswith("EVOKED_")}
+
+
 class _Actor:
     """What runs on the cluster: the work, kept, and given one item after another."""
 
-    def __init__(self, work: bytes, threads: int) -> None:
+    def __init__(self, work: bytes, threads: int, place: tuple[str, dict[str, str]]) -> None:
+        folder, environment = place
+        os.environ.update(environment)
+        os.chdir(folder)  # relative paths of the items mean the caller's files
         processes._threads = threads
         if threads:
             os.environ.update(dict.fromkeys(processes.LIMITS, str(threads)))

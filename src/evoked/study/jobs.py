@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
+from evoked.core.errors import EvokedError
 from evoked.core.files import canonical
 from evoked.core.progress import Progress, silent
 from evoked.core.provenance import Provenance, unique_names
@@ -166,4 +167,6 @@ def _annotator(
     chosen: RecogniserChoice, config: AnnotateConfig, detect: DetectConfig, cache: CacheLocation
 ) -> Annotator:
     recogniser = open_recogniser(chosen.choice, chosen.names, chosen.root)
+    if canonical(dict(recogniser.describe())) != chosen.described:
+        raise EvokedError(f"the recogniser {chosen.choice} was replaced while the study ran: run it again")
     return Annotator(recogniser, config, detect, cache.open())

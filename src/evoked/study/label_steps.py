@@ -1,7 +1,7 @@
 """The label river of a study: pairs, alignments, annotations, labels."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -55,21 +55,22 @@ class LabelSteps:
     cache: Cache
     contents: Mapping[str, Media]
     _recogniser: Recogniser | None = None
+    _digested: tuple[tuple[str, Path, str], ...] = ()
 
     def run(self, reactions: Sequence[str]) -> None:
         """Pair, align, annotate and label; what fails is noted and left out."""
         wanted = self.wanted(reactions)
-        aligned = self._succeeded([self.align_work(name, wanted[name]) for name in reactions if name in wanted])
+        aligned = self._succeeded(self.align_work(name, wanted[name]) for name in reactions if name in wanted)
         pairs = {name: self.paired(name) for name in aligned}
         used = [Pair(r, c) for r, c in sorted(pairs.items())]
         if not _stands(self.folder.pairs, used):  # a second run touches nothing
             write_pairs(self.folder.pairs, used)
-        works = [work for name in aligned if (work := self.annotate_work(name, pairs[name])) is not None]
+        works = (work for name in aligned if (work := self.annotate_work(name, pairs[name])) is not None)
         self.label({name: pairs[name] for name in self._succeeded(works)})
 
-    def _succeeded(self, works: Sequence[Work]) -> list[str]:
+    def _succeeded(self, works: Iterable[Work]) -> list[str]:
         """Names of the items whose outputs are in place after the work."""
-        return [work.name for work, good in zip(works, self.runner.do_all(works), strict=True) if good]
+        return [name for name, good in self.runner.do_all(works).items() if good]
 
     def wanted(self, reactions: Sequence[str]) -> dict[str, tuple[str, ...]]:
         """Reaction → the contents it may belong to: what pairs.csv says, else all of them."""
@@ -99,10 +100,10 @@ class LabelSteps:
         own = ledger.content_digest(source)
         config = self.settings.plain("align")
         key = ledger.key(code=CODE["align"], of={"reaction": own, "contents": digests}, settings=config)
-        contents = tuple(
-            (c, self.folder.content(c), ledger.content_digest(self.folder.content(c))) for c in self.contents
-        )
-        task = AlignTask(source, own, contents, candidates, out, self.settings.align, config, self.settings.notes)
+        if not self._digested:
+            files = {c: self.folder.content(c) for c in self.contents}
+            self._digested = tuple((c, file, ledger.content_digest(file)) for c, file in files.items())
+        task = AlignTask(source, own, self._digested, candidates, out, self.settings.align, config, self.settings.notes)
         return Work("align", reaction, key, (out,), partial(run_align_task, task), findings=(AlignmentError,))
 
     def paired(self, reaction: str) -> str:
@@ -124,14 +125,14 @@ class LabelSteps:
         config |= recogniser.describe()
         nets = {name: CATALOGUE[name].sha256 for name in nets_read(recogniser)}
         offsets = read_offsets(self.folder.alignment(reaction))
+        names = list(settings.about.expressions)  # the columns of the table
         where = asdict(offsets)  # the map alone: a pairs.csv that says what was found by sound annotates nobody again
-        key = ledger.key(code=CODE["annotate"], inputs=inputs, config=config, nets=nets, map=where)
-        names = settings.about.expressions
+        key = ledger.key(code=CODE["annotate"], inputs=inputs, config=config, nets=nets, map=where, names=names)
         task = AnnotateTask(
             *files,
             offsets=offsets,
             output=out,
-            recogniser=RecogniserChoice.of(recogniser, settings.annotate.recogniser, names, self.folder.root),
+            recogniser=RecogniserChoice.of(recogniser, settings.annotate.recogniser, tuple(names), self.folder.root),
             region=settings.window,
             annotate=settings.annotate,
             detect=settings.detect,
@@ -147,13 +148,14 @@ class LabelSteps:
             return False
         ledger, names = self.runner.ledger, self.settings.about.expressions
         parts = {
-            r: [c, ledger.content_digest(self.folder.annotation(r)), ledger.content_digest(self.folder.alignment(r))]
+            r: [c, ledger.content_digest(self.folder.annotation(r)), asdict(read_offsets(self.folder.alignment(r)))]
             for r, c in sorted(pairs.items())
         }
         lengths = {c: media.seconds.steps for c, media in self.contents.items() if c in set(pairs.values())}
         settings = self.settings.plain("votes")
         key = ledger.key(code=CODE["label"], parts=parts, lengths=lengths, settings=settings, names=names)
-        inputs = {name: digest for r, (_, a, b) in parts.items() for name, digest in ((r, a), (f"{r}.json", b))}
+        maps = {f"{r}.json": ledger.content_digest(self.folder.alignment(r)) for r in parts}
+        inputs = {**{r: str(annotation) for r, (_, annotation, _) in parts.items()}, **maps}
         provenance = Provenance("label", settings, inputs, notes=self.settings.notes)
 
         def do(progress: Progress) -> None:

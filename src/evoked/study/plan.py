@@ -1,6 +1,6 @@
 """What a run would do, and why; nothing is done and nothing is written."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,9 +65,9 @@ class Planner(Runner):
             self.planned.append(PlannedItem(*item, "to do", "; ".join(ledger.changes(*item, work.key))))
         return False
 
-    def do_all(self, works: Sequence[Work]) -> list[bool]:
+    def do_all(self, works: Iterable[Work]) -> dict[str, bool]:
         """Note what would become of independent pieces of work."""
-        return [self.do(work) for work in works]
+        return {work.name: self.do(work) for work in works}
 
     def fail(self, step: str, name: str, reason: str) -> None:
         """Note that something cannot even be begun."""

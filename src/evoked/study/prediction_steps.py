@@ -51,8 +51,8 @@ class PredictionSteps:
 
     def describe(self, contents: Sequence[str]) -> list[str]:
         """Features of each content; those that could be made."""
-        done = self.runner.do_all([self.features_work(name) for name in contents])
-        return [name for name, good in zip(contents, done, strict=True) if good]
+        done = self.runner.do_all(self.features_work(name) for name in contents)
+        return [name for name, good in done.items() if good]
 
     def features_work(self, content: str) -> Work:
         """Describe one content once a second."""

@@ -78,6 +78,9 @@ def remove_stale(folder: StudyLayout, ledger: StepRecords, items: Sequence[StepO
         ("features", "features", ".safetensors"),
     ):
         for path in (folder.results / part).glob(f"*{suffix}"):
+            if path.name.startswith("."):  # what a killed process was writing
+                path.unlink()
+                continue
             name = path.name.removesuffix(suffix)
             gone |= name not in there[step]
             if (step, name) not in good:

@@ -1,6 +1,6 @@
 """Run the work of a study, here or on an executor; keep what is kept; let one failure be one failure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,18 +93,20 @@ class Runner:
             return self._ended(self._failed(work, error))
         return self._ended(self._done(work, noted))
 
-    def do_all(self, works: Sequence[Work]) -> list[bool]:
+    def do_all(self, works: Iterable[Work]) -> dict[str, bool]:
         """Do independent pieces of work, together where there is an executor.
 
         Args:
-            works: of one step, each with a name of its own; their `do` and keys can be pickled.
+            works: of one step, each with a name of its own; their `do` and keys can be pickled. Without an
+                executor each is taken when the one before has ended, so that its inputs are read just then.
 
         Returns:
-            For each what `do` returns. Records are written as outcomes arrive, so that an interruption loses only
+            Name → what `do` returns. Records are written as outcomes arrive, so that an interruption loses only
             what is running; items are listed in the order of the works, however they end.
         """
         if self._executor is None:
-            return [self.do(work) for work in works]
+            return {work.name: self.do(work) for work in works}
+        works = list(works)
         ended = {work.name: known for work in works if (known := self._known(work)) is not None}
         for item in ended.values():
             self._show.item(item)
@@ -120,7 +122,7 @@ class Runner:
                     self._show.item(ended[work.name])
                     progress(count, len(waiting), work.name)
         self.items += [ended[work.name] for work in works]
-        return [ended[work.name].state != "failed" for work in works]
+        return {work.name: ended[work.name].state != "failed" for work in works}
 
     def _known(self, work: Work) -> StepOutcome | None:
         """How an item ended that need not be done; None where it must be."""
