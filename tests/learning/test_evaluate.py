@@ -25,7 +25,7 @@ def track(values: np.ndarray, valid: np.ndarray, names: tuple[str, ...] = NAMES)
 
 
 def world(seed: int, videos: int = 25, skill: float = 0.5) -> tuple[dict[str, Track], dict[str, Labels]]:
-    """Labels by lot, and scores that know them as well as `skill` says; some seconds are masked."""
+    """Random labels, and scores that know them as well as `skill` says; some seconds are masked."""
     random = np.random.default_rng(seed)
     predictions, labels = {}, {}
     for i in range(videos):

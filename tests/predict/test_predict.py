@@ -21,7 +21,7 @@ WIDTHS = {"image": 1280, "face": 256, "audio": 1024}
 
 
 def features(seconds: int, widths: dict[str, int] = WIDTHS, *, blind: tuple[int, ...] = ()) -> Features:
-    """Features by lot; the seconds of `blind` have no picture."""
+    """Random features; the seconds of `blind` have no picture."""
     random, grid = np.random.default_rng(1), TimeGrid(Fraction(1), seconds)
     sees, every = ~np.isin(np.arange(seconds), blind), np.ones(seconds, bool)
 

@@ -97,7 +97,7 @@ def test_both_reasons_are_told_where_neither_helps(study: Path, tmp_path: Path) 
 
 
 def damaged(path: Path, source: Path) -> Path:
-    """The same film, after two seconds the bytes of its pictures drawn by lot."""
+    """The same film, after two seconds the bytes of its pictures drawn at random."""
     rng = np.random.default_rng(0)
     with av.open(str(source)) as read, av.open(str(path), "w") as write:
         streams = {s.index: write.add_stream_from_template(s) for s in read.streams}

@@ -1,4 +1,4 @@
-"""A recogniser's folder with weights drawn by lot: all but what training gives."""
+"""A recogniser's folder with weights drawn at random: all but what training gives."""
 
 from pathlib import Path
 

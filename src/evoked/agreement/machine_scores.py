@@ -1,6 +1,6 @@
 """What a machine says of clips that people rated: read from any table that evoked writes.
 
-Four kinds are told apart by their columns:
+Four kinds are distinguished by their columns:
 - `clip`, or `video, start_s, end_s`: scores of clips;
 - `viewer, time_s, valid`: an annotation of one recording, named after it (RECORDING.parquet);
 - `video, second, valid`: labels of contents; the shares of votes where the table has them, else 0 or 1;

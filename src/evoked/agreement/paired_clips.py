@@ -91,7 +91,7 @@ class PairedClips:
 
 
 def pair_clips(machine: MachineScores, ratings: Ratings, config: AgreeConfig, told: list[str]) -> PairedClips:
-    """Put scores and ratings of the same clips together; what is left out is told.
+    """Put scores and ratings of the same clips together; what is left out is reported.
 
     Raises:
         DatasetError: as `agree` does.

@@ -1,4 +1,4 @@
-"""`evoked align`: where a reaction stands on a content's time."""
+"""`evoked align`: temporal alignment of a reaction with a content."""
 
 import json
 from pathlib import Path

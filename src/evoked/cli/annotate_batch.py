@@ -88,14 +88,14 @@ class AnnotateRequest:
 
 
 class AnnotateBatch:
-    """Annotates reactions that share an order; a recogniser or a threshold that makes no sense is told at once.
+    """Annotates reactions that share an order; a recogniser or a threshold that makes no sense is reported at once.
 
     Args:
         order: what was asked for.
         settings: how to match, annotate and vote.
         places: reaction → the file of its table.
         drawn: the videos to be drawn of each.
-        failures: is told what failed; a reaction that fails does not take the others with it.
+        failures: collects what failed; a reaction that fails does not take the others with it.
     """
 
     def __init__(

@@ -27,7 +27,7 @@ def votes_together(
     expressions: tuple[str, ...],
     by: tuple[VoteConfig, tuple[float, ...]],
 ) -> dict[str, Votes]:
-    """Votes by content; without one, each reaction stands on its own time."""
+    """Votes by content; without one, each reaction has its own time."""
     config, levels = by
     return {
         timed_by.name: label_content([s.viewers for s in own], probe(timed_by).seconds, expressions, config, levels)

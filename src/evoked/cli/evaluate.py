@@ -42,7 +42,7 @@ def evaluate(
 
     Give --predictions, or --model with --features. Average precision per expression and its mean, the
     chance of each, intervals that draw whole videos, and what the same predictions score when the labels
-    are turned round in time. Only videos that the model never learnt from tell how good it is.
+    are circularly shifted in time. Only videos that the model never learnt from tell how good it is.
     """
     config = config_from_options(EvaluateConfig, own)
     if (predictions is None) == (model_folder is None) or (model_folder is None) != (features is None):

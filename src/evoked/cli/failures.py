@@ -1,4 +1,4 @@
-"""How the failures of a batch are told: one line for each file, and one at the end."""
+"""How the failures of a batch are reported: one line for each file, and one at the end."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from evoked.core.errors import EvokedError, WeightsError
 
 
 class Failures:
-    """Tells each failure as it comes; that of a single file is told alone, at the end.
+    """Reports each failure as it comes; that of a single file is reported alone, at the end.
 
     Args:
         total: how many files there are.

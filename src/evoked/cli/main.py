@@ -16,7 +16,7 @@ VERBS = {
     "sample": "make a study from real media, with staged reactions and a known truth",
     "run": "take a study folder from videos to a report",
     "annotate": "find the viewers in reaction videos and score their expressions at 6 Hz",
-    "align": "find where a reaction stands on a content's time",
+    "align": "find the temporal alignment of a reaction with a content",
     "library": "keep many contents' sound fingerprints; find which of them a reaction plays",
     "features": "describe a content video once a second: image, faces, sound",
     "train": "train the content model on a study's labels and features",

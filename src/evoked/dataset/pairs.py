@@ -30,7 +30,7 @@ class Pairs:
     """What a pairs.csv says.
 
     Attributes:
-        pairs: the good lines, in the file's order; each reaction stands once.
+        pairs: the good lines, in the file's order; each reaction is listed once.
         problems: one line of text for each bad line, with its number: what is wrong and what to do.
     """
 

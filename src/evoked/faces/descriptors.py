@@ -1,6 +1,6 @@
 """What a face can be described by: a table of names, each with its width, its nets and how it is made.
 
-Whoever needs descriptions names them; nothing is loaded or computed that nobody named. A describer takes
+Descriptors are chosen by name; only those are loaded and computed. A describer takes
 an RGB picture and the faces found in it, and gives a row of numbers for each face.
 """
 

@@ -67,7 +67,7 @@ def open_container(path: Path) -> Iterator[StreamSource]:
 
 
 def open_source(path: Path) -> StreamSource:
-    """The same without closing; whoever calls closes `container`."""
+    """The same without closing; the caller closes `container`."""
     return first_stream(_open(path), path)
 
 

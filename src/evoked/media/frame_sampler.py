@@ -32,7 +32,7 @@ class FrameConverter:
         """The pixels of an av.VideoFrame, (height, width, 3), scaled to `size` (width, height) if given.
 
         The matrix is the frame's own; where it is not tagged, BT.709 above 576 lines or from 1280
-        columns on and BT.601 below, as players do. Full and limited range are told apart by the tag and
+        columns on and BT.601 below, as players do. Full and limited range are distinguished by the tag and
         the pixel format. Transparency is dropped.
         """
         width, height = self._turn.size(*size) if size else (frame.width, frame.height)

@@ -2,7 +2,7 @@
 
 Every picture is uint8 RGB of shape (height, width, 3); every size is (width, height); every point is
 (x, y) in pixels with (0, 0) at the centre of the top left pixel, as OpenCV has it.
-OpenCV keeps one pool of threads for the whole process: whoever spreads work over processes calls
+OpenCV keeps one pool of threads for the whole process: code that spreads work over processes calls
 threads(1) in each; importing this changes nothing.
 """
 

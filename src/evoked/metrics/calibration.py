@@ -69,7 +69,7 @@ def platt(scores: ArrayLike, truth: ArrayLike, steps: int = 100) -> tuple[float,
 
     Returns:
         (slope, shift). Slope above 0: the order of scores never changes; (1, 0) where the truth does not
-        vary, or the order would be turned round.
+        vary, or the order would be reversed.
 
     Raises:
         ValueError: as `reliability`.

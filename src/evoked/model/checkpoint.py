@@ -37,7 +37,7 @@ class Checkpoint:
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def about(self) -> dict[str, Any]:
-        """What stands in model.json."""
+        """The content of model.json."""
         return (
             {"format": STORED.format}
             | self.config.as_dict()

@@ -7,9 +7,9 @@ It is called with
     source: int (S, B), the row that each place repeats: itself, but at a video's start.
     kind: torch.float32 or torch.bfloat16, what its matrix products are computed in.
     generator: draws its dropout while it trains; torch's global one where None.
-    plain: compute in the plain, slow way that the fast one is held against, where there are two.
+    plain: compute in the plain, slow way that the fast one is compared with, where there are two.
 
-and answers float32 (R, B, H): what is known of each window at its end. Window r of run b is what stands at places
+and answers float32 (R, B, H): what is known of each window at its end. Window r of run b is what is at places
 r … r + window_s - 1; it must see nothing else.
 """
 

@@ -195,7 +195,7 @@ class SharedGRU(nn.Module):  # type: ignore[misc]  # torch is Any here
 
         Args:
             rows: (S, B, D); run b's windows are rows r … r + steps - 1 for r = 0 … R - 1, R = S - steps + 1.
-            source: (S, B) int, which row stands at each place: 0 where the first second is repeated, so
+            source: (S, B) int, which row is at each place: 0 where the first second is repeated, so
                 that its projection is. See `learning.batches`.
             steps: seconds in a window.
             kind: what matrix products are computed in: float32 or bfloat16.

@@ -62,7 +62,7 @@ class Network(nn.Module):  # type: ignore[misc]  # torch is Any here
             use: (R, B) bool, which windows are wanted; only these reach the gates and their batch norm.
             generator: draws dropout in training; torch's global one where None.
             plain: compute as torch's own GRU does, each window's seconds gathered and projected anew. Same
-                numbers, several times slower; it is what the other way is held against.
+                numbers, several times slower; it is what the other way is compared with.
 
         Returns:
             (N, K) for the N wanted windows, in the order of `use.flatten()`.

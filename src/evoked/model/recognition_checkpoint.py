@@ -77,7 +77,7 @@ class Recognition:
                 )
 
     def about(self) -> dict[str, Any]:
-        """What stands in recogniser.json."""
+        """The content of recogniser.json."""
         names = self.config.expressions
         return {
             "format": STORED.format,

@@ -2,7 +2,7 @@
 
 The safetensors file holds the arrays and, as its metadata under the key `evoked`, the whole JSON text: it alone is
 read. The JSON file is that text again, for people and other programs. Each file is written whole or not at all, the
-arrays first: whoever is cut off between the two has the new one whole, beside an old text that nothing reads.
+arrays first: an interruption between the two leaves the new arrays whole, beside an old text that nothing reads.
 """
 
 import json

@@ -39,7 +39,7 @@ class PredictTask:
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What came of a task; `damage` says what was wrong with the file or is not in it, one line each."""
+    """Result of a task; `damage` says what was wrong with the file or is not in it, one line each."""
 
     track: Track
     provenance: Provenance
@@ -52,7 +52,7 @@ def run_predict_task(task: PredictTask, progress: Progress = silent) -> Predicti
     Raises:
         EvokedError: if the video, the model, a net or the output is not as it should be.
     """
-    if probe(task.video).picture is None:  # what cannot be used is told at once, before any net is fetched
+    if probe(task.video).picture is None:  # what cannot be used is reported at once, before any net is fetched
         raise no_video_error(task.video)
     predictor = _predictor(task.model.resolve(), task.threads, task.offline)
     found = predictor.features(task.video, progress)

@@ -18,7 +18,7 @@ Tell = Callable[[str, str], None]
 
 
 class ProvenanceReader:
-    """Gathers provenances; the same step with the same settings stands once."""
+    """Gathers provenances; the same step with the same settings is listed once."""
 
     def __init__(self) -> None:
         self.notes: list[str] = []

@@ -92,7 +92,7 @@ class StepRecords:
         return self._untouched(record.get("outputs"))
 
     def recall(self, step: str, name: str, key: str) -> bool:
-        """Put back what this item once came to under this key, if it was put by; what stands there now is put by."""
+        """Restore this item's result under this key from the archive, if it is there; the current one is archived."""
         self.archive(step, name, wanted=key)
         outputs = self._parked.take(step, name, key)
         if outputs is None:
@@ -117,12 +117,12 @@ class StepRecords:
         return tuple(_differences(_flat(before), _flat(json.loads(canonical(dict(key.parts))))))
 
     def archive(self, step: str, name: str, *, wanted: str = "") -> None:
-        """Put by what an item's outputs are now, before they are replaced or taken away.
+        """Archive an item's current outputs, before they are replaced or taken away.
 
         What nobody recorded, or somebody changed since, is not: no run could ask for it again.
 
         Args:
-            wanted: the key that will be asked for next: of what is put by, this one stays.
+            wanted: the key that will be asked for next: of what is archived, this one stays.
 
         Raises:
             OutputError: if it cannot be written.
@@ -133,12 +133,12 @@ class StepRecords:
             self._parked.put(step, name, str(record["key"]), outputs, wanted=wanted)
 
     def forget_gone(self, there: Mapping[str, Collection[str]], whole: Collection[str], gone: bool) -> None:
-        """Delete what is put by of files that are gone: what was learnt from a person's face goes with the recording.
+        """Delete what is archived of files that are gone: what was learnt from a person's face goes with the recording.
 
         Args:
             there: step → names of the files that it could be done for today.
             whole: steps over the whole study, which hold something of every file.
-            gone: whether a file is gone of which nothing was put by.
+            gone: whether a file is gone of which nothing was archived.
         """
         for step, names in there.items():
             for name in [n for n in self._parked.names(step) if n not in names]:
@@ -171,7 +171,7 @@ class StepRecords:
         write_text(self._state / "items.json", json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
 
     def _untouched(self, outputs: Any) -> bool:
-        """Whether every output stands in its place as it was recorded."""
+        """Whether every output is unchanged since it was recorded."""
         if not isinstance(outputs, dict):
             return False
         places = {self._results / output: sha for output, sha in outputs.items()}

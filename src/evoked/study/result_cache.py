@@ -1,7 +1,7 @@
-"""Finished results that are not wanted now, put by until they are wanted again.
+"""Finished results that are not current, archived until they are current again.
 
 A line of pairs.csv that is wrong for one run, or a setting that is tried and taken back, must not cost the hours
-that went into what was there before. So what a step made is put by under its key before it is replaced or taken
+that went into what was there before. So what a step made is archived under its key before it is replaced or taken
 away, and comes back, checked, when a run asks for that key again. No room looks here: only a run takes from it.
 """
 
@@ -19,7 +19,7 @@ from evoked.core.files import sha256, write_text
 __all__ = ["EACH", "RECORD", "ResultCache", "file_name"]
 
 EACH = 2
-"""How many results are put by for one step of one file: what came before, and a change tried in between."""
+"""How many results are archived for one step of one file: what came before, and a change tried in between."""
 RECORD = "record.json"
 
 
@@ -28,7 +28,7 @@ class ResultCache:
 
     Args:
         results: the folder that outputs are named against.
-        folder: where they are put by; on one disk with the results, they take no room while both are there.
+        folder: the archive; on one disk with the results, they take no room while both are there.
     """
 
     def __init__(self, results: Path, folder: Path) -> None:
@@ -58,7 +58,7 @@ class ResultCache:
             shutil.rmtree(old, ignore_errors=True)
 
     def take(self, step: str, name: str, key: str) -> list[Path] | None:
-        """Move what was put by under a key back into its place.
+        """Move what was archived under a key back into its place.
 
         Returns:
             The outputs, or None where there is nothing whole under this key.
@@ -80,12 +80,12 @@ class ResultCache:
         return _whole(self._home(step, name) / key[:16], key) is not None
 
     def names(self, step: str) -> Iterator[str]:
-        """Files of which a step's results are put by."""
+        """Files of which a step's results are archived."""
         with suppress(OSError):
             yield from (unquote(p.name) for p in (self._folder / step).iterdir())
 
     def forget(self, step: str, name: str) -> None:
-        """Delete what is put by for one step of one file."""
+        """Delete what is archived for one step of one file."""
         shutil.rmtree(self._home(step, name), ignore_errors=True)
 
     def _home(self, step: str, name: str) -> Path:
@@ -98,7 +98,7 @@ def file_name(name: str) -> str:
 
 
 def _whole(home: Path, key: str) -> dict[str, str] | None:
-    """Output → sha256 of what was put by there, if all of it is as it was."""
+    """Output → sha256 of what was archived there, if all of it is as it was."""
     try:
         record = json.loads((home / RECORD).read_text(encoding="utf-8"))
         outputs: dict[str, str] = record["outputs"]

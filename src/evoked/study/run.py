@@ -66,7 +66,7 @@ def remove_stale(folder: StudyLayout, ledger: StepRecords, items: Sequence[StepO
     """Take away results that this run did not make or keep: of videos that are gone, or that fail now.
 
     Left in place they would pass for results of what is in the folder today. What comes of videos that are still
-    there is put by first: a line of pairs.csv that is set right again must not cost the work anew.
+    there is archived first: a line of pairs.csv that is set right again must not cost the work anew.
     """
     good = {(item.step, item.name) for item in items if item.state in ("done", "kept")}
     held_out = ("hold out", "") in good

@@ -41,7 +41,7 @@ class Work:
 
 
 class ProgressView(Protocol):
-    """Whoever tells people how it goes."""
+    """Reports progress to the user."""
 
     def bar(self, what: str) -> AbstractContextManager[Progress]:
         """A progress callable for one piece of work."""

@@ -52,7 +52,7 @@ class AffectScore:
         score: one of SCORES: over all seconds, or `film_…`, the mean over films.
         value: mean over seeds; None where not defined (r of a constant).
         low, high: interval over films; None with a single film.
-        gain, gain_low, gain_high: value − that of the way it is held against, worked out in each draw; None
+        gain, gain_low, gain_high: value − that of the way it is compared with, computed in each draw; None
             for that way itself.
     """
 
@@ -97,7 +97,7 @@ def score_affect(
         truth: film → (T, K); rows that are NaN anywhere are not scored.
         quantities: what the K columns are.
         config: intervals; smoothing is the caller's.
-        against: the way that the others are held against.
+        against: the way that the others are compared with.
 
     Returns:
         A line per way, quantity and score, in that order.

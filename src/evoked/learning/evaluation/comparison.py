@@ -1,7 +1,7 @@
-"""Several ways of predicting the same videos, held against each other: average precision over seeds and videos.
+"""Several ways of predicting the same videos, compared with each other: average precision over seeds and videos.
 
-Two things make a score uncertain, and they are told apart: the spread over seeds says how much of it is luck of
-training; the interval over videos how much is luck of the videos. The difference to another way is worked out within
+Two things make a score uncertain, and they are separated: the spread over seeds says how much of it is luck of
+training; the interval over videos how much is luck of the videos. The difference to another way is computed within
 each draw of videos, so that what both have in common cancels.
 """
 
@@ -27,7 +27,7 @@ Predicted = Mapping[str, NDArray[np.floating]]
 
 @dataclass(frozen=True)
 class CompareConfig:
-    """How ways are held against each other."""
+    """How ways are compared with each other."""
 
     resamples: int = setting(1000, "bootstrap resamples of whole videos for the intervals")
     bootstrap_seed: int = setting(0, "seed of the bootstrap")
@@ -52,7 +52,7 @@ class ScoreCell:
         value: average precision, mean over seeds.
         spread: its standard deviation over seeds (n − 1); None with one seed.
         low, high: interval over videos of the mean over seeds.
-        gain, gain_low, gain_high: value − that of the way it is held against; None for that way itself.
+        gain, gain_low, gain_high: value − that of the way it is compared with; None for that way itself.
     """
 
     labels: str
@@ -75,7 +75,7 @@ def compare_variants(
     Args:
         ways: name → one or more runs (seeds), each with a prediction for every video of `truth`.
         truth: videos with labels; only their valid seconds are scored.
-        against: the way that the others are held against.
+        against: the way that the others are compared with.
         labels: whose labels these are, for the cells.
         config: draws.
 

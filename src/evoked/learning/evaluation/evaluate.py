@@ -190,7 +190,7 @@ def _intervals(ranked: Sequence[RankedScores], pooled: _Pooled, config: Evaluate
 
 
 def _shifted(ranked: Sequence[RankedScores], pooled: _Pooled, config: EvaluateConfig) -> NDArray[np.float64]:
-    """MAP with each video's labels turned round in time, one number per turn."""
+    """MAP with each video's labels circularly shifted in time, one number per shift."""
     used = [k for k, r in enumerate(ranked) if r.average_precision() is not None]
     if not used:
         return np.zeros(0)

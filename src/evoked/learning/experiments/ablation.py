@@ -84,7 +84,7 @@ def variants(model: ModelSettings, config: TrainConfig, only: Sequence[str] = ()
 
 
 def split_videos(examples: Sequence[Example], given: Mapping[str, str] | None = None, seed: int = 0) -> Split:
-    """Share videos out, whole, 60 : 15 : 25 by lot, or as it is given: video → train, validate or test.
+    """Share videos out, whole, 60 : 15 : 25 at random, or as it is given: video → train, validate or test.
 
     The same names and seed give the same split, in whatever order they come.
 
@@ -113,7 +113,7 @@ def run_variants(
 ) -> dict[str, list[Predicted]]:
     """Train each way from each seed, and predict the test videos.
 
-    Each run's model stands in `folder/WAY-SEED`; one that was made from the same videos and settings is kept, one
+    Each run's model is in `folder/WAY-SEED`; one that was made from the same videos and settings is kept, one
     that was cut off goes on from where it stood. The result is the same either way.
 
     Args:

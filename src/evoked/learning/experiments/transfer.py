@@ -1,7 +1,7 @@
 """From expressions to valence and arousal: the paper's transfer experiment (spec §8).
 
 The GRUs and the input gate are taken from a content model, experts and output gate are new, and all of it
-learns on; beside it the same network from first weights. What both are held against is the dullest guess
+learns on; beside it the same network from first weights. Both are compared with the dullest guess
 there is: the mean of the training films.
 """
 
@@ -47,7 +47,7 @@ class TransferConfig:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What came of the experiment.
+    """Result of the experiment.
 
     Attributes:
         lines: every score of every way.

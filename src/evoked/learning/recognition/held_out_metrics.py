@@ -145,7 +145,7 @@ def class_metrics(
         p: (n, K) probabilities.
         said: (n, K) share of raters; NaN where nobody rated.
         people: (n,) who is seen: whole people are drawn for the intervals.
-        points: K operating points, whose precision and recall are told.
+        points: K operating points, whose precision and recall are reported.
         on: (n, K) which clips are called by them.
         before: (n, K) the same scores before calibration.
     """

@@ -28,7 +28,7 @@ class WindowBatch:
 
     Attributes:
         rows: modality → float32, shape (S, B, D); places before second 0 hold second 0.
-        source: int64, shape (S, B): which place's row stands at each place, so that the repeated second 0
+        source: int64, shape (S, B): which place's row is at each place, so that the repeated second 0
             has one dropout mask. `rows` and `source` are what `Network` takes.
         labels: float32, shape (N, K): of the used windows, in the order of `use.flatten()`.
         use: bool, shape (windows_per_run, B): windows to learn from.

@@ -1,7 +1,7 @@
 """Training that was cut off: one file that is whole or not there, and holds all that is needed to go on.
 
 Batches and dropout are drawn from (seed, epoch, step), so where training stands says what is drawn next and no
-generator's state has to be kept. Everything else stands in one safetensors file: one rename, and never
+generator's state has to be kept. Everything else is in one safetensors file: one rename, and never
 weights of one step beside the optimiser of another.
 """
 

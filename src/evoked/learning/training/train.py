@@ -38,7 +38,7 @@ class Trained:
 
     Attributes:
         checkpoint: the model; with validation, of its best epoch. It has no `features` and `provenance`
-            yet: whoever saves it knows them (`learning.outcome`).
+            yet: the code that saves it knows them (`learning.outcome`).
         history: every epoch, those of earlier sittings too.
         notes: what a reader must know, e.g. an expression that no training second shows.
     """

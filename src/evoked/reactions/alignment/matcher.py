@@ -79,7 +79,7 @@ class ContentMatcher:
         Raises:
             AlignmentError: if it plays none of them, by neither, with both reasons; if it is one of them.
             NoSoundError, NoPictureError: if what the config asks for is not there.
-            MediaError and its kin: if a file cannot be used.
+            MediaError or a subclass: if a file cannot be used.
         """
         recording = as_recording(reaction)
         if recording is not reaction:

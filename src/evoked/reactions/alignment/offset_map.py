@@ -129,7 +129,7 @@ class OffsetMap:
         return sum(s.content_end_s - s.content_start_s for s in self.segments)
 
     def nearest_steps(self, content: TimeGrid, reaction: TimeGrid, reaction_lag_s: float = 0.0) -> NDArray[np.int64]:
-        """For each content step, the nearest step of a reaction's grid, worked out exactly.
+        """For each content step, the nearest step of a reaction's grid, computed exactly.
 
         Args:
             content: instants on the content's time.

@@ -35,7 +35,7 @@ class Recording:
 
     @cached_property
     def media(self) -> Media:
-        """Its description; MediaError and its kin if it cannot be read."""
+        """Its description; MediaError or a subclass if it cannot be read."""
         return probe(self.path)
 
     @cached_property

@@ -104,7 +104,7 @@ def find_content_region(
         The rectangle, or None where the film cannot be seen (only heard), or does not move.
 
     Raises:
-        MediaError and its kin: if one of the two has no picture that can be decoded.
+        MediaError or a subclass: if one of the two has no picture that can be decoded.
     """
     config = config or ContentRegionConfig()
     return region_in_frames(frame_pairs(reaction, content, offsets, config.frame_pairs, WIDTH), config)

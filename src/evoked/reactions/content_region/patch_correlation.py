@@ -25,7 +25,7 @@ FLAT = 2.0  # grey levels from point to point: a patch with less has nothing to 
 
 @dataclass(frozen=True, eq=False)
 class ContentPatchMatcher:
-    """The film as it stands in a reaction's frame.
+    """The film as shown in a reaction's frame.
 
     Attributes:
         window: its rectangle.

@@ -68,7 +68,7 @@ class TrainedRecogniser:
             described: one person's descriptions at 6 Hz, columns as `column_names(describes)`.
 
         Returns:
-            A Track on the same grid, valid where the descriptions are. Each frame is told from the 3 s before
+            A Track on the same grid, valid where the descriptions are. Each frame is scored from the 3 s before
             it. Frames in those where the face was not seen repeat the last one that was; after 3 s without a
             face, as at the start, all begins anew with the first frame seen.
 

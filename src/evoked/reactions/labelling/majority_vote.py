@@ -133,12 +133,12 @@ def onto_content(viewer: Track, offsets: OffsetMap, ticks: TimeGrid, *, reaction
 
     Args:
         viewer: scores on the reaction's time.
-        offsets: where the content stands in the reaction.
+        offsets: where the content is in the reaction.
         ticks: the content's 6 Hz grid, see `ticks_of`.
         reaction_lag_s: seconds a face is taken to be behind the film.
 
     Returns:
-        The nearest tick of the viewer at each content tick, worked out in whole numbers; not valid
+        The nearest tick of the viewer at each content tick, computed in integers; not valid
         where no segment covers the tick, the reaction is over, or the viewer was not visible.
     """
     steps = offsets.nearest_steps(ticks, viewer.grid, reaction_lag_s)

@@ -3,7 +3,7 @@
 match → content filter → annotate → viewers onto the content's time → majority vote
 
 The command line, a study and distributed jobs all call these functions, so that the same files and the same
-settings give the same numbers whoever asks.
+settings give the same numbers for every caller.
 """
 
 from collections.abc import Callable, Mapping, Sequence

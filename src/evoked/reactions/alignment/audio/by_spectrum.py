@@ -170,7 +170,7 @@ def spectral_similarity(reaction: Spectrum, content: Spectrum, width: int = STEP
     for step in range(steps if n > width else 0):
         first = step * width
         alike = reaction[first : first + width] @ content.T
-        line = alike[0, : n - width + 1].copy()  # the step's first frame stands on content frame c
+        line = alike[0, : n - width + 1].copy()  # the step's first frame shows content frame c
         for i in range(1, width):
             line += alike[i, i : n - width + 1 + i]
         line = (line - line.mean()) / (line.std() + np.float32(1e-9))

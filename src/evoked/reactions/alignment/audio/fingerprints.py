@@ -33,7 +33,7 @@ LOWEST_HZ = 150  # below: hum, and too few cycles in a window
 PAIR_FRAMES = (2, 33)  # frames from the first peak of a pair to its second, half open: up to 0.5 s
 MAX_PAIR_BINS = 31  # bins between them at most, either way
 MAX_LATER_PEAKS = 48  # peaks after the first that are looked at
-MAX_PER_TEN_MINUTES = 64  # a hash that stands in a sound more often than this per ten minutes says nothing
+MAX_PER_TEN_MINUTES = 64  # a hash that occurs in a sound more often than this per ten minutes says nothing
 
 
 @dataclass(frozen=True, eq=False)

@@ -137,7 +137,7 @@ def build_index(
     Args:
         names: one for each of `marks`.
         marks: gone through once, in the order of the names.
-        sizes: int64, shape (keys,): how often each key stands in all of them, see `count_keys`.
+        sizes: int64, shape (keys,): how often each key occurs in all of them, see `count_keys`.
         out: file that `places` is written to and mapped from; None: held in memory.
 
     Memory is that of the largest content if `out` is given.
@@ -161,7 +161,7 @@ def build_index(
 
 
 def count_keys(marks: Iterable[FingerprintPostings], hz: int) -> NDArray[np.int64]:
-    """How often each key stands in all of them, shape (keys,)."""
+    """How often each key occurs in all of them, shape (keys,)."""
     counts = np.zeros(key_limit(hz), np.int64)
     for one in marks:
         counts += np.bincount(one.keys, minlength=len(counts))
