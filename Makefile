@@ -1,5 +1,5 @@
 # `make demo` (set-up, sample, run, report), `make test` (set-up, tests), `make check` (format, lint, types, commits).
-# `make test-fast`: tests that need no networks and take under a second. `make test ROOM=alignment`: those whose
+# `make test-fast`: tests that need no networks and take under half a second. `make test ROOM=alignment`: those whose
 # imports reach a room.
 PYTHON ?= python3
 VENV := .venv

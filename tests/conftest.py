@@ -1,6 +1,6 @@
 """For every room: the cache of networks, and which tests are run (`make test-fast`, `make test ROOM=…`).
 
-`--fast` leaves out the tests that need networks and those that `tests/durations.json` says take more than a second
+`--fast` leaves out the tests that need networks and those that `tests/durations.json` says take more than half a second
 of processor time, fixtures included; a test that is not in the file counts as fast. `--room ROOM` keeps the tests
 whose imports reach a room. `--record-durations` measures, and writes what was measured into the file.
 """
@@ -16,7 +16,7 @@ from evoked.weights.cache import Cache, default_cache
 from import_graph import reaching, rooms
 
 DURATIONS = Path(__file__).with_name("durations.json")
-SLOW_S = 1.0
+SLOW_S = 0.5
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +27,7 @@ def cache() -> Cache:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The three options that choose or measure tests."""
-    parser.addoption("--fast", action="store_true", help="leave out tests that need networks or take over a second")
+    parser.addoption("--fast", action="store_true", help="leave out tests that need networks or take over half a second")
     parser.addoption("--room", metavar="ROOM", help="only tests whose imports reach this room, such as alignment")
     parser.addoption("--record-durations", action="store_true", help=f"write measured durations into {DURATIONS.name}")
 
@@ -114,7 +114,7 @@ class DurationRecorder:
         before = json.loads(DURATIONS.read_text()) if DURATIONS.exists() else {}
         root = DURATIONS.parents[1]
         kept = {n: s for n, s in before.items() if n.split("::")[0] not in files and (root / n.split("::")[0]).exists()}
-        slow = {name: round(seconds, 1) for name, seconds in measured.items() if seconds > SLOW_S / 2}
+        slow = {name: round(seconds, 1) for name, seconds in measured.items() if seconds > SLOW_S}
         text = json.dumps(dict(sorted({**kept, **slow}.items())), indent=0, ensure_ascii=False)
         part = DURATIONS.with_suffix(f".{os.getpid()}")
         part.write_text(text + "\n")
