@@ -1,4 +1,4 @@
-"""Damage of a media file: what is wrong with it, and which of its seconds are concerned."""
+"""Damage of a media file: what is wrong with it, and which of its seconds are affected."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -8,11 +8,11 @@ __all__ = ["Damage", "damage_dicts", "damage_texts"]
 
 @dataclass(frozen=True)
 class Damage:
-    """One thing that is wrong with a media file.
+    """One defect of a media file.
 
     Attributes:
         kind: short identifier, such as "cut_off" or "clock_restart".
-        text: one line for people: what is wrong, and what becomes of it.
+        text: one line for people: what is wrong, and what is done about it.
         from_s: second at which it begins, on the file's clock (0 = its first frame or sample); None: unknown,
             or the whole file.
         to_s: second at which it ends; None as above.

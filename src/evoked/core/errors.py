@@ -1,24 +1,24 @@
-"""What can go wrong, as a tree.
+"""The errors that evoked raises, as a tree.
 
-EvokedError                 something outside the program is not as it should be
+EvokedError                 something outside the program is wrong: a file, a device, the network
 ├── MediaError              a video or sound file
-│   ├── MissingMedia        ... is not there, is a folder, is empty, or is no media file
+│   ├── MissingMedia        ... does not exist, is a folder, is empty, or is not a media file
 │   ├── NoPictureError      ... has no video stream, or not one frame could be decoded
 │   └── NoSoundError        ... has no audio stream
-├── WeightsError            a pretrained net's file
-│   ├── WeightsMissing      ... cannot be had (offline, no network, no such file)
-│   └── WeightsMismatch     ... is not the file the catalogue names
+├── WeightsError            the file of a pretrained network
+│   ├── WeightsMissing      ... cannot be fetched (offline, no network, no such file)
+│   └── WeightsMismatch     ... is not the file that the catalogue lists
 ├── AlignmentError          a reaction has nothing in common with the content
 ├── LibraryError            a library of contents on disk
 ├── DatasetError            pairs, a manifest, labels, features or a split
 ├── CheckpointError         a trained model's file
-├── TrainingError           training cannot start here, or came apart (no such device, a loss that is no number)
+├── TrainingError           training cannot start here, or has diverged (no such device, a loss that is not finite)
 ├── StudyError              a study folder or its study.toml
 ├── OutputError             a result could not be written (disk full, no permission)
-└── WorkerError             a process that worked on an item died, or there is nowhere to run it
+└── WorkerError             a worker process died, or there is nowhere to run one
 
-A wrong argument is a ValueError, never one of these: it is mended in code, not in the world.
-Every message says what is wrong, where, and what to do, on one line.
+A wrong argument is a ValueError, never one of these: it is fixed in the calling code.
+Every message states what is wrong, where, and what to do, on one line.
 """
 
 from pathlib import Path
@@ -44,7 +44,7 @@ __all__ = [
 
 
 class EvokedError(Exception):
-    """Base of all errors that a user, not a programmer, can mend."""
+    """Base of all errors that a user, not a programmer, can fix."""
 
 
 class MediaError(EvokedError):
@@ -52,7 +52,7 @@ class MediaError(EvokedError):
 
 
 class MissingMedia(MediaError):
-    """There is no such media file: absent, a folder, empty, or not media."""
+    """The media file does not exist, is a folder, is empty, or is not a media file."""
 
 
 class NoPictureError(MediaError):
@@ -64,19 +64,26 @@ class NoSoundError(MediaError):
 
 
 class WeightsError(EvokedError):
-    """A pretrained net's file is absent or wrong."""
+    """The file of a pretrained network is absent or wrong."""
 
 
 class WeightsMissing(WeightsError):
-    """A net's file cannot be had: offline, no network, or not where it was said to be."""
+    """The file of a pretrained network cannot be fetched (offline, no network) or is not at the given path."""
 
 
 class WeightsMismatch(WeightsError):
-    """The file on disk is not the one the catalogue names."""
+    """The file on disk is not the one that the catalogue lists.
 
-    def __init__(self, name: str, path: Path, found: str, expected: str) -> None:
+    Args:
+        name: of the network.
+        path: the file on disk.
+        actual: its sha256, hex digits.
+        expected: the sha256 in the catalogue, hex digits.
+    """
+
+    def __init__(self, name: str, path: Path, actual: str, expected: str) -> None:
         super().__init__(
-            f"weights {name!r}: {path} has sha256 {found[:12]}…, the catalogue says {expected[:12]}…. "
+            f"weights {name!r}: {path} has sha256 {actual[:12]}…, the catalogue says {expected[:12]}…. "
             f"Delete the file and run: evoked weights fetch {name}"
         )
 
@@ -86,23 +93,23 @@ class AlignmentError(EvokedError):
 
 
 class LibraryError(EvokedError):
-    """A library of contents is not as it should be."""
+    """A content library is damaged, or lacks what is asked of it."""
 
 
 class DatasetError(EvokedError):
-    """Pairs, labels, features or a split are not as they should be."""
+    """Pairs, labels, features or a split are missing or wrong."""
 
 
 class CheckpointError(EvokedError):
-    """A trained model's file is absent, damaged, or of another make."""
+    """A trained model's file is absent, damaged, or of another format."""
 
 
 class TrainingError(EvokedError):
-    """Training cannot start on this machine, or its numbers came apart."""
+    """Training cannot start on this machine, or has diverged."""
 
 
 class StudyError(EvokedError):
-    """A study folder or its settings are not as they should be."""
+    """A study folder or its settings are missing or wrong."""
 
 
 class OutputError(EvokedError):
@@ -110,4 +117,4 @@ class OutputError(EvokedError):
 
 
 class WorkerError(EvokedError):
-    """A process that worked on an item died, or the place where work should run is not there."""
+    """A worker process died, or the cluster on which it should run cannot be reached."""

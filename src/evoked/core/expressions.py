@@ -1,9 +1,9 @@
-"""Which expressions there are. The set is data: rooms take names as an argument, in this order."""
+"""Names of the expressions. Other modules take names as an argument, in this order."""
 
 __all__ = ["EEV5", "EEV15"]
 
 EEV5: tuple[str, ...] = ("amusement", "concentration", "contentment", "interest", "surprise")
-"""The paper's five, in the paper's order."""
+"""The five expressions of the paper, in its order."""
 
 EEV15: tuple[str, ...] = (
     "amusement",
@@ -22,4 +22,4 @@ EEV15: tuple[str, ...] = (
     "surprise",
     "triumph",
 )
-"""The fifteen of the released dataset (v2), in its column order."""
+"""The fifteen expressions of the released dataset (v2), in its column order."""

@@ -15,10 +15,10 @@ __all__ = ["canonical", "check_writable", "digest", "sha256", "write_text", "wri
 
 @contextmanager
 def writing(path: Path) -> Iterator[Path]:
-    """Hand out a temporary path beside `path`, and rename it into place when the block ends well.
+    """Yield a temporary path beside `path`, and rename it into place when the block ends without an error.
 
-    A reader never sees half a file, and a process killed at any moment leaves the old one. The
-    temporary name keeps the suffix, for writers that choose a format by it. Missing folders are made.
+    A reader never sees a partial file, and a process killed at any moment leaves the old one. The
+    temporary name keeps the suffix, for writers that choose a format by it. Missing folders are created.
 
     Args:
         path: the file to write.
@@ -27,66 +27,74 @@ def writing(path: Path) -> Iterator[Path]:
         The temporary path to write to.
 
     Raises:
-        OutputError: if the folder cannot be made or written, or the disk is full.
+        OutputError: if the folder cannot be created or written, or the disk is full.
     """
-    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.touch()
-        mode = part.stat().st_mode  # as the user's umask has it; some writers (safetensors) make files private
-        part.unlink()
-        yield part
-        part.chmod(mode)
-        with part.open("rb+") as file:
+        temporary.touch()
+        mode = temporary.stat().st_mode  # from the user's umask; some writers (safetensors) make files private
+        temporary.unlink()
+        yield temporary
+        temporary.chmod(mode)
+        with temporary.open("rb+") as file:
             os.fsync(file.fileno())
-        part.replace(path)
+        temporary.replace(path)
     except OSError as error:
         raise OutputError(f"cannot write {path}: {_reason(error, path)}") from error
     finally:
-        with suppress(OSError):  # what was never created cannot be removed; that error is already raised
-            part.unlink(missing_ok=True)
+        with suppress(OSError):  # a file that was never created cannot be removed; that error is already raised
+            temporary.unlink(missing_ok=True)
 
 
 def check_writable(path: Path) -> None:
-    """Whether a file could be written there, before hours of work; missing folders are made.
+    """Check before long work that `path` can be written; missing folders are created.
 
     Raises:
-        OutputError: if the folder cannot be made or written, or the path is a folder.
+        OutputError: if the folder cannot be created or written, or the path is a folder.
     """
-    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        part.touch()
-        part.unlink()
+        temporary.touch()
+        temporary.unlink()
     except OSError as error:
         raise OutputError(f"cannot write {path}: {_reason(error, path)}") from error
 
 
 def _reason(error: OSError, path: Path) -> str:
     """What is wrong and what to do, for a file that cannot be written."""
-    what = error.strerror or str(error)
+    problem = error.strerror or str(error)
     if error.errno in (errno.EEXIST, errno.ENOTDIR):
-        part = next((p for p in path.parents if p.exists() and not p.is_dir()), path.parent)
-        return f"{part} is a file, not a folder. Move it or choose another place"
+        parent = next((p for p in path.parents if p.exists() and not p.is_dir()), path.parent)
+        return f"{parent} is a file, not a folder. Move it or choose another place"
     if error.errno == errno.EISDIR:
         return "it is a folder. Name a file in it or choose another place"
     if error.errno == errno.ENAMETOOLONG:
-        return f"{what}. Choose a shorter one"
+        return f"{problem}. Choose a shorter one"
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-        return f"{what}. Choose a place that can be written"
-    return f"{what}. Free some space or choose another place"
+        return f"{problem}. Choose a place that can be written"
+    return f"{problem}. Free some space or choose another place"
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text, whole or not at all; OutputError if it cannot be."""
-    with writing(path) as part:
-        part.write_text(text, encoding="utf-8")
+    """Write UTF-8 text atomically.
+
+    Args:
+        path: the file to write.
+        text: its content.
+
+    Raises:
+        OutputError: if the file cannot be written.
+    """
+    with writing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def sha256(path: Path) -> str:
-    """The file's sha256 as 64 hex digits, read in blocks of a mebibyte."""
+    """The file's sha256 as 64 hex digits, read in blocks of 1 MiB."""
     hasher = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 20):
@@ -100,5 +108,5 @@ def digest(value: object) -> str:
 
 
 def canonical(value: object) -> str:
-    """JSON with sorted keys and no spare spaces: equal values give equal text."""
+    """JSON with sorted keys and no unneeded spaces: equal values give equal text."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)

@@ -1,7 +1,7 @@
 """Provenance of a result: settings, versions, and digests of its inputs.
 
-It is stored in every result file. It holds no time of day and no path, so that the same work repeated
-elsewhere gives the same bytes.
+It is stored in every result file. It holds no timestamp and no path, so that the same work repeated
+on another machine gives the same bytes.
 """
 
 import platform
@@ -26,8 +26,8 @@ class Provenance:
         made_by: the step, e.g. "annotate".
         config: its settings, JSON values only.
         inputs: name of each input (a file's name, never its path; see `unique_names`) → sha256.
-        nets: name of each pretrained net → sha256 of its file.
-        notes: what a reader must know, e.g. "staged: these people did not watch this film".
+        nets: name of each pretrained network → sha256 of its file.
+        notes: what a reader must know, e.g. "staged: these people did not watch this video".
     """
 
     made_by: str
@@ -53,17 +53,17 @@ class Provenance:
 
 
 def unique_names(digests: Mapping[Path, str]) -> dict[str, str]:
-    """Digests of files by their names; files that share a name get as many parent folders as make them unique.
+    """Digests of files by their names; files that share a name get parent folders until unique.
 
     A recording and its content may have the same file name, and so may clips of several people.
     """
     names = {path: path.name for path in digests}
     for length in range(2, max((len(path.parts) for path in digests), default=0) + 1):
         counts = Counter(names.values())
-        twice = [path for path, name in names.items() if counts[name] > 1]
-        if not twice:
+        duplicates = [path for path, name in names.items() if counts[name] > 1]
+        if not duplicates:
             break
-        names |= {path: "/".join(path.parts[-length:]) for path in twice}
+        names |= {path: "/".join(path.parts[-length:]) for path in duplicates}
     return {names[path]: digest for path, digest in digests.items()}
 
 
@@ -71,8 +71,8 @@ def versions() -> dict[str, str]:
     """Version of evoked, of Python and of each installed library that shapes results."""
     installed = {"evoked": _version("evoked") or "0", "python": platform.python_version()}
     for name in LIBRARIES:
-        if known := _version(name):
-            installed[name] = known
+        if number := _version(name):
+            installed[name] = number
     return installed
 
 

@@ -1,7 +1,7 @@
-"""Feature rows that need not be in memory: an array, or a file that is read slice by slice."""
+"""Feature rows that may stay on disk: an array, or a file that is read slice by slice."""
 
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 __all__ = ["BLOCK", "Rows", "blocks"]
 
 BLOCK = 4096
-"""Rows read at a time where all of them are needed: 35 MB of 4,224 float16."""
+"""Rows read at a time: 35 MB at 4,224 columns of float16."""
 
 
 class Rows(Protocol):
@@ -20,12 +20,20 @@ class Rows(Protocol):
     @property
     def ndim(self) -> int: ...
     @property
-    def dtype(self) -> np.dtype[Any]: ...
+    def dtype(self) -> np.dtype[np.floating]: ...
     def __len__(self) -> int: ...
-    def __getitem__(self, part: slice, /) -> NDArray[np.floating]: ...
+    def __getitem__(self, rows: slice, /) -> NDArray[np.floating]: ...
 
 
 def blocks(rows: Rows, size: int = BLOCK) -> Iterator[NDArray[np.floating]]:
-    """The rows in order, at most `size` at a time."""
+    """The rows in order, at most `size` at a time.
+
+    Args:
+        rows: shape (T, D).
+        size: rows in a block, at least 1.
+
+    Yields:
+        Arrays of shape (size, D); the last may be shorter.
+    """
     for start in range(0, len(rows), size):
         yield rows[start : start + size]

@@ -1,6 +1,6 @@
-"""Settings are defined once: a frozen dataclass owns the default and the help of each.
+"""Settings are defined once, as fields of frozen dataclasses with a default and a help text.
 
-The command line and study.toml are both made from these classes; nothing repeats a default.
+The command line and study.toml are both derived from these classes.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,15 @@ Config = TypeVar("Config")
 
 
 def setting(default: Any, help: str) -> Any:
-    """A dataclass field with a default and one line of help (units in it)."""
+    """A dataclass field with a default and a help text.
+
+    Args:
+        default: of the field.
+        help: one line, with the unit where there is one.
+
+    Returns:
+        The field; typed Any, as `dataclasses.field` is for the type checker.
+    """
     return field(default=default, metadata={"help": help})
 
 
@@ -34,35 +42,38 @@ def describe(config: type) -> list[Described]:
 
 
 def from_mapping(config: type[Config], values: Mapping[str, object], where: str) -> Config:
-    """Make a config from plain values, as TOML or JSON gives them.
+    """Create a config from plain values, as read from TOML or JSON.
 
     Args:
         config: a frozen dataclass whose fields are bool, int, float, str or tuple[str, ...].
-        values: setting name → value; what is left out keeps its default.
-        where: named in messages, e.g. "study.toml [model]".
+        values: setting name → value; absent settings keep their default.
+        where: location named in messages, e.g. "study.toml [model]".
+
+    Returns:
+        An instance of `config`.
 
     Raises:
-        ValueError: for an unknown name or a value of another type, saying which and what is known.
+        ValueError: for an unknown name or a value of another type.
     """
-    known = {s.name: s for s in describe(config)}
+    settings = {s.name: s for s in describe(config)}
     clean: dict[str, Any] = {}
     for name, value in values.items():
-        if name not in known:
-            raise ValueError(f"{where}: no setting {name!r}; there are: {', '.join(known)}")
-        clean[name] = _typed(known[name], value, where)
+        if name not in settings:
+            raise ValueError(f"{where}: no setting {name!r}; there are: {', '.join(settings)}")
+        clean[name] = _typed(settings[name], value, where)
     return config(**clean)
 
 
-def _typed(known: Described, value: object, where: str) -> Any:
-    if known.kind is float and isinstance(value, int) and not isinstance(value, bool):
+def _typed(described: Described, value: object, where: str) -> Any:
+    if described.kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if known.kind in (bool, int, float, str):
-        if type(value) is not known.kind:
-            raise ValueError(f"{where}: {known.name} must be {known.kind.__name__}, got {value!r}")
+    if described.kind in (bool, int, float, str):
+        if type(value) is not described.kind:
+            raise ValueError(f"{where}: {described.name} must be {described.kind.__name__}, got {value!r}")
         return value
     if isinstance(value, list | tuple) and all(isinstance(v, str) for v in value):
         return tuple(value)
-    raise ValueError(f"{where}: {known.name} must be a list of strings, got {value!r}")
+    raise ValueError(f"{where}: {described.name} must be a list of strings, got {value!r}")
 
 
 def _default(f: "Field[Any]") -> Any:

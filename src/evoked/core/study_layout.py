@@ -1,4 +1,4 @@
-"""Where everything of a study is: the paths of its inputs and of its results."""
+"""Paths of the inputs and results of a study."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +21,7 @@ class StudyLayout:
 
     @property
     def results(self) -> Path:
-        """Where everything goes that evoked makes."""
+        """The folder of everything that evoked writes."""
         return self.root / "results"
 
     @property
@@ -36,17 +36,17 @@ class StudyLayout:
 
     @property
     def settings_toml(self) -> Path:
-        """The study's settings; they need not be there."""
+        """The study's settings; optional."""
         return self.root / "study.toml"
 
     @property
     def truth(self) -> Path:
-        """The ground truth of a staged study; only a staged study has it."""
+        """The ground truth; only staged studies have it."""
         return self.root / "truth.json"
 
     @property
     def pairs_csv(self) -> Path:
-        """Who watched what, where a person wrote it down."""
+        """The pairs of reaction and content, where the user gives them."""
         return self.root / "pairs.csv"
 
     def content(self, name: str) -> Path:
@@ -78,24 +78,24 @@ class StudyLayout:
         return self.results / "predictions"
 
     def alignment(self, reaction: str) -> Path:
-        """Where the offset map of a reaction goes."""
+        """The offset map of a reaction."""
         return self.alignments_folder / f"{reaction}.json"
 
     def annotation(self, reaction: str) -> Path:
-        """Where the viewers' scores of a reaction go."""
+        """The viewers' scores of a reaction."""
         return self.annotations_folder / f"{reaction}.parquet"
 
     def features(self, content: str) -> Path:
-        """Where a content's features go."""
+        """The features of a content."""
         return self.features_folder / f"{content}.safetensors"
 
     def prediction(self, content: str) -> Path:
-        """Where the predictions for a content go."""
+        """The predictions for a content."""
         return self.predictions_folder / f"{content}.parquet"
 
     @property
     def labels(self) -> Path:
-        """Where the labels of all contents go."""
+        """The labels of all contents."""
         return self.results / "labels.parquet"
 
     @property
@@ -105,7 +105,7 @@ class StudyLayout:
 
     @property
     def model(self) -> Path:
-        """The folder of the model that learnt from all contents."""
+        """The folder of the model trained on all contents."""
         return self.results / "model"
 
     @property
@@ -120,17 +120,17 @@ class StudyLayout:
 
     @property
     def scores(self) -> Path:
-        """Where the scores go."""
+        """The scores."""
         return self.results / "scores.json"
 
     @property
     def report(self) -> Path:
-        """Where the page goes."""
+        """The report page."""
         return self.results / "report.html"
 
     @property
     def state(self) -> Path:
-        """The folder of what runs keep for the next run."""
+        """The folder of the state that the next run reuses."""
         return self.results / "state"
 
     @property

@@ -1,8 +1,8 @@
-"""Read and write tables as Parquet, CSV and JSON, each with its provenance. The one home of pyarrow.
+"""Read and write tables as Parquet, CSV and JSON, each with its provenance. Only this module imports pyarrow.
 
-Where the provenance is: Parquet → schema metadata under the key `evoked`; JSON → beside the
-rows, {"provenance": …, "rows": […]}; CSV → a file of its own beside it, NAME.csv.provenance.json,
-so that every CSV reader still reads the table.
+The provenance is stored, for Parquet, in the schema metadata under the key `evoked`; for JSON, beside the
+rows, {"provenance": …, "rows": […]}; for CSV, in a separate file, NAME.csv.provenance.json, so that every
+CSV reader can read the table.
 """
 
 import csv
@@ -32,26 +32,31 @@ def check_suffix(path: Path) -> None:
 
 
 def write_table(path: Path, columns: Columns, provenance: Provenance) -> None:
-    """Write named columns of one length; the suffix says how. NaN is written as absent.
+    """Write named columns of one length. NaN is written as absent.
+
+    Args:
+        path: the file to write; its suffix chooses the format.
+        columns: name → values.
+        provenance: stored with the table.
 
     Raises:
-        OutputError: for an unknown suffix, or if it cannot be written.
+        OutputError: for an unknown suffix, or if the file cannot be written.
         ValueError: if the columns differ in length.
     """
     check_suffix(path)
     if len({len(c) for c in columns.values()}) > 1:
         raise ValueError(f"columns differ in length: { {n: len(c) for n, c in columns.items()} }")
     table = pa.table({name: pa.array(c, from_pandas=True) for name, c in columns.items()})
-    kind = path.suffix.lower()
-    if kind == ".parquet":
+    suffix = path.suffix.lower()
+    if suffix == ".parquet":
         table = table.replace_schema_metadata({"evoked": provenance.as_json()})
-        with writing(path) as part:
-            pq.write_table(table, part)
-    elif kind == ".json":
+        with writing(path) as temporary:
+            pq.write_table(table, temporary)
+    elif suffix == ".json":
         body = {"provenance": provenance.as_dict(), "rows": table.to_pylist()}
         write_text(path, json.dumps(body, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     else:
-        with writing(path) as part, part.open("w", newline="", encoding="utf-8") as file:
+        with writing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(table.column_names)
             writer.writerows([_cell(v) for v in row.values()] for row in table.to_pylist())
@@ -59,7 +64,11 @@ def write_table(path: Path, columns: Columns, provenance: Provenance) -> None:
 
 
 def read_table(path: Path, required: Sequence[str] = ()) -> dict[str, list[Any]]:
-    """Read a table that write_table wrote, or one from elsewhere.
+    """Read a table, whether `write_table` wrote it or not.
+
+    Args:
+        path: the file; its suffix chooses the format.
+        required: names of columns that must be present.
 
     Returns:
         Column name → values; None where absent. CSV numbers and booleans are parsed.
@@ -74,18 +83,18 @@ def read_table(path: Path, required: Sequence[str] = ()) -> dict[str, list[Any]]
     except (OSError, ValueError, KeyError, TypeError, csv.Error, pa.ArrowException) as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
         known = path.suffix.lower() in SUFFIXES
-        kind = f"a {path.suffix} table" if known else f"a table (it ends in none of {', '.join(SUFFIXES)})"
-        raise DatasetError(f"{path} cannot be read as {kind}: {first}") from error
+        form = f"a {path.suffix} table" if known else f"a table (it ends in none of {', '.join(SUFFIXES)})"
+        raise DatasetError(f"{path} cannot be read as {form}: {first}") from error
     if missing := [n for n in required if n not in columns]:
         raise DatasetError(f"{path} has no column {', '.join(missing)}; it has: {', '.join(columns) or 'none'}")
     return columns
 
 
 def read_numbers(path: Path) -> dict[str, np.ndarray] | None:
-    """A Parquet table's columns as arrays, with no Python value per cell: for tables of millions of rows.
+    """The columns of a Parquet table as arrays, without a Python object per cell: for millions of rows.
 
     Returns:
-        Column name → whole numbers, truth values or floats as they are; numbers with absent cells as float64, NaN
+        Column name → integers, booleans or floats unchanged; numbers with absent cells as float64, NaN
         there; text as (codes) under its name and the texts, in order, under (name + "=").
         None where the file is not Parquet, a column has another type, or a boolean or text column has missing
         values: then `read_table` reads it, or reports what is wrong.
@@ -96,13 +105,13 @@ def read_numbers(path: Path) -> dict[str, np.ndarray] | None:
     try:
         for name in pq.read_schema(path).names:
             column = pq.read_table(path, columns=[name])[name]  # one at a time, or the table would be in memory twice
-            kind = column.type
-            if pa.types.is_string(kind) and not column.null_count:
+            column_type = column.type
+            if pa.types.is_string(column_type) and not column.null_count:
                 coded = column.combine_chunks().dictionary_encode()
                 arrays[name], arrays[name + "="] = coded.indices.to_numpy(), np.array(coded.dictionary.to_pylist())
-            elif (pa.types.is_boolean(kind) and not column.null_count) or pa.types.is_null(kind):
+            elif (pa.types.is_boolean(column_type) and not column.null_count) or pa.types.is_null(column_type):
                 arrays[name] = column.to_numpy() if column.null_count == 0 else np.full(len(column), np.nan)
-            elif pa.types.is_integer(kind) or pa.types.is_floating(kind):
+            elif pa.types.is_integer(column_type) or pa.types.is_floating(column_type):
                 arrays[name] = column.to_numpy()
             else:
                 return None
@@ -112,12 +121,12 @@ def read_numbers(path: Path) -> dict[str, np.ndarray] | None:
 
 
 def read_provenance(path: Path) -> dict[str, Any] | None:
-    """The provenance of a table, or None where the file holds none."""
-    kind = path.suffix.lower()
-    if kind == ".parquet":
+    """The provenance of a table, or None if the file has none."""
+    suffix = path.suffix.lower()
+    if suffix == ".parquet":
         raw = (pq.read_schema(path).metadata or {}).get(b"evoked")
         return json.loads(raw) if raw else None
-    if kind == ".json":
+    if suffix == ".json":
         body = json.loads(path.read_text(encoding="utf-8"))
         return body.get("provenance") if isinstance(body, dict) else None
     beside = path.with_name(path.name + ".provenance.json")
@@ -125,10 +134,10 @@ def read_provenance(path: Path) -> dict[str, Any] | None:
 
 
 def _read(path: Path) -> dict[str, list[Any]]:
-    kind = path.suffix.lower()
-    if kind == ".parquet":
+    suffix = path.suffix.lower()
+    if suffix == ".parquet":
         return dict(pq.read_table(path).to_pydict())
-    if kind == ".json":
+    if suffix == ".json":
         body = json.loads(path.read_text(encoding="utf-8"))
         rows = body["rows"] if isinstance(body, dict) else body
         names = list(rows[0]) if rows else []
@@ -157,9 +166,9 @@ def _value(cell: str) -> Any:
         return None
     if text in ("true", "false"):
         return text == "true"
-    for kind in (int, float):
+    for parse in (int, float):
         try:
-            return kind(text)
+            return parse(text)
         except ValueError:
             continue
     return text

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 __all__ = ["MISSING", "text_table"]
 
 MISSING = "–"
-"""How a table shows a number that is not defined."""
+"""Shown in place of an undefined number."""
 GAP = "  "
 
 
@@ -14,7 +14,7 @@ def text_table(rows: Sequence[Sequence[str]], left: Collection[int] = (0,)) -> s
 
     Args:
         rows: the header, if any, then the rows; all of one length.
-        left: indices of the columns that are aligned left; the others are aligned right, as numbers are.
+        left: indices of the columns that are aligned left; the others are aligned right.
 
     Returns:
         One line per row, without trailing spaces and without a final line break; empty without rows.

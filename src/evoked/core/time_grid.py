@@ -1,7 +1,7 @@
-"""A regular grid of instants with an exact rate.
+"""A regular time grid with an exact rate.
 
-Every Track has a TimeGrid. A step is an integer; its second is start + step / rate, computed anew each
-time. Nothing sums 1/6 of a second repeatedly, so hour-long tracks do not drift.
+Every Track has a TimeGrid. A step is an integer; its time is start + step / rate, computed from the
+index and never by adding 1/6 s repeatedly, so hour-long tracks do not drift.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ __all__ = ["TICKS_PER_S", "TimeGrid"]
 class TimeGrid:
     """`steps` instants at `rate` per second, the first at `start` seconds.
 
-    Step i is played over the half-open span [second(i), second(i + 1)).
+    Step i covers the half-open span [second(i), second(i + 1)).
 
     Raises:
         ValueError: if `rate` is not above zero, or `steps` is below zero.
@@ -36,7 +36,15 @@ class TimeGrid:
 
     @classmethod
     def covering(cls, duration_s: Fraction, rate: Fraction) -> "TimeGrid":
-        """Every instant i / rate that lies inside a video of this length: [0, duration)."""
+        """The grid of every instant i / rate in [0, duration_s).
+
+        Args:
+            duration_s: length of the video, in seconds.
+            rate: steps per second.
+
+        Returns:
+            A grid that starts at 0 s.
+        """
         return cls(rate, ceil(duration_s * rate))
 
     def second(self, step: int) -> Fraction:
@@ -49,7 +57,7 @@ class TimeGrid:
         return np.array([float(self.second(i)) for i in range(self.steps)], dtype=np.float64)
 
     def step_at(self, second: Fraction) -> int:
-        """The step being played at `second`; IndexError outside the grid."""
+        """The step that covers `second`; IndexError outside the grid."""
         step = floor((second - self.start) * self.rate)
         if not 0 <= step < self.steps:
             raise IndexError(

@@ -1,7 +1,7 @@
-"""Named columns of values on a time grid: the type that all stages exchange.
+"""Named columns of values on a time grid: the type that all modules exchange.
 
-Features, a viewer's expressions, labels and predictions are all Tracks, so each stage can be
-stored, plotted and compared by the same few functions.
+Features, a viewer's expressions, labels and predictions are all Tracks, so the same
+functions store, plot and compare them.
 """
 
 from dataclasses import dataclass
@@ -14,16 +14,16 @@ from evoked.core.time_grid import TimeGrid
 __all__ = ["Track"]
 
 
-@dataclass(frozen=True, eq=False)  # == on arrays has no single truth
+@dataclass(frozen=True, eq=False)  # == of arrays is not one bool
 class Track:
-    """Values over time, and where there are any.
+    """Values over time, and where they are valid.
 
     Attributes:
-        grid: when each row is played.
-        names: what each column is, in order.
+        grid: the time of each row.
+        names: of the columns, in order.
         values: float32, shape (grid.steps, len(names)); NaN exactly where not valid.
-        valid: bool, shape (grid.steps,); False where nothing was seen (no face, no sound). Zero is
-            a score like any other and never means "nothing".
+        valid: bool, shape (grid.steps,); False where there is no measurement (no face, no sound).
+            Zero is a score and never means "missing".
 
     Raises:
         ValueError: if shapes, types or the mask do not fit together.
@@ -55,7 +55,20 @@ class Track:
     def masked(
         cls, grid: TimeGrid, names: tuple[str, ...], values: NDArray[np.floating], valid: NDArray[np.bool_]
     ) -> "Track":
-        """A Track from values that may hold anything where not valid; those become NaN."""
-        out = np.array(values, dtype=np.float32)
-        out[~valid] = np.nan
-        return cls(grid, names, out, np.asarray(valid, dtype=np.bool_))
+        """A Track from values that may be anything where not valid; those become NaN.
+
+        Args:
+            grid: the time of each row.
+            names: of the columns.
+            values: shape (grid.steps, len(names)).
+            valid: shape (grid.steps,).
+
+        Returns:
+            The Track, its values float32.
+
+        Raises:
+            ValueError: if shapes do not fit together, or a valid value is not finite.
+        """
+        masked = np.array(values, dtype=np.float32)
+        masked[~valid] = np.nan
+        return cls(grid, names, masked, np.asarray(valid, dtype=np.bool_))
