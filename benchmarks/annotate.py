@@ -18,7 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from evoked.core.time_grid import TICKS_PER_S, TimeGrid
+from evoked.core.time_grid import ANNOTATION_FPS, TimeGrid
 from evoked.media.decode import read_media
 from evoked.media.probe import probe
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
@@ -63,7 +63,7 @@ def clocked(annotator: annotators.Annotator) -> dict[str, Clocked]:
 
 def voted(found: annotators.Annotation) -> None:
     """Expressions of every viewer again, and the votes at 1 Hz."""
-    seconds = TimeGrid(Fraction(1), max(1, found.grid.steps // TICKS_PER_S))
+    seconds = TimeGrid(Fraction(1), max(1, found.grid.steps // ANNOTATION_FPS))
     scores = [PrototypeRecogniser().score(v.blendshapes) for v in found.viewers.values()]
     whole = OffsetMap(0.0, (Segment(0.0, float(seconds.steps), 0.0, 0.0),))
     if scores:
@@ -78,7 +78,7 @@ def parts(video: Path, every: int) -> dict[str, Any]:
     found = annotator(video)
     took, busy = time.perf_counter() - begun, time.process_time() - busy
     begun = time.process_time()
-    for _ in annotators._converted(read_media(video, frames=probe(video).grid(TICKS_PER_S))):
+    for _ in annotators._converted(read_media(video, frames=probe(video).grid(ANNOTATION_FPS))):
         pass
     decoded = time.process_time()
     voted(found)

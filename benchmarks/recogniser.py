@@ -33,7 +33,7 @@ from sklearn.preprocessing import StandardScaler
 
 from evoked.core.errors import DatasetError
 from evoked.core.files import digest
-from evoked.core.time_grid import TICKS_PER_S, TimeGrid
+from evoked.core.time_grid import ANNOTATION_FPS, TimeGrid
 from evoked.core.track import Track
 from evoked.faces.basic_emotions import EXPRESSIONS as SEVEN
 from evoked.faces.descriptors import DESCRIBERS, column_names, width_of
@@ -120,7 +120,7 @@ def prototype(stills: Stills) -> dict[str, Array]:
     for row in stills.of("blendshapes"):
         rows = np.repeat(row[None], IMAGE_FRAMES, axis=0)
         track = Track(
-            TimeGrid(TICKS_PER_S, IMAGE_FRAMES), column_names(("blendshapes",)), rows, np.ones(IMAGE_FRAMES, bool)
+            TimeGrid(ANNOTATION_FPS, IMAGE_FRAMES), column_names(("blendshapes",)), rows, np.ones(IMAGE_FRAMES, bool)
         )
         found.append(recogniser.score(track).values[-1])
     scores = np.array(found, dtype=np.float64)

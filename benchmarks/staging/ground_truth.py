@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from evoked.core.errors import StudyError
 from evoked.core.files import write_text
-from evoked.sample.ground_truth import STAGED, TICKS_PER_S, pooled_states
+from evoked.sample.ground_truth import ANNOTATION_FPS, STAGED, pooled_states
 from evoked.sample.plan import AWAY, FRAME_MS, NEUTRAL, SMILE
 from evoked.sample.render import CONTENT_RATE, CONTENT_SIZE
 from evoked.sample.source_clips import VIEWERS, Box
@@ -61,18 +61,18 @@ def write_known(folder: Path, known: dict[str, Any]) -> None:
 
 def content_ticks(take: Take, viewer: int) -> NDArray[np.int8]:
     """A viewer's class at each 6 Hz tick of the content, index of CLASSES; no face where it is not played."""
-    out = np.full(take.content.seconds * TICKS_PER_S, 2, dtype=np.int8)
+    out = np.full(take.content.seconds * ANNOTATION_FPS, 2, dtype=np.int8)
     for tick in range(len(out)):
-        at = Fraction(tick * 1000, TICKS_PER_S)
+        at = Fraction(tick * 1000, ANNOTATION_FPS)
         if any(p.content_start_ms <= at < p.content_end_ms for p in take.parts):
-            out[tick] = CODES[take.states[viewer][tick // TICKS_PER_S]]
+            out[tick] = CODES[take.states[viewer][tick // ANNOTATION_FPS]]
     return out
 
 
 def _of(take: Take, boxes: Boxes) -> dict[str, Any]:
-    steps = -(-take.duration_ms * TICKS_PER_S // 1000)
+    steps = -(-take.duration_ms * ANNOTATION_FPS // 1000)
     # the frame on the screen at each tick: the last that began
-    frames = [tick * 1000 // TICKS_PER_S // FRAME_MS for tick in range(steps)]
+    frames = [tick * 1000 // ANNOTATION_FPS // FRAME_MS for tick in range(steps)]
     labels, steady = pooled_states([content_ticks(take, v) for v in range(len(take.viewers))])
     viewers = []
     for number, name in enumerate(take.viewers):

@@ -11,7 +11,7 @@ from math import ceil, floor
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["TICKS_PER_S", "TimeGrid"]
+__all__ = ["ANNOTATION_FPS", "TimeGrid"]
 
 
 @dataclass(frozen=True)
@@ -66,4 +66,4 @@ class TimeGrid:
         return step
 
 
-TICKS_PER_S = Fraction(6)
+ANNOTATION_FPS = Fraction(6)

@@ -22,10 +22,10 @@ from evoked.sample.plan import AWAY, NEUTRAL, SMILE, PlannedReaction, SamplePlan
 from evoked.sample.source_clips import VIEWERS
 
 __all__ = [
+    "ANNOTATION_FPS",
     "CLASSES",
     "FORMAT",
     "STAGED",
-    "TICKS_PER_S",
     "pooled_states",
     "read_truth",
     "states_on_reaction",
@@ -36,7 +36,7 @@ __all__ = [
 
 STAGED = "staged: these people did not watch this film"
 FORMAT = 1
-TICKS_PER_S = 6
+ANNOTATION_FPS = 6
 TICKS = 18  # in a vote's window of 3 s
 QUORUM = 9  # fewest visible ticks for a label: half of one viewer's window
 CLASSES = ("neutral", "smile", "no face")
@@ -47,12 +47,12 @@ def ticks(reaction: PlannedReaction, seconds: int) -> NDArray[np.int8]:
 
     Ticks that the recording does not hold (skipped, or before it began) count as no face.
     """
-    out = np.full(seconds * TICKS_PER_S, CLASSES.index("no face"), dtype=np.int8)
+    out = np.full(seconds * ANNOTATION_FPS, CLASSES.index("no face"), dtype=np.int8)
     codes = {NEUTRAL: 0, SMILE: 1, AWAY: 2}
     for tick in range(len(out)):
-        at_ms = Fraction(tick * 1000, TICKS_PER_S)
+        at_ms = Fraction(tick * 1000, ANNOTATION_FPS)
         if any(s.content_start_ms <= at_ms < s.content_end_ms for s in reaction.stretches):
-            out[tick] = codes[reaction.states[tick // TICKS_PER_S]]
+            out[tick] = codes[reaction.states[tick // ANNOTATION_FPS]]
     return out
 
 
@@ -68,10 +68,10 @@ def pooled_states(viewers: Sequence[NDArray[np.int8]]) -> tuple[NDArray[np.int8]
         steady: no viewer changes within its window.
     """
     stack = np.stack(viewers)  # (viewers, ticks)
-    seconds = stack.shape[1] // TICKS_PER_S
+    seconds = stack.shape[1] // ANNOTATION_FPS
     labels, steady = np.zeros(seconds, dtype=np.int8), np.zeros(seconds, dtype=np.bool_)
     for t in range(seconds):
-        first = t * TICKS_PER_S - TICKS // 2
+        first = t * ANNOTATION_FPS - TICKS // 2
         window = stack[:, max(0, first) : first + TICKS]
         seen = int((window != 2).sum())
         labels[t] = 2 if seen < QUORUM else int(2 * (window == 1).sum() > seen)

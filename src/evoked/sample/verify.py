@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from evoked.core.errors import DatasetError, StudyError
 from evoked.core.study_layout import StudyLayout
 from evoked.core.tables import read_table
-from evoked.sample.ground_truth import STAGED, TICKS_PER_S, read_truth
+from evoked.sample.ground_truth import ANNOTATION_FPS, STAGED, read_truth
 from evoked.sample.score import (
     OFFSET_BAR_S,
     PRECISION_BAR,
@@ -165,8 +165,8 @@ def _labels(truth: Mapping[str, Any], table: Path) -> tuple[NDArray[np.int64], N
 
 def _ticks(name: str, planted: Mapping[str, Any], layout: StudyLayout) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Planted and found class of every tick of one reaction; several faces at once: any that smiles counts."""
-    steps = int(planted["duration_s"] * TICKS_PER_S)
-    times = np.arange(steps) / TICKS_PER_S
+    steps = int(planted["duration_s"] * ANNOTATION_FPS)
+    times = np.arange(steps) / ANNOTATION_FPS
     starts = np.array([span[0] for span in planted["on_reaction"]])
     codes = np.array([CODES[span[2]] for span in planted["on_reaction"]])
     truth = codes[np.searchsorted(starts, times + 1e-9, side="right") - 1]
@@ -175,7 +175,7 @@ def _ticks(name: str, planted: Mapping[str, Any], layout: StudyLayout) -> tuple[
     if path.is_file():
         seen = read_table(path, ["viewer", "time_s", "valid", SMILE])
         for time_s, valid, smile in zip(seen["time_s"], seen["valid"], seen[SMILE], strict=True):
-            step = round(time_s * TICKS_PER_S)
+            step = round(time_s * ANNOTATION_FPS)
             if valid and 0 <= step < steps:
                 found[step] = max(int(smile > 0.5), found[step] if found[step] != 2 else 0)
     return truth.astype(np.int64), found.astype(np.int64)

@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 
 from evoked.core.errors import DatasetError
-from evoked.core.time_grid import TICKS_PER_S, TimeGrid
+from evoked.core.time_grid import ANNOTATION_FPS, TimeGrid
 from evoked.core.track import Track
 from evoked.faces.descriptors import column_names
 from evoked.learning.recognition.held_out_metrics import ClassMetrics, at_points, class_metrics, metrics_notes
@@ -56,7 +56,7 @@ def score_clips(recogniser: Recogniser, rated: ClipDataset) -> np.ndarray:
     """Score each clip, float64 (n, K): the mean over the windows that lie within; of a short clip its last tick."""
     columns, out = column_names(recogniser.describes), []
     for rows in rated.rows:
-        grid = TimeGrid(Fraction(TICKS_PER_S), len(rows))
+        grid = TimeGrid(Fraction(ANNOTATION_FPS), len(rows))
         track = Track.masked(grid, columns, rows, np.ones(len(rows), dtype=np.bool_))
         trained = isinstance(recogniser, TrainedRecogniser)
         found = recogniser.probabilities(track) if trained else recogniser.score(track)  # type: ignore[attr-defined]

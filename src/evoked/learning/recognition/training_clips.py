@@ -18,7 +18,7 @@ from evoked.core.errors import CheckpointError, DatasetError, EvokedError, Weigh
 from evoked.core.files import digest, sha256
 from evoked.core.progress import Progress, silent
 from evoked.core.provenance import unique_names
-from evoked.core.time_grid import TICKS_PER_S, TimeGrid
+from evoked.core.time_grid import ANNOTATION_FPS, TimeGrid
 from evoked.core.track import Track
 from evoked.dataset.ratings import RatedClip, Ratings
 from evoked.faces.descriptors import column_names, nets_of
@@ -212,7 +212,7 @@ def _described(
             arrays, text = read_arrays(place)
             if text:
                 raise DatasetError(text)  # why it could not be used: that has not changed
-            grid = TimeGrid(TICKS_PER_S, len(arrays["valid"]))
+            grid = TimeGrid(ANNOTATION_FPS, len(arrays["valid"]))
             return Track.masked(grid, names, arrays["rows"], arrays["valid"])
         except (CheckpointError, KeyError, ValueError):
             place.unlink(missing_ok=True)  # damaged: described again
@@ -222,4 +222,4 @@ def _described(
         write_arrays(place, {"valid": np.zeros(0, dtype=np.bool_)}, str(error))
         raise
     write_arrays(place, {"rows": np.nan_to_num(track.values), "valid": track.valid}, "")
-    return Track(TimeGrid(TICKS_PER_S, track.grid.steps), track.names, track.values, track.valid)
+    return Track(TimeGrid(ANNOTATION_FPS, track.grid.steps), track.names, track.values, track.valid)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.settings import setting
-from evoked.core.time_grid import TICKS_PER_S, TimeGrid
+from evoked.core.time_grid import ANNOTATION_FPS, TimeGrid
 from evoked.core.track import Track
 from evoked.reactions.alignment.offset_map import OffsetMap
 
@@ -125,7 +125,7 @@ def operating_thresholds(described: Mapping[str, object]) -> dict[str, float]:
 
 def viewer_grid(seconds: TimeGrid) -> TimeGrid:
     """The 6 Hz grid of a content whose 1 Hz grid is `seconds`."""
-    return TimeGrid(TICKS_PER_S, seconds.steps * int(TICKS_PER_S), seconds.start)
+    return TimeGrid(ANNOTATION_FPS, seconds.steps * int(ANNOTATION_FPS), seconds.start)
 
 
 def onto_content(viewer: Track, offsets: OffsetMap, ticks: TimeGrid, *, reaction_lag_s: float = 0.0) -> Track:

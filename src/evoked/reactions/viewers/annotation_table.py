@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.core.time_grid import TICKS_PER_S, TimeGrid
+from evoked.core.time_grid import ANNOTATION_FPS, TimeGrid
 from evoked.core.track import Track
 from evoked.reactions.viewers.annotation import Annotation
 
@@ -40,7 +40,7 @@ def table_to_tracks(table: dict[str, list], names: tuple[str, ...]) -> dict[str,
         rows.setdefault(str(name), []).append(i)
     out = {}
     for name, places in rows.items():
-        grid = TimeGrid(TICKS_PER_S, len(places))
+        grid = TimeGrid(ANNOTATION_FPS, len(places))
         times = np.array([table["time_s"][i] for i in places], dtype=np.float64)
         if not np.allclose(times, grid.seconds, atol=1e-3):
             raise ValueError(f"viewer {name!r}: time_s must run from 0 in steps of 1/6 s")

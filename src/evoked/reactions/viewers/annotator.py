@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.progress import Progress, silent
-from evoked.core.time_grid import TICKS_PER_S, TimeGrid
+from evoked.core.time_grid import ANNOTATION_FPS, TimeGrid
 from evoked.core.track import Track
 from evoked.faces.descriptors import column_names, nets_of, open_descriptors, width_of
 from evoked.faces.detect import DetectConfig, Face, FaceDetector, iou
@@ -65,7 +65,7 @@ class _Seen:
 QUEUE_FRAMES = 4
 """Pictures that wait between two of the threads: 3 MB each at 720p."""
 
-HOLD_FRAMES = int(TICKS_PER_S)
+HOLD_FRAMES = int(ANNOTATION_FPS)
 """Frames for which it counts that a face stood there."""
 
 SAME_FACE_IOU = 0.4
@@ -114,7 +114,7 @@ class Annotator:
         media = probe(path)
         if media.picture is None:
             raise no_video_error(path)
-        grid = media.grid(TICKS_PER_S)
+        grid = media.grid(ANNOTATION_FPS)
         playing = read_media(path, frames=grid)
         people: dict[int, FaceTrack] = {}
         sightings = DetectionLog()

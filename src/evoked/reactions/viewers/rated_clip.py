@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.errors import DatasetError
-from evoked.core.time_grid import TICKS_PER_S, TimeGrid
+from evoked.core.time_grid import ANNOTATION_FPS, TimeGrid
 from evoked.core.track import Track
 from evoked.faces.descriptors import column_names, open_descriptors, registered_descriptors
 from evoked.faces.detect import DetectConfig, Face, FaceDetector, iou
@@ -75,7 +75,9 @@ class ClipFaceDescriber:
             if row is None:
                 raise DatasetError(f"no face is seen in {path}. Leave it out, or rate a picture that shows one")
             still = np.repeat(row[0][None], IMAGE_FRAMES, axis=0)
-            return Track(TimeGrid(TICKS_PER_S, IMAGE_FRAMES), self.names, still, np.ones(IMAGE_FRAMES, dtype=np.bool_))
+            return Track(
+                TimeGrid(ANNOTATION_FPS, IMAGE_FRAMES), self.names, still, np.ones(IMAGE_FRAMES, dtype=np.bool_)
+            )
         grid = self._grid(path, start_s, end_s)
         values = np.zeros((grid.steps, len(self.names)), dtype=np.float32)
         valid = np.zeros(grid.steps, dtype=np.bool_)
@@ -96,14 +98,16 @@ class ClipFaceDescriber:
         return Track.masked(grid, self.names, values, valid)
 
     def _grid(self, path: Path, start_s: float, end_s: float) -> TimeGrid:
-        whole = probe(path).grid(TICKS_PER_S)
+        whole = probe(path).grid(ANNOTATION_FPS)
         if not end_s:
             return whole
         length_s = float(whole.second(whole.steps))
-        if end_s > length_s + 1 / float(TICKS_PER_S):
+        if end_s > length_s + 1 / float(ANNOTATION_FPS):
             raise DatasetError(f"{path} ends at {length_s:.2f} s, the span {start_s:g}-{end_s:g} s lies beyond it")
         start = Fraction(start_s).limit_denominator(1000)
-        return TimeGrid(TICKS_PER_S, max(1, round((Fraction(end_s) - start) * TICKS_PER_S)), max(Fraction(0), start))
+        return TimeGrid(
+            ANNOTATION_FPS, max(1, round((Fraction(end_s) - start) * ANNOTATION_FPS)), max(Fraction(0), start)
+        )
 
     def _row(
         self, rgb: NDArray[np.uint8], before: tuple[Face, Mesh] | None
