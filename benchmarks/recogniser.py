@@ -36,7 +36,7 @@ from evoked.core.files import digest
 from evoked.core.time_grid import ANNOTATION_FPS, TimeGrid
 from evoked.core.track import Track
 from evoked.faces.basic_emotions import EXPRESSIONS as SEVEN
-from evoked.faces.descriptors import DESCRIBERS, column_names, width_of
+from evoked.faces.descriptors import DESCRIPTORS, column_names, width_of
 from evoked.learning.recognition.config import RecogniserConfig
 from evoked.learning.recognition.cross_fit import cross_fit
 from evoked.learning.recognition.training_clips import ClipDataset
@@ -74,7 +74,7 @@ class Stills:
     def of(self, name: str) -> NDArray[np.float32]:
         """One description, (n, its width)."""
         at = width_of(KEPT[: KEPT.index(name)]) if KEPT.index(name) else 0
-        return self.rows[:, at : at + DESCRIBERS[name].width]
+        return self.rows[:, at : at + DESCRIPTORS[name].width]
 
 
 def described(folder: Path, store: Path) -> Stills:
@@ -88,7 +88,7 @@ def described(folder: Path, store: Path) -> Stills:
     seen, rows = arrays["seen"], arrays["rows"]
     kept = [labelled[i] for i in np.flatnonzero(seen)]
     images = tuple(image for image, _ in kept)
-    people = linked(images, rows[seen][:, -DESCRIBERS["sface"].width :])
+    people = linked(images, rows[seen][:, -DESCRIPTORS["sface"].width :])
     return Stills(images, rows[seen], np.array([label for _, label in kept]), people, int((~seen).sum()))
 
 

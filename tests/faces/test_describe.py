@@ -5,9 +5,9 @@ import pytest
 from numpy.typing import NDArray
 
 from evoked.faces.descriptors import (
-    DESCRIBERS,
+    DESCRIPTORS,
     column_names,
-    nets_of,
+    models_of,
     open_descriptors,
     registered_descriptors,
     width_of,
@@ -27,10 +27,10 @@ def test_a_row_keeps_its_word(name: str, cache: Cache, detector: FaceDetector, g
     together = describe(group, faces)
 
     assert len(faces) == 5
-    assert together.shape == (5, DESCRIBERS[name].width)
+    assert together.shape == (5, DESCRIPTORS[name].width)
     assert together.dtype == np.float32
     np.testing.assert_array_equal(together[3:4], describe(group, faces[3:4]))  # no face leans on another
-    assert describe(group, []).shape == (0, DESCRIBERS[name].width)
+    assert describe(group, []).shape == (0, DESCRIPTORS[name].width)
 
 
 def test_names_stand_side_by_side_in_their_order(
@@ -46,14 +46,14 @@ def test_names_stand_side_by_side_in_their_order(
 
 
 def test_every_net_of_the_table_is_in_the_catalogue() -> None:
-    assert set(nets_of(tuple(DESCRIBERS))) <= NETS.keys()
-    assert nets_of(("blendshapes", "sface")) == ("face-mesh", "blendshapes", "sface")
+    assert set(models_of(tuple(DESCRIPTORS))) <= NETS.keys()
+    assert models_of(("blendshapes", "sface")) == ("face-mesh", "blendshapes", "sface")
 
 
 def test_every_column_has_a_name_of_its_own() -> None:
-    names = column_names(tuple(DESCRIBERS))
+    names = column_names(tuple(DESCRIPTORS))
 
-    assert len(names) == len(set(names)) == width_of(tuple(DESCRIBERS))
+    assert len(names) == len(set(names)) == width_of(tuple(DESCRIPTORS))
     assert names[:2] == ("_neutral", "browDownLeft")
     assert column_names(("mini-xception",))[-2:] == ("mini-xception surprise", "mini-xception neutral")
 

@@ -46,15 +46,15 @@ def seen(watch: VideoFaceDetector, shown: list[Rgb]) -> int:
 
 def test_a_face_that_stood_there_is_kept_where_the_detector_wavers(ready: FaceDetector, dim: list[Rgb]) -> None:
     strict, kept = (
-        seen(VideoFaceDetector(ready, 3, sure=0.6, hold=0), dim),
-        seen(VideoFaceDetector(ready, 3, sure=0.6), dim),
+        seen(VideoFaceDetector(ready, 3, min_new_score=0.6, hold_frames=0), dim),
+        seen(VideoFaceDetector(ready, 3, min_new_score=0.6), dim),
     )
     assert strict < kept
     assert kept >= 0.85 * len(dim)
 
 
 def test_a_covered_face_and_an_unsure_new_one_are_none(ready: FaceDetector, dim: list[Rgb]) -> None:
-    watch = VideoFaceDetector(ready, 1, sure=0.6)
+    watch = VideoFaceDetector(ready, 1, min_new_score=0.6)
     assert seen(watch, dim[:6]) >= 5
     x, y, width, height = SEAT
     rng = np.random.default_rng(1)

@@ -143,7 +143,7 @@ def test_the_region_of_a_face_by_hand() -> None:
 
     on_its_side = region_of_face(face([100, 50, 80, 100], [[120, 90], [120, 130]]))  # turned a quarter clockwise
     assert (on_its_side.x, on_its_side.y, on_its_side.angle) == pytest.approx((132, 100, np.pi / 2))
-    corners = np.array([[0, 0, 1], [1, 0, 1]]) @ on_its_side.to_picture().T
+    corners = np.array([[0, 0, 1], [1, 0, 1]]) @ on_its_side.to_image().T
     assert corners[1] - corners[0] == pytest.approx([0, 165], abs=1e-3)  # its upper edge runs down the picture
 
 

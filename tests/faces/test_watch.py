@@ -137,5 +137,5 @@ def test_blendshapes_are_those_of_a_whole_look_at_every_tick(cache: Cache, mesh:
 
 
 def test_bad_settings(detector: FaceDetector) -> None:
-    with pytest.raises(ValueError, match="every must be at least 1 picture, got 0"):
+    with pytest.raises(ValueError, match="detect_every must be at least 1 frame, got 0"):
         VideoFaceDetector(detector, 0)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from evoked.faces.descriptors import nets_of, width_of
+from evoked.faces.descriptors import models_of, width_of
 from evoked.model.recognition import RecognitionConfig, recognition_shapes
 from evoked.model.recognition_checkpoint import OperatingPoint, Recognition, save_recognition
 from evoked.weights.catalogue import NETS
@@ -21,7 +21,7 @@ def drawn(
     arrays = {n: draw.normal(0, 0.4, s).astype(np.float32) for n, s in recognition_shapes(config).items()}
     arrays["scale.deviation"] = np.ones(config.width, dtype=np.float32)
     points = tuple(OperatingPoint(t, "precision", 0.8, 0.4, 4, 8, 40) for t in thresholds)
-    nets = {name: NETS[name].sha256 for name in nets_of(describes)}
+    nets = {name: NETS[name].sha256 for name in models_of(describes)}
     calibration = tuple((1.5, 0.3) for _ in expressions)
     return Recognition(config, arrays, calibration, points, nets)
 

@@ -22,7 +22,7 @@ from evoked.core.expressions import EEV5
 from evoked.core.tables import read_provenance, read_table
 from evoked.core.time_grid import TimeGrid
 from evoked.dataset.labels import read_labels
-from evoked.faces.descriptors import nets_of
+from evoked.faces.descriptors import models_of
 from evoked.media.decode import AudioChunk, VideoFrame, read_media
 from evoked.media.images import resize
 from evoked.media.write import VideoWriter
@@ -290,7 +290,10 @@ def test_a_changed_recogniser_redoes_only_what_depends_on_it(study: Path, tmp_pa
     config = RecognitionConfig(("blendshapes",), 52, ("amusement", "concentration", *EEV5[2:], "doubt"), units=4)
     draw = np.random.default_rng(0)
     arrays = {n: draw.normal(1, 0.1, s).astype(np.float32) for n, s in recognition_shapes(config).items()}
-    point, nets = OperatingPoint(0.3, "f0.5", 0.6, 0.4, 4, 8, 40), {n: NETS[n].sha256 for n in nets_of(["blendshapes"])}
+    point, nets = (
+        OperatingPoint(0.3, "f0.5", 0.6, 0.4, 4, 8, 40),
+        {n: NETS[n].sha256 for n in models_of(["blendshapes"])},
+    )
     save_recognition(study / "mine", Recognition(config, arrays, ((1.0, 0.0),) * 6, (point,) * 6, nets))
     before = bytes_of(study, "alignments/*", "features/*")
     (study / "study.toml").write_text(TOML + '[annotate]\nrecogniser = "mine"\n')

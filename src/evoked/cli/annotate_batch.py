@@ -28,7 +28,7 @@ from evoked.reactions.labelling.majority_vote import VoteConfig
 from evoked.reactions.labelling.pipeline import AnnotatedReaction, annotate_reaction
 from evoked.reactions.viewers.annotation import AnnotateConfig
 from evoked.reactions.viewers.annotation_table import annotation_to_table
-from evoked.reactions.viewers.annotator import Annotator, nets_read
+from evoked.reactions.viewers.annotator import Annotator, annotation_models
 from evoked.study.layout import config_values
 from evoked.weights.cache import default_cache
 from evoked.weights.catalogue import NETS as CATALOGUE
@@ -188,7 +188,7 @@ class AnnotateBatch:
         told = tuple(f"{s.reaction.name}: {line}" for s in seen for line in s.known)
         sections = (*(("align", "window") if content else ()), "detect", "annotate", *more)
         config = self._settings.plain(*sections) | dict(self._recogniser.describe())
-        nets = {name: CATALOGUE[name].sha256 for name in nets_read(self._recogniser)}
+        nets = {name: CATALOGUE[name].sha256 for name in annotation_models(self._recogniser)}
         return Provenance("annotate", config, inputs, nets, (*self._settings.notes, *told))
 
     def _say(self, text: str) -> None:

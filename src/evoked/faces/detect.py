@@ -1,4 +1,4 @@
-"""Where the faces are in a picture: YuNet (2023mar), its answers decoded here.
+"""Face detection in an image: YuNet (2023mar), its outputs decoded here.
 
 Source of the decoding: Wu, Peng, Yu, "YuNet: A Tiny Millisecond-level Face Detector" (2023), and
 OpenCV's face_detect.cpp, which the tests compare with.
@@ -18,18 +18,18 @@ from evoked.weights.session import Session, open_net
 __all__ = ["DetectConfig", "Face", "FaceDetector", "decode", "iou", "suppress"]
 
 STRIDES = (8, 16, 32)
-GRAIN = 32  # the net's coarsest stride: its input sizes are multiples of it
+GRAIN = 32  # the model's coarsest stride: its input sizes are multiples of it
 
 
 @dataclass(frozen=True, eq=False)
 class Face:
-    """One face in one picture.
+    """One face in one image.
 
     Attributes:
-        box: float32 (4,): x, y, width, height in the picture's pixels; may reach beyond its edges.
-        points: float32 (5, 2): x, y of the eye on the picture's left, the eye on its right, the nose
+        box: float32 (4,): x, y, width, height in the image's pixels; may reach beyond its edges.
+        points: float32 (5, 2): x, y of the eye on the image's left, the eye on its right, the nose
             tip, the left and the right corner of the mouth.
-        score: how sure the net is, in [0, 1].
+        score: the detector's confidence, in [0, 1].
     """
 
     box: NDArray[np.float32]
@@ -38,21 +38,21 @@ class Face:
 
     @property
     def area(self) -> float:
-        """Of the box, in square pixels."""
+        """Area of the box, in square pixels."""
         return float(self.box[2] * self.box[3])
 
     @property
     def centre(self) -> NDArray[np.float32]:
-        """Of the box, float32 (2,)."""
+        """Centre of the box: x, y, float32 (2,)."""
         return np.asarray(self.box[:2] + self.box[2:] / 2, dtype=np.float32)
 
 
 @dataclass(frozen=True)
 class DetectConfig:
-    """How faces are looked for."""
+    """How faces are detected."""
 
     detector_size: int = setting(640, "longest side of the detector's input, pixels; larger pictures are scaled down")
-    closeup_size: int = setting(256, "the same for the look at faces that fill the picture; 0: no such look")
+    closeup_size: int = setting(256, "the same for the detection of faces that fill the picture; 0: no such detection")
     min_score: float = setting(0.6, "faces less certain than this are left out")
     nms_iou: float = setting(0.3, "non-maximum suppression: boxes that overlap a better one by more (IoU) are left out")
 
@@ -67,110 +67,127 @@ class DetectConfig:
 
 
 class FaceDetector:
-    """Find the faces of a picture.
+    """Find the faces of an image.
 
-    A face that fills the picture (a close-up, a tight crop, a still without margin) is larger than
-    anything the net was trained on: at 640 pixels it finds only .23 to .97 of such faces, and almost
-    all at 256. So each picture is looked at twice, the second time small, in the middle of a black
-    border a quarter as wide as itself, for large faces only. It costs a sixth of the first look.
+    A face that fills the image (a close-up, a tight crop, a still without margin) is larger than
+    any face the model was trained on: at 640 pixels it finds only .23 to .97 of such faces, and almost
+    all at 256. So each image is searched twice, the second time scaled down, in the centre of a black
+    border a quarter as wide as the image, for large faces only (close-up detection). It costs a sixth
+    of the first, full-frame detection.
+
+    Args:
+        config: thresholds and sizes.
+        cache: where the model is; the default cache where None.
+        threads: 0: all cores.
+
+    Raises:
+        WeightsError: if the model is not available.
     """
 
-    ENLARGED = 320  # pictures with a shorter longest side are enlarged to it: the net needs 10 pixels of a face
-    BORDER = 0.25  # of the picture's own sides, all round, in the second look
-    LARGE = 0.35  # of the picture's shorter side: the least longer side of a face's box in the second look
-    CUT = 128  # side of what is looked at around a known face, pixels of the net's input …
-    KNOWN = 67  # … and the face's longest side there at most: a quarter of it is room to move, the net's grid takes 16
-    WORTH = 0.5  # of a whole look's pixels: cuts that hold more together are no saving
-    SAME = 0.3  # a face found again overlaps its place of a moment before by more than this (IoU)
+    ENLARGED = 320  # images with a shorter longest side are enlarged to it: the model needs 10 pixels of a face
+    BORDER = 0.25  # of the image's sides, all round, in the close-up detection
+    LARGE = 0.35  # of the image's shorter side: the least longer side of a face's box in the close-up detection
+    CROP = 128  # side of the crop around a known face, pixels of the model's input …
+    KNOWN = (
+        67  # … and the face's longest side in it at most: a quarter of it is room to move, the model's grid takes 16
+    )
+    WORTH = 0.5  # of the pixels of a full-frame detection: crops that hold more together save no time
+    SAME = 0.3  # a face found again overlaps its place in the frame before by more than this (IoU)
 
     def __init__(self, config: DetectConfig | None = None, cache: Cache | None = None, threads: int = 0) -> None:
         self.config = config or DetectConfig()
-        # One session a look: a session that is given another shape each time sets itself up anew, 3 ms
-        self._net: Session = open_net("yunet", cache, threads=threads)
-        self._close_net: Session = open_net("yunet", cache, threads=threads) if self.config.closeup_size else self._net
-        self._cut_net: Session = open_net("yunet", cache, threads=threads)
+        # One session per input shape: a session whose input shape changes is prepared again, 3 ms
+        self._model: Session = open_net("yunet", cache, threads=threads)
+        self._close_model: Session = (
+            open_net("yunet", cache, threads=threads) if self.config.closeup_size else self._model
+        )
+        self._crop_model: Session = open_net("yunet", cache, threads=threads)
 
     def __call__(self, rgb: NDArray[np.uint8]) -> list[Face]:
-        """The faces of an RGB picture (height, width, 3), largest first; an empty list where there are none.
+        """The faces of an RGB image (height, width, 3), largest first; an empty list where there are none.
 
         Raises:
-            ValueError: if the array is no such picture.
+            ValueError: if the array is not such an image.
         """
         longest = max(rgb.shape[:2])
-        first = self._first(rgb)
-        rows = self._look(self._net, first, rgb.shape, 0.0)
+        first = self._full_frame(rgb)
+        rows = self._search(self._model, first, rgb.shape, 0.0)
         if self.config.closeup_size:
-            wanted = self.config.closeup_size / (1 + 2 * self.BORDER)
-            # From what is small already, 2 ms less at 720p: on 529 pictures the same faces, boxes within .006
-            nearest = first if wanted <= max(first.shape) < longest else rgb
-            close = self._look(self._close_net, _scaled(nearest, wanted), rgb.shape, self.BORDER)
+            target = self.config.closeup_size / (1 + 2 * self.BORDER)
+            # From the scaled image, 2 ms less at 720p: on 529 images the same faces, boxes within .006
+            source = first if target <= max(first.shape) < longest else rgb
+            close = self._search(self._close_model, _scaled(source, target), rgb.shape, self.BORDER)
             large = self.LARGE * min(rgb.shape[:2])
             close = close[close[:, 2:4].max(axis=1) >= large]
             rows = np.concatenate([rows[~_parts(rows, close)], close])
         return self._faces(rows)
 
     def near(self, rgb: NDArray[np.uint8], known: Sequence[Face]) -> list[Face] | None:
-        """The faces at and around places where faces were a moment ago, largest first.
+        """The faces at and around the places of faces in the frame before, largest first.
 
-        Only a cut around each is looked at, three to ten times as cheap as the whole picture. Cuts are
-        taken from the picture of the first look, on the net's grid, so that a face comes out as there;
-        large ones are made smaller, as in the second look.
+        Only a crop around each is searched, which takes a third to a tenth of the time of the full frame. Crops
+        are taken from the image of the full-frame detection, on the model's grid, so that a face gives the same
+        result as there; large ones are scaled down, as in the close-up detection.
+
+        Args:
+            rgb: an image, shape (height, width, 3).
+            known: faces of the frame before, in its pixels.
 
         Returns:
-            None where that would be no saving, or one of the known faces is not there any more: then
-            the whole picture must be looked at. Faces elsewhere are not seen.
+            None where that would save no time, or one of the known faces is lost: then the full frame
+            must be searched. Faces elsewhere are not found.
 
         Raises:
-            ValueError: if the array is no picture.
+            ValueError: if the array is not an image.
         """
-        first = self._first(rgb)
+        first = self._full_frame(rgb)
         scale = first.shape[1] / rgb.shape[1]
-        cuts = [_around(face, scale, first.shape) for face in known]
-        if self.CUT**2 * len(cuts) > self.WORTH * first.shape[0] * first.shape[1]:
+        crops = [_around(face, scale, first.shape) for face in known]
+        if self.CROP**2 * len(crops) > self.WORTH * first.shape[0] * first.shape[1]:
             return None
-        rows = np.concatenate([np.zeros((0, 15), np.float32), *(self._cut(first, *cut) for cut in cuts)])
+        rows = np.concatenate([np.zeros((0, 15), np.float32), *(self._search_crop(first, *crop) for crop in crops)])
         rows[:, :14] /= scale
-        found = self._faces(rows)
-        lost = any(all(iou(face.box, f.box) <= self.SAME for f in found) for face in known)
-        return None if lost else found
+        faces = self._faces(rows)
+        lost = any(all(iou(face.box, f.box) <= self.SAME for f in faces) for face in known)
+        return None if lost else faces
 
-    def _first(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def _full_frame(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
         if rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.dtype != np.uint8 or 0 in rgb.shape:
             raise ValueError(f"a picture must be uint8 (height, width, 3), got {rgb.dtype} {rgb.shape}")
         return _scaled(rgb, min(self.config.detector_size, max(*rgb.shape[:2], self.ENLARGED)))
 
     def _faces(self, rows: NDArray[np.float32]) -> list[Face]:
-        """Rows as `decode` gives them, in pixels of the picture, the worse of two that overlap left out."""
+        """Faces of rows as `decode` returns them, in pixels of the image, after non-maximum suppression."""
         rows = rows[suppress(rows[:, :4], rows[:, 14], self.config.nms_iou)]
-        found = [Face(row[:4], row[4:14].reshape(5, 2), float(row[14])) for row in rows]
-        return sorted(found, key=lambda face: -face.area)
+        faces = [Face(row[:4], row[4:14].reshape(5, 2), float(row[14])) for row in rows]
+        return sorted(faces, key=lambda face: -face.area)
 
-    def _cut(self, first: NDArray[np.uint8], shrink: int, corner: tuple[int, int]) -> NDArray[np.float32]:
-        """Rows of what is whole in the cut at a corner x, y of the first look's picture, in its pixels."""
-        (x, y), reach = corner, self.CUT * shrink
-        cut = first[y : y + reach, x : x + reach]
-        shown = resize(cut, (max(1, cut.shape[1] // shrink), max(1, cut.shape[0] // shrink)))
-        blob = _blob(shown, (self.CUT, self.CUT), (0, 0))
-        answers = dict(zip(self._cut_net.outputs, self._cut_net(blob), strict=True))
-        rows = decode(answers, (self.CUT, self.CUT), self.config.min_score)
-        # What the cut's edge runs through is not seen whole, unless the picture ends there too
+    def _search_crop(self, first: NDArray[np.uint8], shrink: int, corner: tuple[int, int]) -> NDArray[np.float32]:
+        """Rows of the complete faces in the crop at a corner x, y of the full-frame image, in its pixels."""
+        (x, y), reach = corner, self.CROP * shrink
+        crop = first[y : y + reach, x : x + reach]
+        small = resize(crop, (max(1, crop.shape[1] // shrink), max(1, crop.shape[0] // shrink)))
+        blob = _blob(small, (self.CROP, self.CROP), (0, 0))
+        answers = dict(zip(self._crop_model.outputs, self._crop_model(blob), strict=True))
+        rows = decode(answers, (self.CROP, self.CROP), self.config.min_score)
+        # A face that the crop's edge runs through is incomplete, unless the image ends there too
         low = np.where([x > 0, y > 0], 0, -np.inf)
-        high = np.where([x + reach < first.shape[1], y + reach < first.shape[0]], self.CUT, np.inf)
+        high = np.where([x + reach < first.shape[1], y + reach < first.shape[0]], self.CROP, np.inf)
         rows = rows[((rows[:, :2] >= low) & (rows[:, :2] + rows[:, 2:4] <= high)).all(axis=1)]
         rows[:, :14] *= shrink
         rows[:, :2] += (x, y)
         rows[:, 4:14] += np.tile(np.array([x, y], np.float32), 5)
         return rows
 
-    def _look(
-        self, net: Session, small: NDArray[np.uint8], shape: tuple[int, ...], border: float
+    def _search(
+        self, model: Session, small: NDArray[np.uint8], shape: tuple[int, ...], border: float
     ) -> NDArray[np.float32]:
-        """Rows as `decode` gives them, in pixels of the picture of that shape, not yet suppressed."""
+        """Rows as `decode` returns them, in pixels of an image of that shape, before suppression."""
         height, width = shape[:2]
         left, top = round(border * small.shape[1]), round(border * small.shape[0])
-        tall, wide = _up(small.shape[0] + 2 * top), _up(small.shape[1] + 2 * left)
+        tall, wide = _round_up(small.shape[0] + 2 * top), _round_up(small.shape[1] + 2 * left)
         blob = _blob(small, (wide, tall), (left, top))
-        answers = dict(zip(net.outputs, net(blob), strict=True))
+        answers = dict(zip(model.outputs, model(blob), strict=True))
         rows = decode(answers, (wide, tall), self.config.min_score)
         back = np.array([width / small.shape[1], height / small.shape[0]], dtype=np.float32)
         shift = np.array([left, top], dtype=np.float32)
@@ -181,13 +198,13 @@ class FaceDetector:
 
 
 def decode(answers: dict[str, NDArray[np.float32]], size: tuple[int, int], min_score: float) -> NDArray[np.float32]:
-    """Turn YuNet's twelve answers into boxes and points.
+    """Turn YuNet's twelve outputs into boxes and points.
 
     Args:
         answers: `cls_S`, `obj_S` (1, n, 1), `bbox_S` (1, n, 4), `kps_S` (1, n, 10) for the strides S
             8, 16, 32, with n = cells of that stride, row by row.
-        size: width and height of the net's input, multiples of 32.
-        min_score: rows below it are left out; the score is √(cls · obj), both cut to [0, 1].
+        size: width and height of the model's input, multiples of 32.
+        min_score: rows below it are left out; the score is √(cls · obj), both clipped to [0, 1].
 
     Returns:
         float32 (faces, 15): x, y, width, height, five points x, y, score; in pixels of the input;
@@ -197,62 +214,79 @@ def decode(answers: dict[str, NDArray[np.float32]], size: tuple[int, int], min_s
     for stride in STRIDES:
         across, down = size[0] // stride, size[1] // stride
         column, row = np.tile(np.arange(across), down), np.repeat(np.arange(down), across)
-        sure = np.clip(answers[f"cls_{stride}"].reshape(-1), 0, 1) * np.clip(answers[f"obj_{stride}"].reshape(-1), 0, 1)
-        score = np.sqrt(sure)
-        kept = np.flatnonzero(score >= min_score)
-        cells = np.stack([column[kept], row[kept]], axis=1).astype(np.float32)  # (kept, 2)
-        box = answers[f"bbox_{stride}"].reshape(-1, 4)[kept]
+        classes, objects = answers[f"cls_{stride}"].reshape(-1), answers[f"obj_{stride}"].reshape(-1)
+        score = np.sqrt(np.clip(classes, 0, 1) * np.clip(objects, 0, 1))
+        selected = np.flatnonzero(score >= min_score)
+        cells = np.stack([column[selected], row[selected]], axis=1).astype(np.float32)  # (selected, 2)
+        box = answers[f"bbox_{stride}"].reshape(-1, 4)[selected]
         centre, extent = (cells + box[:, :2]) * stride, np.exp(box[:, 2:]) * stride
-        points = (cells[:, None] + answers[f"kps_{stride}"].reshape(-1, 5, 2)[kept]) * stride
-        rows.append(np.concatenate([centre - extent / 2, extent, points.reshape(-1, 10), score[kept, None]], axis=1))
-    found = np.concatenate(rows).astype(np.float32)
-    return found[np.isfinite(found).all(axis=1)]
+        points = (cells[:, None] + answers[f"kps_{stride}"].reshape(-1, 5, 2)[selected]) * stride
+        columns = [centre - extent / 2, extent, points.reshape(-1, 10), score[selected, None]]
+        rows.append(np.concatenate(columns, axis=1))
+    detections = np.concatenate(rows).astype(np.float32)
+    return detections[np.isfinite(detections).all(axis=1)]
 
 
 def suppress(boxes: NDArray[np.float32], scores: NDArray[np.float32], overlap: float) -> list[int]:
-    """Non-maximum suppression: which boxes (x, y, width, height) stay, best first."""
+    """Non-maximum suppression.
+
+    Args:
+        boxes: x, y, width, height, shape (n, 4).
+        scores: shape (n,).
+        overlap: boxes whose IoU with a better one is above it are suppressed.
+
+    Returns:
+        Indices of the boxes that remain, best first.
+    """
     waiting = list(np.argsort(-scores, kind="stable"))
-    kept: list[int] = []
+    selected: list[int] = []
     while waiting:
         best = waiting.pop(0)
-        kept.append(int(best))
+        selected.append(int(best))
         waiting = [w for w in waiting if iou(boxes[best], boxes[w]) <= overlap]
-    return kept
+    return selected
 
 
-def iou(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
-    """Intersection over union of two boxes x, y, width, height; 0 where they do not touch."""
-    sides = np.minimum(one[:2] + one[2:], other[:2] + other[2:]) - np.maximum(one[:2], other[:2])
+def iou(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
+    """Intersection over union of two boxes.
+
+    Args:
+        a, b: x, y, width, height, shape (4,).
+
+    Returns:
+        A share in [0, 1]; 0 where they do not touch.
+    """
+    sides = np.minimum(a[:2] + a[2:], b[:2] + b[2:]) - np.maximum(a[:2], b[:2])
     common = float(np.prod(np.maximum(sides, 0)))
-    union = float(one[2] * one[3] + other[2] * other[3]) - common
+    union = float(a[2] * a[3] + b[2] * b[3]) - common
     return common / union if union > 0 else 0.0
 
 
 def _around(face: Face, scale: float, shape: tuple[int, ...]) -> tuple[int, tuple[int, int]]:
-    """The cut for a face of the picture: how much smaller it is shown, its corner x, y in the first look's pixels."""
+    """The crop for a face: by how much it is scaled down, and its corner x, y in pixels of the full-frame image."""
     longer, shrink = float(max(face.box[2:])) * scale, 1
     while longer / shrink > FaceDetector.KNOWN:
         shrink *= 2
-    reach = FaceDetector.CUT * shrink
+    reach = FaceDetector.CROP * shrink
     corner = [
-        int(np.clip(round(float(middle - reach / 2) / GRAIN) * GRAIN, 0, max(0, _up(length) - reach)))
-        for middle, length in zip(face.centre * scale, (shape[1], shape[0]), strict=True)
+        int(np.clip(round(float(centre - reach / 2) / GRAIN) * GRAIN, 0, max(0, _round_up(length) - reach)))
+        for centre, length in zip(face.centre * scale, (shape[1], shape[0]), strict=True)
     ]
     return shrink, (corner[0], corner[1])
 
 
 def _blob(small: NDArray[np.uint8], size: tuple[int, int], at: tuple[int, int]) -> NDArray[np.float32]:
-    """The net's input, (1, 3, height, width), BGR in 0 … 255: a picture on black, its corner at x, y."""
+    """The model's input, (1, 3, height, width), BGR in 0 … 255: an image on black, its corner at x, y."""
     blob = np.zeros((1, 3, size[1], size[0]), dtype=np.float32)
-    for channel in range(3):  # one by one is five times as fast as a transpose
+    for channel in range(3):  # a loop over channels is five times as fast as a transpose
         blob[0, 2 - channel, at[1] : at[1] + small.shape[0], at[0] : at[0] + small.shape[1]] = small[..., channel]
     return blob
 
 
 def _parts(rows: NDArray[np.float32], close: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Which rows of the first look are no faces but parts of one that the second look saw whole.
+    """Which rows of the full-frame detection are parts of a face that the close-up detection found complete.
 
-    Their centre lies in it, and they are clearly less certain; overlap alone does not tell, they are small.
+    Their centre lies in it, and their score is clearly lower; overlap is no criterion, as they are small.
     """
     centres = rows[:, None, :2] + rows[:, None, 2:4] / 2  # (rows, 1, 2) against (1, close, 2)
     inside = ((centres >= close[None, :, :2]) & (centres <= close[None, :, :2] + close[None, :, 2:4])).all(axis=2)
@@ -260,11 +294,11 @@ def _parts(rows: NDArray[np.float32], close: NDArray[np.float32]) -> NDArray[np.
 
 
 def _scaled(rgb: NDArray[np.uint8], side: float) -> NDArray[np.uint8]:
-    """The picture with that longest side."""
+    """The image, scaled to that longest side."""
     height, width = rgb.shape[:2]
     scale = side / max(height, width)
     return resize(rgb, (max(1, round(width * scale)), max(1, round(height * scale))))
 
 
-def _up(length: int) -> int:
+def _round_up(length: int) -> int:
     return -(-length // GRAIN) * GRAIN

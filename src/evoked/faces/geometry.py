@@ -1,9 +1,9 @@
-"""Where lids, brows and lips stand in a face, apart from where the face stands, how large it is and how it is tilted.
+"""Positions of lids, brows and lips in a face, independent of the face's place, size and tilt.
 
-The mesh's points are turned so that the outer eye corners are level, measured from the middle between these, in parts
-of the root mean square distance of all points from their own middle. (The distance of the eyes alone would make a
-face that looks aside taller.) A left and a right point that belong together give two numbers: half of how far they
-stand apart, and their mean height. So a mirrored picture gives the same row, and one raised brow half of two.
+The mesh's points are rotated so that the outer eye corners are level; the origin is the midpoint between these, the
+unit is the root mean square distance of all points from their centroid. (The distance of the eyes alone would make a
+face that looks aside taller.) A left point and its counterpart on the right give two numbers: half of their horizontal
+distance, and their mean height. So a mirrored image gives the same row, and one raised brow half of two.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ INNER_LIPS = (78, 308), (95, 324), (88, 318), (178, 402), (87, 317), (82, 312), 
 CHEEKS = (50, 280), (205, 425), (129, 358), (234, 454)
 PAIRS = (*EYES, *LIDS, *BROWS, *OUTER_LIPS, *INNER_LIPS, *CHEEKS)
 MIDDLES = (0, 13, 14, 17, 1, 2, 168, 152)
-"""Upper lip, inner lips, lower lip, nose, bridge, chin: their height alone."""
+"""Points on the midline (upper lip, inner lips, lower lip, nose, bridge, chin): only their height is used."""
 
 COLUMNS = (
     *(f"half width {a}-{b}" for a, b in PAIRS),
@@ -40,30 +40,49 @@ def geometry(points: NDArray[np.floating]) -> NDArray[np.float32]:
     """The points of a mesh, (478, 2) in pixels → float32 (len(COLUMNS),).
 
     Raises:
-        ValueError: if the points all fall together.
+        ValueError: if the points coincide or are not finite.
     """
-    given = np.asarray(points, dtype=np.float64)
-    size = float(np.sqrt(((given - given.mean(axis=0)) ** 2).sum(axis=1).mean()))
-    across = given[RIGHT_EYE_CORNER] - given[LEFT_EYE_CORNER]
+    mesh = np.asarray(points, dtype=np.float64)
+    size = float(np.sqrt(((mesh - mesh.mean(axis=0)) ** 2).sum(axis=1).mean()))
+    across = mesh[RIGHT_EYE_CORNER] - mesh[LEFT_EYE_CORNER]
     length = float(np.hypot(*across))
     if not (np.isfinite(size) and size > 0 and length > 0):
         raise ValueError("a face's points must be finite and not all fall together")
     cos, sin = across / length
-    middle = (given[RIGHT_EYE_CORNER] + given[LEFT_EYE_CORNER]) / 2
-    level = (given - middle) @ np.array([[cos, -sin], [sin, cos]]) / size
-    one, other = (level[[pair[side] for pair in PAIRS]] for side in (0, 1))
-    apart = np.abs(other[:, 0] - one[:, 0]) / 2
-    heights = (one[:, 1] + other[:, 1]) / 2
-    return np.concatenate([apart, heights, level[list(MIDDLES), 1]]).astype(np.float32)
+    origin = (mesh[RIGHT_EYE_CORNER] + mesh[LEFT_EYE_CORNER]) / 2
+    level = (mesh - origin) @ np.array([[cos, -sin], [sin, cos]]) / size
+    right, left = (level[[pair[side] for pair in PAIRS]] for side in (0, 1))
+    half_widths = np.abs(left[:, 0] - right[:, 0]) / 2
+    heights = (right[:, 1] + left[:, 1]) / 2
+    return np.concatenate([half_widths, heights, level[list(MIDDLES), 1]]).astype(np.float32)
 
 
 class FaceGeometry:
-    """Describe faces by `geometry`. It finds the mesh for itself, as a describer knows of no other."""
+    """Describe faces by `geometry`. The mesh is computed here, because descriptors do not share results.
+
+    Args:
+        cache: where the models are; the default cache where None.
+        threads: 0: all cores.
+
+    Raises:
+        WeightsError: if a model is not available.
+    """
 
     def __init__(self, cache: Cache | None = None, threads: int = 0) -> None:
         self._mesh = FaceMesh(cache, threads=threads)
 
     def __call__(self, rgb: NDArray[np.uint8], faces: Sequence[Face]) -> NDArray[np.float32]:
-        """RGB (height, width, 3) and n faces → float32 (n, D); ValueError for a face without area."""
+        """Describe faces.
+
+        Args:
+            rgb: an image, shape (height, width, 3).
+            faces: n faces of it.
+
+        Returns:
+            float32 (n, D), columns as COLUMNS.
+
+        Raises:
+            ValueError: for a face without area.
+        """
         rows = [geometry(self._mesh(rgb, face).points) for face in faces]
         return np.stack(rows) if rows else np.zeros((0, len(COLUMNS)), dtype=np.float32)

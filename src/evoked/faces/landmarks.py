@@ -1,6 +1,6 @@
-"""Names and indices that the face mesh and blendshape nets come with.
+"""Names and indices of the face mesh and blendshape models.
 
-Source: MediaPipe's face_blendshapes_graph.cc (Apache-2.0): facts about the nets' inputs and outputs.
+Source: MediaPipe's face_blendshapes_graph.cc (Apache-2.0): facts about the models' inputs and outputs.
 """
 
 __all__ = ["BLENDSHAPES", "BLENDSHAPE_POINTS", "LEFT_EYE_CORNER", "POINTS", "RIGHT_EYE_CORNER"]
@@ -17,7 +17,7 @@ BLENDSHAPES: tuple[str, ...] = (
     "mouthSmileRight", "mouthStretchLeft", "mouthStretchRight", "mouthUpperUpLeft", "mouthUpperUpRight",
     "noseSneerLeft", "noseSneerRight",
 )
-"""The 52 outputs of the blendshape net, in its order. Left and right are the person's own."""
+"""The 52 outputs of the blendshape model, in its order. Left and right are the person's."""
 
 BLENDSHAPE_POINTS: tuple[int, ...] = (
     0, 1, 4, 5, 6, 7, 8, 10, 13, 14, 17, 21, 33, 37, 39, 40, 46, 52, 53, 54, 55, 58, 61, 63, 65, 66, 67, 70, 78, 80,
@@ -27,11 +27,11 @@ BLENDSHAPE_POINTS: tuple[int, ...] = (
     321, 323, 324, 332, 334, 336, 338, 356, 361, 362, 365, 373, 374, 375, 377, 378, 379, 380, 381, 382, 384, 385, 386,
     387, 388, 389, 390, 397, 398, 400, 402, 405, 409, 415, 454, 466, 468, 469, 470, 471, 472, 473, 474, 475, 476, 477,
 )
-"""The 146 mesh points that the blendshape net sees, in its order."""
+"""The 146 mesh points that are the blendshape model's input, in its order."""
 # fmt: on
 
 POINTS = 478
 """Points of the mesh: 468 of the face, then 5 of each iris."""
 
 LEFT_EYE_CORNER, RIGHT_EYE_CORNER = 33, 263
-"""Outer corners of the eyes, on the picture's left and right: the line that MediaPipe levels."""
+"""Outer corners of the eyes, on the image's left and right: the line that MediaPipe levels."""

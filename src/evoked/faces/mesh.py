@@ -1,4 +1,4 @@
-"""478 points on a face and 52 blendshapes: the nets of MediaPipe's face landmarker, run by themselves.
+"""478 points on a face and 52 blendshapes: the models of MediaPipe's face landmarker, run without MediaPipe.
 
 Source of every step: MediaPipe's face_detector_graph.cc, face_landmarks_detector_graph.cc and
 face_blendshapes_graph.cc; the tests compare with MediaPipe's own output.
@@ -17,21 +17,21 @@ from evoked.weights.session import open_net
 
 __all__ = ["BLENDSHAPES", "FaceMesh", "Mesh", "Region", "region_moved", "region_of_face", "region_of_points"]
 
-SIDE = 256  # pixels of the mesh net's input
-STILL, SAME_SIZE = 0.1, 0.2  # moved: of the face's longer side, and as a logarithm
-SURE = 0.1  # a face that the picture cuts off, or that stood there, is looked for again where the net is less sure
+SIDE = 256  # pixels of the mesh model's input
+STILL, SAME_SIZE = 0.1, 0.2  # least movement: as a share of the face's longer side, and of size as a logarithm
+SURE = 0.1  # below this presence a face is searched again, if the image's edge cuts it or it was in the frame before
 EDGE_TIGHTER = (0.6, 0.7, 0.8)  # of the first region's side
-SMALL_TIGHTER = 0.8  # … where the picture is halved: in dim light the net stumbles over the camera's noise
-GROWN, LOWERED = 1.65, 0.08  # region_of_face; fitted on 400 web faces to what region_of_points settles at
+SMALL_TIGHTER = 0.8  # … where the image is halved: in dim light the camera's noise makes the model miss faces
+GROWN, LOWERED = 1.65, 0.08  # region_of_face; fitted on 400 web faces to where region_of_points converges
 
 
 @dataclass(frozen=True, eq=False)
 class Mesh:
-    """The points of one face and what they say.
+    """The points of one face and its blendshapes.
 
     Attributes:
-        points: float32 (478, 2): x, y in the picture's pixels.
-        presence: how sure the net is that there is a face, in [0, 1].
+        points: float32 (478, 2): x, y in the image's pixels.
+        presence: the model's confidence that there is a face, in [0, 1].
         blendshapes: float32 (52,) in [0, 1], in the order of BLENDSHAPES.
     """
 
@@ -42,12 +42,12 @@ class Mesh:
 
 @dataclass(frozen=True)
 class Region:
-    """A turned square of a picture.
+    """A rotated square of an image.
 
     Attributes:
         x, y: its centre, pixels.
         side: its length, pixels, above 0.
-        angle: radians by which it is turned clockwise on the screen.
+        angle: radians by which it is rotated, clockwise on the screen.
     """
 
     x: float
@@ -56,11 +56,11 @@ class Region:
     angle: float
 
     def tighter(self, share: float) -> "Region":
-        """The same place with a share of its side."""
+        """The same centre with a share of its side."""
         return Region(self.x, self.y, share * self.side, self.angle)
 
-    def to_picture(self) -> NDArray[np.float64]:
-        """The 2×3 matrix that takes points of the unit square to the picture's pixels."""
+    def to_image(self) -> NDArray[np.float64]:
+        """The 2×3 matrix that maps points of the unit square to the image's pixels."""
         cos, sin = np.cos(self.angle) * self.side, np.sin(self.angle) * self.side
         return np.array([[cos, -sin, self.x - (cos - sin) / 2], [sin, cos, self.y - (sin + cos) / 2]])
 
@@ -68,22 +68,31 @@ class Region:
 class FaceMesh:
     """Describe a detected face: mesh, then blendshapes.
 
-    The net wants the face to stand in its input as it stood in training. A detector's box gives that
-    only roughly, so the mesh is found twice: first in the detector's region, then in the region of
-    the points just found, as MediaPipe does from one video frame to the next. On 100 web faces the
-    blendshapes of one pass lie .026 (mean; largest of the 52: .20) from where repeated passes settle,
+    The model expects the face in its input at the place and size of its training data. A detector's box gives
+    that only roughly, so there are two passes: the first in the detector's region, the second in the region of
+    the points of the first, as MediaPipe does from one video frame to the next. On 100 web faces the
+    blendshapes of one pass lie .026 (mean; largest of the 52: .20) from where repeated passes converge,
     those of two .011 (.09), of three .006 (.05). One pass takes half the time.
 
-    In a video one pass is enough, if the region comes from the mesh a moment before, moved as the
-    detector's box has moved: on 330 frames of four films at 6 Hz such blendshapes lie .007 (mean over
-    ticks of the largest: .06) from where repeated passes settle, nearer than two passes (.014, .12).
+    In a video one pass is enough, if the region comes from the mesh of the frame before, moved as the
+    detector's box has moved: on 330 frames of four videos at 6 Hz such blendshapes lie .007 (mean over
+    frames of the largest: .06) from where repeated passes converge, nearer than two passes (.014, .12).
 
-    A face that fills the picture is cut off by its edges; the net then often sees no face in a region
-    that is half repeated edge. Such a face is looked for again in tighter regions, the surest counts: of
-    834 labelled web faces 32 were not seen without, 12 with it; the area under surprise's curve, unseen
-    faces counted as 0, went from .908 to .918, that of amusement from .920 to .923. A face that was seen a moment ago
-    and is not any more is looked for once more with the camera's noise averaged out: of 32 frames of a face in dim
-    light that the net denied so, 31 were seen.
+    A face that fills the image is cut off by its edges; the model then often finds no face in a region
+    of which half is repeated edge. Such a face is searched again in tighter regions, and the result with the
+    highest presence is used: of 834 labelled web faces 32 were missed without, 12 with it; the area under the ROC
+    curve of surprise, missed faces counted as 0, went from .908 to .918, that of amusement from .920 to .923. A face
+    that was found in the frame before and is missed now is searched once more in an image of half the size, which
+    averages out the camera's noise: of 32 frames of a face in dim light that the model had missed, 31 were found.
+
+    Args:
+        cache: where the models are; the default cache where None.
+        passes: for a face without a mesh of the frame before, at least 1.
+        threads: 0: all cores.
+
+    Raises:
+        ValueError: for fewer than 1 pass.
+        WeightsError: if a model is not available.
     """
 
     def __init__(self, cache: Cache | None = None, passes: int = 2, threads: int = 0) -> None:
@@ -94,12 +103,15 @@ class FaceMesh:
         self._blendshapes = open_net("blendshapes", cache, threads=threads)
 
     def __call__(self, rgb: NDArray[np.uint8], face: Face, before: "tuple[Face, Mesh] | None" = None) -> Mesh:
-        """The mesh of one face of an RGB picture (height, width, 3).
+        """The mesh of one face.
 
         Args:
-            rgb: the picture.
-            face: where the detector found the face.
+            rgb: an image, shape (height, width, 3).
+            face: the detected face.
             before: the same face within the last second, and its mesh: then one pass is made, from there.
+
+        Returns:
+            The mesh in the image's pixels; `presence` is low where no face was found.
 
         Raises:
             ValueError: if the face's box has no area or is not finite.
@@ -107,45 +119,45 @@ class FaceMesh:
         first = region = region_of_face(face)
         if before is not None:
             region = region_of_points(region_moved(before[1].points, before[0], face))
-        points, presence = self._settled(rgb, region, 1 if before is not None else self.passes)
+        points, presence = self._converged(rgb, region, 1 if before is not None else self.passes)
         if presence < SURE:
             tighter = EDGE_TIGHTER if _beyond(first, rgb.shape) else ()
-            again = [self._settled(rgb, first.tighter(share), self.passes) for share in tighter]
+            retries = [self._converged(rgb, first.tighter(share), self.passes) for share in tighter]
             if before is not None and min(rgb.shape[:2]) > 1:
-                again.append(self._halved(rgb, first.tighter(SMALL_TIGHTER)))
-            points, presence = max([(points, presence), *again], key=lambda found: found[1])
-        seen = points[list(BLENDSHAPE_POINTS)][None].astype(np.float32)  # (1, 146, 2), pixels
-        (shapes,) = self._blendshapes(seen)
+                retries.append(self._halved(rgb, first.tighter(SMALL_TIGHTER)))
+            points, presence = max([(points, presence), *retries], key=lambda result: result[1])
+        selected = points[list(BLENDSHAPE_POINTS)][None].astype(np.float32)  # (1, 146, 2), pixels
+        (shapes,) = self._blendshapes(selected)
         return Mesh(points.astype(np.float32), presence, np.clip(shapes.reshape(-1), 0, 1).astype(np.float32))
 
     def _halved(self, rgb: NDArray[np.uint8], region: Region) -> tuple[NDArray[np.float64], float]:
-        """As `_settled`, in the picture at half its size."""
+        """As `_converged`, in the image at half its size."""
         small = resize(rgb, (rgb.shape[1] // 2, rgb.shape[0] // 2))
-        points, presence = self._settled(
+        points, presence = self._converged(
             small, Region(region.x / 2, region.y / 2, region.side / 2, region.angle), self.passes
         )
         return points * 2, presence
 
-    def _settled(self, rgb: NDArray[np.uint8], region: Region, passes: int) -> tuple[NDArray[np.float64], float]:
-        for left in reversed(range(passes)):
+    def _converged(self, rgb: NDArray[np.uint8], region: Region, passes: int) -> tuple[NDArray[np.float64], float]:
+        for remaining in reversed(range(passes)):
             points, presence = self._points(rgb, region)
-            if left:
+            if remaining:
                 region = region_of_points(points)
         return points, presence
 
     def _points(self, rgb: NDArray[np.uint8], region: Region) -> tuple[NDArray[np.float64], float]:
-        to_picture = region.to_picture()
-        cut = _cut(rgb, to_picture)
-        answers = self._mesh(cut[None].astype(np.float32) / 255)
+        to_image = region.to_image()
+        crop = _crop(rgb, to_image)
+        answers = self._mesh(crop[None].astype(np.float32) / 255)
         unit = answers[0].reshape(POINTS, 3)[:, :2].astype(np.float64) / SIDE  # z is not used
         logit = float(answers[1].reshape(-1)[0])
-        return unit @ to_picture[:, :2].T + to_picture[:, 2], float(1 / (1 + np.exp(-np.clip(logit, -60, 60))))
+        return unit @ to_image[:, :2].T + to_image[:, 2], float(1 / (1 + np.exp(-np.clip(logit, -60, 60))))
 
 
 def region_of_face(face: Face) -> Region:
-    """The square in which a detected face's mesh is looked for first.
+    """The square of the first pass for a detected face.
 
-    Centre: the box's, moved towards the chin by .08 of its longer side; side: 1.65 of it; the eyes
+    Centre: the box's, moved towards the chin by .08 of its longer side; side: 1.65 of that; the eyes
     are level. (MediaPipe starts from another detector's box, which ends at the brows.)
 
     Raises:
@@ -162,28 +174,36 @@ def region_of_face(face: Face) -> Region:
 
 
 def _beyond(region: Region, shape: tuple[int, ...]) -> bool:
-    """Whether a tenth of the region's side or more lies outside a picture of that shape, on any side."""
+    """Whether a tenth of the region's side or more lies outside an image of that shape, on any side."""
     reach = 0.4 * region.side  # half the side, less a tenth
     return min(region.x, region.y, shape[1] - region.x, shape[0] - region.y) < reach
 
 
-def region_moved(points: NDArray[np.floating], before: Face, now: Face) -> NDArray[np.float64]:
-    """Points of a face carried along with the detector's box: shifted, and scaled as the box has grown.
+def region_moved(points: NDArray[np.floating], before: Face, after: Face) -> NDArray[np.float64]:
+    """Move the points of a face with the detector's box: translated, and scaled as the box has grown.
 
-    A box that moved or grew little has not told that the face did: boxes shake, the mesh a moment before
-    does not. So blendshapes come nearer to where repeated passes settle (.0080 for .0081 on 580 frames of
-    five films), and hardly depend on which look found the box (.0001 for .0092).
+    Small changes of the box are ignored, because they are mostly jitter of the detector, which the mesh of the frame
+    before does not have. So blendshapes come nearer to where repeated passes converge (.0080 instead of .0081 on 580
+    frames of five videos), and hardly depend on which detection pass found the box (.0001 instead of .0092).
+
+    Args:
+        points: of the mesh in the frame before, (478, 2) x, y in pixels.
+        before: the face in the frame before.
+        after: the face in this frame.
+
+    Returns:
+        The moved points, (478, 2).
     """
-    grown = np.sqrt(now.area / before.area)
+    grown = np.sqrt(after.area / before.area)
     if abs(np.log(grown)) < SAME_SIZE:
         grown = 1.0
-    if np.abs(now.centre - before.centre).max() < STILL * max(now.box[2:]):
+    if np.abs(after.centre - before.centre).max() < STILL * max(after.box[2:]):
         return np.asarray((points - before.centre) * grown + before.centre, dtype=np.float64)
-    return np.asarray((points - before.centre) * grown + now.centre, dtype=np.float64)
+    return np.asarray((points - before.centre) * grown + after.centre, dtype=np.float64)
 
 
 def region_of_points(points: NDArray[np.floating]) -> Region:
-    """The square that MediaPipe cuts from the next picture, given the mesh of this one.
+    """The square that MediaPipe crops from the next video frame, given the mesh of this one.
 
     Args:
         points: (478, 2) x, y in pixels.
@@ -194,19 +214,19 @@ def region_of_points(points: NDArray[np.floating]) -> Region:
     low, high = points.min(axis=0), points.max(axis=0)
     across = points[RIGHT_EYE_CORNER] - points[LEFT_EYE_CORNER]
     x, y = (low + high) / 2
-    side = 1.5 * max(float((high - low).max()), 1.0)  # a collapsed mesh must not make an empty square
+    side = 1.5 * max(float((high - low).max()), 1.0)  # the square of coincident points is not empty
     return Region(float(x), float(y), side, float(np.arctan2(across[1], across[0])))
 
 
-def _cut(rgb: NDArray[np.uint8], to_picture: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """The net's input, uint8 (256, 256, 3); beyond the picture its edge is repeated, as MediaPipe does."""
-    return warp(rgb, _from_picture(to_picture), (SIDE, SIDE), repeat_edge=True)
+def _crop(rgb: NDArray[np.uint8], to_image: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """The model's input, uint8 (256, 256, 3); beyond the image its edge is repeated, as MediaPipe does."""
+    return warp(rgb, _from_image(to_image), (SIDE, SIDE), repeat_edge=True)
 
 
-def _from_picture(to_picture: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The matrix from the picture's pixels to the net's, where pixel (0, 0) is the square's corner.
+def _from_image(to_image: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The matrix from the image's pixels to the model's input, where pixel (0, 0) is the square's corner.
 
-    Corner, not half a pixel inside it: so MediaPipe cuts, and the net was made to be fed.
+    Corner, not half a pixel inside it: MediaPipe crops so, and the model was trained on that.
     """
-    full = np.linalg.inv(np.vstack([to_picture, [0.0, 0.0, 1.0]]))
+    full = np.linalg.inv(np.vstack([to_image, [0.0, 0.0, 1.0]]))
     return np.asarray(full[:2] * SIDE)

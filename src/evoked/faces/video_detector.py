@@ -1,12 +1,12 @@
-"""The faces of a video, frame by frame: the whole picture now and then, else only where faces were.
+"""Face detection in a video, frame by frame: the full frame at intervals, else only near the tracked faces.
 
-A whole look costs more than all the rest of finding a face. People stay where they are, so between whole
-looks it is enough to look around the faces of the frame before (`FaceDetector.near`). A face that is new is
-found at the next whole look: at once where the picture changes as at a cut or a known face is lost, else
-`every - 1` frames later at most.
+A full-frame detection takes more time than all other work on a face. People stay where they are, so between
+full-frame detections only the crops around the faces of the frame before are searched (`FaceDetector.near`). A new
+face is found by the next full-frame detection: at once where the frame changes as at a cut or a known face is lost,
+else at most `detect_every - 1` frames later.
 
-In dim light the detector's certainty flickers. So a face where one stood a moment ago is kept though it is less certain
-than a new one must be: a hand or an empty chair in its place is below .2.
+In dim light the detector's score fluctuates. So a face in the place of a face of the last second is accepted with a
+lower score than a new one needs: a hand or an empty chair in its place has a score below .2.
 """
 
 from dataclasses import dataclass
@@ -21,22 +21,22 @@ __all__ = ["FrameFaces", "VideoFaceDetector"]
 
 Rgb = NDArray[np.uint8]
 
-THUMB = (32, 18)  # points at which whole pictures are compared
-CUT = 18.0  # grey levels by which a picture's points differ, on average, from those of the frame before
-PATCH = (12, 12)  # points at which a face is compared with what stood there before
-OTHER = 0.4  # correlation of these below which somebody else may stand there …
-SAME = 0.3  # a face stands where one stood if they overlap by more (intersection over union)
-LEVELS = 25.0  # … as where they differ by more grey levels than this, on average: two faces are alike in shape
+THUMB = (32, 18)  # points at which full frames are compared
+CUT = 18.0  # mean difference of these from the frame before, in grey levels, above which there is a cut
+PATCH = (12, 12)  # points at which a face's place is compared with the frame before
+OTHER = 0.4  # correlation of these below which it may be another person …
+SAME = 0.3  # boxes of one face in two frames overlap by more than this (intersection over union)
+LEVELS = 25.0  # … as where the mean difference is above this, in grey levels: two faces have similar patterns
 
 
 @dataclass(frozen=True, eq=False)
 class FrameFaces:
-    """What a frame shows.
+    """The faces of a frame.
 
     Attributes:
         faces: largest first.
-        changed: for each, whether the picture there is another than at the frame before, as at a cut: that a
-            face stands where one stood says nothing then.
+        changed: for each face, whether its place looks different from the frame before, as at a cut: then its
+            position does not identify it.
     """
 
     faces: list[Face]
@@ -44,50 +44,62 @@ class FrameFaces:
 
 
 class VideoFaceDetector:
-    """Looks at one video's pictures, in order.
+    """Detects the faces in one video's frames, in order.
 
     Args:
-        detect: finds faces.
-        every: a whole look at every so many pictures; 1: at each.
-        least_px: faces narrower than this are left out.
-        sure: how certain a face must be where none stood; 0: all that `detect` finds.
-        hold: pictures for which it counts that one stood there.
+        detector: finds faces in an image.
+        detect_every: frames from one full-frame detection to the next; 1: each frame.
+        min_face_px: narrower faces are left out.
+        min_new_score: least score of a face where there was none; 0: all that `detector` finds are accepted.
+        hold_frames: frames for which the place of a face is remembered.
+
+    Raises:
+        ValueError: if `detect_every` is below 1.
     """
 
     def __init__(
-        self, detect: FaceDetector, every: int = 1, least_px: float = 0.0, sure: float = 0.0, hold: int = 6
+        self,
+        detector: FaceDetector,
+        detect_every: int = 1,
+        min_face_px: float = 0.0,
+        min_new_score: float = 0.0,
+        hold_frames: int = 6,
     ) -> None:
-        if every < 1:
-            raise ValueError(f"every must be at least 1 picture, got {every}")
-        self._detector, self._every, self._least_px = detect, every, least_px
-        self._sure, self._hold = sure, hold
-        self._stood: list[tuple[Face, int]] = []  # with the pictures since
-        self._since = every
+        if detect_every < 1:
+            raise ValueError(f"detect_every must be at least 1 frame, got {detect_every}")
+        self._detector, self._detect_every, self._min_face_px = detector, detect_every, min_face_px
+        self._min_new_score, self._hold_frames = min_new_score, hold_frames
+        self._recent: list[tuple[Face, int]] = []  # with the number of frames since
+        self._since_full_frame = detect_every
         self._known: list[Face] = []
         self._before: Rgb | None = None
         self._thumb: NDArray[np.float32] | None = None
 
     def detect(self, rgb: Rgb) -> FrameFaces:
-        """The faces of the next picture (height, width, 3); ValueError if it is none."""
-        found = None
+        """The faces of the next frame (height, width, 3); ValueError if it is no image."""
+        detections = None
         cut = self._is_cut(rgb)
-        if not cut and self._since < self._every:
-            found = self._detector.near(rgb, self._known)
-        if found is None:
-            found, self._since = self._detector(rgb), 0
-        self._since += 1
+        if not cut and self._since_full_frame < self._detect_every:
+            detections = self._detector.near(rgb, self._known)
+        if detections is None:
+            detections, self._since_full_frame = self._detector(rgb), 0
+        self._since_full_frame += 1
         if cut:
-            self._stood = []
-        faces = [f for f in found if f.box[2] >= self._least_px and f.area > 0 and self._counts(f)]
-        old = [(f, n + 1) for f, n in self._stood if n < self._hold and not any(_same(f, now) for now in faces)]
-        self._stood = [(f, 0) for f in faces] + old
+            self._recent = []
+        faces = [f for f in detections if f.box[2] >= self._min_face_px and f.area > 0 and self._is_accepted(f)]
+        older = [
+            (f, age + 1)
+            for f, age in self._recent
+            if age < self._hold_frames and not any(_overlap(f, face) for face in faces)
+        ]
+        self._recent = [(f, 0) for f in faces] + older
         before = self._before
         changed = [before is not None and (cut or _differ(before, rgb, f)) for f in faces]
         self._known, self._before = faces, rgb
         return FrameFaces(faces, changed)
 
-    def _counts(self, face: Face) -> bool:
-        return face.score >= self._sure or any(_same(face, old) for old, _ in self._stood)
+    def _is_accepted(self, face: Face) -> bool:
+        return face.score >= self._min_new_score or any(_overlap(face, old) for old, _ in self._recent)
 
     def _is_cut(self, rgb: Rgb) -> bool:
         thumb = _points(rgb, THUMB)
@@ -95,27 +107,27 @@ class VideoFaceDetector:
         return before is not None and float(np.abs(thumb - before).mean()) > CUT
 
 
-def _same(one: Face, other: Face) -> bool:
-    return iou(one.box, other.box) > SAME
+def _overlap(a: Face, b: Face) -> bool:
+    return iou(a.box, b.box) > SAME
 
 
-def _differ(before: Rgb, now: Rgb, face: Face) -> bool:
-    """Whether a face's place looks otherwise than in the picture before; sizes may not change within a video."""
-    if before.shape != now.shape:
+def _differ(before: Rgb, after: Rgb, face: Face) -> bool:
+    """Whether a face's place looks different from the frame before; sizes may not change within a video."""
+    if before.shape != after.shape:
         return True
     x, y, width, height = (round(float(v)) for v in face.box)
-    part = (slice(max(0, y), max(0, y + height)), slice(max(0, x), max(0, x + width)))
-    if 0 in now[part].shape:
+    span = (slice(max(0, y), max(0, y + height)), slice(max(0, x), max(0, x + width)))
+    if 0 in after[span].shape:
         return True
-    one, other = (_points(p[part], PATCH) for p in (before, now))
-    if float(np.abs(one - other).mean()) > LEVELS:
+    old, new = (_points(frame[span], PATCH) for frame in (before, after))
+    if float(np.abs(old - new).mean()) > LEVELS:
         return True
-    one, other = one - one.mean(), other - other.mean()
-    size = float(np.sqrt((one**2).sum() * (other**2).sum()))
-    return size > 0 and float((one * other).sum()) < OTHER * size
+    old, new = old - old.mean(), new - new.mean()
+    size = float(np.sqrt((old**2).sum() * (new**2).sum()))
+    return size > 0 and float((old * new).sum()) < OTHER * size
 
 
 def _points(rgb: Rgb, size: tuple[int, int]) -> NDArray[np.float32]:
-    """A picture as grey points; of large ones only every so many pixels are read, which is five times as fast."""
-    down, across = (max(1, length // (3 * wanted)) for length, wanted in zip(rgb.shape, size[::-1], strict=False))
+    """An image as grey points; of large ones only every n-th pixel is read, which is five times as fast."""
+    down, across = (max(1, length // (3 * points)) for length, points in zip(rgb.shape, size[::-1], strict=False))
     return to_grey(resize(np.ascontiguousarray(rgb[::down, ::across]), size)).astype(np.float32)

@@ -10,7 +10,7 @@ It is never taken because a file happens to lie there: the same command gives th
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from evoked.faces.descriptors import DESCRIBERS, nets_of
+from evoked.faces.descriptors import DESCRIPTORS, models_of
 from evoked.features.audio import FLOORS
 
 __all__ = ["DETECTOR", "SETS", "FeatureSet"]
@@ -33,15 +33,15 @@ class FeatureSet:
     audio: str
 
     def __post_init__(self) -> None:
-        if self.face not in DESCRIBERS:
-            raise ValueError(f"face_net must be one of {', '.join(DESCRIBERS)}, got {self.face!r}")
+        if self.face not in DESCRIPTORS:
+            raise ValueError(f"face_net must be one of {', '.join(DESCRIPTORS)}, got {self.face!r}")
         if self.audio not in FLOORS:
             raise ValueError(f"no front end for the sound net {self.audio!r}; there are: {', '.join(FLOORS)}")
 
     @property
     def nets(self) -> tuple[str, ...]:
         """Every net that is run, by its name in the catalogue."""
-        return tuple(dict.fromkeys((self.image, DETECTOR, *nets_of((self.face,)), self.audio)))
+        return tuple(dict.fromkeys((self.image, DETECTOR, *models_of((self.face,)), self.audio)))
 
 
 SETS: Mapping[str, FeatureSet] = {

@@ -21,7 +21,7 @@ from evoked.reactions.expressions.recogniser import Recogniser
 from evoked.reactions.labelling.majority_vote import VoteConfig, Votes, operating_thresholds
 from evoked.reactions.labelling.pipeline import ReactionViewers, label_content
 from evoked.reactions.viewers.annotation_table import table_to_tracks
-from evoked.reactions.viewers.annotator import nets_read
+from evoked.reactions.viewers.annotator import annotation_models
 from evoked.study.jobs import (
     AlignTask,
     AnnotateTask,
@@ -123,7 +123,7 @@ class LabelSteps:
         config = settings.plain("window", "detect", "annotate")
         del config["annotate"]["recogniser"]  # what it is counts, not in which folder it is
         config |= recogniser.describe()
-        nets = {name: CATALOGUE[name].sha256 for name in nets_read(recogniser)}
+        nets = {name: CATALOGUE[name].sha256 for name in annotation_models(recogniser)}
         offsets = read_offsets(self.folder.alignment(reaction))
         names = list(settings.about.expressions)  # the columns of the table
         where = asdict(offsets)  # the map alone: a pairs.csv that says what was found by sound annotates nobody again

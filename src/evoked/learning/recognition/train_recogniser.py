@@ -10,7 +10,7 @@ from evoked.core.errors import DatasetError
 from evoked.core.files import writing
 from evoked.core.progress import Progress, silent
 from evoked.core.provenance import Provenance
-from evoked.faces.descriptors import nets_of
+from evoked.faces.descriptors import models_of
 from evoked.learning.recognition.config import RecogniserConfig, recogniser_settings
 from evoked.learning.recognition.cross_fit import FitResult, cross_fit, refit_all, shape_of
 from evoked.learning.recognition.fit_cache import cached_fit
@@ -75,7 +75,7 @@ def train_recogniser(
         "tried_in_turns": [[asdict(tried) for tried in turn] for turn in found.tried],
         "loss": [round(own, 6) for own, _ in learnt.losses],
     }
-    nets = {name: NETS[name].sha256 for name in nets_of(config.descriptors)}
+    nets = {name: NETS[name].sha256 for name in models_of(config.descriptors)}
     made = Provenance(
         provenance.made_by, provenance.config, provenance.inputs, nets, (*provenance.notes, *metrics_notes(judged))
     )

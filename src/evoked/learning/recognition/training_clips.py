@@ -21,7 +21,7 @@ from evoked.core.provenance import unique_names
 from evoked.core.time_grid import ANNOTATION_FPS, TimeGrid
 from evoked.core.track import Track
 from evoked.dataset.ratings import RatedClip, Ratings
-from evoked.faces.descriptors import column_names, nets_of
+from evoked.faces.descriptors import column_names, models_of
 from evoked.model.stored import read_arrays, write_arrays
 from evoked.reactions.expressions.trained import forward_fill
 from evoked.reactions.viewers.rated_clip import CODE_VERSION, ClipFaceDescriber
@@ -203,7 +203,7 @@ def _described(
 ) -> Track:
     faces, digests = reader
     start_s, end_s = max(0.0, clip.start_s), clip.end_s
-    nets = {name: NETS[name].sha256 for name in nets_of(describes)}
+    nets = {name: NETS[name].sha256 for name in models_of(describes)}
     key = digest([CODE_VERSION, digests.of(path), start_s, end_s, list(describes), nets])
     place = store / key[:2] / f"{key}.safetensors"
     names = column_names(describes)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from evoked.core.errors import CheckpointError
 from evoked.core.track import Track
-from evoked.faces.descriptors import DESCRIBERS, column_names, nets_of, width_of
+from evoked.faces.descriptors import DESCRIPTORS, column_names, models_of, width_of
 from evoked.metrics.calibration import log_odds
 from evoked.model.recognition import RecognitionForward
 from evoked.model.recognition_checkpoint import Recognition, load_recognition
@@ -128,13 +128,13 @@ def load_trained(folder: Path, names: tuple[str, ...] | None = None) -> TrainedR
     """
     recognition, digest = load_recognition(folder)
     config = recognition.config
-    if unknown := [name for name in config.describes if name not in DESCRIBERS]:
+    if unknown := [name for name in config.describes if name not in DESCRIPTORS]:
         raise CheckpointError(
             f"the recogniser in {folder} reads {unknown[0]}, which this version does not make. Update evoked"
         )
     if width_of(config.describes) != config.width:
         raise CheckpointError(f"the recogniser in {folder} reads {config.width} numbers a face. Train it again")
-    for net in nets_of(config.describes):
+    for net in models_of(config.describes):
         if recognition.nets.get(net) != NETS[net].sha256:
             raise CheckpointError(
                 f"the recogniser in {folder} was trained on another {net} than this version runs. Train it again"

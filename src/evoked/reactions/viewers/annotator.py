@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from evoked.core.progress import Progress, silent
 from evoked.core.time_grid import ANNOTATION_FPS, TimeGrid
 from evoked.core.track import Track
-from evoked.faces.descriptors import column_names, nets_of, open_descriptors, width_of
+from evoked.faces.descriptors import column_names, models_of, open_descriptors, width_of
 from evoked.faces.detect import DetectConfig, Face, FaceDetector, iou
 from evoked.faces.identity import FaceIdentity
 from evoked.faces.landmarks import BLENDSHAPES
@@ -37,7 +37,7 @@ from evoked.reactions.viewers.face_detections import CONTENT_FACE, DetectionLog
 from evoked.reactions.viewers.face_tracks import FaceTrack, overlapping_tracks
 from evoked.weights.cache import Cache
 
-__all__ = ["BOX", "MODELS", "SAME_FACE_IOU", "Annotator", "annotate", "nets_read"]
+__all__ = ["BOX", "MODELS", "SAME_FACE_IOU", "Annotator", "annotate", "annotation_models"]
 
 MODELS = ("yunet", "sface", "face-mesh", "blendshapes")
 BOX = ("x", "y", "width", "height")
@@ -224,9 +224,9 @@ def _fresh(grid: TimeGrid, shown_s: NDArray[np.float64], played: MediaReader) ->
     return ~missed & (now < played.broke_off_s.get("picture", np.inf))
 
 
-def nets_read(recogniser: Recogniser) -> tuple[str, ...]:
+def annotation_models(recogniser: Recogniser) -> tuple[str, ...]:
     """Every model that annotating with a recogniser runs, for provenance."""
-    return tuple(dict.fromkeys((*MODELS, *nets_of(recogniser.describes))))
+    return tuple(dict.fromkeys((*MODELS, *models_of(recogniser.describes))))
 
 
 def annotate(
