@@ -125,7 +125,7 @@ def tried(story: Story, layout: Layout, look: str, steps: int, annotator: Annota
         seen = {t for t, box in boxes if not films(box[:2] + box[2:] / 2)}
     error = None
     if film is not None and film_box[2]:
-        error = float(np.abs(np.array(film.view.window.box) - film_box).max())
+        error = float(np.abs(np.array(film.matcher.region.box) - film_box).max())
     return {
         "film": story.name, "layout": layout.kind, "look": look, "film_faces": theirs, "taken": taken,
         "seen": len(seen) / found.grid.steps, "viewers": len(found.viewers), "rectangle_px": error,

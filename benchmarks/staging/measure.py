@@ -118,7 +118,7 @@ class Measurer:
             hold_map(found, planted["parts"], offsets)
         if self._annotator is not None:
             film = open_content_filter(take, content, offsets) if offsets else None
-            hold_window(found, planted, film.view.window if film else None)
+            hold_window(found, planted, film.matcher.region if film else None)
             annotation = self._annotator(take, film)
             hold_faces(found, planted, annotation)
             hold_labels(found, planted, annotation, offsets, probe(content).seconds)

@@ -34,7 +34,7 @@ def test_each_tick_of_the_reaction_has_the_films_picture_of_that_moment(content:
     offsets = OffsetMap(20, (Segment(0.0, 3.0, 1.23, 20), Segment(3.0, 7.0, 5.23, 20)))
     followed = film(content, offsets)
     for step in range(6 * 12):
-        shown, at = followed._at(Fraction(step, 6)), offsets.content_time(step / 6)
+        shown, at = followed._content_frame(Fraction(step, 6)), offsets.content_time(step / 6)
         assert (shown is None) == (at is None), step
         if shown is not None and at is not None:
             assert shown.mean() == pytest.approx(20 + 2 * int(at * FPS + 1e-6), abs=1.9)

@@ -144,7 +144,7 @@ def test_a_strip_of_film_above_a_dim_viewer_does_not_make_the_face_the_films() -
     frame = shown.copy()
     frame[160:, 200:] = other[160:, 200:] // 8
     box = np.array([300, 100, 160, 200])
-    likeness = view(CORNER).likeness(box, frame, shown)
+    likeness = view(CORNER).correlation(box, frame, shown)
     assert likeness is not None
     assert 0.1 < likeness < 0.3  # .39 where all edges count alike
     assert view(CORNER).is_content_face(box, frame, shown) is False

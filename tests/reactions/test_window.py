@@ -58,8 +58,8 @@ def test_what_lies_on_top_is_told_from_the_film(folder: Path) -> None:
     beside = [(a, b) for a in range(30, 400, 60) for b in range(30, 350, 60)]
     assert all(found.covered(*p) for p in on_top)
     assert np.mean([found.covered(*p) for p in beside]) <= 0.02
-    assert all(found.holds(*p) for p in on_top + beside)
-    assert not found.holds(-5, 10)
+    assert all(found.contains(*p) for p in on_top + beside)
+    assert not found.contains(-5, 10)
     assert not found.covered(-5, 10)
 
 

@@ -1,8 +1,8 @@
-"""Which faces of a reaction are the film's own (spec §1: those in the content's rectangle are no viewers).
+"""Which faces of a reaction are part of the content (spec §1: faces in the content region are not viewers).
 
-At each tick that the offset map covers, the film's picture of that moment is laid beside the reaction's:
-a face is the film's if the film shows the same there. Where the film stands still or that cannot be told
-the place decides: on the film, and nothing else lying on top of it most of the time.
+At each frame (6 Hz) that the offset map covers, the content's frame of that moment is compared with the reaction's:
+a face is part of the content if the content shows the same there. Where that is undecided, e.g. in a flat patch,
+the place decides: inside the content region, and not under an overlay.
 """
 
 from collections.abc import Iterator
@@ -24,64 +24,67 @@ from evoked.reactions.content_region.patch_correlation import ContentPatchMatche
 
 __all__ = ["ContentFaceFilter", "open_content_filter"]
 
-WIDTH = 480  # pixels across at which the film is looked at
-EVERY_S = Fraction(1, 6)  # the film is looked at this often: every tick of a viewer's Track
+WIDTH = 480  # pixels: width of the content's frames that are compared
+EVERY_S = Fraction(1, 6)  # seconds between them: as the frames of a viewer's Track
 
 
 class ContentFaceFilter:
-    """A ContentPatchMatcher that plays the content along with the reaction; what `annotate` asks.
+    """A ContentPatchMatcher that decodes the content along with the reaction, for `annotate`.
 
     Args:
-        view: where the film stands.
-        offsets: when it plays.
-        content: its file; it is decoded when the first face lies inside the rectangle.
+        matcher: compares patches, given the content region.
+        offsets: where the content is in the reaction, in time.
+        content: its file; it is decoded from the first face inside the region on.
     """
 
-    def __init__(self, view: ContentPatchMatcher, offsets: OffsetMap, content: Path | Recording) -> None:
-        self.view = view
+    def __init__(self, matcher: ContentPatchMatcher, offsets: OffsetMap, content: Path | Recording) -> None:
+        self.matcher = matcher
         self._offsets = offsets
         self._content = as_recording(content)
-        self._pictures: Iterator[VideoFrame] = iter(())
+        self._frames: Iterator[VideoFrame] = iter(())
         self._segment: Segment | None = None
         self._step = -1
-        self._shown: Rgb | None = None
+        self._current: Rgb | None = None
 
-    def is_content_face(self, picture: VideoFrame, rgb: Rgb, box: NDArray[np.float32]) -> bool:
-        """Whether a face of a reaction's picture is the film's own.
+    def is_content_face(self, frame: VideoFrame, rgb: Rgb, box: NDArray[np.float32]) -> bool:
+        """Whether a face of a reaction's frame is part of the content.
 
         Args:
-            picture: a tick of the reaction; ticks must come in order, and may be left out.
+            frame: of the reaction, at 6 Hz; frames must come in order, and may be left out.
             rgb: its pixels.
-            box: x, y, width, height of the face there.
-        """
-        window = self.view.window
-        x, y = float(box[0] + box[2] / 2), float(box[1] + box[3] / 2)
-        if not window.holds(x, y):
-            return False
-        shown = self._at(picture.time_s)
-        told = None if shown is None else self.view.is_content_face(box, rgb, shown)
-        return not window.covered(x, y) if told is None else told
+            box: x, y, width, height of the face, in pixels of the reaction.
 
-    def _at(self, reaction_s: Fraction) -> Rgb | None:
-        """The film's picture at a reaction's second, if that is one of the moments looked at."""
+        Returns:
+            Whether it is; where the comparison is undecided, by the place alone.
+        """
+        region = self.matcher.region
+        x, y = float(box[0] + box[2] / 2), float(box[1] + box[3] / 2)
+        if not region.contains(x, y):
+            return False
+        content_rgb = self._content_frame(frame.time_s)
+        decision = None if content_rgb is None else self.matcher.is_content_face(box, rgb, content_rgb)
+        return not region.covered(x, y) if decision is None else decision
+
+    def _content_frame(self, reaction_s: Fraction) -> Rgb | None:
+        """The content's frame at a reaction's second, if that is one of the moments compared."""
         segment = next((s for s in self._offsets.segments if _within(reaction_s, s)), None)
         if segment is None or reaction_s % EVERY_S:
             return None
         if segment is not self._segment:
             self._open(segment)
         first = ceil(exact(segment.reaction_start_s) / EVERY_S)
-        wanted = int(reaction_s / EVERY_S) - first
-        while self._step < wanted:
-            item = next(self._pictures, None)
-            if item is None:
+        step = int(reaction_s / EVERY_S) - first
+        while self._step < step:
+            frame = next(self._frames, None)
+            if frame is None:
                 return None
-            self._step = item.step
-            if self._step == wanted:
-                self._shown = item.rgb(self._size)
-        return self._shown if self._step == wanted else None
+            self._step = frame.step
+            if self._step == step:
+                self._current = frame.rgb(self._size)
+        return self._current if self._step == step else None
 
     def _open(self, segment: Segment) -> None:
-        """Play the content from where a segment begins, at the moments of the reaction's ticks."""
+        """Decode the content from the start of a segment, at the times of the reaction's frames."""
         first = ceil(exact(segment.reaction_start_s) / EVERY_S) * EVERY_S
         rate = exact_rate(segment.rate)
         start = exact(segment.content_start_s) + (first - exact(segment.reaction_start_s)) / rate
@@ -93,7 +96,7 @@ class ContentFaceFilter:
         self._size = (round(media.picture.width * shrink), round(media.picture.height * shrink))
         grid = TimeGrid(rate / EVERY_S, steps, start)
         reader = read_media(media.path, frames=grid, media=media)
-        self._pictures = (item for item in reader if isinstance(item, VideoFrame))
+        self._frames = (item for item in reader if isinstance(item, VideoFrame))
         self._segment, self._step = segment, -1
 
 
@@ -108,15 +111,15 @@ def open_content_filter(
     Args:
         reaction, content: video files, or their recordings.
         offsets: which moments are the same.
-        config: how the rectangle is looked for.
+        config: how the content region is detected.
 
     Returns:
-        The filter, or None where the content cannot be seen in the reaction, only heard.
+        The filter, or None where the content is not visible in the reaction, only audible.
 
     Raises:
-        AlignmentError: if both are one and the same file: then nobody is watching anything.
-        MissingMedia: if one of the two is not there.
-        NoPictureError: if one of the two has no picture that can be decoded.
+        AlignmentError: if both are the same file: then it shows no viewers.
+        MissingMedia: if one of the two does not exist.
+        NoPictureError: if one of the two has no video stream that can be decoded.
     """
     reaction, content = as_recording(reaction), as_recording(content)
     if is_same_recording(reaction, content):

@@ -1,4 +1,4 @@
-"""Pairs of pictures that show the same moment: one of the reaction, one of the content."""
+"""Pairs of frames of the same moment: one of the reaction, one of the content."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,17 +18,17 @@ from evoked.reactions.alignment.recording import Recording, as_recording
 __all__ = ["FramePairs", "Stack", "frame_pairs"]
 
 Stack = NDArray[np.float32]
-MARGIN_S = 0.5  # kept from the ends of a segment, which are good to a fraction of a second
-LONGEST = 6  # segments that are looked at: each costs a pass through both files
+MARGIN_S = 0.5  # left out at the ends of a segment, which are accurate to a fraction of a second
+LONGEST = 6  # segments that are used, the longest ones: each costs a pass through both files
 
 
 @dataclass(frozen=True, eq=False)
 class FramePairs:
-    """Grey pictures of the same moments, what never changes taken off.
+    """Grey frames of the same moments, less their mean over time.
 
     Attributes:
-        reaction: float32, shape (moments, height, width): each picture less the mean of all.
-        content: float32, shape (moments, height, width): the same, at the content's own shape.
+        reaction: float32, shape (moments, height, width): each frame less the mean of all.
+        content: float32, shape (moments, height, width): the same, with the content's height and width.
         scale: (x, y): reaction pixels to one pixel of `reaction`.
     """
 
@@ -40,20 +40,23 @@ class FramePairs:
 def frame_pairs(
     reaction: Path | Recording, content: Path | Recording, offsets: OffsetMap, count: int, width: int
 ) -> FramePairs:
-    """Decode `count` moments spread over what is covered, at `width` pixels across.
+    """Decode `count` moments spread over the offset map, scaled to `width` pixels.
 
-    Only what changes from moment to moment tells where the content is: the viewer's wall does not. So the
-    mean over the moments is taken off both.
+    Only changes over time show where the content is: the viewer's wall does not change. So the
+    mean over the moments is subtracted from both.
 
     Args:
         reaction, content: video files.
         offsets: which moments are the same.
-        count: of moments, about.
-        width: of the pictures, in pixels; narrower files keep their own.
+        count: of moments, approximately.
+        width: of the frames, in pixels; narrower videos keep theirs.
+
+    Returns:
+        The frames of both, as many of the one as of the other.
 
     Raises:
-        NoPictureError: if one of the two has no picture.
-        MediaError: if a picture cannot be decoded.
+        NoPictureError: if one of the two has no video stream.
+        MediaError: if a frame cannot be decoded.
     """
     reaction_media, content_media = as_recording(reaction).media, as_recording(content).media
     reaction_size, content_size = _small(reaction_media, width), _small(content_media, width)
@@ -61,22 +64,22 @@ def frame_pairs(
     for reaction_grid, content_grid in _grids(offsets, count):
         reaction_frames += [_grey(frame, reaction_size) for frame in _frames(reaction_media, reaction_grid)]
         content_frames += [_grey(frame, content_size) for frame in _frames(content_media, content_grid)]
-    picture = reaction_media.picture
-    assert picture is not None  # checked by _small
-    scale = (picture.width / reaction_size[0], picture.height / reaction_size[1])
+    video = reaction_media.picture
+    assert video is not None  # checked by _small
+    scale = (video.width / reaction_size[0], video.height / reaction_size[1])
     return FramePairs(_changes(reaction_frames), _changes(content_frames), scale)
 
 
 def _grids(offsets: OffsetMap, count: int) -> Iterator[tuple[TimeGrid, TimeGrid]]:
     """For each of the longest segments, instants on the reaction's time and the same on the content's."""
     long = sorted(offsets.segments, key=_length, reverse=True)[:LONGEST]
-    whole = sum(_length(s) for s in long)
+    total_s = sum(_length(s) for s in long)
     for segment in sorted(long, key=lambda s: s.content_start_s):
-        steps = max(1, round(count * _length(segment) / whole))
+        steps = max(1, round(count * _length(segment) / total_s))
         inner = max(_length(segment) - 2 * MARGIN_S, _length(segment) / 2)
         edge = (_length(segment) - inner) / 2
         rate = 1 / max(exact(inner / steps), Fraction(1, 1000))
-        # In the middle of its share, so that a single moment is the segment's middle
+        # In the middle of each step, so that a single moment is the segment's middle
         first = edge + inner / steps / 2
         yield (
             TimeGrid(
@@ -97,7 +100,7 @@ def _frames(media: Media, grid: TimeGrid) -> Iterator[VideoFrame]:
 
 
 def _small(media: Media, width: int) -> tuple[int, int]:
-    """The size of a file's picture at this width or narrower."""
+    """The frame size of a file at this width or narrower."""
     if media.picture is None:
         raise no_video_error(media.path)
     shrink = min(1.0, width / media.picture.width)
@@ -108,7 +111,7 @@ def _grey(frame: VideoFrame, size: tuple[int, int]) -> Stack:
     return to_grey(frame.rgb(size)).astype(np.float32)
 
 
-def _changes(pictures: list[Stack]) -> Stack:
-    stack = np.stack(pictures)
+def _changes(frames: list[Stack]) -> Stack:
+    stack = np.stack(frames)
     stack -= stack.mean(axis=0)
     return stack
