@@ -30,7 +30,7 @@ SLOWER = [Stretch(0, 30, 1.23, 0.95)]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("by_picture")
+    return tmp_path_factory.mktemp("by_video")
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_a_silent_recording_is_aligned(name: str, folder: Path, watched: FrameTh
     scene, played, least = CASES[name]
     found = align_by_video(seen(folder, name, scene, played), watched)
     off, share = errors(found, played)
-    assert found.by == "picture"
+    assert found.by == "video"
     assert share >= least
     assert np.percentile(off, 95) <= 0.06
     assert found.segments[0].rate == pytest.approx(1 / played[0].speed, abs=0.003)
@@ -121,7 +121,7 @@ def test_another_part_of_the_film_is_refused(start_s: int, folder: Path) -> None
 
 def test_too_little_in_common_is_refused(folder: Path, watched: FrameThumbnails) -> None:
     short = seen(folder, "corner", CORNER, THROUGH)
-    with pytest.raises(AlignmentError, match=r"too little picture in common: .* needed: 100\.0 s"):
+    with pytest.raises(AlignmentError, match=r"too little video in common: .* needed: 100\.0 s"):
         align_by_video(short, watched, AlignConfig(min_common_s=100))
 
 

@@ -9,6 +9,7 @@ from evoked.reactions.alignment.video.block_matching import (
     BLOCK_FRAMES,
     BlockMatch,
     BlockMatcher,
+    MatchedSpan,
     correlation,
     fit_lines,
     informative,
@@ -161,8 +162,8 @@ def test_a_speed_that_explains_nothing_more_is_the_films_own() -> None:
 
 def test_noise_gives_no_clear_sighting_and_the_film_gives_all() -> None:
     film = noise(900, 48)
-    there = list(match_blocks(film[300:600] + noise(300, 48, seed=2) * 0.5, film, 1.0))
-    assert all(s.clear and s.there - s.at == pytest.approx(300, abs=0.1) for s in there)
+    matches = list(match_blocks(film[300:600] + noise(300, 48, seed=2) * 0.5, film, 1.0))
+    assert all(m.clear and m.content_at - m.at == pytest.approx(300, abs=0.1) for m in matches)
     assert not any(s.clear for s in match_blocks(noise(300, 48, seed=9), film, 1.0))
 
 
@@ -170,7 +171,7 @@ def test_cells_that_something_lies_on_weigh_nothing() -> None:
     film = noise(300, 48)
     ours = film[50:250].copy()
     ours[:, 30:] = noise(200, 18, seed=4)
-    weight = informative(ours, film, [(0, 200, 50)])
+    weight = informative(ours, film, [MatchedSpan(0, 200, 50)])
     assert weight[:30].min() == 1
     assert weight[30:].max() < 0.9
 

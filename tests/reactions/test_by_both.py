@@ -1,4 +1,4 @@
-"""A map by one sense, filled by the other: real film, a real viewer, moments that are known."""
+"""Fusion: a map by one modality, its gaps filled by the other: real content, a real viewer, known moments."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +13,8 @@ from staged_scenes import SIDE, film_path
 from evoked.media.decode import read_audio
 from evoked.reactions.alignment.config import SOUND_HZ
 from evoked.reactions.alignment.fusion import (
-    CONFIRMS,
-    ENDS_S,
+    MAX_FADE_S,
+    MIN_CONFIRMING_SCORE,
     coherence_along,
     extend_to_ends,
     fill_by_audio,
@@ -53,11 +53,11 @@ def off(found: OffsetMap) -> np.ndarray:
 
 @pytest.mark.nets
 def test_what_is_not_heard_is_seen(reaction: FrameThumbnails, watched: FrameThumbnails) -> None:
-    by_sound = OffsetMap(40.0, (FIRST,))
-    found = fill_by_video(by_sound, reaction, watched)
-    assert found.by == "sound and picture"
+    by_audio = OffsetMap(40.0, (FIRST,))
+    found = fill_by_video(by_audio, reaction, watched)
+    assert found.by == "audio and video"
     assert found.covered_s > 26
-    assert found.reaction_time(8.0) == by_sound.reaction_time(8.0)  # what stands is not touched
+    assert found.reaction_time(8.0) == by_audio.reaction_time(8.0)  # what stands is not touched
     errors = off(found)
     assert np.percentile(errors, 95) <= 0.06
     assert (errors > 0.1).mean() < 0.02
@@ -74,8 +74,8 @@ def test_a_recording_of_another_part_of_the_film_adds_nothing(
     reaction: FrameThumbnails, tmp_path: Path, watched: FrameThumbnails
 ) -> None:
     other = content_thumbnails(content(tmp_path / "other.mp4", 300, SECONDS))
-    by_sound = OffsetMap(40.0, (FIRST,))
-    assert fill_by_video(by_sound, reaction, other) == by_sound
+    by_audio = OffsetMap(40.0, (FIRST,))
+    assert fill_by_video(by_audio, reaction, other) == by_audio
 
 
 @pytest.mark.nets
@@ -86,20 +86,20 @@ def test_what_is_not_seen_is_heard() -> None:
     for s in PLAYED:
         piece = played[round(s.start_s * SOUND_HZ) : round(s.end_s * SOUND_HZ)]
         recording[round(s.at_s * SOUND_HZ) :][: len(piece)] += piece
-    by_picture = OffsetMap(40.0, (replace(FIRST, reaction_start_s=4.25),), "picture")  # 20 ms late, as pictures are
-    found = fill_by_audio(by_picture, recording, played, SOUND_HZ)
-    assert found.by == "picture and sound"
+    by_video = OffsetMap(40.0, (replace(FIRST, reaction_start_s=4.25),), "video")  # 20 ms late, as pictures are
+    found = fill_by_audio(by_video, recording, played, SOUND_HZ)
+    assert found.by == "video and audio"
     assert found.covered_s > 22
     assert np.percentile(off(found), 95) <= 0.06
     noise = rng.normal(0, 0.1, len(recording)).astype(np.float32)
-    assert fill_by_audio(by_picture, noise, played, SOUND_HZ) == by_picture
+    assert fill_by_audio(by_video, noise, played, SOUND_HZ) == by_video
 
 
 def test_silence_says_nothing() -> None:
-    by_picture = OffsetMap(40.0, (FIRST,), "picture")
+    by_video = OffsetMap(40.0, (FIRST,), "video")
     noise = np.random.default_rng(0).normal(0, 0.1, 30 * SOUND_HZ).astype(np.float32)
     for one, other in ((noise, np.zeros_like(noise)), (np.zeros_like(noise), noise)):
-        assert fill_by_audio(by_picture, one, other, SOUND_HZ) == by_picture
+        assert fill_by_audio(by_video, one, other, SOUND_HZ) == by_video
         assert coherence_along([FIRST], one, other, SOUND_HZ) == 0.0
 
 
@@ -116,7 +116,7 @@ def test_a_film_followed_to_near_its_ends_runs_to_them() -> None:
     assert (whole.segments[0].content_start_s, whole.segments[-1].content_end_s) == (0.0, 20.0)
     for second in (1.5, 8.0, 12.0):
         assert whole.reaction_time(second) == pytest.approx(near.reaction_time(second))
-    far = OffsetMap(40.0, (Segment(ENDS_S + 0.1, 9.0, 4.0, 40.0),))
+    far = OffsetMap(40.0, (Segment(MAX_FADE_S + 0.1, 9.0, 4.0, 40.0),))
     assert extend_to_ends(far, 60.0, 11.0) == far
     cut = extend_to_ends(near, 30.2, 20.0)  # the recording ends before the film does
     assert cut.segments[-1].reaction_end_s == pytest.approx(30.2)
@@ -158,7 +158,7 @@ def test_a_sound_too_weak_to_be_found_still_says_where_it_runs() -> None:
         recording[round(s.at_s * SOUND_HZ) :][: len(piece)] += piece
     true = [Segment(s.start_s, s.end_s, s.at_s, 9.0) for s in PLAYED]
     late = [replace(s, reaction_start_s=s.reaction_start_s + 0.7) for s in true]
-    assert coherence_along(true, recording, played, SOUND_HZ) > CONFIRMS
-    assert coherence_along(late, recording, played, SOUND_HZ) < CONFIRMS
-    assert coherence_along(true, recording, other, SOUND_HZ) < CONFIRMS
+    assert coherence_along(true, recording, played, SOUND_HZ) > MIN_CONFIRMING_SCORE
+    assert coherence_along(late, recording, played, SOUND_HZ) < MIN_CONFIRMING_SCORE
+    assert coherence_along(true, recording, other, SOUND_HZ) < MIN_CONFIRMING_SCORE
     assert coherence_along(true, recording[: 2 * SOUND_HZ], played[:100], SOUND_HZ) == 0.0

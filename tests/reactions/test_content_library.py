@@ -130,7 +130,7 @@ def test_a_recording_without_sound_is_sent_to_the_picture(films: list[Path], tmp
         found = CliRunner().invoke(evoked, ["library", "find", str(library), str(path)])
         assert str(found.exception) == (
             f"{path} {what}, and a library is searched by sound. "
-            f"If you know the content: evoked align {path} CONTENT --by picture"
+            f"If you know the content: evoked align {path} CONTENT --by video"
         )
 
 

@@ -1,4 +1,4 @@
-"""By sound, else by picture: what is asked, what is said, and a study whose recordings are silent."""
+"""By audio, else by video: what is compared, what is reported, and a study whose recordings are silent."""
 
 import json
 import re
@@ -53,26 +53,24 @@ def test_a_silent_recording_finds_its_content_among_several(study: Path) -> None
     found = contents.match(
         study / "reactions" / "mute.mp4", progress=lambda done, total, note="": told.append((done / (total or 1), note))
     )
-    assert {note for _, note in told} == {"looking for the film in the picture"}
+    assert {note for _, note in told} == {"looking for the content in the video"}
     shares = [share for share, _ in told]
     assert (shares[0], shares[-1]) == (0, 1)
     assert shares == sorted(shares)
     assert len(shares) > 100  # it moves: seconds to minutes without a word look like standing still
-    assert (found.content, found.offsets.by) == ("burrow.mp4", "picture")
+    assert (found.content, found.offsets.by) == ("burrow.mp4", "video")
     assert found.offsets.segments[0].offset_s == pytest.approx(2.53, abs=0.06)
-    with pytest.raises(
-        AlignmentError, match=r"mute\.mp4 has no sound.*; by picture: the content is not clearly visible"
-    ):
+    with pytest.raises(AlignmentError, match=r"mute\.mp4 has no sound.*; by video: the content is not clearly visible"):
         contents.match(study / "reactions" / "mute.mp4", ["forest.mp4"])
 
 
-def test_what_is_compared_can_be_said(study: Path) -> None:
+def test_the_modality_can_be_chosen(study: Path) -> None:
     paths = {"burrow.mp4": study / "contents" / "burrow.mp4"}
     reaction = study / "reactions" / "mute.mp4"
     with pytest.raises(NoSoundError):
-        ContentMatcher(paths, MatchConfig(by="sound")).match(reaction)
-    assert ContentMatcher(paths, MatchConfig(by="picture")).match(reaction).offsets.by == "picture"
-    with pytest.raises(ValueError, match="by must be one of auto, sound, picture"):
+        ContentMatcher(paths, MatchConfig(by="audio")).match(reaction)
+    assert ContentMatcher(paths, MatchConfig(by="video")).match(reaction).offsets.by == "video"
+    with pytest.raises(ValueError, match="by must be one of auto, audio, video"):
         MatchConfig(by="smell")
 
 
@@ -81,16 +79,16 @@ def test_the_content_itself_is_no_recording_of_it(study: Path, tmp_path: Path) -
     copy = tmp_path / "copy.mp4"
     copy.write_bytes(path.read_bytes())
     for one in (path, copy):
-        for by in ("auto", "sound", "picture"):
+        for by in ("auto", "audio", "video"):
             with pytest.raises(AlignmentError, match=rf"{one.name} is the content itself \(burrow\.mp4\)"):
                 ContentMatcher({"burrow.mp4": path}, MatchConfig(by=by)).match(one)
 
 
-def test_both_reasons_are_told_where_neither_helps(study: Path, tmp_path: Path) -> None:
+def test_both_reasons_are_reported_where_neither_modality_matches(study: Path, tmp_path: Path) -> None:
     noise = np.random.default_rng(0).normal(0, 0.1, 2 * HZ)
     one, other = heard(tmp_path / "one.mp4", noise), heard(tmp_path / "other.mp4", np.zeros(2 * HZ))
     with pytest.raises(
-        AlignmentError, match=r"the content is silent from end to end.*; by picture: the content is not clearly visible"
+        AlignmentError, match=r"the content is silent from end to end.*; by video: the content is not clearly visible"
     ) as told:
         ContentMatcher({"other.mp4": other}).match(one)
     assert "\n" not in str(told.value)
@@ -114,7 +112,7 @@ def damaged(path: Path, source: Path) -> Path:
     return path
 
 
-def test_a_damaged_picture_leaves_the_map_by_sound(tmp_path: Path) -> None:
+def test_a_damaged_picture_leaves_the_map_by_audio(tmp_path: Path) -> None:
     played = read_audio(film_path(), HZ)[START * HZ : (START + SECONDS) * HZ]
     hidden = played.copy()
     hidden[10 * HZ :] = np.random.default_rng(0).normal(0, 0.3, len(hidden) - 10 * HZ)  # so the picture is asked
@@ -129,7 +127,7 @@ def test_a_damaged_picture_leaves_the_map_by_sound(tmp_path: Path) -> None:
     recording = Recording(broken)
     found = contents.match(recording).offsets
 
-    assert found.by == "sound"
+    assert found.by == "audio"
     assert 8 < found.covered_s < 12
     assert found.segments[0].offset_s == pytest.approx(0, abs=0.01)
     (line,) = recording.damage
@@ -138,14 +136,14 @@ def test_a_damaged_picture_leaves_the_map_by_sound(tmp_path: Path) -> None:
     assert contents.damage_notes(broken, "film.mp4") == (line,)  # the same of one given as a path
     assert re.fullmatch(r"damaged: \d{3} packets of its picture could not be decoded", line)
     whole = contents.match(tmp_path / "whole.mp4").offsets
-    assert (whole.by, whole.covered_s) == ("sound and picture", pytest.approx(SECONDS, abs=0.5))
+    assert (whole.by, whole.covered_s) == ("audio and video", pytest.approx(SECONDS, abs=0.5))
     done = evoked("align", broken, tmp_path / "film.mp4")
     assert done.returncode == 0, done.stderr
     assert line in done.stderr
     with pytest.raises(
         AlignmentError, match=r"the content is not clearly visible.* \(broken\.mp4 is damaged: \d+ packets"
     ):
-        ContentMatcher(contents.paths, MatchConfig(by="picture")).match(broken)
+        ContentMatcher(contents.paths, MatchConfig(by="video")).match(broken)
 
 
 def evoked(*args: object) -> subprocess.CompletedProcess[str]:
@@ -153,26 +151,26 @@ def evoked(*args: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", script, *map(str, args)], capture_output=True, text=True)
 
 
-def test_the_command_says_that_it_went_by_picture(study: Path, tmp_path: Path) -> None:
+def test_the_command_reports_an_alignment_by_video(study: Path, tmp_path: Path) -> None:
     pair = study / "reactions" / "mute.mp4", study / "contents" / "burrow.mp4"
     done = evoked("align", *pair, "-o", tmp_path / "map.json", "--draw", tmp_path / "map.svg")
     assert done.returncode == 0, done.stderr
-    assert "by picture" in done.stderr
+    assert "by video" in done.stderr
     body = json.loads((tmp_path / "map.json").read_text())
-    assert (body["by"], body["provenance"]["config"]["by"]) == ("picture", "auto")
-    assert read_offsets(tmp_path / "map.json").by == "picture"
-    refused = evoked("align", *pair, "--by", "sound")
+    assert (body["by"], body["provenance"]["config"]["by"]) == ("video", "auto")
+    assert read_offsets(tmp_path / "map.json").by == "video"
+    refused = evoked("align", *pair, "--by", "audio")
     assert (refused.returncode, refused.stderr.count("\n")) == (1, 1)
 
 
 @pytest.mark.full
-def test_annotate_goes_by_picture(tmp_path: Path) -> None:
+def test_annotate_aligns_by_video(tmp_path: Path) -> None:
     reaction = recorded(tmp_path / "mute.mp4", film(START, SECONDS), CORNER, PLAYED, 28)
     watched = content(tmp_path / "film.mp4", START, SECONDS)
     done = evoked("annotate", reaction, "--content", watched, "--json")
     assert done.returncode == 0, done.stderr
     (row,) = json.loads(done.stdout)["reactions"]
-    assert row["notes"][0] == "aligned by picture: no sound in common"
+    assert row["notes"][0] == "aligned by video: no sound in common"
 
 
 @pytest.mark.full
@@ -182,9 +180,9 @@ def test_a_study_with_silent_recordings(study: Path) -> None:
     items = json.loads(done.stdout)["items"]
     aligned = [i for i in items if i["step"] == "align"]
     assert [(i["name"], i["state"], i["reason"]) for i in aligned] == [
-        ("mute.mp4", "done", "aligned by picture: no sound in common")
+        ("mute.mp4", "done", "aligned by video: no sound in common")
     ]
     found = read_offsets(StudyLayout(study).alignment("mute.mp4"))
-    assert found.by == "picture"
+    assert found.by == "video"
     assert found.segments[0].offset_s == pytest.approx(2.53, abs=0.06)
     assert ("label", "done") in [(i["step"], i["state"]) for i in items]

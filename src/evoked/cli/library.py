@@ -113,7 +113,7 @@ def _found(there: ContentLibrary, reaction: Recording, config: AlignConfig) -> C
 
 
 def _other(reaction: Path) -> str:
-    return f"If you know the content: evoked align {reaction} CONTENT --by picture"
+    return f"If you know the content: evoked align {reaction} CONTENT --by video"
 
 
 @library.command("list")

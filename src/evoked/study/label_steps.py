@@ -75,7 +75,7 @@ class LabelSteps:
     def wanted(self, reactions: Sequence[str]) -> dict[str, tuple[str, ...]]:
         """Reaction → the contents it may belong to: what pairs.csv says, else all of them."""
         if not self.folder.pairs_csv.exists():
-            by_sound = self.settings.align.by == "sound"
+            by_sound = self.settings.align.by == "audio"
             usable = tuple(name for name, media in self.contents.items() if media.sound is not None or not by_sound)
             if not usable:
                 reason = "no content has sound, so reactions cannot be found by it: say in pairs.csv who watched what"

@@ -1,4 +1,4 @@
-"""From stretches where the content is heard to one map: what the reaction plays at each of its moments."""
+"""Chaining of runs, stretches of the reaction that play the content at one offset, to one map."""
 
 from dataclasses import dataclass, replace
 
@@ -21,14 +21,14 @@ __all__ = [
     "viterbi_segments",
 ]
 
-SWITCH_COST = 10.0  # nats that a change between heard and not heard costs
-OFFSET_CHANGE_COST = 40.0  # nats that a change of offset must bring: a content mostly runs on
-REWIND_COST = 250.0  # nats that a rewind must bring: bars of music that recur point back too, with up to 140
-MIN_NEW_LINE_GAIN = 25.0  # nats that a line must bring that is known by its spectrum alone: recurring music brought 22
-SAME_OFFSET_S = 0.04  # offsets that lie nearer are one line, where one of them is only known to a frame of 16 ms
-MIN_RUN_S = 0.25  # shortest piece that fills a gap …
-SMEAR_S = 1.3  # … and that goes on from a known one: spectra are known to a second either way, and a step of .26 s
-MAX_OVERLAP_S = 1.0  # stretches that overlap by less are both cut back
+SWITCH_COST = 10.0  # nats that a change between present and absent costs
+OFFSET_CHANGE_COST = 40.0  # nats that a change of offset must gain: a content mostly runs on
+REWIND_COST = 250.0  # nats that a rewind must gain: recurring bars of music point back too, with up to 140
+MIN_NEW_LINE_GAIN = 25.0  # nats that a line known only by its spectrum must gain: recurring music gained 22
+SAME_OFFSET_S = 0.04  # offsets nearer than this are one line, where one of them is known only to a frame of 16 ms
+MIN_RUN_S = 0.25  # shortest run that fills a gap …
+SMEAR_S = 1.3  # … and that continues a known one: spectra are blurred by a second either way, and a step of 0.26 s
+MAX_OVERLAP_S = 1.0  # runs that overlap by less are both cut back
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class AlignedRun:
     Attributes:
         offset: reaction time less content time, in samples, with a fraction.
         start, end: half-open span in the reaction, in samples.
-        weight: log likelihood ratio of "heard" to "not heard", in nats.
+        weight: log likelihood ratio of present to absent, in nats.
         score: standard score of its mean coherence.
         level: its mean coherence.
     """
@@ -68,27 +68,27 @@ def viterbi_segments(gain: NDArray[np.float64], switch: float = SWITCH_COST) -> 
 def best_chain(
     runs: list[AlignedRun], hz: int, new_line: float = OFFSET_CHANGE_COST, step_back: float = REWIND_COST
 ) -> list[AlignedRun]:
-    """The runs of greatest total weight that follow each other in the reaction, but for a touch.
+    """The runs of greatest total weight that follow each other in the reaction, but for a small overlap.
 
     Args:
         runs: stretches of any offsets, in any order; they may contradict each other.
         hz: samples per second.
-        new_line: nats that a change of offset must bring.
-        step_back: nats that a rewind must bring.
+        new_line: nats that a change of offset must gain.
+        step_back: nats that a rewind must gain.
 
     Returns:
         In the order of the reaction.
     """
     order = sorted(runs, key=lambda r: (r.end, r.start, r.offset))
-    touch = MAX_OVERLAP_S * hz
+    overlap = MAX_OVERLAP_S * hz
     best: list[float] = []
     before: list[int] = []
     for i, run in enumerate(order):
         value, parent = run.weight - new_line, -1
         for j in range(i):
-            other = order[j]
-            if _follows(other, run, touch):
-                joined = best[j] + run.weight - _cost(other, run, hz, (new_line, step_back))
+            earlier = order[j]
+            if _follows(earlier, run, overlap):
+                joined = best[j] + run.weight - _cost(earlier, run, hz, (new_line, step_back))
                 value, parent = (joined, j) if joined > value else (value, parent)
         best.append(value)
         before.append(parent)
@@ -104,20 +104,20 @@ def best_chain(
 def fill_gaps(
     chain: list[AlignedRun], more: list[AlignedRun], hz: int, line_s: float = SAME_OFFSET_S, smear_s: float = SMEAR_S
 ) -> list[AlignedRun]:
-    """A chain with what other runs say of the reaction's moments that it leaves open.
+    """A chain with more runs in the gaps that it leaves in the reaction.
 
     Args:
-        chain: as `best_chain` gives it; it stands.
-        more: apart in the reaction, known to `line_s`. On a line of the chain they take its offset; a line of their own
-            must bring MIN_NEW_LINE_GAIN nats.
+        chain: as `best_chain` returns it; its runs are not changed.
+        more: runs that do not overlap in the reaction, with offsets known to `line_s`. A run on a line of the chain
+            takes its offset; one on a new line must gain MIN_NEW_LINE_GAIN nats.
         hz: samples per second.
-        line_s: offsets that lie nearer are one line, in seconds.
-        smear_s: least that `more` must reach beyond a known stretch of its own line, in seconds.
+        line_s: offsets nearer than this are one line, in seconds.
+        smear_s: least length beyond a known run of the same line, in seconds.
 
     Returns:
         In the order of the reaction.
     """
-    parts = list(chain)
+    filled = list(chain)
     for run in more:
         line = min(chain, key=lambda r: abs(r.offset - run.offset), default=run)
         on_line = abs(line.offset - run.offset) <= line_s * hz
@@ -127,24 +127,24 @@ def fill_gaps(
         taken = [(r.start, r.end) for r in chain]  # on the reaction's clock, and then on the content's
         taken += [(r.start - r.offset + offset, r.end - r.offset + offset) for r in chain if r.offset != offset]
         for start, end in _without([(run.start, run.end)], taken):
-            # what only stands out beyond a known stretch of its own line may be that stretch, smeared
+            # a short run right beyond a known run of the same line may be that run, blurred
             beyond = on_line and (start > run.start or end < run.end)
             if end - start >= (smear_s if beyond else MIN_RUN_S) * hz:
                 share = (end - start) / long
-                parts.append(AlignedRun(offset, start, end, run.weight * share, run.score * share**0.5, run.level))
-    return sorted(parts, key=lambda r: r.start)
+                filled.append(AlignedRun(offset, start, end, run.weight * share, run.score * share**0.5, run.level))
+    return sorted(filled, key=lambda r: r.start)
 
 
-def _without(spans: list[tuple[float, float]], others: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """What is left of spans without others."""
-    for low, high in others:
+def _without(spans: list[tuple[float, float]], removed: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Spans less the removed spans."""
+    for low, high in removed:
         cuts = [((a, min(b, low)), (max(a, high), b)) for a, b in spans]
         spans = [span for pair in cuts for span in pair if span[1] > span[0]]
     return spans
 
 
 def merge_runs(chain: list[AlignedRun], hz: int, max_bridge_s: float) -> list[AlignedRun]:
-    """A chain as a map: runs that are one are joined, those that touch are cut back.
+    """A chain as a map: consecutive runs of one offset are merged, overlapping runs are cut back.
 
     Args:
         chain: in the order of the reaction.
@@ -153,8 +153,8 @@ def merge_runs(chain: list[AlignedRun], hz: int, max_bridge_s: float) -> list[Al
             unheard.
 
     Returns:
-        In the order of the content, apart on both clocks: a part of the content that the reaction plays again, after a
-        rewind, belongs to where it was played first.
+        In the order of the content, without overlap on either clock: content that the reaction plays again, after a
+        rewind, is mapped to where it was played first.
     """
     if not chain:
         return []
@@ -166,7 +166,7 @@ def merge_runs(chain: list[AlignedRun], hz: int, max_bridge_s: float) -> list[Al
             out[-1] = replace(last, end=run.end, weight=last.weight + run.weight, score=score)
         else:
             out.append(run)
-    for i in range(1, len(out)):  # each pair sees what the pair before has cut
+    for i in range(1, len(out)):  # a pair uses the ends that the pair before it has cut
         a, b = out[i - 1], out[i]
         back = _back(a, b)
         over = max(a.end - b.start, back if back <= MAX_OVERLAP_S * hz else 0.0, 0.0)
@@ -175,7 +175,7 @@ def merge_runs(chain: list[AlignedRun], hz: int, max_bridge_s: float) -> list[Al
 
 
 def _first_played(chain: list[AlignedRun]) -> list[AlignedRun]:
-    """What each run plays that none before it has, in the order of the content."""
+    """The content of each run that no earlier run has played, in the order of the content."""
     fresh_spans: list[tuple[float, float, AlignedRun]] = []  # spans of the content, apart
     for run in chain:
         fresh = _without(
@@ -185,13 +185,13 @@ def _first_played(chain: list[AlignedRun]) -> list[AlignedRun]:
     return [replace(r, start=a + r.offset, end=b + r.offset) for a, b, r in sorted(fresh_spans, key=lambda p: p[:2])]
 
 
-def _follows(a: AlignedRun, b: AlignedRun, touch: float) -> bool:
-    """Whether b comes after a in the reaction, but for a touch."""
-    return b.start > a.start and a.end - b.start <= min(touch, (a.end - a.start) / 2, (b.end - b.start) / 2)
+def _follows(a: AlignedRun, b: AlignedRun, overlap: float) -> bool:
+    """Whether b comes after a in the reaction, but for a small overlap, in samples."""
+    return b.start > a.start and a.end - b.start <= min(overlap, (a.end - a.start) / 2, (b.end - b.start) / 2)
 
 
 def _cost(a: AlignedRun, b: AlignedRun, hz: int, costs: tuple[float, float]) -> float:
-    """Nats to pay for going from a to b; costs: of a new line, and of one that steps back."""
+    """Nats that going from a to b costs; `costs`: of a new line, and of a step back."""
     if _same(a, b, hz):
         return 0.0
     return costs[0] if _back(a, b) <= MAX_OVERLAP_S * hz else costs[1]
@@ -223,6 +223,9 @@ def run_to_segment(
         content_speed: content seconds per second of the run where the run is on the reaction's clock; None where
             it is on the content's, so that reaction times are scaled by `rate`.
         shift_s: seconds by which the reaction's clock is early, and the content's late.
+
+    Returns:
+        The segment, cut at second 0 of both.
     """
     speed, stretch = (1.0, rate) if content_speed is None else (content_speed, 1.0)
     content, end = (max(0.0, (at - run.offset) / hz * speed + shift_s[1]) for at in (run.start, run.end))
@@ -235,7 +238,7 @@ def run_to_segment(
 def overlap_refusal(
     segments: list[Segment], config: AlignConfig, shorter_s: float, *, shared: str, min_score: float | None = None
 ) -> str:
-    """Why segments are too little for an offset map.
+    """Why segments are not enough for an offset map.
 
     Args:
         segments: of one map.

@@ -1,4 +1,4 @@
-"""Settings of the alignment: what counts as found, and which modality is compared."""
+"""Settings of the alignment: thresholds of a match, and which modality is compared."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ class AlignConfig:
     min_score: float = setting(12.0, "standard score below which a reaction is refused as having nothing in common")
     min_common_s: float = setting(5.0, "seconds of common sound below which a reaction is refused")
     min_share: float = setting(0.15, "share of the shorter of the two that must be common: episodes share title music")
-    min_segment_s: float = setting(1.0, "seconds below which a stretch is no segment of its own")
+    min_segment_s: float = setting(1.0, "shortest segment, in seconds")
     max_bridge_s: float = setting(
         30.0, "longest silence or talk, in seconds, that an unchanged offset is carried across"
     )
@@ -49,20 +49,18 @@ class AlignConfig:
             )
 
 
-MODALITIES = ("auto", "sound", "picture")
+MODALITIES = ("auto", "audio", "video")
 
 
 @dataclass(frozen=True)
 class MatchConfig(AlignConfig):
-    """The same, with the modality that is compared.
+    """Settings of the alignment, with the modality that is compared.
 
     Raises:
         ValueError: if a value is out of its range, or `by` is none of MODALITIES.
     """
 
-    by: str = setting(
-        "auto", "what is compared: sound, picture, or auto: sound, and the picture for what that leaves open"
-    )
+    by: str = setting("auto", "what is compared: audio, video, or auto: audio, and video for what that leaves open")
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,10 +1,11 @@
-"""What sound and picture say together: a map by one of them, with the other's word on what it leaves open.
+"""Fusion of audio and video: a map that was found by one modality, its gaps filled by the other.
 
-A voice hides the film's sound and leaves its picture; a calm shot says nothing and may be loud. What stands is not
-touched: the other sense only adds stretches where both clocks are open. A picture that is not sure by itself may ask
-whether the sound says the same along its lines.
+A voice hides the content's sound but not its picture; a calm shot cannot be aligned by video but may be loud. Segments
+of the map are never changed: the other modality only adds stretches where both clocks are open. A match by video that
+is uncertain by itself can be confirmed by the audio along its segments.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -28,184 +29,221 @@ from evoked.reactions.alignment.video.align import enough_motion, follow_region,
 from evoked.reactions.alignment.video.region_search import FRAME_STEP, RegionHypothesis, SearchedContent, search_region
 from evoked.reactions.alignment.video.thumbnails import HZ, FrameThumbnails
 
-ALSO = {"sound": "sound and picture", "picture": "picture and sound"}  # what came first, and what was filled with
-OPEN_S = 1.0  # what a map leaves open on both clocks; below this nothing is looked for
-ENDS_S = 1.5  # a film that is followed to so near its beginning or end began, or ended, on that line
-LINE_S = 0.1  # a picture's line is a sound's where they are as near as this
-AGREE = 0.8  # of the reaction that both know, the share on which they must agree, or the picture is not believed …
-BOTH_S = 2.0  # … of so many at least
-PROOFS = 2  # blocks that must point at lines of two or more: that the film is played is known
-BLOCK_S = 12.0  # of a stretch that is known, by which the film's rectangle is found
-TRIED = 3  # such stretches
-MARGIN = 5  # looks around it, in which its moment may lie
-NEAR = 4  # frames (64 ms) by which a picture's line may be off
-CONFIRMS = 5.0  # deviations from which on the sound says the same as a picture's lines
-CERTAIN = 1000.0  # nats of a stretch that stands: no stretch of the other sense can outweigh it
-MS = 1000
+__all__ = [
+    "MAX_FADE_S",
+    "MIN_CONFIRMING_SCORE",
+    "MIN_OPEN_S",
+    "coherence_along",
+    "extend_to_ends",
+    "fill_by_audio",
+    "fill_by_video",
+    "uncovered_s",
+]
+
+FUSED = {"audio": "audio and video", "video": "video and audio"}  # modality of a map → of the map with filled gaps
+MIN_OPEN_S = 1.0  # seconds that must be open on both clocks, or the other modality is not compared
+MAX_FADE_S = 1.5  # a segment that comes so near to the content's beginning or end is extended to it
+SAME_LINE_S = 0.1  # seconds within which a segment by video and one by audio are on one line
+MIN_AGREEMENT = 0.8  # share of the reaction covered by both on which they must agree, or the video is ignored …
+MIN_COMMON_S = 2.0  # … and the least that they must agree on, in seconds
+MIN_PROOFS = 2  # matching blocks that are needed: fewer than by video alone, as the content is known to be played
+BLOCK_S = 12.0  # seconds of a known segment that the content's rectangle is searched with
+MAX_TRIED_SEGMENTS = 3  # segments that are tried
+MARGIN_FRAMES = 5  # frames of the content around a block that are searched
+NEAR_FRAMES = 4  # frames of the spectrogram (64 ms) by which a segment by video may be off
+MIN_CONFIRMING_SCORE = 5.0  # standard score from which on the audio confirms segments by video
+FIXED_WEIGHT = 1000.0  # nats of a segment of the map: no stretch of the other modality can outweigh it
+MS = 1000  # milliseconds per second: runs are counted in these
 
 
 def uncovered_s(offsets: OffsetMap, reaction_s: float, content_s: float) -> float:
-    """The most that could be added to a map: seconds open of the reaction and of the content, whichever is less."""
+    """The most that could be added to a map: what is open of the reaction or of the content, whichever is less.
+
+    Args:
+        offsets: the map.
+        reaction_s, content_s: durations, in seconds.
+
+    Returns:
+        Seconds, at least 0.
+    """
     played = sum(s.reaction_end_s - s.reaction_start_s for s in offsets.segments)
     return max(0.0, min(reaction_s - played, content_s - offsets.covered_s))
 
 
 def extend_to_ends(offsets: OffsetMap, reaction_s: float, content_s: float) -> OffsetMap:
-    """A map whose film begins and ends where it is followed to within ENDS_S of that and the recording runs on.
+    """A map whose first and last segment reach the ends of the content if they come within MAX_FADE_S of them.
 
-    Films fade in and out: their first and last second is often silent and dark, and neither sense can follow it.
+    Videos fade in and out: the first and the last second are often silent and dark, and match in neither modality.
+
+    Args:
+        offsets: the map.
+        reaction_s, content_s: durations, in seconds; nothing is extended beyond them.
+
+    Returns:
+        The map, extended where the reaction is open there.
     """
     out = list(offsets.segments)
     first, last = out[0], out[-1]
     before = [s.reaction_end_s for s in out if s.reaction_end_s <= first.reaction_start_s]
     start = max(0.0, first.content_time(max([0.0, *before])))
-    if start < first.content_start_s <= ENDS_S:
+    if start < first.content_start_s <= MAX_FADE_S:
         out[0] = replace(first, content_start_s=start, reaction_start_s=max(0.0, first.reaction_time(start)))
-    # Asked of what now stands: the beginning may be played in the pause after the end
+    # The extended first segment counts: the beginning may be played in the pause after the end
     after = [s.reaction_start_s for s in out if s.reaction_start_s >= last.reaction_end_s]
     end = min(content_s, last.content_time(min([reaction_s, *after])))
-    if content_s - ENDS_S <= last.content_end_s < end:
+    if content_s - MAX_FADE_S <= last.content_end_s < end:
         out[-1] = replace(out[-1], content_end_s=end)
     return replace(offsets, segments=tuple(out))
 
 
 def fill_by_video(
-    offsets: OffsetMap, reaction: FrameThumbnails, film: FrameThumbnails, config: AlignConfig | None = None
+    offsets: OffsetMap, reaction: FrameThumbnails, content: FrameThumbnails, config: AlignConfig | None = None
 ) -> OffsetMap:
-    """A map by sound with what is seen of what it leaves open; the same map where that is nothing.
+    """A map by audio, its gaps filled by video.
 
     Args:
-        offsets: by sound. Its stretches and its speed stand.
-        reaction, film: looks at both.
-        config: as for `align_by_picture`.
+        offsets: by audio. Its segments and its speed are not changed.
+        reaction, content: thumbnails of both.
+        config: as for `align_by_video`.
+
+    Returns:
+        The map; the same object where nothing is added.
     """
     config = config or AlignConfig()
     speed = 1 / offsets.segments[0].rate
-    followed = [follow_region(reaction, film, found, 0.0) for found in _guesses(offsets, reaction, film, speed)]
-    best = max((one for one in followed if one.proofs >= PROOFS), key=lambda one: one.evidence, default=None)
-    seen = map_runs(reaction, film, best, config) if best else []
-    return _with(offsets, [_run(s, speed) for s in seen], MIN_RUN_S, config) if _agree(offsets, seen) else offsets
+    hypotheses = _region_hypotheses(offsets, reaction, content, speed)
+    followed = [follow_region(reaction, content, hypothesis, 0.0) for hypothesis in hypotheses]
+    proven = (run for run in followed if run.proofs >= MIN_PROOFS)
+    best = max(proven, key=lambda run: run.evidence, default=None)
+    segments = map_runs(reaction, content, best, config) if best else []
+    if not _agree(offsets, segments):
+        return offsets
+    return _filled(offsets, [_segment_run(s, speed) for s in segments], MIN_RUN_S, config)
 
 
 def fill_by_audio(
     offsets: OffsetMap, reaction: Samples, content: Samples, hz: int, config: AlignConfig | None = None
 ) -> OffsetMap:
-    """A map by picture with what is heard of what it leaves open; the same map where that is nothing.
+    """A map by video, its gaps filled by audio.
 
     Args:
-        offsets: by picture. Its stretches and its speed stand.
+        offsets: by video. Its segments and its speed are not changed.
         reaction, content: float32, shape (samples,), mono.
         hz: samples per second of both.
         config: as for `align`.
+
+    Returns:
+        The map; the same object where nothing is added.
     """
     if not (reaction.any() and content.any()):
         return offsets
     config = config or AlignConfig()
     speed = 1 / offsets.segments[0].rate
-    chain = [_scaled(_run(s, speed), hz / MS) for s in offsets.segments]
+    chain = [_scaled(_segment_run(s, speed), hz / MS) for s in offsets.segments]
     chain.sort(key=lambda run: run.start)
     best: list[AlignedRun] = []
-    for pitch in dict.fromkeys((1.0, speed)):  # the film's pitch was kept, or went with its speed
-        heard = fill_gaps_by_spectrum(levelled(reaction), levelled(content), hz, SpeedPitch(speed, pitch), chain)
-        best = max(best, heard, key=lambda runs: sum(run.weight for run in runs))
-    return _with(offsets, [_scaled(run, MS / hz) for run in best], SMEAR_S, config)
+    for pitch in dict.fromkeys((1.0, speed)):  # the pitch was kept, or changed with the speed
+        runs = fill_gaps_by_spectrum(levelled(reaction), levelled(content), hz, SpeedPitch(speed, pitch), chain)
+        best = max(best, runs, key=lambda runs: sum(run.weight for run in runs))
+    return _filled(offsets, [_scaled(run, MS / hz) for run in best], SMEAR_S, config)
 
 
-def coherence_along(segments: list[Segment], reaction: Samples, content: Samples, hz: int) -> float:
-    """How far the likeness of both spectra along known lines stands above that at all other lags, in deviations.
+def coherence_along(segments: Sequence[Segment], reaction: Samples, content: Samples, hz: int) -> float:
+    """Standard score of the similarity of both spectra along segments, against all other lags.
 
     Args:
-        segments: where the film is taken to run.
+        segments: where the content is assumed to run.
         reaction, content: float32, shape (samples,), mono.
         hz: samples per second of both.
 
     Returns:
-        0 where one is silent, or the sounds are too long to be laid beside each other at every lag, or too short.
+        0 where one is silent or too short, or both are too long to be compared at every lag.
     """
     speed = 1 / segments[0].rate
     if not (reaction.any() and content.any()) or not affordable(len(reaction) * speed, float(len(content)), hz):
         return 0.0
-    theirs = spectrogram_shape(levelled(content), hz)
+    content_shape = spectrogram_shape(levelled(content), hz)
     best = 0.0
     for pitch in dict.fromkeys((1.0, speed)):
-        scores = spectral_similarity(spectrogram_shape(levelled(reaction), hz, SpeedPitch(speed, pitch)), theirs)
-        best = max(best, _above(scores, [_run(s, speed) for s in segments], len(theirs), hz))
+        scores = spectral_similarity(spectrogram_shape(levelled(reaction), hz, SpeedPitch(speed, pitch)), content_shape)
+        runs = [_segment_run(s, speed) for s in segments]
+        best = max(best, _score_along(scores, runs, len(content_shape), hz))
     return best
 
 
-def _above(scores: NDArray[np.float32], runs: list[AlignedRun], content: int, hz: int) -> float:
-    frame = MS * stft_window(hz) / HOPS / hz  # milliseconds
+def _score_along(scores: NDArray[np.float32], runs: list[AlignedRun], content_frames: int, hz: int) -> float:
+    frame_ms = MS * stft_window(hz) / HOPS / hz
     total, count = 0.0, 0
     for run in runs:
-        steps = slice(int(run.start / frame / STEP_FRAMES), int(run.end / frame / STEP_FRAMES))
-        lag = round(run.offset / frame) + content - 1
-        here = scores[steps, max(0, lag - NEAR) : lag + NEAR + 1]
-        if here.size and not np.isnan(here).all():
-            here = here[~np.isnan(here).any(axis=1)]
-            total, count = total + float(here.sum(axis=0).max(initial=0.0)), count + len(here)
+        steps = slice(int(run.start / frame_ms / STEP_FRAMES), int(run.end / frame_ms / STEP_FRAMES))
+        lag = round(run.offset / frame_ms) + content_frames - 1
+        near = scores[steps, max(0, lag - NEAR_FRAMES) : lag + NEAR_FRAMES + 1]
+        if near.size and not np.isnan(near).all():
+            near = near[~np.isnan(near).any(axis=1)]
+            total, count = total + float(near.sum(axis=0).max(initial=0.0)), count + len(near)
     return total / float(np.sqrt(count)) if count else 0.0
 
 
-def _guesses(
-    offsets: OffsetMap, reaction: FrameThumbnails, film: FrameThumbnails, speed: float
+def _region_hypotheses(
+    offsets: OffsetMap, reaction: FrameThumbnails, content: FrameThumbnails, speed: float
 ) -> list[RegionHypothesis]:
-    """Where in the frame the film is, by stretches that the map knows."""
+    """Where in the frame the content is, from the longest segments of the map."""
     out = []
-    longest = sorted(offsets.segments, key=lambda s: s.content_start_s - s.content_end_s)[:TRIED]
+    longest = sorted(offsets.segments, key=lambda s: s.content_start_s - s.content_end_s)[:MAX_TRIED_SEGMENTS]
     for segment in longest:
         first, last = (int(s * float(HZ)) for s in (segment.reaction_start_s, segment.reaction_end_s))
-        part = replace(reaction, cells=reaction.cells[first:last])
-        block = min(round(BLOCK_S * float(HZ)), len(part.cells) - 1) // FRAME_STEP
-        if block < 2 * MARGIN:
+        stretch = replace(reaction, cells=reaction.cells[first:last])
+        block = min(round(BLOCK_S * float(HZ)), len(stretch.cells) - 1) // FRAME_STEP
+        if block < 2 * MARGIN_FRAMES:
             continue
-        start = first + enough_motion(part)[0]
-        begins = max(0, int(segment.content_time(start / float(HZ)) * float(HZ)) - MARGIN)
-        ends = begins + round((block * FRAME_STEP + 2 * MARGIN) * speed) + 1
-        known = SearchedContent(replace(film, cells=film.cells[begins:ends]), speed, block)
-        found = search_region(reaction, start, known, film.aspect)
-        if found is not None:
-            out.append(replace(found, lag=found.lag + round(begins / speed)))
+        start = first + enough_motion(stretch)[0]
+        content_start = max(0, int(segment.content_time(start / float(HZ)) * float(HZ)) - MARGIN_FRAMES)
+        content_end = content_start + round((block * FRAME_STEP + 2 * MARGIN_FRAMES) * speed) + 1
+        searched = SearchedContent(replace(content, cells=content.cells[content_start:content_end]), speed, block)
+        hypothesis = search_region(reaction, start, searched, content.aspect)
+        if hypothesis is not None:
+            out.append(replace(hypothesis, lag=hypothesis.lag + round(content_start / speed)))
     return out
 
 
-def _agree(offsets: OffsetMap, seen: list[Segment]) -> bool:
-    """Whether a picture's stretches say of what the map knows of the reaction what it says."""
-    both, same = 0, 0
-    for segment in seen:
+def _agree(offsets: OffsetMap, segments: list[Segment]) -> bool:
+    """Whether segments by video agree with a map where both cover the reaction, compared every tenth of a second."""
+    common, same = 0, 0
+    for segment in segments:
         for tenth in range(int(10 * segment.reaction_start_s), int(10 * segment.reaction_end_s)):
             second = (tenth + 0.5) / 10
             known = offsets.content_time(second)
             if known is not None:
-                both += 1
-                same += abs(known - segment.content_time(second)) < LINE_S
-    return same >= max(AGREE * both, 10 * BOTH_S)
+                common += 1
+                same += abs(known - segment.content_time(second)) < SAME_LINE_S
+    return same >= max(MIN_AGREEMENT * common, 10 * MIN_COMMON_S)
 
 
-def _with(offsets: OffsetMap, more: list[AlignedRun], smear_s: float, config: AlignConfig) -> OffsetMap:
-    """A map with stretches, in milliseconds on the content's clock, where it leaves both clocks open."""
+def _filled(offsets: OffsetMap, more: list[AlignedRun], smear_s: float, config: AlignConfig) -> OffsetMap:
+    """A map with more runs, in milliseconds on the content's clock, where it leaves both clocks open."""
     rate = offsets.segments[0].rate
-    chain = sorted((_run(s, 1 / rate) for s in offsets.segments), key=lambda run: run.start)
-    parts = fill_gaps(chain, more, MS, LINE_S, smear_s)
-    if len(parts) == len(chain):
+    chain = sorted((_segment_run(s, 1 / rate) for s in offsets.segments), key=lambda run: run.start)
+    filled = fill_gaps(chain, more, MS, SAME_LINE_S, smear_s)
+    if len(filled) == len(chain):
         return offsets
-    segments = [_segment(run, rate) for run in merge_runs(parts, MS, config.max_bridge_s)]
-    kept = tuple(s for s in segments if s.content_end_s - s.content_start_s >= config.min_segment_s)
-    return OffsetMap(offsets.score, kept, ALSO[offsets.by])
+    segments = [_run_segment(run, rate) for run in merge_runs(filled, MS, config.max_bridge_s)]
+    long_enough = tuple(s for s in segments if s.content_end_s - s.content_start_s >= config.min_segment_s)
+    return OffsetMap(offsets.score, long_enough, FUSED[offsets.by])
 
 
-def _run(segment: Segment, speed: float) -> AlignedRun:
-    """A segment in milliseconds on the content's clock; one of another speed holds at its middle."""
+def _segment_run(segment: Segment, speed: float) -> AlignedRun:
+    """A segment in milliseconds on the content's clock; one of another speed is exact at its middle."""
     middle = (segment.content_start_s + segment.content_end_s) / 2
     offset = segment.reaction_time(middle) * speed - middle
     half = (segment.content_end_s - segment.content_start_s) / 2
     start, end = middle + offset - half, middle + offset + half
-    return AlignedRun(offset * MS, start * MS, end * MS, CERTAIN, segment.score, 1.0)
+    return AlignedRun(offset * MS, start * MS, end * MS, FIXED_WEIGHT, segment.score, 1.0)
 
 
-def _segment(run: AlignedRun, rate: float) -> Segment:
+def _run_segment(run: AlignedRun, rate: float) -> Segment:
     start = max(0.0, (run.start - run.offset) / MS)
     return Segment(start, (run.end - run.offset) / MS, max(0.0, start + run.offset / MS) * rate, run.score, rate)
 
 
-def _scaled(run: AlignedRun, by: float) -> AlignedRun:
-    return replace(run, offset=run.offset * by, start=run.start * by, end=run.end * by)
+def _scaled(run: AlignedRun, factor: float) -> AlignedRun:
+    return replace(run, offset=run.offset * factor, start=run.start * factor, end=run.end * factor)

@@ -1,12 +1,12 @@
-"""Which content does a reaction play, and where: by the sound they share, else by the picture.
+"""Identify which content a reaction plays, and where: by audio, or by video where there is no common audio.
 
-Sound is asked first: it is exact, and cheap with many contents. A recording without sound, or of a viewer with
-headphones, has none in common; then the film is looked for in the picture of the reaction. What the one leaves open of
-a content that is found, the other is asked for.
+Audio is compared first: it is exact, and cheap with many contents. A recording without sound, or of a viewer with
+headphones, has none in common; its content is then searched in the video. What one modality leaves open of an
+identified content is filled by the other.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -17,8 +17,8 @@ from evoked.reactions.alignment.audio.gcc_phat import Samples
 from evoked.reactions.alignment.audio.soundtrack import damage_suffix
 from evoked.reactions.alignment.config import SOUND_HZ, MatchConfig
 from evoked.reactions.alignment.fusion import (
-    CONFIRMS,
-    OPEN_S,
+    MIN_CONFIRMING_SCORE,
+    MIN_OPEN_S,
     coherence_along,
     extend_to_ends,
     fill_by_audio,
@@ -27,39 +27,47 @@ from evoked.reactions.alignment.fusion import (
 )
 from evoked.reactions.alignment.library.identify import ContentMatch, MemoryLibrary
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
-from evoked.reactions.alignment.recording import Recording, as_recording, is_same_recording
+from evoked.reactions.alignment.recording import Recording, Stream, as_recording, is_same_recording
 from evoked.reactions.alignment.video.align import align_by_video
 
 __all__ = ["ContentMatcher", "modality_notes"]
 
-SEARCH = "looking for the film in the picture"
-HOW = {
-    "picture": "aligned by picture: no sound in common",
-    "picture and sound": "aligned by picture, and by sound where nothing is seen",
-    "sound and picture": "aligned by sound, and by picture where nothing is heard",
+SEARCH_NOTE = "looking for the content in the video"
+MODALITY_NOTES = {
+    "video": "aligned by video: no sound in common",
+    "video and audio": "aligned by video, and by audio where nothing is seen",
+    "audio and video": "aligned by audio, and by video where nothing is heard",
 }
 
 
 def modality_notes(offsets: OffsetMap) -> tuple[str, ...]:
-    """What a reader of a map must know of how it was found; nothing for a map by sound."""
-    return (HOW[offsets.by],) if offsets.by in HOW else ()
+    """A note on the modalities that a map was found by; none for a map by audio."""
+    return (MODALITY_NOTES[offsets.by],) if offsets.by in MODALITY_NOTES else ()
+
+
+@dataclass(frozen=True)
+class _ReadStreams:
+    """What one match read: the reaction, and (content, stream) of every content that was compared."""
+
+    reaction: Recording
+    of_contents: set[tuple[str, Stream]] = field(default_factory=set)
 
 
 class ContentMatcher:
-    """Finds which of some contents a reaction plays, and where.
+    """Identifies which of some contents a reaction plays, and aligns it in time.
 
-    Keeps the thumbnails of every content that was compared by picture (9 MB for an hour), and the sound of the last.
+    Keeps the thumbnails of every content that was compared by video (9 MB for an hour), and the sound of the last.
 
     Args:
         contents: name → file, or its recording.
-        config: what counts as found.
+        config: thresholds, and the modality that is compared.
     """
 
     def __init__(self, contents: Mapping[str, Path | Recording], config: MatchConfig | None = None) -> None:
         self.contents = {name: as_recording(file) for name, file in contents.items()}
         self.config = config or MatchConfig()
         self._library: MemoryLibrary | None = None  # the fingerprints of the contents compared last
-        self._matched: dict[Path, Recording] = {}  # reactions that were given as a path, freed
+        self._read: dict[Path, _ReadStreams] = {}  # path of a reaction → what its last match read; sounds are freed
 
     @property
     def paths(self) -> dict[str, Path]:
@@ -69,36 +77,45 @@ class ContentMatcher:
     def match(
         self, reaction: Path | Recording, among: Sequence[str] | None = None, progress: Progress = silent
     ) -> ContentMatch:
-        """The content that a reaction plays, and where; its map says by what it was found.
+        """The content that a reaction plays, and where; `by` of its map names the modalities.
 
         Args:
             reaction: a file or its recording, whose sound and thumbnails are freed at the end.
             among: names of contents; all if not given.
-            progress: is called during the search by picture, which takes seconds to minutes.
+            progress: is called during the search by video, which takes seconds to minutes.
+
+        Returns:
+            The name of the content, and the map.
 
         Raises:
-            AlignmentError: if it plays none of them, by neither, with both reasons; if it is one of them.
-            NoSoundError, NoPictureError: if what the config asks for is not there.
+            AlignmentError: if it plays none of them, by neither modality, with both reasons; if it is one of them.
+            NoSoundError, NoPictureError: if the stream that the config asks for is missing.
             MediaError or a subclass: if a file cannot be used.
         """
         recording = as_recording(reaction)
-        if recording is not reaction:
-            self._matched[recording.path] = recording
+        self._read[recording.path] = _ReadStreams(recording)
         try:
             return self._match(recording, tuple(sorted(self.contents if among is None else among)), progress)
         finally:
             recording.free()
 
     def damage_notes(self, reaction: Path | Recording, name: str) -> tuple[str, ...]:
-        """What was wrong with a reaction and a content in what was read of them, for people.
+        """Damage of a reaction and of a content, in the streams that the reaction's last match compared.
+
+        The notes do not depend on which other reactions were matched before, or in which order.
 
         Args:
-            reaction: as it was given to `match`.
-            name: of the content, which stands before each line of it.
+            reaction: as it was passed to `match`.
+            name: of the content; it precedes each line of the content's damage.
+
+        Returns:
+            One line per defect, the reaction's first; empty where all is well or nothing was matched.
         """
-        recording = reaction if isinstance(reaction, Recording) else self._matched.get(reaction)
-        own = recording.damage if recording else ()
-        return (*own, *(f"{name}: {line}" for line in self.contents[name].damage))
+        read = self._read.get(reaction.path if isinstance(reaction, Recording) else reaction)
+        if read is None:
+            return reaction.damage if isinstance(reaction, Recording) else ()
+        lines = self.contents[name].damage_of({stream for content, stream in read.of_contents if content == name})
+        return (*read.reaction.damage, *(f"{name}: {line}" for line in lines))
 
     def _match(self, reaction: Recording, names: tuple[str, ...], progress: Progress) -> ContentMatch:
         for name in names:
@@ -106,89 +123,98 @@ class ContentMatcher:
                 raise AlignmentError(
                     f"{reaction.path} is the content itself ({name}): name the recording of the people who watched it"
                 )
-        sound_reason = ""
-        if self.config.by != "picture":
+        audio_reason = ""
+        if self.config.by != "video":
             try:
-                return self._completed(reaction, self._by_sound(reaction, names), progress)
+                return self._completed(reaction, self._by_audio(reaction, names), progress)
             except (AlignmentError, NoSoundError) as error:
-                if self.config.by == "sound":
+                if self.config.by == "audio":
                     raise
-                sound_reason = str(error)
+                audio_reason = str(error)
         try:
-            return self._completed(reaction, self._by_picture(reaction, names, progress), progress)
+            return self._completed(reaction, self._by_video(reaction, names, progress), progress)
         except AlignmentError as error:
-            prefix = f"{sound_reason}; by picture" if sound_reason else self._compared(reaction, names)
+            prefix = f"{audio_reason}; by video" if audio_reason else self._compared(reaction, names)
             raise AlignmentError(f"{prefix}: {error}") from error
 
     def _compared(self, reaction: Recording, names: tuple[str, ...]) -> str:
         """What was compared, for messages."""
         return f"{reaction.path} against {self.contents[names[0]].path}" if len(names) == 1 else str(reaction.path)
 
-    def _by_sound(self, reaction: Recording, names: tuple[str, ...]) -> ContentMatch:
+    def _note_read(self, reaction: Recording, stream: Stream, *names: str) -> None:
+        """Note that a stream of contents was compared with a reaction."""
+        self._read[reaction.path].of_contents.update((name, stream) for name in names)
+
+    def _by_audio(self, reaction: Recording, names: tuple[str, ...]) -> ContentMatch:
         soundtrack = reaction.soundtrack
         compared = self._compared(reaction, names)
         try:
             if len(names) == 1:
+                self._note_read(reaction, "audio", *names)
                 return ContentMatch(
                     names[0], align(soundtrack.samples, self._sound_of(names[0]), SOUND_HZ, self.config)
                 )
             names = tuple(name for name in names if self.contents[name].media.sound is not None)
             if not names:
                 raise AlignmentError("no content has sound")
+            self._note_read(reaction, "audio", *names)
             if self._library is None or self._library.contents != names:
                 self._library = MemoryLibrary(names, self._sound_of, SOUND_HZ, self.config)
             return self._library.identify(soundtrack.samples)
         except AlignmentError as error:
             raise soundtrack.refused(error, compared) from error
 
-    def _by_picture(self, reaction: Recording, names: tuple[str, ...], progress: Progress) -> ContentMatch:
+    def _by_video(self, reaction: Recording, names: tuple[str, ...], progress: Progress) -> ContentMatch:
         """The content of which most is seen."""
-        progress(0, 1, SEARCH)
-        parts = 1 + len(names)
-        thumbnails = reaction.reaction_thumbnails(part(progress, 0, 1 / parts, SEARCH))
+        progress(0, 1, SEARCH_NOTE)
+        total = 1 + len(names)
+        thumbnails = reaction.reaction_thumbnails(part(progress, 0, 1 / total, SEARCH_NOTE))
         matches, reason = [], ""
         for i, name in enumerate(names, start=1):
-            content_progress = part(progress, i / parts, (i + 0.5) / parts, SEARCH)  # then it is compared
+            content_progress = part(progress, i / total, (i + 0.5) / total, SEARCH_NOTE)  # then it is compared
+            self._note_read(reaction, "video", name)
             try:
-                confirmed = partial(self._sound_confirms, reaction, name)
+                confirmed = partial(self._audio_confirms, reaction, name)
                 content = self.contents[name].content_thumbnails(content_progress)
                 matches.append(ContentMatch(name, align_by_video(thumbnails, content, self.config, confirmed)))
             except AlignmentError as error:
                 reason = str(error)
-            progress((i + 1) / parts, 1, SEARCH)
+            progress((i + 1) / total, 1, SEARCH_NOTE)
         if not matches:
-            what = reason if len(names) == 1 else f"none of {len(names)} contents is seen in it"
-            raise AlignmentError(what + damage_suffix(reaction.path, thumbnails.damage))
+            refusal = reason if len(names) == 1 else f"none of {len(names)} contents is seen in it"
+            raise AlignmentError(refusal + damage_suffix(reaction.path, thumbnails.damage))
         return max(matches, key=lambda match: (match.offsets.covered_s, match.offsets.score))
 
-    def _sound_confirms(self, reaction: Recording, name: str, segments: list[Segment]) -> bool:
-        """Whether the sound, too weak to find anything by itself, agrees with a picture that is not sure."""
-        if self.config.by == "picture" or reaction.media.sound is None or self.contents[name].media.sound is None:
+    def _audio_confirms(self, reaction: Recording, name: str, segments: list[Segment]) -> bool:
+        """Whether the audio, too weak to identify anything by itself, agrees with segments that are uncertain."""
+        if self.config.by == "video" or reaction.media.sound is None or self.contents[name].media.sound is None:
             return False
         coherence = coherence_along(segments, reaction.soundtrack.samples, self._sound_of(name), SOUND_HZ)
-        return coherence >= CONFIRMS
+        return coherence >= MIN_CONFIRMING_SCORE
 
     def _completed(self, reaction: Recording, match: ContentMatch, progress: Progress) -> ContentMatch:
-        """The same with what is seen of what is not heard, or heard of what is not seen."""
+        """The same match, its gaps filled by the other modality."""
         content, offsets = self.contents[match.content], match.offsets
-        ours, theirs = reaction.media, content.media
-        durations_s = float(ours.duration_s), float(theirs.duration_s)
-        if self.config.by == "auto" and uncovered_s(offsets, *durations_s) >= OPEN_S:
-            if offsets.by == "picture" and ours.sound and theirs.sound:
+        reaction_media, content_media = reaction.media, content.media
+        durations_s = float(reaction_media.duration_s), float(content_media.duration_s)
+        if self.config.by == "auto" and uncovered_s(offsets, *durations_s) >= MIN_OPEN_S:
+            if offsets.by == "video" and reaction_media.sound and content_media.sound:
                 sounds = reaction.soundtrack.samples, self._sound_of(match.content)
+                self._note_read(reaction, "audio", match.content)
                 offsets = fill_by_audio(offsets, *sounds, SOUND_HZ, self.config)
-            elif offsets.by == "sound" and ours.picture and theirs.picture:
-                reaction.free_sound()  # it has said what it can
+            elif offsets.by == "audio" and reaction_media.picture and content_media.picture:
+                reaction.free_sound()  # no longer needed
                 try:
-                    thumbnails = reaction.reaction_thumbnails(part(progress, 0, 0.8, SEARCH))
+                    thumbnails = reaction.reaction_thumbnails(part(progress, 0, 0.8, SEARCH_NOTE))
+                    self._note_read(reaction, "video", match.content)
                     offsets = fill_by_video(offsets, thumbnails, content.content_thumbnails(), self.config)
-                except MediaError as error:  # the map by sound is kept
-                    reaction.note(f"not compared by picture: {error}")
+                except MediaError as error:  # the map by audio is kept
+                    reaction.note(f"not compared by video: {error}")
         return replace(match, offsets=extend_to_ends(offsets, *durations_s))
 
     def _sound_of(self, name: str) -> Samples:
-        for other, content in self.contents.items():
-            if other != name:
+        for content_name, content in self.contents.items():
+            if content_name != name:
                 content.free_sound()  # one sound at a time
         return self.contents[name].soundtrack.samples
 

@@ -1,7 +1,7 @@
 """Temporal alignment of a reaction with its content: a map of segments, each at its own offset.
 
-A viewer starts late, pauses, skips, rewinds and talks, so one offset is not enough: each segment says
-"from here to here the content ran on undisturbed". What no segment covers is unknown, never guessed.
+A viewer starts late, pauses, skips, rewinds and talks, so one offset is not enough: each segment is
+a span over which the content ran on undisturbed. What no segment covers is unknown, never guessed.
 """
 
 import json
@@ -71,11 +71,11 @@ class Segment:
         return self.reaction_time(self.content_end_s)
 
     def reaction_time(self, content_s: float) -> float:
-        """The second of the reaction that a content second would stand at, on this segment's line."""
+        """The second of the reaction that corresponds to a content second, on this segment's line (extrapolated)."""
         return self.reaction_start_s + (content_s - self.content_start_s) * self.rate
 
     def content_time(self, reaction_s: float) -> float:
-        """The content second that a second of the reaction would play, on this segment's line."""
+        """The content second that corresponds to a second of the reaction, on this segment's line (extrapolated)."""
         return self.content_start_s + (reaction_s - self.reaction_start_s) / self.rate
 
 
@@ -88,8 +88,8 @@ class OffsetMap:
         segments: in the order of the content, apart from each other on both clocks. A viewer who goes back
             to what was skipped makes a map whose reaction times step back; what is played again is mapped
             to where it was played first.
-        by: what was compared: "sound" or "picture"; "sound and picture" where the one was found by the first and
-            what that left open by the other, "picture and sound" likewise.
+        by: modality: "audio" or "video"; "audio and video" where the map was found by audio and its gaps were
+            filled by video, "video and audio" likewise.
 
     Raises:
         ValueError: if there is no segment, or two overlap on either clock.
@@ -97,7 +97,7 @@ class OffsetMap:
 
     score: float
     segments: tuple[Segment, ...]
-    by: str = "sound"
+    by: str = "audio"
 
     def __post_init__(self) -> None:
         if not self.segments:
@@ -134,7 +134,7 @@ class OffsetMap:
         Args:
             content: instants on the content's time.
             reaction: instants on the reaction's time.
-            reaction_lag_s: how long after the content a viewer's face is looked at, in seconds.
+            reaction_lag_s: how long after the content a viewer's face is read, in seconds.
 
         Returns:
             int64, shape (content.steps,); −1 where no segment covers the instant or the reaction's
@@ -147,18 +147,18 @@ class OffsetMap:
             last = min(content.steps, _ceil((end - content.start) * content.rate))
             rate = exact_rate(segment.rate)
             shift = exact(segment.reaction_start_s) - start * rate + exact(reaction_lag_s) - reaction.start
-            # step = floor((content.second(i) * rate + shift) * steps a second + 1/2) = (grow * i + base) // below,
-            # in whole numbers
+            # step = floor((content.second(i) * rate + shift) * reaction.rate + 1/2)
+            #      = (numerator * i + base) // denominator, in integers
             slope = rate * reaction.rate / content.rate
             origin = (content.start * rate + shift) * reaction.rate + Fraction(1, 2)
-            below = slope.denominator * origin.denominator
-            grow, base = slope.numerator * origin.denominator, origin.numerator * slope.denominator
-            found = [(grow * i + base) // below for i in range(first, last)]
-            steps[first:last] = [step if 0 <= step < reaction.steps else -1 for step in found]
+            denominator = slope.denominator * origin.denominator
+            numerator, base = slope.numerator * origin.denominator, origin.numerator * slope.denominator
+            nearest = [(numerator * i + base) // denominator for i in range(first, last)]
+            steps[first:last] = [step if 0 <= step < reaction.steps else -1 for step in nearest]
         return steps
 
     def as_dict(self) -> dict[str, object]:
-        """Plain values, seconds to the microsecond, rates to the thousandth of a millionth."""
+        """Plain values, seconds rounded to 1e-6, rates to 1e-9."""
         digits = {"score": 3, "rate": 9}
         return {
             "by": self.by,
@@ -168,22 +168,39 @@ class OffsetMap:
 
 
 def exact(second: float) -> Fraction:
-    """A float second as the exact number of microseconds it stands for: 0.1 is 1/10, as in the files."""
+    """A float second, exact to the microsecond: 0.1 is 1/10, as in the files."""
     return Fraction(round(second * 1_000_000), 1_000_000)
 
 
 def exact_rate(rate: float) -> Fraction:
-    """A float rate as the exact number of thousand-millionths it stands for, as in the files."""
+    """A float rate, exact to 1e-9, as in the files."""
     return Fraction(round(rate * 1_000_000_000), 1_000_000_000)
 
 
 def write_offsets(path: Path, offsets: OffsetMap, provenance: Provenance) -> None:
-    """Write `alignments/*.json`: score, segments and what made them; OutputError if it cannot be."""
+    """Write `alignments/*.json`: score, segments and provenance.
+
+    Args:
+        path: file to write.
+        offsets: the map.
+        provenance: what made it.
+
+    Raises:
+        OutputError: if the file cannot be written.
+    """
     write_text(path, offsets_json(offsets, provenance))
 
 
 def offsets_json(offsets: OffsetMap, provenance: Provenance) -> str:
-    """The text that `write_offsets` writes."""
+    """The text that `write_offsets` writes.
+
+    Args:
+        offsets: the map.
+        provenance: what made it.
+
+    Returns:
+        JSON with a newline at the end.
+    """
     return json.dumps({**offsets.as_dict(), "provenance": provenance.as_dict()}, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -202,11 +219,17 @@ def read_offsets(path: Path) -> OffsetMap:
 
 
 def offsets_from(values: Mapping[str, object]) -> OffsetMap:
-    """An OffsetMap from the plain values of `as_dict`; ValueError, KeyError or TypeError if they are not."""
+    """An OffsetMap from the plain values of `as_dict`.
+
+    Values of earlier versions are read: no `by` is audio, and "sound" and "picture" are audio and video.
+
+    Raises:
+        ValueError, KeyError, TypeError: if the values are no map.
+    """
     segments = values["segments"]
     if not isinstance(segments, list):
         raise TypeError(f"segments must be a list, got {type(segments).__name__}")
-    by = str(values.get("by", "sound"))  # files from before pictures were compared do not say
+    by = str(values.get("by", "audio")).replace("sound", "audio").replace("picture", "video")
     return OffsetMap(float(values["score"]), tuple(Segment(**s) for s in segments), by)  # type: ignore[arg-type]
 
 

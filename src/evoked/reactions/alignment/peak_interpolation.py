@@ -1,4 +1,4 @@
-"""Where between samples a peak lies."""
+"""Position of a peak between samples."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,7 +7,7 @@ __all__ = ["parabolic_peak"]
 
 
 def parabolic_peak(values: NDArray[np.floating], at: int) -> float:
-    """Where the parabola through a local maximum and its two neighbours peaks.
+    """Position of the peak of the parabola through a local maximum and its two neighbours.
 
     Args:
         values: shape (n,).

@@ -1,8 +1,10 @@
-"""A recording, opened once for each thing that is asked of it: description, sound, thumbnails, digest."""
+"""A media file that is read once, when needed: description, sound, thumbnails, digest."""
 
+from collections.abc import Collection
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
-from typing import NoReturn
+from typing import Literal, NoReturn
 
 from evoked.core.errors import MissingMedia
 from evoked.core.files import sha256
@@ -11,11 +13,14 @@ from evoked.media.probe import Media, probe
 from evoked.reactions.alignment.audio.soundtrack import Soundtrack, load_soundtrack
 from evoked.reactions.alignment.video.thumbnails import FrameThumbnails, content_thumbnails, reaction_thumbnails
 
-__all__ = ["Recording", "as_recording", "is_same_recording"]
+__all__ = ["Recording", "Stream", "as_recording", "is_same_recording"]
+
+Stream = Literal["audio", "video"]
+STREAMS: tuple[Stream, ...] = ("audio", "video")
 
 
 class Recording:
-    """A media file and what was read of it; each part is read when it is first asked for, and only once.
+    """A media file and what was read of it; everything is read at its first use, and only once.
 
     It belongs to the process that made it and cannot be pickled: give a worker the path.
 
@@ -28,7 +33,8 @@ class Recording:
         self._soundtrack: Soundtrack | None = None
         self._reaction_thumbnails: FrameThumbnails | None = None
         self._content_thumbnails: FrameThumbnails | None = None
-        self._damage: tuple[str, ...] = ()
+        self._damage: dict[Stream, tuple[str, ...]] = {}
+        self._notes: tuple[str, ...] = ()
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(f"a Recording cannot be pickled: send its path ({self.path}) and open it in the other process")
@@ -45,15 +51,19 @@ class Recording:
 
     @property
     def damage(self) -> tuple[str, ...]:
-        """What was wrong with the parts that have been read so far, one line each; empty for a whole file."""
-        return self._damage
+        """Damage of the streams read so far, audio first, then notes; one line each, empty for an intact file."""
+        return tuple(dict.fromkeys((*self.damage_of(STREAMS), *self._notes)))
+
+    def damage_of(self, streams: Collection[Stream]) -> tuple[str, ...]:
+        """Damage of some streams, as far as they have been read: audio first, one line each."""
+        return tuple(dict.fromkeys(chain.from_iterable(self._damage.get(s, ()) for s in STREAMS if s in streams)))
 
     @property
     def soundtrack(self) -> Soundtrack:
         """All its sound (115 MB for an hour); NoSoundError if it has none, MediaError if it cannot be read."""
         if self._soundtrack is None:
             self._soundtrack = load_soundtrack(self.path, self.media)
-            self.note(*self._soundtrack.damage)
+            self._add_damage("audio", self._soundtrack.damage)
         return self._soundtrack
 
     def reaction_thumbnails(self, progress: Progress = silent) -> FrameThumbnails:
@@ -68,26 +78,37 @@ class Recording:
         """
         if self._reaction_thumbnails is None:
             self._reaction_thumbnails = reaction_thumbnails(self.path, progress, self.media)
-            self.note(*self._reaction_thumbnails.damage)
+            self._add_damage("video", self._reaction_thumbnails.damage)
         return self._reaction_thumbnails
 
     def content_thumbnails(self, progress: Progress = silent) -> FrameThumbnails:
-        """Its thumbnails as a content (9 MB for an hour); args and errors as `reaction_thumbnails`."""
+        """Its thumbnails as a content (9 MB for an hour).
+
+        Args:
+            progress: is called with the number of thumbnails made and of all.
+
+        Raises:
+            NoPictureError: if it has no picture, or none that can be decoded.
+            MediaError: if it cannot be read.
+        """
         if self._content_thumbnails is None:
             self._content_thumbnails = content_thumbnails(self.path, progress, self.media)
-            self.note(*self._content_thumbnails.damage)
+            self._add_damage("video", self._content_thumbnails.damage)
         return self._content_thumbnails
 
     def note(self, *lines: str) -> None:
-        """Add lines to `damage`; a line that is there already is not added again."""
-        self._damage = tuple(dict.fromkeys((*self._damage, *lines)))
+        """Add lines to `damage`; a line that it holds already is not added again."""
+        self._notes = tuple(dict.fromkeys((*self._notes, *lines)))
+
+    def _add_damage(self, stream: Stream, lines: tuple[str, ...]) -> None:
+        self._damage[stream] = tuple(dict.fromkeys((*self._damage.get(stream, ()), *lines)))
 
     def free_sound(self) -> None:
-        """Give back the memory of its sound."""
+        """Free the memory of its sound."""
         self._soundtrack = None
 
     def free(self) -> None:
-        """Give back the memory of its sound and thumbnails; description, digest and damage are kept."""
+        """Free the memory of its sound and thumbnails; description, digest and damage are kept."""
         self._soundtrack = self._reaction_thumbnails = self._content_thumbnails = None
 
 
@@ -96,15 +117,21 @@ def as_recording(file: Path | Recording) -> Recording:
     return file if isinstance(file, Recording) else Recording(file)
 
 
-def is_same_recording(one: Recording, other: Recording) -> bool:
-    """Whether two recordings are one file or hold the same bytes; their digests are made only if sizes are equal.
+def is_same_recording(first: Recording, second: Recording) -> bool:
+    """Whether two recordings are one file or hold the same bytes; digests are computed only if sizes are equal.
+
+    Args:
+        first, second: the two; their order does not matter.
+
+    Returns:
+        True if they are the same.
 
     Raises:
-        MissingMedia: if one is not there.
+        MissingMedia: if one of the files is missing.
     """
-    for recording in (one, other):
+    for recording in (first, second):
         if not recording.path.exists():
             raise MissingMedia(f"no file at {recording.path}: check the name")
-    if one.path.samefile(other.path):
+    if first.path.samefile(second.path):
         return True
-    return one.path.stat().st_size == other.path.stat().st_size and one.digest == other.digest
+    return first.path.stat().st_size == second.path.stat().st_size and first.digest == second.digest

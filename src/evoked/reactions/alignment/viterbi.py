@@ -11,8 +11,8 @@ def viterbi_path(
 ) -> NDArray[np.int64]:
     """The path of greatest total gain through the given states and an absent state of gain 0.
 
-    A change from one state to another leaves the first and enters the second. One step costs about 3 µs for a
-    single state: 7 % of what measuring a window's coherence costs.
+    A change from one state to another leaves the first and enters the second. One step takes about 3 µs for a
+    single state: 7 % of the time that the coherence of a window takes.
 
     Args:
         gain: shape (steps, states), in nats; −inf forbids a state at a step.

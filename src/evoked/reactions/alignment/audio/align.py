@@ -1,9 +1,9 @@
-"""Temporal alignment of a reaction with its content by the sound they share.
+"""Temporal alignment of a reaction with its content by audio.
 
-Three steps: shared hashes point at offsets (fast, coarse: 16 ms); the phase transform settles each
-offset to the sample and says, quarter second by quarter second, whether the content is heard there; the
-best chain of such stretches, one after the other in the reaction, is the map. Where nothing is common at the
-content's own speed and pitch, others are tried. What a map leaves open is then filled by the shapes of spectra.
+Three steps: shared hashes give candidate offsets (fast, coarse: 16 ms); GCC-PHAT refines each offset to the sample and
+measures, every quarter second, whether the content is present; the best chain of such runs, in the order of the
+reaction, is the map. Where nothing is common at the content's own speed and pitch, others are tried. Gaps of an
+accepted map are then filled by comparing spectra.
 """
 
 import numpy as np
@@ -37,15 +37,15 @@ SAME_SPEED = 0.0005  # a change of speed below this is none: over a minute it mo
 def align(
     reaction_sound: Samples, content_sound: Samples, hz: int = SOUND_HZ, config: AlignConfig | None = None
 ) -> OffsetMap:
-    """Map the content's time onto the reaction's.
+    """Map the content's time onto the reaction's by audio.
 
     Args:
         reaction_sound, content_sound: float32, shape (samples,), mono in [-1, 1].
         hz: samples per second of both; 8000 is enough, below 7500 the band is cut short.
-        config: what counts as found.
+        config: thresholds of a match.
 
     Returns:
-        Where the content runs through the reaction. What is played twice is mapped to where it comes first.
+        The map. Content that is played twice is mapped to where it is played first.
 
     Raises:
         AlignmentError: if the two have no sound in common, or one of them is silent.
@@ -72,7 +72,7 @@ def align(
         if changed is None or _refusal(_segments(changed[1], hz, config), config, shorter_s):
             raise AlignmentError(reason)
         change, chain = changed
-    # What follows only fills an accepted map
+    # From here on an accepted map is filled
     chain = fill_gaps(chain, fill_gaps_by_spectrum(reaction, content, hz, change, chain), hz)
     segments = _segments(chain, hz, config, change.speed)
     return OffsetMap(max(s.score for s in segments), tuple(segments))
@@ -81,10 +81,7 @@ def align(
 def _at_another_speed(
     reaction: Samples, content: Samples, hz: int, content_prints: AudioFingerprint, config: AlignConfig
 ) -> tuple[SpeedPitch, list[AlignedRun]] | None:
-    """What was done to a content that was made faster, slower, higher or deeper, and its chain on the content's clock.
-
-    None where it is none of these.
-    """
+    """The change of speed or pitch of a content, and its chain on the content's clock; None where none is found."""
     shorter_s = min(len(reaction), len(content)) / hz
     change, votes = estimate_speed_pitch(
         reaction, content_prints, speed_pitch_grid(config.max_speed_change, config.max_pitch_semitones)
@@ -94,7 +91,7 @@ def _at_another_speed(
     peaks = stretch_peaks(reaction, hz, change.pitch)
     change = refine_speed(peaks, content_prints, change)
     if max(abs(change.pitch - 1), abs(change.speed - 1)) < SAME_SPEED:
-        return None  # its phases would have been found: what is alike is another scene with the same music
+        return None  # GCC-PHAT would have found it: the similar sound is another scene with the same music
     if change.is_varispeed:
         points = stretch_offsets(stretch_peaks(reaction, hz, change.pitch).fingerprint_at(change.speed), content_prints)
         speed = varispeed(reaction, content, hz, change.speed, points)
@@ -107,19 +104,19 @@ def _at_another_speed(
 
 
 def _segments(chain: list[AlignedRun], hz: int, config: AlignConfig, speed: float = 1.0) -> list[Segment]:
-    """A chain on the content's clock as segments of the reaction, which played it `speed` times as fast."""
+    """A chain on the content's clock as segments of a reaction that plays it `speed` times as fast."""
     segments = [run_to_segment(run, hz, 1 / speed) for run in merge_runs(chain, hz, config.max_bridge_s)]
     return [s for s in segments if s.content_end_s - s.content_start_s >= config.min_segment_s]
 
 
 def levelled(sound: Samples) -> Samples:
-    """The sound at a common loudness, so that what counts as silence does not hang on a volume control."""
+    """The sound at a common loudness (RMS 0.1), so that silence does not depend on a volume control."""
     loudness = np.sqrt(np.mean(np.square(sound, dtype=np.float32), dtype=np.float64))
     return (sound * np.float32(0.1 / loudness)).astype(np.float32, copy=False)
 
 
 def _refusal(segments: list[Segment], config: AlignConfig, shorter_s: float) -> str:
-    """Why these are no map; "" where they are one."""
+    """Why segments are not enough for a map; "" where they are enough."""
     if not segments:
         return (
             "the reaction and the content have no sound in common. Check that they belong together and that "

@@ -1,8 +1,8 @@
-"""Where a content is heard by its hashes alone.
+"""Alignment by audio fingerprints alone.
 
-A content whose speed was changed without its pitch, or its pitch without its speed, has lost its phases: no
-window of it is the same recording any more. Its peaks still stand where they stood, good to a frame of
-16 ms; how many of the content's hashes are found again, step by step, says where it runs.
+A content whose speed was changed without its pitch, or its pitch without its speed, has lost its phases: GCC-PHAT
+finds none of it. Its spectral peaks keep their places to a frame of 16 ms; the number of the content's hashes that are
+found again, step by step, shows where it runs.
 """
 
 import numpy as np
@@ -17,31 +17,30 @@ __all__ = ["by_fingerprints", "runs_at"]
 
 STEP_S = 0.25
 MAX_DEVIATION_FRAMES = (
-    3  # frames either way that a hash may stand from its line: stretched sound is pasted up to 20 ms off …
+    3  # frames either way that a hash may be off its line: time stretching moves sound by up to 20 ms …
 )
-CHANCE_FRAMES = (8, 125)  # … and how far away those stand that are there by chance
-PRESENCE_SHARE = (
-    0.005  # of a content's hashes, taken for "it is heard": a content in white noise as loud keeps about 2 %
-)
-WEAK_STRETCH_SHARE = 0.25  # of what a line brings on the whole, taken for its weaker stretches
-SCORE_OVERDISPERSION = 4.0  # one peak that is found again brings several hashes: a score counts them for one …
+CHANCE_FRAMES = (8, 125)  # … and the distances from it, in frames, at which hashes are counted as chance
+PRESENCE_SHARE = 0.005  # share of a content's hashes that counts as present: in white noise as loud about 2 % are left
+WEAK_STRETCH_SHARE = 0.25  # of the share that a line has on average, assumed for its weaker stretches
+SCORE_OVERDISPERSION = 4.0  # one shared peak gives several hashes: the score counts them as one …
 GAIN_OVERDISPERSION = (
-    1.5  # … and a step's gain does less so: measured on contents under a voice, in noise and across a room
+    1.5  # … and the gain of a step less so: measured on contents under a voice, in noise and across a room
 )
-OFFSET_CHANGE_COST = 15.0  # nats that a change of offset must bring: few hashes bring few
+OFFSET_CHANGE_COST = 15.0  # nats that a change of offset must gain: few hashes gain few
 MARGIN_S = 15.0  # how far beyond its hashes an offset is followed
-MIN_STEP_HASHES = 3.0  # a step has this many hashes at least, or it says nothing
-MIN_SHARED_SHARE = (
-    0.008  # least share of the content's hashes along an offset that has no phases: the hardest have .012
-)
+MIN_STEP_HASHES = 3.0  # hashes of the content below which a step is ignored
+MIN_SHARED_SHARE = 0.008  # least share of the content's hashes along an offset: the hardest true ones have 0.012
 
 
 def by_fingerprints(reaction: AudioFingerprint, content: AudioFingerprint, max_candidates: int) -> list[AlignedRun]:
-    """The chain of a reaction that holds the content's peaks, but not its phases.
+    """The chain of a reaction that shares the content's spectral peaks, but not its phases.
 
     Args:
         reaction, content: hashes of both, of one hz.
         max_candidates: most offsets that are examined.
+
+    Returns:
+        Runs in samples, in the order of the reaction.
     """
     runs: list[AlignedRun] = []
     for candidate in offset_candidates(reaction, content, max_candidates):
@@ -56,15 +55,15 @@ def by_fingerprints(reaction: AudioFingerprint, content: AudioFingerprint, max_c
 def runs_at(
     reaction: AudioFingerprint, content: AudioFingerprint, offset: int, span: tuple[int, int]
 ) -> list[AlignedRun]:
-    """The stretches along an offset over which the content is heard.
+    """The stretches along an offset over which the content is present.
 
     Args:
         reaction, content: hashes of both, of one hz.
         offset: reaction time less content time, in frames.
-        span: of the reaction, in frames; looked at with a margin.
+        span: of the reaction, in frames; extended by a margin.
 
     Returns:
-        Runs in samples. A run's `level` is the share of the content's hashes that are found again.
+        Runs in samples. A run's `level` is the share of the content's hashes that are shared.
     """
     frames = reaction.hz / reaction.hop
     step, margin = round(STEP_S * frames), round(MARGIN_S * frames)
@@ -86,9 +85,9 @@ def runs_at(
     content_hashes = np.diff(edges).astype(np.float64)
     gain = _gain(hits, chance, content_hashes, PRESENCE_SHARE)
     present = viterbi_segments(gain)
-    if present.any():  # once more: a line that brings much where it is heard is not heard where it brings nothing
-        usually = (hits - chance)[present].sum() / max(1.0, content_hashes[present].sum())
-        gain = _gain(hits, chance, content_hashes, max(PRESENCE_SHARE, WEAK_STRETCH_SHARE * usually))
+    if present.any():  # second pass: where the line is weak beside its own average, it is not present
+        usual_share = (hits - chance)[present].sum() / max(1.0, content_hashes[present].sum())
+        gain = _gain(hits, chance, content_hashes, max(PRESENCE_SHARE, WEAK_STRETCH_SHARE * usual_share))
     runs = []
     for first, last in zip(*run_lengths(viterbi_segments(gain)), strict=True):
         inside = near & (of_step >= first) & (of_step < last)
@@ -112,15 +111,15 @@ def runs_at(
 def _gain(
     hits: NDArray[np.float64], chance: NDArray[np.float64], content_hashes: NDArray[np.float64], share: float
 ) -> NDArray[np.float64]:
-    """Log likelihood ratio of each step: Poisson with a share of the content's hashes on top, to chance alone."""
-    usual = chance + 0.5
+    """Log likelihood ratio of each step: Poisson, chance and a share of the content's hashes to chance alone."""
+    expected = chance + 0.5
     more = share * content_hashes
-    gain = (hits * np.log1p(more / usual) - more) / GAIN_OVERDISPERSION
+    gain = (hits * np.log1p(more / expected) - more) / GAIN_OVERDISPERSION
     return np.where(content_hashes >= MIN_STEP_HASHES, np.clip(gain, -6.0, 6.0), 0.0)
 
 
 def _ramp(values: NDArray[np.int32]) -> NDArray[np.float64]:
-    """Equal whole numbers spread evenly over one, so that their median has a fraction."""
+    """Shifts that spread equal integers evenly over a width of 1, so that their median has a fraction."""
     order = np.argsort(values, kind="stable")
     out = np.zeros(len(values))
     distinct, first, count = np.unique(values[order], return_index=True, return_counts=True)

@@ -1,10 +1,10 @@
-"""Where a content is heard by the shape of its spectrum, every lag at once.
+"""Alignment by the shape of the spectrum, at every lag.
 
-Hashes are pairs of peaks: where a voice or noise hides nine peaks in ten, one pair in a hundred is left. The whole
-spectrum loses less. Each frame of the reaction is laid beside every frame of the content; along the true line the
-likeness stands above all others, and the best path through lags and silence says where the content runs.
+Hashes are pairs of peaks: where a voice or noise hides nine peaks in ten, one pair in a hundred is left. The full
+spectrum loses less. Each frame of the reaction is compared with every frame of the content; along the true offset the
+similarity exceeds that of all other lags, and the best path through lags and absence shows where the content runs.
 Cost and memory grow with the product of both lengths, so it is for a minute or two (see MAX_LENGTH_S): a short
-reaction as a whole, a long one gap by gap.
+reaction in one piece, a long one gap by gap.
 """
 
 import itertools
@@ -39,32 +39,36 @@ __all__ = [
 ]
 
 BAND_HZ = (150.0, 3600.0)
-MEAN_BINS = 31  # bins (480 Hz) whose mean is taken off: what lies on top is broader, or narrower …
-MEAN_FRAMES = 125  # … and frames (2 s): a hum and a hiss stay where they are
-LEVEL_BOUNDS = (-2.0, 4.0)  # nats beside that mean: quiet bins tell nothing but that they are quiet
-SMEAR_STEPS = 6  # steps beyond its ends in which that mean still holds the content
-STEP_FRAMES = 16  # frames (0.26 s) that are judged together
+MEAN_BINS = 31  # bins (480 Hz) whose mean is subtracted: other sound on top is broader or narrower …
+MEAN_FRAMES = 125  # … and frames (2 s): hum and hiss are constant
+LEVEL_BOUNDS = (-2.0, 4.0)  # nats relative to that mean: how quiet a quiet bin is carries no information
+SMEAR_STEPS = 6  # steps beyond its ends in which that mean still contains the content
+STEP_FRAMES = 16  # frames (0.26 s) of a step
 PRESENCE_MIXTURE = (
     (0.3, 1.2),
     (0.3, 3.0),
-)  # shares of steps and their standard scores where it is heard; the rest: between words
-MAX_STEP_GAIN = 5.0  # nats that one step can bring
-ENTER_COST = 16.0  # nats that it costs for a new line: there are some thousand lags
-LEAVE_COST = 5.0  # … and for falling silent
-MAX_LENGTH_S = 90.0  # seconds: sounds are looked at whose lengths have at most the product of two such
-MIN_GAP_S = 1.0  # a gap of a map that is looked into …
-GAP_MARGIN_S = 5.0  # … with so much on either side, which says what is no chance
+)  # shares of steps and their mean standard scores where it is present; the remaining steps score as absence
+MAX_STEP_GAIN = 5.0  # nats that one step can gain
+ENTER_COST = 16.0  # nats that a new line costs: there are some thousand lags
+LEAVE_COST = 5.0  # … and that its end costs
+MAX_LENGTH_S = 90.0  # seconds: two sounds are compared if the product of their lengths is at most the square of this
+MIN_GAP_S = 1.0  # shortest gap of a map that is searched …
+GAP_MARGIN_S = 5.0  # … with this margin on either side, as a reference for chance
 
 Spectrum = NDArray[np.float32]
 Span = tuple[float, float]
 
 
 def spectrogram_shape(sound: Samples, hz: int, change: SpeedPitch | None = None) -> Spectrum:
-    """The shape of a sound's spectrum, on the content's clock: shape (frames, bins), each frame of length one.
+    """The shape of a sound's spectrum, on the content's clock.
 
     Args:
-        sound: mono, at a common loudness.
-        change: what was done to the content; it is undone.
+        sound: float32, shape (samples,), mono, at a common loudness.
+        hz: samples per second.
+        change: change of speed and pitch that is undone.
+
+    Returns:
+        float32, shape (frames, bins); each frame has about unit length.
     """
     loud = band_levels(sound, hz, change)
     if not len(loud):
@@ -77,7 +81,16 @@ def spectrogram_shape(sound: Samples, hz: int, change: SpeedPitch | None = None)
 
 
 def band_levels(sound: Samples, hz: int, change: SpeedPitch | None = None) -> Spectrum:
-    """The log power of a sound, on the content's clock: shape (frames, bins)."""
+    """The log power of a sound in the band, on the content's clock.
+
+    Args:
+        sound: float32, shape (samples,), mono.
+        hz: samples per second.
+        change: change of speed and pitch that is undone.
+
+    Returns:
+        float32, nats, shape (frames, bins).
+    """
     change = change or SpeedPitch()
     window = stft_window(hz)
     resampled = resample_speed(sound, 1 / change.pitch)
@@ -92,42 +105,50 @@ def band_levels(sound: Samples, hz: int, change: SpeedPitch | None = None) -> Sp
 
 
 def whitened(loud: Spectrum) -> Spectrum:
-    """Levels beside what they are on average around them, in pitch and in time."""
+    """Levels less their mean over neighbouring bins, then over neighbouring frames."""
     return _less_mean(_less_mean(loud, MEAN_BINS, 1), MEAN_FRAMES, 0)
 
 
 def fill_gaps_by_spectrum(
     reaction: Samples, content: Samples, hz: int, change: SpeedPitch, chain: list[AlignedRun]
 ) -> list[AlignedRun]:
-    """The stretches that hold the content by their spectra, at least where a chain leaves the reaction open.
+    """The stretches that contain the content by their spectra, at least where a chain leaves the reaction open.
 
-    All of both is looked at where that is affordable. Else each gap of the chain by itself, against the content around
-    what its neighbours play; a gap so long that even this is not affordable stays open.
+    Both sounds are compared in full where that is affordable. Otherwise each gap of the chain is compared with the
+    content around what its neighbours play; a gap too long even for this stays open.
 
     Args:
-        reaction, content: at a common loudness.
-        change: what was done to the content.
-        chain: where it is known to run, in samples on the content's clock, like what is given back.
+        reaction, content: float32, shape (samples,), mono, at a common loudness.
+        hz: samples per second of both.
+        change: change of speed and pitch of the content.
+        chain: known runs, in samples on the content's clock.
+
+    Returns:
+        Runs in samples on the content's clock.
     """
     lengths = len(reaction) * change.speed, float(len(content))
     if affordable(*lengths, hz):
         return spectrum_runs(reaction, content, hz, change)
-    found = []
+    runs = []
     for (start, end), (low, high) in map_gaps(chain, *lengths, hz):
         if affordable(end - start, high - low, hz):
-            part = reaction[int(start / change.speed) : int(end / change.speed)]
-            for run in spectrum_runs(part, content[int(low) : int(high)], hz, change):
+            gap = reaction[int(start / change.speed) : int(end / change.speed)]
+            for run in spectrum_runs(gap, content[int(low) : int(high)], hz, change):
                 offset = run.offset + int(start / change.speed) * change.speed - int(low)
-                found.append(replace(run, offset=offset, start=run.start + start, end=run.end + start))
-    return found
+                runs.append(replace(run, offset=offset, start=run.start + start, end=run.end + start))
+    return runs
 
 
 def map_gaps(chain: list[AlignedRun], reaction: float, content: float, hz: int) -> list[tuple[Span, Span]]:
-    """What a chain leaves open of the reaction, and for each the part of the content it is likely to play, in samples.
+    """The gaps that a chain leaves in the reaction, and for each the span of the content that it may play.
 
     Args:
         chain: at least one run.
-        reaction, content: how long both are.
+        reaction, content: lengths of both, in samples on the content's clock.
+        hz: samples per second.
+
+    Returns:
+        (gap with its margins, span of the content), in samples.
     """
     order = sorted(chain, key=lambda run: run.start)
     around, out = GAP_MARGIN_S * hz, []
@@ -144,35 +165,53 @@ def map_gaps(chain: list[AlignedRun], reaction: float, content: float, hz: int) 
 
 
 def spectrum_runs(reaction: Samples, content: Samples, hz: int, change: SpeedPitch) -> list[AlignedRun]:
-    """The stretches of a reaction that hold the content after a change is undone, in samples on the content's clock."""
-    other = spectrogram_shape(content, hz)
-    return runs_by(spectral_similarity(spectrogram_shape(reaction, hz, change), other), len(other), hz)
+    """The stretches of a reaction that contain the content after a change is undone.
+
+    Args:
+        reaction, content: float32, shape (samples,), mono, at a common loudness.
+        hz: samples per second of both.
+        change: change of speed and pitch of the content.
+
+    Returns:
+        Runs in samples on the content's clock.
+    """
+    content_shape = spectrogram_shape(content, hz)
+    scores = spectral_similarity(spectrogram_shape(reaction, hz, change), content_shape)
+    return runs_by(scores, len(content_shape), hz)
 
 
 def affordable(reaction: float, content: float, hz: int) -> bool:
-    """Whether two sounds of so many samples are short enough to be laid beside each other at every lag."""
+    """Whether two sounds are short enough to be compared at every lag.
+
+    Args:
+        reaction, content: lengths of both, in samples.
+        hz: samples per second.
+
+    Returns:
+        True if the product of the lengths is at most MAX_LENGTH_S squared.
+    """
     return reaction / hz * content / hz <= MAX_LENGTH_S**2
 
 
 def spectral_similarity(reaction: Spectrum, content: Spectrum, width: int = STEP_FRAMES) -> NDArray[np.float32]:
-    """Standard score of every step of the reaction at every lag.
+    """Standard score of the similarity of every step of the reaction at every lag.
 
     Args:
-        reaction, content: shapes of both on one clock.
+        reaction, content: spectra of both on one clock, shape (frames, bins).
         width: frames in a step.
 
     Returns:
         Shape (steps, lags); lag k is reaction frame less content frame, plus len(content) - 1. NaN where a step
-        is not wholly inside the content. Scores are against the other lags of the same step.
+        is not entirely inside the content. Scores are relative to the other lags of the same step.
     """
     steps, n = len(reaction) // width, len(content)
     out = np.full((steps, len(reaction) + n - 1), np.nan, np.float32)
     for step in range(steps if n > width else 0):
         first = step * width
-        alike = reaction[first : first + width] @ content.T
-        line = alike[0, : n - width + 1].copy()  # the step's first frame shows content frame c
+        products = reaction[first : first + width] @ content.T
+        line = products[0, : n - width + 1].copy()  # the step's first frame shows content frame c
         for i in range(1, width):
-            line += alike[i, i : n - width + 1 + i]
+            line += products[i, i : n - width + 1 + i]
         line = (line - line.mean()) / (line.std() + np.float32(1e-9))
         low = first - (n - width) + n - 1
         out[step, low : low + len(line)] = line[::-1]
@@ -180,10 +219,10 @@ def spectral_similarity(reaction: Spectrum, content: Spectrum, width: int = STEP
 
 
 def runs_by(scores: NDArray[np.float32], content: int, hz: int) -> list[AlignedRun]:
-    """The stretches of the best path through all lags and silence.
+    """The runs of the best path through all lags and absence.
 
     Args:
-        scores: as `spectral_similarity` gives them.
+        scores: as `spectral_similarity` returns them.
         content: frames of the content.
         hz: samples per second.
 
@@ -191,7 +230,7 @@ def runs_by(scores: NDArray[np.float32], content: int, hz: int) -> list[AlignedR
         Runs in samples on the content's clock. A run's `level` is its mean score.
     """
     ratio = sum(
-        share * np.exp(np.minimum(like * scores - like**2 / 2, 2 * MAX_STEP_GAIN)) for share, like in PRESENCE_MIXTURE
+        share * np.exp(np.minimum(mean * scores - mean**2 / 2, 2 * MAX_STEP_GAIN)) for share, mean in PRESENCE_MIXTURE
     )
     gain = np.minimum(np.log(1 - sum(share for share, _ in PRESENCE_MIXTURE) + ratio), MAX_STEP_GAIN)
     path = viterbi_path(np.where(np.isnan(gain), -np.inf, gain), ENTER_COST, LEAVE_COST)
@@ -201,19 +240,19 @@ def runs_by(scores: NDArray[np.float32], content: int, hz: int) -> list[AlignedR
         if lag < 0:
             continue
         start_at, end_at = _trimmed(scores[:, lag], int(first), int(last))
-        here = scores[start_at:end_at, lag]
-        offset = lag - (content - 1) + _beside(scores[start_at:end_at], lag)
+        run_scores = scores[start_at:end_at, lag]
+        offset = lag - (content - 1) + _peak_shift(scores[start_at:end_at], lag)
         weight = float(gain[start_at:end_at, lag].sum())
-        score = float(here.sum() / np.sqrt(len(here)))
+        score = float(run_scores.sum() / np.sqrt(len(run_scores)))
         start, end = float(start_at * STEP_FRAMES * hop), float(end_at * STEP_FRAMES * hop)
-        runs.append(AlignedRun(offset * hop, start, end, weight, score, float(here.mean())))
+        runs.append(AlignedRun(offset * hop, start, end, weight, score, float(run_scores.mean())))
     return runs
 
 
 def _trimmed(scores: NDArray[np.float32], first: int, last: int) -> tuple[int, int]:
-    """The span without what is weak beside the rest of it at either end, SMEAR_STEPS steps at most.
+    """The span without weak steps at either end, at most SMEAR_STEPS.
 
-    A mean over MEAN_FRAMES frames carries the content's shape half as far beyond its ends.
+    The mean over MEAN_FRAMES frames spreads the content's shape half as far beyond its ends.
     """
     above = np.clip(scores[first:last] - scores[first:last].mean() / 3, -MAX_STEP_GAIN, MAX_STEP_GAIN)
     edge = min(SMEAR_STEPS, len(above) - 1)
@@ -224,15 +263,15 @@ def _trimmed(scores: NDArray[np.float32], first: int, last: int) -> tuple[int, i
     return (first + early, last - late) if early + late < len(above) else (first, last)
 
 
-def _beside(scores: NDArray[np.float32], lag: int) -> float:
-    """How far from a lag the peak of the mean score lies, in frames."""
+def _peak_shift(scores: NDArray[np.float32], lag: int) -> float:
+    """Shift of the peak of the mean score from a lag, in frames."""
     if not 0 < lag < scores.shape[1] - 1:
         return 0.0
     return parabolic_peak(np.nan_to_num(scores[:, lag - 1 : lag + 2]).mean(axis=0), 1)
 
 
 def _less_mean(values: Spectrum, width: int, axis: int) -> Spectrum:
-    """Values less their mean over `width` places along an axis."""
+    """Values less their moving mean over `width` values along an axis."""
     pad = [(0, 0), (0, 0)]
     pad[axis] = (width // 2 + 1, width // 2)
     sums = np.cumsum(np.pad(values, pad, mode="edge"), axis=axis, dtype=np.float64)

@@ -1,12 +1,12 @@
-"""Hashes of a sound: pairs of spectral peaks, and where two sounds share them.
+"""Audio fingerprints: hashes of pairs of spectral peaks, and where two sounds share them.
 
-A peak of the spectrogram survives noise, echo and speech on top; a pair of peaks (where the first is,
-how much higher and later the second) is rare enough to be looked up. Shared pairs whose distance in
-time agrees point at an offset. Source of the idea: Wang 2003, "An industrial-strength audio search
-algorithm", ISMIR; sizes as in dpwe/audfprint, denser, because a content under a voice keeps few peaks.
+A peak of the spectrogram survives noise, echo and speech on top; a pair of peaks (the bin of the first, the distance
+of the second in bins and in frames) is rare enough to be looked up. Shared pairs that agree on one time difference
+give an offset. Source of the idea: Wang 2003, "An industrial-strength audio search algorithm", ISMIR;
+sizes as in dpwe/audfprint, denser, because a content under a voice keeps few peaks.
 
-Cost grows with the length of the sounds (and the hits by chance with their product, at about one in
-a million pairs), so an hour against an hour takes seconds.
+Cost grows with the length of the sounds (and chance hits with their product, at about one in a million pairs), so an
+hour against an hour takes seconds.
 """
 
 from dataclasses import dataclass
@@ -27,22 +27,22 @@ __all__ = [
 
 WINDOW_S = 0.064
 HOPS = 4  # windows overlap by three quarters
-CHUNK_FRAMES = 4096  # frames worked on at once: bounds memory, about 8 MB a chunk
+CHUNK_FRAMES = 4096  # frames processed at once: bounds memory, about 8 MB a chunk
 PEAK_REACH = (4, 6)  # a peak is the largest within ± frames and ± bins: at most about 130 a second
 LOWEST_HZ = 150  # below: hum, and too few cycles in a window
 PAIR_FRAMES = (2, 33)  # frames from the first peak of a pair to its second, half open: up to 0.5 s
 MAX_PAIR_BINS = 31  # bins between them at most, either way
-MAX_LATER_PEAKS = 48  # peaks after the first that are looked at
-MAX_PER_TEN_MINUTES = 64  # a hash that occurs in a sound more often than this per ten minutes says nothing
+MAX_LATER_PEAKS = 48  # peaks after the first that are paired with it
+MAX_PER_TEN_MINUTES = 64  # a hash that occurs more often than this per ten minutes of a sound is ignored
 
 
 @dataclass(frozen=True, eq=False)
 class AudioFingerprint:
-    """Pairs of peaks of one sound, in the order of time and, to be looked up, in the order of their keys.
+    """Pairs of peaks of one sound, ordered by time, and by key for look-up.
 
     Attributes:
-        keys: int32, shape (n,): pitch, step and time between of a pair.
-        frames: int32, shape (n,), ascending: when its first peak is, in hops.
+        keys: int32, shape (n,): bin of the first peak, and distance to the second in bins and frames.
+        frames: int32, shape (n,), ascending: frame of the first peak.
         index, index_frames: the same two, ascending by key.
         hop: samples from frame to frame.
         hz: samples per second.
@@ -69,6 +69,9 @@ def fingerprint(sound: NDArray[np.float32], hz: int) -> AudioFingerprint:
     Args:
         sound: float32, shape (samples,), mono. Silence has none.
         hz: samples per second.
+
+    Returns:
+        Its fingerprint, in frames of about 16 ms.
     """
     when, pitch = spectral_peaks(sound, hz)
     hop = stft_window(hz) // HOPS
@@ -82,6 +85,9 @@ def peak_pairs(when: NDArray[np.int32], pitch: NDArray[np.int32], hz: int, frame
         when, pitch: int32, shape (n,): frame and bin of each peak, in order of time, then pitch.
         hz: samples per second of their sound.
         frames_total: how many frames it has.
+
+    Returns:
+        The fingerprint.
     """
     keys, frames = [], []
     for k in range(1, min(MAX_LATER_PEAKS, len(when))):
@@ -99,15 +105,22 @@ def peak_pairs(when: NDArray[np.int32], pitch: NDArray[np.int32], hz: int, frame
 
 
 def key_limit(hz: int) -> int:
-    """One more than the largest key that a hash can have."""
+    """One more than the largest possible key of a hash."""
     return (stft_window(hz) // 2 + 1) * (2 * MAX_PAIR_BINS + 1) * PAIR_FRAMES[1]
 
 
 def spectral_peaks(sound: NDArray[np.float32], hz: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Frame and bin of every spectral peak, in order of time, then pitch.
 
-    A peak is the largest of its neighbourhood (± 64 ms, ± 94 Hz) in the log power spectrum, after each
-    bin's own level around it has been taken off, so that a quiet high band has its peaks too.
+    A peak is the maximum of its neighbourhood (± 64 ms, ± 94 Hz) in the log power spectrum, so a quiet high band has
+    peaks too.
+
+    Args:
+        sound: float32, shape (samples,), mono.
+        hz: samples per second.
+
+    Returns:
+        (frames, bins), int32, shape (n,) each.
     """
     window = stft_window(hz)
     hop = window // HOPS
@@ -133,25 +146,32 @@ def spectral_peaks(sound: NDArray[np.float32], hz: int) -> tuple[NDArray[np.int3
 
 
 def shared_hashes(
-    one: AudioFingerprint, other: AudioFingerprint, span: tuple[int, int]
+    reaction: AudioFingerprint, content: AudioFingerprint, span: tuple[int, int]
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Frames (of one, of the other) of the hashes that both have, for a half-open span of frames of one.
+    """Frames of the hashes that two sounds share.
 
-    A hash that is common in the other is left out: it points everywhere.
+    A hash that is frequent in the content is left out: it points everywhere.
+
+    Args:
+        reaction, content: fingerprints of both, of one hz.
+        span: half-open span of frames of the reaction.
+
+    Returns:
+        (frames of the reaction, frames of the content), int32, shape (n,) each.
     """
-    limit = MAX_PER_TEN_MINUTES * max(1.0, other.frames_total * other.hop / other.hz / 600)
-    low, high = np.searchsorted(one.frames, np.array(span, dtype=np.int32))
-    keys, frames = one.keys[low:high], one.frames[low:high]
-    left = np.searchsorted(other.index, keys, side="left")
-    count = np.searchsorted(other.index, keys, side="right") - left
+    limit = MAX_PER_TEN_MINUTES * max(1.0, content.frames_total * content.hop / content.hz / 600)
+    low, high = np.searchsorted(reaction.frames, np.array(span, dtype=np.int32))
+    keys, frames = reaction.keys[low:high], reaction.frames[low:high]
+    left = np.searchsorted(content.index, keys, side="left")
+    count = np.searchsorted(content.index, keys, side="right") - left
     count[count > limit] = 0
-    mine = np.repeat(np.arange(len(keys)), count)
-    step = np.arange(len(mine)) - np.repeat(np.cumsum(count) - count, count)
-    return frames[mine], other.index_frames[left[mine] + step]
+    row = np.repeat(np.arange(len(keys)), count)
+    step = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
+    return frames[row], content.index_frames[left[row] + step]
 
 
 def _largest(values: NDArray[np.float32], reach: int, axis: int) -> NDArray[np.float32]:
-    """The largest within ± reach along an axis; the windows of a maximum double, so few passes do."""
+    """The maximum within ± reach along an axis; the width of the window doubles in each pass."""
     pad = [(0, 0), (0, 0)]
     pad[axis] = (reach, reach)
     out = np.pad(values, pad, constant_values=-np.inf)

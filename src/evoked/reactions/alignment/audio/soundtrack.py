@@ -1,4 +1,4 @@
-"""The sound of a reaction, and what its file lacks: half a file often explains why nothing is found in it."""
+"""The sound of a file and its damage: half a file often explains why it cannot be aligned."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,20 +19,36 @@ class Soundtrack:
     Attributes:
         path: of the file.
         samples: float32, shape (n,), mono at SOUND_HZ; silence where the file breaks off.
-        damage: what was wrong with its sound, one line each: empty for a whole file.
+        damage: damage of its sound, one line each; empty for an intact file.
     """
 
     path: Path
     samples: Samples
     damage: tuple[str, ...]
 
-    def refused(self, error: AlignmentError, what: str) -> AlignmentError:
-        """The error with what was compared before it, and what the file lacks behind it."""
-        return AlignmentError(f"{what}: {error}{damage_suffix(self.path, self.damage)}")
+    def refused(self, error: AlignmentError, compared: str) -> AlignmentError:
+        """The error with the names of the compared files before it and the damage of the file after it.
+
+        Args:
+            error: why the file cannot be aligned.
+            compared: names of the compared files.
+
+        Returns:
+            A new error, to be raised.
+        """
+        return AlignmentError(f"{compared}: {error}{damage_suffix(self.path, self.damage)}")
 
 
 def damage_suffix(path: Path, damage: tuple[str, ...]) -> str:
-    """What a file lacks, to be put behind a reason; "" for a whole file."""
+    """The damage of a file as a suffix of a message.
+
+    Args:
+        path: of the file.
+        damage: one line each.
+
+    Returns:
+        A space and the damage in brackets; "" for an intact file.
+    """
     return f" ({path.name} is {'; '.join(damage)})" if damage else ""
 
 
@@ -41,7 +57,10 @@ def load_soundtrack(path: Path, media: Media | None = None) -> Soundtrack:
 
     Args:
         path: a media file.
-        media: its description, where it is known; else the file is probed first.
+        media: its description, where it is known; otherwise the file is probed first.
+
+    Returns:
+        Its samples and their damage.
 
     Raises:
         NoSoundError: if it has no sound.

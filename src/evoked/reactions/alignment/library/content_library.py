@@ -1,11 +1,11 @@
-"""A folder of contents' fingerprints that can be searched by sound, kept on disk.
+"""Library of contents on disk: a folder of audio fingerprints that can be searched by audio.
 
-    LIBRARY/contents.json            what is in it: names, where their files are, digests, settings
-    LIBRARY/marks/SHA256.safetensors the hashes of one content
-    LIBRARY/places.npy, starts.npy   the index over all of them, made from the marks
+    LIBRARY/contents.json            names of the contents, paths of their files, digests, settings
+    LIBRARY/marks/SHA256.safetensors the postings (hashes) of one content
+    LIBRARY/places.npy, starts.npy   the index of all contents, built from the postings
 
-The marks are the truth: adding goes on where it was cut off, and an index that is not of these contents is
-made anew. Sounds themselves are not kept; the few contents that are aligned in full are read where they are.
+Adding continues where it was interrupted, and an index of other contents is rebuilt from the postings. Sounds are not
+stored; the few contents that are aligned in full are read from their own files.
 """
 
 import json
@@ -43,7 +43,14 @@ REBUILD_ADVICE = "make the library again, in a new folder"
 
 @dataclass(frozen=True)
 class Entry:
-    """One content: its file when it was added, the digest of that, and how long its sound is."""
+    """One content.
+
+    Attributes:
+        name: unique in the library.
+        path: absolute path of its file when it was added.
+        sha256: digest of the file.
+        seconds: duration of its sound.
+    """
 
     name: str
     path: str
@@ -52,13 +59,13 @@ class Entry:
 
 
 class ContentLibrary:
-    """A library on disk.
+    """A library of contents on disk.
 
     Args:
-        folder: where it is; made when the first content is added.
+        folder: its folder; created when the first content is added.
 
     Raises:
-        LibraryError: if what is there is no library, or one of another format.
+        LibraryError: if the folder holds no library, or one of another format.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -66,12 +73,19 @@ class ContentLibrary:
         self.entries: tuple[Entry, ...] = self._read() if (folder / "contents.json").exists() else ()
 
     def add(self, path: Path, name: str | None = None) -> bool:
-        """Take a content in; False if it is there already, whatever it was called.
+        """Add a content.
 
-        Its hashes are kept before it is listed, so that an interruption loses one content's at most.
+        Its postings are written before it is listed, so that an interruption loses those of one content at most.
+
+        Args:
+            path: of its file.
+            name: in the library; None: the name of the file.
+
+        Returns:
+            False if the library holds a content of the same bytes already, under any name.
 
         Raises:
-            MediaError or a subclass: if the file has no sound that can be had.
+            MediaError or a subclass: if the file has no sound that can be read.
             LibraryError: if another content has this name.
         """
         sha = sha256(path)
@@ -80,34 +94,42 @@ class ContentLibrary:
             return False
         if any(e.name == name for e in self.entries):
             raise LibraryError(f"{self.folder} holds another content called {name}: rename one of the two")
-        heard = read_audio(path, SOUND_HZ)
-        marks = postings_of(fingerprint(heard, SOUND_HZ))
-        if not len(marks.keys):
+        sound = read_audio(path, SOUND_HZ)
+        postings = postings_of(fingerprint(sound, SOUND_HZ))
+        if not len(postings.keys):
             raise LibraryError(f"{path} has no sound to be recognised by: it is silent, or shorter than half a second")
-        with writing(self._marks(sha)) as temporary:
-            save_file({"keys": marks.keys, "frames": marks.frames, "total": np.array([marks.total])}, temporary)
-        entry = Entry(name, str(path.absolute()), sha, round(len(heard) / SOUND_HZ, 3))
+        arrays = {"keys": postings.keys, "frames": postings.frames, "total": np.array([postings.total])}
+        with writing(self._postings_path(sha)) as temporary:
+            save_file(arrays, temporary)
+        entry = Entry(name, str(path.absolute()), sha, round(len(sound) / SOUND_HZ, 3))
         self.entries = tuple(sorted((*self.entries, entry), key=lambda e: e.name))
         self._write()
         return True
 
     def index(self) -> InvertedIndex:
-        """The index of all contents; made anew where it is not of them.
+        """The index of all contents; rebuilt where the one on disk is of other contents, incomplete or damaged.
 
         Raises:
-            LibraryError: if the hashes of a content are gone or damaged.
+            LibraryError: if the postings of a content are missing or damaged.
         """
         state = {**FORMAT, "contents": [[e.name, e.sha256] for e in self.entries]}
         try:
-            made = json.loads((self.folder / "index.json").read_text(encoding="utf-8"))
-            if made["of"] == digest(state):
-                return self._opened(made["places"])
+            body = json.loads((self.folder / "index.json").read_text(encoding="utf-8"))
+            if body["of"] == digest(state):
+                return self._opened(body["places"])
         except (OSError, ValueError, KeyError, TypeError):
-            pass  # never made, cut off, or damaged: it can be made again from the marks
-        return self._made(digest(state))
+            pass  # missing, incomplete or damaged: it is rebuilt from the postings
+        return self._built(digest(state))
 
     def find(self, reaction: Samples, config: AlignConfig | None = None) -> ContentMatch:
-        """The content that a reaction plays the most of; see `pairing.chosen`.
+        """The content that a reaction plays the most of; see `identify_content`.
+
+        Args:
+            reaction: float32, shape (samples,), mono at SOUND_HZ.
+            config: thresholds of a match.
+
+        Returns:
+            The content, and the map.
 
         Raises:
             AlignmentError: if it plays none of them.
@@ -116,7 +138,15 @@ class ContentLibrary:
         return identify_content(reaction, self.index(), self._sound, config)
 
     def provenance(self, reaction: Mapping[str, str], content: str) -> Provenance:
-        """What `evoked library find` writes beside a map."""
+        """The provenance that `evoked library find` writes with a map.
+
+        Args:
+            reaction: name → digest of the reaction.
+            content: name of the content.
+
+        Returns:
+            Format of the library, and digests of both.
+        """
         entry = self._entry(content)
         config = {"contents": len(self.entries), "content": content, **FORMAT}
         return Provenance("library find", config, {**reaction, content: entry.sha256})
@@ -133,31 +163,31 @@ class ContentLibrary:
     def _entry(self, name: str) -> Entry:
         return next(e for e in self.entries if e.name == name)
 
-    def _marks(self, sha: str) -> Path:
+    def _postings_path(self, sha: str) -> Path:
         return self.folder / "marks" / f"{sha}.safetensors"
 
-    def _read_marks(self, entry: Entry) -> FingerprintPostings:
-        path = self._marks(entry.sha256)
+    def _read_postings(self, entry: Entry) -> FingerprintPostings:
+        path = self._postings_path(entry.sha256)
         try:
-            held = load_file(path)
-            marks = FingerprintPostings(held["keys"], held["frames"], int(held["total"][0]))
+            arrays = load_file(path)
+            postings = FingerprintPostings(arrays["keys"], arrays["frames"], int(arrays["total"][0]))
         except (OSError, SafetensorError, KeyError, IndexError) as error:
             raise LibraryError(
                 f"{path}, the audio fingerprint of {entry.name}, cannot be read: {REBUILD_ADVICE}"
             ) from error
-        keys = marks.keys
-        if keys.shape != marks.frames.shape or (len(keys) and not 0 <= keys.min() <= keys.max() < KEYS):
+        keys = postings.keys
+        if keys.shape != postings.frames.shape or (len(keys) and not 0 <= keys.min() <= keys.max() < KEYS):
             raise LibraryError(f"{path}, the audio fingerprint of {entry.name}, is damaged: {REBUILD_ADVICE}")
-        return marks
+        return postings
 
-    def _all_marks(self) -> Iterator[FingerprintPostings]:
+    def _all_postings(self) -> Iterator[FingerprintPostings]:
         for entry in self.entries:
-            yield self._read_marks(entry)
+            yield self._read_postings(entry)
 
-    def _made(self, of: str) -> InvertedIndex:
-        counts = count_keys(self._all_marks(), SOUND_HZ)
+    def _built(self, of: str) -> InvertedIndex:
+        counts = count_keys(self._all_postings(), SOUND_HZ)
         with writing(self.folder / "places.npy") as temporary:
-            index = build_index([e.name for e in self.entries], self._all_marks(), counts, SOUND_HZ, temporary)
+            index = build_index([e.name for e in self.entries], self._all_postings(), counts, SOUND_HZ, temporary)
             places = len(index.places)
         with writing(self.folder / "starts.npy") as temporary, temporary.open("wb") as file:
             np.save(file, np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), allow_pickle=False)
@@ -165,12 +195,12 @@ class ContentLibrary:
         return self._opened(places)
 
     def _opened(self, places: int) -> InvertedIndex:
-        """The index on disk, mapped and not read; ValueError or OSError if it is not whole."""
+        """The index on disk, memory-mapped; ValueError or OSError if it is incomplete or damaged."""
         starts = np.load(self.folder / "starts.npy", allow_pickle=False)
         mapped = np.load(self.folder / "places.npy", mmap_mode="r", allow_pickle=False)
-        whole = starts.dtype == np.int64 and starts.shape == (KEYS + 1,) and mapped.dtype == np.uint64
-        if not whole or mapped.shape != (places,) or starts[-1] != places or (np.diff(starts, prepend=0) < 0).any():
-            raise ValueError("the index is not whole")
+        valid = starts.dtype == np.int64 and starts.shape == (KEYS + 1,) and mapped.dtype == np.uint64
+        if not valid or mapped.shape != (places,) or starts[-1] != places or (np.diff(starts, prepend=0) < 0).any():
+            raise ValueError("the index is incomplete or damaged")
         return InvertedIndex(tuple(e.name for e in self.entries), starts, mapped, SOUND_HZ)
 
     def _read(self) -> tuple[Entry, ...]:

@@ -1,8 +1,8 @@
-"""Which content does a reaction play, of many, or none of them?
+"""Identification of the content that a reaction plays, among many, by audio.
 
-The hashes of a few stretches of the reaction are looked up in an index of all contents; only the few with
-most shared hashes at one offset are aligned in full. A content costs its hashes once; a search costs
-hardly more with a thousand contents than with ten.
+The hashes of a few stretches of the reaction are looked up in an index of all contents; only the few with most shared
+hashes at one offset are aligned in full. A content costs its hashes once; a search costs hardly more with a thousand
+contents than with ten.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,7 +24,12 @@ MAX_ALIGNED = 3  # contents that are aligned in full
 
 @dataclass(frozen=True)
 class ContentMatch:
-    """A reaction's content, and its temporal alignment."""
+    """The content of a reaction, and the temporal alignment of both.
+
+    Attributes:
+        content: name of the content.
+        offsets: the map.
+    """
 
     content: str
     offsets: OffsetMap
@@ -41,8 +46,11 @@ def identify_content(
     Args:
         reaction_sound: float32, shape (samples,), mono at the index's hz.
         index: hashes of the contents.
-        sound_of: name → mono sound at that hz, asked for the few that are aligned in full.
-        config: what counts as found.
+        sound_of: name → mono sound at that hz; called for the few that are aligned in full.
+        config: thresholds of a match.
+
+    Returns:
+        The content with most covered seconds, and its map.
 
     Raises:
         AlignmentError: if it has nothing in common with any of them, or is silent.
@@ -55,7 +63,7 @@ def identify_content(
     ranked = index.ranked(reaction_sound, speed_pitch_grid(config.max_speed_change, config.max_pitch_semitones))[
         :MAX_ALIGNED
     ]
-    # Other speeds only where none is found at its own: the search costs some seconds for each wrong content
+    # Other speeds only where none matches at its own: the search takes some seconds for each wrong content
     for attempt in (replace(config, max_speed_change=0.0, max_pitch_semitones=0.0), config):
         for name, _ in ranked:
             try:
@@ -70,14 +78,14 @@ def identify_content(
 
 
 class MemoryLibrary:
-    """Contents that can be searched by sound, held in memory (250 kB for ten minutes).
+    """Contents that can be searched by audio, in memory (250 kB for ten minutes).
 
     Args:
-        contents: their names, in any order: the answer does not depend on it.
+        contents: their names, in any order: the result does not depend on it.
         sound_of: name → mono sound at `hz`; called once for the hashes, and again for each full
-            alignment. A content whose sound cannot be had raises there.
+            alignment. Its exceptions are not caught.
         hz: samples per second.
-        config: what counts as found.
+        config: thresholds of a match.
     """
 
     def __init__(
@@ -94,7 +102,7 @@ class MemoryLibrary:
         self._index: InvertedIndex | None = None
 
     def ranked(self, reaction_sound: Samples) -> list[tuple[str, int]]:
-        """Contents with their shared hashes at one offset, most first; those that share none are left out."""
+        """Contents with their number of shared hashes at one offset, most first; those without any are left out."""
         return self._built_index().ranked(
             reaction_sound, speed_pitch_grid(self._config.max_speed_change, self._config.max_pitch_semitones)
         )

@@ -20,16 +20,16 @@ def climb_box(
     max_sweeps: int,
     relative: bool = False,
 ) -> tuple[BoxArray, float]:
-    """Move and stretch a rectangle as long as its score grows.
+    """Move and stretch a rectangle while its score grows.
 
     Args:
-        score: what is maximised.
+        score: function that is maximised.
         box: x, y, width, height to start from, shape (4,).
         steps: lengths of a move, in the order in which they are tried: coarse to fine.
         allowed: whether a rectangle may be tried.
         min_gain: least growth of the score that counts.
         max_sweeps: most rounds of all moves at one step.
-        relative: whether steps are shares of the rectangle's current width, not in its own unit.
+        relative: whether steps are shares of the current width of the rectangle.
 
     Returns:
         The best rectangle, shape (4,), and its score.

@@ -1,7 +1,7 @@
-"""Where in a reaction's frame is the content, and which part of it? Nothing is known beforehand.
+"""Search for the rectangle of a reaction that shows the content, and for the moment of the content, without a prior.
 
-A few seconds of the reaction are compared with the whole content in every rectangle, of every size and at every
-moment. The changes of three by four cells are enough to tell; the moments are compared by FFT.
+A few seconds of the reaction are compared with the entire content in rectangles of every position and size, and at
+every lag. The changes of three by four cells are enough; lags are compared by FFT.
 """
 
 from collections.abc import Iterator
@@ -32,14 +32,14 @@ __all__ = [
 ]
 
 SHAPE = (3, 4)  # cells of the content that are compared
-FRAME_STEP = 2  # only every other frame
+FRAME_STEP = 2  # every other frame is compared
 WIDTH_RANGE = (0.14, 1.25)  # narrowest and widest content, as shares of the reaction's width
-WIDTH_RATIO = 2**0.25  # from one width to the next
-ENERGY_FLOOR = 0.1  # what a frame's changes must exceed, or a rectangle holds no content; also kept below energies
-ENERGY_PRIOR = 0.15  # of the usual energy of a content's stretch is added to each: a calm one is like anything
-SAME_MOMENT_FRAMES = 5  # frames (of every other) within which a moment is the same
-CHUNK_NUMBERS = 2**18  # numbers of spectra that are multiplied at once: they stay in the processor's cache
-MAX_KEPT = 400  # hypotheses of a block that its rivals are sought among
+WIDTH_RATIO = 2**0.25  # of a width to the next smaller one
+ENERGY_FLOOR = 0.1  # energy of changes per frame below which a rectangle is not searched; also added to energies
+ENERGY_PRIOR = 0.15  # share of the median energy that is added to each: calm stretches correlate with anything
+SAME_MOMENT_FRAMES = 5  # compared frames within which a moment is the same
+CHUNK_NUMBERS = 2**18  # values of spectra that are multiplied at once: they fit in the processor's cache
+MAX_KEPT = 400  # hypotheses of a block among which rivals are searched
 
 Spectra = NDArray[np.complexfloating]
 
@@ -50,12 +50,12 @@ class RegionHypothesis:
 
     Attributes:
         score: correlation of changes.
-        rival: the best score at another moment: a hypothesis is as good as it stands above this.
+        rival: the best score at another moment: the margin to it measures the hypothesis.
         start, end: frames of the reaction.
         lag: frame of the content less frame of the reaction, both on the reaction's clock.
-        speed: content seconds for each second of the reaction.
+        speed: content seconds per second of the reaction.
         box: x, y, width, height in cells of the reaction.
-        mirrored: whether the content is shown left to right.
+        mirrored: whether the content is mirrored left to right.
     """
 
     score: float
@@ -69,12 +69,12 @@ class RegionHypothesis:
 
 
 class SearchedContent:
-    """A content as it is compared with blocks of a reaction of one length.
+    """A content prepared for comparison with blocks of a reaction of one length.
 
     Args:
-        content: its frames.
-        speed: content seconds for each second of the reaction.
-        block: frames (of every other) of a block.
+        content: its thumbnails.
+        speed: content seconds per second of the reaction.
+        block: compared frames of a block.
     """
 
     def __init__(self, content: FrameThumbnails, speed: float, block: int) -> None:
@@ -88,26 +88,29 @@ class SearchedContent:
         self.moves = bool((self.energy > ENERGY_FLOOR * block).any())
         self.energy += ENERGY_PRIOR * float(np.median(self.energy[self.energy > 0])) if self.moves else 1.0
         self.scale = (1 / np.sqrt(self.energy)).astype(np.float32)
-        both = np.stack([rows, mirror(rows, SHAPE)]).astype(np.float32)  # as it is, and left to right
-        self.spectra: Spectra = np.fft.rfft(np.ascontiguousarray(both.transpose(0, 2, 1)), self.size)
+        variants = np.stack([rows, mirror(rows, SHAPE)]).astype(np.float32)  # as it is, and mirrored
+        self.spectra: Spectra = np.fft.rfft(np.ascontiguousarray(variants.transpose(0, 2, 1)), self.size)
 
 
 def search_region(
     reaction: FrameThumbnails, start: int, content: SearchedContent, aspect: float
 ) -> RegionHypothesis | None:
-    """The likeliest rectangle and moment of a block that begins at a frame; None where nothing changes.
+    """The rectangle and moment at which a block of the reaction looks most like the content.
 
     Args:
-        reaction: its frames.
+        reaction: its thumbnails.
         start: first frame of the block.
-        content: what may be shown.
-        aspect: the content's width to its height.
+        content: the content.
+        aspect: width to height of the content.
+
+    Returns:
+        The best hypothesis; None where nothing changes.
     """
     block = reaction.cells[start : start + content.block * FRAME_STEP + 1 : FRAME_STEP]
     candidates: list[tuple[float, int, Box, bool]] = []
     if len(block) < 2 or not content.moves:
         return None
-    for boxes, energies, spectra in _rows(block, content.size, aspect):
+    for boxes, energies, spectra in _rectangle_rows(block, content.size, aspect):
         scores, lags = _best_moments(spectra, content)
         for j in np.flatnonzero(energies >= ENERGY_FLOOR * content.block):
             scale = 1 / np.sqrt(energies[j] + ENERGY_FLOOR * content.block)
@@ -120,41 +123,44 @@ def search_region(
     score, lag, box, mirrored = candidates[0]
     rival = max((f[0] for f in candidates if abs(f[1] - lag) > SAME_MOMENT_FRAMES), default=0.0)
     end = start + (len(block) - 1) * FRAME_STEP
-    # A lag is counted from the block's start; on the reaction's clock both are frames
+    # The lag counts from the block's start, in compared frames; on the reaction's clock it is in frames
     return RegionHypothesis(score, rival, start, end, lag * FRAME_STEP - start, content.speed, box, mirrored)
 
 
 def _best_moments(spectra: Spectra, content: SearchedContent) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Of each rectangle of a row the best score, not yet divided by its own energy, and the lag there.
+    """The best score of each rectangle of a row, before division by its energy, and its lag.
 
     Args:
-        spectra: (SHAPE[0], half columns, frequencies), of the half cells' changes.
-        content: what may be shown.
+        spectra: shape (SHAPE[0], half columns, frequencies), of the changes of half cells.
+        content: the content.
 
     Returns:
-        Both (2, rectangles): as it is, and mirrored.
+        Both of shape (2, rectangles): as it is, and mirrored.
     """
     count = spectra.shape[1] - 2 * SHAPE[1] + 2
     scores, lags = np.zeros((2, count), np.float32), np.zeros((2, count), np.int64)
-    theirs = content.spectra.reshape(2, *SHAPE, -1)
+    content_spectra = content.spectra.reshape(2, *SHAPE, -1)
     step = max(1, CHUNK_NUMBERS // spectra.shape[2])
     for first in range(0, count, step):
-        here = slice(first, min(first + step, count))
-        for way in range(2):
-            product = np.zeros((here.stop - first, spectra.shape[2]), spectra.dtype)
-            # The content's frames have no mean, so the reaction's need none taken off
+        chunk = slice(first, min(first + step, count))
+        for variant in range(2):
+            product = np.zeros((chunk.stop - first, spectra.shape[2]), spectra.dtype)
+            # The mean of each row of the content is 0, so that of the reaction need not be subtracted
             for row, column in np.ndindex(*SHAPE):
-                product += spectra[row, first + 2 * column : here.stop + 2 * column] * theirs[way, row, column]
-            like = np.fft.irfft(product, content.size)[:, content.lags] * content.scale
-            best = like.argmax(axis=1)
-            scores[way, here], lags[way, here] = like[np.arange(len(like)), best], content.lags[best]
+                product += (
+                    spectra[row, first + 2 * column : chunk.stop + 2 * column] * content_spectra[variant, row, column]
+                )
+            correlations = np.fft.irfft(product, content.size)[:, content.lags] * content.scale
+            best = correlations.argmax(axis=1)
+            scores[variant, chunk] = correlations[np.arange(len(correlations)), best]
+            lags[variant, chunk] = content.lags[best]
     return scores, lags
 
 
-def _rows(block: NDArray[np.uint8], size: int, aspect: float) -> Iterator[tuple[list[Box], Cells, Spectra]]:
-    """Every row of rectangles half a cell of the content apart: boxes, the energy of each one's changes, their spectra.
+def _rectangle_rows(block: NDArray[np.uint8], size: int, aspect: float) -> Iterator[tuple[list[Box], Cells, Spectra]]:
+    """Every row of rectangles, half a cell of the content apart: boxes, energies of their changes, spectra.
 
-    Spectra are of half cells, conjugate: (SHAPE[0], half columns, frequencies). Rectangle j takes every other from j.
+    Spectra are of half cells, conjugate: (SHAPE[0], half columns, frequencies). Rectangle j takes every second from j.
     """
     _, high, wide = block.shape
     width = WIDTH_RANGE[0] * wide
@@ -163,28 +169,27 @@ def _rows(block: NDArray[np.uint8], size: int, aspect: float) -> Iterator[tuple[
         columns, rows = max(1, round(wide / across)), max(1, round(high / down))
         across, down = wide / columns, high / rows
         halves = pool_cells(block, (rows, columns))
-        beyond = [1 + max(0, 2 * n - k + 1) // 2 for n, k in ((SHAPE[0], rows), (SHAPE[1], columns))]
-        halves = np.pad(halves, ((0, 0), (beyond[0], beyond[0]), (beyond[1], beyond[1])), mode="edge")
-        cells: Cells = (halves[:, 1:, 1:] + halves[:, 1:, :-1] + halves[:, :-1, 1:] + halves[:, :-1, :-1]) / np.float32(
-            4
-        )
+        padding = [1 + max(0, 2 * n - k + 1) // 2 for n, k in ((SHAPE[0], rows), (SHAPE[1], columns))]
+        halves = np.pad(halves, ((0, 0), (padding[0], padding[0]), (padding[1], padding[1])), mode="edge")
+        corners = halves[:, 1:, 1:] + halves[:, 1:, :-1] + halves[:, :-1, 1:] + halves[:, :-1, :-1]
+        cells: Cells = corners / np.float32(4)
         changes = frame_changes(cells)
-        rows_of: dict[int, Spectra] = {}  # only those that are needed: of a long content they are large
+        rows_of: dict[int, Spectra] = {}  # only those in use: of a long content they are large
         for i in range(changes.shape[1] - 2 * SHAPE[0] + 2):
-            wanted = range(i, i + 2 * SHAPE[0] - 1, 2)
+            used_rows = range(i, i + 2 * SHAPE[0] - 1, 2)
             rows_of = {k: v for k, v in rows_of.items() if k >= i}
-            for k in wanted:
+            for k in used_rows:
                 if k not in rows_of:
                     rows_of[k] = np.fft.rfft(np.ascontiguousarray(changes[:, k].T), size).conj()
-            box = (i - beyond[0]) * down, across * SHAPE[1] * 2, down * SHAPE[0] * 2
+            box = (i - padding[0]) * down, across * SHAPE[1] * 2, down * SHAPE[0] * 2
             count = changes.shape[2] - 2 * SHAPE[1] + 2
-            boxes = [((j - beyond[1]) * across, *box) for j in range(count)]
-            yield boxes, _energies(changes[:, wanted]), np.stack([rows_of[k] for k in wanted])
+            boxes = [((j - padding[1]) * across, *box) for j in range(count)]
+            yield boxes, _energies(changes[:, used_rows]), np.stack([rows_of[k] for k in used_rows])
         width *= WIDTH_RATIO
 
 
 def _energies(cells: Cells) -> Cells:
-    """Squares of a row's rectangles, each frame's mean taken off; from (frames, SHAPE[0], half columns)."""
+    """Energies of the rectangles of a row less the mean of each frame; from (frames, SHAPE[0], half columns)."""
     count = cells.shape[2] - 2 * SHAPE[1] + 2
 
     def added(values: NDArray[np.float64]) -> NDArray[np.float64]:
