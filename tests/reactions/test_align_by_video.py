@@ -1,4 +1,4 @@
-"""Reactions without sound, aligned by what is seen: real film, a real viewer, moments that are known."""
+"""Reactions without sound, aligned by video: real film, a real viewer, moments that are known."""
 
 import wave
 from dataclasses import replace
@@ -166,7 +166,7 @@ def test_two_shows_of_stills_at_one_pace_are_not_taken_for_each_other(seed: int,
         align_by_video(replace(watched, cells=frame), replace(watched, cells=theirs))
 
 
-def test_looks_are_means_of_cells_and_say_how_late_they_are(folder: Path) -> None:
+def test_thumbnails_are_means_of_cells_with_their_mean_delay(folder: Path) -> None:
     path = folder / "grey.mp4"
     with VideoWriter(path, (320, 180), Fraction(5)) as writer:
         for i in range(10):

@@ -39,20 +39,20 @@ def noise(*shape: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).normal(0, 3, shape).astype(np.float32)
 
 
-def looks(count: int, rows: int = 12, columns: int = 16, seed: int = 0) -> FrameThumbnails:
+def thumbnails(count: int, rows: int = 12, columns: int = 16, seed: int = 0) -> FrameThumbnails:
     cells = np.random.default_rng(seed).integers(0, 255, (count, rows, columns)).astype(np.uint8)
     return FrameThumbnails(cells, 0.0, 0.04, 16 / 9)
 
 
 def test_pooled_cells_are_means() -> None:
-    cells = looks(3).cells
+    cells = thumbnails(3).cells
     by_hand = cells.astype(np.float64).reshape(3, 3, 4, 4, 4).mean(axis=(2, 4))
     assert pool_cells(cells, (3, 4)) == pytest.approx(by_hand, abs=1e-4)
     assert pool_cells(cells, (5, 7)).mean(axis=(1, 2)) == pytest.approx(cells.mean(axis=(1, 2)), rel=1e-3)
 
 
 def test_a_film_at_its_own_speed_is_its_own_changes() -> None:
-    film = looks(40)
+    film = thumbnails(40)
     rows = content_changes(film, 1.0, (12, 16))
     own = frame_changes(film.cells.astype(np.float32)).reshape(39, -1)
     assert rows == pytest.approx(own - own.mean(axis=1, keepdims=True), abs=1e-3)
@@ -61,7 +61,7 @@ def test_a_film_at_its_own_speed_is_its_own_changes() -> None:
 
 
 def test_a_box_is_read_where_it_is() -> None:
-    cells = looks(5, 27, 48).cells
+    cells = thumbnails(5, 27, 48).cells
     whole = crop_box(cells, (8.0, 4.0, 16.0, 12.0), (12, 16))
     own = frame_changes(cells[:, 4:16, 8:24].astype(np.float32)).reshape(4, -1)
     assert whole == pytest.approx(own - own.mean(axis=1, keepdims=True), abs=1e-3)
@@ -76,8 +76,8 @@ def test_correlation_at_every_moment_equals_the_plain_formula() -> None:
         assert found[at] == pytest.approx(correlation(block, film[lag : lag + BLOCK_FRAMES]), abs=1e-4)
 
 
-def test_the_right_rectangle_and_moment_are_guessed() -> None:
-    film = replace(looks(300), cells=np.kron(looks(300, 4, 4, seed=3).cells, np.ones((1, 3, 4), np.uint8)))
+def test_the_right_rectangle_and_moment_are_found() -> None:
+    film = replace(thumbnails(300), cells=np.kron(thumbnails(300, 4, 4, seed=3).cells, np.ones((1, 3, 4), np.uint8)))
     frame = np.full((200, 27, 48), 40, np.uint8)
     frame[:, 3:21, 20:44] = pool_cells(film.cells[60:260], (18, 24)).round().astype(np.uint8)
     shown = FrameThumbnails(frame, 0.0, 0.04, 16 / 9)
@@ -96,9 +96,9 @@ def test_the_right_rectangle_and_moment_are_guessed() -> None:
     assert SHAPE[0] * SHAPE[1] == 12
 
 
-def test_a_guess_has_the_score_of_the_plain_formula() -> None:
+def test_a_hypothesis_has_the_score_of_the_plain_formula() -> None:
     """Every moment of the film beside the rectangle that was guessed, in float64, product by product."""
-    film = replace(looks(260), cells=np.kron(looks(260, 4, 4, seed=3).cells, np.ones((1, 3, 4), np.uint8)))
+    film = replace(thumbnails(260), cells=np.kron(thumbnails(260, 4, 4, seed=3).cells, np.ones((1, 3, 4), np.uint8)))
     frame = np.random.default_rng(1).integers(0, 40, (120, 27, 48)).astype(np.uint8)
     frame[:, 3:21, 20:44] += pool_cells(film.cells[100:220, :, ::-1], (18, 24)).astype(np.uint8) // 2
     shown = FrameThumbnails(frame, 0.0, 0.04, 16 / 9)
@@ -130,7 +130,7 @@ def test_a_guess_has_the_score_of_the_plain_formula() -> None:
 def test_how_many_rectangles_are_compared_at_once_changes_nothing(
     at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    film, shown = SearchedContent(looks(200), 1.0, 30), looks(120, 27, 48, seed=4)
+    film, shown = SearchedContent(thumbnails(200), 1.0, 30), thumbnails(120, 27, 48, seed=4)
     whole = search_region(shown, 5, film, 16 / 9)
     monkeypatch.setattr(
         "evoked.reactions.alignment.video.region_search.CHUNK_NUMBERS", at_once
@@ -139,7 +139,7 @@ def test_how_many_rectangles_are_compared_at_once_changes_nothing(
     assert search_region(shown, 5, film, 16 / 9) == whole
 
 
-def sighted(points: list[tuple[float, float]]) -> list[BlockMatch]:
+def matches_at(points: list[tuple[float, float]]) -> list[BlockMatch]:
     return [BlockMatch(at, there, 0.8, 0.1, 20.0) for at, there in points]
 
 
@@ -147,7 +147,7 @@ def test_lines_have_one_speed_and_their_own_offsets() -> None:
     rng = np.random.default_rng(5)
     at = np.arange(25, 700, 25)
     there = 1.043 * at + np.where(at < 350, 100, 160) + rng.normal(0, 0.2, len(at))
-    speed, lines = fit_lines(sighted(list(zip(at, there, strict=True))), 1.04, 0.02)
+    speed, lines = fit_lines(matches_at(list(zip(at, there, strict=True))), 1.04, 0.02)
     assert speed == pytest.approx(1.043, abs=0.001)
     assert sorted(map(len, lines)) == [13, 14]
 
@@ -156,11 +156,11 @@ def test_a_speed_that_explains_nothing_more_is_the_films_own() -> None:
     rng = np.random.default_rng(6)
     at = np.arange(25, 300, 25)
     points = list(zip(at, at + 40 + rng.normal(0, 0.2, len(at)), strict=True))
-    assert fit_lines(sighted(points), 1.0, 0.02)[0] == 1.0
+    assert fit_lines(matches_at(points), 1.0, 0.02)[0] == 1.0
     assert fit_lines([], 1.03, 0.02) == (1.03, [])
 
 
-def test_noise_gives_no_clear_sighting_and_the_film_gives_all() -> None:
+def test_noise_gives_no_clear_match_and_the_content_gives_all() -> None:
     film = noise(900, 48)
     matches = list(match_blocks(film[300:600] + noise(300, 48, seed=2) * 0.5, film, 1.0))
     assert all(m.clear and m.content_at - m.at == pytest.approx(300, abs=0.1) for m in matches)

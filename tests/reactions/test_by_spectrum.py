@@ -1,4 +1,4 @@
-"""Films known by the shape of their spectrum: real film under a voice, and the arithmetic against plain loops."""
+"""Contents aligned by the shape of their spectrum: real film under a voice, and the arithmetic against plain loops."""
 
 from itertools import product
 
@@ -30,7 +30,7 @@ def run(start: float, end: float, offset: float, weight: float = 100.0) -> Align
     return AlignedRun(offset * HZ, start * HZ, end * HZ, weight, 20.0, 5.0)
 
 
-def test_the_likeness_is_that_of_a_plain_loop() -> None:
+def test_the_similarity_is_that_of_a_plain_loop() -> None:
     one, other = RNG.standard_normal((35, 6)).astype(np.float32), RNG.standard_normal((24, 6)).astype(np.float32)
     scores = spectral_similarity(one, other)
     assert scores.shape == (2, 35 + 24 - 1)
@@ -92,7 +92,7 @@ def test_gaps_are_between_the_runs_and_beyond_them() -> None:
 
 
 @pytest.mark.nets
-def test_a_long_reaction_is_looked_at_gap_by_gap() -> None:
+def test_a_long_reaction_is_compared_gap_by_gap() -> None:
     content = cut(300, 420)
     film = after(hush(2.0), content[: 60 * HZ], hush(4.0), content[60 * HZ :])
     reaction = resample_speed(

@@ -1,4 +1,4 @@
-"""What only spectra tell: a changed film under a louder voice is found where that is asked for, another scene never."""
+"""Spectrum only: a changed content under a louder voice is found where that is enabled, another scene never."""
 
 import numpy as np
 import pytest
@@ -36,14 +36,14 @@ def test_a_higher_film_under_a_louder_voice_is_found_and_its_change_refined() ->
     assert max(run.weight for run in chain) >= MIN_BEST_GAIN
 
 
-def test_a_film_as_it_is_and_one_that_is_too_long_are_not_looked_for() -> None:
+def test_unchanged_and_too_long_contents_are_not_searched() -> None:
     film = cut(300, 320)
     assert by_spectrum_only(film, film, HZ, FEW) is None  # its phases tell more
     assert by_spectrum_only(np.tile(film, 7), film, HZ, FEW) is None  # 140 s · 20 s is more than 50 s · 50 s
 
 
-def test_another_scene_with_the_same_music_does_not_obey() -> None:
-    """The score of second 227 comes again at 357; changed, it brings more nats than it takes."""
+def test_another_scene_with_the_same_music_has_little_band_coherence() -> None:
+    """The score of second 227 comes again at 357; changed, it gains more nats than are needed."""
     reaction, content = resample_speed(cut(357, 375), 1.03), cut(227.3, 245.3)
     assert by_spectrum_only(reaction, content, HZ, FEW) is None
     alike = AlignedRun(0.05 * HZ, 2 * HZ, 15 * HZ, 100.0, 15.0, 2.0)

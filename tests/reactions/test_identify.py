@@ -70,7 +70,7 @@ def test_a_long_reaction_is_looked_up_in_parts(library: MemoryLibrary) -> None:
     assert found.offsets.segments[0].offset_s == pytest.approx(350, abs=0.003)
 
 
-def test_each_content_is_heard_once_for_its_landmarks() -> None:
+def test_each_content_is_read_once_for_its_fingerprint() -> None:
     heard: list[str] = []
 
     def sound_of(name: str) -> Samples:
@@ -85,7 +85,7 @@ def test_each_content_is_heard_once_for_its_landmarks() -> None:
     assert heard.count("part1") == 2  # again, for the alignment
 
 
-def test_a_content_without_sound_is_told() -> None:
+def test_a_content_without_sound_is_reported() -> None:
     def mute(name: str) -> Samples:
         raise NoSoundError(f"{name} has no sound: name a file with an audio stream")
 

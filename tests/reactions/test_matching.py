@@ -115,7 +115,7 @@ def damaged(path: Path, source: Path) -> Path:
 def test_a_damaged_picture_leaves_the_map_by_audio(tmp_path: Path) -> None:
     played = read_audio(film_path(), HZ)[START * HZ : (START + SECONDS) * HZ]
     hidden = played.copy()
-    hidden[10 * HZ :] = np.random.default_rng(0).normal(0, 0.3, len(hidden) - 10 * HZ)  # so the picture is asked
+    hidden[10 * HZ :] = np.random.default_rng(0).normal(0, 0.3, len(hidden) - 10 * HZ)  # so the video is compared
     for name, samples in (("film.mp4", played), ("whole.mp4", hidden)):
         with VideoWriter(tmp_path / name, SIZE, 24, HZ, preset="ultrafast") as writer:
             for picture in film(START, SECONDS):
@@ -144,6 +144,30 @@ def test_a_damaged_picture_leaves_the_map_by_audio(tmp_path: Path) -> None:
         AlignmentError, match=r"the content is not clearly visible.* \(broken\.mp4 is damaged: \d+ packets"
     ):
         ContentMatcher(contents.paths, MatchConfig(by="video")).match(broken)
+
+
+def test_damage_notes_do_not_depend_on_earlier_matches(tmp_path: Path) -> None:
+    """A content with a damaged picture, one reaction that audio covers, and one that needs the picture as well."""
+    played = read_audio(film_path(), HZ)[START * HZ : (START + SECONDS) * HZ]
+    hidden = played.copy()
+    hidden[10 * HZ :] = np.random.default_rng(0).normal(0, 0.3, len(hidden) - 10 * HZ)
+    for name, samples in (("clear.mp4", played), ("hidden.mp4", hidden)):
+        with VideoWriter(tmp_path / name, SIZE, 24, HZ, preset="ultrafast") as writer:
+            for picture in film(START, SECONDS):
+                writer.picture(picture)
+            writer.sound(samples.astype(np.float32))
+    content_path = damaged(tmp_path / "content.mp4", tmp_path / "clear.mp4")
+    notes = []
+    for order in (("clear.mp4", "hidden.mp4"), ("hidden.mp4", "clear.mp4")):
+        matcher = ContentMatcher({"content.mp4": content_path})
+        for name in order:
+            matcher.match(tmp_path / name)
+        notes.append({name: matcher.damage_notes(tmp_path / name, "content.mp4") for name in order})
+
+    assert notes[0] == notes[1]
+    assert notes[0]["clear.mp4"] == ()
+    (line,) = notes[0]["hidden.mp4"]
+    assert re.fullmatch(r"content\.mp4: damaged: \d{3} packets of its picture could not be decoded", line)
 
 
 def evoked(*args: object) -> subprocess.CompletedProcess[str]:

@@ -1,6 +1,7 @@
 """The map itself: its laws, its file, its exact steps."""
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -68,6 +69,20 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert read_offsets(path) == MAP
     body = json.loads(path.with_name("fast.json").read_text())
     assert list(body["segments"][0]) == ["content_start_s", "content_end_s", "reaction_start_s", "score", "rate"]
+
+
+@pytest.mark.parametrize(
+    ("earlier", "by"),
+    [(None, "audio"), ("sound", "audio"), ("picture", "video"), ("sound and picture", "audio and video"),
+     ("picture and sound", "video and audio"), ("video and audio", "video and audio")],
+)  # fmt: skip
+def test_modalities_of_earlier_files_are_read(tmp_path: Path, earlier: str | None, by: str) -> None:
+    path = tmp_path / "r.json"
+    write_offsets(path, MAP, Provenance("align"))
+    body = json.loads(path.read_text())
+    assert body.pop("by") == "audio"
+    path.write_text(json.dumps(body if earlier is None else {"by": earlier, **body}))
+    assert read_offsets(path) == replace(MAP, by=by)
 
 
 @pytest.mark.parametrize(

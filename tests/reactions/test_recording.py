@@ -116,7 +116,7 @@ def test_one_file_is_known_by_its_bytes(pair: tuple[Path, Path], tmp_path: Path)
         is_same_recording(Recording(tmp_path / "gone.mp4"), Recording(copy))
 
 
-def test_what_is_not_there_is_told_when_it_is_asked_for(tmp_path: Path) -> None:
+def test_what_is_missing_is_reported_when_it_is_needed(tmp_path: Path) -> None:
     mute = Recording(clip(tmp_path / "mute.mp4", None, 2))
     assert mute.media.sound is None
     with pytest.raises(NoSoundError, match=r"mute\.mp4 has no sound"):
