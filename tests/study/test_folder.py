@@ -1,4 +1,4 @@
-"""What a study folder may hold, and what it is told when it does not."""
+"""What a study folder may contain, and the errors where something is missing."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,41 +13,41 @@ from evoked.study.layout import config_values, open_study, parse_sections, read_
 
 @dataclass(frozen=True)
 class Vote:
-    quorum: int = setting(9, "ticks")
+    quorum: int = setting(9, "frames")
     reaction_lag_s: float = setting(0.0, "seconds")
 
 
 @pytest.fixture
 def study(tmp_path: Path) -> Path:
-    for part, names in (("contents", ("b.mp4", "a.MKV", "notes.txt")), ("reactions", ("r.webm", ".r.1.part.mp4"))):
-        (tmp_path / part).mkdir()
+    for subfolder, names in (("contents", ("b.mp4", "a.MKV", "notes.txt")), ("reactions", ("r.webm", ".r.1.part.mp4"))):
+        (tmp_path / subfolder).mkdir()
         for name in names:
-            (tmp_path / part / name).write_bytes(b"x")
+            (tmp_path / subfolder / name).write_bytes(b"x")
     return tmp_path
 
 
-def test_videos_are_found_sorted_and_other_files_left_alone(study: Path) -> None:
+def test_videos_are_listed_sorted_and_other_files_are_ignored(study: Path) -> None:
     folder = open_study(study)
     assert folder.contents == ("a.MKV", "b.mp4")
     assert folder.reactions == ("r.webm",)
 
 
-def test_names_that_differ_only_in_their_suffix_stay_apart(study: Path) -> None:
+def test_names_that_differ_only_in_their_suffix_have_different_results(study: Path) -> None:
     folder = open_study(study)
     assert folder.features("a.mp4") != folder.features("a.mkv")
 
 
 @pytest.mark.parametrize(
-    ("missing", "said"),
+    ("missing", "message"),
     [
         ("", "no study folder at"),
         ("contents", r"has no folder contents/. Put the videos that were watched there"),
         ("reactions/r.webm", r"holds no video. Put the recordings of the people who watched there"),
     ],
 )
-def test_what_is_missing_is_said(study: Path, missing: str, said: str) -> None:
+def test_a_missing_folder_or_video_is_reported(study: Path, missing: str, message: str) -> None:
     if not missing:
-        with pytest.raises(StudyError, match=said):
+        with pytest.raises(StudyError, match=message):
             open_study(study / "elsewhere")
         return
     target = study / missing
@@ -57,25 +57,25 @@ def test_what_is_missing_is_said(study: Path, missing: str, said: str) -> None:
         target.rmdir()
     else:
         target.unlink()
-    with pytest.raises(StudyError, match=said):
+    with pytest.raises(StudyError, match=message):
         open_study(study)
 
 
 def test_every_key_has_a_default(study: Path) -> None:
-    about, made = parse_sections(read_toml(study), {"vote": Vote})
+    about, configs = parse_sections(read_toml(study), {"vote": Vote})
     assert about.expressions == EEV5
-    assert made["vote"] == Vote()
+    assert configs["vote"] == Vote()
 
 
 def test_keys_are_read(study: Path) -> None:
     (study / "study.toml").write_text('name = "N"\nexpressions = ["awe"]\n[vote]\nquorum = 3\nreaction_lag_s = 1\n')
-    about, made = parse_sections(read_toml(study), {"vote": Vote})
+    about, configs = parse_sections(read_toml(study), {"vote": Vote})
     assert (about.name, about.expressions) == ("N", ("awe",))
-    assert made["vote"] == Vote(3, 1.0)
+    assert configs["vote"] == Vote(3, 1.0)
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("quorum = 3", "study.toml: no setting 'quorum'; there are: name, note, staged, expressions"),
         ("[votes]\nquorum = 3", r"no section \[votes\]; there are: vote"),
@@ -85,9 +85,9 @@ def test_keys_are_read(study: Path) -> None:
         ("name = ", "study.toml cannot be read"),
     ],
 )
-def test_a_mistake_in_the_file_is_one_line(study: Path, text: str, said: str) -> None:
+def test_a_mistake_in_the_file_is_one_line(study: Path, text: str, message: str) -> None:
     (study / "study.toml").write_text(text)
-    with pytest.raises(StudyError, match=said) as caught:
+    with pytest.raises(StudyError, match=message) as caught:
         parse_sections(read_toml(study), {"vote": Vote})
     assert "\n" not in str(caught.value)
 

@@ -1,4 +1,4 @@
-"""Work in processes of its own gives what work here gives; every task can be sent to one."""
+"""Work in worker processes gives the same outcomes as in this process; every task can be pickled."""
 
 import pickle
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ def works(folder: Path) -> list[Work]:
     ]
 
 
-def test_items_in_processes_end_as_they_end_here(tmp_path: Path) -> None:
+def test_items_end_the_same_on_every_executor(tmp_path: Path) -> None:
     ended = {}
     for executor in (None, SerialPool(), ProcessPool(2)):
         folder = tmp_path / type(executor).__name__

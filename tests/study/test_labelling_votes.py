@@ -1,4 +1,4 @@
-"""The vote of a study: study.toml's thresholds, else those of the recogniser that made the annotations."""
+"""The thresholds of a study's vote: from study.toml, or else from the recogniser of the annotations."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -20,7 +20,7 @@ NAMES = ("amusement", "surprise")
 
 
 def annotated(folder: StudyLayout, reaction: str, scores: tuple[float, float], config: dict[str, object]) -> None:
-    """A viewer of ten seconds who shows the same all the time, and where the content stands."""
+    """A viewer of ten seconds with constant scores, and the offset map of the reaction."""
     columns = {
         "viewer": ["v1"] * 60,
         "time_s": np.arange(60) / 6,
@@ -39,8 +39,8 @@ def test_the_operating_point_of_the_recogniser_reaches_the_vote(tmp_path: Path) 
     folder = StudyLayout(tmp_path)
     annotated(folder, "a.mp4", (0.4, 0.6), {"recogniser": "trained", "thresholds": {"amusement": 0.3, "surprise": 0.7}})
     assert voted(folder, VoteConfig(), "a.mp4").labels.values[5].tolist() == [1, 0]
-    own = VoteConfig(thresholds=("surprise=0.5",))
-    assert voted(folder, own, "a.mp4").labels.values[5].tolist() == [1, 1]
+    custom = VoteConfig(thresholds=("surprise=0.5",))
+    assert voted(folder, custom, "a.mp4").labels.values[5].tolist() == [1, 1]
     annotated(folder, "b.mp4", (0.4, 0.6), {"recogniser": "prototype"})
     assert voted(folder, VoteConfig(), "b.mp4").labels.values[5].tolist() == [0, 1]
     with pytest.raises(DatasetError, match=r"b\.mp4\.parquet was made by another recogniser than the others"):

@@ -1,4 +1,4 @@
-"""What is put by comes back whole under its own key, or not at all; and it never piles up."""
+"""Cached results are restored complete under their key, or not at all; the cache stays small."""
 
 import os
 import shutil
@@ -14,59 +14,59 @@ from evoked.study.result_cache import EACH
 from evoked.study.run import remove_stale
 
 
-def make(ledger: StepRecords, results: Path, key: str, text: str, step: str = "annotate", name: str = "r.mp4") -> Path:
-    """What a step does: its output, then the record of it."""
+def make(records: StepRecords, results: Path, key: str, text: str, step: str = "annotate", name: str = "r.mp4") -> Path:
+    """Write the output of a step, then its record, as a runner does."""
     out = results / "annotations" / f"{name}.parquet"
-    ledger.recall(step, name, key)
+    records.recall(step, name, key)
     write_text(out, text)
-    ledger.write(step, name, key, [out])
+    records.write(step, name, key, [out])
     return out
 
 
-def parked(results: Path) -> list[Path]:
+def cached(results: Path) -> list[Path]:
     return sorted(p.parent for p in (results / "state" / "parked").rglob("record.json"))
 
 
-def test_what_was_replaced_comes_back_under_its_key(tmp_path: Path) -> None:
-    ledger = StepRecords(tmp_path)
-    make(ledger, tmp_path, "right", "hours of work")
-    out = make(ledger, tmp_path, "wrong", "something else")
+def test_a_replaced_result_is_restored_under_its_key(tmp_path: Path) -> None:
+    records = StepRecords(tmp_path)
+    make(records, tmp_path, "right", "hours of work")
+    out = make(records, tmp_path, "wrong", "something else")
     assert out.read_text() == "something else"
 
-    assert ledger.recall("annotate", "r.mp4", "right")
+    assert records.recall("annotate", "r.mp4", "right")
 
     assert out.read_text() == "hours of work"
     assert StepRecords(tmp_path).is_kept("annotate", "r.mp4", "right")
     assert not StepRecords(tmp_path).is_kept("annotate", "r.mp4", "wrong")
-    assert ledger.recall("annotate", "r.mp4", "wrong")  # and so does the other
+    assert records.recall("annotate", "r.mp4", "wrong")  # and the other, too
     assert out.read_text() == "something else"
 
 
-def test_what_was_taken_away_comes_back(tmp_path: Path) -> None:
-    ledger = StepRecords(tmp_path)
-    out = make(ledger, tmp_path, "right", "hours of work")
-    ledger.archive("annotate", "r.mp4")
-    assert out.read_text() == "hours of work"  # it stays until somebody removes it
+def test_a_removed_result_is_restored(tmp_path: Path) -> None:
+    records = StepRecords(tmp_path)
+    out = make(records, tmp_path, "right", "hours of work")
+    records.archive("annotate", "r.mp4")
+    assert out.read_text() == "hours of work"  # still in place
     out.unlink()
     assert StepRecords(tmp_path).recall("annotate", "r.mp4", "right")
     assert out.read_text() == "hours of work"
 
 
-def test_another_key_another_file_or_another_step_is_not_given(tmp_path: Path) -> None:
-    ledger = StepRecords(tmp_path)
-    make(ledger, tmp_path, "right", "hours of work").unlink()
-    make(ledger, tmp_path, "wrong", "something else")
-    assert not ledger.recall("annotate", "r.mp4", "right + another setting")
-    assert not ledger.recall("annotate", "s.mp4", "right")
-    assert not ledger.recall("align", "r.mp4", "right")
+def test_nothing_is_restored_for_another_key_file_or_step(tmp_path: Path) -> None:
+    records = StepRecords(tmp_path)
+    make(records, tmp_path, "right", "hours of work").unlink()
+    make(records, tmp_path, "wrong", "something else")
+    assert not records.recall("annotate", "r.mp4", "right + another setting")
+    assert not records.recall("annotate", "s.mp4", "right")
+    assert not records.recall("align", "r.mp4", "right")
 
 
 @pytest.mark.parametrize("harm", ["changed", "gone", "record", "copy not ended"])
-def test_what_is_damaged_is_made_again(tmp_path: Path, harm: str) -> None:
-    ledger = StepRecords(tmp_path)
-    out = make(ledger, tmp_path, "right", "hours of work")
-    make(ledger, tmp_path, "wrong", "something else")
-    home = next(p for p in parked(tmp_path) if p.name == "right")
+def test_a_damaged_entry_is_not_restored(tmp_path: Path, harm: str) -> None:
+    records = StepRecords(tmp_path)
+    out = make(records, tmp_path, "right", "hours of work")
+    make(records, tmp_path, "wrong", "something else")
+    home = next(p for p in cached(tmp_path) if p.name == "right")
     if harm == "changed":
         (home / "0").write_text("hours of play")
     elif harm == "gone":
@@ -76,77 +76,77 @@ def test_what_is_damaged_is_made_again(tmp_path: Path, harm: str) -> None:
     else:
         (home / "record.json").unlink()
 
-    assert not ledger.recall("annotate", "r.mp4", "right")
+    assert not records.recall("annotate", "r.mp4", "right")
 
     assert out.read_text() == "something else"
-    make(ledger, tmp_path, "right", "made again")
-    make(ledger, tmp_path, "wrong", "something else")
-    assert ledger.recall("annotate", "r.mp4", "right")
+    make(records, tmp_path, "right", "made again")
+    make(records, tmp_path, "wrong", "something else")
+    assert records.recall("annotate", "r.mp4", "right")
     assert out.read_text() == "made again"
 
 
-def test_what_somebody_changed_by_hand_is_not_put_by(tmp_path: Path) -> None:
-    ledger = StepRecords(tmp_path)
-    out = make(ledger, tmp_path, "right", "hours of work")
+def test_outputs_changed_by_hand_are_not_cached(tmp_path: Path) -> None:
+    records = StepRecords(tmp_path)
+    out = make(records, tmp_path, "right", "hours of work")
     out.write_text("touched by hand")
-    ledger.archive("annotate", "r.mp4")
-    assert parked(tmp_path) == []
+    records.archive("annotate", "r.mp4")
+    assert cached(tmp_path) == []
 
 
-def test_it_never_piles_up_and_the_wanted_one_stays(tmp_path: Path) -> None:
-    ledger = StepRecords(tmp_path)
-    make(ledger, tmp_path, "first", "first")
+def test_old_entries_are_evicted_and_the_wanted_one_is_not(tmp_path: Path) -> None:
+    records = StepRecords(tmp_path)
+    make(records, tmp_path, "first", "first")
     for number in range(EACH):
-        make(ledger, tmp_path, f"try {number}", str(number))
-    assert len(parked(tmp_path)) == EACH
-    assert ledger.recall("annotate", "r.mp4", "first")  # the oldest, just when one more is put by
+        make(records, tmp_path, f"try {number}", str(number))
+    assert len(cached(tmp_path)) == EACH
+    assert records.recall("annotate", "r.mp4", "first")  # the oldest, while one more is cached
     for number in range(20):
-        make(ledger, tmp_path, f"more {number}", str(number))
-        assert len(parked(tmp_path)) <= EACH
-    assert not ledger.recall("annotate", "r.mp4", "first")
+        make(records, tmp_path, f"more {number}", str(number))
+        assert len(cached(tmp_path)) <= EACH
+    assert not records.recall("annotate", "r.mp4", "first")
 
 
-def test_where_a_disk_knows_no_second_names_it_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_hard_links_files_are_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuses(source: Path, target: Path) -> None:
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(os, "link", refuses)
-    ledger = StepRecords(tmp_path)
-    make(ledger, tmp_path, "right", "hours of work")
-    out = make(ledger, tmp_path, "wrong", "something else")
-    assert ledger.recall("annotate", "r.mp4", "right")
+    records = StepRecords(tmp_path)
+    make(records, tmp_path, "right", "hours of work")
+    out = make(records, tmp_path, "wrong", "something else")
+    assert records.recall("annotate", "r.mp4", "right")
     assert out.read_text() == "hours of work"
 
 
-def test_a_full_disk_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_reported_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*paths: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    ledger = StepRecords(tmp_path)
-    make(ledger, tmp_path, "right", "hours of work")
+    records = StepRecords(tmp_path)
+    make(records, tmp_path, "right", "hours of work")
     monkeypatch.setattr(os, "link", full)
     monkeypatch.setattr(shutil, "copy2", full)
     with pytest.raises(OutputError, match=r"^cannot write .*parked.*: No space left on device\. Free some space"):
-        ledger.archive("annotate", "r.mp4")
+        records.archive("annotate", "r.mp4")
 
 
 def results_of(tmp_path: Path, *reactions: str) -> StepRecords:
-    ledger = StepRecords(tmp_path / "results")
+    records = StepRecords(tmp_path / "results")
     for name in reactions:
-        make(ledger, tmp_path / "results", "right", f"the face of {name}", name=name)
+        make(records, tmp_path / "results", "right", f"the face of {name}", name=name)
     labels = tmp_path / "results" / "labels.parquet"
     write_text(labels, "what all of them voted")
-    ledger.write("label", "", "right", [labels])
-    return ledger
+    records.write("label", "", "right", [labels])
+    return records
 
 
-def test_a_run_takes_away_what_does_not_hold_and_can_put_it_back(tmp_path: Path) -> None:
-    ledger = results_of(tmp_path, "anna.mp4", "ben.mp4")
-    folder = StudyLayout(tmp_path, ("film.mp4",), ("anna.mp4", "ben.mp4"))
+def test_stale_results_are_removed_and_can_be_restored(tmp_path: Path) -> None:
+    records = results_of(tmp_path, "anna.mp4", "ben.mp4")
+    folder = StudyLayout(tmp_path, ("content.mp4",), ("anna.mp4", "ben.mp4"))
 
     remove_stale(
         folder,
-        ledger,
+        records,
         [StepOutcome("annotate", "anna.mp4", "kept"), StepOutcome("pairs", "ben.mp4", "failed", "a typing error")],
     )
 
@@ -159,16 +159,16 @@ def test_a_run_takes_away_what_does_not_hold_and_can_put_it_back(tmp_path: Path)
     assert folder.labels.read_text() == "what all of them voted"
 
 
-@pytest.mark.parametrize("put_by_before", [False, True])
-def test_with_a_recording_goes_what_was_learnt_from_it(tmp_path: Path, put_by_before: bool) -> None:
-    ledger = results_of(tmp_path, "anna.mp4", "ben.mp4")
-    both = StudyLayout(tmp_path, ("film.mp4",), ("anna.mp4", "ben.mp4"))
-    if put_by_before:
-        remove_stale(both, ledger, [])
-        assert len(parked(both.results)) == 3
+@pytest.mark.parametrize("cached_before", [False, True])
+def test_with_a_recording_everything_derived_from_it_is_deleted(tmp_path: Path, cached_before: bool) -> None:
+    records = results_of(tmp_path, "anna.mp4", "ben.mp4")
+    both = StudyLayout(tmp_path, ("content.mp4",), ("anna.mp4", "ben.mp4"))
+    if cached_before:
+        remove_stale(both, records, [])
+        assert len(cached(both.results)) == 3
 
     remove_stale(
-        StudyLayout(tmp_path, ("film.mp4",), ("anna.mp4",)), ledger, [StepOutcome("annotate", "anna.mp4", "kept")]
+        StudyLayout(tmp_path, ("content.mp4",), ("anna.mp4",)), records, [StepOutcome("annotate", "anna.mp4", "kept")]
     )
 
     everything = [p for p in both.results.rglob("*") if p.is_file()]

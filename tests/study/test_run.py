@@ -1,4 +1,4 @@
-"""A whole study, small but real: film, sound, faces, nets, training; run, run again, changed, harmed, killed."""
+"""A complete small study of real videos: run, run again, with changes, with damaged files, and killed."""
 
 import json
 import pickle
@@ -40,7 +40,7 @@ from evoked.weights.catalogue import NETS
 pytestmark = pytest.mark.nets
 SECONDS, FPS, HZ = 12, 12, 16000
 STRETCHES = {"burrow.mp4": 60, "forest.mp4": 300}  # content → its second of Big Buck Bunny
-LATE_S = 1  # the film begins this late in a reaction
+LATE_S = 1  # the content begins this late in a reaction
 TOML = """\
 note = "staged: these people did not watch this film"
 staged = true
@@ -61,7 +61,7 @@ preview_height = 90
 
 
 def cut(path: Path, start_s: float, size: tuple[int, int]) -> tuple[list[np.ndarray], np.ndarray]:
-    """SECONDS of a film from a second on: its pictures at FPS and its sound at HZ."""
+    """SECONDS of a video from a second on: its frames at FPS and its audio at HZ."""
     grid = TimeGrid(Fraction(FPS), SECONDS * FPS, Fraction(start_s))
     pictures, sounds = [], []
     for item in read_media(path, frames=grid, audio_hz=HZ):
@@ -83,9 +83,9 @@ def write(path: Path, pictures: list[np.ndarray], sound: np.ndarray) -> None:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two stretches of a film; beside each a woman who laughs, recorded from a second before it began."""
-    root = tmp_path_factory.mktemp("made")
+def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two contents; beside each a woman who laughs, in a recording that begins a second earlier."""
+    root = tmp_path_factory.mktemp("videos")
     cache = default_cache()
     for part in ("contents", "reactions"):
         (root / part).mkdir()
@@ -101,18 +101,18 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def copied(made: Path, to: Path) -> Path:
+def copied(videos: Path, to: Path) -> Path:
     """A study with the same videos and no results."""
     for part in ("contents", "reactions"):
         (to / part).mkdir(parents=True)
-        for video in (made / part).iterdir():
+        for video in (videos / part).iterdir():
             (to / part / video.name).hardlink_to(video)
     (to / "study.toml").write_text(TOML)
     return to
 
 
 def run(study: Path, *more: str) -> tuple[int, list[dict[str, str]], str]:
-    """Exit code, how every item ended, and what was said."""
+    """Exit code, how every item ended, and stderr."""
     call = [sys.executable, "-c", "from evoked.cli.main import main; main()", "run", str(study), "--json", *more]
     done = subprocess.run(call, capture_output=True, text=True, timeout=300)
     assert "Traceback" not in done.stderr, done.stderr
@@ -125,9 +125,9 @@ def ended(items: list[dict[str, str]]) -> Counter[tuple[str, str]]:
 
 def bytes_of(study: Path, *parts: str) -> dict[str, bytes]:
     results = study / "results"
-    found = [p for part in parts for p in sorted(results.glob(part)) if p.is_file()]
-    assert found
-    return {str(p.relative_to(results)): p.read_bytes() for p in found}
+    files = [p for part in parts for p in sorted(results.glob(part)) if p.is_file()]
+    assert files
+    return {str(p.relative_to(results)): p.read_bytes() for p in files}
 
 
 ALL = (
@@ -144,11 +144,11 @@ ALL = (
 
 
 @pytest.fixture(scope="module")
-def study(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def study(videos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The study after one undisturbed run."""
-    root = copied(made, tmp_path_factory.mktemp("studies") / "one")
-    code, items, said = run(root)
-    assert code == 0, said
+    root = copied(videos, tmp_path_factory.mktemp("studies") / "one")
+    code, items, stderr = run(root)
+    assert code == 0, stderr
     assert {state for _, state in ended(items)} == {"done"}
     return root
 
@@ -164,24 +164,24 @@ def test_everything_comes_out(study: Path) -> None:
         assert set(seen["viewer"]) == {"v1"}
         predicted = read_table(results / "predictions" / f"{name}.parquet")
         assert len(predicted["time_s"]) == SECONDS
-        told = read_provenance(results / "predictions" / f"{name}.parquet")
-        assert told is not None
-        assert any(n.startswith("held out") for n in told["notes"])
+        provenance = read_provenance(results / "predictions" / f"{name}.parquet")
+        assert provenance is not None
+        assert any(n.startswith("held out") for n in provenance["notes"])
     assert json.loads((results / "scores.json").read_text())["videos"] == sorted(STRETCHES)
     assert "staged: these people did not watch this film" in (results / "report.html").read_text()
 
 
-def test_every_column_stands_in_the_page_on_files(study: Path) -> None:
+def test_every_column_is_documented(study: Path) -> None:
     page = (Path(__file__).parents[2] / "docs" / "files.md").read_text(encoding="utf-8")
     results = study / "results"
-    found = {f"share_{EEV5[0]}", *EEV5}
+    names = {f"share_{EEV5[0]}", *EEV5}
     for table in (*results.glob("annotations/*"), *results.glob("predictions/*"), results / "labels.parquet"):
-        found |= set(read_table(table))
-    found |= {name for path in results.glob("features/*") for name in load_file(path)}
-    found |= set(json.loads((results / "scores.json").read_text())["map"])
-    told = set(re.findall(r"\w+", page))
-    assert {n for n in found if n not in told and not n.startswith("share_") and n not in EEV5} == set()
-    assert len(found) > 30
+        names |= set(read_table(table))
+    names |= {name for path in results.glob("features/*") for name in load_file(path)}
+    names |= set(json.loads((results / "scores.json").read_text())["map"])
+    documented = set(re.findall(r"\w+", page))
+    assert {n for n in names if n not in documented and not n.startswith("share_") and n not in EEV5} == set()
+    assert len(names) > 30
 
 
 def test_the_labels_say_when_she_laughed(study: Path) -> None:
@@ -194,34 +194,34 @@ def test_the_labels_say_when_she_laughed(study: Path) -> None:
 def test_a_second_run_does_nothing(study: Path) -> None:
     before = bytes_of(study, *ALL)
     stamps = {p: p.stat().st_mtime_ns for p in (study / "results").rglob("*") if p.is_file() and "state" not in p.parts}
-    code, items, said = run(study)
-    assert (code, {state for _, state in ended(items)}) == (0, {"kept"}), said
+    code, items, stderr = run(study)
+    assert (code, {state for _, state in ended(items)}) == (0, {"kept"}), stderr
     assert bytes_of(study, *ALL) == before
     assert {p: p.stat().st_mtime_ns for p in stamps} == stamps
 
 
-def test_workers_give_the_same_bytes(study: Path, made: Path, tmp_path: Path) -> None:
-    root = copied(made, tmp_path / "together")
-    code, items, said = run(root, "--executor", "processes", "--workers", "2")
-    assert code == 0, said
+def test_workers_give_the_same_bytes(study: Path, videos: Path, tmp_path: Path) -> None:
+    root = copied(videos, tmp_path / "together")
+    code, items, stderr = run(root, "--executor", "processes", "--workers", "2")
+    assert code == 0, stderr
     assert {state for _, state in ended(items)} == {"done"}
     parts = ("labels.parquet", "pairs.csv", "alignments/*", "features/*", "annotations/*", "predictions/*")
     assert bytes_of(root, *parts) == bytes_of(study, *parts)
-    assert {state for _, state in ended(run(root)[1])} == {"kept"}  # where it was done is no part of a key
+    assert {state for _, state in ended(run(root)[1])} == {"kept"}  # the executor is no part of a key
 
 
 def planned(study: Path) -> tuple[dict[str, str], Counter[tuple[str, str]]]:
     """Why each item would be done, by step and name, and how many would be what."""
     before = {p: (p.stat().st_mtime_ns, p.read_bytes()) for p in study.rglob("*") if p.is_file()}
-    code, items, said = run(study, "--dry-run")
-    assert code == 0, said
+    code, items, stderr = run(study, "--dry-run")
+    assert code == 0, stderr
     assert {p: (p.stat().st_mtime_ns, p.read_bytes()) for p in study.rglob("*") if p.is_file()} == before
     why = {f"{i['step']} {i['name']}".strip(): i["why"] for i in items if i["state"] == "to do"}
     return why, ended(items)
 
 
-def test_a_dry_run_says_what_would_be_done_and_why(made: Path, study: Path, tmp_path: Path) -> None:
-    root = copied(made, tmp_path / "fresh")
+def test_a_dry_run_says_what_would_be_done_and_why(videos: Path, study: Path, tmp_path: Path) -> None:
+    root = copied(videos, tmp_path / "fresh")
     why, _ = planned(root)
     assert why["align at burrow.mp4"] == why["features burrow.mp4"] == "never done"
     assert why["annotate at burrow.mp4"] == "depends on align at burrow.mp4, which would be done"
@@ -269,10 +269,10 @@ def test_every_task_of_the_long_steps_can_be_sent_to_a_worker(study: Path) -> No
         sent = pickle.loads(pickle.dumps(work))
         assert isinstance(work.do, partial)
         assert (sent.do.func, sent.do.args, sent.key) == (work.do.func, work.do.args, work.key)
-        assert runner.ledger.is_kept(work.step, work.name, sent.key)
+        assert runner.records.is_kept(work.step, work.name, sent.key)
 
 
-def test_a_changed_setting_redoes_only_what_depends_on_it(study: Path, made: Path, tmp_path: Path) -> None:
+def test_a_changed_setting_redoes_only_what_depends_on_it(study: Path, videos: Path, tmp_path: Path) -> None:
     (study / "study.toml").write_text(TOML + "[votes]\nquorum = 12\n")
     try:
         _, items, _ = run(study)
@@ -298,38 +298,38 @@ def test_a_changed_recogniser_redoes_only_what_depends_on_it(study: Path, tmp_pa
     before = bytes_of(study, "alignments/*", "features/*")
     (study / "study.toml").write_text(TOML + '[annotate]\nrecogniser = "mine"\n')
     try:
-        code, items, said = run(study)
-        assert code == 0, said
+        code, items, stderr = run(study)
+        assert code == 0, stderr
         states = ended(items)
         assert {step for step, state in states if state == "kept"} == {"align", "features"}
         assert bytes_of(study, "alignments/*", "features/*") == before
         for name in STRETCHES:
-            told = read_provenance(study / "results" / "annotations" / f"at {name}.parquet")
-            assert told is not None
-            assert told["config"]["recogniser_sha256"] == load_recognition(study / "mine")[1]
+            provenance = read_provenance(study / "results" / "annotations" / f"at {name}.parquet")
+            assert provenance is not None
+            assert provenance["config"]["recogniser_sha256"] == load_recognition(study / "mine")[1]
         (study / "mine").rename(study / "moved")
         (study / "study.toml").write_text(TOML + '[annotate]\nrecogniser = "moved"\n')
-        assert {state for _, state in ended(run(study)[1])} == {"kept"}  # where it stands does not count
+        assert {state for _, state in ended(run(study)[1])} == {"kept"}  # the folder does not count
         (study / "study.toml").write_text(TOML + '[annotate]\nrecogniser = "mine"\n')
-        code, items, said = run(study)
+        code, items, stderr = run(study)
         assert code == 1
-        assert "study.toml [annotate] recogniser: no recogniser in" in said
+        assert "study.toml [annotate] recogniser: no recogniser in" in stderr
     finally:
         (study / "study.toml").write_text(TOML)
 
 
-def test_one_bad_file_does_not_take_the_study_with_it(made: Path, study: Path, tmp_path: Path) -> None:
-    root = copied(made, tmp_path / "harmed")
-    whole = next((made / "reactions").iterdir()).read_bytes()
+def test_one_bad_file_fails_only_its_own_items(videos: Path, study: Path, tmp_path: Path) -> None:
+    root = copied(videos, tmp_path / "harmed")
+    whole = next((videos / "reactions").iterdir()).read_bytes()
     (root / "reactions" / "half.mp4").write_bytes(whole[: len(whole) // 2])  # too little of it to be aligned
     (root / "contents" / "notes.mp4").write_text("I am a text")
-    code, items, said = run(root)
+    code, items, stderr = run(root)
     assert code == 1
     failed = {item["name"]: item["reason"] for item in items if item["state"] == "failed"}
     assert set(failed) == {"half.mp4", "notes.mp4"}
     assert all("\n" not in reason and name in reason for name, reason in failed.items())
     assert "(half.mp4 is cut off: its sound ends after " in failed["half.mp4"]
-    assert "2 of" in said
+    assert "2 of" in stderr
     assert (root / "results" / "report.html").is_file()
     assert bytes_of(root, "annotations/*", "features/*") == bytes_of(study, "annotations/*", "features/*")
     shown = json.loads((root / "results" / "state" / "items.json").read_text())
@@ -337,7 +337,7 @@ def test_one_bad_file_does_not_take_the_study_with_it(made: Path, study: Path, t
 
 
 def test_a_wrong_pairs_csv_costs_no_work_once_it_is_right_again(study: Path, tmp_path: Path) -> None:
-    """Found by sound; then a content that is another's, a reaction that is mistyped, and the file taken away again."""
+    """Aligned by audio; then pairs.csv with a wrong content, with a mistyped reaction, and removed again."""
     root = Path(shutil.copytree(study, tmp_path / "mistyped"))
     run(root)  # another test may have left it with another setting
     results = root / "results"
@@ -366,8 +366,8 @@ def test_a_wrong_pairs_csv_costs_no_work_once_it_is_right_again(study: Path, tmp
         assert "at forest.mp4" not in (results / "pairs.csv").read_text()
 
     (root / "pairs.csv").unlink()
-    code, items, said = run(root)
-    assert code == 0, said
+    code, items, stderr = run(root)
+    assert code == 0, stderr
     assert {step for step, state in ended(items) if state != "kept"} == {"report"}
     assert bytes_of(root, *parts) == before
     assert {state for _, state in ended(run(root)[1])} == {"kept"}
@@ -380,13 +380,15 @@ def test_one_content_alone_has_everything_but_held_out_scores(study: Path, tmp_p
     (root / "reactions" / "at forest.mp4").unlink()
 
     for label in ("done", "kept"):
-        code, items, said = run(root)
-        assert code == 0, said
-        told = {item["step"]: item for item in items}
-        assert [told[step]["state"] for step in ("label", "train")] == [label, label]
-        assert told["hold out"]["state"] == "left out"
-        assert "burrow.mp4 is the only content with labels, and held-out scores need two" in told["hold out"]["reason"]
-        assert "0 failed, 1 left out" in said
+        code, items, stderr = run(root)
+        assert code == 0, stderr
+        by_step = {item["step"]: item for item in items}
+        assert [by_step[step]["state"] for step in ("label", "train")] == [label, label]
+        assert by_step["hold out"]["state"] == "left out"
+        assert (
+            "burrow.mp4 is the only content with labels, and held-out scores need two" in by_step["hold out"]["reason"]
+        )
+        assert "0 failed, 1 left out" in stderr
     assert list((root / "results" / "predictions").glob("*.parquet")) == []  # those of two contents would mislead
     assert not (root / "results" / "scores.json").exists()
     page = (root / "results" / "report.html").read_text()
@@ -397,16 +399,16 @@ def test_one_content_alone_has_everything_but_held_out_scores(study: Path, tmp_p
 @pytest.mark.full
 @pytest.mark.parametrize("waits_s", [(4.0, 7.0, 11.0)])
 def test_killed_at_any_moment_it_ends_as_if_undisturbed(
-    made: Path, study: Path, tmp_path: Path, waits_s: tuple[float, ...]
+    videos: Path, study: Path, tmp_path: Path, waits_s: tuple[float, ...]
 ) -> None:
-    root = copied(made, tmp_path / "killed")
+    root = copied(videos, tmp_path / "killed")
     for wait_s in waits_s:
         call = [sys.executable, "-c", "from evoked.cli.main import main; main()", "run", str(root)]
         with subprocess.Popen(call, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
             time.sleep(wait_s)
             process.send_signal(signal.SIGKILL)
-    code, _, said = run(root)
-    assert code == 0, said
+    code, _, stderr = run(root)
+    assert code == 0, stderr
     parts = ("labels.parquet", "features/*", "annotations/*")
     run(study)  # another test may have left it with another setting
     assert bytes_of(root, *parts) == bytes_of(study, *parts)

@@ -1,4 +1,4 @@
-"""Work is done once, kept afterwards; a failure stays alone; a bug is no failure."""
+"""Work is done once and kept afterwards; a failure concerns one item only; a bug stops the run."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,17 +15,17 @@ from evoked.study.runner import Runner, Work
 
 
 class Quiet:
-    """Shows nothing, remembers the bars."""
+    """Shows nothing; lists the labels of the bars."""
 
     def __init__(self) -> None:
         self.bars: list[str] = []
 
     @contextmanager
-    def bar(self, what: str) -> Iterator[Progress]:
-        self.bars.append(what)
+    def bar(self, label: str, /) -> Iterator[Progress]:
+        self.bars.append(label)
         yield silent
 
-    def item(self, item: StepOutcome) -> None:
+    def item(self, item: StepOutcome, /) -> None:
         pass
 
 
@@ -61,7 +61,7 @@ def test_only_what_changed_is_done_again(tmp_path: Path) -> None:
     assert (tmp_path / "b.txt").read_text() == "y"
 
 
-def test_one_bad_file_does_not_take_the_rest_with_it(tmp_path: Path) -> None:
+def test_one_bad_file_fails_only_its_own_item(tmp_path: Path) -> None:
     runner = Runner(StepRecords(tmp_path), Quiet())
     assert not runner.do(fails("bad", MediaError("bad.mp4 is empty")))
     assert runner.do(writes(tmp_path, "good"))
@@ -76,12 +76,12 @@ def test_a_failure_is_tried_again_next_time(tmp_path: Path) -> None:
     assert again.items[0].state == "done"
 
 
-def test_what_was_found_is_told_again_without_looking(tmp_path: Path) -> None:
-    out, looked = tmp_path / "a.txt", []
+def test_a_finding_is_reported_again_without_repeating_the_work(tmp_path: Path) -> None:
+    out, done_keys = tmp_path / "a.txt", []
 
-    def told(key: str, error: Exception | None) -> list[tuple[str, str]]:
+    def outcomes(key: str, error: Exception | None) -> list[tuple[str, str]]:
         def do(progress: Progress) -> None:
-            looked.append(key)
+            done_keys.append(key)
             if error:
                 raise error
             write_text(out, "x")
@@ -91,17 +91,19 @@ def test_what_was_found_is_told_again_without_looking(tmp_path: Path) -> None:
         return [(i.state, i.reason) for i in runner.items]
 
     none = AlignmentError("a.mp4 does not play it")
-    assert told("one", none) == told("one", none) == [("failed", "a.mp4 does not play it")]
-    assert looked == ["one"]
-    assert told("two", None) == [("done", "")]  # another film, or another setting
-    assert looked == ["one", "two"]
-    assert told("one", WeightsError("no net")) == [("failed", "no net")]  # of two findings only the last is known
-    assert told("one", none) == [("failed", "a.mp4 does not play it")]  # what is no finding is tried again
-    assert looked == ["one", "two", "one", "one"]
-    assert told("two", RuntimeError("looked")) == [("kept", "")]  # and costs nothing that was made before
+    assert outcomes("one", none) == outcomes("one", none) == [("failed", "a.mp4 does not play it")]
+    assert done_keys == ["one"]
+    assert outcomes("two", None) == [("done", "")]  # another content, or another setting
+    assert done_keys == ["one", "two"]
+    assert outcomes("one", WeightsError("no net")) == [
+        ("failed", "no net")
+    ]  # only the last of two findings is recorded
+    assert outcomes("one", none) == [("failed", "a.mp4 does not play it")]  # other errors are tried again
+    assert done_keys == ["one", "two", "one", "one"]
+    assert outcomes("two", RuntimeError("looked")) == [("kept", "")]  # and the earlier result is restored
 
 
-def test_a_finding_of_a_study_that_was_moved_is_looked_into_again(tmp_path: Path) -> None:
+def test_in_a_study_that_was_moved_findings_are_not_reused(tmp_path: Path) -> None:
     def failed(folder: Path) -> str:
         runner = Runner(StepRecords(folder), Quiet())
         runner.do(replace(fails("a", AlignmentError(f"{folder}/a.mp4 does not play it")), findings=(AlignmentError,)))

@@ -1,4 +1,4 @@
-"""What a run takes away: results that it neither made nor kept, and nothing else."""
+"""A run removes the results that it neither computed nor kept, and nothing else."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from evoked.study.build_records import StepOutcome, StepRecords
 from evoked.study.run import remove_stale
 
 
-def test_a_file_that_a_killed_process_was_writing_is_no_reaction_that_is_gone(tmp_path: Path) -> None:
+def test_a_half_written_file_does_not_count_as_a_reaction_that_is_gone(tmp_path: Path) -> None:
     folder = StudyLayout(tmp_path, ("c.mp4",), ("r.mp4",))
     records = StepRecords(folder.results)
     folder.annotation("r.mp4").parent.mkdir(parents=True)
@@ -15,11 +15,11 @@ def test_a_file_that_a_killed_process_was_writing_is_no_reaction_that_is_gone(tm
     records.write("label", "", records.key(code=1), (folder.labels,))
     records.archive("label", "")
     folder.labels.unlink()
-    left = folder.annotation("r.mp4").with_name(".r.mp4.123.part.parquet")
-    left.write_bytes(b"half")
+    partial = folder.annotation("r.mp4").with_name(".r.mp4.123.part.parquet")
+    partial.write_bytes(b"half")
 
     remove_stale(folder, records, [StepOutcome("annotate", "r.mp4", "failed", "interrupted")])
 
-    assert not left.exists()
+    assert not partial.exists()
     assert records.recall("label", "", records.key(code=1))  # archived labels were not deleted
     assert folder.labels.read_bytes() == b"labels"

@@ -1,4 +1,4 @@
-"""Nobody changes the code of a step and forgets to raise its version: what was made before would be kept."""
+"""Changing the code of a step without raising its version fails: older results would be kept."""
 
 import json
 import sys
@@ -12,8 +12,8 @@ from confirm_step_sources import STEPS, TARGET, source_digest, source_digests
 
 
 def test_the_sources_of_each_step_are_those_that_were_confirmed() -> None:
-    known, now = json.loads(TARGET.read_text(encoding="utf-8")), source_digests()
-    changed = sorted(step for step in now if known.get(step) != now[step])
+    known, current = json.loads(TARGET.read_text(encoding="utf-8")), source_digests()
+    changed = sorted(step for step in current if known.get(step) != current[step])
     assert changed == [], (
         f"the sources of {', '.join(changed)} changed: raise the step's code version (CODE in study/label_steps.py or "
         "study/prediction_steps.py), or confirm that no result changes; then: python scripts/confirm_step_sources.py"

@@ -123,10 +123,10 @@ def _train_study(root: Path) -> Path:
     runner = Runner(StepRecords(folder.results), Terminal())
     labelled = read_labels(folder.labels)
     digests = {
-        name: runner.ledger.content_digest(path)
+        name: runner.records.content_digest(path)
         for name, path in find_result_files(labelled, folder.results / "features", SUFFIX).items()
     }
-    inputs = digests | {"labels.parquet": runner.ledger.content_digest(folder.labels)}
+    inputs = digests | {"labels.parquet": runner.records.content_digest(folder.labels)}
     PredictionSteps(folder, chosen, runner, Cache()).train(inputs)
     for item in runner.failed:
         raise EvokedError(item.reason)

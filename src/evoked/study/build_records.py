@@ -1,18 +1,18 @@
-"""What was done already, by what key: the reason why a second run does nothing.
+"""Build records: which steps of a study are done, and under which key. A second run does only what has changed.
 
-Each item (one step for one file) has a record of its own, written after its outputs are in place. A record holds the
-key of everything the item depends on: digests of inputs, settings, networks, and the version of the code that made it;
-and these parts themselves, so that a dry run can say what changed. The same key and untouched outputs: kept. Anything
-else: done again. "A file exists" is never taken for "it is done". What is about to be replaced is cached under its key
-(result_cache.py). A pair that does not fit has a record too, with the reason: searching for an hour's content where it
-is not takes minutes, and would give the same.
+Each item (one step for one file) has its own record, written after its outputs are in place. A record holds the key
+of everything the item depends on: digests of inputs, settings, pretrained networks, and the version of the code that
+computed it; and these parts themselves, so that a dry run can report what changed. An item with the same key and
+unchanged outputs is kept, any other is computed again: that a file exists never counts as done. Results that are
+about to be replaced are cached under their key (result_cache.py). A reaction that does not match its content has a
+record too, with the reason: searching an hour of content takes minutes and would give the same.
 """
 
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from evoked.core.files import canonical, digest, sha256, write_text
 from evoked.study.result_cache import ResultCache, file_name
@@ -29,8 +29,9 @@ class StepOutcome:
     Attributes:
         step: e.g. "annotate".
         name: file name, or "" for a step over the whole study.
-        state: done now, kept from before, failed, or left out: the study does not have what it needs, no failure.
-        reason: why it failed or was left out, one line; of a done item what was wrong with its file, mostly nothing.
+        state: done now, kept from an earlier run, failed, or left out: the study lacks what the step needs, which is
+            no failure.
+        reason: why it failed or was left out, one line; for a done item what was wrong with its file, mostly "".
     """
 
     step: str
@@ -40,7 +41,7 @@ class StepOutcome:
 
 
 class StepKey(str):
-    """A key that knows what it was made of.
+    """A key, together with the values it was computed from.
 
     Attributes:
         parts: name → plain values: digests of inputs, settings, networks, the code version.
@@ -50,20 +51,20 @@ class StepKey(str):
 
 
 class StepRecords:
-    """Records below a study's results.
+    """The records of a study, in the `state` folder below its results.
 
     Args:
-        results: the folder that outputs are named against; records go to its `state` folder.
-        read_only: whether nothing may be written, not even digests that are remembered.
+        results: the results folder; records name outputs relative to it.
+        read_only: write nothing, not even cached digests.
     """
 
     def __init__(self, results: Path, *, read_only: bool = False) -> None:
         self._results = results
         self._read_only = read_only
         self._state = results / "state"
-        self._parked = ResultCache(results, self._state / "parked")
-        self._digests = self._state / "digests.json"
-        self._known: dict[str, Any] = _load(self._digests)
+        self._cache = ResultCache(results, self._state / "parked")
+        self._digests_json = self._state / "digests.json"
+        self._digests: dict[str, object] = _load(self._digests_json)
 
     def key(self, **parts: object) -> StepKey:
         """One key from plain values; equal values give equal keys."""
@@ -72,40 +73,70 @@ class StepRecords:
         return key
 
     def content_digest(self, path: Path) -> str:
-        """sha256 of a file, remembered as long as its size and time of change stay the same."""
+        """The sha256 of a file, cached as long as its size and modification time stay the same."""
         stat = path.stat()
         stamp = [stat.st_size, stat.st_mtime_ns]
-        known = self._known.get(str(path.resolve()))
-        if known and known[:2] == stamp:
-            return str(known[2])
-        found = sha256(path)
-        self._known[str(path.resolve())] = [*stamp, found]
+        cached = self._digests.get(str(path.resolve()))
+        if isinstance(cached, list) and cached[:2] == stamp:
+            return str(cached[2])
+        computed = sha256(path)
+        self._digests[str(path.resolve())] = [*stamp, computed]
         if not self._read_only:
-            write_text(self._digests, canonical(self._known))
-        return found
+            write_text(self._digests_json, canonical(self._digests))
+        return computed
 
     def is_kept(self, step: str, name: str, key: str) -> bool:
-        """True where the item was done under this key and its outputs are still what it wrote."""
+        """Whether the item was done under this key and its outputs have not changed since.
+
+        Args:
+            step: e.g. "annotate".
+            name: file name, or "" for a step over the whole study.
+            key: from `key`.
+        """
         record = _load(self._record(step, name))
         if record.get("key") != key:
             return False
-        return self._untouched(record.get("outputs"))
+        return self._unchanged(record.get("outputs"))
 
     def recall(self, step: str, name: str, key: str) -> bool:
-        """Restore this item's result under this key from the archive, if it is there; the current one is archived."""
+        """Restore an item's result under a key from the cache, where it is cached; the current one is cached.
+
+        Args:
+            step, name: of the item.
+            key: from `key`.
+
+        Returns:
+            Whether the result was cached and its outputs are in place now.
+
+        Raises:
+            OutputError: if a file cannot be written.
+        """
         self.archive(step, name, wanted=key)
-        outputs = self._parked.take(step, name, key)
+        outputs = self._cache.take(step, name, key)
         if outputs is None:
             return False
         self.write(step, name, key, outputs)
         return True
 
     def can_recall(self, step: str, name: str, key: str) -> bool:
-        """Whether `recall` would find what this item once came to under this key."""
-        return self._parked.holds(step, name, key)
+        """Whether `recall` would restore a result.
+
+        Args:
+            step, name: of the item.
+            key: from `key`.
+        """
+        return self._cache.holds(step, name, key)
 
     def changes(self, step: str, name: str, key: StepKey) -> tuple[str, ...]:
-        """Why an item is not kept under a key, one line for each difference from its record."""
+        """Why an item is not kept under a key.
+
+        Args:
+            step, name: of the item.
+            key: from `key`.
+
+        Returns:
+            One line for each difference between the key and the item's record.
+        """
         record = _load(self._record(step, name))
         if not record:
             return ("never done",)
@@ -117,65 +148,92 @@ class StepRecords:
         return tuple(_differences(_flat(before), _flat(json.loads(canonical(dict(key.parts))))))
 
     def archive(self, step: str, name: str, *, wanted: str = "") -> None:
-        """Archive an item's current outputs, before they are replaced or taken away.
+        """Cache an item's current outputs before they are replaced or removed.
 
-        What nobody recorded, or somebody changed since, is not: no run could ask for it again.
+        Outputs that have no record, or were changed since, are not cached: no run could ask for them again.
 
         Args:
-            wanted: the key that will be asked for next: of what is archived, this one stays.
+            step, name: of the item.
+            wanted: the key that will be asked for next; what is cached under it is not evicted.
 
         Raises:
-            OutputError: if it cannot be written.
+            OutputError: if a file cannot be written.
         """
         record = _load(self._record(step, name))
         outputs = record.get("outputs")
-        if outputs and self._untouched(outputs):
-            self._parked.put(step, name, str(record["key"]), outputs, wanted=wanted)
+        if isinstance(outputs, dict) and outputs and self._unchanged(outputs):
+            self._cache.put(step, name, str(record["key"]), outputs, wanted=wanted)
 
-    def forget_gone(self, there: Mapping[str, Collection[str]], whole: Collection[str], gone: bool) -> None:
-        """Delete what is archived of files that are gone: what was learnt from a person's face goes with the recording.
+    def forget_gone(self, present: Mapping[str, Collection[str]], study_steps: Collection[str], gone: bool) -> None:
+        """Delete cached results of files that are gone: data derived from a face is deleted with its recording.
 
         Args:
-            there: step → names of the files that it could be done for today.
-            whole: steps over the whole study, which hold something of every file.
-            gone: whether a file is gone of which nothing was archived.
+            present: step → names of the files that are in the study today.
+            study_steps: steps over the whole study, whose results contain something of every file.
+            gone: whether a file is gone of which nothing was cached.
         """
-        for step, names in there.items():
-            for name in [n for n in self._parked.names(step) if n not in names]:
-                self._parked.forget(step, name)
+        for step, names in present.items():
+            for name in [n for n in self._cache.names(step) if n not in names]:
+                self._cache.forget(step, name)
                 gone = True
-        for step in whole if gone else ():
-            self._parked.forget(step, "")
+        for step in study_steps if gone else ():
+            self._cache.forget(step, "")
 
     def write(self, step: str, name: str, key: str, outputs: Sequence[Path]) -> None:
-        """Record that an item was done; its outputs must be in place."""
+        """Record that an item was done.
+
+        Args:
+            step, name: of the item.
+            key: from `key`.
+            outputs: its files, in place, below the results folder.
+
+        Raises:
+            OutputError: if the record cannot be written.
+        """
         sums = {str(o.relative_to(self._results)): self.content_digest(o) for o in outputs}
         write_text(self._record(step, name), canonical({"key": key, "outputs": sums, **_parts(key)}))
 
     def refuse(self, step: str, name: str, key: str, reason: str) -> None:
-        """Record what was found instead of a result, one line; OutputError if it cannot be written."""
-        there = str(self._results.resolve())  # the reason may name files by their places
+        """Record that an item failed for a reason that depends only on its key.
+
+        Args:
+            step, name: of the item.
+            key: from `key`.
+            reason: one line.
+
+        Raises:
+            OutputError: if the record cannot be written.
+        """
+        results = str(self._results.resolve())  # the reason may contain paths
         write_text(
-            self._record(step, name), canonical({"key": key, "refused": reason, "results": there, **_parts(key)})
+            self._record(step, name), canonical({"key": key, "refused": reason, "results": results, **_parts(key)})
         )
 
     def refusal(self, step: str, name: str, key: str) -> str:
-        """What was found under this key instead of a result; "" where nothing was, or the study stood elsewhere."""
+        """The reason that `refuse` recorded under a key.
+
+        Args:
+            step, name: of the item.
+            key: from `key`.
+
+        Returns:
+            The reason; "" where there is none, or the study folder was moved since.
+        """
         record = _load(self._record(step, name))
         same = record.get("key") == key and record.get("results") == str(self._results.resolve())
         return str(record.get("refused", "")) if same else ""
 
     def write_items(self, items: Sequence[StepOutcome]) -> None:
-        """Write how the whole run ended to state/items.json, for the report and for people."""
+        """Write how every item of the run ended to state/items.json, for the report and for people."""
         rows = [{"kind": i.step, "step": i.step, "name": i.name, "state": i.state, "reason": i.reason} for i in items]
         write_text(self._state / "items.json", json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
 
-    def _untouched(self, outputs: Any) -> bool:
-        """Whether every output is unchanged since it was recorded."""
+    def _unchanged(self, outputs: object) -> bool:
+        """Whether every output is as it was recorded."""
         if not isinstance(outputs, dict):
             return False
-        places = {self._results / output: sha for output, sha in outputs.items()}
-        return all(path.is_file() and self.content_digest(path) == sha for path, sha in places.items())
+        recorded = {self._results / output: sha for output, sha in outputs.items()}
+        return all(path.is_file() and self.content_digest(path) == sha for path, sha in recorded.items())
 
     def _record(self, step: str, name: str) -> Path:
         return self._state / step / f"{file_name(name)}.json"
@@ -186,38 +244,38 @@ def _parts(key: str) -> dict[str, object]:
 
 
 def _flat(value: object, path: str = "") -> dict[str, object]:
-    """Every leaf of nested objects, by the names that lead to it."""
+    """Every leaf of nested objects, under the names that lead to it, joined by "/"."""
     if not isinstance(value, dict):
         return {path: value}
-    return {k: v for name, own in value.items() for k, v in _flat(own, f"{path}/{name}".lstrip("/")).items()}
+    return {k: v for name, leaf in value.items() for k, v in _flat(leaf, f"{path}/{name}".lstrip("/")).items()}
 
 
-def _differences(before: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
+def _differences(before: Mapping[str, object], after: Mapping[str, object]) -> list[str]:
     """What changed, in words; digests are not shown."""
     lines = []
-    for path in sorted({*before, *now}):
-        old, new = before.get(path), now.get(path)
-        kind, _, name = path.partition("/")
+    for path in sorted({*before, *after}):
+        old, new = before.get(path), after.get(path)
+        group, _, name = path.partition("/")
         if old == new:
             continue
-        if kind == "code":
+        if group == "code":
             lines.append(f"code version {old} -> {new}")
-        elif kind in ("settings", "config"):
+        elif group in ("settings", "config"):
             lines.append(f"setting {name.replace('/', '.')}: {old} -> {new}")
         else:
-            how = "is new" if path not in before else "is gone" if path not in now else "changed"
-            lines.append(f"{KINDS.get(kind, kind)} {name.removeprefix('contents/')} {how}".replace("  ", " "))
+            how = "is new" if path not in before else "is gone" if path not in after else "changed"
+            lines.append(f"{KINDS.get(group, group)} {name.removeprefix('contents/')} {how}".replace("  ", " "))
     return list(dict.fromkeys(lines))
 
 
 KINDS = {"of": "input", "inputs": "input", "source": "input", "parts": "input", "nets": "network", "map": "offset map"}
-"""Part of a key → what people call it."""
+"""Part of a key → its name in messages."""
 
 
-def _load(path: Path) -> dict[str, Any]:
-    """A JSON object, or an empty one where there is none or it is damaged: then the work is done again."""
+def _load(path: Path) -> dict[str, object]:
+    """A JSON object; empty where there is no such file or it is damaged: the work is then done again."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        body = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return body if isinstance(body, dict) else {}

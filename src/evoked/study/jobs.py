@@ -1,13 +1,13 @@
-"""The long steps on reactions as tasks that can run in any process: align and annotate (features: features.jobs).
+"""The long steps on reactions, align and annotate, as tasks that can run in any process (features: features.jobs).
 
-A task is frozen and picklable and names files, never open ones; the function beside it does the work and writes the
-output. Networks and what is known of the contents are loaded once per process. The planner writes
-the records, not the task.
+A task is frozen and picklable and contains paths, never open files; the function beside it does the work and writes
+the output. Networks and content fingerprints are loaded once per process. The runner writes the records, not the task.
 """
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from evoked.core.errors import EvokedError
 from evoked.core.files import canonical
@@ -30,10 +30,19 @@ from evoked.weights.cache import CacheLocation
 __all__ = [
     "AlignTask",
     "AnnotateTask",
+    "ContentFile",
     "RecogniserChoice",
     "run_align_task",
     "run_annotate_task",
 ]
+
+
+class ContentFile(NamedTuple):
+    """A content video of the study: its name, path and digest."""
+
+    name: str
+    path: Path
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -43,17 +52,17 @@ class AlignTask:
     Attributes:
         reaction: the recording.
         sha256: of the recording.
-        contents: name, file and sha256 of every content of the study.
-        candidates: names of those it may play.
+        contents: every content of the study.
+        candidates: names of the contents it may show.
         output: the file of its offset map.
-        match: what counts as found.
+        match: settings of the matcher.
         config: the same as plain values, for provenance.
-        notes: what every result must say.
+        notes: go into every result.
     """
 
     reaction: Path
     sha256: str
-    contents: tuple[tuple[str, Path, str], ...]
+    contents: tuple[ContentFile, ...]
     candidates: tuple[str, ...]
     output: Path
     match: MatchConfig
@@ -63,13 +72,13 @@ class AlignTask:
 
 @dataclass(frozen=True)
 class RecogniserChoice:
-    """A recogniser by name or folder, and what it is.
+    """A recogniser by name or folder, and its description.
 
     Attributes:
         choice: "prototype", or a folder.
         names: expressions.
-        root: what a relative folder is relative to.
-        described: `describe()` of it as JSON: a folder whose recogniser was replaced is another choice.
+        root: the folder that a relative `choice` is relative to.
+        described: its `describe()` as JSON: if the recogniser in a folder is replaced, this differs.
     """
 
     choice: str
@@ -79,7 +88,12 @@ class RecogniserChoice:
 
     @classmethod
     def of(cls, recogniser: Recogniser, choice: str, names: tuple[str, ...], root: Path) -> "RecogniserChoice":
-        """The choice that opened a recogniser."""
+        """The choice that opened a recogniser.
+
+        Args:
+            recogniser: the open one.
+            choice, names, root: as for `open_recogniser`.
+        """
         return cls(choice, names, root, canonical(dict(recogniser.describe())))
 
 
@@ -89,11 +103,11 @@ class AnnotateTask:
 
     Attributes:
         reaction, content: files.
-        offsets: where the content is in the reaction.
+        offsets: the offset map of the reaction.
         output: the file of its table.
         recogniser: which one.
         region, annotate, detect: settings.
-        provenance: of the table; notes on damage join it.
+        provenance: of the table; notes on damaged media are added to it.
         cache: where the networks are.
     """
 
@@ -110,38 +124,38 @@ class AnnotateTask:
 
 
 def run_align_task(task: AlignTask, progress: Progress = silent) -> str:
-    """Find which candidate a reaction plays, and where, and write the offset map.
+    """Find which candidate a reaction shows, and where, and write the offset map.
 
     Args:
-        task: what to do.
-        progress: reported as a share of the search.
+        task: the reaction, the candidates and the settings.
+        progress: called with the share of the search that is done.
 
     Returns:
-        What a reader of the map must know, one line; mostly "".
+        Notes for readers of the map, one line; mostly "".
 
     Raises:
-        AlignmentError: if it plays none of the candidates.
+        AlignmentError: if it shows none of the candidates.
         MediaError, OutputError: if a file cannot be used or written.
     """
     matcher = _matcher(task.contents, task.match)
-    found = matcher.match(task.reaction, task.candidates, progress)
-    damage = matcher.damage_notes(task.reaction, found.content)
-    path, sha = next((path, sha) for name, path, sha in task.contents if name == found.content)
-    inputs = unique_names({task.reaction: task.sha256, path: sha})
-    config = {**task.config, "content": found.content, "candidates": len(task.candidates)}
-    write_offsets(task.output, found.offsets, Provenance("align", config, inputs, notes=(*task.notes, *damage)))
-    return "; ".join((*modality_notes(found.offsets), *damage))
+    match = matcher.match(task.reaction, task.candidates, progress)
+    damage = matcher.damage_notes(task.reaction, match.content)
+    content = next(content for content in task.contents if content.name == match.content)
+    inputs = unique_names({task.reaction: task.sha256, content.path: content.sha256})
+    config = {**task.config, "content": match.content, "candidates": len(task.candidates)}
+    write_offsets(task.output, match.offsets, Provenance("align", config, inputs, notes=(*task.notes, *damage)))
+    return "; ".join((*modality_notes(match.offsets), *damage))
 
 
 def run_annotate_task(task: AnnotateTask, progress: Progress = silent) -> str:
     """Find the viewers of an aligned reaction, score them, and write their table.
 
     Args:
-        task: what to do.
-        progress: reported in seconds of the reaction.
+        task: the reaction, its offset map and the settings.
+        progress: called with the seconds of the reaction that are done.
 
     Returns:
-        What a reader of the table must know, one line; mostly "".
+        Notes for readers of the table, one line; mostly "".
 
     Raises:
         AlignmentError, MediaError, WeightsError, OutputError: if a file cannot be used or written.
@@ -150,23 +164,23 @@ def run_annotate_task(task: AnnotateTask, progress: Progress = silent) -> str:
     def annotator() -> Annotator:
         return _annotator(task.recogniser, task.annotate, task.detect, task.cache)
 
-    found = annotate_aligned(task.reaction, task.content, task.offsets, annotator, task.region, progress)
-    damage = tuple(f"{task.reaction.name}: {line}" for line in found.damage)
+    annotation = annotate_aligned(task.reaction, task.content, task.offsets, annotator, task.region, progress)
+    damage = tuple(f"{task.reaction.name}: {line}" for line in annotation.damage)
     provenance = replace(task.provenance, notes=(*task.provenance.notes, *damage))
-    write_table(task.output, annotation_to_table(found, task.recogniser.names), provenance)
-    return "; ".join(found.damage if found.viewers else (*found.damage, "no viewer was seen in it"))
+    write_table(task.output, annotation_to_table(annotation, task.recogniser.names), provenance)
+    return "; ".join(annotation.damage if annotation.viewers else (*annotation.damage, "no viewer was seen in it"))
 
 
 @lru_cache(maxsize=1)
-def _matcher(contents: tuple[tuple[str, Path, str], ...], config: MatchConfig) -> ContentMatcher:
-    return ContentMatcher({name: path for name, path, _ in contents}, config)
+def _matcher(contents: tuple[ContentFile, ...], config: MatchConfig) -> ContentMatcher:
+    return ContentMatcher({content.name: content.path for content in contents}, config)
 
 
 @lru_cache(maxsize=1)
 def _annotator(
-    chosen: RecogniserChoice, config: AnnotateConfig, detect: DetectConfig, cache: CacheLocation
+    choice: RecogniserChoice, config: AnnotateConfig, detect: DetectConfig, cache: CacheLocation
 ) -> Annotator:
-    recogniser = open_recogniser(chosen.choice, chosen.names, chosen.root)
-    if canonical(dict(recogniser.describe())) != chosen.described:
-        raise EvokedError(f"the recogniser {chosen.choice} was replaced while the study ran: run it again")
+    recogniser = open_recogniser(choice.choice, choice.names, choice.root)
+    if canonical(dict(recogniser.describe())) != choice.described:
+        raise EvokedError(f"the recogniser {choice.choice} was replaced while the study ran: run it again")
     return Annotator(recogniser, config, detect, cache.open())

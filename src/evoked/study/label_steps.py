@@ -1,4 +1,4 @@
-"""The label river of a study: pairs, alignments, annotations, labels."""
+"""The steps of a study that end in labels: pair, align, annotate, label."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,6 +25,7 @@ from evoked.reactions.viewers.annotator import annotation_models
 from evoked.study.jobs import (
     AlignTask,
     AnnotateTask,
+    ContentFile,
     RecogniserChoice,
     run_align_task,
     run_annotate_task,
@@ -37,16 +38,17 @@ from evoked.weights.catalogue import NETS as CATALOGUE
 __all__ = ["CODE", "LabelSteps", "content_of", "playable", "votes_of"]
 
 CODE = {"align": 3, "annotate": 4, "label": 2}
-"""Raised by one whenever the code of a step changes its results: what was made before is made again."""
+"""Code version of each step, raised by one whenever its code changes its results: older results are then recomputed."""
 
 
 @dataclass
 class LabelSteps:
-    """Plans the label steps of one study and hands them to the runner.
+    """Plans the label steps of one study and passes them to the runner.
 
     Attributes:
-        folder, settings, runner, cache: of the study.
-        contents: those that can be played.
+        folder, settings, runner: of the study.
+        cache: where the pretrained networks are.
+        contents: name → media description of the contents that can be decoded.
     """
 
     folder: StudyLayout
@@ -55,15 +57,15 @@ class LabelSteps:
     cache: Cache
     contents: Mapping[str, Media]
     _recogniser: Recogniser | None = None
-    _digested: tuple[tuple[str, Path, str], ...] = ()
+    _content_files: tuple[ContentFile, ...] = ()
 
     def run(self, reactions: Sequence[str]) -> None:
-        """Pair, align, annotate and label; what fails is noted and left out."""
+        """Pair, align, annotate and label the reactions of these names; those that fail are reported and left out."""
         wanted = self.wanted(reactions)
         aligned = self._succeeded(self.align_work(name, wanted[name]) for name in reactions if name in wanted)
         pairs = {name: self.paired(name) for name in aligned}
         used = [Pair(r, c) for r, c in sorted(pairs.items())]
-        if not _stands(self.folder.pairs, used):  # a second run touches nothing
+        if not _holds(self.folder.pairs, used):  # a second run writes nothing
             write_pairs(self.folder.pairs, used)
         works = (work for name in aligned if (work := self.annotate_work(name, pairs[name])) is not None)
         self.label({name: pairs[name] for name in self._succeeded(works)})
@@ -73,7 +75,7 @@ class LabelSteps:
         return [name for name, good in self.runner.do_all(works).items() if good]
 
     def wanted(self, reactions: Sequence[str]) -> dict[str, tuple[str, ...]]:
-        """Reaction → the contents it may belong to: what pairs.csv says, else all of them."""
+        """Reaction → names of the contents it may show: the one in pairs.csv, or all where there is no pairs.csv."""
         if not self.folder.pairs_csv.exists():
             by_sound = self.settings.align.by == "audio"
             usable = tuple(name for name, media in self.contents.items() if media.sound is not None or not by_sound)
@@ -85,49 +87,62 @@ class LabelSteps:
         pairs = read_pairs(self.folder.pairs_csv, self.folder.reactions, self.folder.contents)
         for problem in pairs.problems:
             self.runner.fail("pairs", "pairs.csv", problem)
-        said = {p.reaction: p.content for p in pairs.pairs}
+        watched = {p.reaction: p.content for p in pairs.pairs}
         for name in reactions:
-            if name not in said:
+            if name not in watched:
                 self.runner.fail("pairs", name, "pairs.csv does not say what was watched; add a line for it")
-            elif said[name] not in self.contents:
-                self.runner.fail("pairs", name, f"its content {said[name]} cannot be used")
-        return {n: (said[n],) for n in reactions if said.get(n) in self.contents}
+            elif watched[name] not in self.contents:
+                self.runner.fail("pairs", name, f"its content {watched[name]} cannot be used")
+        return {n: (watched[n],) for n in reactions if watched.get(n) in self.contents}
 
     def align_work(self, reaction: str, candidates: tuple[str, ...]) -> Work:
-        """Find which candidate a reaction plays, and where."""
-        ledger, source, out = self.runner.ledger, self.folder.reaction(reaction), self.folder.alignment(reaction)
-        digests = {c: ledger.content_digest(self.folder.content(c)) for c in candidates}
-        own = ledger.content_digest(source)
+        """The work of finding which candidate a reaction shows, and where.
+
+        Args:
+            reaction: its name.
+            candidates: names of contents.
+        """
+        records, source, out = self.runner.records, self.folder.reaction(reaction), self.folder.alignment(reaction)
+        digests = {c: records.content_digest(self.folder.content(c)) for c in candidates}
+        sha = records.content_digest(source)
         config = self.settings.plain("align")
-        key = ledger.key(code=CODE["align"], of={"reaction": own, "contents": digests}, settings=config)
-        if not self._digested:
+        key = records.key(code=CODE["align"], of={"reaction": sha, "contents": digests}, settings=config)
+        if not self._content_files:
             files = {c: self.folder.content(c) for c in self.contents}
-            self._digested = tuple((c, file, ledger.content_digest(file)) for c, file in files.items())
-        task = AlignTask(source, own, self._digested, candidates, out, self.settings.align, config, self.settings.notes)
+            self._content_files = tuple(ContentFile(c, file, records.content_digest(file)) for c, file in files.items())
+        settings = self.settings
+        task = AlignTask(source, sha, self._content_files, candidates, out, settings.align, config, settings.notes)
         return Work("align", reaction, key, (out,), partial(run_align_task, task), findings=(AlignmentError,))
 
     def paired(self, reaction: str) -> str:
-        """The content that a finished alignment names."""
+        """The content that the alignment of a reaction names; the alignment must exist."""
         return content_of(self.folder.alignment(reaction))
 
     def annotate_work(self, reaction: str, content: str) -> Work | None:
-        """Find the viewers of a reaction and score them; None, and a failure noted, without a recogniser."""
-        ledger, out, settings = self.runner.ledger, self.folder.annotation(reaction), self.settings
+        """The work of finding the viewers of an aligned reaction and scoring them.
+
+        Args:
+            reaction, content: their names.
+
+        Returns:
+            The work; None, and a failure reported, where the recogniser cannot be opened.
+        """
+        records, out, settings = self.runner.records, self.folder.annotation(reaction), self.settings
         files = self.folder.reaction(reaction), self.folder.content(content)
-        inputs = unique_names({file: ledger.content_digest(file) for file in files})
+        inputs = unique_names({file: records.content_digest(file) for file in files})
         try:
-            recogniser = self._chosen()
+            recogniser = self._open_recogniser()
         except EvokedError as error:
             self.runner.fail("annotate", reaction, f"study.toml [annotate] recogniser: {error}")
             return None
         config = settings.plain("window", "detect", "annotate")
-        del config["annotate"]["recogniser"]  # what it is counts, not in which folder it is
+        del config["annotate"]["recogniser"]  # a folder; the recogniser's own description is added instead
         config |= recogniser.describe()
         nets = {name: CATALOGUE[name].sha256 for name in annotation_models(recogniser)}
         offsets = read_offsets(self.folder.alignment(reaction))
         names = list(settings.about.expressions)  # the columns of the table
-        where = asdict(offsets)  # the map alone: a pairs.csv that says what was found by sound annotates nobody again
-        key = ledger.key(code=CODE["annotate"], inputs=inputs, config=config, nets=nets, map=where, names=names)
+        offsets_json = asdict(offsets)  # not the file: adding a pairs.csv changes its provenance, but not the map
+        key = records.key(code=CODE["annotate"], inputs=inputs, config=config, nets=nets, map=offsets_json, names=names)
         task = AnnotateTask(
             *files,
             offsets=offsets,
@@ -142,41 +157,50 @@ class LabelSteps:
         return Work("annotate", reaction, key, (out,), partial(run_annotate_task, task))
 
     def label(self, pairs: Mapping[str, str]) -> bool:
-        """Vote: one label vector per content second, for every content."""
+        """Vote: one label vector per content second, for every content.
+
+        Args:
+            pairs: reaction → content, of the annotated reactions.
+
+        Returns:
+            Whether labels.parquet is in place.
+        """
         if not pairs:
-            self.runner.fail("label", "", "no reaction could be used, so there are no labels; the reasons stand above")
+            reason = "no reaction could be used, so there are no labels; see the errors above"
+            self.runner.fail("label", "", reason)
             return False
-        ledger, names = self.runner.ledger, self.settings.about.expressions
+        records, names = self.runner.records, self.settings.about.expressions
         parts = {
-            r: [c, ledger.content_digest(self.folder.annotation(r)), asdict(read_offsets(self.folder.alignment(r)))]
+            r: [c, records.content_digest(self.folder.annotation(r)), asdict(read_offsets(self.folder.alignment(r)))]
             for r, c in sorted(pairs.items())
         }
         lengths = {c: media.seconds.steps for c, media in self.contents.items() if c in set(pairs.values())}
         settings = self.settings.plain("votes")
-        key = ledger.key(code=CODE["label"], parts=parts, lengths=lengths, settings=settings, names=names)
-        maps = {f"{r}.json": ledger.content_digest(self.folder.alignment(r)) for r in parts}
+        key = records.key(code=CODE["label"], parts=parts, lengths=lengths, settings=settings, names=names)
+        maps = {f"{r}.json": records.content_digest(self.folder.alignment(r)) for r in parts}
         inputs = {**{r: str(annotation) for r, (_, annotation, _) in parts.items()}, **maps}
         provenance = Provenance("label", settings, inputs, notes=self.settings.notes)
 
         def do(progress: Progress) -> None:
             votes = {}
-            for done, content in enumerate(sorted(lengths)):
-                own = [r for r, c in pairs.items() if c == content]
-                votes[content] = votes_of(self.folder, own, self.contents[content].seconds, names, self.settings.votes)
-                progress(done + 1, len(lengths))
+            for number, content in enumerate(sorted(lengths), start=1):
+                reactions = [r for r, c in pairs.items() if c == content]
+                seconds = self.contents[content].seconds
+                votes[content] = votes_of(self.folder, reactions, seconds, names, self.settings.votes)
+                progress(number, len(lengths))
             write_labels(self.folder.labels, votes, provenance)
 
         return self.runner.do(Work("label", "", key, (self.folder.labels,), do))
 
-    def _chosen(self) -> Recogniser:
+    def _open_recogniser(self) -> Recogniser:
         if self._recogniser is None:
             choice = self.settings.annotate.recogniser
             self._recogniser = open_recogniser(choice, self.settings.about.expressions, self.folder.root)
         return self._recogniser
 
 
-def _stands(path: Path, pairs: list[Pair]) -> bool:
-    """Whether these very pairs, and no other, are written there already."""
+def _holds(path: Path, pairs: list[Pair]) -> bool:
+    """Whether a file contains exactly these pairs."""
     try:
         names = [p.reaction for p in pairs], [p.content for p in pairs]
         return path.is_file() and list(read_pairs(path, *names).sound()) == pairs
@@ -195,8 +219,23 @@ def content_of(alignment: Path) -> str:
 def votes_of(
     folder: StudyLayout, reactions: Sequence[str], seconds: TimeGrid, names: tuple[str, ...], config: VoteConfig
 ) -> Votes:
-    """The votes of a content's seconds by all viewers of some reactions; none visible, none valid."""
-    seen = []
+    """The votes of all viewers of some reactions to one content.
+
+    Args:
+        folder: paths of the study.
+        reactions: names of the content's reactions.
+        seconds: the content's time grid at 1 Hz.
+        names: expressions.
+        config: settings of the vote.
+
+    Returns:
+        The labels of each second; a second without enough visible viewers is not valid.
+
+    Raises:
+        AlignmentError: if an offset map cannot be read.
+        DatasetError: if an annotation cannot be read, or was computed by a different recogniser from the others.
+    """
+    annotated = []
     for reaction in sorted(reactions):
         offsets = read_offsets(folder.alignment(reaction))
         table = read_table(folder.annotation(reaction), ("viewer", "time_s", "valid", *names))
@@ -204,29 +243,37 @@ def votes_of(
             viewers = table_to_tracks(table, names)
         except ValueError as error:
             raise DatasetError(f"{folder.annotation(reaction)}: {error}; delete it and run again") from error
-        seen.append(ReactionViewers(reaction, viewers, offsets))
-    return label_content(seen, seconds, names, config, _levels(folder, reactions, names, config))
+        annotated.append(ReactionViewers(reaction, viewers, offsets))
+    return label_content(annotated, seconds, names, config, _levels(folder, reactions, names, config))
 
 
 def _levels(
     folder: StudyLayout, reactions: Sequence[str], names: tuple[str, ...], config: VoteConfig
 ) -> tuple[float, ...]:
-    """From which score on a tick is on: as set in study.toml, else as the recogniser of the annotations says."""
-    own: dict[str, float] | None = None
+    """The threshold of each expression: set in study.toml, or else by the recogniser of the annotations."""
+    operating: dict[str, float] | None = None
     for reaction in sorted(reactions):
         path = folder.annotation(reaction)
         try:
-            found = operating_thresholds((read_provenance(path) or {}).get("config", {}))
+            thresholds = operating_thresholds((read_provenance(path) or {}).get("config", {}))
         except ValueError as error:
             raise DatasetError(f"{path}: {error}; delete it and run again") from error
-        if own is not None and found != own:
+        if operating is not None and thresholds != operating:
             raise DatasetError(f"{path} was made by another recogniser than the others; delete it and run again")
-        own = found
-    return config.levels(names, own)
+        operating = thresholds
+    return config.levels(names, operating)
 
 
 def playable(folder: StudyLayout, runner: Runner) -> tuple[dict[str, Media], list[str]]:
-    """Contents that can be played, described, and reactions that can; others fail with their reason."""
+    """The videos of a study that can be decoded; the others are reported as failed.
+
+    Args:
+        folder: paths of the study.
+        runner: gets the failures.
+
+    Returns:
+        Content → its media description, and names of the reactions.
+    """
     contents = {}
     for name in folder.contents:
         if (media := _probed(folder.content(name), "content", runner)) is not None:
@@ -235,12 +282,12 @@ def playable(folder: StudyLayout, runner: Runner) -> tuple[dict[str, Media], lis
     return contents, reactions
 
 
-def _probed(path: Path, what: str, runner: Runner) -> Media | None:
+def _probed(path: Path, role: str, runner: Runner) -> Media | None:
     try:
         media = probe(path)
         if media.picture is None:
-            raise NoPictureError(f"{path} has no picture: a {what} must be a video")
+            raise NoPictureError(f"{path} has no picture: a {role} must be a video")
     except EvokedError as error:
-        runner.fail(f"check {what}", path.name, str(error))
+        runner.fail(f"check {role}", path.name, str(error))
         return None
     return media

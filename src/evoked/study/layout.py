@@ -1,4 +1,4 @@
-"""A study folder: what lies where, and what study.toml may say."""
+"""Open a study folder, and parse study.toml."""
 
 import tomllib
 from collections.abc import Mapping
@@ -17,40 +17,41 @@ MEDIA = {
     *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv", ".flv"),
     *(".3gp", ".ogv", ".mxf", ".vob"),
 }
-"""Suffixes that are taken for videos; other files in the folders are left alone."""
+"""Suffixes of files that are taken for videos; other files in the folders are ignored."""
 
 
 @dataclass(frozen=True)
 class StudyHeader:
-    """What the study is: the keys of study.toml that stand before any section."""
+    """The keys of study.toml before its first section."""
 
-    name: str = setting("", "shown in the report; the folder's name where empty")
-    note: str = setting("", "one sentence shown wherever results are, e.g. that the data is staged")
+    name: str = setting("", "title of the report; the folder's name where empty")
+    note: str = setting("", "one sentence shown with all results, e.g. that the data is staged")
     staged: bool = setting(False, "true where the people did not really watch these contents")
-    expressions: tuple[str, ...] = setting(EEV5, "what is scored, labelled and predicted")
+    expressions: tuple[str, ...] = setting(EEV5, "the expressions that are scored, labelled and predicted")
 
 
 def open_study(root: Path) -> StudyLayout:
-    """Look into a study folder.
+    """List the videos of a study folder.
 
     Raises:
-        StudyError: if it is absent, or holds no contents/ or no reactions/ with videos.
+        StudyError: if it does not exist, or has no contents/ or no reactions/ with videos.
     """
     if not root.is_dir():
         raise StudyError(f"no study folder at {root}. Make one with contents/ and reactions/, or: evoked sample {root}")
-    found = {}
-    for part in ("contents", "reactions"):
-        folder = root / part
+    names = {}
+    for subfolder in ("contents", "reactions"):
+        folder = root / subfolder
         if not folder.is_dir():
-            raise StudyError(f"{root} has no folder {part}/. Put the {_what(part)} there")
-        found[part] = tuple(sorted(p.name for p in folder.iterdir() if _is_video(p)))
-        if not found[part]:
-            raise StudyError(f"{folder} holds no video. Put the {_what(part)} there ({', '.join(sorted(MEDIA))})")
-    return StudyLayout(root, found["contents"], found["reactions"])
+            raise StudyError(f"{root} has no folder {subfolder}/. Put the {_description(subfolder)} there")
+        names[subfolder] = tuple(sorted(p.name for p in folder.iterdir() if _is_video(p)))
+        if not names[subfolder]:
+            videos = _description(subfolder)
+            raise StudyError(f"{folder} holds no video. Put the {videos} there ({', '.join(sorted(MEDIA))})")
+    return StudyLayout(root, names["contents"], names["reactions"])
 
 
-def read_toml(root: Path) -> dict[str, Any]:
-    """The values of study.toml; empty where there is none, since every key has a default.
+def read_toml(root: Path) -> dict[str, object]:
+    """The values of study.toml; empty where there is no such file, since every key has a default.
 
     Raises:
         StudyError: if it cannot be read.
@@ -59,7 +60,7 @@ def read_toml(root: Path) -> dict[str, Any]:
     return read_toml_file(path) if path.exists() else {}
 
 
-def read_toml_file(path: Path) -> dict[str, Any]:
+def read_toml_file(path: Path) -> dict[str, object]:
     """The values of a TOML file.
 
     Raises:
@@ -71,42 +72,48 @@ def read_toml_file(path: Path) -> dict[str, Any]:
         raise StudyError(f"{path} cannot be read: {error}") from error
 
 
-def parse_sections(values: Mapping[str, Any], kinds: Mapping[str, type]) -> tuple[StudyHeader, dict[str, Any]]:
+def parse_sections(
+    values: Mapping[str, object], config_classes: Mapping[str, type]
+) -> tuple[StudyHeader, dict[str, Any]]:
     """Turn the values of study.toml into configs.
 
     Args:
-        values: what read_toml gave.
-        kinds: section name → the config class it fills.
+        values: from `read_toml`.
+        config_classes: section name → the config class it fills.
 
     Returns:
-        What stands before any section, and a config for every section, given or not.
+        The keys before any section, and section name → a config, for sections that are absent as well.
 
     Raises:
-        StudyError: for an unknown section or key, or a value of the wrong kind; says which are known.
+        StudyError: for an unknown section or key, or a value of the wrong type; it lists those that are known.
     """
     top = {k: v for k, v in values.items() if not isinstance(v, dict)}
-    unknown = [k for k, v in values.items() if isinstance(v, dict) and k not in kinds]
+    sections = {k: v for k, v in values.items() if isinstance(v, dict)}
+    unknown = [k for k in sections if k not in config_classes]
     if unknown:
-        raise StudyError(f"study.toml: no section [{unknown[0]}]; there are: {', '.join(kinds)}")
+        raise StudyError(f"study.toml: no section [{unknown[0]}]; there are: {', '.join(config_classes)}")
     try:
         about = from_mapping(StudyHeader, top, "study.toml")
-        made: dict[str, Any] = {n: from_mapping(k, values.get(n, {}), f"study.toml [{n}]") for n, k in kinds.items()}
+        configs: dict[str, Any] = {
+            name: from_mapping(config_class, sections.get(name, {}), f"study.toml [{name}]")
+            for name, config_class in config_classes.items()
+        }
     except ValueError as error:
         raise StudyError(str(error)) from error
     if not about.expressions or len(set(about.expressions)) != len(about.expressions):
         raise StudyError("study.toml: expressions must be one or more different names")
-    return about, made
+    return about, configs
 
 
 def config_values(config: Any) -> dict[str, Any]:
-    """A config as plain JSON values, for keys and provenance."""
+    """A config, any frozen dataclass of settings, as plain JSON values, for keys and provenance."""
     return {f.name: list(v) if isinstance(v := getattr(config, f.name), tuple) else v for f in fields(config)}
 
 
 def _is_video(path: Path) -> bool:
-    """By suffix; hidden files are what a killed program or a file manager left."""
+    """By suffix; hidden files are left by killed programs or by file managers."""
     return path.suffix.lower() in MEDIA and not path.name.startswith(".") and path.is_file()
 
 
-def _what(part: str) -> str:
-    return "videos that were watched" if part == "contents" else "recordings of the people who watched"
+def _description(subfolder: str) -> str:
+    return "videos that were watched" if subfolder == "contents" else "recordings of the people who watched"

@@ -1,4 +1,4 @@
-"""What a run would do, and why; nothing is done and nothing is written."""
+"""The dry run: what a run would do, and why. Nothing is done and nothing is written."""
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
@@ -18,6 +18,8 @@ from evoked.weights.cache import Cache
 
 __all__ = ["PlannedItem", "Planner", "plan_study"]
 
+NOT_DONE = ("failed", "left out")
+
 
 @dataclass(frozen=True)
 class PlannedItem:
@@ -27,7 +29,7 @@ class PlannedItem:
         step: e.g. "annotate".
         name: file name, or "" for a step over the whole study.
         state: it would be done, is kept, has failed and would fail again, or is left out.
-        why: one line; "" for what is kept in its place.
+        why: one line; "" for an item that is kept.
     """
 
     step: str
@@ -37,7 +39,7 @@ class PlannedItem:
 
 
 class Planner(Runner):
-    """Takes work as a Runner does, and only notes what would become of it.
+    """Accepts work like a Runner, but only records what would be done with it.
 
     Args:
         records: of the study, read-only.
@@ -47,58 +49,73 @@ class Planner(Runner):
     """
 
     def __init__(self, records: StepRecords) -> None:
-        super().__init__(records, _Nothing())
+        super().__init__(records, _NoProgress())
         self.planned: list[PlannedItem] = []
 
     def do(self, work: Work) -> bool:
-        """Note what would become of a piece of work; True where its outputs are in place and stay."""
-        ledger, item = self.ledger, (work.step, work.name)
-        if ledger.is_kept(*item, work.key):
+        """Record what would be done with a piece of work; True where its outputs are in place and are kept."""
+        records, item = self.records, (work.step, work.name)
+        if records.is_kept(*item, work.key):
             self.planned.append(PlannedItem(*item, "kept"))
             return True
-        if work.archive and ledger.can_recall(*item, work.key):
+        if work.archive and records.can_recall(*item, work.key):
             self.planned.append(PlannedItem(*item, "to do", "made before under the same key: only put back"))
-        elif work.findings and (reason := ledger.refusal(*item, work.key)):
+        elif work.findings and (reason := records.refusal(*item, work.key)):
             self.planned.append(PlannedItem(*item, "failed", reason))
         else:
             assert isinstance(work.key, StepKey)
-            self.planned.append(PlannedItem(*item, "to do", "; ".join(ledger.changes(*item, work.key))))
+            self.planned.append(PlannedItem(*item, "to do", "; ".join(records.changes(*item, work.key))))
         return False
 
     def do_all(self, works: Iterable[Work]) -> dict[str, bool]:
-        """Note what would become of independent pieces of work."""
+        """Record what would be done with independent pieces of work."""
         return {work.name: self.do(work) for work in works}
 
     def fail(self, step: str, name: str, reason: str) -> None:
-        """Note that something cannot even be begun."""
+        """Record that the work of an item could not begin.
+
+        Args:
+            step, name: of the item.
+            reason: one line.
+        """
         self.planned.append(PlannedItem(step, name, "failed", reason))
 
     def leave_out(self, step: str, name: str, reason: str) -> None:
-        """Note that something is not done, and that this is no failure."""
+        """Record that an item would be left out, which is no failure.
+
+        Args:
+            step, name: of the item.
+            reason: one line.
+        """
         self.planned.append(PlannedItem(step, name, "left out", reason))
 
     def after(self, step: str, name: str, first: PlannedItem) -> None:
-        """Note that something would be looked at again once another item is done."""
-        what = f"{first.step} {first.name}".strip()
-        self.planned.append(PlannedItem(step, name, "to do", f"depends on {what}, which would be done"))
+        """Record that an item depends on another which would be done.
+
+        Args:
+            step, name: of the item.
+            first: the item it depends on.
+        """
+        dependency = f"{first.step} {first.name}".strip()
+        self.planned.append(PlannedItem(step, name, "to do", f"depends on {dependency}, which would be done"))
 
     def to_do(self, *steps: str) -> list[PlannedItem]:
-        """Items of some steps, of all where none is named, that would be done."""
+        """Items of these steps, or of all where none is named, that would be done."""
         return [i for i in self.planned if i.state == "to do" and (not steps or i.step in steps)]
 
 
 def plan_study(root: Path, cache: Cache | None = None) -> list[PlannedItem]:
-    """What `run_study` would do now, item by item, and why.
+    """What `run_study` would do, item by item, and why.
 
-    An item that depends on one which would be done is listed as to do: whether its inputs come out other than
-    before is known only then.
+    An item that depends on one which would be done is listed as to do: whether its inputs will differ from before is
+    not known yet.
 
     Args:
         root: the study's folder.
         cache: where the pretrained networks are.
 
     Raises:
-        StudyError, DatasetError: if the folder, study.toml or pairs.csv are not as they should be at all.
+        StudyError, DatasetError: if the folder, study.toml or pairs.csv cannot be used at all.
     """
     folder, settings = open_study(root), read_settings(root)
     planner = Planner(StepRecords(folder.results, read_only=True))
@@ -134,14 +151,13 @@ def _plan(folder: StudyLayout, settings: Settings, planner: Planner, cache: Cach
     if first := planner.to_do():
         planner.after("report", "", first[0])
     else:
-        not_made = [[i.step, i.name, i.why] for i in planner.planned if i.state in ("failed", "left out")]
-        predictions.report({"failed": not_made})
+        predictions.report({"failed": [[i.step, i.name, i.why] for i in planner.planned if i.state in NOT_DONE]})
 
 
-class _Nothing:
+class _NoProgress:
     """Shows nothing."""
 
-    def bar(self, _what: str) -> AbstractContextManager[Progress]:
+    def bar(self, _label: str, /) -> AbstractContextManager[Progress]:
         return nullcontext(silent)
 
-    def item(self, _item: StepOutcome) -> None: ...
+    def item(self, _item: StepOutcome, /) -> None: ...

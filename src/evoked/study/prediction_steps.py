@@ -1,13 +1,12 @@
-"""The prediction river of a study: features, held-out predictions, scores, the model, the page.
+"""The steps of a study that predict: features, held-out predictions, scores, the model, the report page.
 
-The trainer takes seconds to import, so only a run that learns imports it: one that finds all kept is over before.
+The trainer takes seconds to import, so only a run that trains imports it; a run that keeps everything ends sooner.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from evoked.core.errors import WeightsMissing
 from evoked.core.progress import Progress
@@ -32,15 +31,17 @@ from evoked.weights.catalogue import NETS
 __all__ = ["CODE", "HELD_OUT", "PredictionSteps"]
 
 CODE = {"features": 3, "hold out": 1, "evaluate": 1, "train": 1, "report": 1}
+"""Code version of each step; see `label_steps.CODE`."""
 HELD_OUT = "held out: predicted by a model that did not learn from this video"
 
 
 @dataclass
 class PredictionSteps:
-    """Plans the prediction steps of one study and hands them to the runner.
+    """Plans the prediction steps of one study and passes them to the runner.
 
     Attributes:
-        folder, settings, runner, cache: of the study.
+        folder, settings, runner: of the study.
+        cache: where the pretrained networks are.
     """
 
     folder: StudyLayout
@@ -50,23 +51,23 @@ class PredictionSteps:
     _nets: dict[str, str] | None = None
 
     def describe(self, contents: Sequence[str]) -> list[str]:
-        """Features of each content; those that could be made."""
+        """Compute the features of these contents; the names of those that have features."""
         done = self.runner.do_all(self.features_work(name) for name in contents)
         return [name for name, good in done.items() if good]
 
     def features_work(self, content: str) -> Work:
-        """Describe one content once a second."""
+        """The work of computing one content's features, once a second."""
         out, source = self.folder.features(content), self.folder.content(content)
         config = self.settings.features.as_dict()
         nets = self._digests()
-        sha = self.runner.ledger.content_digest(source)
-        key = self.runner.ledger.key(code=CODE["features"], source=sha, config=config, nets=nets)
+        sha = self.runner.records.content_digest(source)
+        key = self.runner.records.key(code=CODE["features"], source=sha, config=config, nets=nets)
         provenance = Provenance("features", config, {content: sha}, nets)
         task = FeaturesTask(source, out, self.settings.features, CacheLocation.of(self.cache), provenance)
         return Work("features", content, key, (out,), partial(_describe, task))
 
     def _digests(self) -> dict[str, str]:
-        """Name → sha256 of the nets; a user's own that is not there counts as none, and fails when it is run."""
+        """Network → sha256; the catalogue's for a file that is missing: the step itself fails then."""
         if self._nets is None:
             try:
                 self._nets = digests(self.settings.features, self.cache)
@@ -75,11 +76,11 @@ class PredictionSteps:
         return self._nets
 
     def learn(self, contents: Sequence[str]) -> None:
-        """Hold contents out in turn, score that, then learn from all of them."""
-        inputs = {name: self.runner.ledger.content_digest(self.folder.features(name)) for name in sorted(contents)}
-        inputs["labels.parquet"] = self.runner.ledger.content_digest(self.folder.labels)
+        """Cross-validate over these contents, score the held-out predictions, then train on all of the contents."""
+        inputs = {name: self.runner.records.content_digest(self.folder.features(name)) for name in sorted(contents)}
+        inputs["labels.parquet"] = self.runner.records.content_digest(self.folder.labels)
         labelled = [name for name in read_labels(self.folder.labels) if name in inputs]
-        if len(labelled) == 1:  # labels, model and page are whole without it
+        if len(labelled) == 1:  # labels, model and page do not need held-out scores
             only = f"{labelled[0]} is the only content with labels, and held-out scores need two"
             self.runner.leave_out("hold out", "", f"{only}: add another content and its reactions to have them")
         elif self.hold_out(labelled, inputs):
@@ -87,9 +88,17 @@ class PredictionSteps:
         self.train(inputs)
 
     def hold_out(self, contents: Sequence[str], inputs: Mapping[str, str]) -> bool:
-        """Predict each content by a model that learnt from others."""
+        """Predict each content by a model that was trained on others.
+
+        Args:
+            contents: names of the contents with labels and features.
+            inputs: file name → sha256 of the features and the labels.
+
+        Returns:
+            Whether the predictions are in place.
+        """
         config = self.settings.plain("model", "train", "folds")
-        key = self.runner.ledger.key(code=CODE["hold out"], inputs=inputs, config=config)
+        key = self.runner.records.key(code=CODE["hold out"], inputs=inputs, config=config)
         outputs = [self.folder.prediction(name) for name in contents]
 
         def do(progress: Progress) -> None:
@@ -101,7 +110,7 @@ class PredictionSteps:
                 self.settings.folds.count,
                 seed=self.settings.folds.seed,
             )
-            held = cross_validate(
+            held_out = cross_validate(
                 loaded.examples,
                 self.settings.model,
                 self.settings.train,
@@ -110,22 +119,22 @@ class PredictionSteps:
                 features=loaded.made,
                 progress=progress,
             )
-            for name, track in held.predictions.items():
-                fold = next(f for f in held.folds if name in f.held_out)
-                made = Provenance(
+            for name, track in held_out.predictions.items():
+                fold = next(f for f in held_out.folds if name in f.held_out)
+                provenance = Provenance(
                     "hold out", {**config, "fold": fold.as_dict()}, inputs, notes=(*self.settings.notes, HELD_OUT)
                 )
-                write_predictions(self.folder.prediction(name), track, made)
+                write_predictions(self.folder.prediction(name), track, provenance)
 
         return self.runner.do(Work("hold out", "", key, outputs, do))
 
     def evaluate(self, contents: Sequence[str]) -> bool:
-        """Score the held-out predictions against the labels."""
-        ledger = self.runner.ledger
-        inputs = {f"{name}.parquet": ledger.content_digest(self.folder.prediction(name)) for name in contents}
-        inputs["labels.parquet"] = ledger.content_digest(self.folder.labels)
+        """Score the held-out predictions of these contents against the labels; whether the scores are in place."""
+        records = self.runner.records
+        inputs = {f"{name}.parquet": records.content_digest(self.folder.prediction(name)) for name in contents}
+        inputs["labels.parquet"] = records.content_digest(self.folder.labels)
         config = self.settings.plain("evaluate", "folds")
-        key = ledger.key(code=CODE["evaluate"], inputs=inputs, config=config)
+        key = records.key(code=CODE["evaluate"], inputs=inputs, config=config)
 
         def do(progress: Progress) -> None:
             labels = read_labels(self.folder.labels)
@@ -147,9 +156,9 @@ class PredictionSteps:
         return self.runner.do(Work("evaluate", "", key, (self.folder.scores,), do))
 
     def train(self, inputs: Mapping[str, str]) -> bool:
-        """Learn from every content: the model that predicts new videos."""
+        """Train on every content in `inputs`: the model that predicts new videos; whether it is in place."""
         config = self.settings.plain("model", "train")
-        key = self.runner.ledger.key(code=CODE["train"], inputs=inputs, config=config)
+        key = self.runner.records.key(code=CODE["train"], inputs=inputs, config=config)
         outputs = [self.folder.model / name for name in (ARRAYS, ABOUT, HISTORY)]
 
         def do(progress: Progress) -> None:
@@ -170,34 +179,36 @@ class PredictionSteps:
 
         return self.runner.do(Work("train", "", key, outputs, do))
 
-    def report(self, given: Mapping[str, Any]) -> bool:
-        """Write the page; `given` is whatever it shows that other keys do not hold."""
+    def report(self, log: Mapping[str, object]) -> bool:
+        """Write the page; whether it is in place. `log` is what it shows besides the results, as JSON values."""
         results = self.folder.results
         shown = sorted(
             p
-            for part in ("alignments", "annotations", "predictions", "features", "model")
-            for p in (results / part).glob("*")
+            for subfolder in ("alignments", "annotations", "predictions", "features", "model")
+            for p in (results / subfolder).glob("*")
             if p.is_file() and not p.name.startswith(".")
         )
         files = [*shown, *(p for p in (self.folder.labels, self.folder.scores, self.folder.pairs) if p.is_file())]
-        inputs = {str(p.relative_to(results)): self.runner.ledger.content_digest(p) for p in files}
+        inputs = {str(p.relative_to(results)): self.runner.records.content_digest(p) for p in files}
         config = self.settings.plain("report", "about")
-        key = self.runner.ledger.key(code=CODE["report"], inputs=inputs, config=config, given=given)
+        key = self.runner.records.key(code=CODE["report"], inputs=inputs, config=config, given=log)
 
         def do(progress: Progress) -> None:
             write_report(self.folder.root, self.settings.report, self.folder.report, progress)
 
-        return self.runner.do(Work("report", "", key, (self.folder.report,), do, archive=False))  # big, and soon made
+        return self.runner.do(
+            Work("report", "", key, (self.folder.report,), do, archive=False)
+        )  # large, and quickly written
 
     def _examples(self, contents: Sequence[str]) -> LoadedExamples:
         labels = read_labels(self.folder.labels)
-        own = {name: found for name, found in labels.items() if name in set(contents)}
-        loaded = load_examples(own, Path(self.folder.results / "features"))
-        missing = sorted(labels.keys() - own.keys())
+        wanted = {name: rows for name, rows in labels.items() if name in set(contents)}
+        loaded = load_examples(wanted, Path(self.folder.results / "features"))
+        missing = sorted(labels.keys() - wanted.keys())
         note = f"labelled but without features, left out: {', '.join(missing)}"
         return replace(loaded, notes=(*loaded.notes, note)) if missing else loaded
 
 
 def _describe(task: FeaturesTask, progress: Progress) -> str:
-    """Run a task; what was wrong with the file, one line, mostly ""."""
+    """Run a task; returns what was wrong with the video, one line, mostly ""."""
     return "; ".join(run_features_task(task, progress).damage)

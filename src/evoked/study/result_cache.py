@@ -1,8 +1,8 @@
-"""Finished results that are not current, archived until they are current again.
+"""The result cache: finished results that were replaced or removed, until a run needs them again.
 
-A line of pairs.csv that is wrong for one run, or a setting that is tried and taken back, must not cost the hours
-that went into what was there before. So what a step made is archived under its key before it is replaced or taken
-away, and comes back, checked, when a run asks for that key again. No room looks here: only a run takes from it.
+A wrong line in pairs.csv, or a setting that is tried and reverted, must not cost the hours of work behind the results
+it replaced. So the results of a step are cached under their key before they are replaced or removed, and restored,
+checked, when a run asks for that key again. Only `StepRecords` reads this cache.
 """
 
 import json
@@ -19,16 +19,18 @@ from evoked.core.files import sha256, write_text
 __all__ = ["EACH", "RECORD", "ResultCache", "file_name"]
 
 EACH = 2
-"""How many results are archived for one step of one file: what came before, and a change tried in between."""
+"""How many results are cached for one step of one file: the one before, and one for a change tried in between."""
 RECORD = "record.json"
 
 
 class ResultCache:
-    """PARKED/STEP/NAME/KEY/: a record, and the outputs it names by their numbers. Without a record it is not whole.
+    """Cached results in FOLDER/STEP/NAME/KEY/: a record, and the outputs, numbered in its order.
+
+    An entry without a record is incomplete and counts as absent.
 
     Args:
-        results: the folder that outputs are named against.
-        folder: the archive; on one disk with the results, they take no room while both are there.
+        results: the results folder; records name outputs relative to it.
+        folder: the cache; on the same file system as the results its files are hard links and take no space.
     """
 
     def __init__(self, results: Path, folder: Path) -> None:
@@ -36,93 +38,111 @@ class ResultCache:
         self._folder = folder
 
     def put(self, step: str, name: str, key: str, outputs: Mapping[str, str], *, wanted: str = "") -> None:
-        """Put by what stands in place; it stays in place, too. The oldest goes where there are more than EACH.
+        """Cache the current outputs of an item, which also stay in place; the oldest beyond EACH are evicted.
 
         Args:
+            step: e.g. "annotate".
+            name: file name, or "" for a step over the whole study.
+            key: under which the outputs were computed.
             outputs: path below the results → sha256.
-            wanted: a key that stays, however old.
+            wanted: a key whose entry is not evicted, however old.
 
         Raises:
-            OutputError: if it cannot be written.
+            OutputError: if a file cannot be written.
         """
-        home = self._home(step, name) / key[:16]
-        if not (home / RECORD).is_file():
-            with _telling(home):
-                shutil.rmtree(home, ignore_errors=True)  # of a run that was killed while it did this
-                home.mkdir(parents=True)
+        entry = self._entries(step, name) / key[:16]
+        if not (entry / RECORD).is_file():
+            with _output_errors(entry):
+                shutil.rmtree(entry, ignore_errors=True)  # incomplete: the run that wrote it was killed
+                entry.mkdir(parents=True)
                 for number, output in enumerate(outputs):
-                    _twin(self._results / output, home / str(number))
-            write_text(home / RECORD, json.dumps({"key": key, "outputs": dict(outputs)}))
-        homes = sorted(self._home(step, name).iterdir(), key=lambda h: (h.name == wanted[:16], _age(h / RECORD)))
-        for old in homes[:-EACH]:
+                    _link_or_copy(self._results / output, entry / str(number))
+            write_text(entry / RECORD, json.dumps({"key": key, "outputs": dict(outputs)}))
+        entries = sorted(self._entries(step, name).iterdir(), key=lambda e: (e.name == wanted[:16], _age(e / RECORD)))
+        for old in entries[:-EACH]:
             shutil.rmtree(old, ignore_errors=True)
 
     def take(self, step: str, name: str, key: str) -> list[Path] | None:
-        """Move what was archived under a key back into its place.
+        """Move what is cached under a key back among the results.
+
+        Args:
+            step, name: of the item.
+            key: under which the outputs were computed.
 
         Returns:
-            The outputs, or None where there is nothing whole under this key.
+            The outputs, or None where nothing complete is cached under this key.
 
         Raises:
-            OutputError: if it cannot be moved.
+            OutputError: if a file cannot be moved.
         """
-        home = self._home(step, name) / key[:16]
-        outputs = _whole(home, key)
+        entry = self._entries(step, name) / key[:16]
+        outputs = _complete(entry, key)
         for number, output in enumerate(outputs or ()):
-            with _telling(self._results / output):
+            with _output_errors(self._results / output):
                 (self._results / output).parent.mkdir(parents=True, exist_ok=True)
-                os.replace(home / str(number), self._results / output)
-        shutil.rmtree(home, ignore_errors=True)  # it is in its place, or was damaged
+                os.replace(entry / str(number), self._results / output)
+        shutil.rmtree(entry, ignore_errors=True)  # moved, or damaged
         return [self._results / output for output in outputs] if outputs else None
 
     def holds(self, step: str, name: str, key: str) -> bool:
-        """Whether `take` would find something whole under this key."""
-        return _whole(self._home(step, name) / key[:16], key) is not None
+        """Whether `take` would give outputs.
+
+        Args:
+            step, name: of the item.
+            key: under which the outputs were computed.
+        """
+        return _complete(self._entries(step, name) / key[:16], key) is not None
 
     def names(self, step: str) -> Iterator[str]:
-        """Files of which a step's results are archived."""
+        """Names of the files for which results of a step are cached."""
         with suppress(OSError):
             yield from (unquote(p.name) for p in (self._folder / step).iterdir())
 
     def forget(self, step: str, name: str) -> None:
-        """Delete what is archived for one step of one file."""
-        shutil.rmtree(self._home(step, name), ignore_errors=True)
+        """Delete all cached results of one step for one file.
 
-    def _home(self, step: str, name: str) -> Path:
+        Args:
+            step, name: of the item.
+        """
+        shutil.rmtree(self._entries(step, name), ignore_errors=True)
+
+    def _entries(self, step: str, name: str) -> Path:
+        """The folder of an item's entries, one per key."""
         return self._folder / step / file_name(name)
 
 
 def file_name(name: str) -> str:
-    """An item's name as one part of a path."""
+    """An item's name as one component of a path."""
     return quote(name, safe=" ") or "all"
 
 
-def _whole(home: Path, key: str) -> dict[str, str] | None:
-    """Output → sha256 of what was archived there, if all of it is as it was."""
+def _complete(entry: Path, key: str) -> dict[str, str] | None:
+    """Output → sha256 of an entry, if all of its files are there and unchanged."""
     try:
-        record = json.loads((home / RECORD).read_text(encoding="utf-8"))
+        record = json.loads((entry / RECORD).read_text(encoding="utf-8"))
         outputs: dict[str, str] = record["outputs"]
-        same = record["key"] == key and all(sha256(home / str(n)) == s for n, s in enumerate(outputs.values()))
+        same = record["key"] == key and all(sha256(entry / str(n)) == s for n, s in enumerate(outputs.values()))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     return outputs if same else None
 
 
 @contextmanager
-def _telling(place: Path) -> Iterator[None]:
-    """OutputError for what the disk refuses."""
+def _output_errors(path: Path) -> Iterator[None]:
+    """Turn an OSError into an OutputError that names the path."""
     try:
         yield
     except OSError as error:
-        raise OutputError(f"cannot write {place}: {error.strerror}. Free some space or see who owns it") from error
+        raise OutputError(f"cannot write {path}: {error.strerror}. Free some space or see who owns it") from error
 
 
 def _age(record: Path) -> int:
+    """Modification time in ns; 0 where there is no record."""
     return record.stat().st_mtime_ns if record.is_file() else 0
 
 
-def _twin(source: Path, target: Path) -> None:
-    """A second name for a file, or a copy where the disk knows no second names."""
+def _link_or_copy(source: Path, target: Path) -> None:
+    """A hard link to a file, or a copy where the file system has no hard links."""
     try:
         os.link(source, target)
     except OSError:

@@ -1,7 +1,7 @@
-"""One folder, one command: every step of a study in its order.
+"""Run a study: every step of a study folder, in order.
 
-check → align → annotate → label            (the label river)
-      → features                            (the prediction river)
+check → align → annotate → label            (label_steps.py)
+      → features                            (prediction_steps.py)
             → hold out → evaluate → train → report
 """
 
@@ -18,30 +18,30 @@ from evoked.study.runner import ProgressView, Runner
 from evoked.study.settings import read_settings
 from evoked.weights.cache import Cache
 
-__all__ = ["WHOLE", "remove_stale", "run_study"]
+__all__ = ["STUDY_STEPS", "remove_stale", "run_study"]
 
-WHOLE = ("label", "hold out", "evaluate")
-"""Steps over the whole study whose results are taken away when they do not come about."""
+STUDY_STEPS = ("label", "hold out", "evaluate")
+"""Steps over the whole study whose results are removed when the step does not succeed."""
 
 
 def run_study(
     root: Path, show: ProgressView, cache: Cache | None = None, executor: Pool | None = None
 ) -> list[StepOutcome]:
-    """Take a study from videos to a report; what is done already, and still holds, is kept.
+    """Process a study from videos to a report; results that are still valid are kept.
 
     Args:
         root: the study's folder, see docs/architecture.md.
-        show: told of progress and of each item as it ends.
-        cache: where the pretrained nets are.
-        executor: where independent items of the long steps (align, annotate, features) run together; None: one
-            after another, here. The results are the same.
+        show: gets the progress and each item as it ends.
+        cache: where the pretrained networks are.
+        executor: where independent items of the long steps (align, annotate, features) run in parallel; None: one
+            after another, in this process. The results are the same.
 
     Returns:
         How every item ended, in order.
 
     Raises:
-        StudyError, DatasetError: if the folder, study.toml or pairs.csv are not as they should be at all.
-        OutputError: if results cannot be written: nothing more would come of going on.
+        StudyError, DatasetError: if the folder, study.toml or pairs.csv cannot be used at all.
+        OutputError: if results or records cannot be written: going on would be useless.
     """
     folder = open_study(root)
     settings = read_settings(root)
@@ -54,44 +54,49 @@ def run_study(
     described = predictions.describe(sorted(contents))
     if not any(item.step == "label" for item in runner.failed) and described:
         predictions.learn(described)
-    remove_stale(folder, runner.ledger, runner.items)
-    not_made = [[i.step, i.name, i.reason] for i in runner.items if i.state in ("failed", "left out")]
-    runner.ledger.write_items(runner.items)
-    predictions.report({"failed": not_made})
-    runner.ledger.write_items(runner.items)
+    remove_stale(folder, runner.records, runner.items)
+    not_done = [[i.step, i.name, i.reason] for i in runner.items if i.state in ("failed", "left out")]
+    runner.records.write_items(runner.items)
+    predictions.report({"failed": not_done})
+    runner.records.write_items(runner.items)
     return runner.items
 
 
-def remove_stale(folder: StudyLayout, ledger: StepRecords, items: Sequence[StepOutcome]) -> None:
-    """Take away results that this run did not make or keep: of videos that are gone, or that fail now.
+def remove_stale(folder: StudyLayout, records: StepRecords, items: Sequence[StepOutcome]) -> None:
+    """Remove results that the run neither computed nor kept: of videos that are gone, or that fail now.
 
-    Left in place they would pass for results of what is in the folder today. What comes of videos that are still
-    there is archived first: a line of pairs.csv that is set right again must not cost the work anew.
+    Left in place they would look like results of the videos that are in the folder today. Results of videos that are
+    still there are cached first: correcting a line of pairs.csv must not cost the work again.
+
+    Args:
+        folder: paths of the study, with the videos of today.
+        records: of the study.
+        items: how the items of the run ended.
     """
     good = {(item.step, item.name) for item in items if item.state in ("done", "kept")}
     held_out = ("hold out", "") in good
-    there = {"align": folder.reactions, "annotate": folder.reactions, "features": folder.contents}
+    present = {"align": folder.reactions, "annotate": folder.reactions, "features": folder.contents}
     gone = False
-    for step, part, suffix in (
+    for step, subfolder, suffix in (
         ("align", "alignments", ".json"),
         ("annotate", "annotations", ".parquet"),
         ("features", "features", ".safetensors"),
     ):
-        for path in (folder.results / part).glob(f"*{suffix}"):
-            if path.name.startswith("."):  # what a killed process was writing
+        for path in (folder.results / subfolder).glob(f"*{suffix}"):
+            if path.name.startswith("."):  # half-written by a process that was killed
                 path.unlink()
                 continue
             name = path.name.removesuffix(suffix)
-            gone |= name not in there[step]
+            gone |= name not in present[step]
             if (step, name) not in good:
-                ledger.archive(step, name)
+                records.archive(step, name)
                 path.unlink()
-    for step in (step for step in WHOLE if (step, "") not in good):
-        ledger.archive(step, "")
+    for step in (step for step in STUDY_STEPS if (step, "") not in good):
+        records.archive(step, "")
     for path in (folder.results / "predictions").glob("*.parquet"):
         if not held_out or ("features", path.name.removesuffix(".parquet")) not in good:
             path.unlink()
     for step, path in (("label", folder.labels), ("evaluate", folder.scores)):
         if (step, "") not in good:
             path.unlink(missing_ok=True)
-    ledger.forget_gone(there, (*WHOLE, "train"), gone)
+    records.forget_gone(present, (*STUDY_STEPS, "train"), gone)

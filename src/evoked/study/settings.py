@@ -1,4 +1,4 @@
-"""Everything study.toml may set, in one place: a section per room that is called."""
+"""Every setting that study.toml may contain: one section per config class."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,10 +24,14 @@ __all__ = ["SECTIONS", "FoldConfig", "Settings", "read_settings", "read_settings
 
 @dataclass(frozen=True)
 class FoldConfig:
-    """How contents are held out in turn."""
+    """The folds of the cross-validation.
 
-    count: int = setting(5, "turns; each content is held out in one of them (fewer contents, fewer turns)")
-    seed: int = setting(0, "which contents go together")
+    Raises:
+        ValueError: if `count` is below 2.
+    """
+
+    count: int = setting(5, "number of folds; each content is held out in one of them (fewer contents, fewer folds)")
+    seed: int = setting(0, "seed of the random assignment of contents to folds")
 
     def __post_init__(self) -> None:
         if self.count < 2:
@@ -51,7 +55,7 @@ SECTIONS: Mapping[str, type] = {
 
 @dataclass(frozen=True)
 class Settings:
-    """A study's settings, every default filled in; one attribute per section of study.toml."""
+    """A study's settings, with all defaults filled in; one attribute per section of study.toml."""
 
     about: StudyHeader
     align: MatchConfig
@@ -68,28 +72,28 @@ class Settings:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What every result must say, e.g. that the data is staged."""
+        """Notes that go into every result, e.g. that the data is staged."""
         return (self.about.note,) if self.about.note else ()
 
     def plain(self, *names: str) -> dict[str, Any]:
-        """Some sections as plain values, for keys and provenance."""
+        """Some sections as plain JSON values, for keys and provenance."""
         return {name: config_values(getattr(self, name)) for name in names}
 
 
 def read_settings(root: Path) -> Settings:
-    """The settings of a study folder; StudyError if study.toml holds a mistake."""
+    """The settings of a study folder; StudyError if study.toml contains a mistake."""
     return _settings(read_toml(root), root / "study.toml")
 
 
 def read_settings_file(path: Path) -> Settings:
-    """The settings of a study.toml wherever it is; StudyError if it cannot be read or holds a mistake."""
+    """The settings of any file like study.toml; StudyError if it cannot be read or contains a mistake."""
     return _settings(read_toml_file(path), path)
 
 
-def _settings(values: Mapping[str, Any], path: Path) -> Settings:
-    about, made = parse_sections(values, SECTIONS)
+def _settings(values: Mapping[str, object], path: Path) -> Settings:
+    about, configs = parse_sections(values, SECTIONS)
     try:
-        made["votes"].levels(about.expressions)
+        configs["votes"].levels(about.expressions)
     except ValueError as error:
         raise StudyError(f"{path} [votes]: {error}") from error
-    return Settings(about, **made)
+    return Settings(about, **configs)
