@@ -69,6 +69,19 @@ def test_one_bad_file_fails_only_its_own_item(tmp_path: Path) -> None:
     assert [i.name for i in runner.failed] == ["bad"]
 
 
+def test_an_output_that_was_not_written_fails_only_its_own_item(tmp_path: Path) -> None:
+    runner = Runner(StepRecords(tmp_path), Quiet())
+    out = tmp_path / "a.txt"
+    assert not runner.do(Work("write", "a", "k", [out], lambda progress: None))
+    assert runner.do(writes(tmp_path, "b"))
+    first, second = runner.items
+    assert first.state == "failed"
+    assert first.reason.startswith(f"write ended, but {out} does not exist. Run it again")
+    assert "\n" not in first.reason
+    assert second.state == "done"
+    assert not StepRecords(tmp_path).is_kept("write", "a", "k")
+
+
 def test_a_failure_is_tried_again_next_time(tmp_path: Path) -> None:
     Runner(StepRecords(tmp_path), Quiet()).do(fails("a", MediaError("no")))
     again = Runner(StepRecords(tmp_path), Quiet())

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from evoked.core.errors import OutputError
 from evoked.core.files import canonical, digest, sha256, write_text
 from evoked.study.result_cache import ResultCache, file_name
 
-__all__ = ["KINDS", "State", "StepKey", "StepOutcome", "StepRecords"]
+__all__ = ["KINDS", "MissingOutputError", "State", "StepKey", "StepOutcome", "StepRecords"]
 
 State = Literal["done", "kept", "failed", "left out"]
 
@@ -38,6 +39,10 @@ class StepOutcome:
     name: str
     state: State
     reason: str = ""
+
+
+class MissingOutputError(OutputError):
+    """A step ended without an error, but one of its outputs does not exist."""
 
 
 class StepKey(str):
@@ -188,8 +193,15 @@ class StepRecords:
             outputs: its files, in place, below the results folder.
 
         Raises:
+            MissingOutputError: if an output does not exist.
             OutputError: if the record cannot be written.
         """
+        for output in outputs:
+            if not output.is_file():
+                raise MissingOutputError(
+                    f"{step} ended, but {output} does not exist. Run it again and leave the results alone meanwhile; "
+                    "if it fails again, report it as a bug"
+                )
         sums = {str(o.relative_to(self._results)): self.content_digest(o) for o in outputs}
         write_text(self._record(step, name), canonical({"key": key, "outputs": sums, **_parts(key)}))
 

@@ -9,7 +9,7 @@ from typing import Protocol
 from evoked.core.errors import EvokedError
 from evoked.core.progress import Progress, silent
 from evoked.parallel.pool import Failed, Pool
-from evoked.study.build_records import StepOutcome, StepRecords
+from evoked.study.build_records import MissingOutputError, StepOutcome, StepRecords
 
 __all__ = ["ProgressView", "Runner", "Work", "run_work"]
 
@@ -144,7 +144,10 @@ class Runner:
         return StepOutcome(work.step, work.name, "failed", str(error))
 
     def _done(self, work: Work, note: str | None) -> StepOutcome:
-        self.records.write(work.step, work.name, work.key, work.outputs)
+        try:
+            self.records.write(work.step, work.name, work.key, work.outputs)
+        except MissingOutputError as error:
+            return StepOutcome(work.step, work.name, "failed", str(error))
         return StepOutcome(work.step, work.name, "done", note or "")
 
     def fail(self, step: str, name: str, reason: str) -> None:
