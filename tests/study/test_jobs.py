@@ -53,6 +53,20 @@ def test_items_end_the_same_on_every_executor(tmp_path: Path) -> None:
     assert list(ended.values()) == [first] * 3
 
 
+class SeveralAtOnce(SerialPool):
+    """A pool of eight workers."""
+
+    workers = 8
+
+
+def test_progress_says_how_many_items_run_at_once(tmp_path: Path) -> None:
+    for pool, label in ((SeveralAtOnce(), "write 3 items, 3 at once"), (SerialPool(), "write 3 items")):
+        (folder := tmp_path / type(pool).__name__).mkdir()
+        show = Quiet()
+        Runner(StepRecords(folder), show, pool).do_all(works(folder))
+        assert show.bars == [label]
+
+
 class Interrupted:
     """A pool that is interrupted after its first item."""
 

@@ -116,7 +116,9 @@ class Runner:
             self._show.item(item)
         waiting = {work.name: work for work in works if work.name not in ended}
         if waiting:
-            with self._show.bar(f"{works[0].step} {len(waiting)} items") as progress:
+            workers = min(getattr(self._executor, "workers", 1), len(waiting))
+            parallel = f", {workers} at once" if workers > 1 else ""
+            with self._show.bar(f"{works[0].step} {len(waiting)} items{parallel}") as progress:
                 for count, result in enumerate(self._executor.run(run_work, waiting.values()), start=1):
                     work = waiting[result.item.name]
                     if isinstance(result, Failed):
