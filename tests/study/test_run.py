@@ -232,6 +232,14 @@ def test_a_dry_run_says_what_would_be_done_and_why(videos: Path, study: Path, tm
     why, _ = planned(root)
     assert why == {}
 
+    (root / "reactions" / "at forest.mp4").rename(root / "away.mp4")
+    _, states = planned(root)
+    assert {item: n for item, n in states.items() if item[1] == "to remove"} == {
+        ("align", "to remove"): 1,
+        ("annotate", "to remove"): 1,
+    }
+    (root / "away.mp4").rename(root / "reactions" / "at forest.mp4")
+
     (root / "study.toml").write_text(TOML + "[votes]\nquorum = 11\n")
     why, states = planned(root)
     assert why["label"] == "setting votes.quorum: 9 -> 11"

@@ -97,6 +97,6 @@ def _print_plan(planned: list[PlannedItem], as_json: bool) -> None:
         for item in planned:
             if item.state != "kept":
                 click.echo(f"{item.state}: {f'{item.step} {item.name}'.strip()}: {item.why}")
-    counted = Counter(item.state for item in planned)
-    states = ("to do", "kept", "failed", *(("left out",) if counted["left out"] else ()))
+    counted = Counter[str](item.state for item in planned)
+    states = ("to do", "kept", "failed", *(state for state in ("left out", "to remove") if counted[state]))
     click.echo(", ".join(f"{counted[state]} {state}" for state in states), err=True)

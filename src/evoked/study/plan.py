@@ -12,6 +12,7 @@ from evoked.study.build_records import StepKey, StepOutcome, StepRecords
 from evoked.study.label_steps import LabelSteps, playable
 from evoked.study.layout import open_study
 from evoked.study.prediction_steps import PredictionSteps
+from evoked.study.run import stale_files
 from evoked.study.runner import Runner, Work
 from evoked.study.settings import Settings, read_settings
 from evoked.weights.cache import Cache
@@ -28,13 +29,14 @@ class PlannedItem:
     Attributes:
         step: e.g. "annotate".
         name: file name, or "" for a step over the whole study.
-        state: it would be done, is kept, has failed and would fail again, or is left out.
-        why: one line; "" for an item that is kept.
+        state: it would be done, is kept, has failed and would fail again, or is left out; "to remove" for a result
+            file that would be removed because it belongs to none of the items.
+        why: one line; "" for an item that is kept; for a file to remove its path below the study, and the reason.
     """
 
     step: str
     name: str
-    state: Literal["to do", "kept", "failed", "left out"]
+    state: Literal["to do", "kept", "failed", "left out", "to remove"]
     why: str = ""
 
 
@@ -99,6 +101,13 @@ class Planner(Runner):
         dependency = f"{first.step} {first.name}".strip()
         self.planned.append(PlannedItem(step, name, "to do", f"depends on {dependency}, which would be done"))
 
+    def remove_stale(self, folder: StudyLayout) -> None:
+        """Record which result files would be removed if every item that would be done succeeds."""
+        good = {(i.step, i.name) for i in self.planned if i.state in ("to do", "kept")}
+        for file in stale_files(folder, good):
+            why = f"{file.path.relative_to(folder.root)}: {file.why}"
+            self.planned.append(PlannedItem(file.step, file.name, "to remove", why))
+
     def to_do(self, *steps: str) -> list[PlannedItem]:
         """Items of these steps, or of all where none is named, that would be done."""
         return [i for i in self.planned if i.state == "to do" and (not steps or i.step in steps)]
@@ -108,7 +117,7 @@ def plan_study(root: Path, cache: Cache | None = None) -> list[PlannedItem]:
     """What `run_study` would do, item by item, and why.
 
     An item that depends on one which would be done is listed as to do: whether its inputs will differ from before is
-    not known yet.
+    not known yet. Files that would be removed are listed too.
 
     Args:
         root: the study's folder.
@@ -148,8 +157,11 @@ def _plan(folder: StudyLayout, settings: Settings, planner: Planner, cache: Cach
         predictions.learn(described)
         if first := planner.to_do("hold out"):
             planner.after("evaluate", "", first[0])
+    planner.remove_stale(folder)
     if first := planner.to_do():
         planner.after("report", "", first[0])
+    elif any(i.state == "to remove" for i in planner.planned):
+        planner.planned.append(PlannedItem("report", "", "to do", "it shows results that would be removed"))
     else:
         predictions.report({"failed": [[i.step, i.name, i.why] for i in planner.planned if i.state in NOT_DONE]})
 

@@ -5,8 +5,9 @@ check → align → annotate → label            (label_steps.py)
             → hold out → evaluate → train → report
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from evoked.core.study_layout import StudyLayout
 from evoked.parallel.pool import Pool
@@ -18,10 +19,17 @@ from evoked.study.runner import ProgressView, Runner
 from evoked.study.settings import read_settings
 from evoked.weights.cache import Cache
 
-__all__ = ["STUDY_STEPS", "remove_stale", "run_study"]
+__all__ = ["STUDY_STEPS", "StaleFile", "remove_stale", "run_study", "stale_files"]
 
 STUDY_STEPS = ("label", "hold out", "evaluate")
 """Steps over the whole study whose results are removed when the step does not succeed."""
+VIDEO_FILES = (
+    ("align", "alignments", ".json"),
+    ("annotate", "annotations", ".parquet"),
+    ("features", "features", ".safetensors"),
+)
+"""Step, folder and suffix of the results that there are one of per video."""
+NOT_GOOD = "its step failed, was left out or has no input"
 
 
 def run_study(
@@ -62,6 +70,49 @@ def run_study(
     return runner.items
 
 
+class StaleFile(NamedTuple):
+    """A result file that a run removes.
+
+    Attributes:
+        step: that wrote it.
+        name: of the video it is of; "" for a file of the whole study and for a half-written one.
+        path: of the file.
+        why: one line.
+    """
+
+    step: str
+    name: str
+    path: Path
+    why: str
+
+
+def stale_files(folder: StudyLayout, good: Collection[tuple[str, str]]) -> list[StaleFile]:
+    """Result files that do not belong to any item of a run.
+
+    Args:
+        folder: paths of the study, with the videos of today.
+        good: (step, name) of the items that the run computes or keeps.
+    """
+    stale = []
+    present = _present(folder)
+    for step, subfolder, suffix in VIDEO_FILES:
+        for path in sorted((folder.results / subfolder).glob(f"*{suffix}")):
+            name = path.name.removesuffix(suffix)
+            if path.name.startswith("."):
+                stale.append(StaleFile(step, "", path, "half-written by a run that was killed"))
+            elif (step, name) not in good:
+                why = NOT_GOOD if name in present[step] else "its video is gone"
+                stale.append(StaleFile(step, name, path, why))
+    for path in sorted((folder.results / "predictions").glob("*.parquet")):
+        name = path.name.removesuffix(".parquet")
+        if ("hold out", "") not in good or ("features", name) not in good:
+            stale.append(StaleFile("hold out", name, path, NOT_GOOD))
+    for step, path in (("label", folder.labels), ("evaluate", folder.scores)):
+        if (step, "") not in good and path.exists():
+            stale.append(StaleFile(step, "", path, NOT_GOOD))
+    return stale
+
+
 def remove_stale(folder: StudyLayout, records: StepRecords, items: Sequence[StepOutcome]) -> None:
     """Remove results that the run neither computed nor kept: of videos that are gone, or that fail now.
 
@@ -74,29 +125,19 @@ def remove_stale(folder: StudyLayout, records: StepRecords, items: Sequence[Step
         items: how the items of the run ended.
     """
     good = {(item.step, item.name) for item in items if item.state in ("done", "kept")}
-    held_out = ("hold out", "") in good
-    present = {"align": folder.reactions, "annotate": folder.reactions, "features": folder.contents}
-    gone = False
-    for step, subfolder, suffix in (
-        ("align", "alignments", ".json"),
-        ("annotate", "annotations", ".parquet"),
-        ("features", "features", ".safetensors"),
-    ):
-        for path in (folder.results / subfolder).glob(f"*{suffix}"):
-            if path.name.startswith("."):  # half-written by a process that was killed
-                path.unlink()
-                continue
-            name = path.name.removesuffix(suffix)
-            gone |= name not in present[step]
-            if (step, name) not in good:
-                records.archive(step, name)
-                path.unlink()
+    present = _present(folder)
+    stale = stale_files(folder, good)
+    of_videos = [file for file in stale if file.name and file.step in present]
+    for file in of_videos:
+        records.archive(file.step, file.name)
     for step in (step for step in STUDY_STEPS if (step, "") not in good):
         records.archive(step, "")
-    for path in (folder.results / "predictions").glob("*.parquet"):
-        if not held_out or ("features", path.name.removesuffix(".parquet")) not in good:
-            path.unlink()
-    for step, path in (("label", folder.labels), ("evaluate", folder.scores)):
-        if (step, "") not in good:
-            path.unlink(missing_ok=True)
+    for file in stale:
+        file.path.unlink(missing_ok=True)
+    gone = any(file.name not in present[file.step] for file in of_videos)
     records.forget_gone(present, (*STUDY_STEPS, "train"), gone)
+
+
+def _present(folder: StudyLayout) -> dict[str, tuple[str, ...]]:
+    """Step → names of the videos that it is for, as they are in the study today."""
+    return {"align": folder.reactions, "annotate": folder.reactions, "features": folder.contents}
