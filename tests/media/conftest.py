@@ -1,4 +1,4 @@
-"""Clips of known truth, made once per session by ffmpeg."""
+"""Clips with a known ground truth, made once per session by ffmpeg."""
 
 import shutil
 import subprocess
@@ -36,7 +36,7 @@ def broken(clips: dict[str, Clip], tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="session")
 def ask_ffmpeg() -> Callable[..., bytes]:
-    """What ffmpeg's command line writes to stdout for some arguments."""
+    """The standard output of ffmpeg's command line for some arguments."""
     _ffmpeg()
 
     def ask(*words: object) -> bytes:
@@ -60,7 +60,7 @@ def ffmpeg_sound(ask_ffmpeg: Callable[..., bytes]) -> Callable[[Path, int], NDAr
 
 @pytest.fixture(scope="session")
 def ffmpeg_start() -> Callable[[Path], float]:
-    """The file's own time that ffmpeg's command line takes for second 0."""
+    """The file's own time that ffmpeg's command line uses as second 0."""
     _ffmpeg()
 
     def start(path: Path) -> float:

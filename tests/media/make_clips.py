@@ -1,4 +1,4 @@
-"""Make clips whose truth is known: every frame carries its own time, every second clicks.
+"""Make clips with a known ground truth: every frame shows its own number, every second has a click.
 
 Each frame shows its number as a bar code, and is shown at number / rate (+ a start). A white flash
 fills the picture's lower third in the first frame of each whole second, and the sound clicks there.
@@ -25,7 +25,7 @@ SIZE = (192, 108)
 
 @dataclass(frozen=True)
 class Clip:
-    """A file and its truth.
+    """A file and its ground truth.
 
     Attributes:
         path: where it is.
@@ -44,13 +44,13 @@ class Clip:
     slack_s: float = 0.0
 
     def number_at(self, second: float) -> int:
-        """The number on the screen at an instant: the last shown at or before it, or the first."""
+        """The number shown at an instant: of the last frame at or before it, or of the first."""
         seen = [n for n in self.numbers if self.start_s + float(n / self.rate) <= second + 1e-9]
         return seen[-1] if seen else self.numbers[0]
 
 
 def code(number: int, size: tuple[int, int] = SIZE, flash: bool = False) -> NDArray[np.uint8]:
-    """A picture that carries a number as BITS bars in its upper third, the most significant first."""
+    """A frame that shows a number as BITS bars in its upper third, the most significant first."""
     width, height = size
     ys, xs = np.mgrid[:height, :width]
     plain = np.stack([(xs + 3 * number) % 256, (ys * 2 + number) % 256, (xs + ys) % 256], axis=-1).astype(np.uint8)
@@ -63,7 +63,7 @@ def code(number: int, size: tuple[int, int] = SIZE, flash: bool = False) -> NDAr
 
 
 def read_code(rgb: NDArray[np.uint8]) -> int:
-    """The number that a picture of any size carries."""
+    """The number that a frame of any size shows."""
     height, width = rgb.shape[:2]
     band = rgb[height // 12 : height // 4].astype(np.float64)
     band = band.mean(axis=(0, 2) if rgb.ndim == 3 else 0)
@@ -80,7 +80,7 @@ def clicks(seconds: float, hz: int = HZ) -> NDArray[np.float32]:
 
 
 def run(*words: object) -> None:
-    """ffmpeg, quietly, on one thread; its complaint if it fails."""
+    """Run ffmpeg, quietly, on one thread; fails with its error output."""
     done = subprocess.run(["ffmpeg", "-v", "error", "-y", *map(str, words)], capture_output=True, check=False)
     if done.returncode:
         raise RuntimeError(f"ffmpeg {' '.join(map(str, words))}: {done.stderr.decode()}")
@@ -219,8 +219,8 @@ def broken(folder: Path, whole: Path) -> dict[str, Path]:
         "truncated.mp4": data[: len(data) * 6 // 10],
         "no_index.mp4": plain[: len(plain) * 6 // 10],
         "empty.mp4": b"",
-        "text.mp4": b"this is no film\n" * 400,
-        "notes.txt": b"this is no film\n" * 400,
+        "text.mp4": b"this is no video\n" * 400,
+        "notes.txt": b"this is no video\n" * 400,
         "noise.mp4": noise,
         "noise.mp3": noise,
         "damaged.mp4": data[:middle] + noise[:2000] + data[middle + 2000 :],

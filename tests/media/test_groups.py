@@ -1,4 +1,4 @@
-"""Skipping what nobody needs gives the same pixels as decoding everything."""
+"""Skipping frames that are not needed gives the same pixels as decoding everything."""
 
 from collections import Counter
 from fractions import Fraction
@@ -27,7 +27,7 @@ def pixels(path: Path, grid: TimeGrid, skip: bool) -> list[tuple[Fraction, int, 
 
 
 def watched(path: Path, grid: TimeGrid, monkeypatch: pytest.MonkeyPatch) -> tuple[SparseDecoder, int, int]:
-    """A decoder that has gone through a file, how many packets there were, how many it decoded."""
+    """A decoder at the end of a file, how many packets there were, how many it decoded."""
     sent: Counter[str] = Counter()
     feed = FullDecoder.feed
     monkeypatch.setattr(FullDecoder, "feed", lambda self, packet: sent.update("x") or feed(self, packet))
@@ -67,7 +67,7 @@ def test_a_film_that_is_not_looked_at_is_not_decoded(clips: dict[str, Clip], mon
 def test_a_group_whose_wanted_frame_is_missing_is_decoded_in_full(
     clips: dict[str, Clip], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As if the plan were wrong: reference frames are left out, so that the decoder gives other frames."""
+    """Simulate a wrong plan: reference frames are skipped, so that the decoder gives other frames."""
     path = clips["constant"].path
     grid = TimeGrid(Fraction(1), 6)
     expected = pixels(path, grid, skip=False)
@@ -78,13 +78,13 @@ def test_a_group_whose_wanted_frame_is_missing_is_decoded_in_full(
 
 
 def test_damage_stays_in_its_group(broken: dict[str, Path]) -> None:
-    """What fills the hole differs; before it and from the next group (at 4 s) on nothing does."""
+    """The concealed frames differ; those before and from the next group (at 4 s) on do not."""
     grid = TimeGrid(Fraction(3), 18)
-    played = [read_media(broken["damaged.mp4"], frames=grid, skip=skip) for skip in (True, False)]
-    sparse, full = ([(p.pts_s, p.rgb().tobytes()) for p in items if isinstance(p, VideoFrame)] for items in played)
+    readers = [read_media(broken["damaged.mp4"], frames=grid, skip=skip) for skip in (True, False)]
+    sparse, full = ([(p.pts_s, p.rgb().tobytes()) for p in items if isinstance(p, VideoFrame)] for items in readers)
     whole = [*range(6), *range(12, 18)]
     assert [sparse[i] for i in whole] == [full[i] for i in whole]
-    assert min(p.dropped for p in played) > 0
+    assert min(p.dropped for p in readers) > 0
 
 
 def test_a_cut_off_film_is_the_same_to_its_end(broken: dict[str, Path]) -> None:
@@ -122,8 +122,8 @@ def test_other_codecs_are_decoded_in_full(clips: dict[str, Clip]) -> None:
     assert packet_kind_reader("vp9", None) is None
     for name in ("webm", "avi", "odd"):
         source = open_source(clips[name].path)
-        ticks = PtsGrid(TimeGrid(Fraction(1), 3), source.picture.time_base, source.zero)
-        assert isinstance(decoder_for(source, ticks, skip=True), FullDecoder)
+        pts_grid = PtsGrid(TimeGrid(Fraction(1), 3), source.picture.time_base, source.zero)
+        assert isinstance(decoder_for(source, pts_grid, skip=True), FullDecoder)
         source.container.close()
 
 
@@ -151,12 +151,12 @@ def test_headers_are_read_as_the_standards_say() -> None:
     assert nature("hevc", start + b"\x42\1\1") == PacketKind(carries_settings=True)
 
 
-def test_ticks_are_exact_for_any_rate() -> None:
+def test_pts_grid_are_exact_for_any_rate() -> None:
     """Against Fractions: an instant shows a frame exactly where pts * base - zero <= instant."""
     rng = np.random.default_rng(0)
     for _ in range(50):
         base = Fraction(1, int(rng.integers(1, 100_000)))
         zero = Fraction(int(rng.integers(-1000, 1000)), int(rng.integers(1, 1000)))
         grid = TimeGrid(Fraction(*map(int, rng.integers(1, 2000, 2))), 5, Fraction(int(rng.integers(-50, 50)), 7))
-        for step, tick in enumerate(PtsGrid(grid, base, zero).ticks.tolist()):
-            assert tick * base - zero <= grid.second(step) < (tick + 1) * base - zero
+        for step, pts in enumerate(PtsGrid(grid, base, zero).pts_at.tolist()):
+            assert pts * base - zero <= grid.second(step) < (pts + 1) * base - zero

@@ -1,4 +1,4 @@
-"""Single pictures: read, scaled, moved, found, drawn on."""
+"""Operations on single images: read, scale, warp, match, draw."""
 
 import subprocess
 import sys
@@ -24,7 +24,7 @@ def test_png_goes_there_and_back(tmp_path: Path) -> None:
 
 
 def exif(orientation: int) -> bytes:
-    """A JPEG APP1 segment that says which way up, and nothing else (Exif 2.3, tag 0x0112)."""
+    """A JPEG APP1 segment with the orientation only (Exif 2.3, tag 0x0112)."""
     tiff = b"MM\0\x2a\0\0\0\x08" + b"\0\1" + b"\x01\x12\0\3\0\0\0\1" + bytes([0, orientation, 0, 0]) + b"\0\0\0\0"
     body = b"Exif\0\0" + tiff
     return b"\xff\xe1" + (len(body) + 2).to_bytes(2, "big") + body
@@ -48,13 +48,13 @@ def test_a_photo_is_turned_upright(
 def test_what_is_no_image(tmp_path: Path) -> None:
     (tmp_path / "empty.png").write_bytes(b"")
     (tmp_path / "text.png").write_text("no picture")
-    for name, says in (
+    for name, message in (
         ("absent.png", "no image at .*: check the name"),
         ("empty.png", r"is empty \(0 bytes\)"),
         ("text.png", "is no image that can be read"),
         ("", "is a folder, not an image"),
     ):
-        with pytest.raises(MissingMedia, match=says):
+        with pytest.raises(MissingMedia, match=message):
             images.read_image(tmp_path / name)
 
 
@@ -68,7 +68,7 @@ def test_shrinking_is_by_area() -> None:
     assert images.resize(picture, (60, 40)) is picture
 
 
-def test_a_warp_moves_points_as_its_matrix_says() -> None:
+def test_a_warp_moves_points_as_its_matrix_message() -> None:
     picture = noise(50, 50)
     moved = images.warp(picture, np.array([[1, 0, 7], [0, 1, -3]]), (50, 50))
     np.testing.assert_array_equal(moved[:47, 7:], picture[3:, :43])

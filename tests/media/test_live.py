@@ -1,4 +1,4 @@
-"""What comes bit by bit gives the pictures and the sound of the finished file."""
+"""A stream that is still being written gives the frames and audio of the finished file."""
 
 import os
 import subprocess
@@ -31,19 +31,19 @@ KINDS = {
 def streamed(
     request: pytest.FixtureRequest, clips: dict[str, Clip], ask_ffmpeg: Callable[..., bytes], tmp_path: Path
 ) -> Path:
-    """A film of some seconds with sound in a container that can be read from front to back."""
+    """A video of some seconds with audio, in a container that can be read from front to back."""
     path = tmp_path / f"film.{request.param}"
     path.write_bytes(ask_ffmpeg("-i", clips["ntsc"].path, "-c", "copy", *KINDS[request.param]))
     return path
 
 
-def told(items: list[VideoFrame | AudioChunk]) -> tuple[list[tuple[int, int]], np.ndarray]:
-    """(second, number that the picture carries), and all sound."""
-    pictures = [(p.step, read_code(p.rgb())) for p in items if isinstance(p, VideoFrame)]
+def decoded(items: list[VideoFrame | AudioChunk]) -> tuple[list[tuple[int, int]], np.ndarray]:
+    """(second, number that the frame shows), and all audio."""
+    frames = [(p.step, read_code(p.rgb())) for p in items if isinstance(p, VideoFrame)]
     sounds = [s for s in items if isinstance(s, AudioChunk)]
     starts = np.cumsum([0, *(len(s.samples) for s in sounds)])
     assert [s.start for s in sounds] == starts[:-1].tolist()
-    return pictures, np.concatenate([s.samples for s in sounds]) if sounds else np.zeros(0, np.float32)
+    return frames, np.concatenate([s.samples for s in sounds]) if sounds else np.zeros(0, np.float32)
 
 
 def feed(path: Path, into: Path, done: list[float], pause_s: float = 0.0) -> threading.Thread:
@@ -68,22 +68,22 @@ def test_a_pipe_gives_what_the_file_gives(streamed: Path, tmp_path: Path) -> Non
     os.mkfifo(pipe)
     writer = feed(streamed, pipe, [])
     live = LiveReader(pipe, HZ)
-    pictures, sound = told(list(live))
+    frames, sound = decoded(list(live))
     writer.join()
     live.close()
 
     media = probe(streamed)
-    expected, whole = told(list(read_media(streamed, frames=media.grid(Fraction(1)), audio_hz=HZ)))
-    assert pictures == expected
+    expected, complete = decoded(list(read_media(streamed, frames=media.grid(Fraction(1)), audio_hz=HZ)))
+    assert frames == expected
     assert live.has_sound
     assert live.dropped == 0
-    both = min(len(sound), len(whole))
-    assert abs(len(sound) - len(whole)) < HZ / 5  # a codec's last frame may be padded
-    np.testing.assert_allclose(sound[:both], whole[:both], atol=1e-6)
+    both = min(len(sound), len(complete))
+    assert abs(len(sound) - len(complete)) < HZ / 5  # a codec's last frame may be padded
+    np.testing.assert_allclose(sound[:both], complete[:both], atol=1e-6)
     assert live.reached_s[0] == pytest.approx(float(media.picture.end_s), abs=0.05)  # type: ignore[union-attr]
 
 
-def test_pictures_come_before_the_file_is_finished(streamed: Path, tmp_path: Path) -> None:
+def test_frames_come_before_the_file_is_finished(streamed: Path, tmp_path: Path) -> None:
     growing, done = tmp_path / "growing", []
     growing.write_bytes(b"")
     writer = feed(streamed, growing, done, pause_s=0.06)
@@ -96,9 +96,9 @@ def test_pictures_come_before_the_file_is_finished(streamed: Path, tmp_path: Pat
     writer.join()
     live.close()
 
-    pictures, _ = told(items)
-    expected, _ = told(list(read_media(streamed, frames=probe(streamed).grid(Fraction(1)))))
-    assert pictures == expected
+    frames, _ = decoded(items)
+    expected, _ = decoded(list(read_media(streamed, frames=probe(streamed).grid(Fraction(1)))))
+    assert frames == expected
     assert came[0] < done[0], "the first picture waited for the last byte"
 
 
@@ -106,20 +106,22 @@ def test_a_film_without_sound(clips: dict[str, Clip], ask_ffmpeg: Callable[..., 
     path = tmp_path / "mute.ts"
     path.write_bytes(ask_ffmpeg("-i", clips["ntsc"].path, "-an", "-c", "copy", *KINDS["ts"]))
     live = LiveReader(path, HZ, patience_s=0.1)
-    pictures, sound = told(list(live))
+    frames, sound = decoded(list(live))
     live.close()
     assert not live.has_sound
     assert not len(sound)
-    assert pictures == told(list(read_media(path, frames=TimeGrid.covering(probe(path).picture.end_s, Fraction(1)))))[0]  # type: ignore[union-attr]
+    video = probe(path).picture
+    assert video is not None
+    assert frames == decoded(list(read_media(path, frames=TimeGrid.covering(video.end_s, Fraction(1)))))[0]
 
 
 def test_what_cannot_be_followed_is_one_line(
     clips: dict[str, Clip], ask_ffmpeg: Callable[..., bytes], tmp_path: Path
 ) -> None:
-    (tmp_path / "text").write_text("no film" * 100)
+    (tmp_path / "text").write_text("no video" * 100)
     (tmp_path / "empty").write_bytes(b"")
-    whole = clips["ntsc"].path.read_bytes()
-    (tmp_path / "indexed.mp4").write_bytes(whole)
+    complete = clips["ntsc"].path.read_bytes()
+    (tmp_path / "indexed.mp4").write_bytes(complete)
     (tmp_path / "sound.mkv").write_bytes(ask_ffmpeg("-i", clips["ntsc"].path, "-vn", "-c", "copy", *KINDS["mkv"]))
     cases: list[tuple[Path, type[EvokedError], str]] = [
         (tmp_path / "none", MissingMedia, "no media at"),
@@ -139,11 +141,11 @@ def test_a_stream_that_breaks_off_ends_there(streamed: Path, tmp_path: Path) -> 
     cut = tmp_path / "cut"
     cut.write_bytes(streamed.read_bytes()[: streamed.stat().st_size * 2 // 3])
     live = LiveReader(cut, HZ, patience_s=0.05)
-    pictures, _ = told(list(live))
+    frames, _ = decoded(list(live))
     live.close()
-    whole, _ = told(list(read_media(streamed, frames=probe(streamed).grid(Fraction(1)))))
-    assert 0 < len(pictures) < len(whole)
-    assert pictures[:-1] == whole[: len(pictures) - 1]  # the last may stand in for frames that never came
+    complete, _ = decoded(list(read_media(streamed, frames=probe(streamed).grid(Fraction(1)))))
+    assert 0 < len(frames) < len(complete)
+    assert frames[:-1] == complete[: len(frames) - 1]  # the last may repeat for frames that are missing
 
 
 def test_standard_input_is_read(streamed: Path) -> None:
@@ -151,6 +153,6 @@ def test_standard_input_is_read(streamed: Path) -> None:
         "from evoked.media.live import LiveReader; from evoked.media.decode import VideoFrame\n"
         "print(sum(isinstance(i, VideoFrame) for i in LiveReader(None, 16000)))"
     )
-    with streamed.open("rb") as film:
-        out = subprocess.run([sys.executable, "-c", code], stdin=film, capture_output=True, text=True, check=True)
+    with streamed.open("rb") as video:
+        out = subprocess.run([sys.executable, "-c", code], stdin=video, capture_output=True, text=True, check=True)
     assert int(out.stdout) == len(probe(streamed).seconds.seconds)

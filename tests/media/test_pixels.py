@@ -1,4 +1,4 @@
-"""Pixels: upright, in RGB, whatever they are stored as; against ffmpeg's own conversion."""
+"""Pixels: upright RGB for every stored format; compared with ffmpeg's own conversion."""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -31,7 +31,7 @@ def apart(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
 
 
 def theirs(ask: Ask, path: Path, *filters: str) -> NDArray[np.uint8]:
-    """ffmpeg's first frame as RGB, in the size that it has after its own turning."""
+    """ffmpeg's first frame as RGB, in its size after ffmpeg's own rotation."""
     shown = probe(path).picture
     assert shown is not None
     line = ",".join((*filters, "format=rgb24"))
@@ -112,7 +112,7 @@ def test_palettes_and_transparent_stills(tmp_path: Path, ask_ffmpeg: Ask) -> Non
 @pytest.mark.parametrize("matrix", ["bt709", "smpte170m"])
 @pytest.mark.parametrize(("tagged", "limits"), [(True, "tv"), (True, "pc"), (False, "tv")])
 def test_the_matrix_and_the_range(tmp_path: Path, matrix: str, limits: str, tagged: bool) -> None:
-    """A plane colour goes there and back; untagged, large pictures are BT.709 and small ones BT.601."""
+    """A uniform colour survives a round trip; untagged, large pictures are BT.709 and small ones BT.601."""
     size = "1280x720" if matrix == "bt709" else "720x480"
     path = tmp_path / "plane.mkv"
     scale = f"scale=out_color_matrix={matrix}:out_range={limits},format=yuv444p"

@@ -1,4 +1,4 @@
-"""The frame on the screen at every instant, by presentation time, whatever the container."""
+"""The frame shown at every instant, by presentation time, for every container."""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -40,7 +40,7 @@ def pictures(path: Path, grid: TimeGrid, skip: bool = True) -> list[VideoFrame]:
 
 
 def off_the_edge(clip: Clip, grid: TimeGrid) -> list[int]:
-    """Steps that lie further from a change of frame than the container rounds times."""
+    """Steps that are further from a change of frame than the container rounds times."""
     changes = np.array([clip.start_s + float(n / clip.rate) for n in clip.numbers])
     return [s for s in range(grid.steps) if np.abs(changes - float(grid.second(s))).min() >= clip.slack_s]
 
@@ -93,7 +93,7 @@ def test_a_grid_may_start_anywhere_even_before_the_film(clips: dict[str, Clip]) 
 
 
 def test_an_hour_of_sixths_never_drifts_a_frame(clips: dict[str, Clip]) -> None:
-    """At NTSC's rate every 1001st of these instants falls exactly on a frame: one tick off shows."""
+    """At NTSC's rate every 1001st of these instants falls exactly on a frame: an error of one pts unit shows."""
     clip = clips["ntsc"]
     grid = TimeGrid(Fraction(30000, 1001), 180)
     assert [read_code(p.rgb()) for p in pictures(clip.path, grid)] == list(range(180))
@@ -158,11 +158,11 @@ def test_a_truncated_film_is_noticed(broken: dict[str, Path]) -> None:
     media = probe(path)
     assert float(media.duration_s) == pytest.approx(6, abs=0.05)  # what it declares
 
-    playing = read_media(path, frames=media.seconds, audio_hz=16000)
-    items = list(playing)
+    reader = read_media(path, frames=media.seconds, audio_hz=16000)
+    items = list(reader)
 
-    assert 1.5 < playing.ended_s < 4.5
-    assert playing.missing_s == pytest.approx(6 - playing.ended_s, abs=0.5)
+    assert 1.5 < reader.ended_s < 4.5
+    assert reader.missing_s == pytest.approx(6 - reader.ended_s, abs=0.5)
     assert sum(isinstance(i, VideoFrame) for i in items) == 6  # the last frame is held
     codes = [read_code(i.rgb()) for i in items if isinstance(i, VideoFrame)]
     assert codes[1] == 25
@@ -172,11 +172,11 @@ def test_a_truncated_film_is_noticed(broken: dict[str, Path]) -> None:
 
 def test_a_whole_film_misses_nothing(clips: dict[str, Clip]) -> None:
     for name in ("constant", "transport", "webm", "hevc"):
-        playing = read_media(clips[name].path, frames=probe(clips[name].path).seconds, audio_hz=16000)
-        for _ in playing:
+        reader = read_media(clips[name].path, frames=probe(clips[name].path).seconds, audio_hz=16000)
+        for _ in reader:
             pass
-        assert playing.dropped == 0
-        assert playing.missing_s < 0.1
+        assert reader.dropped == 0
+        assert reader.missing_s < 0.1
     short = read_media(clips["constant"].path, frames=TimeGrid(Fraction(1), 2))
     list(short)
     assert short.missing_s == 0  # nothing more was wanted
@@ -184,9 +184,9 @@ def test_a_whole_film_misses_nothing(clips: dict[str, Clip]) -> None:
 
 def test_damage_is_counted_and_the_rest_goes_on(broken: dict[str, Path]) -> None:
     path = broken["damaged.mp4"]
-    playing = MediaReader(path, TimeGrid(Fraction(25), 150), 16000, skip=True)
-    items = list(playing)
-    assert playing.dropped > 0
+    reader = MediaReader(path, TimeGrid(Fraction(25), 150), 16000, skip=True)
+    items = list(reader)
+    assert reader.dropped > 0
     assert sum(isinstance(i, VideoFrame) for i in items) == 150
     assert read_code([i for i in items if isinstance(i, VideoFrame)][-1].rgb()) == 149
 

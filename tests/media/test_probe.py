@@ -1,4 +1,4 @@
-"""What a file says about itself, and the one clear line when it is no media file."""
+"""The description of a media file, and the message for a file that is not one."""
 
 import json
 import subprocess
@@ -25,7 +25,7 @@ def ffprobe(path: Path, *what: str) -> dict[str, list[dict[str, str]]]:
     "name",
     ["constant", "ntsc", "variable", "slides", "webm", "transport", "matroska", "ten_bit", "odd", "late_picture"],
 )
-def test_ffprobe_says_the_same(clips: dict[str, Clip], name: str) -> None:
+def test_ffprobe_reports_the_same(clips: dict[str, Clip], name: str) -> None:
     path = clips[name].path
     media = probe(path)
     theirs = {s["codec_type"]: s for s in ffprobe(path, "-show_streams")["streams"]}
@@ -67,7 +67,7 @@ def test_whole_seconds_and_grids(clips: dict[str, Clip]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "kind", "says"),
+    ("name", "error", "message"),
     [
         ("empty.mp4", MissingMedia, r"is empty \(0 bytes\): copy or download it again"),
         ("text.mp4", MissingMedia, "is no media file"),
@@ -78,11 +78,11 @@ def test_whole_seconds_and_grids(clips: dict[str, Clip]) -> None:
         ("no_index.mp4", MediaError, r"was cut off before its index \(moov\)"),
     ],
 )
-def test_what_is_no_media_file(broken: dict[str, Path], name: str, kind: type[MediaError], says: str) -> None:
+def test_what_is_no_media_file(broken: dict[str, Path], name: str, error: type[MediaError], message: str) -> None:
     for read in (probe, frame_times):
         if read is frame_times and name == "noise.mp3":
             continue  # without decoding it looks like sound
-        with pytest.raises(kind, match=says) as caught:
+        with pytest.raises(error, match=message) as caught:
             read(broken[name])
         assert str(broken[name]) in str(caught.value)
         assert "\n" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""Sound on the same clock as the picture: gapless from second 0, silent where there is none."""
+"""Audio on the same clock as the video: gapless from second 0, silent where there is none."""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -28,7 +28,7 @@ def onsets(heard: NDArray[np.float32], hz: int) -> list[float]:
 
 
 def lag(ours: NDArray[np.float32], theirs: NDArray[np.float32], hz: int) -> float:
-    """By how many seconds `ours` comes later, from the highest correlation."""
+    """The delay of `ours` in seconds, from the highest correlation."""
     size = 2 * max(len(ours), len(theirs))
     spectrum = np.fft.rfft(ours, size) * np.conj(np.fft.rfft(theirs, size))
     shift = int(np.argmax(np.fft.irfft(spectrum, size)))

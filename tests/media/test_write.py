@@ -1,4 +1,4 @@
-"""Films are written whole, at a constant rate, or not at all."""
+"""Videos are written completely, at a constant rate, or not at all."""
 
 import subprocess
 import sys
@@ -116,13 +116,13 @@ def test_a_full_disk_is_one_clear_line(tmp_path: Path, limit: int, pictures: int
 
 def test_wrong_arguments_are_said(tmp_path: Path) -> None:
     path = tmp_path / "film.mp4"
-    for make, says in (
+    for make, message in (
         (lambda: VideoWriter(path, (0, 4), Fraction(5)), "size and rate must be above zero"),
         (lambda: VideoWriter(path, (4, 4), Fraction(0)), "size and rate must be above zero"),
         (lambda: VideoWriter(path, (4, 4), Fraction(5), quality=60), "quality must be from 0"),
         (lambda: VideoWriter(path, (4, 4), Fraction(5), sound_hz=12345), "sound_hz must be one of"),
     ):
-        with pytest.raises(ValueError, match=says):
+        with pytest.raises(ValueError, match=message):
             make()
     with VideoWriter(path, (16, 16), Fraction(5)) as writer:
         writer.picture(np.zeros((16, 16, 3), np.uint8))

@@ -160,7 +160,7 @@ def test_what_goes_wrong_midway_is_told_and_leaves_nothing_open(cache: Cache, an
         annotator(path, Broken())
     gc.collect()
     assert not any(link.exists() and link.samefile(path) for link in Path("/proc/self/fd").iterdir())
-    assert not [t for t in threading.enumerate() if t.name == "play-ahead"]
+    assert not [t for t in threading.enumerate() if t.name == "prefetch"]
 
 
 def test_bad_files_are_named(annotator: Annotator, tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
-"""Open a media file: which of its streams are shown and heard, and when its clock starts.
+"""Open a media file: which of its streams a player presents, and when its clock starts.
 
-Second 0 is the earliest thing that any picture or sound stream presents, as in a player. libav
+Second 0 is the earliest presentation time of any video or audio stream, as in a player. libav
 already honours edit lists and priming samples in a stream's start time, so that an MP4 with AAC has
-its first picture and its first audible sample at 0.
+its first video frame and its first audible sample at 0.
 """
 
 from collections.abc import Iterator
@@ -10,44 +10,67 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Literal, TypeVar
 
 import av
-from av.stream import Disposition
+from av.container import InputContainer
+from av.stream import Disposition, Stream
 
 from evoked.core.errors import MediaError, MissingMedia
 
-__all__ = ["StreamSource", "first_stream", "open_container", "open_source"]
+__all__ = ["StreamSource", "first_stream", "open_container", "open_source", "time_base_of"]
 
-# libav takes any text file for one of these, and draws its letters
+# libav reads any text file as one of these, and renders its letters
 TEXT_ART = {"tty", "bin", "xbin", "adf", "idf"}
+StreamT = TypeVar("StreamT", bound=Stream)
+
 NOT_PLAYED = Disposition.attached_pic | Disposition.timed_thumbnails
 
 
 @dataclass(frozen=True, eq=False)
 class StreamSource:
-    """An open file and what is played of it.
+    """An open file, and its streams that a player presents.
 
     Attributes:
         path: where it is.
-        container: the open av.container.InputContainer.
-        picture: the video stream that a player shows, or None; cover art is none.
+        container: the open container.
+        picture: the video stream that a player shows, or None; cover art does not count.
         sound: the audio stream that a player plays, or None.
         zero: the file's own time, in seconds, that is second 0 of our clock.
     """
 
     path: Path
-    container: Any
-    picture: Any
-    sound: Any
+    container: InputContainer
+    picture: av.VideoStream | None
+    sound: av.AudioStream | None
     zero: Fraction
 
-    def on_clock(self, stream: Any, pts: int) -> Fraction:
-        """A timestamp of a stream as seconds on our clock."""
-        return Fraction(pts * stream.time_base - self.zero)
+    @property
+    def video(self) -> av.VideoStream:
+        """The video stream of a file that has one."""
+        assert self.picture is not None
+        return self.picture
 
-    def start_s(self, stream: Any) -> Fraction:
-        """When a stream starts, in seconds on our clock; 0 where the file does not say."""
+    @property
+    def audio(self) -> av.AudioStream:
+        """The audio stream of a file that has one."""
+        assert self.sound is not None
+        return self.sound
+
+    def on_clock(self, stream: Stream, pts: int) -> Fraction:
+        """Convert a timestamp to our clock.
+
+        Args:
+            stream: the stream whose time base the timestamp is in.
+            pts: the timestamp.
+
+        Returns:
+            Seconds from second 0.
+        """
+        return Fraction(pts * time_base_of(stream) - self.zero)
+
+    def start_s(self, stream: Stream) -> Fraction:
+        """When a stream starts, in seconds on our clock; 0 where the file does not declare it."""
         return Fraction(0) if stream.start_time is None else self.on_clock(stream, stream.start_time)
 
 
@@ -56,7 +79,7 @@ def open_container(path: Path) -> Iterator[StreamSource]:
     """Open a media file for reading, and close it.
 
     Raises:
-        MissingMedia: if it is absent, a folder, empty, or no media file.
+        MissingMedia: if it is absent, a folder, empty, or not a media file.
         MediaError: if it cannot be read, or was cut off before its index.
     """
     source = open_source(path)
@@ -67,28 +90,45 @@ def open_container(path: Path) -> Iterator[StreamSource]:
 
 
 def open_source(path: Path) -> StreamSource:
-    """The same without closing; the caller closes `container`."""
+    """As open_container, without closing: the caller closes `container`."""
     return first_stream(_open(path), path)
 
 
-def first_stream(container: Any, path: Path) -> StreamSource:
-    """What is played of an open container; MissingMedia, and the container closed, where that is nothing."""
+def time_base_of(stream: Stream) -> Fraction:
+    """Seconds per unit of a stream's timestamps."""
+    assert stream.time_base is not None  # every stream that was demuxed has one
+    return stream.time_base
+
+
+def first_stream(container: InputContainer, path: Path) -> StreamSource:
+    """Choose the streams of an open container that a player presents.
+
+    Args:
+        container: the open container; closed where it has no such stream.
+        path: where it is, for messages.
+
+    Returns:
+        The container with its video and audio stream.
+
+    Raises:
+        MissingMedia: if there is neither video nor audio.
+    """
     pictures = [s for s in container.streams.video if s.codec_context and not s.disposition & NOT_PLAYED]
     sounds = [s for s in container.streams.audio if s.codec_context]
     if container.format.name in TEXT_ART or not (pictures or sounds):
         container.close()
         raise MissingMedia(f"{path} is no media file: it holds no picture and no sound. Name a video or sound file")
-    starts = [s.start_time * s.time_base for s in (*pictures, *sounds) if s.start_time is not None]
+    starts = [s.start_time * time_base_of(s) for s in (*pictures, *sounds) if s.start_time is not None]
     zero = Fraction(min(starts, default=0))
     return StreamSource(path, container, _best(container, "video", pictures), _best(container, "audio", sounds), zero)
 
 
-def _best(container: Any, kind: str, streams: list[Any]) -> Any:
-    best = container.streams.best(kind)
-    return best if best in streams else next(iter(streams), None)
+def _best(container: InputContainer, stream_type: Literal["video", "audio"], streams: list[StreamT]) -> StreamT | None:
+    best = container.streams.best(stream_type)
+    return next((s for s in streams if s is best), next(iter(streams), None))
 
 
-def _open(path: Path) -> Any:
+def _open(path: Path) -> InputContainer:
     try:
         if not path.exists():
             raise MissingMedia(f"no media file at {path}: check the name")
@@ -96,8 +136,8 @@ def _open(path: Path) -> Any:
             raise MissingMedia(f"{path} is a folder, not a media file: name a file in it")
         if path.is_file() and path.stat().st_size == 0:
             raise MissingMedia(f"{path} is empty (0 bytes): copy or download it again")
-        # "file:" keeps a colon in the name from being read as a protocol; genpts works out the
-        # presentation times that AVI leaves out
+        # "file:" keeps a colon in the name from being read as a protocol; genpts computes the
+        # presentation times that AVI omits
         return av.open(f"file:{path}", metadata_errors="replace", options={"fflags": "+genpts"})
     except av.error.InvalidDataError as error:
         if _is_mp4(path):

@@ -1,4 +1,4 @@
-"""A film, played: pictures on a grid and sound without gaps, from one sequential pass."""
+"""Read a media file in one sequential pass: video frames on a time grid, and gapless audio."""
 
 from collections.abc import Generator, Iterator
 from fractions import Fraction
@@ -9,12 +9,14 @@ from typing import Any, TypeVar
 
 import av
 import numpy as np
+from av import Packet
+from av.stream import Stream
 from numpy.typing import NDArray
 
 from evoked.core.errors import NoPictureError, NoSoundError
 from evoked.core.time_grid import TimeGrid
 from evoked.media.audio_stream import AudioAssembler, AudioChunk
-from evoked.media.container import StreamSource, open_source
+from evoked.media.container import StreamSource, open_source, time_base_of
 from evoked.media.frame_sampler import FrameSampler, PtsGrid, VideoFrame
 from evoked.media.gop_decoder import Decoder, decoder_for
 from evoked.media.orientation import Orientation
@@ -34,7 +36,7 @@ __all__ = [
 T = TypeVar("T")
 
 CUT_OFF_S = 0.5
-"""A stream that ends this long before the file says was cut off; whole files differ by hundredths."""
+"""A stream that ends this long before its declared end was cut off; complete files differ by hundredths."""
 
 
 def read_media(
@@ -45,36 +47,36 @@ def read_media(
     skip: bool = True,
     media: Media | None = None,
 ) -> "MediaReader":
-    """Play a file once from start to end.
+    """Read a file once from start to end.
 
     Args:
         path: a media file.
-        frames: the instants at which a picture is wanted; None for no pictures. One VideoFrame comes for
-            each step, in order: the frame with the largest presentation time <= the instant, the first
-            frame before that, the last frame to the end of the grid.
-        audio_hz: samples per second of the mono sound; None for no sound. It runs from second 0 to the
-            end of the file, silent where the file has none.
-        skip: leave out of decoding what no wanted picture needs; the pictures are the same either way.
-        media: what probe says of the file, where that is known; else it is probed, which opens it once more.
+        frames: the instants at which a frame is wanted; None for no video. One VideoFrame is given for
+            each step, in order: the frame with the largest presentation time <= the instant, before the
+            first frame that one, and the last frame up to the end of the grid.
+        audio_hz: samples per second of the mono audio; None for no audio. It covers second 0 to the
+            end of the file, with silence where the file has none.
+        skip: do not decode what no wanted frame depends on; the frames are the same either way.
+        media: the result of probe, where it is known; else the file is probed, which opens it once more.
 
     Returns:
-        An iterator over VideoFrame and AudioChunk, each in order, interleaved about as they lie in the file.
+        An iterator over VideoFrame and AudioChunk, each in order, interleaved about as they are in the file.
 
     Raises:
         MediaError or a subclass: as probe.
-        NoPictureError, NoSoundError: if what is wanted is not there; for pictures also at the end of
-            playing, if not one frame could be decoded.
+        NoPictureError, NoSoundError: if the file has no video or audio although it is wanted; for video also
+            at the end of the pass, if not one frame could be decoded.
         ValueError: if neither is wanted, or the rate is not above zero.
     """
     return MediaReader(path, frames, audio_hz, skip, media)
 
 
 class MediaReader(Iterator[VideoFrame | AudioChunk]):
-    """What read_media returns; also tells how well it went.
+    """One pass over a media file, made by read_media; also reports damage.
 
     Attributes:
         media: the file's description.
-        dropped: packets that could not be decoded, and wanted frames that never came out, so far.
+        dropped: packets that could not be decoded, and wanted frames that are missing, so far.
     """
 
     def __init__(
@@ -102,20 +104,20 @@ class MediaReader(Iterator[VideoFrame | AudioChunk]):
         return next(self._items)
 
     def close(self) -> None:
-        """Stop, and close the file; leaving the iterator unused does the same."""
+        """Stop, and close the file; dropping the iterator does the same."""
         self._items.close()
 
     @property
     def ended_s(self) -> float:
-        """How far into the file, in seconds on its clock, there was anything to decode, so far."""
+        """The latest end of a packet so far, in seconds on the file's clock."""
         return float(max((r.end_s for r in self._reached.values()), default=Fraction(0)))
 
     @property
     def missing_s(self) -> float:
-        """Seconds at the end that the file declares but did not have; known once playing has ended.
+        """Seconds at the end that the file declares but does not hold; known at the end of the pass.
 
-        The longer of picture and sound, of those that were wanted. Pictures in these seconds repeat the
-        last frame, sound is silence. A few hundredths are rounding; more is a file that was cut off.
+        The larger of video and audio, of those that were wanted. Video in these seconds repeats the
+        last frame, audio is silence. A few hundredths are rounding; more is a file that was cut off.
         """
         media, missing = self.media, [Fraction(0)]
         if "picture" in self._reached and media.picture and not self._enough:
@@ -128,7 +130,7 @@ class MediaReader(Iterator[VideoFrame | AudioChunk]):
     def broke_off_s(self) -> dict[str, float]:
         """Which streams were cut off, and when: "picture", "sound" → the second on the file's clock.
 
-        Known once playing has ended; only of those that were wanted. Empty for a whole file.
+        Known at the end of the pass; only of those that were wanted. Empty for a complete file.
         """
         media, ends = self.media, {}
         for name, stream in (("picture", media.picture), ("sound", media.sound)):
@@ -140,14 +142,14 @@ class MediaReader(Iterator[VideoFrame | AudioChunk]):
 
     @property
     def of_what(self) -> str:
-        """Which stream was played: " of its sound" or " of its picture"; "" where both were."""
+        """Which stream was read: " of its sound" or " of its picture"; "" where both were."""
         return f" of its {next(iter(self._reached))}" if len(self._reached) == 1 else ""
 
     @property
     def lost_s(self) -> NDArray[np.float64]:
-        """When frames should have been shown that could not be decoded, in seconds on the file's clock, ascending.
+        """Presentation times of frames that could not be decoded, in seconds on the file's clock, ascending.
 
-        Known once playing has ended. What was shown before stays on the screen until a frame comes out again.
+        Known at the end of the pass. The frame before them is shown until the next frame that can be decoded.
         """
         return np.array([self._reached["picture"].second(pts) for pts in sorted(self._lost)], dtype=np.float64)
 
@@ -163,44 +165,45 @@ class MediaReader(Iterator[VideoFrame | AudioChunk]):
     def _pass(
         self, source: StreamSource, grid: TimeGrid | None, hz: int | None, skip: bool
     ) -> Iterator[VideoFrame | AudioChunk]:
-        chooser, decoder, line = None, None, None
+        sampler, decoder, assembler = None, None, None
         if grid is not None and self.media.picture is not None:
-            shown = self.media.picture
-            ticks = PtsGrid(grid, source.picture.time_base, source.zero)
-            chooser, decoder = (
-                FrameSampler(ticks, Orientation.of(shown.rotation, shown.mirrored)),
-                decoder_for(source, ticks, skip),
+            video = self.media.picture
+            pts_grid = PtsGrid(grid, time_base_of(source.video), source.zero)
+            sampler, decoder = (
+                FrameSampler(pts_grid, Orientation.of(video.rotation, video.mirrored)),
+                decoder_for(source, pts_grid, skip),
             )
-            self._reached["picture"] = StreamPosition(source, source.picture)
+            self._reached["picture"] = StreamPosition(source, source.video)
         if hz is not None:
-            _one_thread(source.sound)
-            line = AudioAssembler(hz, Fraction(source.sound.time_base), source.zero, self.media.duration_s)
-            self._reached["sound"] = StreamPosition(source, source.sound)
-        wanted = [s for s in (source.picture if decoder else None, source.sound if line else None) if s is not None]
-        for packet in self._packets(source, wanted):
-            if line is not None and packet.stream_index == source.sound.index:
-                yield from self._hear(line, packet)
-            elif chooser is not None and decoder is not None and not chooser.done:
-                yield from self._look(chooser, decoder, packet)
-            if chooser is not None and chooser.done:
+            source.audio.codec_context.thread_count = 1
+            assembler = AudioAssembler(hz, time_base_of(source.audio), source.zero, self.media.duration_s)
+            self._reached["sound"] = StreamPosition(source, source.audio)
+        wanted = [source.video] if decoder else []
+        streams: list[Stream] = [*wanted, source.audio] if assembler else [*wanted]
+        for packet in self._packets(source, streams):
+            if assembler is not None and packet.stream_index == source.audio.index:
+                yield from self._decode_audio(assembler, packet)
+            elif sampler is not None and decoder is not None and not sampler.done:
+                yield from self._decode_video(sampler, decoder, packet)
+            if sampler is not None and sampler.done:
                 self._enough = True
-                if line is None:
+                if assembler is None:
                     return
-        if chooser is not None and decoder is not None and not chooser.done:
-            yield from self._last_look(chooser, decoder, source)
-        if line is not None:
-            yield from line.end()
+        if sampler is not None and decoder is not None and not sampler.done:
+            yield from self._drain_video(sampler, decoder, source)
+        if assembler is not None:
+            yield from assembler.end()
 
-    def _packets(self, source: StreamSource, wanted: list[Any]) -> Iterator[Any]:
-        """Packets with something in them; a file that breaks off ends there, and missing_s tells."""
+    def _packets(self, source: StreamSource, streams: list[Stream]) -> Iterator[Packet]:
+        """Packets that are not empty; where the file breaks off they end, and missing_s reports it."""
         try:
-            for packet in source.container.demux(wanted):
+            for packet in source.container.demux(streams):
                 if packet.size:
                     yield packet
         except av.error.FFmpegError:
             self.dropped += 1
 
-    def _hear(self, line: AudioAssembler, packet: Any) -> Iterator[AudioChunk]:
+    def _decode_audio(self, assembler: AudioAssembler, packet: Packet) -> Iterator[AudioChunk]:
         try:
             frames = packet.decode()
         except av.error.FFmpegError:
@@ -208,23 +211,24 @@ class MediaReader(Iterator[VideoFrame | AudioChunk]):
             return
         self._reached["sound"].advance(packet)
         for frame in frames:
-            yield from line.take(frame)
+            assert isinstance(frame, av.AudioFrame)
+            yield from assembler.take(frame)
 
-    def _look(self, chooser: FrameSampler, decoder: Decoder, packet: Any) -> Iterator[VideoFrame]:
+    def _decode_video(self, sampler: FrameSampler, decoder: Decoder, packet: Packet) -> Iterator[VideoFrame]:
         self._reached["picture"].advance(packet)
         for frame in decoder.feed(packet):
-            yield from chooser.push(frame)
+            yield from sampler.push(frame)
         self._count(decoder)
 
-    def _last_look(self, chooser: FrameSampler, decoder: Decoder, source: StreamSource) -> Iterator[VideoFrame]:
+    def _drain_video(self, sampler: FrameSampler, decoder: Decoder, source: StreamSource) -> Iterator[VideoFrame]:
         for frame in decoder.end():
-            yield from chooser.push(frame)
+            yield from sampler.push(frame)
         self._count(decoder)
-        if chooser.empty:
+        if sampler.empty:
             raise NoPictureError(
                 f"{source.path}: not one frame of its picture can be decoded. Copy or download it again"
             )
-        yield from chooser.end()
+        yield from sampler.end()
 
     def _count(self, decoder: Decoder) -> None:
         self.dropped += decoder.dropped
@@ -233,57 +237,64 @@ class MediaReader(Iterator[VideoFrame | AudioChunk]):
         decoder.lost.clear()
 
 
-def damage_lines(played: MediaReader) -> tuple[str, ...]:
-    """What was wrong with a file, for people, one line each; known once playing has ended."""
-    told = [
-        f"cut off: its {name} ends after {end_s:.1f} s of {float(played.media.duration_s):.1f} s; the rest is not valid"
-        for name, end_s in played.broke_off_s.items()
+def damage_lines(reader: MediaReader) -> tuple[str, ...]:
+    """The damage of a file as messages, one per fault; known at the end of the pass."""
+    lines = [
+        f"cut off: its {name} ends after {end_s:.1f} s of {float(reader.media.duration_s):.1f} s; the rest is not valid"
+        for name, end_s in reader.broke_off_s.items()
     ]
-    if played.dropped:
-        packets = f"{played.dropped} packet{'s' if played.dropped > 1 else ''}"
-        told.append(f"damaged: {packets}{played.of_what} could not be decoded")
-    return tuple(told)
+    if reader.dropped:
+        packets = f"{reader.dropped} packet{'s' if reader.dropped > 1 else ''}"
+        lines.append(f"damaged: {packets}{reader.of_what} could not be decoded")
+    return tuple(lines)
 
 
 class StreamPosition:
-    """How far a stream has been read."""
+    """The presentation time up to which a stream has been read."""
 
-    def __init__(self, source: StreamSource, stream: Any) -> None:
-        self._base, self._zero = Fraction(stream.time_base), source.zero
-        self._ticks: int | None = None
+    def __init__(self, source: StreamSource, stream: Stream) -> None:
+        self._base, self._zero = time_base_of(stream), source.zero
+        self._end_pts: int | None = None
 
-    def advance(self, packet: Any) -> None:
-        """The next packet."""
+    def advance(self, packet: Packet) -> None:
+        """Take the next packet into account."""
         if packet.pts is not None:
             end = packet.pts + (packet.duration or 0)
-            if self._ticks is None or end > self._ticks:
-                self._ticks = end
+            if self._end_pts is None or end > self._end_pts:
+                self._end_pts = end
 
     @property
     def end_s(self) -> Fraction:
-        """The latest end of a packet, in seconds on the file's clock; 0 where none came."""
-        return Fraction(0) if self._ticks is None else self._ticks * self._base - self._zero
+        """The latest end of a packet, in seconds on the file's clock; 0 before the first."""
+        return Fraction(0) if self._end_pts is None else self._end_pts * self._base - self._zero
 
     def second(self, pts: int) -> float:
-        """A presentation time in seconds on the file's clock."""
+        """A presentation timestamp of the stream in seconds on the file's clock."""
         return float(pts * self._base - self._zero)
 
 
 def prefetch(items: Iterator[T], depth: int = 8) -> Iterator[T]:
-    """The same items, made in a thread of its own, at most `depth` ahead of the consumer.
+    """Produce items in a background thread, at most `depth` ahead of the consumer.
 
-    An exception in the thread is raised to the consumer in its place. When the consumer stops early
-    (closes or drops the iterator), the thread ends, and with it the source is closed.
+    An exception in the thread is raised in the consumer, after the items before it. When the consumer stops
+    early (closes or drops the iterator), the thread ends and closes the source.
+
+    Args:
+        items: the iterator to run in the thread; closed at the end if it has `close`.
+        depth: most items that wait for the consumer.
+
+    Returns:
+        An iterator over the same items.
 
     Raises:
         ValueError: if depth is below 1.
     """
     if depth < 1:
         raise ValueError(f"depth must be at least 1, got {depth}")
-    return _ahead(items, depth)
+    return _prefetched(items, depth)
 
 
-def _ahead(items: Iterator[T], depth: int) -> Iterator[T]:
+def _prefetched(items: Iterator[T], depth: int) -> Iterator[T]:
     ready: Queue[tuple[str, Any]] = Queue(depth)
     stop = Event()
 
@@ -301,19 +312,19 @@ def _ahead(items: Iterator[T], depth: int) -> Iterator[T]:
             if close is not None:
                 close()
 
-    thread = Thread(target=work, name="play-ahead", daemon=True)
+    thread = Thread(target=work, name="prefetch", daemon=True)
     thread.start()
     try:
         while True:
-            kind, value = ready.get()
-            if kind == "end":
+            tag, value = ready.get()
+            if tag == "end":
                 return
-            if kind == "error":
+            if tag == "error":
                 raise value
             yield value
     finally:
         stop.set()
-        while thread.is_alive():  # make room, so that a thread waiting to put goes on and sees the stop
+        while thread.is_alive():  # drain the queue, so that a thread blocked in put continues and sees the stop
             try:
                 ready.get(timeout=0.02)
             except Empty:
@@ -322,7 +333,14 @@ def _ahead(items: Iterator[T], depth: int) -> Iterator[T]:
 
 
 def read_audio(path: Path, hz: int) -> NDArray[np.float32]:
-    """The whole sound of a file, for short work: mono float32 at `hz` from second 0 of its clock, shape (n,).
+    """Read the complete audio of a file into memory.
+
+    Args:
+        path: a media file with audio.
+        hz: samples per second of the result.
+
+    Returns:
+        Mono float32 in [-1, 1], shape (n,), from second 0 of the file's clock.
 
     Raises:
         NoSoundError or another MediaError: as read_media.
@@ -330,11 +348,7 @@ def read_audio(path: Path, hz: int) -> NDArray[np.float32]:
     return audio_of(read_media(path, audio_hz=hz))
 
 
-def audio_of(played: MediaReader) -> NDArray[np.float32]:
-    """All the sound of what is played, shape (n,); afterwards `damage_of` tells what was wrong with it."""
-    chunks = [item.samples for item in played if isinstance(item, AudioChunk)]
+def audio_of(reader: MediaReader) -> NDArray[np.float32]:
+    """All audio that a reader gives, shape (n,); `damage_lines` then reports its damage."""
+    chunks = [item.samples for item in reader if isinstance(item, AudioChunk)]
     return np.concatenate(chunks) if chunks else np.zeros(0, dtype=np.float32)
-
-
-def _one_thread(stream: Any) -> None:
-    stream.codec_context.thread_count = 1

@@ -1,12 +1,13 @@
-"""Pictures on a grid: which decoded frame is on the screen at each instant, and its pixels when asked."""
+"""Sample decoded frames on a time grid: the frame shown at each instant, and its pixels on request."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import lcm
 from threading import Lock
-from typing import Any
+from typing import NamedTuple
 
+import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from numpy.typing import NDArray
@@ -21,23 +22,30 @@ NOT_YUV = ("rgb", "bgr", "gbr", "gray", "pal", "mono", "argb", "abgr", "0rgb", "
 
 
 class FrameConverter:
-    """Frames to upright RGB; one scaler for all frames of a file, safe to call from any thread."""
+    """Converts frames to upright RGB; one scaler for all frames of a file, safe to call from any thread."""
 
-    def __init__(self, turn: Orientation) -> None:
-        self._turn = turn
+    def __init__(self, orientation: Orientation) -> None:
+        self._orientation = orientation
         self._scaler = VideoReformatter()
         self._lock = Lock()
 
-    def rgb(self, frame: Any, size: tuple[int, int] | None) -> NDArray[np.uint8]:
-        """The pixels of an av.VideoFrame, (height, width, 3), scaled to `size` (width, height) if given.
+    def rgb(self, frame: av.VideoFrame, size: tuple[int, int] | None) -> NDArray[np.uint8]:
+        """Convert a decoded frame.
 
-        The matrix is the frame's own; where it is not tagged, BT.709 above 576 lines or from 1280
+        The colour matrix is the frame's own; where it is not tagged, BT.709 above 576 lines or from 1280
         columns on and BT.601 below, as players do. Full and limited range are distinguished by the tag and
         the pixel format. Transparency is dropped.
+
+        Args:
+            frame: the decoded frame, as stored.
+            size: (width, height) to scale to, upright; None for the frame's own.
+
+        Returns:
+            uint8, shape (height, width, 3), RGB.
         """
-        width, height = self._turn.size(*size) if size else (frame.width, frame.height)
+        width, height = self._orientation.size(*size) if size else (frame.width, frame.height)
         with self._lock:
-            out = self._scaler.reformat(
+            converted = self._scaler.reformat(
                 frame,
                 width,
                 height,
@@ -47,32 +55,35 @@ class FrameConverter:
                 interpolation=Interpolation.BILINEAR,
                 threads=1,
             )
-        return self._turn.turn(np.asarray(out.to_ndarray(), dtype=np.uint8))
+        return self._orientation.turn(np.asarray(converted.to_ndarray(), dtype=np.uint8))
 
 
 @dataclass(frozen=True, eq=False)
 class VideoFrame:
-    """The frame on the screen at one step of a grid.
+    """The frame shown at one step of a time grid.
 
     Attributes:
-        step: which step of the grid.
-        time_s: the instant of that step, on the file's clock.
+        step: index in the grid.
+        time_s: the instant of that step, in seconds on the file's clock.
         pts_s: when the frame was first shown; after `time_s` only before the first frame.
-        index: counts the different frames shown so far; the same index is the same frame again.
+        index: number of different frames shown before; the same index is the same frame again.
     """
 
     step: int
     time_s: Fraction
     pts_s: Fraction
     index: int
-    _frame: Any = field(repr=False)
+    _frame: av.VideoFrame = field(repr=False)
     _converter: FrameConverter = field(repr=False)
 
     def rgb(self, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
-        """The pixels, upright: uint8 (height, width, 3) in RGB; converted anew at each call.
+        """The pixels, upright; converted at each call.
 
         Args:
             size: (width, height) to scale to (bilinear, with averaging when shrinking) while converting.
+
+        Returns:
+            uint8, shape (height, width, 3), RGB.
 
         Raises:
             ValueError: if the size is not at least 1x1.
@@ -83,73 +94,101 @@ class VideoFrame:
 
 
 class PtsGrid:
-    """A grid's instants in a stream's own ticks: pts <= instant exactly where pts <= ticks[step].
+    """A time grid in a stream's time base: a frame is shown by the instant of a step where pts <= pts_at[step].
 
-    Floor of an exact quotient, in whole numbers; a frame's pts is whole, so that nothing is lost.
+    The floor of an exact quotient, in integers; as a frame's pts is an integer, the comparison is exact.
+
+    Args:
+        grid: the instants, in seconds on the file's clock.
+        base: time base of the stream, seconds per unit of its timestamps.
+        zero: the file's own time, in seconds, that is second 0.
+
+    Attributes:
+        pts_at: int64, shape (steps,): the largest pts that is not after the instant of each step.
     """
 
     def __init__(self, grid: TimeGrid, base: Fraction, zero: Fraction) -> None:
         self.grid, self.base, self.zero = grid, Fraction(base), zero
         first, step = (grid.start + zero) / self.base, 1 / (grid.rate * self.base)
         common = lcm(first.denominator, step.denominator)
-        a, b = int(first * common), int(step * common)
-        self.ticks = np.array([(a + b * i) // common for i in range(grid.steps)], dtype=np.int64)
+        offset, stride = int(first * common), int(step * common)
+        self.pts_at = np.array([(offset + stride * i) // common for i in range(grid.steps)], dtype=np.int64)
 
     def shown(self, pts: NDArray[np.int64], until: int | None) -> NDArray[np.bool_]:
-        """Which of some frames (ascending pts) are on the screen at any instant before `until` (None: ever)."""
-        upto = len(self.ticks) if until is None else int(np.searchsorted(self.ticks, until, side="left"))
-        at = np.searchsorted(pts, self.ticks[:upto], side="right") - 1
-        on = np.zeros(len(pts), dtype=np.bool_)
-        on[at[at >= 0]] = True
-        return on
+        """Which frames are shown at an instant of the grid.
+
+        Args:
+            pts: timestamps of the frames, ascending, shape (n,).
+            until: only instants before this pts count; None for all.
+
+        Returns:
+            bool, shape (n,).
+        """
+        steps = len(self.pts_at) if until is None else int(np.searchsorted(self.pts_at, until, side="left"))
+        frame_at = np.searchsorted(pts, self.pts_at[:steps], side="right") - 1
+        is_shown = np.zeros(len(pts), dtype=np.bool_)
+        is_shown[frame_at[frame_at >= 0]] = True
+        return is_shown
 
 
 class FrameSampler:
-    """Takes frames in order of presentation, gives for each instant the last one with pts <= instant."""
+    """Takes frames in order of presentation, gives for each instant the last one with pts <= instant.
 
-    def __init__(self, ticks: PtsGrid, turn: Orientation) -> None:
-        self._ticks = ticks
-        self._instants: list[int] = ticks.ticks.tolist()
-        self._converter = FrameConverter(turn)
-        self._shown: Any = None
+    Args:
+        pts_grid: the instants.
+        orientation: of the stored frames.
+    """
+
+    def __init__(self, pts_grid: PtsGrid, orientation: Orientation) -> None:
+        self._pts_grid = pts_grid
+        self._instants: list[int] = pts_grid.pts_at.tolist()
+        self._converter = FrameConverter(orientation)
+        self._shown: _Decoded | None = None
         self._step = 0
         self._index = -1
         self._new = False
 
     @property
     def done(self) -> bool:
-        """Whether every instant of the grid has its picture."""
+        """Whether every instant of the grid has its frame."""
         return self._step >= len(self._instants)
 
     @property
     def empty(self) -> bool:
-        """Whether no frame came yet."""
+        """Whether no frame was pushed yet."""
         return self._shown is None
 
-    def push(self, frame: Any) -> Iterator[VideoFrame]:
-        """The next frame; yields the pictures that it shows to be settled."""
+    def push(self, frame: av.VideoFrame) -> Iterator[VideoFrame]:
+        """Add the next frame; yields the frame before it for each instant up to this one."""
+        pts = frame.pts
+        assert pts is not None  # decoders refuse frames without one
         if self._shown is not None:
-            if frame.pts <= self._shown.pts:  # a clock that jumped back: time goes on, the frame is late
+            if pts <= self._shown.pts:  # the clock jumped back: the frame is late and is not shown
                 return
-            while not self.done and self._instants[self._step] < frame.pts:
-                yield self._picture()
-        self._shown, self._new = frame, True
+            while not self.done and self._instants[self._step] < pts:
+                yield self._sample(self._shown)
+        self._shown, self._new = _Decoded(frame, pts), True
 
     def end(self) -> Iterator[VideoFrame]:
-        """No more frames: the last one stays on the screen to the end of the grid."""
+        """No more frames: yields the last one for each instant up to the end of the grid."""
         while self._shown is not None and not self.done:
-            yield self._picture()
+            yield self._sample(self._shown)
 
-    def _picture(self) -> VideoFrame:
+    def _sample(self, shown: "_Decoded") -> VideoFrame:
         self._index += self._new
         self._new = False
-        step, ticks = self._step, self._ticks
+        step, pts_grid = self._step, self._pts_grid
         self._step += 1
-        pts_s = self._shown.pts * ticks.base - ticks.zero
-        return VideoFrame(step, ticks.grid.second(step), pts_s, self._index, self._shown, self._converter)
+        pts_s = shown.pts * pts_grid.base - pts_grid.zero
+        return VideoFrame(step, pts_grid.grid.second(step), pts_s, self._index, shown.frame, self._converter)
 
 
-def _matrix(frame: Any) -> Any:
+class _Decoded(NamedTuple):
+    frame: av.VideoFrame
+    pts: int
+
+
+def _matrix(frame: av.VideoFrame) -> Colorspace | None:
     if frame.colorspace not in UNTAGGED or frame.format.name.startswith(NOT_YUV):
         return None
     large = frame.height > 576 or frame.width >= 1280

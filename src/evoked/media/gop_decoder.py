@@ -1,21 +1,22 @@
-"""Decoding only what wanted pictures need: the same pixels for less work (H.264 and HEVC).
+"""Decode only what wanted frames depend on: the same pixels for less work (H.264 and HEVC).
 
-Packets say when their frame is shown, so a whole group of pictures is read before any of it is
-decoded. Two things are then left out: frames that no other frame refers to and nobody asked for, and
-everything after the last wanted frame of a group where the next one starts anew (IDR). The wanted
-frames and all that they refer to are decoded as ever. If one of them does not come out, the group is
-decoded once more, in full. In a damaged file the frames of the damaged group may differ from those of
-a plain decode, which fills holes with what it has at hand; the groups around it do not.
+Packets carry the presentation time of their frame, so a complete group of pictures (GOP) is read before
+any of it is decoded. Two things are then skipped: frames that are neither wanted nor referenced, and
+everything after the last wanted frame of a group where the next one starts with an IDR picture. The
+wanted frames and all that they refer to are decoded as usual. If one of them is missing from the output, the
+group is decoded again, in full. In a damaged file the frames of the damaged group may differ from those of
+a plain decode, which conceals errors with the data at hand; the groups around it do not.
 
 Other codecs are decoded in full: VP9 and AV1 gain nothing (and VP9 is inexact).
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import av
 import numpy as np
+from av import Packet
 
 from evoked.media.container import StreamSource
 from evoked.media.frame_sampler import PtsGrid
@@ -26,17 +27,17 @@ __all__ = ["DecodePlan", "Decoder", "FullDecoder", "PacketGroup", "SparseDecoder
 
 MOST_PACKETS = 600
 MOST_BYTES = 32 << 20
-"""A group longer than this is read in parts, so that memory stays bounded whatever the film."""
+"""A group larger than either is split, so that memory is bounded for every file."""
 
 
 class Decoder(Protocol):
     """Packets in, frames out, in order of presentation.
 
     Attributes:
-        dropped: packets that could not be decoded, and wanted frames that never came out, since it was
+        dropped: packets that could not be decoded, and wanted frames that are missing, since it was
             last set to 0.
-        lost: presentation times of these, where they are known, since it was last emptied; a frame that came
-            out when its group was decoded again may stand there, too.
+        lost: presentation times of these, where they are known, since it was last cleared; may include a frame
+            that was obtained when its group was decoded again.
     """
 
     dropped: int
@@ -46,49 +47,58 @@ class Decoder(Protocol):
         """See above."""
         ...
 
-    def feed(self, packet: Any) -> Iterator[Any]:
+    def feed(self, packet: Packet) -> Iterator[av.VideoFrame]:
         """The frames that are ready after this packet."""
         ...
 
-    def end(self) -> Iterator[Any]:
+    def end(self) -> Iterator[av.VideoFrame]:
         """The frames that are left after the last packet."""
         ...
 
 
-def decoder_for(source: StreamSource, ticks: PtsGrid, skip: bool) -> Decoder:
-    """The decoder for a file's picture: sparse where that is exact, else full."""
-    context = source.picture.codec_context
-    context.thread_count = 1  # measured: frame threads bring nothing when the nets use the other cores
+def decoder_for(source: StreamSource, pts_grid: PtsGrid, skip: bool) -> Decoder:
+    """The decoder for a file's video: sparse where that is exact, else full.
+
+    Args:
+        source: an open file with a video stream.
+        pts_grid: the instants at which frames are wanted.
+        skip: False to decode every packet.
+
+    Returns:
+        The decoder; it uses one thread.
+    """
+    context = source.video.codec_context
+    context.thread_count = 1  # measured: frame threads do not help when the networks use the other cores
     reader = packet_kind_reader(context.name, context.extradata) if skip else None
     full = FullDecoder(source)
-    return full if reader is None else SparseDecoder(full, ticks, reader)
+    return full if reader is None else SparseDecoder(full, pts_grid, reader)
 
 
 class FullDecoder:
-    """Every packet is decoded."""
+    """Decodes every packet."""
 
     def __init__(self, source: StreamSource) -> None:
         self.dropped = 0
         self.lost: set[int] = set()
         self._path = source.path
-        self._context = source.picture.codec_context
+        self._context = source.video.codec_context
 
-    def feed(self, packet: Any) -> Iterator[Any]:
+    def feed(self, packet: Packet) -> Iterator[av.VideoFrame]:
         """The frames that are ready after this packet."""
         yield from self._timed(packet)
 
-    def end(self) -> Iterator[Any]:
-        """Drains the decoder, and makes it ready to start anew."""
+    def end(self) -> Iterator[av.VideoFrame]:
+        """Drain the decoder, and reset it."""
         yield from self._timed(None)
         self._context.flush_buffers()
 
     def restart(self) -> None:
-        """Forget everything that was fed."""
+        """Discard everything that was fed."""
         self._context.flush_buffers()
 
-    def _timed(self, packet: Any) -> list[Any]:
+    def _timed(self, packet: Packet | None) -> list[av.VideoFrame]:
         try:
-            frames: list[Any] = self._context.decode(packet)
+            frames = self._context.decode(packet)
         except av.error.EOFError:
             return []
         except av.error.FFmpegError:
@@ -103,38 +113,44 @@ class FullDecoder:
 
 @dataclass(frozen=True, eq=False)
 class PacketGroup:
-    """Packets in order of decoding: a group of pictures, or a part of a long one."""
+    """Packets in order of decoding: a group of pictures, or a section of a long one."""
 
-    packets: list[Any]
-    natures: list[PacketKind]
+    packets: list[Packet]
+    packet_kinds: list[PacketKind]
 
     @property
     def closed(self) -> bool:
-        """Whether nothing in it refers to what came before."""
-        return bool(self.natures) and self.natures[0].starts_anew
+        """Whether nothing in it refers to earlier packets."""
+        return bool(self.packet_kinds) and self.packet_kinds[0].starts_anew
 
 
 @dataclass(frozen=True, eq=False)
 class DecodePlan:
-    """Which packets of a part to decode, and the pts of the frames that must come out (None: any)."""
+    """Which packets of a group to decode, and the pts of the frames that must result (None: any)."""
 
-    send: list[Any]
+    send: list[Packet]
     due: set[int] | None
 
 
 class SparseDecoder:
-    """Only what the wanted pictures need is decoded."""
+    """Decodes only what the wanted frames depend on.
 
-    def __init__(self, full: FullDecoder, ticks: PtsGrid, nature: Callable[[Any], PacketKind]) -> None:
+    Args:
+        full: decodes the packets that are not skipped.
+        pts_grid: the instants at which frames are wanted.
+        kind_of: reads a packet's kind from its header.
+    """
+
+    def __init__(self, full: FullDecoder, pts_grid: PtsGrid, kind_of: Callable[[Packet], PacketKind]) -> None:
         self._full = full
-        self._ticks = ticks
-        self._nature = nature
-        self._part = PacketGroup([], [])
+        self._pts_grid = pts_grid
+        self._kind_of = kind_of
+        self._group = PacketGroup([], [])
         self._bytes = 0
         self._layer = 0  # the highest temporal layer seen
         self._first = True
-        self._open_run = False  # frames of earlier parts may still be in the decoder
-        self.redone = 0  # groups decoded a second time
+        self._open_run = False  # frames of earlier groups may still be in the decoder
+        self.redone = 0  # groups that were decoded twice
 
     @property
     def dropped(self) -> int:
@@ -147,40 +163,40 @@ class SparseDecoder:
 
     @property
     def lost(self) -> set[int]:
-        """When what could not be decoded should have been shown, since it was last emptied."""
+        """Presentation times of frames that could not be decoded, since it was last cleared."""
         return self._full.lost
 
-    def feed(self, packet: Any) -> Iterator[Any]:
-        """Frames come a group at a time."""
-        nature = self._nature(packet)
-        part = self._part
-        long = len(part.packets) >= MOST_PACKETS or self._bytes >= MOST_BYTES
-        if part.packets and (packet.is_keyframe or nature.starts_anew or long):
-            yield from self._decode(packet, nature.starts_anew)
-            self._part, self._bytes = PacketGroup([], []), 0
-        self._part.packets.append(packet)
-        self._part.natures.append(nature)
-        self._layer = max(self._layer, nature.layer)
+    def feed(self, packet: Packet) -> Iterator[av.VideoFrame]:
+        """The frames of the group before, where this packet starts the next one."""
+        packet_kind = self._kind_of(packet)
+        group = self._group
+        too_long = len(group.packets) >= MOST_PACKETS or self._bytes >= MOST_BYTES
+        if group.packets and (packet.is_keyframe or packet_kind.starts_anew or too_long):
+            yield from self._decode(packet, packet_kind.starts_anew)
+            self._group, self._bytes = PacketGroup([], []), 0
+        self._group.packets.append(packet)
+        self._group.packet_kinds.append(packet_kind)
+        self._layer = max(self._layer, packet_kind.layer)
         self._bytes += packet.size
 
-    def end(self) -> Iterator[Any]:
-        """The last group."""
-        if self._part.packets:
+    def end(self) -> Iterator[av.VideoFrame]:
+        """The frames of the last group."""
+        if self._group.packets:
             yield from self._decode(None, True)
         yield from self._full.end()
 
-    def _decode(self, following: Any, anew: bool) -> Iterator[Any]:
-        part = self._part
-        plan = self._plan(part, None if following is None else following.pts, anew)
-        alone = part.closed and not self._open_run
+    def _decode(self, following: Packet | None, idr_follows: bool) -> Iterator[av.VideoFrame]:
+        group = self._group
+        plan = self._plan(group, None if following is None else following.pts, idr_follows)
+        independent = group.closed and not self._open_run
         self._first = False
-        if not anew:
+        if not idr_follows:
             self._open_run = True
             for packet in plan.send:
                 yield from self._full.feed(packet)
             return
         self._open_run = False
-        if not alone:  # no way back to a clean start: what is missing here stays missing
+        if not independent:  # cannot be decoded again from a clean start: a missing frame stays missing
             for packet in plan.send:
                 yield from self._full.feed(packet)
             yield from self._full.end()
@@ -188,60 +204,67 @@ class SparseDecoder:
         if plan.due is None:
             yield from self._run(plan.send)
         elif plan.send:
-            yield from self._group(part, plan.send, plan.due)
+            yield from self._decode_independent(group, plan.send, plan.due)
 
-    def _group(self, part: PacketGroup, send: list[Any], wanted: set[int]) -> Iterator[Any]:
-        """A group that stands alone; decoded once more, in full, where a frame that is due does not come.
+    def _decode_independent(self, group: PacketGroup, send: list[Packet], wanted: set[int]) -> Iterator[av.VideoFrame]:
+        """Decode an independent group; decode it again, in full, where a frame that is due is missing.
 
-        That is noticed at the next frame. A packet that cannot be decoded counts, too: what is put in
-        its place depends on all frames around.
+        That is detected at the next frame. A packet that cannot be decoded counts, too: its concealment
+        depends on all frames around.
         """
         before = self._full.dropped
         due, last = sorted(wanted, reverse=True), None
         for frame in self._run(send):
-            if (due and due[-1] < frame.pts) or self._full.dropped > before:
+            pts = _pts(frame)
+            if (due and due[-1] < pts) or self._full.dropped > before:
                 break
-            if due and due[-1] == frame.pts:
+            if due and due[-1] == pts:
                 last = due.pop()
                 yield frame
         if not due and self._full.dropped == before:
             return
-        self._full.dropped = before  # the second round counts them
+        self._full.dropped = before  # the second pass counts them
         self._full.restart()
         self.redone += 1
-        for frame in self._run(part.packets):
-            if last is None or frame.pts > last:
-                wanted.discard(frame.pts)
+        for frame in self._run(group.packets):
+            pts = _pts(frame)
+            if last is None or pts > last:
+                wanted.discard(pts)
                 yield frame
         lost = [pts for pts in wanted if last is None or pts > last]
         self._full.dropped = max(self._full.dropped, before + len(lost))
         self._full.lost.update(lost)
 
-    def _run(self, packets: list[Any]) -> Iterator[Any]:
+    def _run(self, packets: list[Packet]) -> Iterator[av.VideoFrame]:
         for packet in packets:
             yield from self._full.feed(packet)
         yield from self._full.end()
 
-    def _plan(self, part: PacketGroup, until: int | None, anew: bool) -> DecodePlan:
-        times = sorted({p.pts for p in part.packets if p.pts is not None and not p.is_discard})
-        if any(p.pts is None or p.is_corrupt for p in part.packets):
-            return DecodePlan(part.packets, None)
+    def _plan(self, group: PacketGroup, until: int | None, idr_follows: bool) -> DecodePlan:
+        times = sorted({p.pts for p in group.packets if p.pts is not None and not p.is_discard})
+        if any(p.pts is None or p.is_corrupt for p in group.packets):
+            return DecodePlan(group.packets, None)
         pts = np.array(times, dtype=np.int64)
         if until is not None and times and until <= times[-1]:
-            until = None  # cut within a group: a later part may show frames between these
-        on = self._ticks.shown(pts, until)
+            until = None  # split within a group: a later section may have frames between these
+        is_shown = self._pts_grid.shown(pts, until)
         if self._first and len(pts):
-            on[0] = True  # shown before its time where the grid starts before it
-        due = {int(p) for p in pts[on]}
-        return DecodePlan(self._needed(part, due, anew), due)
+            is_shown[0] = True  # the first frame is shown before its time where the grid starts earlier
+        due = {int(p) for p in pts[is_shown]}
+        return DecodePlan(self._needed(group, due, idr_follows), due)
 
-    def _needed(self, part: PacketGroup, due: set[int], anew: bool) -> list[Any]:
+    def _needed(self, group: PacketGroup, due: set[int], idr_follows: bool) -> list[Packet]:
         keep = [
             p.pts in due or not (n.unreferenced and n.layer == self._layer)
-            for p, n in zip(part.packets, part.natures, strict=True)
+            for p, n in zip(group.packets, group.packet_kinds, strict=True)
         ]
-        if anew:
-            last = max((i for i, p in enumerate(part.packets) if p.pts in due), default=-1)
-            if not any(n.carries_settings for n in part.natures[last + 1 :] if not n.starts_anew):
+        if idr_follows:
+            last = max((i for i, p in enumerate(group.packets) if p.pts in due), default=-1)
+            if not any(n.carries_settings for n in group.packet_kinds[last + 1 :] if not n.starts_anew):
                 keep[last + 1 :] = [False] * (len(keep) - last - 1)
-        return [p for p, k in zip(part.packets, keep, strict=True) if k]
+        return [p for p, k in zip(group.packets, keep, strict=True) if k]
+
+
+def _pts(frame: av.VideoFrame) -> int:
+    assert frame.pts is not None  # FullDecoder refuses frames without one
+    return frame.pts

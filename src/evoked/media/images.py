@@ -1,9 +1,9 @@
-"""Arithmetic on single pictures. The one home of OpenCV.
+"""Operations on single images; the only module that uses OpenCV.
 
-Every picture is uint8 RGB of shape (height, width, 3); every size is (width, height); every point is
-(x, y) in pixels with (0, 0) at the centre of the top left pixel, as OpenCV has it.
-OpenCV keeps one pool of threads for the whole process: code that spreads work over processes calls
-threads(1) in each; importing this changes nothing.
+Every image is uint8 RGB of shape (height, width, 3); every size is (width, height); every point is
+(x, y) in pixels with (0, 0) at the centre of the top left pixel, as in OpenCV.
+OpenCV has one thread pool per process: code that distributes work over processes calls
+set_opencv_threads(1) in each; importing this module changes nothing.
 """
 
 from dataclasses import dataclass
@@ -42,11 +42,11 @@ def set_opencv_threads(count: int) -> None:
 
 
 def read_image(path: Path) -> Rgb:
-    """A still image as RGB, upright by its EXIF orientation; 16 bits become 8, transparency is dropped.
+    """Read a still image as RGB, upright by its EXIF orientation; 16 bits become 8, transparency is dropped.
 
     Raises:
-        MissingMedia: if it is absent, a folder, empty, or no image that can be read.
-        MediaError: if it may not be read.
+        MissingMedia: if it is absent, a folder, empty, or not a readable image.
+        MediaError: if it cannot be opened.
     """
     if not path.exists():
         raise MissingMedia(f"no image at {path}: check the name")
@@ -65,23 +65,53 @@ def read_image(path: Path) -> Rgb:
 
 
 def write_png(path: Path, rgb: Rgb) -> None:
-    """Write a picture as PNG to a path that is the caller's to make whole (see core.files.writing)."""
+    """Write an image as PNG, not atomically: the caller does that (see core.files.writing).
+
+    Args:
+        path: the file to write.
+        rgb: the image.
+
+    Raises:
+        ValueError: if it is not an image.
+    """
     _check(rgb)
     done, data = cv2.imencode(".png", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
-    assert done  # PNG takes any uint8 picture
+    assert done  # PNG takes any uint8 image
     path.write_bytes(data.tobytes())
 
 
 def jpeg(rgb: Rgb, quality: int = 80) -> bytes:
-    """A picture as JPEG; quality from 0 to 100."""
+    """Encode an image as JPEG.
+
+    Args:
+        rgb: the image.
+        quality: from 0 (worst) to 100 (best).
+
+    Returns:
+        The bytes of the file.
+
+    Raises:
+        ValueError: if it is not an image.
+    """
     _check(rgb)
     done, data = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
-    assert done  # JPEG takes any uint8 picture below 65,536 pixels a side
+    assert done  # JPEG takes any uint8 image below 65,536 pixels a side
     return data.tobytes()
 
 
 def resize(rgb: Rgb, size: tuple[int, int]) -> Rgb:
-    """Scale to (width, height): by area where both sides shrink, else bilinear."""
+    """Scale an image: by area where both sides shrink, else bilinear.
+
+    Args:
+        rgb: the image.
+        size: (width, height) of the result.
+
+    Returns:
+        The scaled image; the same array where the size does not change.
+
+    Raises:
+        ValueError: if it is not an image, or the size is below 1x1.
+    """
     _check(rgb)
     _check_size(size)
     if size == (rgb.shape[1], rgb.shape[0]):
@@ -91,13 +121,19 @@ def resize(rgb: Rgb, size: tuple[int, int]) -> Rgb:
 
 
 def warp(rgb: Rgb, matrix: NDArray[np.floating], size: tuple[int, int], *, repeat_edge: bool = False) -> Rgb:
-    """Move by an affine map and cut out (width, height), bilinear.
+    """Transform an image by an affine map, bilinear.
 
     Args:
-        rgb: the picture.
+        rgb: the image.
         matrix: (2, 3), from points of `rgb` to points of the result.
-        size: of the result.
-        repeat_edge: outside the picture its edge goes on; else it is black there.
+        size: (width, height) of the result.
+        repeat_edge: outside the image its edge is repeated; else it is black there.
+
+    Returns:
+        The transformed image.
+
+    Raises:
+        ValueError: if the image, the matrix or the size is not valid.
     """
     _check(rgb)
     _check_size(size)
@@ -108,7 +144,7 @@ def warp(rgb: Rgb, matrix: NDArray[np.floating], size: tuple[int, int], *, repea
 
 
 def to_grey(rgb: Rgb) -> NDArray[np.uint8]:
-    """The luma of a picture (BT.601), uint8 (height, width)."""
+    """The luma of an image (BT.601), uint8 (height, width)."""
     _check(rgb)
     return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY))
 
@@ -123,33 +159,44 @@ class TemplateMatch:
 
 
 def match_template(image: NDArray[np.uint8], template: NDArray[np.uint8]) -> TemplateMatch:
-    """Find a template in an image by normalised correlation with the means taken off.
+    """Find a template in an image by normalised cross-correlation with the means subtracted.
 
     Args:
         image: (height, width) or (height, width, 3).
-        template: of the same kind, and no larger.
+        template: as many dimensions, and no larger.
 
     Returns:
-        The best place. A flat template or image has no correlation: score 0.
+        The best position. A flat template or image has no correlation: score 0.
 
     Raises:
-        ValueError: if the template is larger, or of another kind.
+        ValueError: if the template is larger, or has other dimensions.
     """
     if image.ndim != template.ndim or image.ndim not in (2, 3):
         raise ValueError(f"image and template must be of one kind, got shapes {image.shape} and {template.shape}")
     if template.shape[0] > image.shape[0] or template.shape[1] > image.shape[1] or not template.size:
         raise ValueError(f"the template {template.shape} must fit into the image {image.shape}")
-    if template.min() == template.max():  # OpenCV calls that a perfect match everywhere
+    if template.min() == template.max():  # OpenCV reports a perfect match everywhere
         return TemplateMatch(0, 0, 0.0)
     scores = cv2.matchTemplate(image, template, cv2.TM_CCOEFF_NORMED)
-    # Where the image is flat OpenCV divides by next to nothing: anything may come out
+    # Where the image is flat OpenCV divides by almost zero: any value may result
     scores[~np.isfinite(scores) | (np.abs(scores) > 1.001)] = 0
     _, best, _, (x, y) = cv2.minMaxLoc(scores)
     return TemplateMatch(int(x), int(y), float(min(best, 1.0)))
 
 
 def blur(rgb: Rgb, sigma: float) -> Rgb:
-    """Gaussian blur, sigma in pixels (0: the same picture); ValueError below 0."""
+    """Blur an image with a Gaussian.
+
+    Args:
+        rgb: the image.
+        sigma: standard deviation in pixels; 0 for no blur.
+
+    Returns:
+        The blurred image; the same array for 0.
+
+    Raises:
+        ValueError: if it is not an image, or sigma is negative.
+    """
     _check(rgb)
     if sigma < 0:
         raise ValueError(f"sigma must not be negative, got {sigma}")
@@ -157,14 +204,35 @@ def blur(rgb: Rgb, sigma: float) -> Rgb:
 
 
 def draw_box(rgb: Rgb, box: tuple[float, float, float, float], colour: Colour, thickness: int = 2) -> None:
-    """Draw a rectangle (x, y, width, height in pixels) into a picture, in place."""
+    """Draw a rectangle into an image, in place.
+
+    Args:
+        rgb: the image.
+        box: x, y, width, height in pixels.
+        colour: red, green, blue from 0 to 255.
+        thickness: of the line, pixels.
+
+    Raises:
+        ValueError: if it is not an image.
+    """
     _check(rgb)
     x, y, width, height = (round(v) for v in box)
     cv2.rectangle(rgb, (x, y), (x + width - 1, y + height - 1), colour, thickness)
 
 
 def draw_text(rgb: Rgb, text: str, at: tuple[int, int], colour: Colour, height: int = 20) -> None:
-    """Write a line of ASCII text, `height` pixels high, its lower left corner at (x, y), in place."""
+    """Draw a line of ASCII text into an image, in place.
+
+    Args:
+        rgb: the image.
+        text: what to write.
+        at: (x, y) of its lower left corner, pixels.
+        colour: red, green, blue from 0 to 255.
+        height: of the letters, pixels.
+
+    Raises:
+        ValueError: if it is not an image.
+    """
     _check(rgb)
     scale = cv2.getFontScaleFromHeight(cv2.FONT_HERSHEY_SIMPLEX, height, 1)
     cv2.putText(rgb, text, at, cv2.FONT_HERSHEY_SIMPLEX, scale, colour, max(1, height // 14), cv2.LINE_AA)

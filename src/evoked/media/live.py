@@ -1,7 +1,7 @@
-"""Media that are still coming: a pipe, or a file that is being written, played as they arrive.
+"""Read live media as they arrive: a pipe, or a file that is still being written.
 
-Same clock, same pictures and same sound as `read_media` gives of the finished file. Nothing is known in
-advance: no length, no index, no second pass. So containers must be of those that can be read from front to
+Same clock, frames and audio as `read_media` gives of the finished file. Nothing is known in
+advance: no length, no index, no second pass. So the container must be one that can be read from front to
 back: MPEG-TS, Matroska, WebM, fragmented MP4.
 """
 
@@ -13,14 +13,14 @@ import time
 from collections.abc import Generator, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
+from av import Packet
 
 from evoked.core.errors import MissingMedia, NoPictureError
 from evoked.core.time_grid import TimeGrid
 from evoked.media.audio_stream import AudioAssembler, AudioChunk
-from evoked.media.container import StreamSource, first_stream
+from evoked.media.container import StreamSource, first_stream, time_base_of
 from evoked.media.decode import StreamPosition
 from evoked.media.frame_sampler import FrameSampler, PtsGrid, VideoFrame
 from evoked.media.gop_decoder import FullDecoder
@@ -29,18 +29,18 @@ from evoked.media.orientation import Orientation, orientation_of
 __all__ = ["GrowingFile", "LiveReader"]
 
 LONGEST_S = 48 * 3600
-"""Playing stops here: the grid of instants is laid out in advance, 16 bytes a second."""
+"""Longest stream: the grid of instants is allocated in advance, 16 bytes a second."""
 AHEAD_S = 3600
-"""Sound stamped further ahead than this of what was played is a broken stamp, not a gap."""
+"""A timestamp of audio further ahead of what was read than this is broken, not a gap."""
 ADVICE = "Send MPEG-TS, Matroska or fragmented MP4 (ffmpeg … -f mpegts -)"
 
 
 class GrowingFile:
-    """Bytes of a pipe, or of a file that somebody else still writes.
+    """Bytes of a pipe, or of a file that another process still writes.
 
     Args:
         path: the file; None for standard input.
-        patience_s: a file that has not grown for so long is taken for finished. A pipe says so itself.
+        patience_s: seconds without growth after which a file counts as finished; a pipe reports its end.
 
     Raises:
         MissingMedia: if there is no such file.
@@ -49,21 +49,21 @@ class GrowingFile:
     def __init__(self, path: Path | None, patience_s: float) -> None:
         self.name = str(path or "-")
         self.interrupted = False
-        self._total = hashlib.sha256()
+        self._digest = hashlib.sha256()
         if path is not None and path.is_dir():
             raise MissingMedia(f"{path} is a folder, not media: name a file in it, or - for standard input")
         self._follows = path is not None and path.is_file()
         self._patience_s = patience_s
         try:
-            self._file: Any = io.FileIO(path) if path is not None else io.FileIO(os.dup(sys.stdin.fileno()))
+            self._file = io.FileIO(path) if path is not None else io.FileIO(os.dup(sys.stdin.fileno()))
         except OSError as error:
             raise MissingMedia(f"no media at {self.name}: {error.strerror or error}. Check the name") from error
 
     def read(self, size: int) -> bytes:
         """Up to `size` bytes, as soon as there are any; none at the end.
 
-        libav calls this, and an interrupt that is raised into libav is lost (measured: the program went on
-        waiting). So it ends the stream and is remembered in `interrupted`.
+        libav calls this, and an interrupt that is raised into libav is lost (measured: the program kept
+        waiting). So it ends the stream and is recorded in `interrupted`.
         """
         try:
             return self._read(size)
@@ -74,41 +74,41 @@ class GrowingFile:
     def _read(self, size: int) -> bytes:
         since = time.monotonic()
         while not self.interrupted:
-            got: bytes = self._file.read(size)
-            if got or not self._follows or time.monotonic() - since > self._patience_s:
-                self._total.update(got)
-                return got
+            data = self._file.read(size) or b""
+            if data or not self._follows or time.monotonic() - since > self._patience_s:
+                self._digest.update(data)
+                return data
             time.sleep(0.02)
         return b""
 
     @property
     def sha256(self) -> str:
-        """Of all that was read so far."""
-        return self._total.hexdigest()
+        """SHA-256 of all bytes read so far, in hexadecimal."""
+        return self._digest.hexdigest()
 
     def close(self) -> None:
-        """Close it."""
+        """Close the file."""
         self._file.close()
 
 
 class LiveReader(Iterator[VideoFrame | AudioChunk]):
-    """Plays what comes: a VideoFrame for each whole second, and mono sound, in the order in which they are known.
+    """Reads live media: a VideoFrame for each whole second, and mono audio, as soon as they are known.
 
-    The picture of second t comes with the first frame that is shown after t; sound comes by half seconds.
+    The frame of second t is known with the first frame that is shown after t; audio is given in half seconds.
 
     Args:
-        path: a file that grows, a named pipe; None for standard input.
-        audio_hz: samples per second of the sound.
+        path: a file that grows, or a named pipe; None for standard input.
+        audio_hz: samples per second of the audio.
         patience_s: see GrowingFile.
 
     Attributes:
-        has_sound: whether there is a stream of sound; its samples then come from second 0.
-        sound_start_s: when the sound begins, in seconds on the clock.
+        has_sound: whether there is an audio stream; its samples then start at second 0.
+        sound_start_s: when the audio begins, in seconds on the clock.
         dropped: packets that could not be decoded, so far.
 
     Raises:
-        MissingMedia: if it is absent, or no media that can be read from front to back.
-        NoPictureError: if it has no picture, or at its end if none could be decoded.
+        MissingMedia: if it is absent, or not media that can be read from front to back.
+        NoPictureError: if it has no video, or at its end if no frame could be decoded.
     """
 
     def __init__(self, path: Path | None, audio_hz: int, patience_s: float = 10.0) -> None:
@@ -120,15 +120,15 @@ class LiveReader(Iterator[VideoFrame | AudioChunk]):
             self._bytes.close()
             raise
         self.has_sound = self._source.sound is not None
-        # what libav tells of a stream must be read before the container is closed: after that it is freed memory
-        self.sound_start_s = float(self._source.start_s(self._source.sound)) if self.has_sound else 0.0
-        context = self._source.picture.codec_context
+        # properties of a stream must be read before the container is closed: after that the memory is freed
+        self.sound_start_s = float(self._source.start_s(self._source.audio)) if self.has_sound else 0.0
+        context = self._source.video.codec_context
         self._stored = (int(context.width), int(context.height))
         self._hz = audio_hz
-        self._seen = StreamPosition(self._source, self._source.picture)
-        self._heard = StreamPosition(self._source, self._source.sound) if self.has_sound else None
-        self._turned: Orientation | None = None
-        self._items = self._played()
+        self._video_position = StreamPosition(self._source, self._source.video)
+        self._audio_position = StreamPosition(self._source, self._source.audio) if self.has_sound else None
+        self._orientation: Orientation | None = None
+        self._items = self._read()
 
     def __iter__(self) -> Iterator[VideoFrame | AudioChunk]:
         return self
@@ -137,33 +137,33 @@ class LiveReader(Iterator[VideoFrame | AudioChunk]):
         return next(self._items)
 
     def close(self) -> None:
-        """Stop, and close what is read; playing to the end does the same."""
+        """Stop, and close the source; reading to the end does the same."""
         self._items.close()
-        self._shut()
+        self._close_source()
 
-    def _shut(self) -> None:
+    def _close_source(self) -> None:
         self._source.container.close()
         self._bytes.close()
 
     @property
     def reached_s(self) -> tuple[float, float]:
-        """How far picture and sound have come, in seconds on the clock; 0 for sound where there is none."""
-        return float(self._seen.end_s), float(self._heard.end_s) if self._heard else 0.0
+        """How far (video, audio) have been read, in seconds on the clock; 0 for audio where there is none."""
+        return float(self._video_position.end_s), float(self._audio_position.end_s) if self._audio_position else 0.0
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height as shown, known with the first picture; before that as the stream is stored."""
-        return self._turned.size(*self._stored) if self._turned else self._stored
+        """(width, height) as shown, known with the first frame; before that as stored."""
+        return self._orientation.size(*self._stored) if self._orientation else self._stored
 
     @property
     def sha256(self) -> str:
-        """Of the bytes that came so far."""
+        """SHA-256 of the bytes read so far, in hexadecimal."""
         return self._bytes.sha256
 
     def _open(self) -> StreamSource:
         path = Path(self._bytes.name)
-        try:  # libav reads up to 5 s to learn what streams there are; told to read less, it finds other start times
-            container = av.open(self._bytes, metadata_errors="replace", options={"fflags": "+genpts"})
+        try:  # libav reads up to 5 s to find the streams; with a smaller limit it finds other start times
+            container = av.open(self._bytes, "r", metadata_errors="replace", options={"fflags": "+genpts"})
         except (av.error.FFmpegError, OSError) as error:
             if self._bytes.interrupted:
                 raise KeyboardInterrupt from error
@@ -174,43 +174,44 @@ class LiveReader(Iterator[VideoFrame | AudioChunk]):
             raise NoPictureError(f"{path} has no picture: send a stream with video")
         return source
 
-    def _played(self) -> Generator[VideoFrame | AudioChunk, None, None]:
+    def _read(self) -> Generator[VideoFrame | AudioChunk, None, None]:
         try:
             yield from self._pass()
         finally:
-            self._shut()
+            self._close_source()
 
     def _pass(self) -> Iterator[VideoFrame | AudioChunk]:
         source = self._source
         grid = TimeGrid(Fraction(1), LONGEST_S)
-        source.picture.codec_context.thread_count = 1  # threads hold frames back
-        decoder, chooser = FullDecoder(source), None
-        line = None
+        source.video.codec_context.thread_count = 1  # threads delay frames
+        decoder, sampler = FullDecoder(source), None
+        assembler = None
         if self.has_sound:
-            source.sound.codec_context.thread_count = 1
-            line = AudioAssembler(self._hz, Fraction(source.sound.time_base), source.zero, Fraction(LONGEST_S))
-        ticks = PtsGrid(grid, source.picture.time_base, source.zero)
+            source.audio.codec_context.thread_count = 1
+            assembler = AudioAssembler(self._hz, time_base_of(source.audio), source.zero, Fraction(LONGEST_S))
+        pts_grid = PtsGrid(grid, time_base_of(source.video), source.zero)
         for packet in self._packets():
-            if line is not None and packet.stream_index == source.sound.index:
-                yield from self._hear(line, packet)
+            if assembler is not None and packet.stream_index == source.audio.index:
+                yield from self._decode_audio(assembler, packet)
                 continue
-            self._seen.advance(packet)
+            self._video_position.advance(packet)
             for frame in decoder.feed(packet):
-                chooser = chooser or self._chooser(ticks, frame)
-                yield from chooser.push(frame)
-        yield from self._last(decoder, chooser, ticks)
+                sampler = sampler or self._sampler(pts_grid, frame)
+                yield from sampler.push(frame)
+        yield from self._drain_video(decoder, sampler, pts_grid)
         self.dropped += decoder.dropped
-        if line is not None:
-            yield from line.finish(max(self._seen.end_s, self._heard.end_s if self._heard else Fraction(0)))
+        if assembler is not None:
+            audio_end_s = self._audio_position.end_s if self._audio_position else Fraction(0)
+            yield from assembler.finish(max(self._video_position.end_s, audio_end_s))
 
-    def _chooser(self, ticks: PtsGrid, first: Any) -> FrameSampler:
-        self._turned = orientation_of(first)
-        return FrameSampler(ticks, self._turned)
+    def _sampler(self, pts_grid: PtsGrid, first: av.VideoFrame) -> FrameSampler:
+        self._orientation = orientation_of(first)
+        return FrameSampler(pts_grid, self._orientation)
 
-    def _packets(self) -> Iterator[Any]:
-        wanted = [s for s in (self._source.picture, self._source.sound) if s is not None]
+    def _packets(self) -> Iterator[Packet]:
+        streams = [s for s in (self._source.picture, self._source.sound) if s is not None]
         try:
-            for packet in self._source.container.demux(wanted):
+            for packet in self._source.container.demux(streams):
                 if self._bytes.interrupted:
                     break
                 if packet.size:
@@ -220,10 +221,11 @@ class LiveReader(Iterator[VideoFrame | AudioChunk]):
         if self._bytes.interrupted:
             raise KeyboardInterrupt
 
-    def _hear(self, line: AudioAssembler, packet: Any) -> Iterator[AudioChunk]:
-        assert self._heard is not None
+    def _decode_audio(self, assembler: AudioAssembler, packet: Packet) -> Iterator[AudioChunk]:
+        assert self._audio_position is not None
         if packet.pts is not None:
-            ahead_s = self._source.on_clock(packet.stream, packet.pts) - max(self._heard.end_s, self._seen.end_s)
+            read_to_s = max(self._audio_position.end_s, self._video_position.end_s)
+            ahead_s = self._source.on_clock(packet.stream, packet.pts) - read_to_s
             if ahead_s > AHEAD_S:
                 self.dropped += 1
                 return
@@ -232,20 +234,23 @@ class LiveReader(Iterator[VideoFrame | AudioChunk]):
         except av.error.FFmpegError:
             self.dropped += 1
             return
-        self._heard.advance(packet)
+        self._audio_position.advance(packet)
         for frame in frames:
-            yield from line.take(frame)
+            assert isinstance(frame, av.AudioFrame)
+            yield from assembler.take(frame)
 
-    def _last(self, decoder: FullDecoder, chooser: FrameSampler | None, ticks: PtsGrid) -> Iterator[VideoFrame]:
+    def _drain_video(
+        self, decoder: FullDecoder, sampler: FrameSampler | None, pts_grid: PtsGrid
+    ) -> Iterator[VideoFrame]:
         for frame in decoder.end():
-            chooser = chooser or self._chooser(ticks, frame)
-            yield from chooser.push(frame)
-        if chooser is None:
+            sampler = sampler or self._sampler(pts_grid, frame)
+            yield from sampler.push(frame)
+        if sampler is None:
             raise NoPictureError(
                 f"{self._source.path}: not one frame of its picture could be decoded. {ADVICE}; a plain MP4 has its "
                 "index at the end"
             )
-        for picture in chooser.end():
-            if picture.time_s >= self._seen.end_s:
+        for shown in sampler.end():
+            if shown.time_s >= self._video_position.end_s:
                 return
-            yield picture
+            yield shown

@@ -1,4 +1,4 @@
-"""A film made small, to be looked at in a report."""
+"""Small copies of videos, for the browser."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -14,14 +14,14 @@ __all__ = ["write_browser_copy"]
 def write_browser_copy(
     path: Path, out: Path, *, height: int = 270, rate: Fraction = Fraction(15), sound_hz: int = 44100
 ) -> None:
-    """Write a small MP4 of a film, for looking at: same clock, same sound, fewer and smaller pictures.
+    """Write a small MP4 of a video for a report: same clock and audio, fewer and smaller frames.
 
     Args:
-        path: a film with a picture; sound is taken over where there is any.
-        out: where to.
-        height: of the preview, in pixels; a smaller film keeps its own.
-        rate: most pictures per second; a slower film keeps its own average.
-        sound_hz: samples per second of the sound.
+        path: a file with video; its audio is included where there is any.
+        out: the MP4 to write.
+        height: of the copy, in pixels; a smaller video keeps its own.
+        rate: most frames per second; a slower video keeps its own average.
+        sound_hz: samples per second of the audio.
 
     Raises:
         NoPictureError or another MediaError: as read_media.
@@ -30,10 +30,10 @@ def write_browser_copy(
     media = probe(path)
     if media.picture is None:
         raise no_video_error(path)
-    shown = media.picture
-    small = min(height, shown.height)
-    size = (max(2, round(shown.width * small / shown.height / 2) * 2), max(2, small - small % 2))
-    rate = min(rate, shown.average_rate or rate)
+    video = media.picture
+    lines = min(height, video.height)
+    size = (max(2, round(video.width * lines / video.height / 2) * 2), max(2, lines - lines % 2))
+    rate = min(rate, video.average_rate or rate)
     hz = sound_hz if media.sound else None
     with VideoWriter(out, size, rate, hz, quality=28) as writer:
         for item in read_media(path, frames=media.grid(rate), audio_hz=hz):

@@ -1,40 +1,52 @@
-"""What a media file holds, and when: its frozen description, and the true times of its frames."""
+"""Describe a media file: its streams and their times, and the presentation times of its frames."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
 import numpy as np
+from av import Packet
+from av.stream import Stream
 from numpy.typing import NDArray
 
 from evoked.core.errors import MediaError, MissingMedia, NoPictureError
 from evoked.core.time_grid import TimeGrid
-from evoked.media.container import StreamSource, open_container
+from evoked.media.container import StreamSource, open_container, time_base_of
 from evoked.media.orientation import orientation_of
 
+__all__ = [
+    "AudioStream",
+    "Media",
+    "VideoStream",
+    "frame_times",
+    "no_timestamps_error",
+    "no_video_error",
+    "probe",
+]
+
 MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
-# Their per-stream durations come from an index that covers the whole file.
+# Their per-stream durations come from an index that covers the complete file.
 DECLARED = {MP4}
-# Their timestamps stay true after a seek, so that reading the tail is enough.
+# Their timestamps are exact after a seek, so that reading the tail is enough.
 SEEKABLE = {MP4, "matroska,webm", "mpegts"}
 
 
 @dataclass(frozen=True)
 class VideoStream:
-    """The moving picture of a file.
+    """The video stream of a file.
 
     Attributes:
-        codec: libav's name of it, e.g. "h264".
-        width, height: as shown, upright, in pixels (not corrected for pixels that are not square).
+        codec: libav's name, e.g. "h264".
+        width, height: as shown, upright, in pixels (without correction for non-square pixels).
         coded_width, coded_height: as stored.
-        rotation: degrees clockwise that turn the stored picture upright: 0, 90, 180 or 270.
-        pixel_format: libav's name of it, e.g. "yuv420p".
-        average_rate: frames per second on average, or None where the file does not say.
-        start_s: when the first frame is shown, on the file's clock.
-        duration_s: from then to the end of the last frame.
-        mirrored: the stored picture is turned left to right before it is rotated.
+        rotation: degrees clockwise from the stored to the upright frame: 0, 90, 180 or 270.
+        pixel_format: libav's name, e.g. "yuv420p".
+        average_rate: frames per second on average, or None where the file does not declare it.
+        start_s: when the first frame is shown, in seconds on the file's clock.
+        duration_s: from then to the end of the last frame, seconds.
+        mirrored: whether the stored frame is flipped left to right before it is rotated.
     """
 
     codec: str
@@ -67,7 +79,15 @@ class VideoStream:
 
 @dataclass(frozen=True)
 class AudioStream:
-    """The sound of a file; times on the file's clock, the end good to one codec frame."""
+    """The audio stream of a file.
+
+    Attributes:
+        codec: libav's name, e.g. "aac".
+        sample_rate: samples per second.
+        channels: number of channels.
+        start_s: when the audio begins, in seconds on the file's clock.
+        duration_s: from then to its end, seconds; exact to one codec frame.
+    """
 
     codec: str
     sample_rate: int
@@ -82,20 +102,20 @@ class AudioStream:
 
     @property
     def end_s(self) -> Fraction:
-        """When the sound ends, on the file's clock."""
+        """When the audio ends, on the file's clock."""
         return self.start_s + self.duration_s
 
 
 @dataclass(frozen=True)
 class Media:
-    """What a file holds.
+    """The description of a media file.
 
     Attributes:
         path: where it is.
         container: libav's name of the format, e.g. "matroska,webm".
-        duration_s: from second 0 to the end of picture and sound, whichever is later.
-        picture: None where there is no picture (cover art is none).
-        sound: None where there is no sound.
+        duration_s: from second 0 to the end of video and audio, whichever is later.
+        picture: the video stream; None where there is none (cover art does not count).
+        sound: the audio stream; None where there is none.
     """
 
     path: Path
@@ -113,18 +133,18 @@ class Media:
 
     @property
     def seconds(self) -> TimeGrid:
-        """Every whole second before the end of the picture (of the sound where there is no picture)."""
+        """Every whole second before the end of the video (of the audio where there is no video)."""
         return self.grid(Fraction(1))
 
     def grid(self, rate: Fraction) -> TimeGrid:
-        """Every instant i / rate before the end of the picture (of the sound where there is no picture)."""
-        shown = self.picture or self.sound
-        assert shown is not None  # held by __post_init__
-        return TimeGrid.covering(shown.end_s, rate)
+        """Every instant i / rate before the end of the video (of the audio where there is no video)."""
+        stream = self.picture or self.sound
+        assert stream is not None  # __post_init__ checks it
+        return TimeGrid.covering(stream.end_s, rate)
 
 
 def probe(path: Path) -> Media:
-    """Describe a media file: reads its index or its tail, and decodes its first picture and sound.
+    """Describe a media file: reads its index or its tail, and decodes its first video and audio frame.
 
     Raises:
         MissingMedia: if it is absent, a folder, empty, or no media file.
@@ -137,41 +157,48 @@ def probe(path: Path) -> Media:
         container = source.container.format.name
         if not firsts:
             raise MissingMedia(f"{path} is no media file: it holds no picture and no sound. Name a video or sound file")
-        live = replace(source, picture=_live(source.picture, firsts), sound=_live(source.sound, firsts))
-        ends = _ends(live, ends_read)
-        picture = _picture(live, firsts, ends) if live.picture else None
-        sound = _sound(live, firsts, ends) if live.sound else None
+        decodable = replace(
+            source,
+            picture=source.picture if firsts.video else None,
+            sound=source.sound if firsts.audio else None,
+        )
+        ends = _ends(decodable, ends_read)
+        picture = _video(decodable, firsts.video, ends) if firsts.video else None
+        sound = _audio(decodable, firsts.audio, ends) if firsts.audio else None
     duration_s = max(s.end_s for s in (picture, sound) if s)
     return Media(path, container, duration_s, picture, sound)
 
 
 def frame_times(path: Path) -> NDArray[np.float64]:
-    """When each frame is shown, without decoding.
+    """The presentation time of each frame, without decoding.
 
     Returns:
         Seconds on the file's clock, ascending, shape (frames,). Frames that an edit list hides are left out.
 
     Raises:
         NoPictureError: if there is no video stream.
-        MediaError: as probe; also if the frames carry no times.
+        MediaError: as probe; also if the frames have no timestamps.
     """
     with open_container(path) as source:
         if source.picture is None:
             raise no_video_error(path)
-        stamps = [p.pts for p in source.container.demux(source.picture) if p.size and not p.is_discard]
-        if None in stamps:
-            raise no_timestamps_error(path)
-        base, zero = source.picture.time_base, source.zero
-        return np.array([float(pts * base - zero) for pts in sorted(stamps)], dtype=np.float64)
+        timestamps = []
+        for packet in source.container.demux(source.picture):
+            if packet.size and not packet.is_discard:
+                if packet.pts is None:
+                    raise no_timestamps_error(path)
+                timestamps.append(packet.pts)
+        base, zero = time_base_of(source.picture), source.zero
+        return np.array([float(pts * base - zero) for pts in sorted(timestamps)], dtype=np.float64)
 
 
 def no_video_error(path: Path) -> NoPictureError:
-    """The error for a file without a picture."""
+    """The error for a file without video."""
     return NoPictureError(f"{path} has no picture: name a file with a video stream")
 
 
 def no_timestamps_error(path: Path) -> MediaError:
-    """The error for a raw stream, whose frames do not say when they are shown."""
+    """The error for a raw stream, whose frames have no presentation times."""
     return MediaError(f"{path} does not say when its frames are shown: put it into a container (MP4, MKV) first")
 
 
@@ -180,19 +207,23 @@ def _check_span(start_s: Fraction, duration_s: Fraction) -> None:
         raise ValueError(f"a stream must lie on the clock, got start {start_s} s, duration {duration_s} s")
 
 
-def _live(stream: Any, firsts: dict[int, Any]) -> Any:
-    return stream if stream is not None and stream.index in firsts else None
+@dataclass(frozen=True, eq=False)
+class _FirstFrames:
+    """The first decoded frame of each stream; None for a stream that is absent or empty."""
+
+    video: av.VideoFrame | None
+    audio: av.AudioFrame | None
 
 
-def _first_frames(source: StreamSource, ends: "_PacketEnds") -> dict[int, Any]:
-    """The first frame of each stream that can be decoded, by stream index; empty streams are left out.
+def _first_frames(source: StreamSource, ends: "_PacketEnds") -> _FirstFrames:
+    """Decode the first frame of each stream.
 
     Args:
-        source: an open file, nothing of it read yet.
-        ends: takes every packet that is read.
+        source: an open file, not read yet.
+        ends: gets every packet that is read.
     """
     streams = [s for s in (source.picture, source.sound) if s is not None]
-    firsts: dict[int, Any] = {}
+    firsts: dict[int, object] = {}
     packets = dict.fromkeys((s.index for s in streams), 0)
     for packet in source.container.demux(streams):
         ends.add(packet)
@@ -202,48 +233,52 @@ def _first_frames(source: StreamSource, ends: "_PacketEnds") -> dict[int, Any]:
         try:
             frames = packet.decode()
         except av.error.FFmpegError:
-            continue  # counted by the absence of any frame below; MediaReader counts each
+            continue  # a stream without any frame is reported below; MediaReader counts each packet
         if frames:
             firsts[packet.stream_index] = frames[0]
             if len(firsts) == len(streams):
                 break
     _check_decodable(source, firsts, packets)
-    return firsts
+    video = firsts.get(source.picture.index) if source.picture else None
+    audio = firsts.get(source.sound.index) if source.sound else None
+    assert isinstance(video, av.VideoFrame | None)
+    assert isinstance(audio, av.AudioFrame | None)
+    return _FirstFrames(video, audio)
 
 
-def _check_decodable(source: StreamSource, firsts: dict[int, Any], packets: dict[int, int]) -> None:
-    dead = [i for i, count in packets.items() if count and i not in firsts]
-    if not dead:
+def _check_decodable(source: StreamSource, firsts: dict[int, object], packets: dict[int, int]) -> None:
+    undecodable = [i for i, count in packets.items() if count and i not in firsts]
+    if not undecodable:
         return
-    if source.picture is not None and source.picture.index in dead:
+    if source.picture is not None and source.picture.index in undecodable:
         raise NoPictureError(f"{source.path}: not one frame of its picture can be decoded. Copy or download it again")
-    if source.picture is None:  # noise is easily taken for MP3
+    if source.picture is None:  # libav easily detects noise as MP3
         raise MissingMedia(f"{source.path} is no media file: nothing in it can be decoded. Name a video or sound file")
     raise MediaError(f"{source.path}: nothing of its sound can be decoded. Copy or download it again")
 
 
-def _picture(source: StreamSource, firsts: dict[int, Any], ends: dict[int, Fraction]) -> VideoStream:
-    stream, frame = source.picture, firsts[source.picture.index]
-    turn = orientation_of(frame)
+def _video(source: StreamSource, frame: av.VideoFrame, ends: dict[int, Fraction]) -> VideoStream:
+    stream = source.video
+    orientation = orientation_of(frame)
     start_s = source.start_s(stream)
-    width, height = turn.size(frame.width, frame.height)
+    width, height = orientation.size(frame.width, frame.height)
     return VideoStream(
         codec=stream.codec_context.name,
         width=width,
         height=height,
         coded_width=frame.width,
         coded_height=frame.height,
-        rotation=turn.clockwise,
+        rotation=orientation.clockwise,
         pixel_format=frame.format.name,
         average_rate=Fraction(stream.average_rate) if stream.average_rate else None,
         start_s=start_s,
         duration_s=max(ends[stream.index] - start_s, Fraction(0)),
-        mirrored=turn.mirrored,
+        mirrored=orientation.mirrored,
     )
 
 
-def _sound(source: StreamSource, firsts: dict[int, Any], ends: dict[int, Fraction]) -> AudioStream:
-    stream, frame = source.sound, firsts[source.sound.index]
+def _audio(source: StreamSource, frame: av.AudioFrame, ends: dict[int, Fraction]) -> AudioStream:
+    stream = source.audio
     start_s = source.start_s(stream)
     return AudioStream(
         codec=stream.codec_context.name,
@@ -258,70 +293,70 @@ class _PacketEnds:
     """The latest end of each stream among the packets that were read."""
 
     def __init__(self) -> None:
-        self._ticks: dict[int, int] = {}
+        self._end_pts: dict[int, int] = {}
 
-    def add(self, packet: Any) -> None:
-        """Take the next packet; one that is empty, has no time, or is hidden by an edit list counts for nothing."""
-        at = packet.pts if packet.pts is not None else packet.dts
-        if packet.size and at is not None and not packet.is_discard:
-            end = at + (packet.duration or _usual_ticks(packet.stream))
-            self._ticks[packet.stream_index] = max(end, self._ticks.get(packet.stream_index, end))
+    def add(self, packet: Packet) -> None:
+        """Add the next packet; one that is empty, has no timestamp, or is hidden by an edit list is ignored."""
+        pts = packet.pts if packet.pts is not None else packet.dts
+        if packet.size and pts is not None and not packet.is_discard:
+            end = pts + (packet.duration or _frame_duration(packet.stream))
+            self._end_pts[packet.stream_index] = max(end, self._end_pts.get(packet.stream_index, end))
 
-    def on_clock(self, source: StreamSource, streams: list[Any]) -> dict[int, Fraction]:
+    def on_clock(self, source: StreamSource, streams: Sequence[Stream]) -> dict[int, Fraction]:
         """The ends of some streams in seconds on the file's clock, by stream index."""
-        return {s.index: source.on_clock(s, self._ticks[s.index]) for s in streams if s.index in self._ticks}
+        return {s.index: source.on_clock(s, self._end_pts[s.index]) for s in streams if s.index in self._end_pts}
 
 
-def _ends(source: StreamSource, read: _PacketEnds) -> dict[int, Fraction]:
+def _ends(source: StreamSource, ends_read: _PacketEnds) -> dict[int, Fraction]:
     """When each stream ends, in seconds on the clock, by stream index.
 
-    An index that covers the whole file is believed where it says more than the packets: they may be cut
-    off. It may also say less (measured: slides with B-frames, 0.6 s), so the packets are looked at, too.
+    An index that covers the complete file is used where it declares a later end than the packets, which may be
+    cut off. It may also declare an earlier one (measured: slides with B-frames, 0.6 s), so the packets are read, too.
 
     Args:
-        source: an open file, read as far as `read` says.
-        read: the packets from its beginning on that were read already.
+        source: an open file.
+        ends_read: the ends of the packets, from its beginning on, that were read already.
     """
     streams = [s for s in (source.picture, source.sound) if s is not None]
     container = source.container.format.name
-    declared = {s.index: source.start_s(s) + s.duration * s.time_base for s in streams if s.duration}
+    declared = {s.index: source.start_s(s) + s.duration * time_base_of(s) for s in streams if s.duration}
     if container not in SEEKABLE or not source.container.duration:
-        return _ends_of_all(source, streams, read)
+        return _ends_of_all(source, streams, ends_read)
     if container not in DECLARED or len(declared) < len(streams):
         for back_s in (10, 60):
-            found = _ends_of_tail(source, streams, back_s)
-            if len(found) == len(streams):
-                return found
+            tail_ends = _ends_of_tail(source, streams, back_s)
+            if len(tail_ends) == len(streams):
+                return tail_ends
         source.container.seek(source.container.start_time or 0)
         return _ends_of_all(source, streams, _PacketEnds())
     if source.picture is not None:
         index = source.picture.index
-        found = _ends_of_tail(source, [source.picture], 10)
-        declared[index] = max(declared[index], found.get(index, declared[index]))
+        tail_ends = _ends_of_tail(source, [source.picture], 10)
+        declared[index] = max(declared[index], tail_ends.get(index, declared[index]))
     return declared
 
 
-def _ends_of_tail(source: StreamSource, streams: list[Any], back_s: int) -> dict[int, Fraction]:
-    """The latest end of each stream in the last `back_s` seconds and a bit more; a stream without packets has none."""
-    start = source.container.start_time or 0
-    source.container.seek(max(start, start + source.container.duration - back_s * av.time_base))
+def _ends_of_tail(source: StreamSource, streams: Sequence[Stream], back_s: int) -> dict[int, Fraction]:
+    """The latest end of each stream in the last `back_s` seconds or slightly more, where it has packets."""
+    start, duration = source.container.start_time or 0, source.container.duration or 0
+    source.container.seek(max(start, start + duration - back_s * av.time_base))
     ends = _PacketEnds()
     for packet in source.container.demux(streams):
         ends.add(packet)
     return ends.on_clock(source, streams)
 
 
-def _ends_of_all(source: StreamSource, streams: list[Any], read: _PacketEnds) -> dict[int, Fraction]:
-    """The latest end of each stream in the whole file: what was read already, and the rest."""
+def _ends_of_all(source: StreamSource, streams: Sequence[Stream], ends: _PacketEnds) -> dict[int, Fraction]:
+    """The latest end of each stream in the complete file: reads what was not read yet."""
     for packet in source.container.demux(streams):
-        read.add(packet)
-    found = read.on_clock(source, streams)
-    if len(found) < len(streams):
+        ends.add(packet)
+    end_s = ends.on_clock(source, streams)
+    if len(end_s) < len(streams):
         raise no_timestamps_error(source.path)
-    return found
+    return end_s
 
 
-def _usual_ticks(stream: Any) -> int:
-    """How long a frame of unknown duration is taken to last, in the stream's ticks."""
+def _frame_duration(stream: Stream) -> int:
+    """The duration of a frame that has none of its own, in units of the stream's time base."""
     rate = getattr(stream, "average_rate", None)
-    return round(1 / (rate * stream.time_base)) if rate else 0
+    return round(1 / (rate * time_base_of(stream))) if rate else 0

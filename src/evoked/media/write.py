@@ -1,4 +1,4 @@
-"""Films, written: H.264 and AAC in MP4, whole or not there."""
+"""Write videos atomically: H.264 and AAC in MP4."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -21,22 +21,22 @@ AAC_RATES = (7350, 8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000,
 
 
 class VideoWriter:
-    """Writes pictures at a constant rate, and sound; a context manager.
+    """Writes frames at a constant rate, and audio; a context manager.
 
-    The file appears, whole, when the block ends well; after an error or a kill there is none. Sizes that
-    are odd are made even by repeating the last column or row, as 4:2:0 needs.
+    The complete file appears when the block ends without an error; else there is none. Odd sizes are
+    made even by repeating the last column or row, as 4:2:0 requires.
 
     Args:
-        path: where to; ends in .mp4 (or .mkv, .mov).
-        size: (width, height) of the pictures.
-        rate: pictures per second.
-        sound_hz: samples per second of the mono sound; None for no sound.
-        quality: libx264's crf: 0 lossless, 18 hardly visible loss, 23 usual, 51 worst.
+        path: the file to write; ends in .mp4 (or .mkv, .mov).
+        size: (width, height) of the frames.
+        rate: frames per second.
+        sound_hz: samples per second of the mono audio; None for no audio.
+        quality: libx264's crf: 0 lossless, 18 hardly visible loss, 23 default, 51 worst.
         preset: libx264's: "ultrafast" … "veryslow".
 
     Raises:
         OutputError: if it cannot be written (folder, permission, full disk); also while writing.
-        ValueError: for a size, rate, quality or sound rate that cannot be.
+        ValueError: for a size, rate, quality or sample rate that is not valid.
     """
 
     def __init__(
@@ -63,30 +63,30 @@ class VideoWriter:
 
     def __enter__(self) -> Self:
         with _output_errors(self.path), ExitStack() as stack:
-            part = stack.enter_context(writing(self.path))
+            partial = stack.enter_context(writing(self.path))
             stack.push(self._finish)
             options = {"movflags": "+faststart"} if self.path.suffix.lower() in (".mp4", ".mov") else {}
-            self._container = av.open(f"file:{part}", "w", options=options)
+            self._container = av.open(f"file:{partial}", "w", options=options)
             self._add_streams()
             self._stack = stack.pop_all()
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with _output_errors(self.path):
-            self._stack.__exit__(kind, error, trace)
+            self._stack.__exit__(error_type, error, trace)
 
     def picture(self, rgb: NDArray[np.uint8]) -> None:
-        """Add the next picture: uint8 (height, width, 3); ValueError if it has another size."""
+        """Add the next frame: RGB, uint8 (height, width, 3); ValueError if it has another size."""
         width, height = self.size
         if rgb.shape != (height, width, 3) or rgb.dtype != np.uint8:
             raise ValueError(f"a picture must be uint8 of shape {(height, width, 3)}, got {rgb.dtype} {rgb.shape}")
         if width % 2 or height % 2:
             rgb = np.pad(rgb, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-        plain = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
+        rgb_frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
         frame = self._scaler.reformat(
-            plain,
+            rgb_frame,
             format="yuv420p",
             dst_colorspace=Colorspace.ITU709,
             dst_color_range=ColorRange.MPEG,
@@ -99,7 +99,7 @@ class VideoWriter:
             self._container.mux(self._video.encode(frame))
 
     def sound(self, samples: NDArray[np.float32]) -> None:
-        """Add the next samples: float32 (n,) in [-1, 1]; ValueError if no sound was announced."""
+        """Add the next samples: float32 (n,) in [-1, 1]; ValueError if the writer has no sound_hz."""
         if self.sound_hz is None:
             raise ValueError("this writer was made without sound: give sound_hz")
         if samples.ndim != 1:
@@ -119,15 +119,15 @@ class VideoWriter:
         self._video.pix_fmt = "yuv420p"
         context = self._video.codec_context
         context.time_base = 1 / self.rate
-        context.colorspace, context.color_range = 1, 1  # BT.709, limited: said, so that readers need not guess
+        context.colorspace, context.color_range = 1, 1  # BT.709, limited range: tagged, so that readers need not guess
         context.color_primaries, context.color_trc = 1, 1
         if self.sound_hz is not None:
             self._audio = self._container.add_stream("aac", rate=self.sound_hz, layout="mono")
 
-    def _finish(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        """Flush the encoders where all went well, and close the file either way."""
+    def _finish(self, error_type: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        """Flush the encoders if there was no error, and close the file."""
         try:
-            if kind is None:
+            if error_type is None:
                 self._container.mux(self._video.encode(None))
                 if self.sound_hz is not None:
                     self._container.mux(self._audio.encode(None))
