@@ -125,7 +125,7 @@ def test_equals_torch_on_a_photograph_and_knows_what_is_on_it(name: str, side: i
 )
 def test_the_plan_is_the_published_table(name: str, size: EfficientNetSize, count: int) -> None:
     by_hand = [out for repeats, _, _, _, out in ROWS[name] for _ in range(repeats)]
-    assert [b.out for b in block_list(size)] == by_hand
+    assert [b.out_channels for b in block_list(size)] == by_hand
     assert len(by_hand) == count
 
 

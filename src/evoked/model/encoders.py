@@ -1,19 +1,19 @@
-"""How the content model reads one modality, in torch: a class per kind of network, for training.
+"""Encoders of one modality's features in torch, for training: a class per architecture.
 
-An encoder is made as `Encoder(config, modality, generator)`; its parameters carry the names of `config.ARCHITECTURES`.
-It is called with
+An encoder is constructed as `Encoder(config, modality, generator)`; its parameters have the names of
+`config.ARCHITECTURES`. Its forward pass takes
 
-    shown: float32 (S, B, D), the seconds of B runs, scaled and dropped out; S = R + window_s - 1.
-    source: int (S, B), the row that each place repeats: itself, but at a video's start.
-    kind: torch.float32 or torch.bfloat16, what its matrix products are computed in.
-    generator: draws its dropout while it trains; torch's global one where None.
-    plain: compute in the plain, slow way that the fast one is compared with, where there are two.
+    shown: float32 (S, B, D), the seconds of B runs, standardised, after dropout; S = R + window_s - 1.
+    source: int (S, B), index of the row that each position repeats: its own, except at a video's start.
+    dtype: torch.float32 or torch.bfloat16, the type of its matrix products.
+    generator: for dropout in training; torch's global one where None.
+    plain: use torch's own layers, slowly, as the reference that the fast computation is compared with.
 
-and answers float32 (R, B, H): what is known of each window at its end. Window r of run b is what is at places
-r … r + window_s - 1; it must see nothing else.
+and returns float32 (R, B, H): the state of each window at its end. Window r of run b has the positions
+r … r + window_s - 1; its state must not depend on any other.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import sqrt
 from typing import cast
 
@@ -24,16 +24,21 @@ from torch.nn import functional
 from evoked.model.config import Modality, ModelConfig, dilations
 from evoked.model.layers import SharedGRU, apply_dropout
 
-__all__ = ["ENCODERS", "GruEncoder", "TcnEncoder", "matrix_product"]
+__all__ = ["ENCODERS", "GruEncoder", "TcnEncoder"]
 
 
-class GruEncoder(nn.ModuleList):  # type: ignore[misc]  # torch is Any here
-    """A stack of GRU layers; the state of the last after each window (spec §7)."""
+class GruEncoder(nn.ModuleList):
+    """A stack of GRU layers; the state of the last after each window (spec §7).
 
-    def __init__(self, config: ModelConfig, m: Modality, generator: torch.Generator) -> None:
-        super().__init__(
-            SharedGRU(m.width if layer == 0 else m.units, m.units, generator) for layer in range(config.layers)
-        )
+    Args:
+        config: of the model.
+        modality: whose features it reads.
+        generator: for the initial weights.
+    """
+
+    def __init__(self, config: ModelConfig, modality: Modality, generator: torch.Generator) -> None:
+        width, units = modality.width, modality.units
+        super().__init__(SharedGRU(width if layer == 0 else units, units, generator) for layer in range(config.layers))
         self.steps, self.dropout = config.window_s, config.dropout
 
     def forward(
@@ -41,67 +46,95 @@ class GruEncoder(nn.ModuleList):  # type: ignore[misc]  # torch is Any here
         shown: Tensor,
         source: Tensor,
         *,
-        kind: torch.dtype = torch.float32,
+        dtype: torch.dtype = torch.float32,
         generator: torch.Generator | None = None,
         plain: bool = False,
     ) -> Tensor:
-        """See the top of this file. Plain: torch's own GRU, each window's seconds gathered and projected anew."""
+        """Encode every window of a batch of runs.
+
+        Args:
+            shown: float32 (S, B, D), as the module's docstring says.
+            source: int (S, B).
+            dtype: of the matrix products.
+            generator: for dropout between layers in training.
+            plain: torch's own GRU, each window's seconds gathered and projected again.
+
+        Returns:
+            float32 (R, B, H).
+        """
         first, runs = cast(SharedGRU, self[0]), shown.shape[1]
         if not plain and len(self) == 1:
-            return first.runs(shown, source, self.steps, kind, last_only=True)
+            return first.runs(shown, source, self.steps, dtype, last_only=True)
         if plain:
             filled = torch.gather(shown, 0, source.unsqueeze(-1).expand_as(shown))
             windows = filled.unfold(0, self.steps, 1).permute(3, 0, 1, 2)  # (steps, R, B, D)
             states = first.sequence(windows.flatten(1, 2))
         else:
-            states = first.runs(shown, source, self.steps, kind).flatten(1, 2)
-        for layer in list(self)[1:]:  # what they read differs from window to window: nothing to share
+            states = first.runs(shown, source, self.steps, dtype).flatten(1, 2)
+        for layer in list(self)[1:]:  # their inputs differ from window to window: nothing to share
             if self.training:
                 states = apply_dropout(states, self.dropout, generator)
             states = cast(SharedGRU, layer).sequence(states)
-        return states[-1].unflatten(0, (-1, runs))
+        return torch.unflatten(states[-1], 0, (-1, runs))
 
 
-class TcnEncoder(nn.Module):  # type: ignore[misc]
-    """A causal convolution over time, each layer looking twice as far back; a second's state serves all its windows.
+class TcnEncoder(nn.Module):
+    """A causal temporal convolution with doubling dilations; a second's state is shared by all its windows.
 
     h ← h + tanh(a) ∘ σ(b), (a, b) = W h(t) + V h(t − d) + c, with d of `config.dilations`. Where a GRU takes window_s
-    steps for each window, this takes one row of about log2(window_s) layers.
+    steps for each window, this takes about log2(window_s) layers.
 
     Source: van den Oord et al. 2016, WaveNet (gated, dilated, residual); Bai et al. 2018 (for sequences in general).
+
+    Args:
+        config: of the model.
+        modality: whose features it reads.
+        generator: for the initial weights.
     """
 
-    def __init__(self, config: ModelConfig, m: Modality, generator: torch.Generator) -> None:
+    def __init__(self, config: ModelConfig, modality: Modality, generator: torch.Generator) -> None:
         super().__init__()
         self.dilations, self.steps = dilations(config.window_s), config.window_s
-        self.first = _Linear(m.width, m.units, generator)
+        self.first = _Linear(modality.width, modality.units, generator)
         for layer in range(len(self.dilations)):
-            self.add_module(str(layer), _Pair(m.units, generator))
+            self.add_module(str(layer), _GatedLayer(modality.units, generator))
 
     def forward(
         self,
         shown: Tensor,
         source: Tensor,
         *,
-        kind: torch.dtype = torch.float32,
+        dtype: torch.dtype = torch.float32,
         generator: torch.Generator | None = None,
         plain: bool = False,
     ) -> Tensor:
-        """See the top of this file. Plain: torch's own convolution, over each window on its own."""
-        runs, h = shown.shape[1], self.first(shown, kind)
+        """Encode every window of a batch of runs.
+
+        Args:
+            shown: float32 (S, B, D), as the module's docstring says.
+            source: int (S, B).
+            dtype: of the matrix products.
+            generator: not used, there is no dropout between layers.
+            plain: torch's own convolution, over each window separately.
+
+        Returns:
+            float32 (R, B, H).
+        """
+        runs = shown.shape[1]
+        h: Tensor = self.first(shown, dtype)
         h = torch.gather(h, 0, source.unsqueeze(-1).expand_as(h))
         if plain:
             windows = h.unfold(0, self.steps, 1).flatten(0, 1)  # (R B, H, steps)
             for layer, d in enumerate(self.dilations):
-                windows = cast(_Pair, getattr(self, str(layer))).convolved(windows, d)
-            return windows.squeeze(-1).unflatten(0, (-1, runs))
+                windows = cast(_GatedLayer, getattr(self, str(layer))).convolved(windows, d)
+            return torch.unflatten(windows.squeeze(-1), 0, (-1, runs))
         for layer, d in enumerate(self.dilations):
-            h = cast(_Pair, getattr(self, str(layer)))(h, d, kind)
+            h = cast(_GatedLayer, getattr(self, str(layer)))(h, d, dtype)
         return h
 
 
-class _Linear(nn.Module):  # type: ignore[misc]
-    """x W' + b; first weights uniform in ±1/√n."""
+class _Linear(nn.Module):
+    """x W' + b; initial weights uniform in ±1/√n."""
 
     def __init__(self, width: int, units: int, generator: torch.Generator) -> None:
         super().__init__()
@@ -109,12 +142,12 @@ class _Linear(nn.Module):  # type: ignore[misc]
         for array in self.parameters():
             nn.init.uniform_(array, -1 / sqrt(width), 1 / sqrt(width), generator=generator)
 
-    def forward(self, x: Tensor, kind: torch.dtype) -> Tensor:
-        return matrix_product(x, self.weight, kind) + self.bias
+    def forward(self, x: Tensor, dtype: torch.dtype) -> Tensor:
+        return _matrix_product(x, self.weight, dtype) + self.bias
 
 
-class _Pair(nn.Module):  # type: ignore[misc]
-    """One gated layer that sees a row and the row d before it; first weights uniform in ±1/√(2 H)."""
+class _GatedLayer(nn.Module):
+    """One gated layer that reads a row and the row d before it; initial weights uniform in ±1/√(2 H)."""
 
     def __init__(self, units: int, generator: torch.Generator) -> None:
         super().__init__()
@@ -123,23 +156,26 @@ class _Pair(nn.Module):  # type: ignore[misc]
         for array in self.parameters():
             nn.init.uniform_(array, -1 / sqrt(2 * units), 1 / sqrt(2 * units), generator=generator)
 
-    def forward(self, h: Tensor, d: int, kind: torch.dtype) -> Tensor:
+    def forward(self, h: Tensor, d: int, dtype: torch.dtype) -> Tensor:
         """(S, B, H) → (S - d, B, H)."""
-        both = matrix_product(h[d:], self.now, kind) + matrix_product(h[:-d], self.before, kind) + self.bias
-        let_in, how_much = both.chunk(2, dim=-1)
-        return h[d:] + torch.tanh(let_in) * torch.sigmoid(how_much)
+        mixed = _matrix_product(h[d:], self.now, dtype) + _matrix_product(h[:-d], self.before, dtype) + self.bias
+        candidate, gate = mixed.chunk(2, dim=-1)
+        return h[d:] + torch.tanh(candidate) * torch.sigmoid(gate)
 
     def convolved(self, h: Tensor, d: int) -> Tensor:
         """The same by torch's convolution, (N, H, S) → (N, H, S - d)."""
         kernel = torch.stack([self.before, self.now], dim=-1)
-        let_in, how_much = functional.conv1d(h, kernel, self.bias, dilation=d).chunk(2, dim=1)
-        return h[..., d:] + torch.tanh(let_in) * torch.sigmoid(how_much)
+        candidate, gate = functional.conv1d(h, kernel, self.bias, dilation=d).chunk(2, dim=1)
+        return h[..., d:] + torch.tanh(candidate) * torch.sigmoid(gate)
 
 
-def matrix_product(x: Tensor, weight: Tensor, kind: torch.dtype) -> Tensor:
-    """x W', the product in a type of its own, back in x's."""
-    return (x.to(kind) @ weight.to(kind).t()).to(x.dtype)
+def _matrix_product(x: Tensor, weight: Tensor, dtype: torch.dtype) -> Tensor:
+    """x W', computed in `dtype` and returned in the type of x."""
+    return (x.to(dtype) @ weight.to(dtype).t()).to(x.dtype)
 
 
-ENCODERS: Mapping[str, type[nn.Module]] = {"gru": GruEncoder, "tcn": TcnEncoder}
-"""Kind of network → how it reads a modality."""
+ENCODERS: Mapping[str, Callable[[ModelConfig, Modality, torch.Generator], nn.Module]] = {
+    "gru": GruEncoder,
+    "tcn": TcnEncoder,
+}
+"""Architecture → its encoder."""

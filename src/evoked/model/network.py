@@ -1,4 +1,4 @@
-"""The content model in torch: a reader per modality → context gate → experts → context gate (spec §7)."""
+"""The content model in torch: an encoder per modality → context gating → experts → context gating (spec §7)."""
 
 from collections.abc import Mapping
 from typing import cast
@@ -15,34 +15,35 @@ from evoked.model.layers import ContextGating, MixtureOfExperts, Standardise, ap
 __all__ = ["Network"]
 
 
-class Network(nn.Module):  # type: ignore[misc]  # torch is Any here
+class Network(nn.Module):
     """Rows of features → probability of each expression.
 
     Args:
-        config: its shape.
-        seed: first weights are drawn from it; torch's global generator is not touched.
+        config: its architecture and sizes.
+        seed: of the initial weights; torch's global generator is not used.
 
     Attributes:
-        kind: what the readers' matrix products are computed in; torch.float32 or torch.bfloat16.
+        kind: type of the encoders' matrix products; torch.float32 or torch.bfloat16.
     """
 
     def __init__(self, config: ModelConfig, seed: int = 0) -> None:
         super().__init__()
         self.config = config
         self.kind = torch.float32
-        draw = torch.Generator().manual_seed(seed)
+        generator = torch.Generator().manual_seed(seed)
         self.scale = nn.ModuleDict({m.name: Standardise(m.width, m.parts) for m in config.modalities})
         encoder = ENCODERS[config.architecture]
         self.add_module(
-            config.architecture, nn.ModuleDict({m.name: encoder(config, m, draw) for m in config.modalities})
+            config.architecture, nn.ModuleDict({m.name: encoder(config, m, generator) for m in config.modalities})
         )
         classes = len(config.expressions)
-        alone = config.remove_diagonal
-        self.input_gate = ContextGating(config.fused, draw, remove_diagonal=alone) if config.input_gate else None
-        self.experts = MixtureOfExperts(config.fused, classes, config.experts, draw, identity=config.answer == "value")
+        remove = config.remove_diagonal
+        self.input_gate = ContextGating(config.fused, generator, remove_diagonal=remove) if config.input_gate else None
+        regression = config.answer == "value"
+        self.experts = MixtureOfExperts(config.fused, classes, config.experts, generator, identity=regression)
         sees = config.fused if config.output_gate_from == "input" else None
         self.output_gate = (
-            ContextGating(classes, draw, sees=sees, remove_diagonal=alone) if config.output_gate else None
+            ContextGating(classes, generator, sees=sees, remove_diagonal=remove) if config.output_gate else None
         )
 
     def forward(
@@ -58,27 +59,27 @@ class Network(nn.Module):  # type: ignore[misc]  # torch is Any here
 
         Args:
             rows: modality → (S, B, D), S = R + window_s - 1 seconds of each run; R consecutive windows.
-            source: (S, B) int, the row that each place repeats (itself, but at a video's start).
-            use: (R, B) bool, which windows are wanted; only these reach the gates and their batch norm.
-            generator: draws dropout in training; torch's global one where None.
-            plain: compute as torch's own GRU does, each window's seconds gathered and projected anew. Same
-                numbers, several times slower; it is what the other way is compared with.
+            source: (S, B) int, index of the row that each position repeats (its own, except at a video's start).
+            use: (R, B) bool, which windows are used; only these reach the gates and their batch norm.
+            generator: for dropout in training; torch's global one where None.
+            plain: compute as torch's own GRU does, each window's seconds gathered and projected again: the
+                reference for the fast computation, equal to it and several times slower.
 
         Returns:
-            (N, K) for the N wanted windows, in the order of `use.flatten()`.
+            (N, K) for the N windows in use, in the order of `use.flatten()`.
         """
         states = []
         for m in self.config.modalities:
             shown = self.scale[m.name](rows[m.name])
             if self.training:
                 shown = apply_dropout(shown, self.config.dropout, generator)
-            read = cast(nn.ModuleDict, getattr(self, self.config.architecture))[m.name]
-            last = read(shown, source, kind=self.kind, generator=generator, plain=plain)
+            encoder = cast(nn.ModuleDict, getattr(self, self.config.architecture))[m.name]
+            last = encoder(shown, source, dtype=self.kind, generator=generator, plain=plain)
             states.append(apply_dropout(last[use], self.config.dropout, generator) if self.training else last[use])
         fused = torch.cat(states, dim=-1)  # (N, 896)
-        return self.judged(fused)
+        return self._classified(fused)
 
-    def judged(self, fused: Tensor) -> Tensor:
+    def _classified(self, fused: Tensor) -> Tensor:
         """Joined states (N, n) → probabilities (N, K)."""
         if self.input_gate is not None:
             fused = self.input_gate(fused)
@@ -86,11 +87,22 @@ class Network(nn.Module):  # type: ignore[misc]  # torch is Any here
         seen = fused if self.config.output_gate_from == "input" else None
         return p if self.output_gate is None else cast(Tensor, self.output_gate(p, seen))
 
+    def set_standardisation(self, modality: str, mean: NDArray, deviation: NDArray) -> None:
+        """Set the statistics that a modality's features are standardised with.
+
+        Args:
+            modality: its name.
+            mean, deviation: per column, (D,).
+        """
+        standardise = cast(Standardise, self.scale[modality])
+        standardise.mean.copy_(torch.from_numpy(mean))
+        standardise.deviation.copy_(torch.from_numpy(deviation))
+
     def arrays(self) -> dict[str, NDArray[np.float32]]:
         """A copy of every array, by the names of `config.shapes`."""
         state = self.state_dict()
         return {name: state[name].detach().cpu().numpy().copy() for name in shapes(self.config)}
 
     def load_arrays(self, arrays: Mapping[str, NDArray[np.float32]]) -> None:
-        """Take over every array; they must be those of `config.shapes`."""
+        """Copy every array into the network; they must be those of `config.shapes`."""
         self.load_state_dict({name: torch.from_numpy(np.array(a)) for name, a in arrays.items()}, strict=True)

@@ -1,4 +1,4 @@
-"""The trained recogniser in torch: LSTM → LSTM → experts, for training (spec §3)."""
+"""The trained recogniser in torch: LSTM → LSTM → mixture of experts, for training (spec §3)."""
 
 from collections.abc import Mapping
 
@@ -13,11 +13,11 @@ from evoked.model.recognition import RecognitionConfig, recognition_shapes
 __all__ = ["RecognitionNetwork"]
 
 FORGET_BIAS = 1.0
-"""So that what an LSTM has seen stays until it learns to forget. Source: Jozefowicz and others 2015; spec §3."""
+"""Initial bias of the forget gate, so that an LSTM starts by remembering. Source: Jozefowicz et al. 2015; spec §3."""
 
 
-class _Scale(nn.Module):  # type: ignore[misc]  # torch is Any here
-    """Each column to mean 0 and deviation 1 of the training clips; fixed before training."""
+class _Scale(nn.Module):
+    """Each column to mean 0 and standard deviation 1 over the training clips; fixed before training."""
 
     mean: Tensor
     deviation: Tensor
@@ -31,39 +31,42 @@ class _Scale(nn.Module):  # type: ignore[misc]  # torch is Any here
         return (rows - self.mean) / self.deviation
 
 
-class RecognitionNetwork(nn.Module):  # type: ignore[misc]  # torch is Any here
-    """Windows of face descriptions → probability of each expression.
+class RecognitionNetwork(nn.Module):
+    """Windows of face descriptors → probability of each expression.
 
     Args:
-        config: its shape.
-        seed: first weights are drawn from it; torch's global generator is not touched.
+        config: its sizes.
+        seed: of the initial weights; torch's global generator is not used.
     """
 
     def __init__(self, config: RecognitionConfig, seed: int = 0) -> None:
         super().__init__()
         self.config = config
-        draw = torch.Generator().manual_seed(seed)
+        initial = torch.Generator().manual_seed(seed)
         self.scale = _Scale(config.width)
-        with torch.random.fork_rng(devices=[]):  # torch's LSTM draws from the global generator when it is made
+        with torch.random.fork_rng(devices=[]):  # constructing torch's LSTM uses the global generator
             self.lstm = nn.LSTM(config.width, config.units, config.layers, batch_first=True)
         for name, array in self.lstm.named_parameters():
-            nn.init.uniform_(array, -(config.units**-0.5), config.units**-0.5, generator=draw)
+            nn.init.uniform_(array, -(config.units**-0.5), config.units**-0.5, generator=initial)
             if name.startswith("bias"):
                 nn.init.zeros_(array)
             if name.startswith("bias_hh"):
                 array.data[config.units : 2 * config.units] = FORGET_BIAS
-        self.experts = MixtureOfExperts(config.units, len(config.expressions), config.experts, draw)
+        self.experts = MixtureOfExperts(config.units, len(config.expressions), config.experts, initial)
 
     def forward(self, windows: Tensor, dropout: float = 0.0, generator: torch.Generator | None = None) -> Tensor:
-        """(N, ticks, D) float32 → (N, K) in [0, 1].
+        """Score windows.
 
         Args:
-            windows: descriptions, tick after tick.
-            dropout: share of the description's columns (one draw for a window's ticks) and of the last
-                state that is left out; for training.
-            generator: draws it; torch's global one where None.
+            windows: (N, frames, D) float32, descriptors in order.
+            dropout: share of the descriptor's columns (one mask for all frames of a window) and of the last
+                state that is zeroed; for training.
+            generator: for dropout; torch's global one where None.
+
+        Returns:
+            (N, K) in [0, 1].
         """
-        shown = self.scale(windows)
+        shown: Tensor = self.scale(windows)
         if dropout:
             shown = shown * apply_dropout(torch.ones_like(shown[:, :1]), dropout, generator)
         states, _ = self.lstm(shown)
@@ -77,5 +80,5 @@ class RecognitionNetwork(nn.Module):  # type: ignore[misc]  # torch is Any here
         return {name: state[name].detach().cpu().numpy().copy() for name in recognition_shapes(self.config)}
 
     def load_arrays(self, arrays: Mapping[str, NDArray[np.float32]]) -> None:
-        """Take over every array; they must be those of `recognition_shapes`."""
+        """Copy every array into the network; they must be those of `recognition_shapes`."""
         self.load_state_dict({name: torch.from_numpy(np.array(a)) for name, a in arrays.items()}, strict=True)

@@ -1,7 +1,7 @@
-"""ONNX nets whose weights are int8 in blocks, unpacked to plain fp32.
+"""ONNX networks with block-quantised int8 weights, dequantised to fp32.
 
-YuNet and SFace come with a DequantizeLinear before each layer: ONNX Runtime would unpack at every
-run, and OpenVINO 2026 does not take SFace's blocks at all.
+YuNet and SFace have a DequantizeLinear before each layer: ONNX Runtime would dequantise at every
+run, and OpenVINO 2026 cannot read SFace's blocks at all.
 """
 
 from pathlib import Path
@@ -15,9 +15,16 @@ __all__ = ["dequantise", "plain_sface", "plain_yunet", "rebuild", "unpacked"]
 
 
 def plain_yunet(source: Path, target: Path) -> None:
-    """YuNet with fp32 weights and a free height and width (multiples of 32).
+    """Write YuNet with fp32 weights and a free height and width (multiples of 32).
 
-    The net is fully convolutional; only the stated 640×640 stood in the way.
+    The network is fully convolutional; only its declared input of 640×640 is replaced.
+
+    Args:
+        source: the ONNX file as distributed.
+        target: the ONNX file to write.
+
+    Raises:
+        ValueError: if something is quantised that is not a constant.
     """
     model = unpacked(onnx.load(source))
     _free(model, "input", (1, 3, "height", "width"))
@@ -25,22 +32,35 @@ def plain_yunet(source: Path, target: Path) -> None:
 
 
 def plain_sface(source: Path, target: Path) -> None:
-    """SFace with fp32 weights, a free batch, and `data` as its only input."""
+    """Write SFace with fp32 weights, a free batch size, and `data` as its only input.
+
+    Args:
+        source: the ONNX file as distributed.
+        target: the ONNX file to write.
+
+    Raises:
+        ValueError: if something is quantised that is not a constant.
+    """
     model = unpacked(onnx.load(source))
-    stale = [i for i in model.graph.input if i.name != "data"]  # weights, listed as inputs as well
-    for i in stale:
-        model.graph.input.remove(i)
+    weights = [i for i in model.graph.input if i.name != "data"]  # declared as inputs as well
+    for weight in weights:
+        model.graph.input.remove(weight)
     _free(model, "data", ("n", 3, 112, 112))
     onnx.save(model, target)
 
 
 def dequantise(q: NDArray, scale: NDArray, zero: NDArray | None, axis: int = 1, block: int = 0) -> NDArray[np.float32]:
-    """(q - zero) * scale as ONNX's DequantizeLinear has it, per tensor, per axis or per block.
+    """(q - zero) * scale as defined by ONNX's DequantizeLinear, per tensor, per axis or per block.
 
     Args:
         q: integers.
-        scale, zero: scalars; or one per index of `axis`; or, where `block` is not 0, of q's own rank
-            with one per run of `block` along `axis` (the last run may be short).
+        scale, zero: scalars; or one per index of `axis`; or, where `block` is not 0, of q's rank
+            with one per block along `axis` (the last block may be short).
+        axis: the quantised axis.
+        block: length of a block; 0: not per block.
+
+    Returns:
+        float32, the shape of `q`.
     """
     if block:
         length = q.shape[axis]
@@ -50,22 +70,22 @@ def dequantise(q: NDArray, scale: NDArray, zero: NDArray | None, axis: int = 1, 
         shape = [-1 if i == axis % q.ndim else 1 for i in range(q.ndim)]
         scale = scale.reshape(shape)
         zero = None if zero is None else zero.reshape(shape)
-    whole = q.astype(np.int32) - (0 if zero is None else zero.astype(np.int32))
-    return (whole.astype(np.float32) * scale.astype(np.float32)).astype(np.float32)
+    centred = q.astype(np.int32) - (0 if zero is None else zero.astype(np.int32))
+    return (centred.astype(np.float32) * scale.astype(np.float32)).astype(np.float32)
 
 
 def unpacked(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same model with every DequantizeLinear and Reshape of a constant folded, and unused nodes removed.
+    """The same model with every DequantizeLinear and Reshape of a constant folded, and unused constants removed.
 
     Raises:
-        ValueError: if a DequantizeLinear is left, for then something is quantised that is no constant.
+        ValueError: if a DequantizeLinear remains, because what it reads is not a constant.
     """
     graph = model.graph
     constants = {i.name: numpy_helper.to_array(i) for i in graph.initializer}
-    kept = []
+    nodes = []
     for node in graph.node:
         if node.op_type not in ("DequantizeLinear", "Reshape") or any(i not in constants for i in node.input):
-            kept.append(node)
+            nodes.append(node)
             continue
         values = [constants[i] for i in node.input]
         if node.op_type == "Reshape":
@@ -76,15 +96,21 @@ def unpacked(model: onnx.ModelProto) -> onnx.ModelProto:
             constants[node.output[0]] = dequantise(
                 values[0], values[1], zero, options.get("axis", 1), options.get("block_size", 0)
             )
-    left = [n.name or n.output[0] for n in kept if n.op_type == "DequantizeLinear"]
+    left = [n.name or n.output[0] for n in nodes if n.op_type == "DequantizeLinear"]
     if left:
-        raise ValueError(f"{len(left)} DequantizeLinear of values that are no constants, the first {left[0]!r}")
-    rebuild(model, kept, constants)
+        raise ValueError(f"{len(left)} DequantizeLinear of values that are not constants, the first {left[0]!r}")
+    rebuild(model, nodes, constants)
     return model
 
 
 def rebuild(model: onnx.ModelProto, nodes: list[onnx.NodeProto], constants: dict[str, NDArray]) -> None:
-    """Give a model these nodes, and of these constants those that the nodes use."""
+    """Replace a model's nodes and constants.
+
+    Args:
+        model: changed in place.
+        nodes: all of its nodes, in order.
+        constants: name → value; those that no node uses are left out.
+    """
     graph = model.graph
     used = {i for n in nodes for i in n.input}
     del graph.node[:]
@@ -93,13 +119,13 @@ def rebuild(model: onnx.ModelProto, nodes: list[onnx.NodeProto], constants: dict
     graph.initializer.extend(
         numpy_helper.from_array(np.ascontiguousarray(v), name) for name, v in constants.items() if name in used
     )
-    del graph.value_info[:]  # shapes that no longer hold
+    del graph.value_info[:]  # shapes that are no longer valid
 
 
 def _free(model: onnx.ModelProto, name: str, shape: tuple[int | str, ...]) -> None:
-    """Give the input new dimensions (a word is free) and let the outputs' follow."""
-    found = next(i for i in model.graph.input if i.name == name)
-    found.CopyFrom(helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape))
+    """Replace the input's dimensions (a string is free) and free those of the outputs."""
+    value = next(i for i in model.graph.input if i.name == name)
+    value.CopyFrom(helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape))
     for output in model.graph.output:
         rank = len(output.type.tensor_type.shape.dim)
         free: list[int | str] = [f"{output.name}_{i}" for i in range(rank)]

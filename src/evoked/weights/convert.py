@@ -1,7 +1,7 @@
-"""Conversion of package files, done once: fp32 ONNX that any runtime reads.
+"""Conversion of distributed files, done once, to fp32 ONNX that any runtime reads.
 
 A converted file is cached under the sha256 of its source and the version here: raise the version
-whenever the outcome changes.
+whenever the result changes.
 """
 
 from collections.abc import Callable
@@ -25,7 +25,12 @@ Converter = Callable[[Path, Path], None]
 
 @dataclass(frozen=True)
 class Conversion:
-    """How a network's file is converted: `make(source, target)`."""
+    """How a network's file is converted.
+
+    Attributes:
+        version: part of the converted file's key in the cache.
+        make: `make(source, target)` writes the ONNX file.
+    """
 
     version: int
     make: Converter
@@ -46,11 +51,16 @@ CONVERSIONS: dict[str, Conversion] = {
 
 
 def convert(name: str, source: Path, target: Path) -> None:
-    """Make a net's file plain.
+    """Convert a network's file.
+
+    Args:
+        name: of the catalogue, one of CONVERSIONS.
+        source: the file as distributed.
+        target: the ONNX file to write.
 
     Raises:
-        KeyError: if this net needs no conversion.
-        WeightsError: if the file is not laid out as it should be.
+        KeyError: if this network needs no conversion.
+        WeightsError: if the file does not have the expected content.
     """
     try:
         CONVERSIONS[name].make(source, target)

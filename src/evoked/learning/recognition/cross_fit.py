@@ -245,7 +245,7 @@ def _epoch(
                 "clips of faces with enormous descriptions"
             )
         optimiser.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         clip_each(network.parameters(), 1.0)
         optimiser.step()
         steps += 1

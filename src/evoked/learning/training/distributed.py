@@ -5,7 +5,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import torch
 from lightning_fabric import Fabric
@@ -59,7 +59,7 @@ def run_distributed(work: Callable[[Fabric, Progress], T], config: TrainConfig, 
     listener = threading.Thread(target=_listen, args=(queue, progress, answers), daemon=True)
     listener.start()
     try:
-        fabric.launch(_guarded, work, queue, config.threads)
+        fabric.launch(_guarded, work, queue, config.threads)  # type: ignore[arg-type]  # it passes the others on
     finally:
         queue.put(None)
         listener.join()
@@ -89,7 +89,7 @@ def shard_batch(batch: Sequence[T], fabric: Fabric, count: Callable[[Sequence[T]
 def mean_loss(fabric: Fabric, loss: Tensor) -> float:
     """The loss, mean over the devices, so that all see one number and go the same way."""
     loss = loss.detach()
-    return float(loss if fabric.world_size == 1 else fabric.all_reduce(loss))
+    return float(loss if fabric.world_size == 1 else cast(Tensor, fabric.all_reduce(loss)))
 
 
 def _guarded(fabric: Fabric, work: Callable[[Fabric, Progress], T], queue: Any, threads: int) -> None:

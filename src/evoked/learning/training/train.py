@@ -235,9 +235,7 @@ def _new_network(
     network.kind = {"f32": torch.float32, "bf16": torch.bfloat16}[config.precision]
     if shape.standardise != "none":
         for m in shape.modalities:
-            mean, deviation = feature_statistics(examples, m, shape.standardise)
-            network.scale[m.name].mean.copy_(torch.from_numpy(mean))
-            network.scale[m.name].deviation.copy_(torch.from_numpy(deviation))
+            network.set_standardisation(m.name, *feature_statistics(examples, m, shape.standardise))
     network.load_arrays(network.arrays() | dict(start))
     return network
 
