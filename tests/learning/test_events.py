@@ -88,7 +88,7 @@ def test_a_full_disk_is_one_error_and_no_thread_tells_of_it(tmp_path: Path) -> N
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2000, hard))  # no file may grow beyond 2000 bytes
     try:
-        with pytest.raises(OutputError, match=r"cannot write .*tensorboard: .*Make room and train again: it goes on"):
+        with pytest.raises(OutputError, match=r"cannot write .*tensorboard: .*Free disk space and train again"):
             metrics.epoch(Epoch(1, 0.5, 0.5, 0.5), 1)
         metrics.close()
     finally:

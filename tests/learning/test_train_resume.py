@@ -168,7 +168,7 @@ def test_a_damaged_state_is_said(tmp_path: Path, keep: int) -> None:
     file = tmp_path / FILE
     file.write_bytes(file.read_bytes()[:keep])
 
-    with pytest.raises(CheckpointError, match=r"safetensors is damaged or cut short.*Delete it to begin anew$"):
+    with pytest.raises(CheckpointError, match=r"safetensors is damaged or cut short.*Delete it to train from the start$"):
         train(EXAMPLES, SMALL, CONFIG, state=tmp_path)
 
 
@@ -178,7 +178,7 @@ def test_the_state_of_a_newer_program_is_not_thrown_away(tmp_path: Path) -> None
     write_arrays(tmp_path / FILE, arrays, json.dumps(json.loads(text) | {"format": 99}))
     before = (tmp_path / FILE).read_bytes()
 
-    with pytest.raises(CheckpointError, match=r"written by a newer evoked \(format 99.*Update evoked to go on"):
+    with pytest.raises(CheckpointError, match=r"written by a newer evoked \(format 99.*Update evoked to resume"):
         train(EXAMPLES, SMALL, CONFIG, state=tmp_path)
 
     assert (tmp_path / FILE).read_bytes() == before

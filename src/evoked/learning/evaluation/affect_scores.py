@@ -1,4 +1,4 @@
-"""How well valence and arousal are foreseen: squared error and Pearson's r, pooled and film by film (spec §8)."""
+"""Scores of predicted valence and arousal: squared error and Pearson's r, pooled and per video (spec §8)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,21 +14,22 @@ from evoked.metrics.regression import PairedSeries
 __all__ = ["FEW", "AffectConfig", "AffectScore", "Series", "low_pass", "score_affect"]
 
 Series = NDArray[np.floating]
+"""Values of one video, (T, K)."""
 FEW = 20
-"""Below about so many films percentile intervals cover less than they say."""
+"""With fewer videos, percentile intervals cover less than their nominal level."""
 ORDER = 2
-"""Of the Butterworth filter; run forth and back it counts twice."""
+"""Of the Butterworth filter; it is applied forwards and backwards, which doubles it."""
 SCORES = ("mse", "r", "film_mse", "film_r")
 
 
 @dataclass(frozen=True)
 class AffectConfig:
-    """How valence and arousal are scored."""
+    """Settings of the scores of valence and arousal."""
 
     lowpass_hz: float = setting(
-        0.0, "smooth predictions film by film up to this frequency (Butterworth, zero phase); 0: leave them as they are"
+        0.0, "low-pass filter the predictions of each video at this frequency (Butterworth, zero phase); 0: no filter"
     )
-    resamples: int = setting(1000, "bootstrap resamples of whole films for the intervals")
+    resamples: int = setting(1000, "bootstrap resamples of whole videos for the intervals")
     bootstrap_seed: int = setting(0, "seed of the bootstrap")
     confidence_level: float = setting(0.95, "confidence level of the intervals")
 
@@ -44,16 +45,16 @@ class AffectConfig:
 
 @dataclass(frozen=True)
 class AffectScore:
-    """One score of one way of predicting, for one quantity.
+    """One score of one variant, for one quantity.
 
     Attributes:
-        way: who predicted, e.g. "transfer".
+        way: name of the variant, e.g. "transfer".
         quantity: valence or arousal.
-        score: one of SCORES: over all seconds, or `film_…`, the mean over films.
-        value: mean over seeds; None where not defined (r of a constant).
-        low, high: interval over films; None with a single film.
-        gain, gain_low, gain_high: value − that of the way it is compared with, computed in each draw; None
-            for that way itself.
+        score: one of SCORES: over all seconds, or `film_…`, the mean over videos.
+        value: mean over seeds; None where it is undefined (r of a constant).
+        low, high: interval over videos; None with a single video.
+        gain, gain_low, gain_high: value − value of the baseline and its interval, computed in each bootstrap resample;
+            None for the baseline itself.
     """
 
     way: str
@@ -68,9 +69,16 @@ class AffectScore:
 
 
 def low_pass(series: Series, lowpass_hz: float) -> Series:
-    """Each column of a film's (T, K) without what moves faster; zero phase, so nothing comes late.
+    """Low-pass filter each column with zero phase, so without a delay.
 
-    A film too short for the filter's run-up (10 rows) is left as it is.
+    A series that is too short for the padding of the filter (10 rows) is not filtered.
+
+    Args:
+        series: (T, K) at 1 Hz.
+        lowpass_hz: cut-off frequency; 0: no filter.
+
+    Returns:
+        The filtered series, (T, K).
 
     Source: scipy.signal.butter and sosfiltfilt.
     """
@@ -84,80 +92,79 @@ def low_pass(series: Series, lowpass_hz: float) -> Series:
 
 
 def score_affect(
-    ways: Mapping[str, Sequence[Mapping[str, Series]]],
+    variants: Mapping[str, Sequence[Mapping[str, Series]]],
     truth: Mapping[str, Series],
     quantities: Sequence[str],
     config: AffectConfig,
-    against: str,
+    baseline: str,
 ) -> tuple[AffectScore, ...]:
-    """Score several ways of predicting the same films.
+    """Score the predictions of several variants for the same videos.
 
     Args:
-        ways: name → one or more runs (seeds); each film → (T, K), as long as its truth.
-        truth: film → (T, K); rows that are NaN anywhere are not scored.
-        quantities: what the K columns are.
-        config: intervals; smoothing is the caller's.
-        against: the way that the others are compared with.
+        variants: name → one or more runs (seeds); each video → (T, K), as long as its truth.
+        truth: video → (T, K); rows that are NaN anywhere are not scored.
+        quantities: names of the K columns.
+        config: of the intervals; predictions are not filtered here.
+        baseline: the variant that the others are compared with.
 
     Returns:
-        A line per way, quantity and score, in that order.
+        A line per variant, quantity and score, in that order.
 
     Raises:
         DatasetError: if no second can be scored.
     """
-    films = sorted(truth)
-    kept = {film: np.isfinite(truth[film]).all(axis=1) for film in films}
-    films = [film for film in films if kept[film].any()]
-    if not films:
-        raise DatasetError("no second of the test films can be scored: none has valence and arousal")
-    groups = np.repeat(np.arange(len(films)), [int(kept[film].sum()) for film in films])
+    valid = {video: np.isfinite(values).all(axis=1) for video, values in sorted(truth.items())}
+    videos = [video for video in valid if valid[video].any()]
+    if not videos:
+        raise DatasetError("no second of the test videos can be scored: none has valence and arousal")
+    groups = np.repeat(np.arange(len(videos)), [int(valid[video].sum()) for video in videos])
     lines: list[AffectScore] = []
     for k, quantity in enumerate(quantities):
-        true = np.concatenate([truth[film][kept[film], k] for film in films])
+        true = np.concatenate([truth[video][valid[video], k] for video in videos])
         paired = {
-            way: [PairedSeries(np.concatenate([run[f][kept[f], k] for f in films]), true, groups) for run in runs]
-            for way, runs in ways.items()
+            name: [PairedSeries(np.concatenate([run[v][valid[v], k] for v in videos]), true, groups) for run in runs]
+            for name, runs in variants.items()
         }
-        lines += _lines(paired, quantity, against, len(films), config)
-    order = {way: i for i, way in enumerate(ways)}
+        lines += _lines(paired, quantity, baseline, len(videos), config)
+    order = {name: i for i, name in enumerate(variants)}
     return tuple(sorted(lines, key=lambda line: order[line.way]))
 
 
 def _lines(
-    paired: Mapping[str, Sequence[PairedSeries]], quantity: str, against: str, films: int, config: AffectConfig
+    paired: Mapping[str, Sequence[PairedSeries]], quantity: str, baseline: str, videos: int, config: AffectConfig
 ) -> list[AffectScore]:
-    names = [(way, score) for way in paired for score in SCORES]
+    """All scores of all variants for one quantity."""
+    keys = [(name, score) for name in paired for score in SCORES]
 
-    def numbers(weights: NDArray[np.int64]) -> list[float | None]:
-        found = {(way, score): _mean(runs, score, weights) for way, runs in paired.items() for score in SCORES}
-        values = [found[name] for name in names]
-        return [*values, *(_less(found[way, score], found[against, score]) for way, score in names)]
+    def values_and_gains(weights: NDArray[np.int64]) -> list[float | None]:
+        values = {(name, score): _mean(runs, score, weights) for name, runs in paired.items() for score in SCORES}
+        gains = (_difference(values[name, score], values[baseline, score]) for name, score in keys)
+        return [*(values[key] for key in keys), *gains]
 
-    spans = bootstrap(
-        films, numbers, resamples=config.resamples, seed=config.bootstrap_seed, level=config.confidence_level
+    intervals = bootstrap(
+        videos, values_and_gains, resamples=config.resamples, seed=config.bootstrap_seed, level=config.confidence_level
     )
-    whole = numbers(np.ones(films, dtype=np.int64))
+    estimates = values_and_gains(np.ones(videos, dtype=np.int64))
     lines = []
-    for i, (way, score) in enumerate(names):
-        span, gained = spans[i], spans[len(names) + i]
-        other = Interval(None, None, 0, 0) if way == against else gained
-        gain = None if way == against else whole[len(names) + i]
-        known = whole[i] is not None
-        low, high = (span.low, span.high) if known else (None, None)
-        lines.append(AffectScore(way, quantity, score, whole[i], low, high, gain, other.low, other.high))
+    for i, (name, score) in enumerate(keys):
+        value, gain = estimates[i], None if name == baseline else estimates[len(keys) + i]
+        of_gain = Interval(None, None, 0, 0) if name == baseline else intervals[len(keys) + i]
+        low, high = (None, None) if value is None else (intervals[i].low, intervals[i].high)
+        lines.append(AffectScore(name, quantity, score, value, low, high, gain, of_gain.low, of_gain.high))
     return lines
 
 
 def _mean(runs: Sequence[PairedSeries], score: str, weights: NDArray[np.int64]) -> float | None:
-    read = {
+    """Mean of a score over runs; None where a run has none."""
+    method = {
         "mse": PairedSeries.mse,
         "r": PairedSeries.pearson,
         "film_mse": PairedSeries.film_mse,
         "film_r": PairedSeries.film_pearson,
     }[score]
-    values = [read(run, weights) for run in runs]
+    values = [method(run, weights) for run in runs]
     return None if any(v is None for v in values) else float(np.mean([v for v in values if v is not None]))
 
 
-def _less(one: float | None, other: float | None) -> float | None:
-    return None if one is None or other is None else one - other
+def _difference(a: float | None, b: float | None) -> float | None:
+    return None if a is None or b is None else a - b

@@ -1,12 +1,12 @@
-"""Several ways of predicting the same videos, compared with each other: average precision over seeds and videos.
+"""Compare the predictions of several variants for the same videos: average precision over seeds and videos.
 
-Two things make a score uncertain, and they are separated: the spread over seeds says how much of it is luck of
-training; the interval over videos how much is luck of the videos. The difference to another way is computed within
-each draw of videos, so that what both have in common cancels.
+Two sources of uncertainty are separated: the standard deviation over seeds shows the influence of random training, the
+interval over videos that of the choice of videos. The difference to the baseline is computed within each bootstrap
+resample of videos, so that what the two variants have in common cancels.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +22,12 @@ __all__ = ["CHANCE", "MAP", "CompareConfig", "Predicted", "ScoreCell", "compare_
 
 MAP, CHANCE = "MAP", "chance"
 Predicted = Mapping[str, NDArray[np.floating]]
-"""Video → (T, K)."""
+"""Video → predicted probabilities (T, K)."""
 
 
 @dataclass(frozen=True)
 class CompareConfig:
-    """How ways are compared with each other."""
+    """Settings of the comparison."""
 
     resamples: int = setting(1000, "bootstrap resamples of whole videos for the intervals")
     bootstrap_seed: int = setting(0, "seed of the bootstrap")
@@ -46,13 +46,13 @@ class ScoreCell:
     """One score; all numbers in [0, 1], None where not defined.
 
     Attributes:
-        labels: against whose labels, e.g. "machine".
-        way: who predicted, or "chance": the prevalence.
-        expression: which, or "MAP": the mean of those that have positives.
+        labels: source of the labels, e.g. "machine".
+        way: name of the variant, or "chance": the prevalence.
+        expression: its name, or "MAP": the mean over those that have positives.
         value: average precision, mean over seeds.
         spread: its standard deviation over seeds (n − 1); None with one seed.
         low, high: interval over videos of the mean over seeds.
-        gain, gain_low, gain_high: value − that of the way it is compared with; None for that way itself.
+        gain, gain_low, gain_high: value − value of the baseline and its interval; None for the baseline itself.
     """
 
     labels: str
@@ -68,19 +68,23 @@ class ScoreCell:
 
 
 def compare_variants(
-    ways: Mapping[str, Sequence[Predicted]], truth: Sequence[Example], against: str, labels: str, config: CompareConfig
+    variants: Mapping[str, Sequence[Predicted]],
+    truth: Sequence[Example],
+    baseline: str,
+    labels: str,
+    config: CompareConfig,
 ) -> tuple[ScoreCell, ...]:
-    """Score ways on the same videos.
+    """Score variants on the same videos.
 
     Args:
-        ways: name → one or more runs (seeds), each with a prediction for every video of `truth`.
+        variants: name → one or more runs (seeds), each with a prediction for every video of `truth`.
         truth: videos with labels; only their valid seconds are scored.
-        against: the way that the others are compared with.
-        labels: whose labels these are, for the cells.
-        config: draws.
+        baseline: the variant that the others are compared with.
+        labels: source of the labels, for the cells.
+        config: of the bootstrap.
 
     Returns:
-        For chance and then each way: a cell per expression and one for MAP.
+        For chance and then each variant: a cell per expression and one for MAP.
 
     Raises:
         DatasetError: if no second can be scored.
@@ -89,56 +93,62 @@ def compare_variants(
     if not used:
         raise DatasetError(f"no second of the test videos has valid {labels} labels, so nothing can be scored")
     names = used[0].expressions
-    on = np.concatenate([e.labels[e.valid] > 0.5 for e in used])  # (n, K)
+    positive = np.concatenate([e.labels[e.valid] > 0.5 for e in used])  # (n, K)
     group = np.repeat(np.arange(len(used)), [int(e.valid.sum()) for e in used])
     ranked = {
-        way: [[RankedScores(column, on[:, k], group) for k, column in enumerate(_pooled(run, used).T)] for run in runs]
-        for way, runs in ways.items()
+        name: [
+            [RankedScores(column, positive[:, k], group) for k, column in enumerate(_pooled(run, used).T)]
+            for run in runs
+        ]
+        for name, runs in variants.items()
     }
-    shown = [k for k in range(len(names)) if on[:, k].any()]
-    base = list(ways).index(against)
+    shown = [k for k in range(len(names)) if positive[:, k].any()]
+    base = list(variants).index(baseline)
 
     def scores(weights: NDArray[np.int64] | None) -> NDArray[np.float64]:
-        """Mean over seeds, (ways, K + 1); NaN where not defined."""
+        """Mean over seeds, (variants, K + 1); NaN where undefined."""
         return np.stack([_row(runs, shown, weights).mean(axis=0) for runs in ranked.values()])
 
-    def numbers(weights: NDArray[np.int64]) -> list[float | None]:
-        found = scores(weights)
-        return [None if np.isnan(x) else float(x) for x in np.stack([found, found - found[base]]).ravel()]
+    def values_and_gains(weights: NDArray[np.int64]) -> list[float | None]:
+        values = scores(weights)
+        return [None if np.isnan(x) else float(x) for x in np.stack([values, values - values[base]]).ravel()]
 
-    spans = bootstrap(
-        len(used), numbers, resamples=config.resamples, seed=config.bootstrap_seed, level=config.confidence_level
+    intervals = bootstrap(
+        len(used), values_and_gains, resamples=config.resamples, seed=config.bootstrap_seed, level=config.confidence_level
     )
-    whole, columns = scores(None), [*names, MAP]
-    chances = [float(on[:, k].mean()) for k in range(len(names))]
+    estimates, columns = scores(None), [*names, MAP]
+    chances = [float(positive[:, k].mean()) for k in range(len(names))]
     mean_chance = float(np.mean([chances[k] for k in shown])) if shown else None
     cells = [ScoreCell(labels, CHANCE, n, c) for n, c in zip(columns, [*chances, mean_chance], strict=True)]
-    for w, (way, runs) in enumerate(ranked.items()):
-        each = _row(runs, shown, None)
+    for v, (variant, runs) in enumerate(ranked.items()):
+        by_seed = _row(runs, shown, None)
         for k, name in enumerate(columns):
-            if np.isnan(whole[w, k]):
-                cells.append(ScoreCell(labels, way, name, None))
+            value = float(estimates[v, k])
+            if np.isnan(value):
+                cells.append(ScoreCell(labels, variant, name, None))
                 continue
-            spread = float(each[:, k].std(ddof=1)) if len(each) > 1 else None
-            place = w * len(columns) + k
-            span, gained = spans[place], spans[len(ways) * len(columns) + place]
-            made = (labels, way, name, float(whole[w, k]), spread, span.low, span.high)
-            gain = () if way == against else (float(whole[w, k] - whole[base, k]), gained.low, gained.high)
-            cells.append(ScoreCell(*made, *gain))
+            spread = float(by_seed[:, k].std(ddof=1)) if len(by_seed) > 1 else None
+            index = v * len(columns) + k
+            span, of_gain = intervals[index], intervals[len(variants) * len(columns) + index]
+            cell = ScoreCell(labels, variant, name, value, spread, span.low, span.high)
+            if variant != baseline:
+                gain = float(estimates[v, k] - estimates[base, k])
+                cell = replace(cell, gain=gain, gain_low=of_gain.low, gain_high=of_gain.high)
+            cells.append(cell)
     return tuple(cells)
 
 
 def _row(
     runs: Sequence[Sequence[RankedScores]], shown: Sequence[int], weights: NDArray[np.int64] | None
 ) -> NDArray[np.float64]:
-    """Average precision of each run (seeds, K + 1), MAP last, over the classes that are `shown` and drawn."""
+    """Average precision of each run (seeds, K + 1), MAP last, over the classes in `shown` that have positives in the resample."""
     out = np.full((len(runs), len(runs[0]) + 1), np.nan)
     for s, run in enumerate(runs):
         for k in shown:
-            found = run[k].average_precision(weights)
-            out[s, k] = np.nan if found is None else found
-        there = out[s, :-1][~np.isnan(out[s, :-1])]
-        out[s, -1] = there.mean() if len(there) else np.nan
+            ap = run[k].average_precision(weights)
+            out[s, k] = np.nan if ap is None else ap
+        defined = out[s, :-1][~np.isnan(out[s, :-1])]
+        out[s, -1] = defined.mean() if len(defined) else np.nan
     return out
 
 
@@ -150,21 +160,29 @@ def _pooled(run: Predicted, used: Sequence[Example]) -> NDArray[np.floating]:
     return np.concatenate([run[e.video][e.valid] for e in used])
 
 
-def comparison_text(cells: Sequence[ScoreCell], against: str) -> str:
-    """The paper's Table 3 layout, in %: rows are ways, columns expressions and MAP; then MAP's intervals."""
+def comparison_text(cells: Sequence[ScoreCell], baseline: str) -> str:
+    """The table in the layout of the paper's Table 3, then the intervals of MAP.
+
+    Args:
+        cells: of `compare_variants`.
+        baseline: name of the variant that the others are compared with.
+
+    Returns:
+        Text; rows are variants, columns expressions and MAP, in %.
+    """
     columns = list(dict.fromkeys(cell.expression for cell in cells))
     rows = list(dict.fromkeys((cell.labels, cell.way) for cell in cells))
-    found = {(cell.labels, cell.way, cell.expression): cell for cell in cells}
+    by_key = {(cell.labels, cell.way, cell.expression): cell for cell in cells}
     lines = [["in %", *columns]]
-    for labels, way in rows:
-        lines.append([f"{way}, {labels}", *(_cell(found[labels, way, name]) for name in columns)])
-    intervals = [["MAP", "value", "interval over videos", f"less {against}", "interval"]]
-    for labels, way in rows:
-        cell = found[labels, way, MAP]
-        if way != CHANCE:
+    for labels, variant in rows:
+        lines.append([f"{variant}, {labels}", *(_cell(by_key[labels, variant, name]) for name in columns)])
+    intervals = [["MAP", "value", "interval over videos", f"less {baseline}", "interval"]]
+    for labels, variant in rows:
+        cell = by_key[labels, variant, MAP]
+        if variant != CHANCE:
             gain = "" if cell.gain is None else f"{100 * cell.gain:+.2f}"
             span = (_span(cell.low, cell.high), gain, _span(cell.gain_low, cell.gain_high) if gain else "")
-            intervals.append([f"{way}, {labels}", _number(cell.value), *span])
+            intervals.append([f"{variant}, {labels}", _number(cell.value), *span])
     return f"{text_table(lines)}\n\n{text_table(intervals)}"
 
 

@@ -1,4 +1,4 @@
-"""Settings of training, each with its default and its help."""
+"""Settings of training, with defaults and help texts."""
 
 from dataclasses import dataclass, replace
 
@@ -9,13 +9,13 @@ __all__ = ["HISTORY", "RATE", "TrainConfig"]
 
 EPOCHS, SMALL_EPOCHS = 10, 20
 RATE, SMALL_RATE = 5e-4, 5e-3
-HISTORY = "history.csv"  # in a model's folder: how the losses went
+HISTORY = "history.csv"  # in a model's folder: losses of every epoch
 LOSSES = ("cross_entropy", "balanced")
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Settings of training (spec §7; where it is silent the docstring of `train` says what was measured)."""
+    """Settings of training (spec §7)."""
 
     epochs: int = setting(
         0,
@@ -72,15 +72,15 @@ class TrainConfig:
         ):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
-        for name, known in CHOICES.items():
-            if getattr(self, name) not in known:
-                raise ValueError(f"{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}")
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name} must be one of {', '.join(choices)}, got {getattr(self, name)!r}")
 
     def resolved(self, seconds: int) -> "TrainConfig":
-        """The same with epochs, rate and threads settled for this many labelled seconds.
+        """The same settings with epochs, learning rate and threads chosen for this many labelled seconds.
 
-        The small network's matrix products are so short that two threads spend their time waiting for each
-        other: 36 s instead of 9 s for 240 seconds of content.
+        The matrix products of the small network are so short that two threads mostly wait for each other: 36 s
+        instead of 9 s for 240 seconds of content.
         """
         small = seconds < SMALL_BELOW_S
         return replace(

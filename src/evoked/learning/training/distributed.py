@@ -1,11 +1,13 @@
-"""Where steps are taken: one device, or several that learn together. The one home of Lightning Fabric."""
+"""Training on one device or several in parallel; the only module that sets up Lightning Fabric."""
 
 import atexit
 import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar, cast
+from dataclasses import dataclass
+from multiprocessing.queues import SimpleQueue
+from typing import Generic, NamedTuple, TypeAlias, TypeVar, cast
 
 import torch
 from lightning_fabric import Fabric
@@ -20,13 +22,32 @@ __all__ = ["fabric_for", "mean_loss", "run_distributed", "shard_batch"]
 T = TypeVar("T")
 
 
-def fabric_for(config: TrainConfig) -> Fabric:
-    """The devices of a config, ready to be launched on.
+class _Report(NamedTuple):
+    """Progress of the first device, see `core.progress`."""
 
-    Precision stays 32 bit here: what bf16 does to which products is the network's own choice (`Network.kind`).
+    done: float
+    total: float | None
+    note: str
+
+
+@dataclass(frozen=True)
+class _Result(Generic[T]):
+    """What the first device returns, or the error that stopped it."""
+
+    value: T | EvokedError
+
+
+_Message: TypeAlias = _Report | _Result[T] | None
+"""What a process sends to its parent; None ends the queue."""
+
+
+def fabric_for(config: TrainConfig) -> Fabric:
+    """The devices of a config, ready to launch on.
+
+    Precision is 32 bit here: the network itself decides which products run in bf16 (`Network.kind`).
 
     Raises:
-        TrainingError: if they are not here.
+        TrainingError: if the devices are not available.
     """
     if config.device == "cuda" and torch.cuda.device_count() < config.devices:
         raise TrainingError(
@@ -38,15 +59,18 @@ def fabric_for(config: TrainConfig) -> Fabric:
 
 
 def run_distributed(work: Callable[[Fabric, Progress], T], config: TrainConfig, progress: Progress) -> T:
-    """Do the same work on every device; what the first of them answers.
+    """Do the same work on every device and return the result of the first.
 
-    On one device it is done here. On several each has a process of its own, so `work` must be picklable; its
-    progress comes back through a queue.
+    One device works in this process. Several devices have a process each, so `work` must be picklable; progress is
+    sent back through a queue.
 
     Args:
-        work: told its Fabric, and where to tell its progress: only the first device's is heard.
-        config: says which devices.
-        progress: told here.
+        work: receives its Fabric and where to report progress; only reports of the first device are used.
+        config: devices and threads.
+        progress: receives the reports, in this process.
+
+    Returns:
+        What `work` returned on the first device.
 
     Raises:
         EvokedError: as `work` does.
@@ -54,60 +78,76 @@ def run_distributed(work: Callable[[Fabric, Progress], T], config: TrainConfig, 
     fabric = fabric_for(config)
     if config.devices == 1:
         return work(fabric, progress)
-    queue: Any = multiprocessing.get_context("spawn").SimpleQueue()
-    answers: list[T | EvokedError] = []
-    listener = threading.Thread(target=_listen, args=(queue, progress, answers), daemon=True)
+    queue: SimpleQueue[_Message[T]] = multiprocessing.get_context("spawn").SimpleQueue()
+    results: list[T | EvokedError] = []
+    listener = threading.Thread(target=_listen, args=(queue, progress, results), daemon=True)
     listener.start()
     try:
         fabric.launch(_guarded, work, queue, config.threads)  # type: ignore[arg-type]  # it passes the others on
     finally:
         queue.put(None)
         listener.join()
-    (answer,) = answers
-    if isinstance(answer, EvokedError):
-        raise answer
-    return answer
+    (result,) = results
+    if isinstance(result, EvokedError):
+        raise result
+    return result
 
 
 def shard_batch(batch: Sequence[T], fabric: Fabric, count: Callable[[Sequence[T]], int]) -> tuple[Sequence[T], float]:
-    """This device's part of a batch, and how much its loss weighs: then the devices' mean is the batch's.
+    """The share of a batch for this device, and the weight of its loss, so that the mean over devices is the batch's.
 
-    All devices take all of it where a part would be too little for any of them: batch norm needs two windows.
+    All devices take the whole batch where a share would be too small for one of them: batch norm needs two windows.
 
     Args:
-        batch: what is shared out, the same on every device.
-        fabric: says how many devices there are, and which is this.
-        count: windows in a part.
+        batch: the same on every device.
+        fabric: number of devices and rank of this one.
+        count: returns the number of windows in a share.
+
+    Returns:
+        The share of this device and the weight of its loss.
     """
-    parts = [batch[rank :: fabric.world_size] for rank in range(fabric.world_size)]
-    counts = [count(part) for part in parts]
+    shares = [batch[rank :: fabric.world_size] for rank in range(fabric.world_size)]
+    counts = [count(share) for share in shares]
     if min(counts) < 2:
         return batch, 1.0
-    return parts[fabric.global_rank], counts[fabric.global_rank] * fabric.world_size / sum(counts)
+    return shares[fabric.global_rank], counts[fabric.global_rank] * fabric.world_size / sum(counts)
 
 
 def mean_loss(fabric: Fabric, loss: Tensor) -> float:
-    """The loss, mean over the devices, so that all see one number and go the same way."""
+    """The mean loss over the devices, so that all devices see the same number and decide alike.
+
+    Args:
+        fabric: the devices.
+        loss: of this device, a scalar.
+
+    Returns:
+        The mean.
+    """
     loss = loss.detach()
     return float(loss if fabric.world_size == 1 else cast(Tensor, fabric.all_reduce(loss)))
 
 
-def _guarded(fabric: Fabric, work: Callable[[Fabric, Progress], T], queue: Any, threads: int) -> None:
-    """In a device's process. What the first answers goes into the queue, as Fabric's own way takes no frozen
-    dataclass; so does an error for the user, of which torch would make a traceback."""
+def _guarded(
+    fabric: Fabric, work: Callable[[Fabric, Progress], T], queue: "SimpleQueue[_Message[T]]", threads: int
+) -> None:
+    """Do the work in the process of a device.
+
+    The result of the first device goes through the queue, because Fabric cannot return frozen dataclasses; so does an
+    error for the user, which torch would turn into a traceback.
+    """
     torch.set_num_threads(threads or max(1, torch.get_num_threads() // fabric.world_size))
 
-    def tell(done: float, total: float | None, note: str = "") -> None:
-        queue.put((done, total, note))
+    def report(done: float, total: float | None, note: str = "") -> None:
+        queue.put(_Report(done, total, note))
 
     try:
-        answer: T | EvokedError = work(fabric, tell if fabric.is_global_zero else silent)
+        result: T | EvokedError = work(fabric, report if fabric.is_global_zero else silent)
     except EvokedError as error:
-        answer = error
+        result = error
     if fabric.is_global_zero:
-        queue.put([answer])
-    # The work is done and told. Native threads of torch that still live when a process takes itself apart abort it
-    # now and then (one run in twelve on a busy machine), and that would look like a failure: it leaves at once instead.
+        queue.put(_Result(result))
+    # The result is sent. Native threads of torch that are alive at interpreter shutdown abort the process now and then
+    # (one run in twelve on a busy machine), which would look like a failure: so the process exits at once.
     atexit.register(_leave)
 
 
@@ -117,10 +157,10 @@ def _leave() -> None:
     os._exit(0)
 
 
-def _listen(queue: Any, progress: Progress, answers: list[Any]) -> None:
-    """Progress comes as tuples, the answer in a list, the end as None."""
-    while (told := queue.get()) is not None:
-        if isinstance(told, list):
-            answers += told
+def _listen(queue: "SimpleQueue[_Message[T]]", progress: Progress, results: list[T | EvokedError]) -> None:
+    """Pass reports on and collect the result, until the queue ends."""
+    while (message := queue.get()) is not None:
+        if isinstance(message, _Result):
+            results.append(message.value)
         else:
-            progress(*told)
+            progress(*message)

@@ -1,4 +1,4 @@
-"""What training makes smaller, and how far one step may go (spec §7)."""
+"""Loss functions of training, and gradient clipping (spec §7)."""
 
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -16,8 +16,11 @@ def cross_entropy(p: Tensor, labels: Tensor) -> Tensor:
     """Cross entropy on probabilities: summed over classes, mean over the batch; log(p + 1e-5).
 
     Args:
-        p: (N, K) in [0, 1].
+        p: predicted probabilities (N, K) in [0, 1].
         labels: (N, K) in [0, 1].
+
+    Returns:
+        The loss, a scalar.
 
     Source: YouTube-8M's CrossEntropyLoss.
     """
@@ -25,43 +28,58 @@ def cross_entropy(p: Tensor, labels: Tensor) -> Tensor:
     return -by_class.sum(dim=1).mean()
 
 
-KNOWN = 0.999
-"""β of the effective number of samples: about 1 / (1 − β) = 1000 of a kind are as good as any number more."""
+BETA = 0.999
+"""β of the effective number of samples: beyond about 1 / (1 − β) = 1000 samples more of the same add little."""
 
 
 def balanced_cross_entropy(p: Tensor, labels: Tensor, share: Tensor, seconds: int) -> Tensor:
-    """Cross entropy in which a class's few positives weigh more: by the inverse effective number of samples.
+    """Cross entropy in which the rare positives of a class weigh more: by the inverse effective number of samples.
 
-    The weights of a class's positives and negatives are w ∝ (1 − β) / (1 − β^n), n how many there are to learn
-    from, and the mean weight of a class is 1, so that no class's loss as a whole weighs more than another's.
+    The weights of a class's positives and negatives are w ∝ (1 − β) / (1 − β^n), with n their number in the training
+    set. The mean weight of each class is 1, so that all classes weigh the same in the total.
 
     Args:
-        p, labels: as of `cross_entropy`.
-        share: (K,), of the seconds to learn from that show each class.
-        seconds: how many those are.
+        p: predicted probabilities (N, K) in [0, 1].
+        labels: (N, K) in [0, 1].
+        share: (K,), prevalence of each class in the training seconds.
+        seconds: number of training seconds.
+
+    Returns:
+        The loss, a scalar.
 
     Source: Cui et al. 2019, Class-balanced loss based on effective number of samples.
     """
     counts = torch.stack([share, 1 - share]) * seconds  # of positives, of negatives
-    weight = (1 - KNOWN) / (1 - KNOWN ** counts.clamp(min=1))
+    weight = (1 - BETA) / (1 - BETA ** counts.clamp(min=1))
     weight = weight * seconds / (weight * counts).sum(dim=0)
     by_class = weight[0] * labels * torch.log(p + EPSILON) + weight[1] * (1 - labels) * torch.log(1 - p + EPSILON)
     return -by_class.sum(dim=1).mean()
 
 
 def squared_error(y: Tensor, labels: Tensor) -> Tensor:
-    """Mean squared error of values (N, K), over all of them (spec §8)."""
+    """Mean squared error over all values (spec §8).
+
+    Args:
+        y: predicted values (N, K).
+        labels: (N, K).
+
+    Returns:
+        The loss, a scalar.
+    """
     return functional.mse_loss(y, labels)
 
 
 def make_loss(answer: str, loss: str, share: Tensor, seconds: int) -> Callable[[Tensor, Tensor], Tensor]:
-    """What is charged for an answer (`ModelConfig.answer`): squared error of values, and of probabilities `loss`.
+    """The loss function for an output (`ModelConfig.answer`): squared error for values, `loss` for probabilities.
 
     Args:
         answer: one of `model.config.ANSWERS`.
-        loss: one of `TrainConfig.loss`.
-        share: (K,), of the seconds to learn from that show each class.
-        seconds: how many those are.
+        loss: one of the choices of `TrainConfig.loss`.
+        share: (K,), prevalence of each class in the training seconds.
+        seconds: number of training seconds.
+
+    Returns:
+        A function of predictions and labels, (N, K) each.
     """
     if answer != "probability":
         return squared_error
@@ -73,9 +91,13 @@ def make_loss(answer: str, loss: str, share: Tensor, seconds: int) -> Callable[[
 
 
 def clip_each(variables: Iterable[Tensor], norm: float) -> None:
-    """Scale each variable's gradient, on its own, down to `norm` where it is longer (0: leave all).
+    """Scale the gradient of each variable down to `norm` where it is longer, each variable on its own.
 
-    Not the usual clipping of all gradients by their joint norm. Source: YouTube-8M's clip_gradient_norms.
+    This is not the usual clipping of all gradients by their joint norm. Source: YouTube-8M's clip_gradient_norms.
+
+    Args:
+        variables: parameters with gradients; those without are skipped.
+        norm: maximum Euclidean norm; 0: no clipping.
     """
     grads = [v.grad for v in variables if v.grad is not None]
     if norm == 0 or not grads:

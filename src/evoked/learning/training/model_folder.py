@@ -1,10 +1,9 @@
-"""Train a model and write its folder: the model, and how its epochs went."""
+"""Train a model and write its folder: the model and the losses of its epochs."""
 
 import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, astuple, fields, replace
 from pathlib import Path
-from typing import Any
 
 from evoked.core.errors import EvokedError
 from evoked.core.files import writing
@@ -32,17 +31,21 @@ def train_model(
     notes: tuple[str, ...] = (),
     progress: Progress = silent,
 ) -> Trained:
-    """Train on loaded examples and write the model; the one way from examples to a model folder.
+    """Train on loaded examples and write the model folder.
 
     Args:
-        folder: where the model goes, see `write_model`.
-        loaded: examples, and what their features were made with.
-        model, config: settings.
-        inputs: name → sha256 of every file that went in, for provenance.
+        folder: for the model, see `write_model`.
+        loaded: examples, and the networks and settings their features were made with.
+        model: settings of the model.
+        config: settings of training.
+        inputs: name → sha256 of every input file, for the provenance.
         state: folder that an interrupted training resumes from.
-        validate: videos that are scored after each epoch and not learnt.
-        notes: what every result must say; those of the examples and of the training join them.
-        progress: reported in training steps.
+        validate: names of videos that are scored after each epoch and not trained on.
+        notes: caveats for the provenance; those of the examples and of the training are added.
+        progress: receives training steps.
+
+    Returns:
+        The trained model, as written.
 
     Raises:
         DatasetError: if there is nothing to learn from, or examples do not fit each other.
@@ -52,40 +55,50 @@ def train_model(
     learnt = [example for example in loaded.examples if example.video not in validate]
     held_out = [example for example in loaded.examples if example.video in validate]
     trained = train(learnt, model, config, validation=held_out, state=state, progress=progress)
-    told = {"model": asdict(model), "train": asdict(config)} | ({"validate": list(validate)} if validate else {})
+    settings = {"model": asdict(model), "train": asdict(config)} | ({"validate": list(validate)} if validate else {})
     notes = tuple(dict.fromkeys((*notes, *loaded.notes)))
-    write_model(folder, trained, loaded.made, Provenance("train", told, inputs, notes=notes))
+    write_model(folder, trained, loaded.made, Provenance("train", settings, inputs, notes=notes))
     return trained
 
 
-def write_model(folder: Path, trained: Trained, features: Mapping[str, Any], provenance: Provenance) -> None:
+def write_model(folder: Path, trained: Trained, features: Mapping[str, object], provenance: Provenance) -> None:
     """Write model.safetensors, model.json and history.csv.
 
     Args:
-        folder: made where missing; a model that stands there is replaced, file by file.
-        trained: what training made; its notes join those of the provenance.
-        features: what the features were made with (nets and their sha256), for `predict` to make the same.
-        provenance: what went into training.
+        folder: created where missing; the files of a model in it are replaced.
+        trained: the model; its notes are added to those of the provenance.
+        features: networks (with sha256) and settings the features were made with, for `predict` to make the same.
+        provenance: settings and inputs of training.
 
     Raises:
         OutputError: if it cannot be written.
     """
-    told = replace(provenance, notes=(*provenance.notes, *trained.notes))
-    checkpoint = replace(trained.checkpoint, features=features, provenance=told.as_dict())
+    with_notes = replace(provenance, notes=(*provenance.notes, *trained.notes))
+    checkpoint = replace(trained.checkpoint, features=features, provenance=with_notes.as_dict())
     save_checkpoint(folder, checkpoint)
-    with writing(folder / HISTORY) as part, part.open("w", newline="", encoding="utf-8") as file:
+    with writing(folder / HISTORY) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow([f.name for f in fields(Epoch)])
         writer.writerows(["" if value is None else value for value in astuple(epoch)] for epoch in trained.history)
 
 
 def load_if_current(folder: Path, made_by: str, key: str) -> Checkpoint | None:
-    """The model in a folder, if it was made by this maker for the work of this key and is whole; else None."""
+    """Read the model of a folder if it is undamaged and was made for this key.
+
+    Args:
+        folder: of the model.
+        made_by: maker in the provenance.
+        key: of the training, in the provenance.
+
+    Returns:
+        The model, or None.
+    """
     if not (folder / ABOUT).is_file():
         return None
     try:
-        found = load_checkpoint(folder)
-    except EvokedError:  # damaged or of an older format: it is made anew, which costs time and nothing else
+        checkpoint = load_checkpoint(folder)
+    except EvokedError:  # damaged or of an older format: it is trained again
         return None
-    made = found.provenance
-    return found if made.get("made_by") == made_by and made.get("config", {}).get("key") == key else None
+    provenance = checkpoint.provenance
+    current = provenance.get("made_by") == made_by and provenance.get("config", {}).get("key") == key
+    return checkpoint if current else None

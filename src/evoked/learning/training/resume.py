@@ -1,8 +1,8 @@
-"""Training that was cut off: one file that is whole or not there, and holds all that is needed to go on.
+"""Save and resume training: the whole training state in one file that is replaced atomically.
 
-Batches and dropout are drawn from (seed, epoch, step), so where training stands says what is drawn next and no
-generator's state has to be kept. Everything else is in one safetensors file: one rename, and never
-weights of one step beside the optimiser of another.
+Batches and dropout are drawn from (seed, epoch, step), so the step number decides what is drawn next and no state of
+a random generator is saved. Everything else is in one safetensors file, so weights and optimiser are always of the
+same step.
 """
 
 import hashlib
@@ -30,16 +30,16 @@ __all__ = ["FILE", "Epoch", "TrainingState", "job_key", "load_state", "save_stat
 
 FILE = "training.safetensors"
 FORMAT = 2
-FREE = ("epochs", "patience", "threads", "checkpoint_every_s", "tensorboard")
-"""Settings that may change between two sittings: they say how long and how, not what a step does."""
+RESUMABLE = ("epochs", "patience", "threads", "checkpoint_every_s", "tensorboard")
+"""Settings that may change when training is resumed: they do not change what a step computes."""
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """How one epoch went; a row of history.csv.
+    """Losses and scores of one epoch; a row of history.csv.
 
     Attributes:
-        epoch: from 1.
+        epoch: number, from 1.
         loss: mean over its windows.
         validation_loss: mean over the validation windows; None without validation.
         validation_map: mean average precision in [0, 1]; None without validation or positives.
@@ -53,14 +53,17 @@ class Epoch:
 
 @dataclass
 class TrainingState:
-    """Where training stands.
+    """Progress of training.
 
     Attributes:
-        epoch, step: the next step to take, both from 0.
-        taken: steps taken in all.
-        loss_sum, windows: of the epoch so far.
-        history: epochs that are done.
-        best: the best epoch's number (0: none yet), and `best_arrays` its arrays; only with validation.
+        epoch: of the next step, from 0.
+        step: the next step within the epoch, from 0.
+        taken: steps taken in all epochs.
+        loss_sum: loss times windows, summed over the steps of this epoch.
+        windows: windows trained on in this epoch.
+        history: finished epochs.
+        best: number of the best epoch, from 1; 0: none yet. Only with validation.
+        best_arrays: weights of the best epoch.
     """
 
     epoch: int = 0
@@ -80,47 +83,75 @@ def job_key(
     config: TrainConfig,
     start: Mapping[str, NDArray[np.float32]] | None = None,
 ) -> str:
-    """A key for what is being trained on what; training goes on only where it is the same."""
-    total = hashlib.sha256()
-    choices = {name: value for name, value in asdict(config).items() if name not in FREE}
-    total.update(canonical([FORMAT, model.as_dict(), choices, torch.__version__]).encode())
-    for name, begun in sorted((start or {}).items()):
-        total.update(f"|{name}".encode())
-        total.update(np.ascontiguousarray(begun).data)
-    for part in (examples, validation):
-        total.update(f"|{len(part)}".encode())
-        for example in part:
-            total.update(canonical([example.video, example.seconds, list(example.expressions)]).encode())
+    """A key of data, model and settings; training resumes only from a state with the same key.
+
+    Args:
+        examples: to train on.
+        validation: scored after each epoch.
+        model: shape of the model.
+        config: settings of training.
+        start: initial weights, if they are given.
+
+    Returns:
+        A SHA-256 digest in hexadecimal.
+    """
+    sha = hashlib.sha256()
+    choices = {name: value for name, value in asdict(config).items() if name not in RESUMABLE}
+    sha.update(canonical([FORMAT, model.as_dict(), choices, torch.__version__]).encode())
+    for name, weights in sorted((start or {}).items()):
+        sha.update(f"|{name}".encode())
+        sha.update(np.ascontiguousarray(weights).data)
+    for subset in (examples, validation):
+        sha.update(f"|{len(subset)}".encode())
+        for example in subset:
+            sha.update(canonical([example.video, example.seconds, list(example.expressions)]).encode())
             arrays: list[Any] = [example.labels, example.valid, *(example.features[m.name] for m in model.modalities)]
             for array in arrays:
-                total.update(str(array.dtype).encode())
+                sha.update(str(array.dtype).encode())
                 for block in blocks(array):
-                    total.update(np.ascontiguousarray(block).data)
-    return total.hexdigest()
+                    sha.update(np.ascontiguousarray(block).data)
+    return sha.hexdigest()
 
 
 def save_state(
-    folder: Path, key: str, standing: TrainingState, network: Network, optimiser: torch.optim.Optimizer
+    folder: Path, key: str, current: TrainingState, network: Network, optimiser: torch.optim.Optimizer
 ) -> None:
-    """Write all that is needed to go on; OutputError if it cannot be, and then the last one still stands."""
+    """Write the training state; the previous file stays where that fails.
+
+    Args:
+        folder: for the state file.
+        key: of `job_key`.
+        current: progress of training.
+        network: its weights are saved.
+        optimiser: its moments are saved.
+
+    Raises:
+        OutputError: if the file cannot be written.
+    """
     arrays = {f"network.{name}": array for name, array in network.arrays().items()}
-    arrays |= {f"best.{name}": array for name, array in standing.best_arrays.items()}
+    arrays |= {f"best.{name}": array for name, array in current.best_arrays.items()}
     moments = optimiser.state_dict()["state"]
     names = [name for name, _ in network.named_parameters()]
     for number, values in moments.items():
-        for what, value in values.items():
-            arrays[f"adam.{what}.{names[number]}"] = torch.as_tensor(value).cpu().numpy()
-    plain = asdict(replace(standing, best_arrays={})) | {"format": FORMAT, "key": key}
+        for moment, value in values.items():
+            arrays[f"adam.{moment}.{names[number]}"] = torch.as_tensor(value).cpu().numpy()
+    plain = asdict(replace(current, best_arrays={})) | {"format": FORMAT, "key": key}
     del plain["best_arrays"]
     write_arrays(folder / FILE, arrays, json.dumps(plain, sort_keys=True))
 
 
 def load_state(folder: Path, key: str, network: Network, optimiser: torch.optim.Optimizer) -> TrainingState | None:
-    """Take up network and optimiser where they were left.
+    """Read the training state into network and optimiser.
+
+    Args:
+        folder: of the state file.
+        key: of `job_key`.
+        network: receives the saved weights.
+        optimiser: receives the saved moments.
 
     Returns:
-        Where training stands, or None where the folder holds no state or one of other work (other data,
-        labels or settings): then there is nothing to go on with.
+        Progress of training, or None where the folder holds no state or one with another key (other data, labels or
+        settings).
 
     Raises:
         CheckpointError: if the file is damaged, or of a newer format.
@@ -131,24 +162,26 @@ def load_state(folder: Path, key: str, network: Network, optimiser: torch.optim.
     try:
         arrays, text = read_arrays(path)
     except CheckpointError as error:
-        raise CheckpointError(f"{str(error).removesuffix('Train the model again')}Delete it to begin anew") from error
+        raise CheckpointError(
+            f"{str(error).removesuffix('Train the model again')}Delete it to train from the start"
+        ) from error
     try:
         plain = json.loads(text)
         written = plain.pop("format")
         if isinstance(written, int) and written > FORMAT:
             raise CheckpointError(
                 f"{path} was written by a newer evoked (format {written}, this program reads up to {FORMAT}). "
-                "Update evoked to go on from it, or delete it to begin anew"
+                "Update evoked to resume from it, or delete it to train from the start"
             )
         if (written, plain.pop("key")) != (FORMAT, key):
             return None
         history = [Epoch(**row) for row in plain.pop("history")]
-        standing = TrainingState(**plain, history=history, best_arrays=_under(arrays, "best."))
+        current = TrainingState(**plain, history=history, best_arrays=_under(arrays, "best."))
         network.load_arrays(_under(arrays, "network."))
         optimiser.load_state_dict(optimiser.state_dict() | {"state": _moments(arrays, network)})
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise CheckpointError(f"{path} cannot be gone on from: {error}. Delete it to begin anew") from error
-    return standing
+        raise CheckpointError(f"{path} cannot be resumed from: {error}. Delete it to train from the start") from error
+    return current
 
 
 def _under(arrays: dict[str, NDArray[np.float32]], prefix: str) -> dict[str, NDArray[np.float32]]:
@@ -156,9 +189,9 @@ def _under(arrays: dict[str, NDArray[np.float32]], prefix: str) -> dict[str, NDA
 
 
 def _moments(arrays: dict[str, NDArray[np.float32]], network: Network) -> dict[int, dict[str, Tensor]]:
-    found: dict[int, dict[str, Tensor]] = {}
+    moments: dict[int, dict[str, Tensor]] = {}
     for number, (name, _) in enumerate(network.named_parameters()):
-        whats = [n.split(".")[1] for n in arrays if n.startswith("adam.") and n.split(".", 2)[2] == name]
-        if whats:
-            found[number] = {what: torch.from_numpy(np.array(arrays[f"adam.{what}.{name}"])) for what in whats}
-    return found
+        saved = [n.split(".")[1] for n in arrays if n.startswith("adam.") and n.split(".", 2)[2] == name]
+        if saved:
+            moments[number] = {moment: torch.from_numpy(np.array(arrays[f"adam.{moment}.{name}"])) for moment in saved}
+    return moments

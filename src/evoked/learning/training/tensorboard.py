@@ -33,7 +33,7 @@ class TensorBoardLog:
     """
 
     def __init__(self, folder: Path | None, steps_done: int = 0) -> None:
-        self._writer: "SummaryWriter | None" = None
+        self._writer: "SummaryWriter | None" = None  # noqa: UP037 (imported for type checkers only)
         if folder is None:
             return
         from tensorboardX import SummaryWriter  # imported late, because logging is off by default
@@ -99,5 +99,6 @@ class TensorBoardLog:
                 with suppress(OSError):
                     writer.close()
             raise OutputError(
-                f"cannot write {self._path}: {error.strerror or error}. Make room and train again: it goes on"
+                f"cannot write {self._path}: {error.strerror or error}. "
+                "Free disk space and train again: training resumes"
             ) from error

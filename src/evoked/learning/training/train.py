@@ -1,4 +1,4 @@
-"""Training the content model: one loop, read from top to bottom (spec §7)."""
+"""Training of the content model (spec §7)."""
 
 import math
 import time
@@ -34,13 +34,13 @@ __all__ = ["Trained", "fitting", "train"]
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """What training made.
+    """A trained model.
 
     Attributes:
-        checkpoint: the model; with validation, of its best epoch. It has no `features` and `provenance`
-            yet: the code that saves it knows them (`learning.outcome`).
-        history: every epoch, those of earlier sittings too.
-        notes: what a reader must know, e.g. an expression that no training second shows.
+        checkpoint: the model; with validation, of its best epoch. `features` and `provenance` are added when it is
+            saved (`learning.training.model_folder`).
+        history: every epoch, including those before training was resumed.
+        notes: caveats, e.g. an expression that no training second shows.
     """
 
     checkpoint: Checkpoint
@@ -58,25 +58,28 @@ def train(
     state: Path | None = None,
     progress: Progress = silent,
 ) -> Trained:
-    """Learn to predict the labels of the examples from their features.
+    """Train a model to predict the labels of the examples from their features.
 
-    Adam; batches of runs of consecutive windows; each variable's gradient clipped on its own; see
-    `TrainConfig`. The same seed, threads and machine give the same model, to the bit on a CPU.
+    Adam; batches of runs of consecutive windows; the gradient of each variable clipped on its own; see
+    `TrainConfig`. The same seed, threads and machine give the same model, bit by bit on a CPU.
 
     Args:
-        examples: what to learn from; all with the same expressions and feature widths.
-        model: choices of the model, whose sizes come from the examples; or its exact shape.
-        config: choices of training.
-        validation: scored after each epoch; the best epoch is kept. Never videos of `examples`.
-        start: arrays to begin with instead of first weights, by the names of `model.config.shapes`; those that
-            are not among them are drawn as always. Fine-tuning: all of them learn on.
-        state: a folder in which training keeps where it stands. Where it finds the same work there, cut
-            off or finished, it goes on from it, and ends as if it had never stopped.
-        progress: told in steps, with the epoch and the loss.
+        examples: training videos; all with the same expressions and feature widths.
+        model: settings of the model, whose sizes come from the examples; or its exact shape.
+        config: settings of training.
+        validation: videos that are scored after each epoch; the best epoch is kept. Never videos of `examples`.
+        start: initial weights, by the names of `model.config.shapes`; weights that are not given are drawn at
+            random. All weights are trained (fine-tuning).
+        state: a folder for the training state. Training with the same data and settings that was interrupted or
+            finished there is resumed, with the same result as without interruption.
+        progress: receives training steps, with the epoch and the loss.
+
+    Returns:
+        The trained model.
 
     Raises:
-        DatasetError: if there is nothing to learn from, or examples do not fit each other.
-        TrainingError: if the device is not here, or the loss is not a number any more.
+        DatasetError: if there is nothing to train on, or examples do not fit each other.
+        TrainingError: if the device is not available, or the loss is not finite.
         CheckpointError, OutputError: if the state cannot be read or written.
     """
     shape = fitting(examples, validation, model)
@@ -85,15 +88,15 @@ def train(
     config = config.resolved(_labelled(examples))
     unseen = unusable_reasons(validation, shape, config)
     names = [m.name for m in shape.modalities]
-    learnt, held = (tuple(e.only(names) for e in part) for part in (examples, validation))
-    work = _Work(learnt, held, shape, config, start, state)
+    train_set, validation_set = (tuple(e.only(names) for e in subset) for subset in (examples, validation))
+    work = _Work(train_set, validation_set, shape, config, start, state)
     trained = run_distributed(partial(_learn, work), config, progress)
     return replace(trained, notes=(*trained.notes, *unseen))
 
 
 @dataclass(frozen=True, eq=False)
 class _Work:
-    """What `train` was given, settled; a process of its own can be handed it."""
+    """The input of `train`, resolved; picklable, for the processes of several devices."""
 
     examples: tuple[Example, ...]
     validation: tuple[Example, ...]
@@ -104,38 +107,50 @@ class _Work:
 
 
 def _learn(work: _Work, fabric: Fabric, progress: Progress) -> Trained:
-    """The loop, on each device."""
+    """The training loop, on each device."""
     examples, config, state = work.examples, work.config, work.state
     usable = [_usable(example, config) for example in examples]
     with _threads(config.threads):
-        lesson = _Lesson(work, usable, fabric)
+        loop = _Steps(work, usable, fabric)
         key = job_key(examples, work.validation, work.shape, config, work.start) if state else ""
-        standing = (load_state(state, key, lesson.network, lesson.optimiser) if state else None) or TrainingState()
+        current = (load_state(state, key, loop.network, loop.optimiser) if state else None) or TrainingState()
         saves = state is not None and fabric.is_global_zero
-        metrics = TensorBoardLog(state if saves and config.tensorboard else None, standing.taken)
+        metrics = TensorBoardLog(state if saves and config.tensorboard else None, current.taken)
         saved = time.monotonic()
-        while not _finished(standing, config):
-            plan = plan_epoch(usable, config.runs_per_batch, config.windows_per_run, (config.seed, standing.epoch))
-            while standing.step < len(plan) and not _out_of_steps(standing, config):
-                lesson.learn(plan[standing.step], standing)
-                _tell(progress, standing, config, len(plan))
+        while not _finished(current, config):
+            plan = plan_epoch(usable, config.runs_per_batch, config.windows_per_run, (config.seed, current.epoch))
+            while current.step < len(plan) and not _out_of_steps(current, config):
+                loop.step(plan[current.step], current)
+                _report(progress, current, config, len(plan))
                 if state and saves and time.monotonic() - saved >= config.checkpoint_every_s:
-                    save_state(state, key, standing, lesson.network, lesson.optimiser)
+                    save_state(state, key, current, loop.network, loop.optimiser)
                     saved = time.monotonic()
-            lesson.close_epoch(standing)
-            metrics.epoch(standing.history[-1], standing.taken)
-            if state and saves and _finished(standing, config):
-                save_state(state, key, standing, lesson.network, lesson.optimiser)
+            loop.close_epoch(current)
+            metrics.epoch(current.history[-1], current.taken)
+            if state and saves and _finished(current, config):
+                save_state(state, key, current, loop.network, loop.optimiser)
         metrics.close()
-        arrays = standing.best_arrays or lesson.network.arrays()
-    about = asdict(config) | {"epochs_done": len(standing.history), "best_epoch": standing.best or None}
-    return Trained(Checkpoint(work.shape, arrays, training=about), tuple(standing.history), _notes(examples, usable))
+        arrays = current.best_arrays or loop.network.arrays()
+    about = asdict(config) | {"epochs_done": len(current.history), "best_epoch": current.best or None}
+    return Trained(Checkpoint(work.shape, arrays, training=about), tuple(current.history), _notes(examples, usable))
 
 
 def fitting(
     examples: Sequence[Example], validation: Sequence[Example], model: ModelSettings | ModelConfig
 ) -> ModelConfig:
-    """The model's shape for these examples; DatasetError where they do not fit each other or the model."""
+    """The model's shape for these examples, after checking that they fit each other.
+
+    Args:
+        examples: training videos.
+        validation: validation videos.
+        model: settings of the model, or its exact shape.
+
+    Returns:
+        The shape.
+
+    Raises:
+        DatasetError: if there are no examples, or they do not fit each other or the model.
+    """
     if not examples:
         raise DatasetError("nothing to learn from: there is no video with features and labels")
     first = examples[0]
@@ -145,12 +160,13 @@ def fitting(
         )
     except ValueError as error:
         raise DatasetError(f"{first.video}: {error}. Make its features anew, or choose other inputs") from error
-    wanted = {m.name: m.width for m in shape.modalities}
+    expected = {m.name: m.width for m in shape.modalities}
     for example in (*examples, *validation):
-        found = {name: example.widths.get(name) for name in wanted}
-        if found != wanted:
+        widths = {name: example.widths.get(name) for name in expected}
+        if widths != expected:
             raise DatasetError(
-                f"{example.video} has features {found}, {first.video} has {wanted}. Make all features with one setting"
+                f"{example.video} has features {widths}, {first.video} has {expected}. "
+                "Make all features with one setting"
             )
         if example.expressions != first.expressions:
             raise DatasetError(
@@ -159,70 +175,71 @@ def fitting(
             )
     if wrong := [e.video for e in (*examples, *validation) if e.values != (shape.answer != "probability")]:
         raise DatasetError(f"{wrong[0]}: its labels are not of the kind that the model answers with, {shape.answer}")
-    if both := {e.video for e in examples} & {e.video for e in validation}:
-        raise DatasetError(f"{', '.join(sorted(both))}: a video to learn from cannot validate as well. Split by video")
+    if shared := {e.video for e in examples} & {e.video for e in validation}:
+        raise DatasetError(
+            f"{', '.join(sorted(shared))}: a video to learn from cannot validate as well. Split by video"
+        )
     return shape
 
 
-class _Lesson:
-    """What every step of training needs: the data, the network, its optimiser and the device."""
+class _Steps:
+    """Takes training steps: holds the data, the network, its optimiser and the device."""
 
     def __init__(self, work: _Work, usable: Sequence[NDArray[np.bool_]], fabric: Fabric) -> None:
         self.work, self.usable, self.fabric, self.config = work, usable, fabric, work.config
         self.network = _new_network(work.examples, work.shape, work.config, work.start or {}).train()
-        own = torch.optim.AdamW(
+        self.optimiser = torch.optim.AdamW(
             self.network.parameters(), lr=self.config.learning_rate, weight_decay=self.config.weight_decay, fused=True
         )
-        self._ready, self._stepper = fabric.setup(self.network, own)
-        self.optimiser = own
+        self._wrapped_network, self._wrapped_optimiser = fabric.setup(self.network, self.optimiser)
         self._examples = smoothing_kernel(work.examples, usable, work.config.label_smoothing_s)
-        shown = np.sum(
+        positives = np.sum(
             [e.labels[seconds].sum(axis=0) for e, seconds in zip(self._examples, usable, strict=True)], axis=0
         )
         count = int(sum(seconds.sum() for seconds in usable))
-        means = torch.from_numpy(shown / max(count, 1)).to(fabric.device)
-        self._charge = make_loss(work.shape.answer, work.config.loss, means, count)
+        prevalence = torch.from_numpy(positives / max(count, 1)).to(fabric.device)
+        self._loss = make_loss(work.shape.answer, work.config.loss, prevalence, count)
 
-    def learn(self, runs: Sequence[WindowRun], standing: TrainingState) -> None:
-        """Take one step, and note in `standing` that it was taken."""
+    def step(self, runs: Sequence[WindowRun], current: TrainingState) -> None:
+        """Train on one batch, and count the step in `current`; TrainingError if the loss is not finite."""
         config, fabric, count = self.config, self.fabric, windows_in(runs, self.usable, self.config.windows_per_run)
-        own, weight = shard_batch(runs, fabric, lambda part: windows_in(part, self.usable, config.windows_per_run))
-        batch = gather(self._examples, own, self.usable, config.windows_per_run, self.network.config.window_s)
+        shard, weight = shard_batch(runs, fabric, lambda share: windows_in(share, self.usable, config.windows_per_run))
+        batch = gather(self._examples, shard, self.usable, config.windows_per_run, self.network.config.window_s)
         rows = {m.name: torch.from_numpy(batch.rows[m.name]) for m in self.network.config.modalities}
         rows, source, use, labels = fabric.to_device(
             (rows, torch.from_numpy(batch.source), torch.from_numpy(batch.use), torch.from_numpy(batch.labels))
         )
-        chance = torch.Generator(fabric.device).manual_seed(
-            _seed(config.seed, standing.epoch, standing.step, *([fabric.global_rank] if fabric.global_rank else []))
+        dropout = torch.Generator(fabric.device).manual_seed(
+            _seed(config.seed, current.epoch, current.step, *([fabric.global_rank] if fabric.global_rank else []))
         )
-        p = self._ready(rows, source, use, generator=chance)
-        loss = self._charge(p, labels) * weight
-        self._stepper.zero_grad()
+        p = self._wrapped_network(rows, source, use, generator=dropout)
+        loss = self._loss(p, labels) * weight
+        self._wrapped_optimiser.zero_grad()
         fabric.backward(loss + config.l2 * self.network.experts.weight_squares())
         clip_each(self.network.parameters(), config.max_grad_norm)
-        self._stepper.step()
+        self._wrapped_optimiser.step()
         value = mean_loss(fabric, loss)
         if not math.isfinite(value):
-            where = f"epoch {standing.epoch + 1}, step {standing.step + 1}"
+            where = f"epoch {current.epoch + 1}, step {current.step + 1}"
             raise TrainingError(
                 f"the loss became {value} in {where}. Choose a smaller learning rate than {config.learning_rate:g}, "
                 "or leave out features of enormous size"
             )
-        standing.step, standing.taken = standing.step + 1, standing.taken + 1
-        standing.loss_sum, standing.windows = standing.loss_sum + value * count, standing.windows + count
+        current.step, current.taken = current.step + 1, current.taken + 1
+        current.loss_sum, current.windows = current.loss_sum + value * count, current.windows + count
 
-    def close_epoch(self, standing: TrainingState) -> None:
-        """Score the validation videos (the first device does), and note how the epoch went."""
-        epoch, best = Epoch(standing.epoch + 1, standing.loss_sum / standing.windows), standing.best
+    def close_epoch(self, current: TrainingState) -> None:
+        """Score the validation videos on the first device, and add the epoch to the history."""
+        epoch, best = Epoch(current.epoch + 1, current.loss_sum / current.windows), current.best
         if self.work.validation:
             scores = validation_score(self.network, self.work.validation) if self.fabric.is_global_zero else None
             if self.fabric.world_size > 1:
                 scores = self.fabric.broadcast(scores)
             epoch = Epoch(epoch.epoch, epoch.loss, *(scores or (None, None)))
-            if improved(epoch, standing.history[best - 1] if best else None, self.config.monitor):
-                standing.best, standing.best_arrays = epoch.epoch, self.network.arrays()
-        standing.history.append(epoch)
-        standing.epoch, standing.step, standing.loss_sum, standing.windows = epoch.epoch, 0, 0.0, 0
+            if improved(epoch, current.history[best - 1] if best else None, self.config.monitor):
+                current.best, current.best_arrays = epoch.epoch, self.network.arrays()
+        current.history.append(epoch)
+        current.epoch, current.step, current.loss_sum, current.windows = epoch.epoch, 0, 0.0, 0
 
 
 def _new_network(
@@ -240,20 +257,20 @@ def _new_network(
     return network
 
 
-def _finished(standing: TrainingState, config: TrainConfig) -> bool:
-    waited = standing.epoch - standing.best
-    patient = not config.patience or not standing.best or waited < config.patience
-    return standing.epoch >= config.epochs or _out_of_steps(standing, config) or not patient
+def _finished(current: TrainingState, config: TrainConfig) -> bool:
+    waited = current.epoch - current.best
+    patient = not config.patience or not current.best or waited < config.patience
+    return current.epoch >= config.epochs or _out_of_steps(current, config) or not patient
 
 
-def _out_of_steps(standing: TrainingState, config: TrainConfig) -> bool:
-    return bool(config.max_steps) and standing.taken >= config.max_steps
+def _out_of_steps(current: TrainingState, config: TrainConfig) -> bool:
+    return bool(config.max_steps) and current.taken >= config.max_steps
 
 
-def _tell(progress: Progress, standing: TrainingState, config: TrainConfig, per_epoch: int) -> None:
+def _report(progress: Progress, current: TrainingState, config: TrainConfig, per_epoch: int) -> None:
     total = min(config.epochs * per_epoch, config.max_steps or math.inf)
-    loss = standing.loss_sum / standing.windows
-    progress(standing.taken, total, f"epoch {standing.epoch + 1} of {config.epochs}, loss {loss:.3f}")
+    loss = current.loss_sum / current.windows
+    progress(current.taken, total, f"epoch {current.epoch + 1} of {config.epochs}, loss {loss:.3f}")
 
 
 def _labelled(examples: Sequence[Example]) -> int:
@@ -261,27 +278,27 @@ def _labelled(examples: Sequence[Example]) -> int:
 
 
 def _usable(example: Example, config: TrainConfig) -> NDArray[np.bool_]:
-    """Seconds to learn from; with `zeros` an unseen second counts as one without any expression."""
+    """Seconds to train on; with `zeros` a second without valid labels counts as one without any expression."""
     return example.valid if config.missing_labels == "masked" else np.ones_like(example.valid)
 
 
 def _notes(examples: Sequence[Example], usable: Sequence[NDArray[np.bool_]]) -> tuple[str, ...]:
-    shown = np.sum([e.labels[seconds].sum(axis=0) for e, seconds in zip(examples, usable, strict=True)], axis=0)
+    positives = np.sum([e.labels[seconds].sum(axis=0) for e, seconds in zip(examples, usable, strict=True)], axis=0)
     return tuple(
         f"{name}: no training second shows it, so the model can only learn to say no"
-        for name, count in zip(examples[0].expressions, shown, strict=True)
+        for name, count in zip(examples[0].expressions, positives, strict=True)
         if count == 0
     )
 
 
 def _seed(*numbers: int) -> int:
-    """One seed from several, without the patterns of a sum."""
+    """One seed from several numbers, mixed by numpy's SeedSequence."""
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
 @contextmanager
 def _threads(count: int) -> Iterator[None]:
-    """Let torch use so many threads in this block (0: as many as it does)."""
+    """Let torch use this many threads within the block; 0: no change."""
     before = torch.get_num_threads()
     torch.set_num_threads(count or before)
     try:

@@ -1,4 +1,4 @@
-"""How good the model is on videos that it does not learn from, while it learns."""
+"""Scores on the validation videos, after each epoch of training."""
 
 from collections.abc import Sequence
 
@@ -19,15 +19,19 @@ from evoked.model.network import Network
 __all__ = ["improved", "unusable_reasons", "validation_score"]
 
 RUN_S = 256
-"""Seconds scored together."""
+"""Seconds that are scored in one batch."""
 
 
 def validation_score(network: Network, validation: Sequence[Example]) -> tuple[float | None, float | None]:
-    """Loss and MAP over the valid seconds of all videos together.
+    """Loss and MAP, pooled over the valid seconds of all videos.
+
+    Args:
+        network: the model; its mode and precision are restored afterwards.
+        validation: videos to score.
 
     Returns:
         (loss, MAP); both None where no second is valid, MAP None where no class has positives or the model
-        does not answer with probabilities: then the loss is their mean squared error.
+        does not predict probabilities: then the loss is the mean squared error.
     """
     scored = [
         _scored(network, example, start)
@@ -46,34 +50,42 @@ def validation_score(network: Network, validation: Sequence[Example]) -> tuple[f
 
 
 def unusable_reasons(validation: Sequence[Example], model: ModelConfig, config: TrainConfig) -> tuple[str, ...]:
-    """What validation cannot tell, a line each.
+    """Limits of validation with these labels, a line each.
+
+    Args:
+        validation: videos to score.
+        model: shape of the model.
+        config: settings of training.
+
+    Returns:
+        Notes for the user.
 
     Raises:
-        DatasetError: if training shall stop by it (`patience`), and what it monitors is defined in no epoch.
+        DatasetError: if early stopping (`patience`) monitors a score that is undefined in every epoch.
     """
     if not validation:
         return ()
-    shown = np.sum([e.labels[e.valid].sum(axis=0) for e in validation], axis=0)
-    missing = [name for name, count in zip(model.expressions, shown, strict=True) if not count]
-    why = ""
+    positives = np.sum([e.labels[e.valid].sum(axis=0) for e in validation], axis=0)
+    missing = [name for name, count in zip(model.expressions, positives, strict=True) if not count]
+    reason = ""
     if not any(e.valid.any() for e in validation):
-        why = "no second of the validation videos has a valid label"
+        reason = "no second of the validation videos has a valid label"
     elif model.answer == "probability" and config.monitor == "map" and len(missing) == len(model.expressions):
-        why = "no second of the validation videos shows any expression, so there is no average precision"
-    if why and config.patience:
-        raise DatasetError(f"{why}: training cannot stop by it. Validate on other videos, or with --monitor loss")
-    if why:
-        return (f"{why}: the last epoch is kept",)
+        reason = "no second of the validation videos shows any expression, so there is no average precision"
+    if reason and config.patience:
+        raise DatasetError(f"{reason}: training cannot stop by it. Validate on other videos, or with --monitor loss")
+    if reason:
+        return (f"{reason}: the last epoch is kept",)
     if model.answer != "probability" or config.monitor != "map":
         return ()
     return tuple(f"{name}: no validation second shows it; the best epoch is chosen without it" for name in missing)
 
 
 def _scored(network: Network, example: Example, start: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """What the network says of a run's valid seconds, in float32 and without dropout, and their labels; both (n, K)."""
+    """Predictions of a run's valid seconds, in float32 and without dropout, and their labels; both (n, K)."""
     windows_per_run = min(RUN_S, example.seconds - start)
     batch = gather([example], [WindowRun(0, start)], [example.valid], windows_per_run, network.config.window_s)
-    device, training, kind = next(network.parameters()).device, network.training, network.kind
+    device, training, precision = next(network.parameters()).device, network.training, network.kind
     network.eval()
     network.kind = torch.float32
     try:
@@ -82,12 +94,21 @@ def _scored(network: Network, example: Example, start: int) -> tuple[NDArray[np.
             p = network(rows, torch.from_numpy(batch.source).to(device), torch.from_numpy(batch.use).to(device))
     finally:
         network.train(training)
-        network.kind = kind
+        network.kind = precision
     return p.cpu().numpy(), batch.labels
 
 
 def improved(new: Epoch, old: Epoch | None, monitor: str) -> bool:
-    """Whether an epoch is the best so far: by MAP ("map", where it is defined) or by loss."""
+    """Whether an epoch is the best so far: by MAP ("map", where it is defined) or by loss.
+
+    Args:
+        new: the epoch.
+        old: the best epoch before; None: none yet.
+        monitor: "map" or "loss".
+
+    Returns:
+        True also for the first epoch with a score.
+    """
     value = {"map": new.validation_map, "loss": new.validation_loss}[monitor]
     if value is None:
         return False
