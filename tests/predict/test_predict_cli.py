@@ -98,6 +98,25 @@ def test_every_format_and_the_terminal(evoked, film: Path, model_folder: Path, t
     assert [first[name] for name in list(first)[2:]] == pytest.approx(tracks[0][0], abs=1e-6)
 
 
+@NETS
+def test_paths_are_printed_as_they_were_typed(
+    evoked,  # type: ignore[no-untyped-def]
+    film: Path,
+    model_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shutil.copy(film, tmp_path / "a.mp4")
+    monkeypatch.chdir(tmp_path)
+    words = ["predict", "a.mp4", "none.mp4", "--model", model_folder]
+    assert evoked(*words, "-o", "out")[:2] == (1, "out/a.mp4.parquet\n")
+    code, out, _ = evoked(*words)
+    assert (code, out.splitlines()[0]) == (1, "a.mp4")
+    body = json.loads(evoked(*words, "-o", "out", "--json")[1])
+    assert (body["videos"][0]["video"], body["videos"][0]["output"]) == ("a.mp4", "out/a.mp4.parquet")
+    assert body["failed"][0]["video"] == "none.mp4"
+
+
 def test_wrong_use_and_a_wrong_model(evoked, model_folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     assert evoked("predict", "--model", model_folder)[0] == 2
     assert evoked("predict", "a.mp4")[0] == 2
@@ -139,5 +158,5 @@ def test_a_film_without_sound_is_predicted_and_says_so(evoked, film: Path, model
     code, _, err = evoked("predict", silent, "--model", model_folder, "-o", out)
 
     assert code == 0
-    assert "it has no sound, which the model goes by as well" in err
+    assert "it has no sound, which the model uses as well" in err
     assert any("it has no sound" in note for note in (read_provenance(out) or {})["notes"])

@@ -17,6 +17,7 @@ from evoked.parallel.pool import Done, Failed, Pool, SerialPool
 from evoked.predict.jobs import Prediction, PredictTask, output_paths, run_predict_task
 from evoked.predict.predictor import load_model
 from evoked.predict.writers import FORMATS, prediction_summary
+from evoked.weights.cache import CacheLocation, default_cache
 
 File = click.Path(path_type=Path)
 Outcome = Done[PredictTask, Prediction] | Failed[PredictTask]
@@ -76,20 +77,21 @@ def predict(
         if place:
             check_writable(place)
     pool = executor_from_options(options, threads=threads)
-    tasks = [PredictTask(video, model, place, threshold, threads, offline) for video, place in places.items()]
+    cache = CacheLocation.of(default_cache(offline=offline))
+    tasks = [PredictTask(video, model, cache, place, threshold, threads) for video, place in places.items()]
+    as_typed = dict(zip(tasks, places.items(), strict=True))  # a task's own paths are absolute
     shown, failures = [], Failures(len(tasks), "videos", "predicted")
     for outcome in outcomes(tasks, pool):
+        video, place = as_typed[outcome.item]
         if isinstance(outcome, Failed):
-            failures.add(outcome.item.video, outcome.error)
+            failures.add(video, outcome.error)
             continue
         for line in outcome.result.damage:
-            print_note(outcome.item.video, line)
+            print_note(video, line)
         if as_json:
-            shown.append(prediction_row(outcome))
+            shown.append(prediction_row(video, place, outcome.result))
         else:
-            click.echo(
-                outcome.item.output or f"{outcome.item.video}\n{prediction_summary(outcome.result.track, threshold)}"
-            )
+            click.echo(place or f"{video}\n{prediction_summary(outcome.result.track, threshold)}")
     if as_json:
         bad = [{"video": str(video), "reason": reason} for video, reason in failures.told]
         click.echo(json.dumps({"videos": shown, "failed": bad}, indent=1, ensure_ascii=False, allow_nan=False))
@@ -110,12 +112,12 @@ def outcomes(tasks: list[PredictTask], pool: Pool) -> Iterator[Outcome]:
         yield outcome
 
 
-def prediction_row(outcome: Done[PredictTask, Prediction]) -> dict[str, Any]:
+def prediction_row(video: Path, output: Path | None, prediction: Prediction) -> dict[str, Any]:
     """One video for --json: its rows, or the file they are in."""
-    task, track = outcome.item, outcome.result.track
-    about = {"video": str(task.video), "provenance": outcome.result.provenance.as_dict()}
-    if task.output:
-        return about | {"output": str(task.output)}
+    track = prediction.track
+    about = {"video": str(video), "provenance": prediction.provenance.as_dict()}
+    if output:
+        return about | {"output": str(output)}
     rows: list[dict[str, Any]] = [
         {"time_s": float(second), "valid": bool(valid)}
         | {name: round(float(v), 6) if valid else None for name, v in zip(track.names, values, strict=True)}

@@ -1,4 +1,4 @@
-"""Several videos, wherever they are worked on: each predicted, and written where it was asked for."""
+"""Predict one video of several, in whichever process the executor runs it, and write the result."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -6,40 +6,57 @@ from functools import lru_cache
 from pathlib import Path
 
 from evoked.core.errors import OutputError
+from evoked.core.files import sha256
 from evoked.core.progress import Progress, silent
 from evoked.core.provenance import Provenance
 from evoked.core.track import Track
 from evoked.features.extract import Features
 from evoked.media.probe import no_video_error, probe
+from evoked.model.checkpoint import ARRAYS
 from evoked.predict.predictor import Model, Predictor, load_model, predict_features
 from evoked.predict.writers import FORMATS, check_format, write_predictions
-from evoked.weights.cache import default_cache
+from evoked.weights.cache import CacheLocation
+
+__all__ = ["PredictTask", "Prediction", "missing_audio_note", "output_paths", "run_predict_task"]
 
 
 @dataclass(frozen=True)
 class PredictTask:
-    """One video to predict.
+    """One video to predict. Paths are made absolute: they mean the same in a process with another working folder.
 
     Attributes:
         video: the file.
         model: folder of the model.
-        output: where the prediction goes; None = nowhere, the caller takes it from the result.
+        cache: where the pretrained networks are.
+        output: the file to write; None: nothing is written, the caller takes the prediction from the result.
         threshold: for .vtt.
-        threads: of the nets, 0 = as many as there are cores.
-        offline: use only nets that the cache holds.
+        threads: of the networks; 0 = as many as there are cores.
     """
 
     video: Path
     model: Path
+    cache: CacheLocation
     output: Path | None = None
     threshold: float = 0.5
     threads: int = 0
-    offline: bool = False
+
+    def __post_init__(self) -> None:
+        folder = self.cache.folder and self.cache.folder.absolute()
+        cache = replace(self.cache, root=self.cache.root.absolute(), folder=folder)
+        absolute = {"video": self.video.absolute(), "model": self.model.absolute(), "cache": cache}
+        for name, value in (absolute | {"output": self.output and self.output.absolute()}).items():
+            object.__setattr__(self, name, value)
 
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """Result of a task; `damage` says what was wrong with the file or is not in it, one line each."""
+    """Result of a task.
+
+    Attributes:
+        track: 1 Hz, as `predict_features` returns it.
+        provenance: of the prediction.
+        damage: what was wrong with the file or is missing from it, one line each.
+    """
 
     track: Track
     provenance: Provenance
@@ -47,30 +64,47 @@ class Prediction:
 
 
 def run_predict_task(task: PredictTask, progress: Progress = silent) -> Prediction:
-    """Predict a video and write the result; model and nets are loaded once per process.
+    """Predict a video and write the result; model and networks are loaded once per process.
+
+    Args:
+        task: the video, and where its prediction goes.
+        progress: called with the seconds done and their total.
+
+    Returns:
+        The prediction, also where it was written.
 
     Raises:
-        EvokedError: if the video, the model, a net or the output is not as it should be.
+        EvokedError: if the video, the model, a network or the output cannot be used.
     """
-    if probe(task.video).picture is None:  # what cannot be used is reported at once, before any net is fetched
+    if probe(task.video).picture is None:  # an unusable file is reported before any network is fetched
         raise no_video_error(task.video)
-    predictor = _predictor(task.model.resolve(), task.threads, task.offline)
-    found = predictor.features(task.video, progress)
-    about = predictor.provenance(task.video)
-    told = (*found.damage, *missing_audio_note(predictor.model, found))
-    about = replace(about, notes=(*about.notes, *told))
-    made = Prediction(predict_features(predictor.model, found), about, told)
+    arrays = task.model / ARRAYS
+    digest = sha256(arrays) if arrays.is_file() else ""  # a missing one is reported by load_model
+    predictor = _predictor(task.model, digest, task.threads, task.cache)
+    features = predictor.features(task.video, progress)
+    damage = (*features.damage, *missing_audio_note(predictor.model, features))
+    provenance = predictor.provenance(task.video)
+    provenance = replace(provenance, notes=(*provenance.notes, *damage))
+    prediction = Prediction(predict_features(predictor.model, features), provenance, damage)
     if task.output:
-        write_predictions(task.output, made.track, made.provenance, threshold=task.threshold)
-    return made
+        write_predictions(task.output, prediction.track, provenance, threshold=task.threshold)
+    return prediction
 
 
 def missing_audio_note(model: Model, features: Features) -> tuple[str, ...]:
-    """A line where the model learnt from sound and this video has none: it can only go by the rest."""
-    reads = {m.name for m in model.checkpoint.config.modalities}
-    if "audio" not in reads or features.audio.valid.any():
+    """A note for a video without sound.
+
+    Args:
+        model: the model that predicts.
+        features: of the video.
+
+    Returns:
+        One line where the model was trained with audio and the video has none, else nothing.
+    """
+    modalities = {m.name for m in model.checkpoint.config.modalities}
+    if "audio" not in modalities or features.audio.valid.any():
         return ()
-    return ("it has no sound, which the model goes by as well: predicted from what is seen alone",)
+    return ("it has no sound, which the model uses as well: predicted from the picture alone",)
 
 
 def output_paths(videos: Sequence[Path], output: Path | None, suffix: str | None) -> dict[Path, Path | None]:
@@ -79,10 +113,13 @@ def output_paths(videos: Sequence[Path], output: Path | None, suffix: str | None
     Args:
         videos: files to predict.
         output: a file for a single video, a folder for any number (NAME.EXT.suffix in it), or None.
-        suffix: for a folder: one of FORMATS, without or with its dot; parquet if not given.
+        suffix: for a folder: one of FORMATS, without or with its dot; None: parquet.
+
+    Returns:
+        Video → file to write; None where nothing is written.
 
     Raises:
-        OutputError: if the suffix is none that can be written, several videos shall go to one file, or two
+        OutputError: if the suffix is none that can be written, several videos are to go to one file, or two
             videos of one name into one folder.
     """
     if output is None:
@@ -104,5 +141,6 @@ def output_paths(videos: Sequence[Path], output: Path | None, suffix: str | None
 
 
 @lru_cache(maxsize=1)
-def _predictor(model: Path, threads: int, offline: bool) -> Predictor:
-    return Predictor(load_model(model, threads), default_cache(offline=offline), threads)
+def _predictor(model: Path, _digest: str, threads: int, cache: CacheLocation) -> Predictor:
+    """Opened again where the model's file changed, such as by another training into the same folder."""
+    return Predictor(load_model(model, threads), cache.open(), threads)
