@@ -157,6 +157,7 @@ def test_another_suffix_and_a_taken_name_are_refused(tmp_path: Path) -> None:
         ("time_s,amusement\n0,0.5\n", "has no column valid"),
         ("time_s,valid,amusement\n0,true,0.5\n2,true,0.5\n", "row 2: need time_s 1 .* got 2, True"),
         ("time_s,valid,amusement\n0,true,1.5\n", r"row 1: amusement must be a number in \[0, 1\] where valid, got 1.5"),
+        ("time_s,valid,awe,joy\n0,true,1,0\n1,true,1,2\n2,true,2,0\n", "row 2: joy must be a number .* got 2"),
         ("time_s,valid,amusement\n0,true,\n", "row 1: amusement must be a number .* got None"),
         ("time_s,valid,amusement\n0,true,nan\n", "row 1: amusement must be a number .* got nan"),
         ("time_s,valid,amusement\n0,yes,0.1\n", "row 1: need time_s 0 and true or false for valid"),

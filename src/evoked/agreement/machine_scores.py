@@ -169,10 +169,10 @@ def _read(path: Path) -> MachineScores:
     if kind == "clips":
         return MachineScores(kind, names, _clips(path, columns, scores), {}, {})
     times = _times(path, columns)
-    viewers = [str(v) for v in columns["viewer"]] if kind == "annotation" else [""] * len(times)
+    viewers = np.array([str(v) for v in columns["viewer"]] if kind == "annotation" else [""] * len(times))
     series = []
-    for viewer in dict.fromkeys(viewers):
-        rows = np.array([v == viewer for v in viewers], dtype=np.bool_)
+    for viewer in dict.fromkeys(viewers.tolist()):
+        rows = viewers == viewer
         if (np.diff(times[rows]) <= 0).any():
             raise DatasetError(f"{path}: time_s must rise{f' for viewer {viewer}' if viewer else ''}")
         series.append(ScoreSeries(viewer, times[rows], scores[rows]))
@@ -208,20 +208,20 @@ def _labels(path: Path) -> MachineScores:
 
 def _scores(path: Path, columns: Mapping[str, list[Any]], names: Sequence[str]) -> NDArray[np.float64]:
     """Shape (rows, K); NaN where not valid; DatasetError unless each is within 0 … 1 elsewhere."""
-    count = len(columns[names[0]])
-    valid = columns.get("valid", [True] * count)
-    out = np.full((count, len(names)), np.nan)
-    for i in range(count):
-        if not isinstance(valid[i], bool):
-            raise DatasetError(f"{path} row {i + 1}: valid must be true or false, got {valid[i]!r}")
-        for k, name in enumerate(names):
-            value = columns[name][i]
-            if not valid[i]:
-                continue
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:  # NaN too
-                raise DatasetError(f"{path} row {i + 1}: {name} must be a score within 0 … 1, got {value!r}")
-            out[i, k] = value
-    return out
+    valid_cells = columns.get("valid", [True] * len(columns[names[0]]))
+    for i, cell in enumerate(valid_cells):
+        if not isinstance(cell, bool):
+            raise DatasetError(f"{path} row {i + 1}: valid must be true or false, got {cell!r}")
+    valid = np.array(valid_cells, dtype=np.bool_)
+    numbers = [[cell if type(cell) in (int, float) else np.nan for cell in columns[name]] for name in names]
+    scores = np.array(numbers, dtype=np.float64).T  # (rows, K)
+    scores[~valid] = np.nan
+    wrong = np.argwhere(valid[:, None] & ~((scores >= 0) & (scores <= 1)))  # NaN is neither
+    if len(wrong):
+        i, k = wrong[0]
+        cell = columns[names[k]][i]
+        raise DatasetError(f"{path} row {i + 1}: {names[k]} must be a score within 0 … 1, got {cell!r}")
+    return scores
 
 
 def _times(path: Path, columns: Mapping[str, list[Any]]) -> NDArray[np.float64]:

@@ -72,7 +72,7 @@ def write_labels(path: Path, labels: Mapping[str, LabelRows], provenance: Proven
     """
     videos = sorted(labels)
     _check({video: labels[video] for video in videos})
-    columns: dict[str, Any] = {"video": [v for v in videos for _ in range(labels[v].labels.grid.steps)]}
+    columns: dict[str, Any] = {"video": np.repeat(np.array(videos), [labels[v].labels.grid.steps for v in videos])}
     write_table(path, columns | _columns([labels[v] for v in videos]), provenance)
 
 
@@ -89,9 +89,10 @@ def write_labels_apart(path: Path, labels: Mapping[str, Mapping[str, LabelRows]]
     """
     flat = {(video, viewer): own for video in sorted(labels) for viewer, own in labels[video].items()}
     _check({f"{video} {viewer}": own for (video, viewer), own in flat.items()})
+    steps = [own.labels.grid.steps for own in flat.values()]
     columns: dict[str, Any] = {
-        name: [key[i] for key, own in flat.items() for _ in range(own.labels.grid.steps)]
-        for i, name in enumerate(("video", "viewer"))
+        name: np.repeat(np.array(keys), steps)
+        for name, keys in zip(("video", "viewer"), zip(*flat, strict=True), strict=True)
     }
     write_table(path, columns | _columns(list(flat.values())), provenance)
 
@@ -129,7 +130,7 @@ def _columns(labels: list[LabelRows]) -> dict[str, Any]:
         columns["agreement"] = np.concatenate(agreement)
     for k, name in enumerate(tracks[0].names):
         values = np.concatenate([t.values[:, k] for t in tracks])
-        columns[name] = [int(value) if on else None for value, on in zip(values, valid, strict=True)]
+        columns[name] = np.ma.masked_array(np.where(valid, values, 0).astype(np.int64), mask=~valid)
     if len(shares) == len(labels):
         for k, name in enumerate(tracks[0].names):
             columns[SHARE + name] = np.concatenate([s[:, k] for s in shares])

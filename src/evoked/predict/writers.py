@@ -59,21 +59,20 @@ def read_predictions(path: Path) -> Track:
     names = tuple(name for name in columns if name not in FIXED)
     if not names:
         raise DatasetError(f"{path} has no expression: columns are {', '.join(columns)}")
-    steps = len(columns["time_s"])
-    for i, (time_s, valid) in enumerate(zip(columns["time_s"], columns["valid"], strict=True)):
-        if time_s != i or not isinstance(valid, bool):
+    for i, (time_s, cell) in enumerate(zip(columns["time_s"], columns["valid"], strict=True)):
+        if time_s != i or not isinstance(cell, bool):
             raise DatasetError(
-                f"{path} row {i + 1}: need time_s {i} and true or false for valid, got {time_s!r}, {valid!r}"
+                f"{path} row {i + 1}: need time_s {i} and true or false for valid, got {time_s!r}, {cell!r}"
             )
     valid = np.array(columns["valid"], dtype=np.bool_)
-    values = np.full((steps, len(names)), np.nan, dtype=np.float32)
-    for k, name in enumerate(names):
-        for i in np.flatnonzero(valid).tolist():
-            value = columns[name][i]
-            if not isinstance(value, int | float) or not 0 <= value <= 1:  # NaN fails this too
-                raise DatasetError(f"{path} row {i + 1}: {name} must be a number in [0, 1] where valid, got {value!r}")
-            values[i, k] = value
-    return Track(TimeGrid(Fraction(1), steps), names, values, valid)
+    numbers = [[cell if isinstance(cell, int | float) else np.nan for cell in columns[name]] for name in names]
+    values = np.array(numbers, dtype=np.float64).T  # (steps, names)
+    wrong = np.argwhere(valid[:, None] & ~((values >= 0) & (values <= 1)))  # NaN is neither
+    if len(wrong):
+        i, k = wrong[0]
+        cell = columns[names[k]][i]
+        raise DatasetError(f"{path} row {i + 1}: {names[k]} must be a number in [0, 1] where valid, got {cell!r}")
+    return Track.masked(TimeGrid(Fraction(1), len(valid)), names, values, valid)
 
 
 def as_vtt(track: Track, provenance: Provenance, threshold: float = 0.5) -> str:
