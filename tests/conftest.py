@@ -27,7 +27,9 @@ def cache() -> Cache:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The three options that choose or measure tests."""
-    parser.addoption("--fast", action="store_true", help="leave out tests that need networks or take over half a second")
+    parser.addoption(
+        "--fast", action="store_true", help="leave out tests that need networks or take over half a second"
+    )
     parser.addoption("--room", metavar="ROOM", help="only tests whose imports reach this room, such as alignment")
     parser.addoption("--record-durations", action="store_true", help=f"write measured durations into {DURATIONS.name}")
 

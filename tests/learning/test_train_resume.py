@@ -168,7 +168,9 @@ def test_a_damaged_state_is_said(tmp_path: Path, keep: int) -> None:
     file = tmp_path / FILE
     file.write_bytes(file.read_bytes()[:keep])
 
-    with pytest.raises(CheckpointError, match=r"safetensors is damaged or cut short.*Delete it to train from the start$"):
+    with pytest.raises(
+        CheckpointError, match=r"safetensors is damaged or cut short.*Delete it to train from the start$"
+    ):
         train(EXAMPLES, SMALL, CONFIG, state=tmp_path)
 
 

@@ -114,7 +114,11 @@ def compare_variants(
         return [None if np.isnan(x) else float(x) for x in np.stack([values, values - values[base]]).ravel()]
 
     intervals = bootstrap(
-        len(used), values_and_gains, resamples=config.resamples, seed=config.bootstrap_seed, level=config.confidence_level
+        len(used),
+        values_and_gains,
+        resamples=config.resamples,
+        seed=config.bootstrap_seed,
+        level=config.confidence_level,
     )
     estimates, columns = scores(None), [*names, MAP]
     chances = [float(positive[:, k].mean()) for k in range(len(names))]
@@ -141,7 +145,7 @@ def compare_variants(
 def _row(
     runs: Sequence[Sequence[RankedScores]], shown: Sequence[int], weights: NDArray[np.int64] | None
 ) -> NDArray[np.float64]:
-    """Average precision of each run (seeds, K + 1), MAP last, over the classes in `shown` that have positives in the resample."""
+    """Average precision of each run, (seeds, K + 1), MAP last, over the `shown` classes with positives."""
     out = np.full((len(runs), len(runs[0]) + 1), np.nan)
     for s, run in enumerate(runs):
         for k in shown:
