@@ -144,7 +144,7 @@ def test_the_command_ends_in_table_4_and_names_what_it_leaves_out(
 
     told = capsys.readouterr()
     assert code == 0, told.err
-    for title in ("V-MSE", "A-MSE", "V-r", "A-r", "V-r by film"):
+    for title in ("V-MSE", "A-MSE", "V-r", "A-r", "V-r by video"):
         assert title in told.out
     assert "films: 4 to train, 2 to validate, 1 to test" in told.out
     assert "1 test films: intervals over so few are too narrow" in told.err

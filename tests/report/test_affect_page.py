@@ -9,7 +9,7 @@ import pytest
 import report_browser
 
 from evoked.core.provenance import Provenance
-from evoked.report.affect import HEIGHT, WIDTH, FilmCurves, affect_table, affect_text, write_affect_page
+from evoked.report.affect import HEIGHT, WIDTH, VideoCurves, affect_table, affect_text, write_affect_page
 
 
 @dataclass(frozen=True)
@@ -33,24 +33,24 @@ LINES = [
 ]
 
 
-def film(seconds: int = 50) -> FilmCurves:
+def film(seconds: int = 50) -> VideoCurves:
     t = np.linspace(0, 3, seconds)
     felt = np.stack([np.sin(t), np.cos(t)], axis=1)
     felt[10:14] = np.nan
-    return FilmCurves('<b>"Film" & son</b>', {"felt": felt, "transfer": felt * 0.5})
+    return VideoCurves('<b>"Film" & son</b>', {"felt": felt, "transfer": felt * 0.5})
 
 
 def test_the_table_says_value_interval_and_difference() -> None:
     rows = affect_table(LINES, ("valence", "arousal"))
     assert [row["way"] for row in rows] == ["mean", "from scratch", "transfer"]
     cells = rows[2]["cells"]
-    assert [c["title"] for c in cells] == [  # type: ignore[attr-defined]
+    assert [c["title"] for c in cells] == [
         *("V-MSE", "A-MSE", "V-r", "A-r"),
-        *("V-MSE by film", "A-MSE by film", "V-r by film", "A-r by film"),
+        *("V-MSE by video", "A-MSE by video", "V-r by video", "A-r by video"),
     ]
-    assert cells[0] == {"title": "V-MSE", "value": "0.200", "span": "0.100 … 0.300", "gain": "−0.050 (−0.080 … 0.010)"}  # type: ignore[index]
+    assert cells[0] == {"title": "V-MSE", "value": "0.200", "span": "0.100 … 0.300", "gain": "−0.050 (−0.080 … 0.010)"}
     text = affect_text(LINES, ("valence", "arousal"))
-    assert "A-r by film" in text
+    assert "A-r by video" in text
     assert "–" in text
 
 

@@ -35,11 +35,11 @@ def test_all_that_the_writers_wrote_is_found(study: Path) -> None:
 
 
 def test_what_made_it_is_gathered_from_every_file(study: Path) -> None:
-    made = load_study(study).made
+    made = load_study(study).provenance
 
     assert set(made.config) == {"annotate", "votes", "predict", "evaluate", "align"}  # features had no settings
-    assert [(n.name, n.sha256[:4]) for n in made.nets] == [("yamnet", "efef"), ("yunet", "cdcd")]
-    assert all(n.licence for n in made.nets)
+    assert [(n.name, n.sha256[:4]) for n in made.networks] == [("yamnet", "efef"), ("yunet", "cdcd")]
+    assert all(n.licence for n in made.networks)
     assert made.inputs == {"a.mp4": "ab" * 32}
     assert "numpy" in made.versions
 
@@ -53,7 +53,7 @@ def test_only_staging_stands_on_top_and_other_notes_with_what_made_it(study: Pat
     facts = load_study(study)
 
     assert facts.notes == (STAGED,)
-    assert facts.made.notes == (STAGED, "quiet in places")
+    assert facts.provenance.notes == (STAGED, "quiet in places")
 
 
 def test_roles_and_nets_that_differ_from_file_to_file_are_all_listed(study: Path) -> None:
@@ -64,14 +64,14 @@ def test_roles_and_nets_that_differ_from_file_to_file_are_all_listed(study: Path
         body["provenance"]["versions"]["av"] = name
         (alignments / f"{name}.json").write_text(json.dumps(body))
 
-    made = load_study(study).made
+    made = load_study(study).provenance
 
     assert made.inputs == {
         "a.mp4": "ab" * 32,
         "reaction of one.json": "11" * 32,
         "reaction of two.json": "22" * 32,
     }
-    assert [n.sha256[:2] for n in made.nets if n.name == "yunet"] == ["11", "22", "cd"]
+    assert [n.sha256[:2] for n in made.networks if n.name == "yunet"] == ["11", "22", "cd"]
     assert {"one", "two"} <= set(made.versions["av"].split(", "))
 
 
@@ -80,7 +80,7 @@ def test_settings_that_differ_stand_side_by_side(study: Path) -> None:
     body["provenance"]["config"] = {"window_s": 9}
     (study / "results/alignments/other.mp4.json").write_text(json.dumps(body))
 
-    assert {"align (1)", "align (2)"} <= set(load_study(study).made.config)
+    assert {"align (1)", "align (2)"} <= set(load_study(study).provenance.config)
 
 
 @pytest.mark.parametrize(

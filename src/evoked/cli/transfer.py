@@ -33,7 +33,7 @@ from evoked.learning.experiments.transfer import transfer as run
 from evoked.learning.training.config import TrainConfig
 from evoked.learning.training.model_folder import write_model
 from evoked.predict.predictor import Model, load_model
-from evoked.report.affect import FilmCurves, affect_text, write_affect_page
+from evoked.report.affect import VideoCurves, affect_text, write_affect_page
 
 File = click.Path(path_type=Path)
 VIDEOS = (".mp4", ".mkv", ".avi", ".mov", ".webm", ".m4v", ".mpg")
@@ -180,7 +180,7 @@ def _write(output: Path, found: Outcome, provenance: Provenance) -> None:
     }
     write_text(output / "transfer.json", json.dumps(body, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     curves = [
-        FilmCurves(film, {"felt": truth, **{way: found.predictions[way][film] for way in ways}})
+        VideoCurves(film, {"felt": truth, **{way: found.predictions[way][film] for way in ways}})
         for film, truth in found.truth.items()
     ]
     write_affect_page(output / PAGE, curves, AFFECT, found.lines, provenance)

@@ -1,9 +1,9 @@
-"""Valence and arousal of films as a page: the table of scores, and each film's curves (the paper's Figure 9)."""
+"""The page of valence and arousal: a table of scores, and the curves of each video (the paper's Figure 9)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypedDict
 
 import numpy as np
 from markupsafe import Markup
@@ -14,15 +14,15 @@ from evoked.core.provenance import Provenance
 from evoked.report.formats import NOTHING, clock, clock_axis, decimals
 from evoked.report.page import asset, environment
 
-__all__ = ["FilmCurves", "ScoreLine", "affect_table", "affect_text", "write_affect_page"]
+__all__ = ["AffectCell", "AffectRow", "ScoreLine", "VideoCurves", "affect_table", "affect_text", "write_affect_page"]
 
-WIDTH, HEIGHT = 900, 150  # of one panel, in the drawing's own units
+WIDTH, HEIGHT = 900, 150  # of one panel, in SVG user units
 MOST_POINTS = 900
 COLOURS = ("var(--ink)", "var(--e4)", "var(--e1)", "var(--e2)")
 
 
 class ScoreLine(Protocol):
-    """One score, as `learning.affect.Line` has it."""
+    """One score, as in `learning.evaluation.affect_scores.AffectScore`."""
 
     @property
     def way(self) -> str: ...
@@ -45,8 +45,13 @@ class ScoreLine(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
-class FilmCurves:
-    """One film: curve's name → (T, K) at 1 Hz, NaN where there is nothing; the truth first."""
+class VideoCurves:
+    """The curves of one video.
+
+    Attributes:
+        name: of the video.
+        curves: name → values, shape (seconds, quantities), NaN where undefined; the ground truth first.
+    """
 
     name: str
     curves: Mapping[str, NDArray[np.floating]]
@@ -54,62 +59,100 @@ class FilmCurves:
 
 def write_affect_page(
     out: Path,
-    films: Sequence[FilmCurves],
+    videos: Sequence[VideoCurves],
     quantities: Sequence[str],
     lines: Sequence[ScoreLine],
     provenance: Provenance,
 ) -> None:
-    """Write one self-contained page; OutputError if it cannot be written."""
+    """Write one self-contained page.
+
+    Args:
+        out: the HTML file.
+        videos: the test videos.
+        quantities: names of the curves' columns, e.g. valence and arousal.
+        lines: the scores.
+        provenance: of the scores, shown on the page.
+
+    Raises:
+        OutputError: if the page cannot be written.
+    """
     page = (
         environment()
         .get_template("affect.html")
         .render(
             style=asset("page.css"),
-            films=[_drawn(film, quantities) for film in films],
-            curves=list(zip(films[0].curves, COLOURS, strict=False)) if films else [],
+            videos=[_drawn(video, quantities) for video in videos],
+            curves=list(zip(videos[0].curves, COLOURS, strict=False)) if videos else [],
             rows=affect_table(lines, quantities),
             notes=provenance.notes,
-            made=provenance.as_dict(),
+            provenance=provenance.as_dict(),
         )
     )
     write_text(out, page)
 
 
-COLUMNS = (("mse", "MSE"), ("r", "r"), ("film_mse", "MSE by film"), ("film_r", "r by film"))
+class AffectCell(TypedDict):
+    """One score as text: its title, value, interval, and difference from training from scratch."""
+
+    title: str
+    value: str
+    span: str
+    gain: str
 
 
-def affect_table(lines: Sequence[ScoreLine], quantities: Sequence[str]) -> list[dict[str, object]]:
-    """Rows of the paper's Table 4 layout: per way its cells, each with value, interval and gain as text."""
-    found = {(line.way, line.quantity, line.score): line for line in lines}
-    ways = list(dict.fromkeys(line.way for line in lines))
+class AffectRow(TypedDict):
+    """The scores of one method."""
+
+    way: str
+    cells: list[AffectCell]
+
+
+COLUMNS = (("mse", "MSE"), ("r", "r"), ("film_mse", "MSE by video"), ("film_r", "r by video"))
+
+
+def affect_table(lines: Sequence[ScoreLine], quantities: Sequence[str]) -> list[AffectRow]:
+    """The scores in the layout of the paper's Table 4.
+
+    Args:
+        lines: the scores; every method has the same quantities and kinds of score.
+        quantities: in the order of the columns.
+
+    Returns:
+        One row per method.
+    """
+    by_column = {(line.way, line.quantity, line.score): line for line in lines}
     return [
         {
             "way": way,
             "cells": [
                 {
                     "title": f"{quantity[0].upper()}-{title}",
-                    "value": _number(found[way, quantity, score].value),
-                    "span": _span(found[way, quantity, score].low, found[way, quantity, score].high),
-                    "gain": _gain(found[way, quantity, score]),
+                    "value": _number(by_column[way, quantity, score].value),
+                    "span": _span(by_column[way, quantity, score].low, by_column[way, quantity, score].high),
+                    "gain": _gain(by_column[way, quantity, score]),
                 }
                 for score, title in COLUMNS
                 for quantity in quantities
             ],
         }
-        for way in ways
+        for way in dict.fromkeys(line.way for line in lines)
     ]
 
 
 def affect_text(lines: Sequence[ScoreLine], quantities: Sequence[str]) -> str:
-    """The same table for a terminal: a block of four lines per score."""
+    """The same table for a terminal: one block per score, with one line per method.
+
+    Args:
+        lines, quantities: as for `affect_table`.
+    """
     rows = affect_table(lines, quantities)
     out = []
     for i in range(len(COLUMNS) * len(quantities)):
-        title = str(rows[0]["cells"][i]["title"])  # type: ignore[index]
+        title = rows[0]["cells"][i]["title"]
         out.append(f"{title:14s}  {'value':>7s}  {'interval':>17s}  against scratch")
         for row in rows:
-            cell = row["cells"][i]  # type: ignore[index]
-            out.append(f"  {row['way']!s:30.30s}{cell['value']:>8s}  {cell['span']:>17s}  {cell['gain']}".rstrip())
+            cell = row["cells"][i]
+            out.append(f"  {row['way']:30.30s}{cell['value']:>8s}  {cell['span']:>17s}  {cell['gain']}".rstrip())
     return "\n".join(out)
 
 
@@ -128,11 +171,11 @@ def _gain(line: ScoreLine) -> str:
     return f"{sign}{_number(line.gain)} ({_span(line.gain_low, line.gain_high)})"
 
 
-def _drawn(film: FilmCurves, quantities: Sequence[str]) -> dict[str, object]:
-    seconds = max(len(values) for values in film.curves.values())
+def _drawn(video: VideoCurves, quantities: Sequence[str]) -> dict[str, object]:
+    seconds = max(len(values) for values in video.curves.values())
     axis = clock_axis(float(seconds))
     return {
-        "name": film.name,
+        "name": video.name,
         "clock": clock(seconds),
         "ticks": [(WIDTH * t / axis.end, clock(t)) for t in axis.ticks] if axis.end else [],
         "panels": [
@@ -140,7 +183,7 @@ def _drawn(film: FilmCurves, quantities: Sequence[str]) -> dict[str, object]:
                 "quantity": quantity,
                 "lines": [
                     (name, colour, Markup(_path(values[:, k], seconds)))
-                    for (name, values), colour in zip(film.curves.items(), COLOURS, strict=False)
+                    for (name, values), colour in zip(video.curves.items(), COLOURS, strict=False)
                 ],
             }
             for k, quantity in enumerate(quantities)
@@ -149,17 +192,17 @@ def _drawn(film: FilmCurves, quantities: Sequence[str]) -> dict[str, object]:
 
 
 def _path(series: NDArray[np.floating], seconds: int) -> str:
-    """SVG path data of a curve in −1 … 1; long films by the means of equal stretches; a gap stays a gap."""
+    """SVG path data of a curve in −1 … 1; long videos by the means of equal intervals; undefined values leave a gap."""
     stride = max(1, -(-len(series) // MOST_POINTS))
     parts, pen_down = [], False
     for start in range(0, len(series), stride):
-        piece = series[start : start + stride]
-        piece = piece[np.isfinite(piece)]
-        if not len(piece):
+        defined = series[start : start + stride]
+        defined = defined[np.isfinite(defined)]
+        if not len(defined):
             pen_down = False
             continue
         x = WIDTH * (start + stride / 2 if stride > 1 else start) / max(seconds, 1)
-        y = HEIGHT * (1 - float(piece.mean())) / 2
+        y = HEIGHT * (1 - float(defined.mean())) / 2
         parts.append(f"{'L' if pen_down else 'M'}{x:.1f} {y:.1f}")
         pen_down = True
     return "".join(parts)

@@ -1,4 +1,4 @@
-"""The page of machine against people: the paper's Table 1 and Figures 5a and 5b, with what people reach themselves."""
+"""The page of agreement between the model and human raters: the paper's Table 1 and Figures 5a and 5b."""
 
 import json
 import math
@@ -14,31 +14,31 @@ from evoked.report.page import asset, environment
 
 __all__ = ["AxisScale", "render_agreement", "write_agreement_page"]
 
-STEP = 0.2  # between the ticks of an axis of correlations
+STEP = 0.2  # between the marks of an axis of correlations
 
 
 @dataclass(frozen=True)
 class AxisScale:
-    """An axis of plain numbers that may begin below zero."""
+    """An axis from `start` to `end`, which may begin below zero, with marks at `ticks`."""
 
     start: float
     end: float
     ticks: tuple[float, ...]
 
     def at(self, value: float) -> str:
-        """Where a value stands, as a CSS percentage from the left."""
+        """The position of a value, as a CSS percentage from the left."""
         return css_percent(value - self.start, self.end - self.start)
 
 
 @dataclass(frozen=True)
 class AgreementLine:
-    """One line of a chart: a dot with its interval, and perhaps another number's mark beside it.
+    """One line of a chart: a dot with its interval, and optionally a mark to compare it with.
 
     Attributes:
-        name, below: what it is, in words.
-        colour: as CSS has it.
-        dot: the number of the line.
-        mark: another number to be compared with; None where the chart has none.
+        name, below: labels.
+        colour: a CSS colour.
+        dot: the value of the line.
+        mark: the value it is compared with; None where the chart has none.
     """
 
     name: str
@@ -48,53 +48,67 @@ class AgreementLine:
     mark: Estimate | None = None
 
 
-def write_agreement_page(path: Path, found: Agreement, provenance: Provenance) -> None:
-    """Write one self-contained page; OutputError if it cannot be written."""
-    write_text(path, render_agreement(found, provenance))
+def write_agreement_page(path: Path, agreement: Agreement, provenance: Provenance) -> None:
+    """Write one self-contained page.
+
+    Args:
+        path: the HTML file.
+        agreement: the results.
+        provenance: of the results, shown on the page.
+
+    Raises:
+        OutputError: if the page cannot be written.
+    """
+    write_text(path, render_agreement(agreement, provenance))
 
 
-def render_agreement(found: Agreement, provenance: Provenance) -> str:
-    """The page as text: the same bytes from the same agreement."""
-    colours = expression_colours(found.expressions)
-    rows = (*found.rows, found.mean)
-    own = [AgreementLine(r.name, "", colours.get(r.name, "var(--ink)"), r.machine, r.rater) for r in rows]
-    plain = [AgreementLine(r.name, "", colours.get(r.name, "var(--ink)"), r.correlation) for r in rows]
+def render_agreement(agreement: Agreement, provenance: Provenance) -> str:
+    """The page as text; the same input gives the same bytes.
+
+    Args:
+        agreement: the results.
+        provenance: of the results, shown on the page.
+    """
+    colours = expression_colours(agreement.expressions)
+    rows = (*agreement.rows, agreement.mean)
+    people = [AgreementLine(r.name, "", colours.get(r.name, "var(--ink)"), r.machine, r.rater) for r in rows]
+    correlations = [AgreementLine(r.name, "", colours.get(r.name, "var(--ink)"), r.correlation) for r in rows]
     groups = [
-        AgreementLine(g.value, f"{g.column}, {g.clips} clips", colours_of_group(found, g.column), g.mean)
-        for g in found.groups
+        AgreementLine(g.value, f"{g.column}, {g.clips} clips", _group_colour(agreement, g.column), g.mean)
+        for g in agreement.groups
     ]
     return (
         environment()
         .get_template("agreement.html")
         .render(
-            found=found,
+            agreement=agreement,
             rows=rows,
             colours=colours,
             charts={
-                "expressions": (plain, scale_of(plain)),
-                "people": (own, scale_of(own)),
-                "groups": (groups, scale_of(groups)),
+                "expressions": (correlations, _axis_scale(correlations)),
+                "people": (people, _axis_scale(people)),
+                "groups": (groups, _axis_scale(groups)),
             },
-            span=span,
-            share_span=share_span,
-            plain=agreement_number,
+            span=_span,
+            share_span=_share_span,
+            plain=_number,
             percent=percent,
             decimals=decimals,
             settings=json.dumps(dict(provenance.config), indent=1, ensure_ascii=False),
-            made=provenance.as_dict(),
+            provenance=provenance.as_dict(),
             style=asset("page.css"),
         )
     )
 
 
-def colours_of_group(found: Agreement, column: str) -> str:
-    """One colour for the groups of one column."""
-    columns = list(dict.fromkeys(g.column for g in found.groups))
+def _group_colour(agreement: Agreement, column: str) -> str:
+    """The colour of the groups of one column."""
+    columns = list(dict.fromkeys(g.column for g in agreement.groups))
     return expression_colours(columns)[column]
 
 
-def scale_of(lines: Sequence[AgreementLine]) -> AxisScale:
-    """An axis that holds all numbers, from 0 or below to above the greatest, with a tick every fifth."""
+def _axis_scale(lines: Sequence[AgreementLine]) -> AxisScale:
+    """An axis that holds all numbers, from 0 or below to above the greatest, with a mark every fifth."""
     estimates = [e for line in lines for e in (line.dot, line.mark) if e is not None]
     values = [v for e in estimates for v in (e.value, e.low, e.high) if v is not None]
     first = min(0, math.floor(round(min(values, default=0.0) / STEP, 9)))
@@ -104,16 +118,16 @@ def scale_of(lines: Sequence[AgreementLine]) -> AxisScale:
     )
 
 
-def agreement_number(value: float | None) -> str:
+def _number(value: float | None) -> str:
     """A plain number with a true minus sign; a dash where it is not defined."""
     return NOTHING if value is None else decimals(value)
 
 
-def span(e: Estimate) -> str:
+def _span(e: Estimate) -> str:
     """An interval of plain numbers."""
     return NOTHING if e.low is None or e.high is None else f"{decimals(e.low)} to {decimals(e.high)}"
 
 
-def share_span(e: Estimate) -> str:
+def _share_span(e: Estimate) -> str:
     """An interval of shares, in percent."""
     return NOTHING if e.low is None or e.high is None else f"{percent(e.low)} to {percent(e.high)}"

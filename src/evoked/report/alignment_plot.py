@@ -1,4 +1,4 @@
-"""An offset map as a drawing: in the terminal, and as an SVG with axes, units and a caption."""
+"""A plot of an offset map: as text for a terminal, and as an SVG with axes, units and a caption."""
 
 from html import escape
 from math import ceil, floor
@@ -14,17 +14,17 @@ SHADE = " ·▁▃▅▇█"
 
 
 def map_text(offsets: OffsetMap, content_s: float, width: int = 72) -> str:
-    """Bars of the content's time and of the reaction's: what of each is covered, and one line a segment.
+    """Two bars that show which parts of content and reaction are covered, and one line per segment.
 
     Args:
         offsets: the map.
         content_s: length of the content, in seconds.
-        width: characters across.
+        width: of the bars, in characters.
     """
     reaction_s = max(s.reaction_end_s for s in offsets.segments)
-    theirs = _bar([(s.content_start_s, s.content_end_s) for s in offsets.segments], content_s, width)
-    ours = _bar([(s.reaction_start_s, s.reaction_end_s) for s in offsets.segments], reaction_s, width)
-    lines = [f"content   0 s |{theirs}| {content_s:.1f} s", f"reaction  0 s |{ours}| {reaction_s:.1f} s"]
+    content_bar = _bar([(s.content_start_s, s.content_end_s) for s in offsets.segments], content_s, width)
+    reaction_bar = _bar([(s.reaction_start_s, s.reaction_end_s) for s in offsets.segments], reaction_s, width)
+    lines = [f"content   0 s |{content_bar}| {content_s:.1f} s", f"reaction  0 s |{reaction_bar}| {reaction_s:.1f} s"]
     for s in offsets.segments:
         speed = "" if abs(s.rate - 1) < 5e-5 else f"   × {1 / s.rate:.4f} speed"
         lines.append(
@@ -35,7 +35,7 @@ def map_text(offsets: OffsetMap, content_s: float, width: int = 72) -> str:
 
 
 def map_svg(offsets: OffsetMap, reaction: str, content: str, content_s: float, reaction_s: float) -> str:
-    """The map as a picture: reaction time across, content time up, one line a segment.
+    """The map as an SVG: reaction time across, content time up, one line per segment.
 
     Args:
         offsets: the map.

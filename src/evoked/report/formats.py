@@ -1,12 +1,11 @@
-"""How numbers are written and where marks stand: geometry and formats of the page's charts.
+"""Number formats and geometry of the page's charts.
 
-Charts are drawn by the templates with positions in percent, so that they fit any width.
+The templates draw the charts with positions in percent, so that they fit any width.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from evoked.learning.evaluation.scores import MeanScore, ScoreRow, Scores
 from evoked.report.page_data import PageReaction
@@ -36,8 +35,8 @@ __all__ = [
 COLOURS = 8  # page.css names --e0 … --e7, after Okabe and Ito 2008, safe for colour-blind readers
 NOTHING = "–"
 PERCENT = "\u00a0%"
-STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.5)  # ticks of a percentage axis
-CLOCK_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)  # ticks of a time axis, seconds
+STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.5)  # between the marks of a percentage axis
+CLOCK_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)  # between the marks of a time axis, seconds
 
 
 def percent(value: float | None) -> str:
@@ -63,22 +62,32 @@ def grouped(value: int) -> str:
 def clock(seconds: float) -> str:
     """m:ss, or h:mm:ss from an hour on."""
     total = max(0, math.floor(seconds + 0.5))
-    hours, rest = divmod(total, 3600)
-    return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60}:{rest % 60:02d}"
+    hours, remainder = divmod(total, 3600)
+    return f"{hours}:{remainder // 60:02d}:{remainder % 60:02d}" if hours else f"{remainder // 60}:{remainder % 60:02d}"
 
 
 def decimals(value: float, places: int = 2) -> str:
-    """A plain number with a true minus sign."""
+    """A plain number with a typographic minus sign.
+
+    Args:
+        value: any finite number.
+        places: decimals.
+    """
     return f"{value:.{places}f}".replace("-", "\u2212")
 
 
-def css_percent(value: float, whole: float) -> str:
-    """`value` as a CSS percentage of `whole`, within 0 and 100."""
-    return f"{100 * min(1.0, max(0.0, value / whole if whole else 0.0)):.3f}%"
+def css_percent(value: float, full: float) -> str:
+    """A share as a CSS percentage, limited to 0 … 100.
+
+    Args:
+        value: a position or length.
+        full: the length that is 100 %, in the same unit.
+    """
+    return f"{100 * min(1.0, max(0.0, value / full if full else 0.0)):.3f}%"
 
 
 def expression_colours(names: Sequence[str]) -> dict[str, str]:
-    """A CSS colour for each expression; beyond eight they begin again (the name stands beside each)."""
+    """A CSS colour for each expression; beyond eight they repeat (each is shown beside its name)."""
     return {name: f"var(--e{k % COLOURS})" for k, name in enumerate(names)}
 
 
@@ -91,7 +100,7 @@ class Axis:
 
 
 def share_axis(values: Sequence[float | None]) -> Axis:
-    """A percentage axis from 0 that holds all values, with three to six ticks."""
+    """A percentage axis from 0 that contains all values, with two to six marks."""
     top = max((v for v in values if v is not None and v == v), default=0.0)
     step = next((s for s in STEPS if top <= 5 * s), STEPS[-1])
     count = max(1, math.ceil(round(top / step, 9)))
@@ -99,7 +108,12 @@ def share_axis(values: Sequence[float | None]) -> Axis:
 
 
 def clock_axis(seconds: float, most: int = 6) -> Axis:
-    """A time axis from 0 to `seconds`, with at most `most` ticks after the first."""
+    """A time axis that begins at 0.
+
+    Args:
+        seconds: its end.
+        most: greatest number of marks after the first.
+    """
     step = next((s for s in CLOCK_STEPS if seconds <= most * s), math.ceil(seconds / most / 3600) * 3600)
     return Axis(seconds, tuple(float(t) for t in range(0, math.floor(seconds) + 1, step)) if seconds > 0 else (0.0,))
 
@@ -111,7 +125,7 @@ def score_axis(scores: Scores) -> Axis:
 
 
 def chance_comparison(score: ScoreRow | MeanScore) -> str:
-    """A score compared with chance, in words; the interval decides, not the score.
+    """A score compared with chance, in words, by its interval.
 
     For a mean it is the interval of MAP − chance where there is one: both vary together between resamples.
     """
@@ -131,7 +145,15 @@ def chance_comparison(score: ScoreRow | MeanScore) -> str:
 
 
 def uncovered(reaction: PageReaction, seconds: float) -> tuple[tuple[float, float], ...]:
-    """Stretches of a content's time, within [0, seconds), that no segment of the reaction shows."""
+    """Intervals of a content's time that no segment of the reaction covers.
+
+    Args:
+        reaction: with or without an alignment.
+        seconds: length of the content.
+
+    Returns:
+        (start, end) in content seconds, within [0, seconds).
+    """
     gaps, reached = [], 0.0
     for segment in reaction.alignment.segments if reaction.alignment else ():
         if segment.content_start_s > reached + 1e-6:
@@ -143,7 +165,12 @@ def uncovered(reaction: PageReaction, seconds: float) -> tuple[tuple[float, floa
 
 
 def uncovered_s(reaction: PageReaction, seconds: float) -> float:
-    """How many seconds of the content the reaction does not show."""
+    """How many seconds of the content the reaction does not cover.
+
+    Args:
+        reaction: with or without an alignment.
+        seconds: length of the content.
+    """
     return sum(b - a for a, b in uncovered(reaction, seconds))
 
 
@@ -154,12 +181,12 @@ def offset_span(reaction: PageReaction) -> tuple[float, float] | None:
 
 
 def seen_share(reaction: PageReaction) -> float | None:
-    """The mean over viewers of the share of ticks at which each was seen; None without viewers."""
+    """The mean over viewers of the share of frames in which each was visible; None without viewers."""
     shares = [v.share for v in reaction.viewers]
     return sum(shares) / len(shares) if shares else None
 
 
-FILTERS: dict[str, Callable[..., Any]] = {
+FILTERS: Mapping[str, Callable[..., object]] = {
     "percent": percent,
     "axis_percent": axis_percent,
     "grouped": grouped,
@@ -175,3 +202,4 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "offset_span": offset_span,
     "seen_share": seen_share,
 }
+"""Filters of the templates."""

@@ -1,7 +1,7 @@
-"""From a study's results folder to the facts of a page, by the formats of docs/files.md.
+"""Load the data of a page from a study's results folder (file formats: docs/files.md).
 
-What is missing or cannot be read becomes a sentence on the page (and on stderr), never a failure: a
-report of half a study is worth having.
+What is missing or cannot be read becomes a sentence on the page (and on stderr), never a failure: a report of half a
+study is useful as well.
 """
 
 import json
@@ -37,27 +37,45 @@ Read = TypeVar("Read")
 
 
 class MissingParts:
-    """Collects what is missing, by part of the page."""
+    """Collects sentences about what is missing, by section of the page."""
 
     def __init__(self) -> None:
-        self.found: dict[str, list[str]] = {}
+        self._sentences: dict[str, list[str]] = {}
 
-    def tell(self, part: str, sentence: str) -> None:
-        self.found.setdefault(part, []).append(sentence)
+    def add(self, section: str, sentence: str) -> None:
+        """Add a sentence.
 
-    def attempt(self, part: str, path: Path, read: Callable[[Path], Read]) -> Read | None:
-        """`read(path)`, or None with a sentence about what is wrong with the file."""
+        Args:
+            section: of the page, see `PageData.missing`.
+            sentence: what is missing.
+        """
+        self._sentences.setdefault(section, []).append(sentence)
+
+    def attempt(self, section: str, path: Path, read: Callable[[Path], Read]) -> Read | None:
+        """Read a file, or add a sentence about what is wrong with it.
+
+        Args:
+            section: of the page, see `PageData.missing`.
+            path: of the file.
+            read: reads it.
+
+        Returns:
+            What `read` gives, or None.
+        """
         try:
             return read(path)
         except EvokedError as error:
-            self.tell(part, str(error).replace(f"{path.parent}/", ""))
+            self.add(section, str(error).replace(f"{path.parent}/", ""))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            kind = f"{type(error).__name__}: " if isinstance(error, KeyError | TypeError | AttributeError) else ""
-            self.tell(part, f"{path.name} cannot be read: {kind}{error}")
+            error_class = (
+                f"{type(error).__name__}: " if isinstance(error, KeyError | TypeError | AttributeError) else ""
+            )
+            self.add(section, f"{path.name} cannot be read: {error_class}{error}")
         return None
 
     def sentences(self) -> dict[str, tuple[str, ...]]:
-        return {part: tuple(found) for part, found in self.found.items()}
+        """Section → its sentences."""
+        return {section: tuple(sentences) for section, sentences in self._sentences.items()}
 
 
 def load_study(study: Path) -> PageData:
@@ -79,7 +97,7 @@ def load_study(study: Path) -> PageData:
     items = _items(layout, gaps)
     scores = _scores(layout, gaps, items)
     reactions = _reactions(layout, gaps, {c.name: c for c in contents})
-    made = origins.gather(layout, gaps.tell)
+    provenance = origins.gather(layout, gaps.add)
     return PageData(
         kind="study",
         name=about.name or study.resolve().name,
@@ -90,7 +108,7 @@ def load_study(study: Path) -> PageData:
         statistics=statistics(labels) if labels else None,
         scores=scores,
         items=items,
-        made=made,
+        provenance=provenance,
         missing=gaps.sentences(),
     )
 
@@ -108,14 +126,14 @@ def load_prediction(table: Path, video: Path | None) -> PageData:
     name = video.name if video else table.stem
     content = PageContent(name, video, None, prediction)
     origins, gaps = ProvenanceReader(), MissingParts()
-    made = origins.of_tables([table], gaps.tell)
+    provenance = origins.of_tables([table], gaps.add)
     return PageData(
         kind="prediction",
         name=name,
         notes=_staging(origins.notes),
         expressions=prediction.names,
         contents=(content,),
-        made=made,
+        provenance=provenance,
         missing=gaps.sentences(),
     )
 
@@ -125,7 +143,7 @@ def load_prediction(table: Path, video: Path | None) -> PageData:
 
 @dataclass(frozen=True)
 class StudyAbout:
-    """What study.toml says of the study itself."""
+    """The keys of study.toml that the page shows."""
 
     name: str = ""
     note: str = ""
@@ -144,25 +162,33 @@ def _read_about(path: Path) -> StudyAbout:
 
 
 def _notes(layout: StudyLayout, about: StudyAbout, noted: Iterable[str]) -> tuple[str, ...]:
-    """What stands above everything: that the study is staged, and the note in study.toml."""
+    """The notes at the top of the page: that the study is staged, and the note in study.toml."""
     staged = [*_staging(noted), *([STAGED] if about.staged or layout.truth.is_file() else [])]
     return tuple(dict.fromkeys([*staged[:1], *([about.note] if about.note else [])]))
 
 
 def _staging(notes: Iterable[str]) -> tuple[str, ...]:
-    """Notes that say that something is staged; the others stand with what made it."""
+    """Notes that something is staged; other notes are shown with the provenance."""
     return tuple(dict.fromkeys(n for n in notes if n.lower().startswith("staged")))
 
 
 def media_files(folder: Path) -> dict[str, Path]:
-    """Files of a folder by name, hidden ones left out."""
+    """Name → path of the files of a folder, without hidden ones."""
     if not folder.is_dir():
         return {}
     return {p.name: p for p in sorted(folder.iterdir()) if p.is_file() and not p.name.startswith(HIDDEN)}
 
 
 def named_files(key: str, files: Mapping[str, Path]) -> str:
-    """The file name that a result's name means: itself, or the one file with this stem."""
+    """The name of the file that a result belongs to.
+
+    Args:
+        key: the result's name: a file name, with or without its suffix.
+        files: name → path of the files.
+
+    Returns:
+        The name of the file `key`, or of the only file with this stem; `key` where there is none.
+    """
     if key in files:
         return key
     same = [name for name, path in files.items() if path.stem == key]
@@ -175,7 +201,7 @@ def named_files(key: str, files: Mapping[str, Path]) -> str:
 def _labels(layout: StudyLayout, gaps: MissingParts) -> dict[str, Labels] | None:
     path = layout.labels
     if not path.is_file():
-        gaps.tell("labels", "There are no labels: results/labels.parquet does not exist.")
+        gaps.add("labels", "There are no labels: results/labels.parquet does not exist.")
         return None
     return gaps.attempt("labels", path, read_labels)
 
@@ -183,18 +209,18 @@ def _labels(layout: StudyLayout, gaps: MissingParts) -> dict[str, Labels] | None
 def _predictions(layout: StudyLayout, gaps: MissingParts) -> dict[str, Track]:
     paths = sorted(layout.predictions_folder.glob("*.parquet"))
     if not paths:
-        gaps.tell("timeline", "There are no predictions: results/predictions/ is empty or does not exist.")
-    found = {}
+        gaps.add("timeline", "There are no predictions: results/predictions/ is empty or does not exist.")
+    tracks = {}
     for path in paths:
         prediction = gaps.attempt("timeline", path, read_predictions)
         if prediction is not None:
-            found[path.stem] = prediction
-    return found
+            tracks[path.stem] = prediction
+    return tracks
 
 
 def _expressions(labels: Mapping[str, Labels] | None, predictions: Mapping[str, Track]) -> tuple[str, ...]:
     """Every expression, in the order in which labels, then predictions, name them."""
-    labelled = [name for found in (labels or {}).values() for name in found.labels.names]
+    labelled = [name for rows in (labels or {}).values() for name in rows.labels.names]
     predicted = [name for track in predictions.values() for name in track.names]
     return tuple(dict.fromkeys([*labelled, *predicted]))
 
@@ -205,10 +231,10 @@ def _contents(
     predictions: Mapping[str, Track],
 ) -> tuple[PageContent, ...]:
     files = media_files(layout.contents_folder)
-    by_video = {named_files(key, files): found for key, found in (labels or {}).items()}
-    curves = {named_files(key, files): track for key, track in predictions.items()}
-    every = sorted({*files, *by_video, *curves})
-    return tuple(PageContent(n, files.get(n), by_video.get(n), curves.get(n)) for n in every)
+    labels_of = {named_files(key, files): rows for key, rows in (labels or {}).items()}
+    prediction_of = {named_files(key, files): track for key, track in predictions.items()}
+    names = sorted({*files, *labels_of, *prediction_of})
+    return tuple(PageContent(n, files.get(n), labels_of.get(n), prediction_of.get(n)) for n in names)
 
 
 # --- scores and reactions -----------------------------------------------------------------------------------
@@ -217,8 +243,8 @@ def _contents(
 def _scores(layout: StudyLayout, gaps: MissingParts, items: tuple[LogItem, ...]) -> Scores | None:
     path = layout.scores
     if not path.is_file():
-        why = [i.reason for i in items if i.step in ("hold out", "evaluate") and i.state in ("failed", "left out")]
-        gaps.tell("scores", f"There are no scores: {why[0] if why else 'results/scores.json does not exist'}.")
+        reasons = [i.reason for i in items if i.step in ("hold out", "evaluate") and i.state in ("failed", "left out")]
+        gaps.add("scores", f"There are no scores: {reasons[0] if reasons else 'results/scores.json does not exist'}.")
         return None
     return gaps.attempt("scores", path, read_scores)
 
@@ -231,29 +257,29 @@ def _reactions(
     annotations = {named_files(p.stem, files): p for p in sorted(layout.annotations_folder.glob("*.parquet"))}
     alignments = {named_files(p.stem, files): p for p in sorted(layout.alignments_folder.glob("*.json"))}
     if not annotations:
-        gaps.tell("reactions", "No faces were annotated: results/annotations/ is empty or does not exist.")
+        gaps.add("reactions", "No faces were annotated: results/annotations/ is empty or does not exist.")
     if not alignments:
-        gaps.tell("reactions", "No reaction was aligned: results/alignments/ is empty or does not exist.")
+        gaps.add("reactions", "No reaction was aligned: results/alignments/ is empty or does not exist.")
     videos = {name: c.file for name, c in contents.items() if c.file}
-    found = []
+    reactions = []
     for name in sorted({*annotations, *alignments}):
-        seen = gaps.attempt("reactions", annotations[name], presences) if name in annotations else None
+        visible = gaps.attempt("reactions", annotations[name], presences) if name in annotations else None
         alignment = gaps.attempt("reactions", alignments[name], read_offsets) if name in alignments else None
         pair = pairs.get(name, pairs.get(Path(name).stem))
         ends = [s.reaction_end_s for s in alignment.segments] if alignment else []
-        length = max([seen.length_s if seen else 0.0, *ends])
-        found.append(
+        length = max([visible.length_s if visible else 0.0, *ends])
+        reactions.append(
             PageReaction(
-                name, named_files(pair, videos) if pair else None, length, seen.viewers if seen else (), alignment
+                name, named_files(pair, videos) if pair else None, length, visible.viewers if visible else (), alignment
             )
         )
-    return tuple(found)
+    return tuple(reactions)
 
 
 def _pairs(layout: StudyLayout, gaps: MissingParts) -> dict[str, str]:
     path = layout.pairs
     if not path.is_file():
-        gaps.tell("reactions", "There is no list of who watched what: results/pairs.csv does not exist.")
+        gaps.add("reactions", "There is no list of who watched what: results/pairs.csv does not exist.")
         return {}
     table = gaps.attempt("reactions", path, lambda p: read_table(p, ("reaction", "content")))
     rows = zip(table["reaction"], table["content"], strict=True) if table else ()
@@ -266,7 +292,7 @@ def _pairs(layout: StudyLayout, gaps: MissingParts) -> dict[str, str]:
 def _items(layout: StudyLayout, gaps: MissingParts) -> tuple[LogItem, ...]:
     path = layout.step_outcomes
     if not path.is_file():
-        gaps.tell("items", "There is no processing log: results/state/items.json does not exist.")
+        gaps.add("items", "There is no processing log: results/state/items.json does not exist.")
         return ()
     return gaps.attempt("items", path, _read_items) or ()
 

@@ -1,4 +1,4 @@
-"""One HTML file that tells a study's results: no network, no clock, the same bytes from the same inputs."""
+"""Render a study's results as one self-contained HTML file; the same results give the same bytes."""
 
 import base64
 import hashlib
@@ -24,20 +24,20 @@ from evoked.report.video import EmbeddedVideo, embed_video
 __all__ = ["asset", "default_place", "embedded", "environment", "kept_previews", "render", "write_page", "write_report"]
 
 TEMPLATES = Path(__file__).parent / "templates"
-THOUSAND = 1000  # predictions stand in the page as whole thousandths
+THOUSAND = 1000  # predictions are in the page as integers, in thousandths
 
 
 def write_report(study: Path, config: ReportConfig, out: Path | None = None, progress: Progress = silent) -> Path:
     """Write the page of a study.
 
     Args:
-        study: the study's folder; its results/ must be there, whatever is in it.
+        study: the study's folder; it must contain results/, complete or not.
         config: how videos are shown.
-        out: where; default STUDY/results/report.html.
-        progress: told how many of the previews are made.
+        out: the HTML file; default STUDY/results/report.html.
+        progress: called with the number of previews that are done.
 
     Returns:
-        Where the page is.
+        The path of the page.
 
     Raises:
         StudyError: if there are no results.
@@ -52,53 +52,60 @@ def default_place(study: Path) -> Path:
 
 
 def kept_previews(study: Path) -> Path:
-    """Where a study keeps the previews of its contents for the next page."""
+    """The folder in which a study caches the previews of its contents."""
     return StudyLayout(study).previews
 
 
 def write_page(
-    facts: PageData, out: Path, config: ReportConfig, keep: Path | None = None, progress: Progress = silent
+    data: PageData, out: Path, config: ReportConfig, keep: Path | None = None, progress: Progress = silent
 ) -> Path:
-    """Write a page of facts that are already collected.
+    """Write a page of data that is already loaded.
 
     Args:
-        facts: by `load_study` or `load_prediction`; `facts.missing` is what the page cannot show.
-        out: where.
+        data: from `load_study` or `load_prediction`; `data.missing` is what the page cannot show.
+        out: the HTML file.
         config: how videos are shown.
-        keep: a folder in which previews are kept, or None to make them anew.
-        progress: told how many of the previews are made.
+        keep: a folder in which previews are cached, or None for no cache.
+        progress: called with the number of previews that are done.
+
+    Returns:
+        The path of the page.
 
     Raises:
         OutputError: if it cannot be written.
     """
-    write_text(out, render(facts, embed_video(facts.contents, out, keep, config, progress)))
+    write_text(out, render(data, embed_video(data.contents, out, keep, config, progress)))
     return out
 
 
-def render(facts: PageData, shown: Mapping[str, EmbeddedVideo]) -> str:
-    """The whole page as text.
+def render(data: PageData, shown: Mapping[str, EmbeddedVideo]) -> str:
+    """The page as text.
 
-    Every name in it is escaped. The one script is named by its digest in the page's own security
-    policy, so that no other script runs even if something slipped through.
+    Every name in it is escaped. The page's content security policy allows its one script by digest, so that no other
+    script runs even if one were injected.
+
+    Args:
+        data: of the page.
+        shown: content name → how its video is shown.
     """
     script = asset("page.js")
     return (
         environment()
         .get_template("report.html")
         .render(
-            facts=facts,
+            data=data,
             shown=shown,
-            per_second=labels_per_second(facts.contents),
-            story=summarise(facts),
+            per_second=labels_per_second(data.contents),
+            summary=summarise(data),
             between=between,
             interval=interval,
             points=points,
-            colours=expression_colours(facts.expressions),
+            colours=expression_colours(data.expressions),
             style=asset("page.css"),
             script=script,
             script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-            index=embedded(_index(facts, shown)),
-            series=[embedded(_series(content, facts.expressions)) for content in facts.contents],
+            index=embedded(_index(data, shown)),
+            series=[embedded(_series(content, data.expressions)) for content in data.contents],
         )
     )
 
@@ -106,17 +113,17 @@ def render(facts: PageData, shown: Mapping[str, EmbeddedVideo]) -> str:
 def embedded(value: object) -> Markup:
     """JSON that is safe inside a script element: nothing in it can end the element or begin another."""
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    for sign in "<>&\u2028\u2029":
-        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
     return Markup(text)
 
 
-def _index(facts: PageData, shown: Mapping[str, EmbeddedVideo]) -> dict[str, object]:
-    """What the script needs to know before a content is chosen."""
-    shares = facts.statistics.shares if facts.statistics else {}
+def _index(data: PageData, shown: Mapping[str, EmbeddedVideo]) -> dict[str, object]:
+    """The data of the script that do not depend on the chosen content."""
+    shares = data.statistics.shares if data.statistics else {}
     return {
-        "expressions": list(facts.expressions),
-        "share": [None if (v := shares.get(n)) is None else round(v, 4) for n in facts.expressions],
+        "expressions": list(data.expressions),
+        "share": [None if (v := shares.get(n)) is None else round(v, 4) for n in data.expressions],
         "contents": [
             {
                 "name": c.name,
@@ -125,7 +132,7 @@ def _index(facts: PageData, shown: Mapping[str, EmbeddedVideo]) -> dict[str, obj
                 "reason": shown[c.name].reason,
                 "poster": shown[c.name].poster,
             }
-            for c in facts.contents
+            for c in data.contents
         ],
     }
 
@@ -133,19 +140,19 @@ def _index(facts: PageData, shown: Mapping[str, EmbeddedVideo]) -> dict[str, obj
 def _series(content: PageContent, names: tuple[str, ...]) -> dict[str, object]:
     """One content's seconds: labels as text of 0 and 1, viewers as numbers, predictions in thousandths."""
     labels, prediction = content.labels, content.prediction
-    found: dict[str, object] = {"seconds": content.seconds, "labels": None, "prediction": None}
+    series: dict[str, object] = {"seconds": content.seconds, "labels": None, "prediction": None}
     if labels:
-        found["labels"] = {
+        series["labels"] = {
             "valid": _bits(labels.labels.valid),
             "viewers": [int(n) for n in labels.viewers],
             "on": [_bits(positive_labels(labels, name)) for name in names],
         }
     if prediction:
-        found["prediction"] = [
+        series["prediction"] = [
             [None if v != v else round(v * THOUSAND) for v in predicted_probabilities(prediction, name).tolist()]
             for name in names
         ]
-    return found
+    return series
 
 
 def _bits(flags: Iterable[object]) -> str:
@@ -160,12 +167,12 @@ def asset(name: str) -> str:
 @cache
 def environment() -> Environment:
     """Jinja with the pages' templates and filters; every name is escaped, an unknown one is an error."""
-    found = Environment(
+    jinja = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.filters.update(FILTERS)
-    return found
+    jinja.filters.update(FILTERS)
+    return jinja

@@ -1,6 +1,6 @@
-"""What a report tells: plain values, read once from the results and checked no further.
+"""The data of a report page: plain values, read once from the results.
 
-Everything on the page comes from these; nothing here knows of files' formats or of HTML.
+Everything on the page comes from these classes; they do not depend on file formats or on HTML.
 """
 
 from collections.abc import Mapping
@@ -13,12 +13,12 @@ from evoked.dataset.statistics import Statistics
 from evoked.learning.evaluation.scores import Scores
 from evoked.reactions.alignment.offset_map import OffsetMap
 
-__all__ = ["LogItem", "NetInfo", "PageContent", "PageData", "PageReaction", "ProvenanceSummary", "VisibleSpan"]
+__all__ = ["LogItem", "NetworkInfo", "PageContent", "PageData", "PageReaction", "ProvenanceSummary", "VisibleSpan"]
 
 
 @dataclass(frozen=True, eq=False)
 class PageContent:
-    """A video that was watched or is predicted. `file` is None where it is not there."""
+    """A content or a predicted video. `file` is None where the video file does not exist."""
 
     name: str
     file: Path | None = None
@@ -27,14 +27,14 @@ class PageContent:
 
     @property
     def seconds(self) -> int:
-        """How many seconds are labelled or predicted, valid or not; 0 where there are neither."""
+        """Number of seconds with labels or predictions, valid or not; 0 where there are neither."""
         labelled = self.labels.labels.grid.steps if self.labels else 0
         return max(labelled, self.prediction.grid.steps if self.prediction else 0)
 
 
 @dataclass(frozen=True)
 class VisibleSpan:
-    """When one viewer's face was seen: half open spans in seconds of the reaction, and the share of ticks."""
+    """When one viewer's face was visible: half-open spans in seconds of the reaction, and the share of 6 Hz frames."""
 
     viewer: str
     spans: tuple[tuple[float, float], ...]
@@ -43,7 +43,7 @@ class VisibleSpan:
 
 @dataclass(frozen=True)
 class PageReaction:
-    """A recording of people who watched. `content` is None where nobody knows what they watched."""
+    """A reaction video. `content` is None where its content is unknown."""
 
     name: str
     content: str | None
@@ -64,8 +64,8 @@ class LogItem:
 
 
 @dataclass(frozen=True)
-class NetInfo:
-    """A pretrained net that took part."""
+class NetworkInfo:
+    """A pretrained network that was used."""
 
     name: str
     sha256: str
@@ -74,30 +74,32 @@ class NetInfo:
 
 @dataclass(frozen=True)
 class ProvenanceSummary:
-    """What made the results.
+    """The provenance of all results.
 
     Attributes:
         config: step → its settings, as JSON text.
+        versions: program or library → version.
+        networks: the pretrained networks.
         inputs: file name → sha256.
-        notes: what the steps noted, each once.
+        notes: of the steps, each once.
     """
 
     config: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
-    nets: tuple[NetInfo, ...] = ()
+    networks: tuple[NetworkInfo, ...] = ()
     inputs: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class PageData:
-    """All that one page tells.
+    """All data of one page.
 
     Attributes:
         kind: "study", or "prediction" for one predicted video without labels.
-        notes: what a reader must know before anything else, e.g. that a study is staged.
-        missing: what is not there or cannot be read, each one sentence, by part of the page
-            (timeline, scores, labels, reactions, items, made).
+        notes: shown first, e.g. that a study is staged.
+        missing: section of the page (timeline, scores, labels, reactions, items, made) → sentences about what does
+            not exist or cannot be read.
     """
 
     kind: str
@@ -109,5 +111,5 @@ class PageData:
     statistics: Statistics | None = None
     scores: Scores | None = None
     items: tuple[LogItem, ...] = ()
-    made: ProvenanceSummary = field(default_factory=ProvenanceSummary)
+    provenance: ProvenanceSummary = field(default_factory=ProvenanceSummary)
     missing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

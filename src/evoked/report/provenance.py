@@ -1,80 +1,95 @@
-"""What made the results: the provenance that travels inside each of them, brought together."""
+"""The provenance of all results together, from the provenance inside each of them."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from safetensors import safe_open
 
 from evoked.core.files import canonical
 from evoked.core.study_layout import StudyLayout
 from evoked.core.tables import read_provenance
-from evoked.report.page_data import NetInfo, ProvenanceSummary
+from evoked.report.page_data import NetworkInfo, ProvenanceSummary
 
 __all__ = ["ProvenanceReader", "licence"]
 
-Tell = Callable[[str, str], None]
+AddSentence = Callable[[str, str], None]
+"""Called with the section of the page and a sentence about what is missing there."""
 
 
 class ProvenanceReader:
-    """Gathers provenances; the same step with the same settings is listed once."""
+    """Collects provenances; the same step with the same settings is listed once.
+
+    Attributes:
+        notes: of all results read so far.
+    """
 
     def __init__(self) -> None:
         self.notes: list[str] = []
         self._config: dict[str, list[str]] = {}
         self._versions: dict[str, set[str]] = {}
-        self._nets: set[tuple[str, str]] = set()
+        self._networks: set[tuple[str, str]] = set()
         self._inputs: dict[str, dict[str, str]] = {}  # name → sha256 → the first result that names it
 
-    def gather(self, layout: StudyLayout, tell: Tell) -> ProvenanceSummary:
-        """Everything that results tell of their making."""
+    def gather(self, layout: StudyLayout, add_sentence: AddSentence) -> ProvenanceSummary:
+        """The provenance of all results of a study.
+
+        Args:
+            layout: paths of the study.
+            add_sentence: gets what is missing or cannot be read.
+        """
         tables = [layout.labels, *_files(layout.annotations_folder, "*.parquet")]
-        self._tables([*tables, *_files(layout.predictions_folder, "*.parquet")], tell)
+        self._tables([*tables, *_files(layout.predictions_folder, "*.parquet")], add_sentence)
         jsons = [*_files(layout.alignments_folder, "*.json"), layout.model_json, layout.scores]
         for path in jsons:
-            self._attempt(path, _json_provenance, tell)
+            self._attempt(path, _json_provenance, add_sentence)
         for path in _files(layout.features_folder, "*.safetensors"):
-            self._attempt(path, _tensor_provenance, tell)
-        return self._made(tell)
+            self._attempt(path, _tensor_provenance, add_sentence)
+        return self._summary(add_sentence)
 
-    def of_tables(self, paths: Iterable[Path], tell: Tell) -> ProvenanceSummary:
-        """What these tables tell of their making."""
-        self._tables(paths, tell)
-        return self._made(tell)
+    def of_tables(self, paths: Iterable[Path], add_sentence: AddSentence) -> ProvenanceSummary:
+        """The provenance of some tables.
 
-    def _tables(self, paths: Iterable[Path], tell: Tell) -> None:
+        Args:
+            paths: Parquet files.
+            add_sentence: gets what is missing or cannot be read.
+        """
+        self._tables(paths, add_sentence)
+        return self._summary(add_sentence)
+
+    def _tables(self, paths: Iterable[Path], add_sentence: AddSentence) -> None:
         for path in paths:
-            self._attempt(path, read_provenance, tell)
+            self._attempt(path, read_provenance, add_sentence)
 
-    def _attempt(self, path: Path, read: Callable[[Path], dict[str, Any] | None], tell: Tell) -> None:
+    def _attempt(self, path: Path, read: Callable[[Path], dict[str, object] | None], add_sentence: AddSentence) -> None:
         if not path.is_file():
             return
         try:
-            found = read(path)
+            provenance = read(path)
         except Exception as error:
             # a damaged file of any format: pyarrow and safetensors have error classes of their own
-            tell("made", f"{path.name} has no readable provenance: {type(error).__name__}")
+            add_sentence("made", f"{path.name} has no readable provenance: {type(error).__name__}")
             return
-        if found is None:
-            tell("made", f"{path.name} has no provenance.")
+        if provenance is None:
+            add_sentence("made", f"{path.name} has no provenance.")
         else:
-            self._add(found, path.name)
+            self._add(provenance, path.name)
 
-    def _add(self, found: Mapping[str, Any], result: str) -> None:
-        step, config = str(found.get("made_by", "?")), found.get("config") or {}
+    def _add(self, provenance: Mapping[str, object], result: str) -> None:
+        step, config = str(provenance.get("made_by", "?")), provenance.get("config") or {}
         if config and (text := canonical(config)) not in self._config.setdefault(step, []):
             self._config[step].append(text)
-        for name, number in _texts(found.get("versions")).items():
+        for name, number in _texts(provenance.get("versions")).items():
             self._versions.setdefault(name, set()).add(number)
-        self._nets.update(_texts(found.get("nets")).items())
-        for name, key in _texts(found.get("inputs")).items():
+        self._networks.update(_texts(provenance.get("nets")).items())
+        for name, key in _texts(provenance.get("inputs")).items():
             self._inputs.setdefault(name, {}).setdefault(key, result)
-        self.notes.extend(str(note) for note in found.get("notes") or ())
+        notes = provenance.get("notes")
+        self.notes.extend(str(note) for note in (notes if isinstance(notes, list) else ()))
 
-    def _made(self, tell: Tell) -> ProvenanceSummary:
-        if not (self._config or self._versions or self._nets or self._inputs):
-            tell("made", "No result records its provenance.")
+    def _summary(self, add_sentence: AddSentence) -> ProvenanceSummary:
+        if not (self._config or self._versions or self._networks or self._inputs):
+            add_sentence("made", "No result records its provenance.")
         config = {
             step if len(texts) == 1 else f"{step} ({number})": json.dumps(
                 json.loads(text), indent=1, ensure_ascii=False
@@ -82,22 +97,22 @@ class ProvenanceReader:
             for step, texts in sorted(self._config.items())
             for number, text in enumerate(texts, start=1)
         }
-        nets = tuple(NetInfo(name, key, licence(name)) for name, key in sorted(self._nets))
+        networks = tuple(NetworkInfo(name, key, licence(name)) for name, key in sorted(self._networks))
         versions = {name: ", ".join(sorted(numbers)) for name, numbers in sorted(self._versions.items())}
-        return ProvenanceSummary(config, versions, nets, self._named_inputs(), tuple(dict.fromkeys(self.notes)))
+        return ProvenanceSummary(config, versions, networks, self._named_inputs(), tuple(dict.fromkeys(self.notes)))
 
     def _named_inputs(self) -> dict[str, str]:
-        """Input → sha256; a name that several results give to different files, a role, says whose it is."""
-        found = {}
+        """Input → sha256; where results use one name for different files, the name of the result is added."""
+        inputs = {}
         for name, files in sorted(self._inputs.items()):
             for key, result in files.items():
-                found[name if len(files) == 1 else f"{name} of {result}"] = key
-        return found
+                inputs[name if len(files) == 1 else f"{name} of {result}"] = key
+        return inputs
 
 
 def licence(name: str) -> str:
-    """The licence of a net by the catalogue; a net that is not in it says so."""
-    from evoked.weights.catalogue import NETS  # here: a page without nets needs no catalogue
+    """The licence of a network according to the catalogue."""
+    from evoked.weights.catalogue import NETS  # imported here: a page without networks needs no catalogue
 
     known = NETS.get(name)
     return known.licence if known else "not in the catalogue"
@@ -111,12 +126,12 @@ def _texts(value: object) -> dict[str, str]:
     return {str(k): str(v) for k, v in value.items()} if isinstance(value, Mapping) else {}
 
 
-def _json_provenance(path: Path) -> dict[str, Any] | None:
+def _json_provenance(path: Path) -> dict[str, object] | None:
     body = json.loads(path.read_text(encoding="utf-8"))
     return body.get("provenance") if isinstance(body, dict) else None
 
 
-def _tensor_provenance(path: Path) -> dict[str, Any] | None:
+def _tensor_provenance(path: Path) -> dict[str, object] | None:
     with safe_open(path, framework="numpy") as file:
         raw = (file.metadata() or {}).get("evoked")
     return json.loads(raw) if raw else None

@@ -1,4 +1,4 @@
-"""Reliability curves as a picture: of the clips that get a probability, how many have the expression."""
+"""Reliability curves as an SVG: the share of positive clips over the predicted probability."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -6,13 +6,13 @@ from html import escape
 __all__ = ["reliability_svg"]
 
 SIDE, EDGE, GAP = 150, 34, 16
-"""Pixels: a curve's square, room for its axes, room between squares."""
+"""Pixels: side of a plot, width of its axes, gap between plots."""
 
 
 def reliability_svg(
     curves: Mapping[str, Sequence[tuple[float, float, int]]], errors: Mapping[str, float | None]
 ) -> str:
-    """One square per expression, side by side: the diagonal is a perfect probability.
+    """One plot per expression, side by side; perfectly calibrated probabilities lie on the diagonal.
 
     Args:
         curves: expression → (mean probability, share of yes, clips) of each bin.
@@ -23,21 +23,21 @@ def reliability_svg(
     """
     step = SIDE + EDGE + GAP
     width, height = GAP + step * max(1, len(curves)), SIDE + 2 * EDGE + GAP
-    parts = [
+    elements = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" font-family="sans-serif" '
         'font-size="11">',
         f'<rect width="{width}" height="{height}" fill="white"/>',
     ]
     for number, (name, rows) in enumerate(curves.items()):
-        parts += _square(name, rows, errors.get(name), GAP + EDGE + number * step)
-    return "\n".join([*parts, "</svg>"]) + "\n"
+        elements += _plot(name, rows, errors.get(name), GAP + EDGE + number * step)
+    return "\n".join([*elements, "</svg>"]) + "\n"
 
 
-def _square(name: str, rows: Sequence[tuple[float, float, int]], error: float | None, left: float) -> list[str]:
+def _plot(name: str, rows: Sequence[tuple[float, float, int]], error: float | None, left: float) -> list[str]:
     top, total = EDGE, sum(count for *_, count in rows) or 1
-    told = "" if error is None else f", error {error:.3f}"
-    parts = [
-        f'<text x="{left}" y="{top - 10}">{escape(name)}{told}</text>',
+    error_text = "" if error is None else f", error {error:.3f}"
+    elements = [
+        f'<text x="{left}" y="{top - 10}">{escape(name)}{error_text}</text>',
         f'<rect x="{left}" y="{top}" width="{SIDE}" height="{SIDE}" fill="none" stroke="#888"/>',
         f'<line x1="{left}" y1="{top + SIDE}" x2="{left + SIDE}" y2="{top}" stroke="#bbb" stroke-dasharray="4 3"/>',
         f'<text x="{left + SIDE / 2}" y="{top + SIDE + 28}" text-anchor="middle">probability</text>',
@@ -45,13 +45,13 @@ def _square(name: str, rows: Sequence[tuple[float, float, int]], error: float | 
         "share of yes</text>",
     ]
     for mark in (0, 0.5, 1):
-        parts.append(f'<text x="{left + mark * SIDE}" y="{top + SIDE + 14}" text-anchor="middle">{mark:g}</text>')
-        parts.append(f'<text x="{left - 4}" y="{top + (1 - mark) * SIDE + 4}" text-anchor="end">{mark:g}</text>')
+        elements.append(f'<text x="{left + mark * SIDE}" y="{top + SIDE + 14}" text-anchor="middle">{mark:g}</text>')
+        elements.append(f'<text x="{left - 4}" y="{top + (1 - mark) * SIDE + 4}" text-anchor="end">{mark:g}</text>')
     places = [(left + p * SIDE, top + (1 - share) * SIDE, count) for p, share, count in rows]
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y, _ in places)
-    parts.append(f'<polyline points="{line}" fill="none" stroke="#0072b2" stroke-width="1.5"/>')
-    parts += [
+    elements.append(f'<polyline points="{line}" fill="none" stroke="#0072b2" stroke-width="1.5"/>')
+    elements += [
         f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{2 + 8 * (count / total) ** 0.5:.1f}" fill="#0072b2" fill-opacity=".6"/>'
         for x, y, count in places
     ]
-    return parts
+    return elements

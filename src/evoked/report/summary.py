@@ -1,4 +1,4 @@
-"""The page's first lines in plain words: what there is, and whether the model beats guessing."""
+"""The summary at the top of the page: counts, and whether the model is better than random guessing."""
 
 from dataclasses import dataclass
 
@@ -18,13 +18,13 @@ VERDICTS = {
     "undefined": "No expression has a positive second, so there is nothing to score.",
 }
 FEW_VIDEOS = 20
-"""Below it intervals over videos are too narrow, as the scores' own note says."""
+"""With fewer videos the intervals are too narrow."""
 JOINER = "\u2060"  # no line break here
 
 
 @dataclass(frozen=True)
 class SummaryTile:
-    """One figure of the summary: what it is, the number, and what stands below it."""
+    """One number of the summary, with a title above and a line of text below."""
 
     title: str
     value: str
@@ -33,47 +33,47 @@ class SummaryTile:
 
 @dataclass(frozen=True)
 class Summary:
-    """The summary: figures, and one verdict on the scores (empty where there are none)."""
+    """The summary: numbers, and one verdict on the scores ("" where there are none)."""
 
     tiles: tuple[SummaryTile, ...]
     verdict: str
 
 
-def summarise(facts: PageData) -> Summary:
-    """The summary of these facts."""
-    seconds = sum(c.seconds for c in facts.contents)
-    title = "Contents" if facts.kind == "study" else "Video"
-    value = grouped(len(facts.contents)) if facts.kind == "study" else clock(seconds)
-    below = f"{clock(seconds)} in all" if facts.kind == "study" else f"{len(facts.expressions)} expressions"
+def summarise(data: PageData) -> Summary:
+    """The summary of a page."""
+    seconds = sum(c.seconds for c in data.contents)
+    title = "Contents" if data.kind == "study" else "Video"
+    value = grouped(len(data.contents)) if data.kind == "study" else clock(seconds)
+    below = f"{clock(seconds)} in all" if data.kind == "study" else f"{len(data.expressions)} expressions"
     tiles = [SummaryTile(title, value, below)]
-    if facts.reactions:
-        viewers = sum(len(r.viewers) for r in facts.reactions)
+    if data.reactions:
+        viewers = sum(len(r.viewers) for r in data.reactions)
         below = f"{grouped(viewers)} viewer{'' if viewers == 1 else 's'} seen"
-        tiles.append(SummaryTile("Reactions", grouped(len(facts.reactions)), below))
-    if counts := facts.statistics:
+        tiles.append(SummaryTile("Reactions", grouped(len(data.reactions)), below))
+    if counts := data.statistics:
         below = f"{grouped(counts.valid_seconds)} of {grouped(counts.seconds)} s: enough faces seen"
         tiles.append(SummaryTile("Valid seconds", percent(counts.valid_share), below))
-    if facts.scores is None:
+    if data.scores is None:
         return Summary(tuple(tiles), "")
-    mean = facts.scores.map
-    tiles.append(SummaryTile("Mean average precision", percent(mean.value), against(facts.scores)))
-    return Summary(tuple(tiles), headline(facts.scores))
+    mean = data.scores.map
+    tiles.append(SummaryTile("Mean average precision", percent(mean.value), against(data.scores)))
+    return Summary(tuple(tiles), headline(data.scores))
 
 
 def headline(scores: Scores) -> str:
-    """One sentence on the mean against chance; by the interval of their difference where there is one.
+    """One sentence that compares the mean with chance, by the interval of their difference where there is one.
 
-    The two move together from draw to draw, so their difference says more than the mean's own interval.
+    Both vary together between resamples, so the difference is more informative than the mean's interval.
     """
-    found = VERDICTS[chance_comparison(scores.map)]
+    text = VERDICTS[chance_comparison(scores.map)]
     if (mean := scores.map).gain is not None:
-        found += f" MAP minus chance is {points(mean.gain)} points"
+        text += f" MAP minus chance is {points(mean.gain)} points"
         if mean.gain_low is None:
-            return f"{found}."
-        found += f", {interval(scores)} {points(mean.gain_low)} to {points(mean.gain_high)}."
+            return f"{text}."
+        text += f", {interval(scores)} {points(mean.gain_low)} to {points(mean.gain_high)}."
         if (count := len(scores.videos)) < FEW_VIDEOS:
-            found += f" Over only {count} videos such an interval is too narrow: treat it as indicative."
-    return found
+            text += f" Over only {count} videos such an interval is too narrow: treat it as indicative."
+    return text
 
 
 def points(value: float | None) -> str:
@@ -82,13 +82,13 @@ def points(value: float | None) -> str:
 
 
 def against(scores: Scores) -> str:
-    """Chance and interval, as they stand beside every score."""
-    known = f"{interval(scores)} {between(scores.map)}" if scores.map.low is not None else "no interval"
-    return f"chance {percent(scores.map.chance)}, {known}"
+    """Chance and interval of the mean, as text."""
+    interval_text = f"{interval(scores)} {between(scores.map)}" if scores.map.low is not None else "no interval"
+    return f"chance {percent(scores.map.chance)}, {interval_text}"
 
 
 def interval(scores: Scores) -> str:
-    """What the intervals are called: "95 % interval"."""
+    """The name of the intervals: "95 % interval"."""
     return f"{100 * scores.level:g}\u00a0% interval"
 
 

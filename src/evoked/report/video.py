@@ -1,4 +1,4 @@
-"""The contents' videos for a page: small previews inside it, or links to the files beside it."""
+"""The videos of a page: small previews embedded in it, or links to the files."""
 
 import base64
 import os
@@ -22,8 +22,8 @@ from evoked.report.page_data import PageContent
 __all__ = ["EmbeddedVideo", "embed_video"]
 
 MEGABYTE = 1_000_000
-BYTES_PER_SECOND = 12_000  # the least a 240-line preview with sound was seen to weigh (96 kbit/s)
-PREVIEW = 1  # raised when previews of the same file would come out otherwise
+BYTES_PER_SECOND = 12_000  # smallest measured size of a 240-line preview with audio (96 kbit/s)
+PREVIEW = 1  # version; raised when previews of the same file change
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class EmbeddedVideo:
         mode: "embed", "link" or "none".
         source: base64 of an MP4 (embed), a relative URL (link), or "".
         reason: for "none": why there is no video, one sentence.
-        poster: base64 of a JPEG that is shown before it plays; "" where there is none (links are not opened).
+        poster: base64 of a JPEG that is shown before it plays; "" for links and where there is no video.
     """
 
     mode: str
@@ -46,17 +46,17 @@ class EmbeddedVideo:
 def embed_video(
     contents: Sequence[PageContent], page: Path, keep: Path | None, config: ReportConfig, progress: Progress = silent
 ) -> Mapping[str, EmbeddedVideo]:
-    """Decide for every content how its video is shown, and make the previews that are wanted.
+    """Decide how the video of each content is shown, and encode the previews that are needed.
 
     Args:
-        contents: those whose file is not there get mode "none".
-        page: where the page will stand; links are relative to its folder.
-        keep: a folder of its own in which previews are kept for the next time; those that are no longer
-            shown are removed. None to make them anew.
-        config: embed falls back to link, for all alike, where the previews weigh more than the limit.
+        contents: those without a file get mode "none".
+        page: the HTML file; links are relative to its folder.
+        keep: a folder in which previews are cached, and from which others are removed; None: no cache.
+        config: where all previews together exceed the limit, "embed" falls back to "link" for all videos.
+        progress: called with the number of previews that are done.
 
     Returns:
-        Content name → how it is shown. A video that cannot be decoded says so as its reason.
+        Content name → how its video is shown; for a video that cannot be decoded the reason says so.
     """
     with_file = [(c.name, c.file) for c in contents if c.file is not None]
     shown = {c.name: EmbeddedVideo("none", reason="The video file does not exist.") for c in contents}
@@ -66,20 +66,20 @@ def embed_video(
     expected = sum(c.seconds for c in contents if c.file) * BYTES_PER_SECOND
     if config.video == "link" or expected > config.video_limit_mb * MEGABYTE:
         return {**shown, **links}
-    made, weight = {}, 0
+    previews, weight = {}, 0
     for number, (name, file) in enumerate(with_file):
         progress(number, len(with_file), name)
-        made[name], size = _embedded(file, page, keep, config.preview_height)
+        previews[name], size = _embedded(file, page, keep, config.preview_height)
         weight += size
         if weight > config.video_limit_mb * MEGABYTE:
             return {**shown, **links}
     if keep is not None:
         _forget(keep, {_key(file, config.preview_height) for _, file in with_file})
-    return {**shown, **made}
+    return {**shown, **previews}
 
 
 def _forget(keep: Path, used: set[str]) -> None:
-    """Remove previews of videos that have changed or gone: nobody would look for them there."""
+    """Remove previews of videos that have changed or are gone."""
     for path in keep.glob("*.mp4"):
         if path.stem not in used:
             path.unlink()
@@ -90,7 +90,7 @@ def _key(file: Path, height: int) -> str:
 
 
 def _embedded(file: Path, page: Path, keep: Path | None, height: int) -> tuple[EmbeddedVideo, int]:
-    """The video's preview as base64, and its weight in bytes."""
+    """The preview of a video, and its size in bytes."""
     path = (keep or page.parent) / f"{_key(file, height)}.mp4"
     try:
         if not path.is_file():
@@ -106,13 +106,13 @@ def _embedded(file: Path, page: Path, keep: Path | None, height: int) -> tuple[E
 
 
 def _poster(preview: Path) -> bytes:
-    """A picture of a preview as JPEG: a tenth into it, where a film has mostly faded in."""
+    """A frame of a preview as JPEG: at a tenth of its length, when most videos have faded in."""
     length_s = probe(preview).duration_s
     moment = TimeGrid(Fraction(1), 1, Fraction(length_s) / 10)
-    (picture,) = (item for item in read_media(preview, frames=moment) if isinstance(item, VideoFrame))
-    return jpeg(picture.rgb())
+    (frame,) = (item for item in read_media(preview, frames=moment) if isinstance(item, VideoFrame))
+    return jpeg(frame.rgb())
 
 
 def _url(file: Path, page: Path) -> str:
-    """A relative URL from the page to the file; every character that means something in a URL is quoted."""
+    """A relative URL from the page to the file; characters with a meaning in URLs are quoted."""
     return quote(Path(os.path.relpath(file.resolve(), page.resolve().parent)).as_posix())
