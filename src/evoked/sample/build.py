@@ -1,7 +1,7 @@
-"""A staged study on disk: contents, reactions, truth, credits. What is finished is kept.
+"""Write a staged study to disk: contents, reactions, ground truth, credits. Finished files are reused.
 
-FOLDER/.sample/made.json     what this folder is: size and seed
-FOLDER/.sample/levels.json   the film's loudness, so that a second call need not decode the film
+FOLDER/.sample/made.json     size and seed of the sample in this folder
+FOLDER/.sample/levels.json   loudness of the source video, so that a second call need not decode it
 FOLDER/.sample/NAME.json     a finished file: the key of its plan and its sha256
 """
 
@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from textwrap import wrap
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,19 +27,25 @@ from evoked.sample.label_rule import smile_levels
 from evoked.sample.plan import SIZES, PlannedContent, PlannedReaction, SamplePlan, SampleSize, make_plan
 from evoked.sample.render import write_content, write_reaction
 from evoked.sample.soundtrack import HZ, Sound
-from evoked.sample.source_clips import FILM, VIEWERS
+from evoked.sample.source_clips import SOURCE_VIDEO, VIEWERS
 from evoked.weights.cache import Cache
 from evoked.weights.clips import clip
 
 __all__ = ["MadeFile", "RenderJob", "claim_folder", "make_sample"]
 
-MAKER = 1  # raise it when the same plan gives other files
-CONTENT_COST = 0.5  # seconds of content against seconds of reaction, in time taken
+MAKER = 1  # increase it when the same plan gives other files
+CONTENT_COST = 0.5  # time to render a second of content, relative to a second of reaction
 
 
 @dataclass(frozen=True)
 class MadeFile:
-    """Result: the plan, and the names of the files that were made now and that existed."""
+    """The result of make_sample.
+
+    Attributes:
+        plan: what the study holds.
+        made: names of the files that were rendered now.
+        kept: names of the files that were finished before.
+    """
 
     plan: SamplePlan
     made: tuple[str, ...]
@@ -47,7 +54,12 @@ class MadeFile:
 
 @dataclass(frozen=True, eq=False)
 class RenderJob:
-    """One file to make: where, and the key of its plan."""
+    """A file to render.
+
+    Attributes:
+        path: the file.
+        key: digest of everything that shapes it.
+    """
 
     path: Path
     key: str
@@ -56,11 +68,11 @@ class RenderJob:
 @dataclass(frozen=True, eq=False)
 class _ContentJob(RenderJob):
     content: PlannedContent
-    film: Path
-    heard: Sound
+    source_video: Path
+    audio: Sound
 
     def make(self) -> None:
-        write_content(self.film, self.content, self.heard, self.path)
+        write_content(self.source_video, self.content, self.audio, self.path)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,111 +94,116 @@ def make_sample(
     progress: Progress = silent,
     workers: int | None = None,
 ) -> MadeFile:
-    """Make a study whose answer is known, or go on with one that was begun.
+    """Make a study with a known ground truth, or continue an interrupted one.
 
     Args:
-        folder: new, empty, or begun by this function with the same size and seed.
-        size: a name of SIZES, or a size of one's own.
+        folder: new, empty, or started by this function with the same size and seed.
+        size: a name of SIZES, or a custom size.
         seed: seed of the random generator.
-        cache: where the real media come from.
-        progress: counts seconds of video, of their total.
-        workers: processes; as many as there are cores if not given.
+        cache: provides the real media.
+        progress: called with the seconds of video done and their total.
+        workers: number of processes; by default the number of cores.
 
     Returns:
-        What was made. The same size and seed give the same truth.
+        The plan and the names of the files. The same size and seed give the same ground truth.
 
     Raises:
         StudyError: if the folder holds something else.
         OutputError: if it cannot be written.
-        WeightsError: if the real media cannot be had.
+        WeightsError: if the real media are not available.
         ValueError: if there is no such size.
     """
     if isinstance(size, str) and size not in SIZES:
         raise ValueError(f"no size {size!r}; there are: {', '.join(SIZES)}")
-    called, wanted = (size, SIZES[size]) if isinstance(size, str) else ("custom", size)
-    claim_folder(folder, called, seed)
-    _clear(folder)
-    film = cache.clip(FILM)
-    clips = {name: cache.clip(VIEWERS[name].clip) for cast in wanted.casts for name in cast}
-    level_db, heard = _levels(folder, film)
-    plan = make_plan(level_db, wanted, seed, called=called)
-    _write_papers(folder, plan)
+    size_name, size_spec = (size, SIZES[size]) if isinstance(size, str) else ("custom", size)
+    claim_folder(folder, size_name, seed)
+    _remove_partial_files(folder)
+    source_video = cache.clip(SOURCE_VIDEO)
+    clips = {name: cache.clip(VIEWERS[name].clip) for cast in size_spec.casts for name in cast}
+    level_db, audio = _levels(folder, source_video)
+    plan = make_plan(level_db, size_spec, seed, size_name=size_name)
+    _write_documents(folder, plan)
     pool = _pool(workers or os.cpu_count() or 1)
-    tell = _Tally(plan, progress)
-    places = [(c, *_place(folder, c)) for c in plan.contents]
-    if heard is None and not all(_finished(RenderJob(path, key)) for _, path, key in places):
-        heard = read_audio(film, HZ)
-    contents = [_ContentJob(path, key, c, film, _part(heard, c)) for c, path, key in places]
-    del heard
-    made = list(_work(pool, contents, tell))
+    tally = _Tally(plan, progress)
+    targets = [(c, _target(folder, c)) for c in plan.contents]
+    if audio is None and not all(_finished(RenderJob(*target)) for _, target in targets):
+        audio = read_audio(source_video, HZ)
+    contents = [_ContentJob(*target, c, source_video, _audio_of(audio, c)) for c, target in targets]
+    del audio
+    rendered = list(_render(pool, contents, tally))
     reactions = [
-        _ReactionJob(*_place(folder, r, plan), r, folder / "contents" / r.content, clips[r.viewer])
+        _ReactionJob(*_target(folder, r, plan), r, folder / "contents" / r.content, clips[r.viewer])
         for r in plan.reactions
     ]
-    made += _work(pool, reactions, tell)
+    rendered += _render(pool, reactions, tally)
     names = [job.path.name for job in (*contents, *reactions)]
-    return MadeFile(plan, tuple(n for n in names if n in made), tuple(n for n in names if n not in made))
+    return MadeFile(plan, tuple(n for n in names if n in rendered), tuple(n for n in names if n not in rendered))
 
 
 def claim_folder(folder: Path, size: str, seed: int) -> None:
-    """Take a folder for a sample, or find that it is one already.
+    """Mark a folder as a sample, or check that it is one already.
+
+    Args:
+        folder: the study folder; created where it does not exist.
+        size: name of the size.
+        seed: seed of the random generator.
 
     Raises:
         StudyError: if it is a file, holds something else, or a sample of another size or seed.
-        OutputError: if it cannot be made.
+        OutputError: if it cannot be created.
     """
     if folder.exists() and not folder.is_dir():
         raise StudyError(f"{folder} is a file, not a folder: name a new folder for the sample")
     marker = folder / ".sample" / "made.json"
-    own = {"maker": MAKER, "size": size, "seed": seed}
+    identity = {"maker": MAKER, "size": size, "seed": seed}
     if marker.is_file():
         try:
-            found = json.loads(marker.read_text(encoding="utf-8"))
+            recorded = json.loads(marker.read_text(encoding="utf-8"))
         except ValueError as error:
             raise StudyError(f"{marker} cannot be read: {error}. Remove {folder} and make the sample again") from error
-        if found != own:
+        if recorded != identity:
             raise StudyError(
-                f"{folder} holds a sample of size {found.get('size')} with seed {found.get('seed')} (maker "
-                f"{found.get('maker')}), not of size {size} with seed {seed}: choose another folder or remove this one"
+                f"{folder} holds a sample of size {recorded.get('size')} with seed {recorded.get('seed')} (maker "
+                f"{recorded.get('maker')}), not of size {size} with seed {seed}: choose another folder or remove this one"
             )
         return
     try:
-        others = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
+        names = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
     except OSError as error:
         raise OutputError(f"cannot look into {folder}: {error.strerror}. Choose another folder") from error
-    if others:
-        more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+    if names:
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         raise StudyError(
-            f"{folder} is not empty ({', '.join(others[:3])}{more}) and was not made by evoked sample: "
+            f"{folder} is not empty ({', '.join(names[:3])}{more}) and was not made by evoked sample: "
             "name a new or an empty folder"
         )
-    write_text(marker, json.dumps(own) + "\n")
+    write_text(marker, json.dumps(identity) + "\n")
 
 
-def _clear(folder: Path) -> None:
-    """Remove the half-written files of a process that was killed: they end in .mp4 and would pass for videos."""
-    for part in (*folder.glob("contents/.*.part.mp4"), *folder.glob("reactions/.*.part.mp4")):
-        part.unlink()
+def _remove_partial_files(folder: Path) -> None:
+    """Remove the partial files of a process that was killed: they end in .mp4 and would count as videos."""
+    for path in (*folder.glob("contents/.*.part.mp4"), *folder.glob("reactions/.*.part.mp4")):
+        path.unlink()
 
 
-def _work(pool: Pool, jobs: Sequence["_ContentJob | _ReactionJob"], tell: "_Tally") -> Iterator[str]:
-    """Make what is not finished, several at a time; the names of what was made. The first error stops the rest."""
-    todo = []
+def _render(pool: Pool, jobs: Sequence["_ContentJob | _ReactionJob"], tally: "_Tally") -> Iterator[str]:
+    """Render the files that are not finished, several at a time; yields their names. The first error stops it."""
+    pending = []
     for job in jobs:
         if _finished(job):
-            tell.done(job.path.name)
+            tally.done(job.path.name)
         else:
-            todo.append(job)
-    for outcome in pool.run(_make, todo):
+            pending.append(job)
+    for outcome in pool.run(_make, pending):
         if isinstance(outcome, Failed):
             raise outcome.error
-        tell.done(outcome.item.path.name)
+        tally.done(outcome.item.path.name)
         yield outcome.item.path.name
 
 
 def _make(job: "_ContentJob | _ReactionJob") -> None:
     job.make()
-    _seal(job)
+    _record_finished(job)
 
 
 def _pool(workers: int) -> Pool:
@@ -200,93 +217,110 @@ class _Tally:
         self._progress = progress
         self._cost = {c.name: c.seconds * CONTENT_COST for c in plan.contents}
         self._cost |= {r.name: r.duration_ms / 1000 for r in plan.reactions}
-        self._sum = 0.0
+        self._done_s = 0.0
         progress(0, sum(self._cost.values()), "")
 
     def done(self, name: str) -> None:
-        self._sum += self._cost[name]
-        self._progress(self._sum, sum(self._cost.values()), name)
+        self._done_s += self._cost[name]
+        self._progress(self._done_s, sum(self._cost.values()), name)
 
 
-def _place(folder: Path, planned: PlannedContent | PlannedReaction, plan: SamplePlan | None = None) -> tuple[Path, str]:
-    """Where a planned file goes, and the key of all that shapes it."""
+class _Target(NamedTuple):
+    """Where a planned file goes, and the key of everything that shapes it."""
+
+    path: Path
+    key: str
+
+
+def _target(folder: Path, planned: PlannedContent | PlannedReaction, plan: SamplePlan | None = None) -> _Target:
     if isinstance(planned, PlannedContent):
-        return folder / "contents" / planned.name, digest([MAKER, asdict(planned), clip(FILM).sha256])
+        content_key = digest([MAKER, asdict(planned), clip(SOURCE_VIDEO).sha256])
+        return _Target(folder / "contents" / planned.name, content_key)
     assert plan is not None
     viewer = VIEWERS[planned.viewer]
-    below = _place(folder, plan.content(planned.content))[1]
-    key = digest([MAKER, asdict(planned), asdict(viewer), clip(viewer.clip).sha256, below])
-    return folder / "reactions" / planned.name, key
+    content_key = _target(folder, plan.content(planned.content)).key
+    key = digest([MAKER, asdict(planned), asdict(viewer), clip(viewer.clip).sha256, content_key])
+    return _Target(folder / "reactions" / planned.name, key)
 
 
-def _levels(folder: Path, film: Path) -> tuple[NDArray[np.float64], Sound | None]:
-    """The film's loudness, second by second, and its whole sound where that had to be decoded to know."""
-    path, key = folder / ".sample" / "levels.json", [MAKER, HZ, clip(FILM).sha256]
+def _levels(folder: Path, source_video: Path) -> tuple[NDArray[np.float64], Sound | None]:
+    """Loudness of each second of the source video, and its audio where that had to be decoded."""
+    path, key = folder / ".sample" / "levels.json", [MAKER, HZ, clip(SOURCE_VIDEO).sha256]
     if path.is_file():
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        if kept["key"] == key:
-            return np.array(kept["level_db"]), None
-    heard = read_audio(film, HZ)
-    level_db = smile_levels(heard, HZ)
+        cached = json.loads(path.read_text(encoding="utf-8"))
+        if cached["key"] == key:
+            return np.array(cached["level_db"]), None
+    audio = read_audio(source_video, HZ)
+    level_db = smile_levels(audio, HZ)
     write_text(path, json.dumps({"key": key, "level_db": level_db.tolist()}) + "\n")
-    return level_db, heard
+    return level_db, audio
 
 
-def _part(heard: Sound | None, content: PlannedContent) -> Sound:
-    """A content's own sound, as a copy, so that the whole film's can be let go; empty where none is needed."""
-    if heard is None:
+def _audio_of(audio: Sound | None, content: PlannedContent) -> Sound:
+    """A content's audio, as a copy, so that the source video's can be freed; empty where none is needed."""
+    if audio is None:
         return np.zeros(0, dtype=np.float32)
-    return heard[content.film_start_s * HZ : (content.film_start_s + content.seconds) * HZ].copy()
+    return audio[content.film_start_s * HZ : (content.film_start_s + content.seconds) * HZ].copy()
 
 
-def _note(job: RenderJob) -> Path:
+def _record_path(job: RenderJob) -> Path:
     return job.path.parent.parent / ".sample" / f"{job.path.name}.json"
 
 
 def _finished(job: RenderJob) -> bool:
-    """Whether the file is there, made by this very plan, and unaltered since."""
-    note = _note(job)
-    if not job.path.is_file() or not note.is_file():
+    """Whether the file exists, was made by the same plan, and is unaltered since."""
+    record = _record_path(job)
+    if not job.path.is_file() or not record.is_file():
         return False
     try:
-        found = json.loads(note.read_text(encoding="utf-8"))
+        recorded = json.loads(record.read_text(encoding="utf-8"))
     except ValueError:
-        return False  # the note is made again with its file
-    return bool(found == {"key": job.key, "sha256": sha256(job.path)})
+        return False  # the record is written again with its file
+    return bool(recorded == {"key": job.key, "sha256": sha256(job.path)})
 
 
-def _seal(job: RenderJob) -> None:
-    write_text(_note(job), json.dumps({"key": job.key, "sha256": sha256(job.path)}) + "\n")
+def _record_finished(job: RenderJob) -> None:
+    write_text(_record_path(job), json.dumps({"key": job.key, "sha256": sha256(job.path)}) + "\n")
 
 
-def _write_papers(folder: Path, plan: SamplePlan) -> None:
-    """truth.json, study.toml and README.txt, and the empty folders."""
-    names = [FILM, *dict.fromkeys(VIEWERS[r.viewer].clip for r in plan.reactions)]
-    sources = [
+def _write_documents(folder: Path, plan: SamplePlan) -> None:
+    """Write truth.json, study.toml and README.txt."""
+    names = [SOURCE_VIDEO, *dict.fromkeys(VIEWERS[r.viewer].clip for r in plan.reactions)]
+    sources: list[_Source] = [
         {"name": c.name, "what": c.what, "sha256": c.sha256, "licence": c.licence, "credit": c.credit}
         for c in map(clip, names)
     ]
     write_truth(folder / "truth.json", truth_of(plan, sources))
     toml = folder / "study.toml"
-    if not toml.is_file():  # a user's own settings are kept
+    if not toml.is_file():  # the user's settings are kept
         write_text(toml, f'name = "Sample ({plan.size})"\nnote = "{STAGED}"\nstaged = true\n')
     write_text(folder / "README.txt", _readme(plan, sources))
 
 
-def _readme(plan: SamplePlan, sources: list[dict[str, str]]) -> str:
-    rule = (
-        f"{len(plan.contents)} stretches of a film, and {len(plan.reactions)} recordings put together from that film "
-        "and real people's clips that have nothing to do with it. The viewers smile by a planted rule: where the film "
+class _Source(TypedDict):
+    """One real clip, as truth.json and README.txt credit it."""
+
+    name: str
+    what: str
+    sha256: str
+    licence: str
+    credit: str
+
+
+def _readme(plan: SamplePlan, sources: Sequence[_Source]) -> str:
+    introduction = (
+        f"{len(plan.contents)} segments of a video, and {len(plan.reactions)} recordings composed of that video "
+        "and real people's clips that are unrelated to it. The viewers smile by a planted rule: where the video "
         f"was loud ({plan.threshold_db:.1f} dB or more) in the last {plan.rule.memory_s} seconds. truth.json holds the "
-        "rule and the answer for every second; docs/sample.md of the project explains it."
+        "rule and the label of every second; docs/sample.md of the project explains it."
     )
-    lines = [f"A sample study, {STAGED}.", "", *wrap(rule, 100), ""]
+    lines = [f"A sample study, {STAGED}.", "", *wrap(introduction, 100), ""]
     lines += ["Sources, fetched by package name, not part of the project:"]
     for source in sources:
         lines.append(f"- {source['name']}: {source['what']}. {source['credit']}. Licence: {source['licence']}.")
     lines += [
         "",
-        "The stretches of the film are re-encoded. Do not pass the viewers' clips on beyond their own terms.",
+        "The segments of the video are re-encoded. Do not redistribute the viewers' clips beyond their own terms.",
         "",
     ]
     return "\n".join(lines)

@@ -1,7 +1,7 @@
-"""The known answer of a staged study, as truth.json holds it.
+"""The ground truth of a staged study, as stored in truth.json.
 
-Computed from the plan alone, with arithmetic of its own: what the faces, the alignment and the vote
-must find, so that the rooms that do find it are measured against something they had no hand in.
+Computed from the plan alone, independently of the modules that are evaluated with it: the faces, the
+alignment and the labels that these must find.
 """
 
 import json
@@ -10,7 +10,7 @@ from dataclasses import asdict
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,10 +26,12 @@ __all__ = [
     "CLASSES",
     "FORMAT",
     "STAGED",
+    "SecondLabels",
+    "StateSpan",
+    "planted_frames",
     "pooled_states",
     "read_truth",
     "states_on_reaction",
-    "ticks",
     "truth_of",
     "write_truth",
 ]
@@ -37,54 +39,87 @@ __all__ = [
 STAGED = "staged: these people did not watch this film"
 FORMAT = 1
 ANNOTATION_FPS = 6
-TICKS = 18  # in a vote's window of 3 s
-QUORUM = 9  # fewest visible ticks for a label: half of one viewer's window
+WINDOW_FRAMES = 18  # in a vote's window of 3 s
+QUORUM = 9  # fewest visible frames for a label: half of one viewer's window
 CLASSES = ("neutral", "smile", "no face")
 
 
-def ticks(reaction: PlannedReaction, seconds: int) -> NDArray[np.int8]:
-    """A viewer's planted class at each 6 Hz tick of the content, as an index of CLASSES, shape (6 * seconds,).
+class SecondLabels(NamedTuple):
+    """The label of each second of a content.
 
-    Ticks that the recording does not hold (skipped, or before it began) count as no face.
+    Attributes:
+        codes: class of each second, an index of CLASSES, int8 (seconds,).
+        steady: whether no viewer changes within the window of the second, bool (seconds,).
     """
-    out = np.full(seconds * ANNOTATION_FPS, CLASSES.index("no face"), dtype=np.int8)
-    codes = {NEUTRAL: 0, SMILE: 1, AWAY: 2}
-    for tick in range(len(out)):
-        at_ms = Fraction(tick * 1000, ANNOTATION_FPS)
-        if any(s.content_start_ms <= at_ms < s.content_end_ms for s in reaction.stretches):
-            out[tick] = codes[reaction.states[tick // ANNOTATION_FPS]]
-    return out
+
+    codes: NDArray[np.int8]
+    steady: NDArray[np.bool_]
 
 
-def pooled_states(viewers: Sequence[NDArray[np.int8]]) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
-    """What the vote must say of each second of a content.
+class StateSpan(NamedTuple):
+    """A half-open span of a reaction in milliseconds, and the viewer's state in it."""
+
+    start_ms: int
+    end_ms: int
+    state: str
+
+
+def planted_frames(reaction: PlannedReaction, seconds: int) -> NDArray[np.int8]:
+    """A viewer's planted class at each 6 Hz frame of the content.
 
     Args:
-        viewers: the ticks of each of its viewers, all of one length.
+        reaction: the viewer's recording.
+        seconds: length of the content.
 
     Returns:
-        Class of each second (index of CLASSES): a smile if more than half of the visible ticks in
-        [t - 1.5 s, t + 1.5 s) are one, no face if fewer than QUORUM are visible. And whether a second is
-        steady: no viewer changes within its window.
+        Index of CLASSES, int8, shape (6 * seconds,). Frames that the recording does not show (skipped, or
+        before it began) count as no face.
     """
-    stack = np.stack(viewers)  # (viewers, ticks)
+    classes = np.full(seconds * ANNOTATION_FPS, CLASSES.index("no face"), dtype=np.int8)
+    codes = {NEUTRAL: 0, SMILE: 1, AWAY: 2}
+    for frame in range(len(classes)):
+        at_ms = Fraction(frame * 1000, ANNOTATION_FPS)
+        if any(s.content_start_ms <= at_ms < s.content_end_ms for s in reaction.stretches):
+            classes[frame] = codes[reaction.states[frame // ANNOTATION_FPS]]
+    return classes
+
+
+def pooled_states(viewers: Sequence[NDArray[np.int8]]) -> SecondLabels:
+    """The correct label of each second of a content.
+
+    Args:
+        viewers: the frames of each of its viewers, index of CLASSES at 6 Hz, all of one length.
+
+    Returns:
+        The labels: a smile if more than half of the visible frames in [t - 1.5 s, t + 1.5 s) are
+        smiles, no face if fewer than QUORUM are visible.
+    """
+    stack = np.stack(viewers)  # (viewers, frames)
     seconds = stack.shape[1] // ANNOTATION_FPS
     labels, steady = np.zeros(seconds, dtype=np.int8), np.zeros(seconds, dtype=np.bool_)
     for t in range(seconds):
-        first = t * ANNOTATION_FPS - TICKS // 2
-        window = stack[:, max(0, first) : first + TICKS]
-        seen = int((window != 2).sum())
-        labels[t] = 2 if seen < QUORUM else int(2 * (window == 1).sum() > seen)
+        first = t * ANNOTATION_FPS - WINDOW_FRAMES // 2
+        window = stack[:, max(0, first) : first + WINDOW_FRAMES]
+        visible = int((window != 2).sum())
+        labels[t] = 2 if visible < QUORUM else int(2 * (window == 1).sum() > visible)
         steady[t] = bool((window == window[:, :1]).all())
-    return labels, steady
+    return SecondLabels(labels, steady)
 
 
 def truth_of(plan: SamplePlan, sources: Sequence[Mapping[str, object]]) -> dict[str, Any]:
-    """Everything that is planted, as plain values; docs/sample.md says what each one means."""
+    """The ground truth as JSON values; docs/sample.md documents each key.
+
+    Args:
+        plan: the study.
+        sources: name, description, digest, licence and credit of each real clip.
+
+    Returns:
+        The content of truth.json.
+    """
     contents: dict[str, Any] = {}
     for content in plan.contents:
-        own = [r for r in plan.reactions if r.content == content.name]
-        labels, steady = pooled_states([ticks(r, content.seconds) for r in own])
+        watching = [r for r in plan.reactions if r.content == content.name]
+        labels, steady = pooled_states([planted_frames(r, content.seconds) for r in watching])
         contents[content.name] = {
             "film_start_s": content.film_start_s,
             "seconds": content.seconds,
@@ -92,7 +127,7 @@ def truth_of(plan: SamplePlan, sources: Sequence[Mapping[str, object]]) -> dict[
             "rule": "".join(SMILE if s else NEUTRAL for s in content.smile),
             "pooled": "".join((NEUTRAL, SMILE, AWAY)[c] for c in labels),
             "steady": "".join("1" if s else "0" for s in steady),
-            "reactions": [r.name for r in own],
+            "reactions": [r.name for r in watching],
         }
     return {
         "format": FORMAT,
@@ -109,41 +144,49 @@ def truth_of(plan: SamplePlan, sources: Sequence[Mapping[str, object]]) -> dict[
 
 
 def write_truth(path: Path, truth: Mapping[str, Any]) -> None:
-    """Write it, whole or not at all; OutputError if it cannot be."""
+    """Write the ground truth, atomically.
+
+    Args:
+        path: the JSON file.
+        truth: as truth_of gives it.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
     write_text(path, json.dumps(truth, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def read_truth(folder: Path) -> dict[str, Any]:
-    """The truth of a staged study; StudyError if the folder holds none that can be read."""
+    """Read the ground truth of a staged study; StudyError if the folder has none that can be read."""
     path = folder / "truth.json"
     if not path.is_file():
         raise StudyError(f"{folder} holds no truth.json: it is no staged study. Make one with: evoked sample {folder}")
     try:
         truth: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        known = truth["format"]
+        version = truth["format"]
     except (ValueError, KeyError, TypeError) as error:
         raise StudyError(f"{path} cannot be read: {error}. Make the sample again") from error
-    if known != FORMAT:
-        raise StudyError(f"{path} has format {known}, this version reads {FORMAT}. Make the sample again")
+    if version != FORMAT:
+        raise StudyError(f"{path} has format {version}, this version reads {FORMAT}. Make the sample again")
     return truth
 
 
-def states_on_reaction(reaction: PlannedReaction) -> list[tuple[int, int, str]]:
-    """Spans of the reaction in ms (half open), each with what the viewer does; they cover all of it."""
-    marks = {0, reaction.duration_ms}
+def states_on_reaction(reaction: PlannedReaction) -> list[StateSpan]:
+    """The viewer's state over the reaction's own time: spans in order that cover all of it."""
+    bounds = {0, reaction.duration_ms}
     for s in reaction.stretches:
-        marks |= {s.reaction_start_ms, s.reaction_end_ms}
+        bounds |= {s.reaction_start_ms, s.reaction_end_ms}
         shift = s.reaction_start_ms - s.content_start_ms
         first, last = -(-s.content_start_ms // 1000), -(-s.content_end_ms // 1000)
-        marks |= {second * 1000 + shift for second in range(first, last)}
-    inside = sorted(m for m in marks if 0 <= m <= reaction.duration_ms)
-    spans: list[tuple[int, int, str]] = []
+        bounds |= {second * 1000 + shift for second in range(first, last)}
+    inside = sorted(b for b in bounds if 0 <= b <= reaction.duration_ms)
+    spans: list[StateSpan] = []
     for start, end in pairwise(inside):
         state = reaction.state(start)
-        if spans and spans[-1][2] == state:
-            spans[-1] = (spans[-1][0], end, state)
+        if spans and spans[-1].state == state:
+            spans[-1] = spans[-1]._replace(end_ms=end)
         else:
-            spans.append((start, end, state))
+            spans.append(StateSpan(start, end, state))
     return spans
 
 

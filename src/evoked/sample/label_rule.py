@@ -1,7 +1,7 @@
-"""The planted rule: a viewer smiles where the film was loud in the last seconds.
+"""The planted rule: a viewer smiles where the content was loud in the last seconds.
 
-It is simple on purpose. What the labels must be is then known for every second of every staged
-reaction, and a model that hears the film can learn it from other stretches of the same film.
+It is simple on purpose: the correct label of every second of every staged reaction is known, and a
+model with audio features can learn the rule from other segments of the same video.
 """
 
 from collections.abc import Iterator
@@ -15,18 +15,18 @@ from evoked.core.settings import setting
 
 __all__ = ["QUIETEST_DB", "LabelRule", "runs", "smile_levels", "smiles"]
 
-QUIETEST_DB = -120.0  # what silence is written as: 20 log10(1e-6)
+QUIETEST_DB = -120.0  # the level of silence: 20 log10(1e-6)
 
 
 @dataclass(frozen=True)
 class LabelRule:
     """When a viewer smiles. All lengths are whole seconds."""
 
-    quantile: float = setting(0.70, "a second is loud at or above this quantile of the whole film's seconds")
-    memory_s: int = setting(3, "smiles while one of the last seconds, this one included, was loud")
-    shortest_s: int = setting(4, "a smile lasts at least so long")
-    gap_s: int = setting(3, "a rest shorter than this is smiled through")
-    longest_s: int = setting(10, "nobody smiles longer than this at a stretch")
+    quantile: float = setting(0.70, "a second is loud at or above this quantile of the source video's seconds")
+    memory_s: int = setting(3, "smiles while one of the last seconds, including the current one, was loud")
+    shortest_s: int = setting(4, "shortest smile, seconds")
+    gap_s: int = setting(3, "gaps between smiles shorter than this are filled, seconds")
+    longest_s: int = setting(10, "longest smile, seconds")
     rest_s: int = setting(5, "seconds without a smile after one of the longest")
 
     def __post_init__(self) -> None:
@@ -61,12 +61,12 @@ def smile_levels(samples: NDArray[np.float32], hz: int) -> NDArray[np.float64]:
 def smiles(level_db: NDArray[np.float64], threshold_db: float, rule: LabelRule | None = None) -> NDArray[np.bool_]:
     """Which seconds of a content its viewers smile in.
 
-    Only the content's own past counts: its viewers know nothing of the film before its first second.
+    Only the content itself counts, not the source video before its first second.
 
     Args:
         level_db: loudness of each second of the content, shape (seconds,).
         threshold_db: loud is at or above this.
-        rule: the lengths.
+        rule: quantile and lengths; default LabelRule().
 
     Returns:
         bool, shape (seconds,). Every run is at least `shortest_s` long unless the content ends, and
@@ -74,31 +74,31 @@ def smiles(level_db: NDArray[np.float64], threshold_db: float, rule: LabelRule |
     """
     rule = rule or LabelRule()
     loud = level_db >= threshold_db
-    wanted = np.array([loud[max(0, t - rule.memory_s + 1) : t + 1].any() for t in range(len(loud))], dtype=np.bool_)
-    for start, end in runs(~wanted):
-        if start > 0 and end < len(wanted) and end - start < rule.gap_s:
-            wanted[start:end] = True
-    return _held(wanted, rule)
+    smiling = np.array([loud[max(0, t - rule.memory_s + 1) : t + 1].any() for t in range(len(loud))], dtype=np.bool_)
+    for start, end in runs(~smiling):
+        if start > 0 and end < len(smiling) and end - start < rule.gap_s:
+            smiling[start:end] = True
+    return _limited(smiling, rule)
 
 
 def runs(flags: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
-    """First and past-last index of each run of True, in order."""
+    """(start, end) of each run of True, half open, in order."""
     starts, ends = run_lengths(flags)
     yield from zip(starts.tolist(), ends.tolist(), strict=True)
 
 
-def _held(wanted: NDArray[np.bool_], rule: LabelRule) -> NDArray[np.bool_]:
-    """Walk through the seconds with a face that cannot flicker and does tire."""
-    out = np.zeros(len(wanted), dtype=np.bool_)
-    held, rest = 0, 0  # seconds smiled at a stretch; seconds of rest still to go
-    for t, want in enumerate(wanted):
-        if rest > 0:
-            rest -= 1
-        elif want or 0 < held < rule.shortest_s:
-            out[t] = True
-            held += 1
-            if held == rule.longest_s:
-                held, rest = 0, rule.rest_s
+def _limited(triggered: NDArray[np.bool_], rule: LabelRule) -> NDArray[np.bool_]:
+    """Apply the shortest and the longest length of a smile, and the rest after one of the longest."""
+    smiling = np.zeros(len(triggered), dtype=np.bool_)
+    smiled_s, rest_s = 0, 0  # length of the current smile; seconds of rest that remain
+    for t, is_triggered in enumerate(triggered):
+        if rest_s > 0:
+            rest_s -= 1
+        elif is_triggered or 0 < smiled_s < rule.shortest_s:
+            smiling[t] = True
+            smiled_s += 1
+            if smiled_s == rule.longest_s:
+                smiled_s, rest_s = 0, rule.rest_s
         else:
-            held = 0
-    return out
+            smiled_s = 0
+    return smiling
