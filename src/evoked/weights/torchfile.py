@@ -1,8 +1,8 @@
 """State dictionaries in PyTorch's own files, read without torch and without running their code.
 
-A .pth is a pickle, and a pickle may call anything. This reader lets it call five harmless things
-(an ordered dictionary, and "a tensor of this storage") and refuses the rest. Both layouts are read:
-the zip of torch ≥ 1.6 and the older row of pickles. Source of the layouts: torch/serialization.py.
+A .pth is a pickle, and a pickle may call any function. This reader allows only what a state dictionary needs
+(an ordered dictionary, tensors and their storages) and refuses everything else. Both formats are read: the zip
+of torch ≥ 1.6 and the older sequence of pickles. Source of the formats: torch/serialization.py.
 """
 
 import pickle
@@ -11,16 +11,16 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ["MAGIC", "PROTOCOL", "read_state"]
 
-MAGIC = 0x1950A86A20F9469CFC6C  # first pickle of the older layout
+MAGIC = 0x1950A86A20F9469CFC6C  # first pickle of the older format
 PROTOCOL = 1001
-KINDS = {
+DTYPES: dict[str, type[np.generic]] = {
     "DoubleStorage": np.float64,
     "FloatStorage": np.float32,
     "HalfStorage": np.float16,
@@ -37,23 +37,23 @@ def read_state(path: Path) -> dict[str, NDArray]:
     """The tensors of a state dictionary, by name, in order.
 
     Raises:
-        ValueError: if it is no such file, is damaged, or asks for anything else than tensors.
+        ValueError: if it is not such a file, is damaged, or contains anything other than tensors.
     """
-    path.stat()  # a missing file is no damaged one: the system's own error goes through
+    path.stat()  # a missing file is not a damaged one: the system's error is raised
     try:
-        state = _read_zip(path) if zipfile.is_zipfile(path) else _read_row(path)
+        state = _read_zip(path) if zipfile.is_zipfile(path) else _read_sequence(path)
         if not isinstance(state, dict) or not all(isinstance(v, _Tensor) for v in state.values()):
             raise ValueError("it holds no plain state dictionary (names and tensors)")
         return {str(name): tensor.array() for name, tensor in state.items()}
-    except Exception as e:  # a pickle or zip with wrong bytes raises nearly anything: 14 kinds were seen
+    except Exception as e:  # a damaged pickle or zip raises nearly anything: 14 types were seen
         raise ValueError(f"{path.name} is no state dictionary that can be read: {e}") from e
 
 
 @dataclass
 class _Storage:
-    """A run of numbers, filled in after the pickle that mentions it."""
+    """A contiguous array, read after the pickle that refers to it."""
 
-    kind: type
+    dtype: type[np.generic]
     count: int
     data: bytes = field(default=b"", repr=False)
 
@@ -68,8 +68,8 @@ class _Tensor:
     strides: tuple[int, ...]
 
     def array(self) -> NDArray:
-        kind = np.dtype(self.storage.kind)
-        flat = np.frombuffer(self.storage.data, dtype=kind.newbyteorder("<"))
+        dtype = np.dtype(self.storage.dtype)
+        flat = np.frombuffer(self.storage.data, dtype=dtype.newbyteorder("<"))
         if len(flat) != self.storage.count:
             raise ValueError(f"a storage holds {len(flat)} numbers and says {self.storage.count}")
         steps = list(zip(self.shape, self.strides, strict=True))
@@ -77,9 +77,9 @@ class _Tensor:
         if min([self.offset, *self.shape, *self.strides], default=0) < 0 or (0 not in self.shape and last >= len(flat)):
             raise ValueError(f"a tensor of shape {self.shape} reaches beyond its storage of {len(flat)} numbers")
         view = np.lib.stride_tricks.as_strided(
-            flat[self.offset :], self.shape, [s * kind.itemsize for s in self.strides], writeable=False
+            flat[self.offset :], self.shape, [s * dtype.itemsize for s in self.strides], writeable=False
         )
-        return np.array(view, dtype=kind)
+        return np.array(view, dtype=dtype)
 
 
 def _rebuild(storage: _Storage, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], *_: object) -> _Tensor:
@@ -90,12 +90,12 @@ def _parameter(tensor: _Tensor, *_: object) -> _Tensor:
     return tensor
 
 
-ALLOWED: dict[tuple[str, str], Any] = {
+ALLOWED: dict[tuple[str, str], Callable[..., object]] = {
     ("collections", "OrderedDict"): OrderedDict,
     ("torch._utils", "_rebuild_tensor"): _rebuild,
     ("torch._utils", "_rebuild_tensor_v2"): _rebuild,
     ("torch._utils", "_rebuild_parameter"): _parameter,
-    **{("torch", name): kind for name, kind in KINDS.items()},
+    **{("torch", name): dtype for name, dtype in DTYPES.items()},
 }
 
 
@@ -105,13 +105,13 @@ class _Unpickler(pickle.Unpickler):
         self.storages: dict[str, _Storage] = {}
         self._fill = fill
 
-    def find_class(self, module: str, name: str) -> Any:
+    def find_class(self, module: str, name: str) -> Callable[..., object]:
         if (module, name) not in ALLOWED:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}, and only tensors are let in")
         return ALLOWED[module, name]
 
-    def persistent_load(self, pid: Any) -> _Storage:
-        if not isinstance(pid, tuple) or len(pid) < 5 or pid[0] != "storage" or pid[1] not in KINDS.values():
+    def persistent_load(self, pid: object) -> _Storage:
+        if not isinstance(pid, tuple) or len(pid) < 5 or pid[0] != "storage" or pid[1] not in DTYPES.values():
             raise pickle.UnpicklingError(f"an unknown kind of storage, {str(pid)[:60]}")
         if len(pid) > 5 and pid[5] is not None:
             raise pickle.UnpicklingError("views of storages are not read")
@@ -134,7 +134,7 @@ def _read_zip(path: Path) -> object:
             return _Unpickler(file, lambda key: packed.read(f"{stem}data/{key}")).load()
 
 
-def _read_row(path: Path) -> object:
+def _read_sequence(path: Path) -> object:
     with path.open("rb") as file:
         if _Unpickler(file).load() != MAGIC or _Unpickler(file).load() != PROTOCOL:
             raise ValueError("it is no file of PyTorch's")
@@ -148,5 +148,5 @@ def _read_row(path: Path) -> object:
             count = int.from_bytes(file.read(8), "little")
             if count != storage.count:
                 raise ValueError(f"storage {key} has {count} numbers, {storage.count} were announced")
-            storage.data = file.read(count * np.dtype(storage.kind).itemsize)
+            storage.data = file.read(count * np.dtype(storage.dtype).itemsize)
     return state
