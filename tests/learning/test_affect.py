@@ -29,7 +29,7 @@ def pick(lines: tuple[AffectScore, ...], way: str, quantity: str, score: str) ->
 def test_every_score_is_the_libraries_and_the_better_way_gains() -> None:
     truth = films()
     good, bad = near(truth, 0.1), near(truth, 0.6, seed=2)
-    lines = score_affect({"bad": [bad], "good": [good]}, truth, ("valence", "arousal"), QUICK, against="bad")
+    lines = score_affect({"bad": [bad], "good": [good]}, truth, ("valence", "arousal"), QUICK, baseline="bad")
 
     for k, quantity in enumerate(("valence", "arousal")):
         y, x = (np.concatenate([part[f][:, k] for f in truth]) for part in (truth, good))
@@ -72,7 +72,7 @@ def test_runs_are_averaged_and_seconds_without_truth_are_not_scored() -> None:
     spoilt["film1"][5:20] = 99
     clean, same = (score_affect({"x": [x]}, holed, ("v", "a"), QUICK, "x") for x in (one, spoilt))
     assert clean == same
-    with pytest.raises(DatasetError, match="no second of the test films"):
+    with pytest.raises(DatasetError, match="no second of the test videos"):
         score_affect({"x": [one]}, {f: np.full_like(y, np.nan) for f, y in truth.items()}, ("v", "a"), QUICK, "x")
 
 

@@ -131,7 +131,7 @@ def test_features_of_another_making_are_refused(
     words = ("--labels", study / "labels.parquet", "--model", study / "model", "--features", study / "features")
     code, _, err = run(capsys, monkeypatch, *words)
     assert code == 1
-    assert "learnt from features made with other nets or settings" in err
+    assert "learnt from features made with other networks or settings" in err
 
 
 def test_wrong_use_and_wrong_files(

@@ -78,7 +78,7 @@ def test_finished_folds_are_kept_and_a_stop_in_the_middle_changes_nothing(tmp_pa
     examples = contents()
     turns = folds(examples)
     whole = cross_validate(examples, MODEL, QUICK, turns, tmp_path / "whole")
-    assert whole.kept == ()
+    assert whole.reused == ()
 
     def stop_in_the_second(done: float, total: float | None, note: str = "") -> None:
         if done > 1.4:
@@ -87,10 +87,10 @@ def test_finished_folds_are_kept_and_a_stop_in_the_middle_changes_nothing(tmp_pa
     with pytest.raises(KeyboardInterrupt):
         cross_validate(examples, MODEL, QUICK, turns, tmp_path / "cut", progress=stop_in_the_second)
     again = cross_validate(examples, MODEL, QUICK, turns, tmp_path / "cut")
-    assert again.kept == (0,)
+    assert again.reused == (0,)
     assert same(again, whole)
     third = cross_validate(examples, MODEL, QUICK, turns, tmp_path / "cut")
-    assert third.kept == (0, 1, 2)
+    assert third.reused == (0, 1, 2)
     assert same(third, whole)
 
 
@@ -107,7 +107,7 @@ def test_what_does_not_fit_any_more_is_trained_anew(tmp_path: Path, change: str)
     if change == "damage":
         (tmp_path / "fold-1" / "model.safetensors").write_bytes(b"half")
     after = cross_validate(examples, MODEL, config, turns, tmp_path)
-    assert after.kept == {"epochs": (), "data": (0,), "damage": (0, 2)}[change]
+    assert after.reused == {"epochs": (), "data": (0,), "damage": (0, 2)}[change]
     assert same(after, before) == (change == "damage")
 
 

@@ -132,7 +132,9 @@ class TestContract:
     @pytest.mark.parametrize("body", [b"", b"no net at all", None])
     def test_a_file_that_is_no_net(self, model: Path, device: Device, body: bytes | None) -> None:
         model.write_bytes(model.read_bytes()[:60] if body is None else body)
-        with pytest.raises(WeightsError, match=r"tiny\.onnx cannot be loaded as a network: .*evoked weights verify") as e:
+        with pytest.raises(
+            WeightsError, match=r"tiny\.onnx cannot be loaded as a network: .*evoked weights verify"
+        ) as e:
             Session(model, device=device)
         assert "\n" not in str(e.value)
 

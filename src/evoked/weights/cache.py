@@ -300,7 +300,11 @@ def default_cache(*, offline: bool = False, say: Say = _to_stderr, progress: Pro
     folder = os.environ.get("EVOKED_WEIGHTS")
     no_network = os.environ.get("EVOKED_OFFLINE", "").strip().lower() not in ("", "0", "false", "no")
     return Cache(
-        _default_root(), offline or no_network, Path(folder).expanduser() if folder else None, say=say, progress=progress
+        _default_root(),
+        offline or no_network,
+        Path(folder).expanduser() if folder else None,
+        say=say,
+        progress=progress,
     )
 
 

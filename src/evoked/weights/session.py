@@ -163,7 +163,9 @@ def open_net(
 def _check_input(array: NDArray, port: Port) -> None:
     """ValueError unless an array has an input's shape and element type."""
     expected = "×".join(str(d) if d else "any" for d in port.shape)
-    fits = array.ndim == len(port.shape) and all(size in (0, n) for size, n in zip(port.shape, array.shape, strict=True))
+    fits = array.ndim == len(port.shape) and all(
+        size in (0, n) for size, n in zip(port.shape, array.shape, strict=True)
+    )
     if not fits or 0 in array.shape:
         raise ValueError(f"input {port.name!r} must have shape {expected}, got {'×'.join(map(str, array.shape))}")
     if array.dtype.name != port.dtype:

@@ -1,13 +1,14 @@
-"""Predictions against labels: average precision, chance, and how sure that is (spec §7, Scores).
+"""Score predictions against labels: average precision, chance level and intervals (spec §7, Scores).
 
-Scores are pooled over videos, as the paper's. Where videos were held out in turn that has a bias of its
-own: without the video that laughs most, a model learns that laughing is rarer, so that a model that knows
-nothing ranks the pooled seconds worse than chance. The score with labels turned in time (`shifted`) has the
-same bias and is the fairer zero where videos differ much.
+Scores are pooled over videos, as in the paper. Under cross-validation this is biased: without the video with most
+amusement, a model learns that amusement is rarer, so that an uninformative model ranks the pooled seconds worse than
+chance. The score with circularly shifted labels (`shifted`) has the same bias and is the better zero where prevalences
+differ much between videos.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,12 +26,12 @@ __all__ = ["FEW", "EvaluateConfig", "evaluate"]
 
 MISSING_LABELS = ("masked", "zeros")
 FEW = 20
-"""Below about so many groups percentile intervals cover less than they say."""
+"""With fewer videos, percentile intervals cover less than their nominal level."""
 
 
 @dataclass(frozen=True)
 class EvaluateConfig:
-    """How predictions are scored."""
+    """Settings of the evaluation."""
 
     missing_labels: str = setting("masked", "seconds with too few visible faces: masked (left out) or zeros (all off)")
     resamples: int = setting(1000, "bootstrap resamples of whole videos for the intervals")
@@ -61,15 +62,18 @@ def evaluate(
 ) -> Scores:
     """Score predictions, pooled over all valid seconds of all videos.
 
-    A second is scored where the prediction is valid and the label is (or with missing_labels = "zeros",
-    whatever the label). Videos of which only labels, or only predictions, are there are left out and noted.
+    A second is scored where both prediction and label are valid (with missing_labels = "zeros", where the prediction
+    is valid). Videos with labels only, or predictions only, are left out, with a note.
 
     Args:
         predictions: video → probabilities at 1 Hz from second 0.
         labels: video → labels at 1 Hz; the same expressions, in any order.
-        config: intervals and masks.
-        folds: the videos of each held-out turn, if there were turns.
-        notes: handed on, before the notes made here.
+        config: intervals and masks; None: the defaults.
+        folds: the videos of each held-out fold, after a cross-validation.
+        notes: caveats that come before those of the evaluation.
+
+    Returns:
+        The scores.
 
     Raises:
         DatasetError: if no video has both, expressions differ, lengths differ by more than a few
@@ -77,17 +81,17 @@ def evaluate(
     """
     config = config or EvaluateConfig()
     pooled = _pool(predictions, labels, config.missing_labels)
-    told = [*notes, *pooled.notes]
+    all_notes = [*notes, *pooled.notes]
     names, group = pooled.expressions, pooled.group
     ranked = [RankedScores(pooled.scores[:, k], pooled.truth[:, k], group) for k in range(len(names))]
     aps = [r.average_precision() for r in ranked]
     if undefined := [name for name, ap in zip(names, aps, strict=True) if ap is None]:
-        told.append(f"never shown, so undefined and not in the mean: {', '.join(undefined)}")
-    spans = _intervals(ranked, pooled, config)
+        all_notes.append(f"never shown, so undefined and not in the mean: {', '.join(undefined)}")
+    intervals = _intervals(ranked, pooled, config)
     if len(pooled.videos) == 1:
-        told.append("one video only: no interval, its seconds are no separate evidence")
+        all_notes.append("one video only: no interval, its seconds are no separate evidence")
     elif len(pooled.videos) < FEW:
-        told.append(f"{len(pooled.videos)} videos: intervals over so few are too narrow")
+        all_notes.append(f"{len(pooled.videos)} videos: intervals over so few are too narrow")
     rows = tuple(
         ScoreRow(
             name,
@@ -95,20 +99,20 @@ def evaluate(
             int(pooled.truth[:, k].sum()),
             chance_level(pooled.truth[:, k]),
             aps[k],
-            spans[k].low if aps[k] is not None else None,
-            spans[k].high if aps[k] is not None else None,
+            intervals[k].low if aps[k] is not None else None,
+            intervals[k].high if aps[k] is not None else None,
             ranked[k].roc_auc(),
         )
         for k, name in enumerate(names)
     )
-    mean = _mean(rows, spans[-2], spans[-1], _shifted(ranked, pooled, config))
-    turns = tuple(tuple(sorted(f)) for f in folds)
-    return Scores(names, rows, mean, pooled.videos, turns, tuple(told), config.confidence_level)
+    mean = _mean(rows, intervals[-2], intervals[-1], _shifted(ranked, pooled, config))
+    sorted_folds = tuple(tuple(sorted(fold)) for fold in folds)
+    return Scores(names, rows, mean, pooled.videos, sorted_folds, tuple(all_notes), config.confidence_level)
 
 
 @dataclass(frozen=True, eq=False)
 class _Pooled:
-    """All scored seconds: scores and truth (n, K), the number of each one's video (n,)."""
+    """All scored seconds: scores and truth (n, K), the index of the video of each second (n,)."""
 
     expressions: tuple[str, ...]
     videos: tuple[str, ...]
@@ -118,45 +122,58 @@ class _Pooled:
     notes: tuple[str, ...]
 
 
-def _pool(predictions: Mapping[str, Track], labels: Mapping[str, LabelRows], unseen: str) -> _Pooled:
-    both = sorted(predictions.keys() & labels.keys())
-    if not both:
+class _VideoScores(NamedTuple):
+    """Scores and truth of the scored seconds of one video, (n, K), and a note or ""."""
+
+    scores: NDArray[np.float32]
+    truth: NDArray[np.bool_]
+    note: str
+
+
+def _pool(predictions: Mapping[str, Track], labels: Mapping[str, LabelRows], missing_labels: str) -> _Pooled:
+    """Concatenate the scored seconds of all videos."""
+    videos = sorted(predictions.keys() & labels.keys())
+    if not videos:
         raise DatasetError(
             f"no video has both predictions and labels: predicted are {_some(predictions)}, labelled {_some(labels)}"
         )
     notes = [
-        f"{what}, left out: {_some(left)}"
-        for what, left in (
+        f"{reason}, left out: {_some(names)}"
+        for reason, names in (
             ("labelled but not predicted", labels.keys() - predictions.keys()),
             ("predicted but not labelled", predictions.keys() - labels.keys()),
         )
-        if left
+        if names
     ]
-    names = labels[both[0]].labels.names
-    scores, truth, scored = [], [], []
-    for video in both:
-        own_scores, own_truth, note = _one(video, predictions[video], labels[video].labels, names, unseen)
-        scores.append(own_scores)
-        truth.append(own_truth)
-        notes += [note] if note else []
-        if len(own_scores):
-            scored.append(video)
+    expressions = labels[videos[0]].labels.names
+    by_video: dict[str, _VideoScores] = {}
+    for video in videos:
+        scored = _score_video(video, predictions[video], labels[video].labels, expressions, missing_labels)
+        notes += [scored.note] if scored.note else []
+        if len(scored.scores):
+            by_video[video] = scored
         else:
             notes.append(f"no second can be scored, left out: {video}")
-    if not scored:
+    if not by_video:
         raise DatasetError("no second can be scored: nowhere are a valid prediction and a valid label together")
-    group = np.repeat(np.arange(len(scored)), [len(s) for s in scores if len(s)])
-    return _Pooled(names, tuple(scored), np.concatenate(scores), np.concatenate(truth), group, tuple(notes))
+    return _Pooled(
+        expressions,
+        tuple(by_video),
+        np.concatenate([scored.scores for scored in by_video.values()]),
+        np.concatenate([scored.truth for scored in by_video.values()]),
+        np.repeat(np.arange(len(by_video)), [len(scored.scores) for scored in by_video.values()]),
+        tuple(notes),
+    )
 
 
-def _one(
-    video: str, predicted: Track, labelled: Track, names: tuple[str, ...], unseen: str
-) -> tuple[NDArray[np.float32], NDArray[np.bool_], str]:
-    """Scores and truth of one video's scored seconds, (n, K), columns as `names`; and a note or ""."""
-    for what, track in (("predictions", predicted), ("labels", labelled)):
+def _score_video(
+    video: str, predicted: Track, labelled: Track, names: tuple[str, ...], missing_labels: str
+) -> _VideoScores:
+    """Select the scored seconds of one video; columns as `names`."""
+    for source, track in (("predictions", predicted), ("labels", labelled)):
         if set(track.names) != set(names):
             raise DatasetError(
-                f"{what} of {video!r} are of {', '.join(track.names)}, others of {', '.join(names)}; "
+                f"{source} of {video!r} are of {', '.join(track.names)}, others of {', '.join(names)}; "
                 "make all with the same expressions"
             )
     p, q = predicted.grid.steps, labelled.grid.steps
@@ -165,19 +182,20 @@ def _one(
             f"{video}: predictions have {p} seconds and labels {q}; they are not of the same video. Make both anew"
         )
     steps = min(p, q)
-    valid = predicted.valid[:steps] & (labelled.valid[:steps] if unseen == "masked" else True)
+    valid = predicted.valid[:steps] & (labelled.valid[:steps] if missing_labels == "masked" else True)
     scores = predicted.values[:steps, [predicted.names.index(n) for n in names]][valid]
     truth = np.nan_to_num(labelled.values[:steps, [labelled.names.index(n) for n in names]][valid]) > 0.5
-    return scores, truth, "" if p == q else f"{video}: predictions {p} s and labels {q} s: cut to {steps} s"
+    note = "" if p == q else f"{video}: predictions {p} s and labels {q} s: cut to {steps} s"
+    return _VideoScores(scores, truth, note)
 
 
 def _intervals(ranked: Sequence[RankedScores], pooled: _Pooled, config: EvaluateConfig) -> list[Interval]:
-    """Of each class's AP, then of MAP, then of MAP − chance."""
+    """Intervals of the AP of each class, then of MAP, then of MAP − chance."""
     videos, k = len(pooled.videos), len(ranked)
     length = np.bincount(pooled.group, minlength=videos)
     hits = np.stack([np.bincount(pooled.group, weights=pooled.truth[:, i], minlength=videos) for i in range(k)])
 
-    def numbers(weights: NDArray[np.int64]) -> list[float | None]:
+    def statistics(weights: NDArray[np.int64]) -> list[float | None]:
         aps = [r.average_precision(weights) for r in ranked]
         defined = [i for i, ap in enumerate(aps) if ap is not None]
         if not defined:
@@ -186,7 +204,7 @@ def _intervals(ranked: Sequence[RankedScores], pooled: _Pooled, config: Evaluate
         prevalence = float((hits[defined] @ weights).mean() / (length @ weights))
         return [*aps, mean, mean - prevalence]
 
-    return bootstrap(videos, numbers, resamples=config.resamples, seed=config.seed, level=config.confidence_level)
+    return bootstrap(videos, statistics, resamples=config.resamples, seed=config.seed, level=config.confidence_level)
 
 
 def _shifted(ranked: Sequence[RankedScores], pooled: _Pooled, config: EvaluateConfig) -> NDArray[np.float64]:
@@ -202,20 +220,23 @@ def _shifted(ranked: Sequence[RankedScores], pooled: _Pooled, config: EvaluateCo
     )
 
 
-def _mean(rows: Sequence[ScoreRow], of_map: Interval, of_gain: Interval, turned: NDArray[np.float64]) -> MeanScore:
+def _mean(rows: Sequence[ScoreRow], of_map: Interval, of_gain: Interval, shifted: NDArray[np.float64]) -> MeanScore:
+    """MAP with its intervals, compared with the scores of shifted labels."""
     aps = [r.ap for r in rows if r.ap is not None]
     if not aps:
         return MeanScore(None, None, None, None, None, None, None)
     value = float(np.mean(aps))
     prevalence = float(np.mean([r.chance for r in rows if r.ap is not None and r.chance is not None]))
-    made = (value, of_map.low, of_map.high, prevalence, value - prevalence, of_gain.low, of_gain.high)
-    if not len(turned):
-        return MeanScore(*made)
-    p = (1 + int((turned >= value - 1e-12).sum())) / (1 + len(turned))
-    return MeanScore(*made, shifted=float(turned.mean()), shifted_high=float(np.quantile(turned, 0.95)), shifted_p=p)
+    mean = MeanScore(value, of_map.low, of_map.high, prevalence, value - prevalence, of_gain.low, of_gain.high)
+    if not len(shifted):
+        return mean
+    p = (1 + int((shifted >= value - 1e-12).sum())) / (1 + len(shifted))
+    high = float(np.quantile(shifted, 0.95))
+    return replace(mean, shifted=float(shifted.mean()), shifted_high=high, shifted_p=p)
 
 
-def _some(names: "Sequence[str] | set[str] | Mapping[str, object]") -> str:
+def _some(names: Iterable[str]) -> str:
+    """The first three names, and how many more."""
     ordered = sorted(names)
     more = f" and {len(ordered) - 3} more" if len(ordered) > 3 else ""
     return ", ".join(ordered[:3]) + more if ordered else "none"

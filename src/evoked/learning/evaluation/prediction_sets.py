@@ -1,8 +1,7 @@
-"""Predictions from a folder, beside labels from a table: what `evaluate` scores."""
+"""Collect the predictions that `evaluate` scores: read from a folder, or made by a model."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from evoked.core.errors import CheckpointError, DatasetError
 from evoked.core.files import sha256
@@ -21,7 +20,11 @@ ONE_MODEL = "one model predicted all videos: a fair score only of those that it 
 
 
 def gather_predictions(folder: Path, videos: Iterable[str]) -> dict[str, Track]:
-    """Read the predictions of each video: VIDEO.parquet, .csv or .json, with or without the video's own suffix.
+    """Read the predictions of each video: VIDEO.parquet, .csv or .json, with or without the suffix of the video.
+
+    Args:
+        folder: with the files.
+        videos: names of the labelled videos.
 
     Returns:
         Video → its predictions, for those that have a file.
@@ -29,17 +32,17 @@ def gather_predictions(folder: Path, videos: Iterable[str]) -> dict[str, Track]:
     Raises:
         DatasetError: if there is no such folder, no file of any video is in it, or a file is no such table.
     """
-    wanted = sorted(videos)
-    found: dict[str, Path] = {}
+    names = sorted(videos)
+    paths: dict[str, Path] = {}
     for suffix in SUFFIXES:
-        for video, path in find_result_files(wanted, folder, suffix).items():
-            found.setdefault(video, path)
-    if not found:
+        for video, path in find_result_files(names, folder, suffix).items():
+            paths.setdefault(video, path)
+    if not paths:
         raise DatasetError(
-            f"{folder} has predictions of none of {len(wanted)} labelled videos; "
-            f"files are named like {wanted[0] if wanted else 'VIDEO'}.parquet"
+            f"{folder} has predictions of none of {len(names)} labelled videos; "
+            f"files are named like {names[0] if names else 'VIDEO'}.parquet"
         )
-    return {video: read_predictions(path) for video, path in sorted(found.items())}
+    return {video: read_predictions(path) for video, path in sorted(paths.items())}
 
 
 def predict_all(
@@ -47,20 +50,26 @@ def predict_all(
 ) -> tuple[dict[str, Track], tuple[str, ...]]:
     """Predict each video from its feature file.
 
+    Args:
+        model: the model.
+        folder: with the feature files.
+        videos: names of the labelled videos.
+        progress: receives videos done.
+
     Returns:
-        Video → its predictions, for those that have features; and what a reader must know.
+        Video → its predictions, for those that have features; and notes for the user.
 
     Raises:
         DatasetError: if there is no such folder, no features of any video are in it, or a file is damaged.
-        CheckpointError: if the features are not as those that the model learnt from.
+        CheckpointError: if the features were made with other networks or settings than those of training.
     """
     files = find_result_files(videos, folder, SUFFIX)
     if not files:
         raise DatasetError(f"{folder} has features of none of the labelled videos; make them: evoked features")
-    made, learnt = feature_nets(files), model.checkpoint.features
-    if made != {"nets": learnt.get("nets"), "config": learnt.get("config")}:
+    made_with, trained_with = feature_nets(files), model.checkpoint.features
+    if made_with != {"nets": trained_with.get("nets"), "config": trained_with.get("config")}:
         raise CheckpointError(
-            f"the model in {model.folder} learnt from features made with other nets or settings than those in "
+            f"the model in {model.folder} learnt from features made with other networks or settings than those in "
             f"{folder}. Make the features again: evoked features"
         )
     tracks = {}
@@ -73,19 +82,19 @@ def predict_all(
 
 
 def _seen_before(model: Model, files: Mapping[str, Path]) -> tuple[str, ...]:
-    """A line where the model learnt from these very feature files."""
-    learnt = set(dict(model.checkpoint.provenance.get("inputs", {})).values())
-    known = [video for video, path in files.items() if sha256(path) in learnt]
-    if not known:
+    """A note where the model was trained on some of these feature files."""
+    trained_on = set(dict(model.checkpoint.provenance.get("inputs", {})).values())
+    seen = [video for video, path in files.items() if sha256(path) in trained_on]
+    if not seen:
         return ()
-    which = "all" if len(known) == len(files) else f"{len(known)}"
-    return (f"NOT HELD OUT: the model learnt from {which} of these {len(files)} videos; this says nothing of new ones",)
+    count = "all" if len(seen) == len(files) else f"{len(seen)}"
+    return (f"NOT HELD OUT: the model learnt from {count} of these {len(files)} videos; this says nothing of new ones",)
 
 
 def notes_of(*paths: Path) -> tuple[str, ...]:
-    """What the makers of these tables noted in them, each note once, in order."""
+    """Notes in the provenance of these tables, each once, in order."""
     notes: dict[str, None] = {}
     for path in paths:
-        made: dict[str, Any] = read_provenance(path) or {}
-        notes |= dict.fromkeys(str(note) for note in made.get("notes", ()))
+        provenance = read_provenance(path) or {}
+        notes |= dict.fromkeys(str(note) for note in provenance.get("notes", ()))
     return tuple(notes)

@@ -1,4 +1,4 @@
-"""Scores as values: what scores.json holds and what a terminal shows."""
+"""Scores as values: written to scores.json and shown in a terminal."""
 
 import json
 import math
@@ -20,12 +20,13 @@ class ScoreRow:
     """One expression, pooled over all scored seconds.
 
     Attributes:
-        seconds: how many were scored.
-        positives: in how many of them the viewers showed it.
-        chance: share of positives, what a random ranking scores; None where nothing was scored.
+        name: of the expression.
+        seconds: number of scored seconds.
+        positives: number of them in which the viewers showed it.
+        chance: share of positives, the score of a random ranking; None where nothing was scored.
         ap: average precision; None where there is no positive: undefined, not 0.
-        low, high: interval over whole videos; None where it cannot be known.
-        auc: area under the ROC curve; None where all seconds are alike.
+        low, high: interval over whole videos; None where it is undefined.
+        auc: area under the ROC curve; None where all seconds have the same label.
     """
 
     name: str
@@ -44,12 +45,12 @@ class MeanScore:
 
     Attributes:
         value: None where no expression has positives.
-        low, high: its interval.
+        low, high: interval over whole videos.
         chance: the mean prevalence of the same expressions.
         gain, gain_low, gain_high: MAP − chance and its interval: both are computed in each bootstrap resample, so
             that the lower bound above 0 means better than chance.
-        shifted: mean MAP when each video's labels are circularly shifted in time, what this score gets
-            without getting the timing right; None where not asked for.
+        shifted: mean MAP when each video's labels are circularly shifted in time: the score without the right timing;
+            None where it was not computed.
         shifted_p: share of shifts that score at least as high as the real labels, (1 + k) / (1 + n).
         shifted_high: 95th percentile of the shifted scores.
     """
@@ -73,10 +74,10 @@ class Scores:
     Attributes:
         expressions: in the order of the rows.
         rows: one per expression.
-        map: their mean.
+        map: their mean, and its intervals.
         videos: names of the videos that were scored, sorted.
         folds: the videos of each held-out fold; empty where the folds are not known.
-        notes: what a reader must know.
+        notes: caveats.
         level: share of the bootstrap resamples inside the intervals.
     """
 
@@ -95,7 +96,16 @@ class Scores:
 
 
 def write_scores(path: Path, scores: Scores, provenance: Provenance) -> None:
-    """Write scores.json; OutputError if it cannot be written."""
+    """Write scores.json.
+
+    Args:
+        path: of the file.
+        scores: to write.
+        provenance: settings and inputs of the evaluation.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
     body = scores.as_dict() | {"provenance": provenance.as_dict()}
     write_text(path, json.dumps(body, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
@@ -145,7 +155,7 @@ def _names(value: object, key: str) -> tuple[str, ...]:
     return tuple(str(name) for name in value)
 
 
-def _finite(value: Any) -> float | None:
+def _finite(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(float(value)) else float(value)
 
 
@@ -153,8 +163,8 @@ def scores_table(scores: Scores) -> str:
     """The scores as lines of text, in percent, with the chance row and the intervals."""
     lines = [("", "AP", f"{100 * scores.level:g} % interval", "chance", "AUC", "positives", "seconds")]
     for r in scores.rows:
-        found = (_percent(r.ap), _span(r.low, r.high), _percent(r.chance), _percent(r.auc))
-        lines.append((r.name, *found, str(r.positives), str(r.seconds)))
+        values = (_percent(r.ap), _span(r.low, r.high), _percent(r.chance), _percent(r.auc))
+        lines.append((r.name, *values, str(r.positives), str(r.seconds)))
     m = scores.map
     lines.append(("MAP", _percent(m.value), _span(m.low, m.high), _percent(m.chance), "", "", ""))
     lines.append(("MAP − chance", _percent(m.gain), _span(m.gain_low, m.gain_high), "", "", "", ""))

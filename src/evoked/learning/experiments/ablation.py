@@ -1,4 +1,4 @@
-"""What each part of the content model is worth: the same training without it, several times (the paper's Table 3)."""
+"""Ablation of the content model: train without one of its parts, from several seeds (the paper's Table 3)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -28,17 +28,17 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
     "no output gate": {"output_gate": False},
     "no experts": {"experts": 0},
 }
-"""Name → what differs from the settings that are given. Full: all of `modalities`. No experts: a plain logistic
-regression on the gated states in the place of the mixture and its dummy."""
+"""Name → settings that differ from those of the full model. No experts: a logistic regression on the gated states in
+place of the mixture and its dummy expert."""
 
 
 @dataclass(frozen=True)
 class AblateConfig(CompareConfig):
-    """What is left out in turn, and how often each way is trained."""
+    """Settings of the ablation."""
 
     seeds: int = setting(3, "how often each variant is trained, from different seeds")
-    only: tuple[str, ...] = setting((), f"these variants alone (and full); there are: {', '.join(VARIANTS)}")
-    split_seed: int = setting(0, "without a given split, videos are dealt out by this lot, 60 : 15 : 25")
+    only: tuple[str, ...] = setting((), f"only these variants (and full), of: {', '.join(VARIANTS)}")
+    split_seed: int = setting(0, "seed of the random split of the videos, 60 : 15 : 25, where no split is given")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -50,7 +50,13 @@ class AblateConfig(CompareConfig):
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to learn."""
+    """One variant of the model.
+
+    Attributes:
+        name: of the variant.
+        model: settings of the model.
+        config: settings of training.
+    """
 
     name: str
     model: ModelSettings
@@ -59,7 +65,13 @@ class Variant:
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Videos to learn from, to choose the epoch by, and to score; no video in two of them."""
+    """Training, validation and test videos; no video is in two of them.
+
+    Attributes:
+        train: videos to train on.
+        validate: videos that select the epoch.
+        test: videos that are scored.
+    """
 
     train: tuple[Example, ...]
     validate: tuple[Example, ...]
@@ -68,83 +80,100 @@ class Split:
     @property
     def parts(self) -> dict[str, tuple[Example, ...]]:
         """By name, in the order of PARTS."""
-        return {part: getattr(self, part) for part in PARTS}
+        return {name: getattr(self, name) for name in PARTS}
 
 
 def variants(model: ModelSettings, config: TrainConfig, only: Sequence[str] = ()) -> tuple[Variant, ...]:
-    """The full model, then what is left of it; a variant that lacks nothing of it, or needs more, is left out."""
-    ways = []
+    """The full model and its variants.
+
+    Args:
+        model: settings of the full model.
+        config: settings of training, the same for all.
+        only: names of variants; empty: all. The full model always comes first.
+
+    Returns:
+        The variants; one that equals the full model, or needs modalities that it lacks, is left out.
+    """
+    selected = []
     for name, choice in VARIANTS.items():
         if only and name not in (FULL, *only):
             continue
         changed = replace(model, **choice)
         if name == FULL or (set(changed.modalities) <= set(model.modalities) and changed != model):
-            ways.append(Variant(name, changed, config))
-    return tuple(ways)
+            selected.append(Variant(name, changed, config))
+    return tuple(selected)
 
 
-def split_videos(examples: Sequence[Example], given: Mapping[str, str] | None = None, seed: int = 0) -> Split:
-    """Share videos out, whole, 60 : 15 : 25 at random, or as it is given: video → train, validate or test.
+def split_videos(examples: Sequence[Example], assigned: Mapping[str, str] | None = None, seed: int = 0) -> Split:
+    """Split whole videos into train, validate and test.
 
-    The same names and seed give the same split, in whatever order they come.
+    The same names and seed give the same split, independent of the order of the videos.
+
+    Args:
+        examples: all videos.
+        assigned: video → train, validate or test; None: at random, 60 : 15 : 25.
+        seed: of the random split.
+
+    Returns:
+        The split; a video that is not assigned is in none of its parts.
 
     Raises:
-        DatasetError: if a part stays empty or is not one of the three.
+        DatasetError: if a part of the split is empty, or a video is assigned to anything else.
     """
-    advice = "give more videos" if given is None else "name some in the split"
-    if given is None:
-        given = split_of([e.video for e in examples], seed) if len(examples) >= len(PARTS) else {}
-    if wrong := sorted({part for part in given.values() if part not in PARTS}):
+    advice = "give more videos" if assigned is None else "name some in the split"
+    if assigned is None:
+        assigned = split_of([e.video for e in examples], seed) if len(examples) >= len(PARTS) else {}
+    if wrong := sorted({name for name in assigned.values() if name not in PARTS}):
         raise DatasetError(f"a video can be one to {', '.join(PARTS)}, not {', '.join(map(repr, wrong))}")
-    parts = {part: tuple(e for e in examples if given.get(e.video) == part) for part in PARTS}
-    if empty := [part for part, videos in parts.items() if not videos]:
+    parts = {name: tuple(e for e in examples if assigned.get(e.video) == name) for name in PARTS}
+    if empty := [name for name, videos in parts.items() if not videos]:
         raise DatasetError(f"{len(examples)} videos leave none to {' and none to '.join(empty)}; {advice}")
     return Split(**parts)
 
 
 def run_variants(
-    ways: Sequence[Variant],
+    selected: Sequence[Variant],
     split: Split,
     seeds: int,
     folder: Path,
     *,
-    features: Mapping[str, Any] | None = None,
+    features: Mapping[str, object] | None = None,
     progress: Progress = silent,
 ) -> dict[str, list[Predicted]]:
-    """Train each way from each seed, and predict the test videos.
+    """Train each variant from each seed, and predict the test videos.
 
-    Each run's model is in `folder/WAY-SEED`; one that was made from the same videos and settings is kept, one
-    that was cut off goes on from where it stood. The result is the same either way.
+    The model of each run is in `folder/VARIANT-SEED`; one that was trained on the same videos with the same settings is
+    reused, an interrupted training is resumed. The result is the same.
 
     Args:
-        ways: each with a name of its own.
-        split: the epoch with the best validation is kept.
-        seeds: runs of each way, from the config's seed upwards.
+        selected: variants with distinct names.
+        split: of the videos; the epoch with the best validation score is kept.
+        seeds: number of runs of each variant, from the seed of its config upwards.
         folder: for the models.
-        features: what the features were made with, for the models' files.
-        progress: told in runs.
+        features: networks and settings the features were made with, for the model files.
+        progress: receives runs done.
 
     Returns:
-        Way → run → test video → (T, K).
+        Variant → run → test video → (T, K).
 
     Raises:
         DatasetError, TrainingError, OutputError: as `train` does.
     """
-    predictions: dict[str, list[Predicted]] = {way.name: [] for way in ways}
-    todo = [(way, seed) for seed in range(seeds) for way in ways]  # all ways of a seed, then the next: early tables
-    for done, (way, seed) in enumerate(todo):
-        place = folder / f"{way.name.replace(' ', '-')}-{seed}"
-        config = replace(way.config, seed=way.config.seed + seed)
-        label = f"{way.name}, run {seed + 1} of {seeds}"
+    predictions: dict[str, list[Predicted]] = {variant.name: [] for variant in selected}
+    runs = [(variant, seed) for seed in range(seeds) for variant in selected]
+    for done, (variant, seed) in enumerate(runs):
+        run_folder = folder / f"{variant.name.replace(' ', '-')}-{seed}"
+        config = replace(variant.config, seed=variant.config.seed + seed)
+        label = f"{variant.name}, run {seed + 1} of {seeds}"
         checkpoint, _ = load_or_train(
-            TrainingJob(split.train, split.validate, way.model, config),
-            place,
+            TrainingJob(split.train, split.validate, variant.model, config),
+            run_folder,
             MAKER,
-            {"model": asdict(way.model), "train": asdict(config)},
+            {"model": asdict(variant.model), "train": asdict(config)},
             features=features,
-            progress=progress_of_part(progress, done, len(todo), label),
+            progress=progress_of_part(progress, done, len(runs), label),
         )
-        forward = Forward(checkpoint.config, checkpoint.arrays, threads=way.config.threads)
-        predictions[way.name].append({e.video: forward(e.features) for e in split.test})
-        progress(done + 1, len(todo), f"{label} done")
+        forward = Forward(checkpoint.config, checkpoint.arrays, threads=variant.config.threads)
+        predictions[variant.name].append({e.video: forward(e.features) for e in split.test})
+        progress(done + 1, len(runs), f"{label} done")
     return predictions

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from evoked.core.errors import DatasetError
 from evoked.core.progress import Progress, silent
@@ -28,13 +27,13 @@ class HeldOut:
     Attributes:
         predictions: video → probabilities, each from a model that did not learn from it.
         folds: the folds.
-        kept: numbers of the folds whose model was there already.
+        reused: numbers of the folds whose model existed already.
         notes: of the trainings, each once.
     """
 
     predictions: dict[str, Track]
     folds: tuple[Fold, ...]
-    kept: tuple[int, ...]
+    reused: tuple[int, ...]
     notes: tuple[str, ...]
 
 
@@ -45,20 +44,21 @@ def cross_validate(
     folds: Sequence[Fold],
     folder: Path,
     *,
-    features: Mapping[str, Any] | None = None,
+    features: Mapping[str, object] | None = None,
     progress: Progress = silent,
 ) -> HeldOut:
-    """Train once per fold and predict what was held out.
+    """Train once per fold and predict the held-out videos.
 
-    Each fold's model is in `folder/fold-N`; one made from the same examples and settings is kept, an
-    interrupted training is resumed. The result is the same either way.
+    Each fold's model is in `folder/fold-N`; one trained on the same examples with the same settings is
+    reused, an interrupted training is resumed. The result is the same.
 
     Args:
         examples: all videos that the folds name.
-        model, config: as for `train`; without validation, so that the held-out videos choose nothing.
+        model: settings of the model.
+        config: settings of training; without validation, so that the held-out videos select nothing.
         folds: from `make_folds`; audited again here.
         folder: for the models.
-        features: what the features were made with, for the models' files.
+        features: networks and settings the features were made with, for the model files.
         progress: receives folds done.
 
     Returns:
@@ -72,10 +72,10 @@ def cross_validate(
     if missing := sorted({v for f in folds for v in (*f.train, *f.held_out)} - set(by_name)):
         raise DatasetError(f"fold videos without features and labels: {', '.join(missing)}")
     predictions: dict[str, Track] = {}
-    kept, notes = [], []
+    reused, notes = [], []
     for fold in folds:
         label = f"fold {fold.number + 1} of {len(folds)}"
-        checkpoint, was_there = load_or_train(
+        checkpoint, existed = load_or_train(
             TrainingJob(tuple(by_name[v] for v in fold.train), (), model, config),
             folder / f"fold-{fold.number}",
             MAKER,
@@ -83,11 +83,11 @@ def cross_validate(
             features=features,
             progress=progress_of_part(progress, fold.number, len(folds), label),
         )
-        if was_there:
-            kept.append(fold.number)
+        if existed:
+            reused.append(fold.number)
         notes += [str(note) for note in checkpoint.provenance.get("notes", ())]
         forward = Forward(checkpoint.config, checkpoint.arrays, threads=config.threads)
         for video in fold.held_out:
             predictions[video] = prediction_track(forward, by_name[video].features)
         progress(fold.number + 1, len(folds), f"{label} done")
-    return HeldOut(predictions, tuple(folds), tuple(kept), tuple(dict.fromkeys(notes)))
+    return HeldOut(predictions, tuple(folds), tuple(reused), tuple(dict.fromkeys(notes)))

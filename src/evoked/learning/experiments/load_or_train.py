@@ -1,9 +1,8 @@
-"""A training of an experiment, done once: a model that is there already is read, else it is trained and written."""
+"""Train a model of an experiment once: read it from its folder if it exists, else train and write it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from evoked.core.files import digest
 from evoked.core.progress import Progress, silent
@@ -21,10 +20,10 @@ __all__ = ["TrainingJob", "load_or_train", "progress_of_part"]
 
 @dataclass(frozen=True, eq=False)
 class TrainingJob:
-    """All that decides a model.
+    """Data and settings of a training.
 
     Attributes:
-        train: videos to learn from.
+        train: videos to train on.
         validate: videos that select the epoch; empty: the last epoch is kept.
         model: settings of the model.
         config: settings of training.
@@ -36,33 +35,33 @@ class TrainingJob:
     config: TrainConfig
 
     def key(self) -> str:
-        """The training's own key together with how long it runs; DatasetError where the videos do not fit."""
+        """A digest of data and settings, including epochs and patience; DatasetError if the videos do not fit."""
         shape = fitting(self.train, self.validate, self.model)
-        own = job_key(self.train, self.validate, shape, self.config)
-        return digest([own, self.config.epochs, self.config.patience])
+        key = job_key(self.train, self.validate, shape, self.config)
+        return digest([key, self.config.epochs, self.config.patience])
 
 
 def load_or_train(
     job: TrainingJob,
     folder: Path,
     made_by: str,
-    details: Mapping[str, Any],
+    details: Mapping[str, object],
     *,
-    features: Mapping[str, Any] | None = None,
+    features: Mapping[str, object] | None = None,
     progress: Progress = silent,
 ) -> tuple[Checkpoint, bool]:
     """Read the model of a job from its folder, or train it there; an interrupted training is resumed.
 
     Args:
-        job: what to train, and on what.
-        folder: of the model; made where it is missing.
+        job: data and settings.
+        folder: of the model; created where missing.
         made_by: name of the experiment, for the provenance.
-        details: what its provenance says beside the job's key; JSON values.
-        features: what the features were made with, for the model's file.
+        details: further entries of the provenance; JSON values.
+        features: networks and settings the features were made with, for the model file.
         progress: receives the steps of training.
 
     Returns:
-        The model, and whether it was there already.
+        The model, and whether it existed already.
 
     Raises:
         DatasetError, TrainingError, OutputError: as `train` does.
@@ -73,7 +72,7 @@ def load_or_train(
         return checkpoint, True
     trained = train(job.train, job.model, job.config, validation=job.validate, state=folder, progress=progress)
     write_model(folder, trained, features or {}, Provenance(made_by, {"key": key, **details}))
-    (folder / FILE).unlink(missing_ok=True)  # three times the model's size, and not needed any more
+    (folder / FILE).unlink(missing_ok=True)  # three times the size of the model, and no longer needed
     return load_checkpoint(folder), False
 
 
@@ -81,10 +80,13 @@ def progress_of_part(progress: Progress, index: int, count: int, label: str) -> 
     """Report the progress of one of several trainings as that of all of them.
 
     Args:
-        progress: receives (parts done, `count`, note).
+        progress: receives (trainings done, `count`, note).
         index: of this training, from 0.
-        count: of trainings.
-        label: put before each note.
+        count: number of trainings.
+        label: precedes each note.
+
+    Returns:
+        A progress for this training.
     """
 
     def report(done: float, total: float | None, note: str = "") -> None:

@@ -1,8 +1,8 @@
 """From expressions to valence and arousal: the paper's transfer experiment (spec §8).
 
-The GRUs and the input gate are taken from a content model, experts and output gate are new, and all of it
-learns on; beside it the same network from first weights. Both are compared with the dullest guess
-there is: the mean of the training films.
+The GRUs and the input gate are taken from a content model, experts and output gate are new, and all weights are
+fine-tuned. The same network trained from random weights, and the constant mean of the training videos, are the
+baselines.
 """
 
 from collections.abc import Mapping, Sequence
@@ -33,10 +33,10 @@ HEADS = {"identity": "value", "sigmoid": "share"}
 
 @dataclass(frozen=True)
 class TransferConfig:
-    """How the head is made and how often the experiment is run."""
+    """Settings of the experiment."""
 
     head: str = setting("identity", "experts: identity, or sigmoid on (y + 1) / 2")
-    repeats: int = setting(1, "how often each way is trained, from different seeds; scores are their mean")
+    repeats: int = setting(1, "how often each variant is trained, from different seeds; scores are their mean")
 
     def __post_init__(self) -> None:
         if self.head not in HEADS:
@@ -50,11 +50,11 @@ class Outcome:
     """Result of the experiment.
 
     Attributes:
-        lines: every score of every way.
-        truth: test film → (T, 2), NaN where there is none.
-        predictions: way → test film → (T, 2), of the first run.
-        trained: way → the first run's model.
-        films: part of the split → films.
+        lines: every score of every variant.
+        truth: test video → (T, 2), NaN where there is none.
+        predictions: variant → test video → (T, 2), of the first run.
+        trained: variant → the model of the first run.
+        films: train, validate or test → names of the videos.
     """
 
     lines: tuple[AffectScore, ...]
@@ -65,22 +65,30 @@ class Outcome:
 
 
 def join_affect(film: LirisFilm, features: Features) -> Example:
-    """A film's features beside its valence and arousal, cut to the shorter of the two, which is noted.
+    """Join the features of a video with its valence and arousal, cut to the shorter of the two, with a note.
+
+    Args:
+        film: annotated video.
+        features: of the video.
+
+    Returns:
+        An example with values as labels.
 
     Raises:
         DatasetError: if fewer than LEAST_ROWS seconds have both.
     """
-    described, felt = features.grid.steps, film.affect.grid.steps
-    steps = min(described, felt)
+    feature_s, affect_s = features.grid.steps, film.affect.grid.steps
+    steps = min(feature_s, affect_s)
     valid = film.affect.valid[:steps] & features.image.valid[:steps]
     if int(valid.sum()) < LEAST_ROWS:
         raise DatasetError(
             f"{film.name}: {int(valid.sum())} of {steps} seconds have features and affect; {LEAST_ROWS} are the least"
         )
-    cut = () if described == felt else (f"{film.name}: features {described} s and affect {felt} s: cut to {steps} s",)
+    cut = f"{film.name}: features {feature_s} s and affect {affect_s} s: cut to {steps} s"
+    notes = film.notes if feature_s == affect_s else (*film.notes, cut)
     rows = {name: values[:steps].astype(np.float16) for name, values in features.filled().items()}
     labels = np.where(valid[:, None], film.affect.values[:steps], np.float32(0)).astype(np.float32)
-    return Example(film.name, rows, labels, valid, AFFECT, (*film.notes, *cut), values=True)
+    return Example(film.name, rows, labels, valid, AFFECT, notes, values=True)
 
 
 def transfer(
@@ -92,51 +100,56 @@ def transfer(
     state: Path | None = None,
     progress: Progress = silent,
 ) -> Outcome:
-    """Train both ways, foresee the test films, score.
+    """Train with transfer and from scratch, predict the test videos, score.
 
     Args:
-        model: a content model; its modalities must be as wide as the films' features.
-        examples: film → features and affect, of `joined`.
-        split: film → train, validate or test; the epoch with the smallest error on the validation films is kept.
+        model: a content model; its modalities must be as wide as the features of the videos.
+        examples: video → features and affect, of `join_affect`.
+        split: video → train, validate or test; the epoch with the smallest error on the validation videos is kept.
         configs: of the head, of training, of the scores.
-        state: a folder in which training keeps where it stands; it goes on from there.
-        progress: told in trainings.
+        state: a folder for the training states, from which interrupted trainings are resumed.
+        progress: receives trainings done.
+
+    Returns:
+        Scores, predictions and models.
 
     Raises:
-        DatasetError: if a part of the split has no film, or widths differ.
+        DatasetError: if a part of the split has no video, or widths differ.
     """
     head, training, scoring = configs
-    parts = {p: tuple(f for f in sorted(examples) if split[f] == p) for p in ("train", "validate", "test")}
-    if empty := [part for part, films in parts.items() if not films]:
+    parts = {name: tuple(v for v in sorted(examples) if split[v] == name) for name in ("train", "validate", "test")}
+    if empty := [name for name, videos in parts.items() if not videos]:
         raise DatasetError(f"no film to {' and none to '.join(empty)}; give the films of more parts of the set")
     shape = replace(model.config, expressions=AFFECT, answer=HEADS[head.head])
-    learnt, checked = ([_scaled(examples[f], head) for f in parts[p]] for p in ("train", "validate"))
-    kept = (
-        "scale.",
-        f"{shape.architecture}.",
-        "input_gate.",
-    )  # what reads the features, with the scale that it read them in
-    begun = {name: a for name, a in model.arrays.items() if name.startswith(kept)}
-    tested = [examples[f] for f in parts["test"]]
-    found: dict[str, list[dict[str, Series]]] = {MEAN: [_mean_of(learnt, tested, head)], SCRATCH: [], TRANSFER: []}
+    train_set, validation_set = ([_scaled(examples[v], head) for v in parts[name]] for name in ("train", "validate"))
+    # encoder and input gate, with the feature scale that they were trained with
+    transferred = ("scale.", f"{shape.architecture}.", "input_gate.")
+    start = {name: array for name, array in model.arrays.items() if name.startswith(transferred)}
+    test_set = [examples[v] for v in parts["test"]]
+    predictions: dict[str, list[dict[str, Series]]] = {
+        MEAN: [_constant_mean(train_set, test_set, head)],
+        SCRATCH: [],
+        TRANSFER: [],
+    }
     trained: dict[str, Trained] = {}
-    todo = [(way, run) for run in range(head.repeats) for way in (SCRATCH, TRANSFER)]
-    for done, (way, run) in enumerate(todo):
+    runs = [(variant, run) for run in range(head.repeats) for variant in (SCRATCH, TRANSFER)]
+    for done, (variant, run) in enumerate(runs):
         config = replace(training, seed=training.seed + run, monitor="loss")
-        made = train(
-            learnt,
+        fitted = train(
+            train_set,
             shape,
             config,
-            validation=checked,
-            start=begun if way == TRANSFER else None,
-            state=state / f"{way.replace(' ', '-')}-{run}" if state else None,
-            progress=progress_of_part(progress, done, len(todo), f"{way}, run {run + 1}"),
+            validation=validation_set,
+            start=start if variant == TRANSFER else None,
+            state=state / f"{variant.replace(' ', '-')}-{run}" if state else None,
+            progress=progress_of_part(progress, done, len(runs), f"{variant}, run {run + 1}"),
         )
-        trained.setdefault(way, made)
-        found[way].append(_foreseen(made, shape, tested, head, scoring))
-    truth = {e.video: np.where(e.valid[:, None], e.labels, np.nan) for e in tested}
-    lines = score_affect(found, truth, AFFECT, scoring, against=SCRATCH)
-    return Outcome(lines, truth, {way: runs[0] for way, runs in found.items()}, trained, parts)
+        trained.setdefault(variant, fitted)
+        predictions[variant].append(_predict(fitted, shape, test_set, head, scoring))
+    truth = {e.video: np.where(e.valid[:, None], e.labels, np.nan) for e in test_set}
+    lines = score_affect(predictions, truth, AFFECT, scoring, baseline=SCRATCH)
+    first_runs = {variant: by_run[0] for variant, by_run in predictions.items()}
+    return Outcome(lines, truth, first_runs, trained, parts)
 
 
 def transfer_provenance(configs: Sequence[object]) -> dict[str, object]:
@@ -145,26 +158,30 @@ def transfer_provenance(configs: Sequence[object]) -> dict[str, object]:
 
 
 def _scaled(example: Example, head: TransferConfig) -> Example:
-    """Labels as the head answers: as they are, or on 0 … 1."""
+    """Labels in the range of the head: −1 … 1, or 0 … 1."""
     if head.head == "identity":
         return example
     shares = np.where(example.valid[:, None], (example.labels + 1) / 2, 0).astype(np.float32)
     return replace(example, labels=shares)
 
 
-def _felt(values: Series, head: TransferConfig) -> Series:
-    """What the head answers, as valence and arousal in −1 … 1."""
-    back = values if head.head == "identity" else 2 * values - 1
-    return np.clip(back, -1, 1)
+def _affect(values: Series, head: TransferConfig) -> Series:
+    """Outputs of the head as valence and arousal in −1 … 1."""
+    unscaled = values if head.head == "identity" else 2 * values - 1
+    return np.clip(unscaled, -1, 1)
 
 
-def _mean_of(learnt: Sequence[Example], tested: Sequence[Example], head: TransferConfig) -> dict[str, Series]:
-    mean = _felt(np.concatenate([e.labels[e.valid] for e in learnt]).mean(axis=0), head)
-    return {e.video: np.tile(mean, (e.seconds, 1)) for e in tested}
-
-
-def _foreseen(
-    made: Trained, shape: ModelConfig, tested: Sequence[Example], head: TransferConfig, scoring: AffectConfig
+def _constant_mean(
+    train_set: Sequence[Example], test_set: Sequence[Example], head: TransferConfig
 ) -> dict[str, Series]:
-    forward = Forward(shape, made.checkpoint.arrays)
-    return {e.video: low_pass(_felt(forward(e.features), head), scoring.lowpass_hz) for e in tested}
+    """The mean of the training videos as the prediction of every test second."""
+    mean = _affect(np.concatenate([e.labels[e.valid] for e in train_set]).mean(axis=0), head)
+    return {e.video: np.tile(mean, (e.seconds, 1)) for e in test_set}
+
+
+def _predict(
+    fitted: Trained, shape: ModelConfig, test_set: Sequence[Example], head: TransferConfig, scoring: AffectConfig
+) -> dict[str, Series]:
+    """Predictions of the test videos, low-pass filtered if that is asked for."""
+    forward = Forward(shape, fitted.checkpoint.arrays)
+    return {e.video: low_pass(_affect(forward(e.features), head), scoring.lowpass_hz) for e in test_set}
