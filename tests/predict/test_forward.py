@@ -77,7 +77,7 @@ def test_a_video_in_pieces_is_the_whole_video(pieces: tuple[int, ...], kind: dic
     carry: dict[str, np.ndarray] = {}
     out, start = [], 0
     for n in pieces:
-        out.append(forward.go_on({m: f[start : start + n] for m, f in features.items()}, carry))
+        out.append(forward.predict_next({m: f[start : start + n] for m, f in features.items()}, carry))
         start += n
     np.testing.assert_allclose(np.concatenate(out), forward(features), atol=1e-6)
 

@@ -1,4 +1,4 @@
-"""What a video evokes while it plays: a prediction for each second as soon as that second is known."""
+"""Live prediction: each second of a video that is still being written, as soon as that second is complete."""
 
 import time
 from collections.abc import Iterator
@@ -27,9 +27,9 @@ class LiveSecond:
     """One second's prediction.
 
     Attributes:
-        second: which one, from 0.
-        values: float32 (K,), as `predict` gives them.
-        work_s: seconds that went by from when its last piece came until it was predicted.
+        second: its number, from 0.
+        values: float32 (K,), in the ranges of RANGES.
+        work_s: delay in seconds from when its last piece was read until it was predicted.
     """
 
     second: int
@@ -38,15 +38,15 @@ class LiveSecond:
 
 
 class LivePredictor:
-    """A model that follows what is played.
+    """A model that predicts a stream.
 
-    Causal as the model is: a second sees itself and those before it. The same numbers as `Predictor` gives of
-    the finished file, to float16's rounding of features (see docs/predict.md for what was measured).
+    The model is causal: a second depends on itself and those before it. Predictions equal those of `Predictor` for
+    the finished file, but for the rounding of features to float16 (docs/predict.md has the measurements).
 
     Args:
         model: from load_model.
-        cache: where the nets are.
-        threads: of the nets; 0 = as many as there are cores.
+        cache: where the pretrained networks are.
+        threads: of the networks; 0 = as many as there are cores.
 
     Raises:
         CheckpointError, WeightsError: as Predictor.
@@ -59,25 +59,32 @@ class LivePredictor:
         self._name = ""
 
     def __call__(self, path: Path | None, patience_s: float = 10.0) -> Iterator[LiveSecond]:
-        """Follow a file that grows, a pipe, or (None) standard input.
+        """Predict a growing file, a pipe or standard input.
+
+        Args:
+            path: the file or pipe; None: standard input.
+            patience_s: seconds without growth after which a file is taken as finished.
+
+        Yields:
+            One prediction per second, in order.
 
         Raises:
             MediaError: or a subclass, as LiveReader.
         """
         forward = self._model.forward
         carry: dict[str, NDArray[np.float32]] = {}
-        playing = LiveReader(path, HZ, patience_s)
+        reader = LiveReader(path, HZ, patience_s)
         self._name = path.name if path else "-"
         try:
-            for second in LiveRows(self._extractor, playing):
-                values = RANGES[forward.config.answer](forward.go_on(second.rows, carry))[0]
+            for second in LiveRows(self._extractor, reader):
+                values = RANGES[forward.config.answer](forward.predict_next(second.rows, carry))[0]
                 yield LiveSecond(second.step, values, time.monotonic() - second.came_s)
         finally:
-            self._sha256 = playing.sha256
-            playing.close()
+            self._sha256 = reader.sha256
+            reader.close()
 
     def provenance(self) -> Provenance:
-        """What made the predictions; the digest is of the bytes that came."""
+        """Provenance of the predictions; the digest is of the bytes that were read."""
         notes = tuple(str(note) for note in self._model.checkpoint.provenance.get("notes", ()))
         config = {"features": self._extractor.config.as_dict(), "live": True}
         inputs = {self._name: self._sha256, "model": self._model.sha256}
@@ -85,6 +92,14 @@ class LivePredictor:
 
 
 def collect_live(seconds: list[LiveSecond], expressions: tuple[str, ...]) -> Track:
-    """The seconds as one Track, as `predict` gives it."""
+    """Collect live predictions in a Track, as `Predictor` returns it.
+
+    Args:
+        seconds: every second from 0, in order.
+        expressions: names of the K values.
+
+    Returns:
+        1 Hz, all seconds valid.
+    """
     values = np.array([s.values for s in seconds], dtype=np.float32).reshape(len(seconds), len(expressions))
     return Track(TimeGrid(Fraction(1), len(seconds)), expressions, values, np.ones(len(seconds), dtype=np.bool_))

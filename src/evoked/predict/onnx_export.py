@@ -1,4 +1,4 @@
-"""A trained model as an ONNX file: for other runtimes and other languages, with equal outputs.
+"""Export of a trained model to ONNX, for other runtimes and languages, with equal outputs.
 
 One input per modality, the rows of n windows, (n, window_s, D) float32; one output, (n, K). The window of
 second t is rows max(0, t − window_s + 1 + k), k = 0 … window_s − 1, of features as `evoked features` writes them,
@@ -28,107 +28,118 @@ __all__ = ["as_onnx", "write_onnx"]
 def write_onnx(path: Path, checkpoint: Checkpoint) -> None:
     """Write a model as ONNX; its provenance is in the file's metadata under `evoked`.
 
+    Args:
+        path: a file that ends in .onnx.
+        checkpoint: the model.
+
     Raises:
-        CheckpointError: if the model is of a kind that has no graph.
+        CheckpointError: if its architecture has no graph.
         OutputError: if it cannot be written, or the name does not end in .onnx.
     """
     if path.suffix.lower() != ".onnx":
         raise OutputError(f"cannot tell what to write from {path.name!r}: end it in .onnx")
-    made = as_onnx(checkpoint)
-    with writing(path) as part:
-        onnx.save(made, part)
+    model = as_onnx(checkpoint)
+    with writing(path) as temporary:
+        onnx.save(model, temporary)
 
 
 def as_onnx(checkpoint: Checkpoint) -> onnx.ModelProto:
-    """The model's graph, checked by ONNX's own checker."""
+    """The model's graph, checked by ONNX's checker.
+
+    Raises:
+        CheckpointError: if its architecture has no graph.
+    """
     config = checkpoint.config
     if config.architecture not in STATES:
         raise CheckpointError(
             f"a model of architecture {config.architecture!r} cannot be exported; "
             f"there are graphs of {', '.join(STATES)}"
         )
-    net = GraphBuilder("evoked", {})
-    states = [STATES[config.architecture](net, checkpoint, m) for m in config.modalities]
-    joined = net.join(states, "states") if len(states) > 1 else states[0]
-    net.add("Identity", [build_head(net, config, checkpoint.arrays, joined)], "expressions")
-    made = net.model(
+    graph = GraphBuilder("evoked", {})
+    states = [STATES[config.architecture](graph, checkpoint, m) for m in config.modalities]
+    joined = graph.join(states, "states") if len(states) > 1 else states[0]
+    graph.add("Identity", [build_head(graph, config, checkpoint.arrays, joined)], "expressions")
+    model = graph.model(
         {m.name: ("n", config.window_s, m.width) for m in config.modalities},
         {"expressions": ("n", len(config.expressions))},
     )
-    made.producer_version = __version__
+    model.producer_version = __version__
     about = json.dumps(checkpoint.about(), sort_keys=True, ensure_ascii=False, allow_nan=False)
-    helper.set_model_props(made, {"evoked": about, "expressions": ",".join(config.expressions)})
-    return made
+    helper.set_model_props(model, {"evoked": about, "expressions": ",".join(config.expressions)})
+    return model
 
 
-def _gru_state(net: GraphBuilder, checkpoint: Checkpoint, m: Modality) -> str:
+def _gru_state(graph: GraphBuilder, checkpoint: Checkpoint, modality: Modality) -> str:
     """(n, window_s, D) → the last GRU layer's state after the window, (n, H)."""
-    rows = net.add("Transpose", [_scaled(net, checkpoint, m)], f"gru.{m.name}.rows", perm=[1, 0, 2])  # (steps, n, D)
+    name = f"gru.{modality.name}"
+    rows = graph.add("Transpose", [_standardised(graph, checkpoint, modality)], f"{name}.rows", perm=[1, 0, 2])
     layers, arrays = checkpoint.config.layers, checkpoint.arrays
     for layer in range(layers):
-        own = f"gru.{m.name}.{layer}"
+        prefix = f"{name}.{layer}"
         weights = [
-            net.number(f"{own}.{name}", _in_onnx_order(arrays[f"{own}.{name}"])[None])
-            for name in ("weight_ih", "weight_hh")
+            graph.number(f"{prefix}.{array}", _in_onnx_order(arrays[f"{prefix}.{array}"])[None])
+            for array in ("weight_ih", "weight_hh")
         ]
-        both = [_in_onnx_order(arrays[f"{own}.{name}"]) for name in ("bias_ih", "bias_hh")]
-        bias = net.number(f"{own}.bias", np.concatenate(both)[None])
-        inputs, choices = [rows, *weights, bias], {"hidden_size": m.units, "linear_before_reset": 1}
+        biases = [_in_onnx_order(arrays[f"{prefix}.{array}"]) for array in ("bias_ih", "bias_hh")]
+        inputs = [rows, *weights, graph.number(f"{prefix}.bias", np.concatenate(biases)[None])]
+        options = {"hidden_size": modality.units, "linear_before_reset": 1}
         if layer + 1 == layers:
-            last = net.second("GRU", inputs, f"{own}.last", **choices)  # (1, n, H)
-            return net.add("Squeeze", [last, net.whole(f"{own}.first", [0])], f"{own}.state")
-        every = net.add("GRU", inputs, f"{own}.every", **choices)  # (steps, 1, n, H)
-        rows = net.add("Squeeze", [every, net.whole(f"{own}.second", [1])], f"{own}.states")
+            last = graph.second("GRU", inputs, f"{prefix}.last", **options)  # (1, n, H)
+            return graph.add("Squeeze", [last, graph.whole(f"{prefix}.first", [0])], f"{prefix}.state")
+        states = graph.add("GRU", inputs, f"{prefix}.every", **options)  # (steps, 1, n, H)
+        rows = graph.add("Squeeze", [states, graph.whole(f"{prefix}.second", [1])], f"{prefix}.states")
     raise AssertionError("a model has at least one layer")
 
 
-def _tcn_state(net: GraphBuilder, checkpoint: Checkpoint, m: Modality) -> str:
+def _tcn_state(graph: GraphBuilder, checkpoint: Checkpoint, modality: Modality) -> str:
     """(n, window_s, D) → the last layer's row at the window's last second, (n, H)."""
-    own, size, arrays = f"tcn.{m.name}", m.units, checkpoint.arrays
-    first = net.number(f"{own}.first", arrays[f"{own}.first.weight"].T)
-    rows = net.add("MatMul", [_scaled(net, checkpoint, m), first], f"{own}.product")
-    rows = net.add("Add", [rows, net.number(f"{own}.offset", arrays[f"{own}.first.bias"])], f"{own}.rows")
-    h, left = net.add("Transpose", [rows], f"{own}.columns", perm=[0, 2, 1]), checkpoint.config.window_s
-    for layer, d in enumerate(dilations(checkpoint.config.window_s)):  # (n, H, left)
-        name, left = f"{own}.{layer}", left - d
-        now, before, bias = (arrays[f"{name}.{part}"] for part in ("now", "before", "bias"))
-        kernel = net.number(f"{name}.kernel", np.stack([before, now], axis=-1))
-        both = net.add("Conv", [h, kernel, net.number(f"{name}.bias", bias)], f"{name}.both", dilations=[d])
-        let_in = net.add("Tanh", [_part(net, f"{name}.a", both, 1, (0, size))], f"{name}.let_in")
-        how_much = net.add("Sigmoid", [_part(net, f"{name}.b", both, 1, (size, 2 * size))], f"{name}.how_much")
-        same = _part(net, f"{name}.same", h, 2, (d, d + left))
-        h = net.add("Add", [same, net.add("Mul", [let_in, how_much], f"{name}.news")], f"{name}.state")
-    return net.add("Squeeze", [h, net.whole(f"{own}.last", [2])], f"{own}.state")
+    prefix, size, arrays = f"tcn.{modality.name}", modality.units, checkpoint.arrays
+    weight = graph.number(f"{prefix}.first", arrays[f"{prefix}.first.weight"].T)
+    rows = graph.add("MatMul", [_standardised(graph, checkpoint, modality), weight], f"{prefix}.product")
+    rows = graph.add("Add", [rows, graph.number(f"{prefix}.offset", arrays[f"{prefix}.first.bias"])], f"{prefix}.rows")
+    state, steps = graph.add("Transpose", [rows], f"{prefix}.columns", perm=[0, 2, 1]), checkpoint.config.window_s
+    for layer, d in enumerate(dilations(checkpoint.config.window_s)):  # state: (n, H, steps)
+        name, steps = f"{prefix}.{layer}", steps - d
+        kernel = graph.number(f"{name}.kernel", np.stack([arrays[f"{name}.before"], arrays[f"{name}.now"]], axis=-1))
+        bias = graph.number(f"{name}.bias", arrays[f"{name}.bias"])
+        outputs = graph.add("Conv", [state, kernel, bias], f"{name}.outputs", dilations=[d])
+        update = graph.add("Tanh", [_slice(graph, f"{name}.a", outputs, 1, (0, size))], f"{name}.update")
+        gate = graph.add("Sigmoid", [_slice(graph, f"{name}.b", outputs, 1, (size, 2 * size))], f"{name}.gate")
+        residual = _slice(graph, f"{name}.residual", state, 2, (d, d + steps))
+        state = graph.add("Add", [residual, graph.add("Mul", [update, gate], f"{name}.gated")], f"{name}.state")
+    return graph.add("Squeeze", [state, graph.whole(f"{prefix}.last", [2])], f"{prefix}.state")
 
 
-def _part(net: GraphBuilder, name: str, x: str, axis: int, span: tuple[int, int]) -> str:
-    """x from a first to before a last place along an axis."""
-    ends = [net.whole(f"{name}.{what}", [value]) for what, value in zip(("from", "to"), span, strict=True)]
-    return net.add("Slice", [x, *ends, net.whole(f"{name}.axis", [axis])], name)
+def _slice(graph: GraphBuilder, name: str, x: str, axis: int, span: tuple[int, int]) -> str:
+    """The indices span[0] … span[1] − 1 of x along an axis."""
+    ends = [graph.whole(f"{name}.{end}", [index]) for end, index in zip(("from", "to"), span, strict=True)]
+    return graph.add("Slice", [x, *ends, graph.whole(f"{name}.axis", [axis])], name)
 
 
 STATES: Mapping[str, Callable[[GraphBuilder, Checkpoint, Modality], str]] = {"gru": _gru_state, "tcn": _tcn_state}
-"""Kind of network → the graph that reads one modality."""
+"""Architecture → adds the encoder of one modality to a graph."""
 
 
 def _in_onnx_order(array: NDArray[np.float32]) -> NDArray[np.float32]:
-    """torch has reset, update, new; ONNX update, reset, new."""
+    """Gates from torch's order (reset, update, new) to ONNX's (update, reset, new)."""
     reset, update, new = np.split(array, 3)
     return np.concatenate([update, reset, new])
 
 
-def _scaled(net: GraphBuilder, checkpoint: Checkpoint, m: Modality) -> str:
-    own = f"scale.{m.name}"
-    mean, deviation = checkpoint.arrays[f"{own}.mean"], checkpoint.arrays[f"{own}.deviation"]
+def _standardised(graph: GraphBuilder, checkpoint: Checkpoint, modality: Modality) -> str:
+    """Each column standardised, (n, window_s, D); a part that is absent (such as a second face) stays zero."""
+    name, prefix = modality.name, f"scale.{modality.name}"
+    mean, deviation = checkpoint.arrays[f"{prefix}.mean"], checkpoint.arrays[f"{prefix}.deviation"]
     if not mean.any() and (deviation == 1).all():
-        return m.name
-    steps, size = checkpoint.config.window_s, m.width // m.parts
-    shifted = net.add("Sub", [m.name, net.number(f"{own}.mean", mean)], f"{own}.shifted")
-    scaled = net.add("Div", [shifted, net.number(f"{own}.deviation", deviation)], f"{own}.scaled")
-    shape = net.whole(f"{own}.parts", [-1, steps, m.parts, size])
-    sizes = net.add("Abs", [net.add("Reshape", [m.name, shape], f"{own}.each")], f"{own}.sizes")
-    largest = net.add("ReduceMax", [sizes], f"{own}.largest", axes=[3], keepdims=1)
-    there = net.add("Greater", [largest, net.number(f"{own}.nothing", 0)], f"{own}.there")
-    present = net.add("Cast", [there], f"{own}.present", to=TensorProto.FLOAT)
-    kept = net.add("Mul", [net.add("Reshape", [scaled, shape], f"{own}.scaled.each"), present], f"{own}.kept")
-    return net.add("Reshape", [kept, net.whole(f"{own}.whole", [-1, steps, m.width])], f"{own}.rows")
+        return name
+    steps, size = checkpoint.config.window_s, modality.width // modality.parts
+    shifted = graph.add("Sub", [name, graph.number(f"{prefix}.mean", mean)], f"{prefix}.shifted")
+    scaled = graph.add("Div", [shifted, graph.number(f"{prefix}.deviation", deviation)], f"{prefix}.scaled")
+    shape = graph.whole(f"{prefix}.parts", [-1, steps, modality.parts, size])
+    sizes = graph.add("Abs", [graph.add("Reshape", [name, shape], f"{prefix}.each")], f"{prefix}.sizes")
+    largest = graph.add("ReduceMax", [sizes], f"{prefix}.largest", axes=[3], keepdims=1)
+    mask = graph.add("Greater", [largest, graph.number(f"{prefix}.zero", 0)], f"{prefix}.mask")
+    present = graph.add("Cast", [mask], f"{prefix}.present", to=TensorProto.FLOAT)
+    scaled = graph.add("Reshape", [scaled, shape], f"{prefix}.scaled.each")
+    masked = graph.add("Mul", [scaled, present], f"{prefix}.masked")
+    return graph.add("Reshape", [masked, graph.whole(f"{prefix}.shape", [-1, steps, modality.width])], f"{prefix}.rows")

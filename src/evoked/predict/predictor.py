@@ -1,11 +1,10 @@
-"""A video and a model → what it evokes, second by second. Runs without torch."""
+"""A video and a model → the expressions that it evokes, second by second. Runs without torch."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,9 +30,9 @@ class Model:
 
     Attributes:
         folder: where it was read from.
-        checkpoint: all that is known about it.
-        sha256: of its arrays' file.
-        threads: of its own arithmetic; 0 = as many as there are cores.
+        checkpoint: its config, arrays and provenance.
+        sha256: of the file of its arrays.
+        threads: of its computation; 0 = as many as there are cores.
     """
 
     folder: Path
@@ -43,94 +42,108 @@ class Model:
 
     @cached_property
     def forward(self) -> Forward:
-        """Its arithmetic, made ready when it is first used."""
+        """Computes the predictions; built when it is first used."""
         return Forward(self.checkpoint.config, self.checkpoint.arrays, threads=self.threads)
 
     @property
     def expressions(self) -> tuple[str, ...]:
-        """What it predicts."""
+        """Names of what it predicts, K."""
         return self.checkpoint.config.expressions
 
     def feature_config(self, threads: int = 0, cache: Cache | None = None) -> FeatureConfig:
-        """The settings that its features were made with; `threads` is the caller's to choose.
+        """The settings of the features that it was trained on.
 
         Args:
-            threads: of the nets.
-            cache: where a net of the user's own would be.
+            threads: of the networks; not part of the model.
+            cache: where a user's own network is looked for.
+
+        Returns:
+            Settings with which features of new videos match those of the training.
 
         Raises:
-            CheckpointError: if its features were made with other nets than this program's, with settings
-                that it does not know, or the model does not say.
-            WeightsMissing: if one of them is the user's own and not there.
+            CheckpointError: if the model holds no such settings, they are unknown to this version, or the networks
+                differ from this version's.
+            WeightsMissing: if a user's own network is not in the cache.
         """
         stored = self.checkpoint.features
         nets, settings = stored.get("nets"), stored.get("config")
         if not isinstance(nets, Mapping) or not isinstance(settings, Mapping) or not nets:
-            raise CheckpointError(f"the model in {self.folder} does not say what its features are made with. {AGAIN}")
+            raise CheckpointError(f"the model in {self.folder} does not say how its features were made. {RETRAIN}")
         try:
             config = FeatureConfig(**settings, threads=threads)
         except (TypeError, ValueError) as error:
             raise CheckpointError(
-                f"the model in {self.folder} learnt from features made with settings that this program does not "
-                f"know: {error}. {AGAIN}"
+                f"the model in {self.folder} was trained on features made with settings that this version does not "
+                f"know: {error}. {RETRAIN}"
             ) from error
-        ours = digests(config, cache or default_cache())
-        if dict(nets) != ours:
-            other = sorted(name for name in nets.keys() | ours.keys() if nets.get(name) != ours.get(name))
+        wanted = digests(config, cache or default_cache())
+        if dict(nets) != wanted:
+            differing = sorted(name for name in nets.keys() | wanted.keys() if nets.get(name) != wanted.get(name))
             raise CheckpointError(
-                f"the model in {self.folder} learnt from features of other nets than this program's: "
-                f"{', '.join(other)} differ. {AGAIN}"
+                f"the model in {self.folder} was trained on features of other networks than this version's: "
+                f"{', '.join(differing)} differ. {RETRAIN}"
             )
         return config
 
 
-AGAIN = "Make the features and train the model again"
+RETRAIN = "Make the features and train the model again"
 
 
 def load_model(folder: Path, threads: int = 0) -> Model:
-    """Read a model; CheckpointError if it is missing, damaged or of a newer format.
+    """Read a model.
 
     Args:
         folder: as `save_checkpoint` wrote it.
-        threads: of its own arithmetic; 0 = as many as there are cores.
+        threads: of its computation; 0 = as many as there are cores.
+
+    Returns:
+        The model, ready to predict.
+
+    Raises:
+        CheckpointError: if it is missing, damaged or of a newer format.
     """
     return Model(folder, load_checkpoint(folder), sha256(folder / ARRAYS), threads)
 
 
 def predict_features(model: Model, features: Features, progress: Progress = silent) -> Track:
-    """Probabilities of one video's seconds from its features.
+    """Predict a video from its features.
 
-    Features are taken in float16, as they are stored and learnt from, so that predicting a video and
-    predicting its feature file give the same numbers.
+    Features are rounded to float16, as they are stored and trained on, so that a video and its feature file give the
+    same predictions.
+
+    Args:
+        model: from load_model.
+        features: of one video.
+        progress: called with the seconds done and their total.
 
     Returns:
-        1 Hz, in [0, 1]; valid where there is a picture.
+        1 Hz, in the ranges of RANGES; valid where there is a picture.
 
     Raises:
-        CheckpointError: if the features are not as wide as those that the model learnt from.
+        CheckpointError: if the features are not as wide as those that the model was trained on.
     """
-    rows: dict[str, NDArray[Any]] = {name: values.astype(np.float16) for name, values in features.filled().items()}
+    rows: dict[str, NDArray[np.float16]] = {name: values.astype(np.float16) for name, values in features.filled().items()}
     for m in model.checkpoint.config.modalities:
         width = rows[m.name].shape[1] if m.name in rows else None
         if width != m.width:
             raise CheckpointError(
                 f"the model in {model.folder} reads {m.width} numbers of {m.name} a second, there are "
-                f"{width or 'none'}. {AGAIN}"
+                f"{width or 'none'}. {RETRAIN}"
             )
     return prediction_track(model.forward, rows, features.image.valid, progress)
 
 
 class Predictor:
-    """A model and the nets in front of it, loaded once for any number of videos.
+    """A model and the networks that describe a video for it, loaded once for any number of videos.
 
     Args:
         model: from load_model.
-        cache: where the nets are.
-        threads: of the nets; 0 = as many as there are cores.
+        cache: where the pretrained networks are.
+        threads: of the networks; 0 = as many as there are cores.
 
     Raises:
         CheckpointError: see Model.feature_config.
-        WeightsError: if a net cannot be had.
+        WeightsError: if a network cannot be loaded.
     """
 
     def __init__(self, model: Model, cache: Cache | None = None, threads: int = 0) -> None:
@@ -138,11 +151,14 @@ class Predictor:
         self._extractor = Extractor(model.feature_config(threads, cache), cache)
 
     def __call__(self, path: Path, progress: Progress = silent) -> Track:
-        """Predict a video: 1 Hz, in [0, 1]; valid where there is a picture.
+        """Predict a video.
 
         Args:
             path: a media file with a picture.
-            progress: counts seconds of video.
+            progress: called with the seconds done and their total.
+
+        Returns:
+            As predict_features.
 
         Raises:
             MediaError: if it is no media file or has no picture.
@@ -150,11 +166,22 @@ class Predictor:
         return predict_features(self.model, self.features(path, progress))
 
     def features(self, path: Path, progress: Progress = silent) -> Features:
-        """What the model reads of a video, with what was wrong with the file; raises as a call does."""
+        """Describe a video for the model.
+
+        Args:
+            path: a media file with a picture.
+            progress: called with the seconds done and their total.
+
+        Returns:
+            Its features, and what was wrong with the file.
+
+        Raises:
+            MediaError: if it is no media file or has no picture.
+        """
         return self._extractor(path, progress)
 
     def provenance(self, path: Path) -> Provenance:
-        """What makes a prediction what it is: video, model, nets, and what the model's makers noted."""
+        """Provenance of a video's prediction: video, model, networks, and the notes of the model's training."""
         features = self._extractor.provenance(path)
         notes = tuple(str(note) for note in self.model.checkpoint.provenance.get("notes", ()))
         config = {"features": dict(features.config)}
@@ -162,7 +189,20 @@ class Predictor:
 
 
 def predict_video(path: Path, model: Model, cache: Cache | None = None, progress: Progress = silent) -> Track:
-    """Predict one video; see Predictor, which is for several."""
+    """Predict one video; Predictor is faster for several.
+
+    Args:
+        path: a media file with a picture.
+        model: from load_model.
+        cache: where the pretrained networks are.
+        progress: called with the seconds done and their total.
+
+    Returns:
+        As predict_features.
+
+    Raises:
+        CheckpointError, WeightsError, MediaError: as Predictor.
+    """
     return Predictor(model, cache)(path, progress)
 
 
@@ -172,17 +212,17 @@ def prediction_track(
     valid: NDArray[np.bool_] | None = None,
     progress: Progress = silent,
 ) -> Track:
-    """Probabilities of one video's seconds.
+    """Predict every second of a video as a Track.
 
     Args:
         forward: the model.
         features: modality → (T, D), zeros where absent.
         valid: bool (T,), where there is a picture; None = where the row of `image` (of the model's first
             modality, if it does not read `image`) is not all zeros.
-        progress: counts seconds of video.
+        progress: called with the seconds done and their total.
 
     Returns:
-        1 Hz, in [0, 1]; in [−1, 1] for a model of valence and arousal.
+        1 Hz; probabilities in [0, 1], valence and arousal in [−1, 1].
 
     Raises:
         ValueError: if the features do not fit the model.
@@ -190,8 +230,8 @@ def prediction_track(
     scores = forward(features, progress)
     if valid is None:
         names = [m.name for m in forward.config.modalities]
-        seen = blocks(features["image" if "image" in names else names[0]])
-        valid = np.concatenate([np.zeros(0, dtype=np.bool_), *(np.any(block != 0, axis=1) for block in seen)])
+        rows = blocks(features["image" if "image" in names else names[0]])
+        valid = np.concatenate([np.zeros(0, dtype=np.bool_), *(np.any(block != 0, axis=1) for block in rows)])
     grid = TimeGrid(Fraction(1), len(scores))
     return Track.masked(grid, forward.config.expressions, RANGES[forward.config.answer](scores), valid)
 
@@ -201,4 +241,5 @@ RANGES: Mapping[str, Callable[[NDArray[np.float32]], NDArray[np.float32]]] = {
     "value": lambda y: np.clip(y, -1, 1),
     "share": lambda p: 2 * np.clip(p, 0, 1) - 1,
 }
-"""What a user is given for a model's answers: probabilities in [0, 1], valence and arousal in [−1, 1]."""
+"""`config.answer` → the model's output in the range that is reported: probabilities in [0, 1], valence and arousal in
+[−1, 1]."""

@@ -1,6 +1,5 @@
-"""Predictions as files: tables for programs, WebVTT for players."""
+"""Read and write predictions: tables for programs, WebVTT for players, a summary for the terminal."""
 
-from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from evoked.core.errors import DatasetError, OutputError
 from evoked.core.files import write_text
 from evoked.core.provenance import Provenance
 from evoked.core.tables import SUFFIXES, read_table, write_table
+from evoked.core.text_table import MISSING, text_table
 from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
 
@@ -20,18 +20,22 @@ FIXED = ("time_s", "valid")
 
 
 def check_format(path: Path) -> None:
-    """OutputError unless the name ends in something that predictions can be written as."""
+    """Check that predictions can be written under this name.
+
+    Raises:
+        OutputError: unless it ends in one of FORMATS.
+    """
     if path.suffix.lower() not in FORMATS:
         raise OutputError(f"cannot tell what to write from {path.name!r}: end it in {', '.join(FORMATS)}")
 
 
 def write_predictions(path: Path, track: Track, provenance: Provenance, *, threshold: float = 0.5) -> None:
-    """Write predictions; the suffix says how: .parquet, .csv, .json (`time_s, valid`, expressions) or .vtt.
+    """Write predictions in the format of the suffix: .parquet, .csv, .json (`time_s, valid`, expressions) or .vtt.
 
     Args:
-        path: where to.
+        path: the file to write.
         track: probabilities in [0, 1] at 1 Hz.
-        provenance: what made them.
+        provenance: of the predictions.
         threshold: for .vtt, see `as_vtt`.
 
     Raises:
@@ -39,8 +43,8 @@ def write_predictions(path: Path, track: Track, provenance: Provenance, *, thres
         ValueError: if an expression is called time_s or valid, or the threshold is outside (0, 1].
     """
     check_format(path)
-    if taken := set(track.names) & set(FIXED):
-        raise ValueError(f"an expression cannot be called {', '.join(sorted(taken))}: that is another column")
+    if reserved := set(track.names) & set(FIXED):
+        raise ValueError(f"an expression cannot be called {', '.join(sorted(reserved))}: that is another column")
     if path.suffix.lower() == ".vtt":
         write_text(path, as_vtt(track, provenance, threshold))
         return
@@ -49,11 +53,14 @@ def write_predictions(path: Path, track: Track, provenance: Provenance, *, thres
 
 
 def read_predictions(path: Path) -> Track:
-    """Read a table of predictions back; whatever is neither time_s nor valid is an expression.
+    """Read a table of predictions; each column but time_s and valid is an expression.
+
+    Returns:
+        1 Hz; NaN where not valid.
 
     Raises:
         DatasetError: if it cannot be read, has no expression, its rows are not the seconds 0, 1, 2 …, or a
-            value is not a number in [0, 1] where valid.
+            value is not a number in [0, 1] where valid: the first such row is named.
     """
     columns = read_table(path, required=FIXED)
     names = tuple(name for name in columns if name not in FIXED)
@@ -76,22 +83,28 @@ def read_predictions(path: Path) -> Track:
 
 
 def as_vtt(track: Track, provenance: Provenance, threshold: float = 0.5) -> str:
-    """Predictions as WebVTT: a cue for every span of seconds over which the same expressions are on.
+    """Format predictions as WebVTT: a cue for every span of seconds in which the same expressions are on.
 
-    A cue reads like "amusement 72 %, interest 55 %", strongest first, with the mean over its span. Spans with
-    nothing on, and seconds that are not valid, have no cue. Its provenance is in a NOTE at the top.
+    A cue such as "amusement 72 %, interest 55 %" has the mean of each expression over its span, the highest first.
+    Spans without an expression on, and seconds that are not valid, have no cue. The provenance is in a NOTE at the top.
 
     Args:
         track: probabilities in [0, 1].
-        provenance: what made them.
-        threshold: a probability at or above it is on; in (0, 1].
+        provenance: of the predictions.
+        threshold: an expression is on at or above this probability; in (0, 1].
+
+    Returns:
+        The file's text.
+
+    Raises:
+        ValueError: if the threshold is outside (0, 1].
 
     Source: W3C WebVTT: The Web Video Text Tracks Format, sections 4 (syntax) and 6 (escapes).
     """
     if not 0 < threshold <= 1:
         raise ValueError(f"threshold must be above 0 and at most 1, got {threshold}")
-    on = np.nan_to_num(track.values) >= threshold  # (steps, names); not valid is NaN and so never on
-    # "-->" must not be in a NOTE; \u003e says the same in JSON
+    on = np.nan_to_num(track.values) >= threshold  # (steps, names); never on where not valid (NaN)
+    # a NOTE must not contain "-->"; \u003e is the same character in JSON
     note = provenance.as_json().replace(">", "\\u003e")
     blocks = ["WEBVTT", f"NOTE evoked, on at {100 * threshold:g} %\n{note}"]
     first = 0
@@ -100,37 +113,42 @@ def as_vtt(track: Track, provenance: Provenance, threshold: float = 0.5) -> str:
             continue
         if on[first].any():
             means = track.values[first:step].mean(axis=0, dtype=np.float64)
-            shown = sorted(np.flatnonzero(on[first]), key=lambda k: -means[k])
-            text = ", ".join(f"{_escaped(track.names[k])} {100 * means[k]:.0f} %" for k in shown)
+            order = sorted(np.flatnonzero(on[first]), key=lambda k: -means[k])
+            text = ", ".join(f"{_escaped(track.names[k])} {100 * means[k]:.0f} %" for k in order)
             blocks.append(f"{_clock(track.grid.second(first))} --> {_clock(track.grid.second(step))}\n{text}")
         first = step
     return "\n\n".join(blocks) + "\n"
 
 
 def prediction_summary(track: Track, threshold: float = 0.5) -> str:
-    """A few lines for a terminal: each expression's mean, peak and when, and seconds at or above the threshold."""
+    """Format a table for a terminal: mean and peak of each expression, the peak's time, seconds at the threshold.
+
+    Args:
+        track: probabilities in [0, 1] at 1 Hz.
+        threshold: seconds at or above it are counted.
+
+    Returns:
+        A row per expression, and a last line with the number of seconds.
+    """
     seconds, valid = track.grid.steps, int(track.valid.sum())
-    lines: list[Sequence[str]] = [("", "mean", "peak", "at", f"≥ {100 * threshold:g} %")]
+    rows = [("", "mean", "peak", "at", f"≥ {100 * threshold:g} %")]
     for k, name in enumerate(track.names):
         values = track.values[:, k]
         if not valid:
-            lines.append((name, "–", "–", "–", "–"))
+            rows.append((name, MISSING, MISSING, MISSING, MISSING))
             continue
-        best = int(np.nanargmax(values))
-        cells = (f"{100 * np.nanmean(values):.1f}", f"{100 * values[best]:.1f}", _clock(track.grid.second(best))[:8])
-        lines.append((name, *cells, f"{int((np.nan_to_num(values) >= threshold).sum())} s"))
-    widths = [max(len(line[i]) for line in lines) for i in range(5)]
-    text = ["  ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]).rstrip() for line in lines]
-    return "\n".join([*text, f"in %; {seconds} s, {valid} of them valid"])
+        peak = int(np.nanargmax(values))
+        mean, on = 100 * np.nanmean(values), int((np.nan_to_num(values) >= threshold).sum())
+        rows.append((name, f"{mean:.1f}", f"{100 * values[peak]:.1f}", _clock(track.grid.second(peak))[:8], f"{on} s"))
+    return f"{text_table(rows)}\nin %; {seconds} s, {valid} of them valid"
 
 
 def _clock(second: Fraction) -> str:
-    """HH:MM:SS.mmm, as WebVTT has it."""
-    thousandths = round(second * 1000)
-    minutes, rest = divmod(thousandths, 60_000)
-    return f"{minutes // 60:02}:{minutes % 60:02}:{rest // 1000:02}.{rest % 1000:03}"
+    """HH:MM:SS.mmm, a WebVTT timestamp."""
+    minutes, milliseconds = divmod(round(second * 1000), 60_000)
+    return f"{minutes // 60:02}:{minutes % 60:02}:{milliseconds // 1000:02}.{milliseconds % 1000:03}"
 
 
 def _escaped(text: str) -> str:
-    plain = " ".join(text.split())  # a line break would end the cue
-    return plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    line = " ".join(text.split())  # a line break would end the cue
+    return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
