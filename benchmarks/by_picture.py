@@ -26,7 +26,7 @@ from bars import machine
 from evoked.core.errors import AlignmentError
 from evoked.reactions.alignment.video.align import align_by_video
 from evoked.reactions.alignment.video.thumbnails import HZ, FrameThumbnails, content_thumbnails, reaction_thumbnails
-from evoked.sample.source_clips import FILM, VIEWERS
+from evoked.sample.source_clips import SOURCE_VIDEO, VIEWERS
 from evoked.weights.cache import default_cache
 from staging.generate import shoot
 from staging.ground_truth import read_known
@@ -137,7 +137,7 @@ def try_wrong(folder: Path, known: dict[str, Any], words: argparse.Namespace) ->
     """Try pairs until there are as many as asked for, or the time is over."""
     cache, end = default_cache(), time.process_time() + words.seconds
     kept = [json.loads(line) for line in words.kept.read_text().splitlines()] if words.kept.exists() else []
-    film = content_thumbnails(cache.clip(FILM))
+    film = content_thumbnails(cache.clip(SOURCE_VIDEO))
     people = {name: content_thumbnails(cache.clip(viewer.clip)) for name, viewer in VIEWERS.items()}
     looked: dict[str, FrameThumbnails] = {}
     drawn = pairs(known, film.seconds, np.random.default_rng(words.seed))

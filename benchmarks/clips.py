@@ -21,7 +21,7 @@ from evoked.core.time_grid import TimeGrid
 from evoked.media.decode import VideoFrame, read_media
 from evoked.media.images import resize
 from evoked.media.write import VideoWriter
-from evoked.sample.source_clips import FILM, MAN, WOMAN, ViewerClip
+from evoked.sample.source_clips import MAN, SOURCE_VIDEO, WOMAN, ViewerClip
 from evoked.weights.cache import default_cache
 
 STRETCH_S = (495, 30)  # of the film: from where, how long
@@ -52,7 +52,7 @@ def staged(out: Path, two: bool = False) -> None:
     grid = TimeGrid(RATE, int(seconds * RATE), Fraction(start))
     faces, other = shown(WOMAN), shown(MAN) if two else []
     with VideoWriter(out, FRAME, RATE) as writer:
-        for item in read_media(default_cache().clip(FILM), frames=grid):
+        for item in read_media(default_cache().clip(SOURCE_VIDEO), frames=grid):
             if isinstance(item, VideoFrame):
                 canvas = item.rgb(FRAME)
                 canvas[-CORNER[1] :, -CORNER[0] :] = faces[item.step % len(faces)]
@@ -94,11 +94,11 @@ def main() -> None:
     words.add_argument("--two", action="store_true", help="a reaction with two faces")
     given = words.parse_args()
     if given.what == "film":
-        print(default_cache().clip(FILM))
+        print(default_cache().clip(SOURCE_VIDEO))
     elif given.seconds is None or given.out is None:
         words.error(f"{given.what} needs SECONDS and OUT")
     elif given.what == "cut":
-        copied(default_cache().clip(FILM), given.out, given.seconds)
+        copied(default_cache().clip(SOURCE_VIDEO), given.out, given.seconds)
     else:
         reaction(given.out, given.seconds, given.two)
 

@@ -23,7 +23,7 @@ from evoked.core.files import digest, sha256
 from evoked.reactions.alignment.config import MODALITIES, MatchConfig
 from evoked.reactions.viewers.annotator import Annotator
 from evoked.sample.ground_truth import STAGED
-from evoked.sample.source_clips import FILM
+from evoked.sample.source_clips import SOURCE_VIDEO
 from evoked.weights.cache import default_cache
 from staging.generate import shoot
 from staging.ground_truth import read_known
@@ -123,7 +123,7 @@ def main() -> None:
         figures, given, left = measured(folder, asked)
         if left:
             sys.exit(f"{left} recordings are still to be measured: call it again, it goes on from there")
-        film = default_cache().clip(FILM)
+        film = default_cache().clip(SOURCE_VIDEO)
         pairs = wrong_pairs(folder, read_known(folder), film, asked.wrong) if asked.wrong else (0, [])
     print(f"{machine()}\nsize {asked.size}, seed {asked.seed}, {time.perf_counter() - begun:.0f} s in all\n")
     print(report(figures, given, pairs))

@@ -31,7 +31,7 @@ from evoked.reactions.alignment.offset_map import OffsetMap, Segment
 from evoked.reactions.content_region.content_faces import open_content_filter
 from evoked.reactions.viewers.annotator import Annotator
 from evoked.sample.layout import FRAME, Layout, corner, inset, side
-from evoked.sample.source_clips import FILM, MAN, WOMAN, Box, ViewerClip
+from evoked.sample.source_clips import MAN, SOURCE_VIDEO, WOMAN, Box, ViewerClip
 from evoked.weights.cache import default_cache
 
 Rgb = NDArray[np.uint8]
@@ -49,7 +49,7 @@ class Story:
     watcher: ViewerClip
 
 
-STORIES = (Story("animated", FILM, 130, WOMAN), Story("a person", WOMAN.clip, 0, MAN))
+STORIES = (Story("animated", SOURCE_VIDEO, 130, WOMAN), Story("a person", WOMAN.clip, 0, MAN))
 
 
 def layouts(viewer: ViewerClip) -> dict[str, Layout]:

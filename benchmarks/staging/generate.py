@@ -20,7 +20,7 @@ from evoked.media.decode import read_audio
 from evoked.parallel.pool import Failed, Pool, SerialPool
 from evoked.parallel.processes import ProcessPool
 from evoked.sample.soundtrack import HZ, Sound
-from evoked.sample.source_clips import FILM, VIEWERS
+from evoked.sample.source_clips import SOURCE_VIDEO, VIEWERS
 from evoked.weights.cache import Cache
 from evoked.weights.clips import clip
 from staging.face_placement import Boxes, found_boxes
@@ -86,9 +86,9 @@ def shoot(
         raise ValueError(f"no size {size!r}; there are: {', '.join(TAKE_SIZES)}")
     called, wanted = (size, TAKE_SIZES[size]) if isinstance(size, str) else ("custom", size)
     takes = plan_takes(wanted, seed)
-    film = cache.clip(FILM)
+    film = cache.clip(SOURCE_VIDEO)
     clips = {name: cache.clip(viewer.clip) for name, viewer in VIEWERS.items()}
-    sources = {name: clip(name).sha256 for name in (FILM, *(v.clip for v in VIEWERS.values()))}
+    sources = {name: clip(name).sha256 for name in (SOURCE_VIDEO, *(v.clip for v in VIEWERS.values()))}
     _claim(folder, digest([MAKER, repr(takes), sources]))
     boxes = found_boxes(clips, FaceDetector(cache=cache, threads=1))
     write_known(folder, known_of(takes, boxes, {"size": called, "seed": seed, "sources": sources}))

@@ -12,7 +12,10 @@ NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
 
 def layers_of(torch_gru: nn.GRU) -> list[GruLayer]:
-    return [GruLayer(*(getattr(torch_gru, f"{name}_l{n}").detach().numpy() for name in NAMES)) for n in range(torch_gru.num_layers)]
+    return [
+        GruLayer(*(getattr(torch_gru, f"{name}_l{n}").detach().numpy() for name in NAMES))
+        for n in range(torch_gru.num_layers)
+    ]
 
 
 @pytest.mark.parametrize(("layers", "steps", "at_once"), [(1, 6, 6), (1, 6, 2), (2, 6, 3), (3, 4, 1)])

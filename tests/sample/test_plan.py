@@ -27,7 +27,7 @@ def film_db(seed: int = 0) -> np.ndarray:
 
 @pytest.fixture(scope="module", params=["small", "full"])
 def plan(request: pytest.FixtureRequest) -> SamplePlan:
-    return make_plan(film_db(), SIZES[request.param], 7, called=request.param)
+    return make_plan(film_db(), SIZES[request.param], 7, size_name=request.param)
 
 
 def test_the_same_seed_gives_the_same_study_and_another_gives_another() -> None:
@@ -200,7 +200,7 @@ def test_a_folder_without_truth_or_with_a_broken_one(tmp_path: Path) -> None:
 
 
 def test_wrong_plans_are_refused() -> None:
-    with pytest.raises(ValueError, match="past the film's end"):
+    with pytest.raises(ValueError, match="past the end of the source video"):
         make_plan(film_db()[:40], SampleSize(((0, 48),), (("man",),)), 0)
     with pytest.raises(ValueError, match="nobody would smile"):
         make_plan(np.r_[np.full(48, -60.0), np.full(100, -20.0)], SampleSize(((0, 48),), (("man",),)), 0)

@@ -86,7 +86,7 @@ def study(tmp_path: Path) -> tuple[Path, SamplePlan]:
     """A staged study without media, whose results are the truth itself."""
     rng = np.random.default_rng(1)
     film = -40 + 8 * np.convolve(rng.normal(size=640), np.ones(9) / 3, "valid")[:596]
-    plan = make_plan(film, SIZES["small"], 5, called="small")
+    plan = make_plan(film, SIZES["small"], 5, size_name="small")
     truth = truth_of(plan, [])
     write_truth(tmp_path / "truth.json", truth)
     results = tmp_path / "results"

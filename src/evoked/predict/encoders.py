@@ -50,9 +50,7 @@ class RuntimeEncoder(Protocol):
 class GruRuntimeEncoder:
     """GRU layers; each second is projected once for all windows that hold it, and the runtime computes their steps."""
 
-    def __init__(
-        self, config: ModelConfig, modality: Modality, arrays: Mapping[str, Array], threads: int = 0
-    ) -> None:
+    def __init__(self, config: ModelConfig, modality: Modality, arrays: Mapping[str, Array], threads: int = 0) -> None:
         layers = [
             GruLayer(*(arrays[f"{layer}.{name}"] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")))
             for layer in range(config.layers)
@@ -81,9 +79,7 @@ class TcnRuntimeEncoder:
     σ is computed as tanh of half its logit; the half, which is exact in binary, is folded into the arrays.
     """
 
-    def __init__(
-        self, config: ModelConfig, modality: Modality, arrays: Mapping[str, Array], threads: int = 0
-    ) -> None:
+    def __init__(self, config: ModelConfig, modality: Modality, arrays: Mapping[str, Array], threads: int = 0) -> None:
         self._steps, self._units, self._dilations = config.window_s, modality.units, dilations(config.window_s)
         self._first = (np.ascontiguousarray(arrays["first.weight"].T), arrays["first.bias"])
         half = np.repeat(np.array([1, 0.5], dtype=np.float32), modality.units)

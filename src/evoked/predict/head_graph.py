@@ -1,4 +1,4 @@
-"""The head of the content model as an ONNX graph: states of all modalities → expressions, by gates and experts (spec §7).
+"""The head of the content model as an ONNX graph: states of all modalities → expressions (gates, experts; spec §7).
 
 `Forward` runs it after the runtime encoders; it is also part of an exported model.
 """

@@ -122,7 +122,9 @@ def predict_features(model: Model, features: Features, progress: Progress = sile
     Raises:
         CheckpointError: if the features are not as wide as those that the model was trained on.
     """
-    rows: dict[str, NDArray[np.float16]] = {name: values.astype(np.float16) for name, values in features.filled().items()}
+    rows: dict[str, NDArray[np.float16]] = {
+        name: values.astype(np.float16) for name, values in features.filled().items()
+    }
     for m in model.checkpoint.config.modalities:
         width = rows[m.name].shape[1] if m.name in rows else None
         if width != m.width:

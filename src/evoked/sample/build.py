@@ -164,7 +164,8 @@ def claim_folder(folder: Path, size: str, seed: int) -> None:
         if recorded != identity:
             raise StudyError(
                 f"{folder} holds a sample of size {recorded.get('size')} with seed {recorded.get('seed')} (maker "
-                f"{recorded.get('maker')}), not of size {size} with seed {seed}: choose another folder or remove this one"
+                f"{recorded.get('maker')}), not of size {size} with seed {seed}: choose another folder or "
+                "remove this one"
             )
         return
     try:

@@ -162,28 +162,35 @@ class SamplePlan:
 
 
 def make_plan(
-    film_db: NDArray[np.float64], size: SampleSize, seed: int, *, called: str = "custom", rule: LabelRule | None = None
+    level_db: NDArray[np.float64],
+    size: SampleSize,
+    seed: int,
+    *,
+    size_name: str = "custom",
+    rule: LabelRule | None = None,
 ) -> SamplePlan:
     """Work out a study.
 
     Args:
-        film_db: loudness of each second of the film, as `levels` gives it.
+        level_db: loudness of each second of the source video, as `levels` gives it.
         size: what is shown to whom.
         seed: seed of the random generator.
-        called: the size's name, kept in the plan.
+        size_name: the size's name, kept in the plan.
         rule: when viewers smile.
 
     Raises:
-        ValueError: if a content reaches past the film's end, or none of its seconds would be a smile.
+        ValueError: if a content reaches past the end of the source video, or none of its seconds would be a smile.
     """
     rule = rule or LabelRule()
-    threshold = float(np.quantile(film_db, rule.quantile))
+    threshold = float(np.quantile(level_db, rule.quantile))
     contents: list[PlannedContent] = []
     reactions: list[PlannedReaction] = []
     for number, ((start, seconds), cast) in enumerate(zip(size.spans, size.casts, strict=True)):
-        if start + seconds > len(film_db):
-            raise ValueError(f"content {start} … {start + seconds} s reaches past the film's end, {len(film_db)} s")
-        level = film_db[start : start + seconds]
+        if start + seconds > len(level_db):
+            raise ValueError(
+                f"content {start} … {start + seconds} s reaches past the end of the source video, {len(level_db)} s"
+            )
+        level = level_db[start : start + seconds]
         smile = smiles(level, threshold, rule)
         if not smile.any():
             raise ValueError(f"nobody would smile in content {start} … {start + seconds} s: choose another span")
@@ -197,7 +204,7 @@ def make_plan(
         away = _absences(smile, len(cast), size, np.random.default_rng([seed, 1, number]))
         for viewer, gone in zip(cast, away, strict=True):
             reactions.append(_reaction(len(reactions), content, viewer, gone, (size, seed)))
-    return SamplePlan(called, seed, rule, threshold, tuple(contents), tuple(reactions))
+    return SamplePlan(size_name, seed, rule, threshold, tuple(contents), tuple(reactions))
 
 
 def _absences(

@@ -15,7 +15,7 @@ talker  carphone_pristine.mp4: talks for 4.0 s, 0.00-0.10 throughout, and never 
 
 from dataclasses import dataclass
 
-__all__ = ["FILM", "MAN", "TALKER", "VIEWERS", "WOMAN", "Box", "ViewerClip"]
+__all__ = ["MAN", "SOURCE_VIDEO", "TALKER", "VIEWERS", "WOMAN", "Box", "ViewerClip"]
 
 Box = tuple[int, int, int, int]  # x, y, width, height in pixels
 
@@ -77,7 +77,7 @@ TALKER = ViewerClip(
 )
 
 VIEWERS: dict[str, ViewerClip] = {viewer.name: viewer for viewer in (MAN, WOMAN, TALKER)}
-FILM = "bbb.mp4"
+SOURCE_VIDEO = "bbb.mp4"
 
 
 def _within(size: tuple[int, int], face: Box, tall: int, aspect: float) -> Box:

@@ -102,7 +102,7 @@ class Cache:
         return target
 
     def digest(self, name: str) -> str:
-        """The sha256 of a network's file: the catalogue's, or of a user's own file the current one. Raises as `path`."""
+        """The sha256 of a network's file: the catalogue's; of a user's own file, the present one. Raises as `path`."""
         return find_net(name).sha256 or sha256(self.path(name))
 
     def _make_ready(self, name: str, source: Path, target: Path) -> None:

@@ -145,7 +145,7 @@ def compare_variants(
 def _row(
     runs: Sequence[Sequence[RankedScores]], shown: Sequence[int], weights: NDArray[np.int64] | None
 ) -> NDArray[np.float64]:
-    """Average precision of each run (seeds, K + 1), MAP last, over the classes in `shown` with positives in the resample."""
+    """Average precision of each run, (seeds, K + 1), MAP last, over the `shown` classes with positives."""
     out = np.full((len(runs), len(runs[0]) + 1), np.nan)
     for s, run in enumerate(runs):
         for k in shown:
