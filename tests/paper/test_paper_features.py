@@ -161,7 +161,7 @@ def test_a_model_of_another_nn2_is_refused(own: Callable[..., Folder], tmp_path:
     assert load_model(model).feature_config(cache=folder.cache) == config
 
     other = model_of(tmp_path / "other", {"nets": {**nets, "nn2": "0" * 64}, "config": config.as_dict()})
-    with pytest.raises(CheckpointError, match="learnt from features of other nets than this program's: nn2 differ"):
+    with pytest.raises(CheckpointError, match="trained on features of other networks than this version's: nn2 differ"):
         load_model(other).feature_config(cache=folder.cache)
     with pytest.raises(WeightsMissing, match="'nn2' is yours to bring"):
         load_model(model).feature_config(cache=Cache(tmp_path, offline=True))

@@ -111,19 +111,19 @@ def test_features_of_another_width_are_refused(model_folder: Path) -> None:
 @pytest.mark.parametrize(
     ("about", "message"),
     [
-        ({"nets": {}}, "does not say what its features are made with"),
-        ({"config": None}, "does not say what its features are made with"),
+        ({"nets": {}}, "does not say how its features were made"),
+        ({"config": None}, "does not say how its features were made"),
         (
             {"nets": {"vggish": "00"}},
-            "of other nets than this program's: .*sface, vggish, yamnet, yunet differ",
+            "of other networks than this version's: .*sface, vggish, yamnet, yunet differ",
         ),
         (
             {"config": {"features": "paper"}},
-            "of other nets than this program's: efficientnet-lite2, inception-resnet-v1,",
+            "of other networks than this version's: efficientnet-lite2, inception-resnet-v1,",
         ),
         ({"config": {"features": "best"}}, "does not know: features must be one of open, paper, got 'best'"),
-        ({"config": {"pca": 3}}, "made with settings that this program does not know: .*pca"),
-        ({"config": {"precision": "int8"}}, "settings that this program does not know: precision must be"),
+        ({"config": {"pca": 3}}, "made with settings that this version does not know: .*pca"),
+        ({"config": {"precision": "int8"}}, "settings that this version does not know: precision must be"),
     ],
 )
 def test_a_model_of_other_features_is_refused_before_a_net_is_loaded(

@@ -12,7 +12,7 @@ from evoked.core.errors import StudyError
 from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
 from evoked.reactions.labelling.majority_vote import VoteConfig, majority_vote
-from evoked.sample.ground_truth import pooled_states, read_truth, states_on_reaction, ticks, truth_of, write_truth
+from evoked.sample.ground_truth import planted_frames, pooled_states, read_truth, states_on_reaction, truth_of, write_truth
 from evoked.sample.layout import CORNER_BOXES, FACE_MIN_PX, FRAME, corner, inset, side
 from evoked.sample.plan import FRAME_MS, SIZES, PlannedReaction, PlannedSegment, SamplePlan, SampleSize, make_plan
 from evoked.sample.source_clips import VIEWERS
@@ -147,7 +147,7 @@ def test_pooled_truth_is_what_the_vote_makes_of_the_planted_ticks(plan: SamplePl
     for content in plan.contents:
         own = [r for r in plan.reactions if r.content == content.name]
         grid = TimeGrid(6, content.seconds * 6)  # type: ignore[arg-type]
-        planted = [ticks(r, content.seconds) for r in own]
+        planted = [planted_frames(r, content.seconds) for r in own]
         ballots = [Track.masked(grid, ("smile",), (p == 1)[:, None].astype(float), p != 2) for p in planted]
         votes = majority_vote(ballots, TimeGrid(1, content.seconds), VoteConfig()).labels  # type: ignore[arg-type]
         expected = np.where(votes.valid, np.nan_to_num(votes.values[:, 0]), 2)
@@ -157,7 +157,7 @@ def test_pooled_truth_is_what_the_vote_makes_of_the_planted_ticks(plan: SamplePl
 def test_far_from_any_change_the_pooled_truth_is_the_rule(plan: SamplePlan) -> None:
     for content in plan.contents:
         own = [r for r in plan.reactions if r.content == content.name and r.viewer != "talker"]
-        labels, steady = pooled_states([ticks(r, content.seconds) for r in own])
+        labels, steady = pooled_states([planted_frames(r, content.seconds) for r in own])
         seen = steady & (labels != 2)
         assert (labels[seen] == np.array(content.smile)[seen]).all()
         assert 0.3 < steady.mean() < 1
@@ -172,7 +172,7 @@ def test_ticks_that_were_skipped_are_not_seen() -> None:
     cut = (PlannedSegment(1500, 3000, 0), PlannedSegment(4000, 6000, 1500))
     layout = side(True)
     reaction = PlannedReaction("r.mp4", "c.mp4", "man", layout, cut, (), 1.0, -60.0, "nnsssn", 4000, 0)
-    seen = ticks(reaction, 6)
+    seen = planted_frames(reaction, 6)
     assert seen.tolist() == [2] * 9 + [0] * 3 + [1] * 6 + [2] * 6 + [1] * 6 + [0] * 6
     assert reaction.content_ms(1499) == 2999
     assert reaction.content_ms(1500) == 4000

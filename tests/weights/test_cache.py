@@ -331,7 +331,7 @@ def test_conversions_give_the_same_bytes_each_time(tmp_path: Path) -> None:
 
 
 def test_names_that_are_none() -> None:
-    with pytest.raises(ValueError, match="no net 'yolo'; there are: efficientnet-lite2, "):
+    with pytest.raises(ValueError, match="no network 'yolo'; there are: efficientnet-lite2, "):
         Cache().path("yolo")
     with pytest.raises(ValueError, match=r"no clip 'yolo'; there are: bbb\.mp4, "):
         Cache().clip("yolo")

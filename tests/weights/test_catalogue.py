@@ -55,7 +55,7 @@ def test_what_one_package_brings() -> None:
 
 def test_a_seal_follows_the_file() -> None:
     assert len({seal(name) for name in NETS}) == len(NETS)
-    with pytest.raises(ValueError, match="no net 'x'"):
+    with pytest.raises(ValueError, match="no network 'x'"):
         find_net("x")
 
 
