@@ -53,10 +53,10 @@ def test_importing_evoked_loads_not_even_numpy() -> None:
 def test_every_verb_is_there_and_helps() -> None:
     from click.testing import CliRunner
 
-    from evoked.cli.main import VERBS
+    from evoked.cli.main import COMMANDS
     from evoked.cli.main import evoked as command
 
-    for verb in VERBS:
+    for verb in COMMANDS:
         shown = CliRunner().invoke(command, [verb, "--help"])
         assert shown.exit_code == 0, f"{verb}: {shown.output}"
         assert "Usage:" in shown.output

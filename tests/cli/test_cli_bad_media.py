@@ -105,7 +105,7 @@ def test_in_a_batch_the_good_ones_are_done(evoked, media, model, tmp_path: Path,
     assert made.name.startswith("one_frame.")
     failed = [line for line in ran.lines if line.startswith("failed: ")]
     assert [sum(line.count(str(path)) for line in failed) for path in bad] == [1, 1, 1]
-    assert re.fullmatch(r"evoked: 3 of 4 \w+ could not be \w+; the reasons stand above", ran.lines[-1])
+    assert re.fullmatch(r"evoked: 3 of 4 \w+ could not be \w+; the reasons are above", ran.lines[-1])
     told = [line for line in ran.lines if line.startswith("note: ")]
     assert len(ran.lines) == len(failed) + len(told) + 1
     assert len(told) == (verb in ("annotate", "predict"))  # nobody is seen in one frame; it has no sound

@@ -70,7 +70,7 @@ def test_all_that_people_put_there(evoked, media, tmp_path: Path) -> None:  # ty
     assert ran.code == 1
     assert ran.out == f"{study / 'results' / 'report.html'}\n"
     assert "Traceback" not in ran.err
-    assert ran.lines[-1].endswith("items failed; the reasons stand above and in the report")
+    assert ran.lines[-1].endswith("items failed; the reasons are above and in the report")
     why = failures(study)
     assert set(why) >= {media[name].name for name in BAD} | {"noise.mp4", "pairs.csv"}
     assert not set(why) & {media[name].name for name in GOOD}

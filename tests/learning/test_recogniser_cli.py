@@ -132,7 +132,7 @@ def test_bad_clips_are_told_and_the_others_go_on(table: Path, trained: tuple[Pat
 
     assert isinstance(done.exception, EvokedError)
     assert str(done.exception) == (
-        "3 of 14 clips could not be used, the reasons stand above; the figures are of the others"
+        "3 of 14 clips could not be used, the reasons are above; the figures are of the others"
     )
     for line in ("no clip at", "no face is seen in", "the span 90-93 s lies beyond it"):
         assert sum(line in said for said in done.stderr.splitlines()) == 1, line
@@ -158,7 +158,7 @@ def test_a_training_that_left_clips_out_is_done_and_exits_as_a_batch(
 
     assert isinstance(done.exception, EvokedError)
     assert str(done.exception) == (
-        f"5 of 15 clips could not be used, the reasons stand above; {tmp_path / 'mine'} learnt from the others"
+        f"5 of 15 clips could not be used, the reasons are above; {tmp_path / 'mine'} learnt from the others"
     )
     assert load_trained(tmp_path / "mine").names == ("amusement", "doubt")
     told = done.stderr.splitlines()

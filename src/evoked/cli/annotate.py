@@ -8,7 +8,7 @@ import click
 from evoked.cli.annotate_batch import AnnotateBatch, AnnotateRequest, AnnotateSettings
 from evoked.cli.annotate_previews import Previews
 from evoked.cli.failures import Failures
-from evoked.cli.options import NONE, config_from_options, config_options
+from evoked.cli.options import NO_RENAMES, config_from_options, config_options
 from evoked.core.errors import OutputError
 from evoked.core.files import check_writable
 from evoked.core.settings import describe
@@ -88,11 +88,11 @@ def _settings(ctx: click.Context, words: dict[str, Any]) -> AnnotateSettings:
     if given is not None:
         for section, kind in SECTIONS.items():
             for field in describe(kind):
-                option = RENAMED.get(section, NONE).get(field.name, field.name)
+                option = RENAMED.get(section, NO_RENAMES).get(field.name, field.name)
                 if not _is_typed(ctx, option):
                     words[option] = getattr(getattr(given, section), field.name)
     configs: dict[str, Any] = {
-        name: config_from_options(kind, words, RENAMED.get(name, NONE)) for name, kind in SECTIONS.items()
+        name: config_from_options(kind, words, RENAMED.get(name, NO_RENAMES)) for name, kind in SECTIONS.items()
     }
     if path is None or given is None:
         return AnnotateSettings(**configs)

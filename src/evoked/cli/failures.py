@@ -1,4 +1,4 @@
-"""How the failures of a batch are reported: one line for each file, and one at the end."""
+"""Failures of a batch: one line for each file, and one at the end."""
 
 from pathlib import Path
 
@@ -6,44 +6,75 @@ import click
 
 from evoked.core.errors import EvokedError, WeightsError
 
+__all__ = ["Failures", "error_line", "print_note"]
+
 
 class Failures:
-    """Reports each failure as it comes; that of a single file is reported alone, at the end.
+    """Prints each failure when it occurs; if the batch is one file, only at the end.
 
     Args:
-        total: how many files there are.
-        what: what they are, for the last line, e.g. "reactions".
-        verb: what could not be done with them, e.g. "annotated".
+        total: number of files.
+        noun: plural noun for the files in the last line, e.g. "reactions".
+        participle: of the action that failed, e.g. "annotated".
+
+    Attributes:
+        reported: (file, line) of each failure.
     """
 
-    def __init__(self, total: int, what: str, verb: str) -> None:
-        self.told: list[tuple[Path, str]] = []
-        self._total, self._what, self._verb = total, what, verb
+    def __init__(self, total: int, noun: str, participle: str) -> None:
+        self.reported: list[tuple[Path, str]] = []
+        self._total, self._noun, self._participle = total, noun, participle
 
     def add(self, path: Path, error: EvokedError) -> None:
-        """One file failed; a net that cannot be had is raised at once, for it fails them all."""
+        """Report that a file failed.
+
+        Args:
+            path: the file.
+            error: why.
+
+        Raises:
+            WeightsError: at once, because a network that cannot be loaded fails every file.
+        """
         if isinstance(error, WeightsError):
             raise error
         line = error_line(path, error)
-        self.told.append((path, line))
+        self.reported.append((path, line))
         if self._total > 1:
             click.echo(f"failed: {line}", err=True)
 
     def end(self) -> None:
-        """EvokedError if any failed."""
-        if self.told and self._total == 1:
-            raise EvokedError(self.told[0][1])
-        if self.told:
+        """End the batch.
+
+        Raises:
+            EvokedError: if a file failed.
+        """
+        if self.reported and self._total == 1:
+            raise EvokedError(self.reported[0][1])
+        if self.reported:
             raise EvokedError(
-                f"{len(self.told)} of {self._total} {self._what} could not be {self._verb}; the reasons stand above"
+                f"{len(self.reported)} of {self._total} {self._noun} could not be {self._participle}; "
+                "the reasons are above"
             )
 
 
 def error_line(path: Path, error: EvokedError) -> str:
-    """The error's line, with the file named once."""
+    """The message of an error, with its file named once.
+
+    Args:
+        path: the file.
+        error: raised for it.
+
+    Returns:
+        One line.
+    """
     return str(error) if str(path) in str(error) else f"{path}: {error}"
 
 
 def print_note(path: Path, line: str) -> None:
-    """Something that a reader of a good result must know, on stderr."""
+    """Print a note about a result on stderr.
+
+    Args:
+        path: the file that the note is about.
+        line: the note.
+    """
     click.echo(f"note: {path}: {line}", err=True)

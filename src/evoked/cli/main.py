@@ -1,7 +1,7 @@
-"""The thin rim: verbs, exit codes, and nothing that computes.
+"""The command line: commands and exit codes; nothing here computes.
 
-Results go to stdout, talk and progress to stderr. Exit 0: done; 1: something failed; 2: wrong use.
-Each verb lives in a file of its own and is imported only when it is called.
+Results go to stdout, notes and progress to stderr. Exit code 0: done; 1: something failed; 2: wrong usage.
+Each command is a module of this package and is imported only when it is run.
 """
 
 import importlib
@@ -12,70 +12,90 @@ import click
 from evoked import __version__
 from evoked.core.errors import EvokedError, TrainingError
 
-VERBS = {
-    "sample": "make a study from real media, with staged reactions and a known truth",
+__all__ = ["COMMANDS", "LazyGroup", "evoked", "main"]
+
+COMMANDS = {
+    "sample": "make a study from real media, with simulated reactions and known ground truth",
     "run": "take a study folder from videos to a report",
     "annotate": "find the viewers in reaction videos and score their expressions at 6 Hz",
     "align": "find the temporal alignment of a reaction with a content",
-    "library": "keep many contents' sound fingerprints; find which of them a reaction plays",
-    "features": "describe a content video once a second: image, faces, sound",
+    "library": "keep audio fingerprints of many contents; identify the content of a reaction",
+    "features": "compute the features of a content video, once a second: image, faces, audio",
     "train": "train the content model on a study's labels and features",
-    "agree": "compare scores with what people saw in faces, and people with each other",
-    "recogniser": "train the recogniser of expressions on rated clips, and evaluate one",
-    "evaluate": "score predictions against labels, with chance and intervals",
-    "ablate": "train the model without its parts in turn, and score all on the same videos",
+    "agree": "compare scores with human ratings of faces, and raters with each other",
+    "recogniser": "train an expression recogniser on rated clips, and evaluate one",
+    "evaluate": "score predictions against labels, with chance levels and intervals",
+    "ablate": "train the model without one component at a time, and score all on the same videos",
     "predict": "predict what a new video evokes",
     "export": "write a trained model as an ONNX file",
     "transfer": "fine-tune a model to valence and arousal on LIRIS-ACCEDE",
     "report": "write the report page of a study",
-    "weights": "list, fetch, verify the pretrained nets; show their licences",
+    "weights": "list, fetch and verify the pretrained networks; show their licences",
 }
 
+_TRAIN_EXTRA = ("torch", "lightning_fabric", "scipy", "tensorboardX")
+"""Packages of the extra `train`, imported only by commands that train."""
 
-TRAINING = ("torch", "lightning_fabric", "scipy", "tensorboardX")
-"""What the extra `train` brings; the verbs that learn import it."""
 
-
-class Verbs(click.Group):
-    """A group whose commands are named here and loaded from evoked.cli.VERB when called."""
+class LazyGroup(click.Group):
+    """A group whose commands are listed in COMMANDS and imported from evoked.cli.NAME when they are run."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(VERBS)
+        """Names of the commands, in the order of the help text."""
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in VERBS:
+        """Import a command.
+
+        Args:
+            ctx: of the group.
+            name: of the command.
+
+        Returns:
+            The command; None if there is none of that name.
+
+        Raises:
+            TrainingError: if the command needs a package of the extra `train` that is not installed.
+        """
+        if name not in COMMANDS:
             return None
         try:
-            found = getattr(importlib.import_module(f"evoked.cli.{name}"), name)
+            command = getattr(importlib.import_module(f"evoked.cli.{name}"), name)
         except ModuleNotFoundError as error:
-            if (error.name or "").split(".")[0] not in TRAINING:
+            if (error.name or "").split(".")[0] not in _TRAIN_EXTRA:
                 raise
             raise TrainingError(
                 f"evoked {name} needs {error.name}, which is not installed. Run: pip install 'evoked[train]'"
             ) from error
-        assert isinstance(found, click.Command)
-        return found
+        assert isinstance(command, click.Command)
+        return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Verbs"):
-            formatter.write_dl(list(VERBS.items()))
+        """Write the commands with their help texts.
+
+        Args:
+            ctx: of the group.
+            formatter: takes the text.
+        """
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
 
 
-@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="evoked")
 def evoked() -> None:
-    """Learn from people's faces what a video makes its viewers express, and predict it for a new one."""
+    """Learn from viewers' faces which expressions a video evokes, and predict them for a new video."""
 
 
 def main() -> None:
-    """Run a verb; an EvokedError is one line on stderr and exit 1, never a traceback."""
+    """Run a command; an EvokedError is printed as one line on stderr with exit code 1, never as a traceback."""
     try:
         code = evoked.main(standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted: what was finished is kept; the same command goes on from there", err=True)
+        click.echo("interrupted: finished results are kept; run the same command again to continue", err=True)
         sys.exit(130)
     except EvokedError as error:
         click.echo(f"evoked: {error}", err=True)

@@ -93,7 +93,7 @@ def predict(
         else:
             click.echo(place or f"{video}\n{prediction_summary(outcome.result.track, threshold)}")
     if as_json:
-        bad = [{"video": str(video), "reason": reason} for video, reason in failures.told]
+        bad = [{"video": str(video), "reason": reason} for video, reason in failures.reported]
         click.echo(json.dumps({"videos": shown, "failed": bad}, indent=1, ensure_ascii=False, allow_nan=False))
     failures.end()
 

@@ -1,4 +1,4 @@
-"""One line on stderr that says how far long work has come and how long it will take."""
+"""Progress of long work on stderr: how much is done, and the time it will still take."""
 
 import sys
 import time
@@ -9,48 +9,58 @@ from tqdm import tqdm
 
 from evoked.core.progress import Progress
 
-BAR = "{desc}: {percentage:3.0f}% |{bar:24}| {elapsed} gone, {remaining} left{postfix}"
-QUIET_S = 10.0  # where stderr is a file or a pipe: a line this often, and none for short work
+__all__ = ["QUIET_S", "bar"]
+
+_BAR = "{desc}: {percentage:3.0f}% |{bar:24}| {elapsed} elapsed, {remaining} left{postfix}"
+QUIET_S = 10.0
+"""Seconds between lines where stderr is a file or a pipe; shorter work prints none."""
 
 
 @contextmanager
-def bar(what: str) -> Iterator[Progress]:
-    """A progress callable that draws a bar while the block runs; plain lines where stderr is no terminal."""
-    if not sys.stderr.isatty():
-        yield _Lines(what)
-        return
-    shown = tqdm(desc=what, total=1.0, bar_format=BAR, leave=False, file=sys.stderr, mininterval=0.2)
+def bar(label: str) -> Iterator[Progress]:
+    """Draw a progress bar while a block runs; print lines if stderr is not a terminal.
 
-    def tell(done: float, total: float | None, note: str = "") -> None:
+    Args:
+        label: name of the work.
+
+    Yields:
+        The callable that takes the progress.
+    """
+    if not sys.stderr.isatty():
+        yield _Lines(label)
+        return
+    drawn = tqdm(desc=label, total=1.0, bar_format=_BAR, leave=False, file=sys.stderr, mininterval=0.2)
+
+    def report(done: float, total: float | None, note: str = "") -> None:
         if total:
-            shown.total = total
+            drawn.total = total
         if note:
-            shown.set_postfix_str(note, refresh=False)
-        shown.update(max(0.0, done - shown.n))
+            drawn.set_postfix_str(note, refresh=False)
+        drawn.update(max(0.0, done - drawn.n))
 
     try:
-        yield tell
+        yield report
     finally:
-        shown.close()
+        drawn.close()
 
 
 class _Lines:
-    """Progress as lines of their own, for logs."""
+    """Progress as lines, for logs."""
 
-    def __init__(self, what: str) -> None:
-        self._what = what
-        self._began = self._last = time.monotonic()
+    def __init__(self, label: str) -> None:
+        self._label = label
+        self._started = self._printed = time.monotonic()
 
     def __call__(self, done: float, total: float | None, note: str = "") -> None:
-        now = time.monotonic()
-        if now - self._last < QUIET_S:
+        time_s = time.monotonic()
+        if time_s - self._printed < QUIET_S:
             return
-        self._last = now
-        gone = now - self._began
+        self._printed = time_s
+        elapsed_s = time_s - self._started
         share = done / total if total else 0.0
-        left = f", {gone * (1 / share - 1):.0f} s left" if 0 < share <= 1 else ""
+        left = f", {elapsed_s * (1 / share - 1):.0f} s left" if 0 < share <= 1 else ""
         print(
-            f"{self._what}: {share:.0%}, {gone:.0f} s gone{left}{f', {note}' if note else ''}",
+            f"{self._label}: {share:.0%}, {elapsed_s:.0f} s elapsed{left}{f', {note}' if note else ''}",
             file=sys.stderr,
             flush=True,
         )

@@ -72,9 +72,7 @@ def run(study: Path, dry_run: bool, as_json: bool, **options: Any) -> None:
     states = ("done", "kept", "failed", *(("left out",) if counted["left out"] else ()))
     click.echo(", ".join(f"{counted[state]} {state}" for state in states), err=True)
     if counted["failed"]:
-        raise EvokedError(
-            f"{counted['failed']} of {len(items)} items failed; the reasons stand above and in the report"
-        )
+        raise EvokedError(f"{counted['failed']} of {len(items)} items failed; the reasons are above and in the report")
 
 
 def _executor(options: dict[str, Any]) -> Pool | None:
