@@ -72,7 +72,13 @@ def test_thresholds_given_and_names_of_ones_own(evoked, tmp_path: Path) -> None:
         ("clip,awe\na,1\n", "clip,rater,awe\na,1,3\n", [], 1, "line 2: awe must be 0 or 1"),
         ("clip,awe\na,1\n", "clip,rater,awe\nb,1,1\n", [], 1, "no clip in common"),
         ("clip,awe\na,1\n", "clip,rater,awe\na,1,1\n", ["-o", "x.pdf"], 1, "end it in .html, .json"),
-        ("clip,awe\na,1\n", "clip,rater,awe\na,1,1\n", ["--merge", "most"], 2, "merge must be one of"),
+        (
+            "clip,awe\na,1\n",
+            "clip,rater,awe\na,1,1\n",
+            ["--merge", "most"],
+            2,
+            "'most' is not one of 'majority', 'any', 'mean'",
+        ),
     ],
 )
 def test_bad_input_is_one_line(evoked, tmp_path: Path, scores, ratings, words, code: int, message: str) -> None:  # type: ignore[no-untyped-def]

@@ -152,5 +152,5 @@ def test_seeds_differ_and_the_test_videos_choose_nothing(world: Path, tmp_path: 
     assert set(runs["tiny"][0]) == {e.video for e in split.test}
     assert told[-1] == (2, 2, "tiny, run 2 of 2 done")
     assert [d for d, _, _ in told] == sorted(d for d, _, _ in told)
-    with pytest.raises(ValueError, match="seeds must be 1 or more"):
+    with pytest.raises(ValueError, match="seeds must be at least 1"):
         AblateConfig(seeds=0)

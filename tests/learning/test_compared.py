@@ -97,5 +97,5 @@ def test_what_cannot_be_compared_is_refused() -> None:
         compare_variants({"full": [{"b": np.zeros((40, 3))}]}, [blind], "full", "human", CompareConfig())
     with pytest.raises(ValueError, match="39 predictions for 40 seconds"):
         compare_variants({"full": [{"v0": np.zeros((39, 3))}]}, TRUTH[:1], "full", "human", CompareConfig())
-    with pytest.raises(ValueError, match=r"confidence_level between 0 and 1, got 1000 and 1\.0"):
+    with pytest.raises(ValueError, match=r"confidence_level must be below 1\.0, got 1\.0"):
         CompareConfig(confidence_level=1.0)

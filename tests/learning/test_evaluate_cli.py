@@ -142,7 +142,7 @@ def test_wrong_use_and_wrong_files(
         assert run(capsys, monkeypatch, *words)[0] == 2
     code, _, err = run(capsys, monkeypatch, *labels, "--predictions", study / "predictions", "--confidence-level", "2")
     assert code == 2
-    assert "level must lie between 0 and 1" in err
+    assert "confidence_level must be below 1" in err
     for folder, message in ((study / "none", "no folder"), (study / "features", "predictions of none of 6 labelled")):
         code, _, err = run(capsys, monkeypatch, *labels, "--predictions", folder)
         assert code == 1

@@ -67,5 +67,5 @@ def test_only_learning_sees_them() -> None:
 
 
 def test_a_negative_reach_is_refused() -> None:
-    with pytest.raises(ValueError, match="label_smoothing_s must not be negative, got -1"):
+    with pytest.raises(ValueError, match="label_smoothing_s must be at least 0, got -1"):
         TrainConfig(label_smoothing_s=-1)

@@ -125,10 +125,10 @@ def test_arrays_of_other_sizes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"window_s": "sixty"}, "window_s must be int"),
-        ({"window_s": 10**9}, "window_s must be 3600 or less"),
+        ({"window_s": "sixty"}, "window_s must be a whole number"),
+        ({"window_s": 10**9}, "window_s must be at most 3600"),
         ({"modalities": []}, "modalities must be one or more"),
-        ({"layers": 0}, "layers must be 1 or more"),
+        ({"layers": 0}, "layers must be at least 1"),
         ({"format": "one"}, "does not say its format"),
         (
             {"architecture": "transformer"},

@@ -60,7 +60,11 @@ def test_a_config_survives_json() -> None:
 
 @pytest.mark.parametrize(
     ("change", "said"),
-    [({"experts": None}, "experts"), ({"window_s": "60"}, "window_s must be int"), ({"modalities": 3}, "lists")],
+    [
+        ({"experts": None}, "experts"),
+        ({"window_s": "60"}, "window_s must be a whole number"),
+        ({"modalities": 3}, "lists"),
+    ],
 )
 def test_a_wrong_json_is_refused(change: dict[str, object], said: str) -> None:
     plain = ModelSettings().fit(OPEN, EEV5).as_dict() | change

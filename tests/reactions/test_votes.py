@@ -167,19 +167,17 @@ def test_how_many_stand_behind_a_second() -> None:
 
 
 def test_thresholds_are_set_else_the_recognisers_else_one_half() -> None:
-    config = VoteConfig(thresholds=("surprise=0.2",))
+    config = VoteConfig(thresholds={"surprise": 0.2})
     assert config.levels(NAMES) == (0.5, 0.2)
     assert config.levels(NAMES, {"amusement": 0.35, "surprise": 0.9}) == (0.35, 0.2)
     with pytest.raises(ValueError, match="no expression 'surprise' to set a threshold for; there are: awe"):
         config.levels(("awe",))
 
 
-@pytest.mark.parametrize("text", ["surprise", "=0.3", "surprise=", "surprise=1.2", "surprise=nan", "surprise=-0.1"])
-def test_a_threshold_that_is_none_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"thresholds must be like amusement=0\.4"):
-        VoteConfig(thresholds=(text,))
-    with pytest.raises(ValueError, match="set 'awe' twice"):
-        VoteConfig(thresholds=("awe=0.1", "awe=0.2"))
+@pytest.mark.parametrize("value", [1.2, float("nan"), -0.1, "0.5", None, True])
+def test_a_threshold_that_is_none_is_refused(value: object) -> None:
+    with pytest.raises(ValueError, match=r"thresholds\.surprise must be "):
+        VoteConfig(thresholds={"surprise": value})  # type: ignore[dict-item]
 
 
 def test_an_operating_point_is_read_from_what_a_recogniser_says() -> None:
@@ -257,7 +255,7 @@ def test_wrong_arguments_are_told_by_number() -> None:
         VoteConfig(merge="mean")
     with pytest.raises(ValueError, match="min_viewers must be at least 1, got 0"):
         VoteConfig(min_viewers=0)
-    with pytest.raises(ValueError, match="reaction_lag_s must be a number of seconds, got nan"):
+    with pytest.raises(ValueError, match="reaction_lag_s must be a finite number, got nan"):
         VoteConfig(reaction_lag_s=float("nan"))
     with pytest.raises(ValueError, match="quorum"):
         VoteConfig(quorum=0)

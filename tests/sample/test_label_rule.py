@@ -61,7 +61,7 @@ def test_the_future_does_not_matter_but_for_the_gap(loud: list[bool], cut: int) 
 
 
 def test_a_rule_that_makes_no_sense_is_refused() -> None:
-    with pytest.raises(ValueError, match="quantile must lie between 0 and 1"):
+    with pytest.raises(ValueError, match="quantile must be below 1"):
         LabelRule(quantile=1.0)
-    with pytest.raises(ValueError, match="longest_s at least shortest_s"):
+    with pytest.raises(ValueError, match="longest_s must be at least shortest_s"):
         LabelRule(shortest_s=5, longest_s=4)

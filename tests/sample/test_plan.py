@@ -12,7 +12,14 @@ from evoked.core.errors import StudyError
 from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
 from evoked.reactions.labelling.majority_vote import VoteConfig, majority_vote
-from evoked.sample.ground_truth import planted_frames, pooled_states, read_truth, states_on_reaction, truth_of, write_truth
+from evoked.sample.ground_truth import (
+    planted_frames,
+    pooled_states,
+    read_truth,
+    states_on_reaction,
+    truth_of,
+    write_truth,
+)
 from evoked.sample.layout import CORNER_BOXES, FACE_MIN_PX, FRAME, corner, inset, side
 from evoked.sample.plan import FRAME_MS, SIZES, PlannedReaction, PlannedSegment, SamplePlan, SampleSize, make_plan
 from evoked.sample.source_clips import VIEWERS

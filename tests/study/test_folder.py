@@ -1,17 +1,16 @@
 """What a study folder may contain, and the errors where something is missing."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from evoked.core.errors import StudyError
 from evoked.core.expressions import EEV5
-from evoked.core.settings import setting
+from evoked.core.settings import setting, settings
 from evoked.study.layout import config_values, open_study, parse_sections, read_toml
 
 
-@dataclass(frozen=True)
+@settings
 class Vote:
     quorum: int = setting(9, "frames")
     reaction_lag_s: float = setting(0.0, "seconds")
@@ -80,7 +79,7 @@ def test_keys_are_read(study: Path) -> None:
         ("quorum = 3", "study.toml: no setting 'quorum'; there are: name, note, staged, expressions"),
         ("[votes]\nquorum = 3", r"no section \[votes\]; there are: vote"),
         ("[vote]\nquorums = 3", r"study.toml \[vote\]: no setting 'quorums'; there are: quorum, reaction_lag_s"),
-        ("[vote]\nquorum = '3'", r"study.toml \[vote\]: quorum must be int, got '3'"),
+        ("[vote]\nquorum = '3'", r"study.toml \[vote\]: quorum must be a whole number, got '3'"),
         ("expressions = []", "one or more different names"),
         ("name = ", "study.toml cannot be read"),
     ],
@@ -93,4 +92,4 @@ def test_a_mistake_in_the_file_is_one_line(study: Path, text: str, message: str)
 
 
 def test_a_config_becomes_plain_values() -> None:
-    assert config_values(Vote(2, 0.5)) == {"quorum": 2, "reaction_lag_s": 0.5}
+    assert config_values(Vote(quorum=2, reaction_lag_s=0.5)) == {"quorum": 2, "reaction_lag_s": 0.5}

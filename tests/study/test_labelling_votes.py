@@ -39,7 +39,7 @@ def test_the_operating_point_of_the_recogniser_reaches_the_vote(tmp_path: Path) 
     folder = StudyLayout(tmp_path)
     annotated(folder, "a.mp4", (0.4, 0.6), {"recogniser": "trained", "thresholds": {"amusement": 0.3, "surprise": 0.7}})
     assert voted(folder, VoteConfig(), "a.mp4").labels.values[5].tolist() == [1, 0]
-    custom = VoteConfig(thresholds=("surprise=0.5",))
+    custom = VoteConfig(thresholds={"surprise": 0.5})
     assert voted(folder, custom, "a.mp4").labels.values[5].tolist() == [1, 1]
     annotated(folder, "b.mp4", (0.4, 0.6), {"recogniser": "prototype"})
     assert voted(folder, VoteConfig(), "b.mp4").labels.values[5].tolist() == [0, 1]
@@ -52,9 +52,9 @@ def test_thresholds_that_make_no_sense(tmp_path: Path) -> None:
     annotated(folder, "a.mp4", (0.4, 0.6), {"thresholds": {"amusement": 3}})
     with pytest.raises(DatasetError, match=r"a\.mp4\.parquet: a recogniser's thresholds must be"):
         voted(folder, VoteConfig(), "a.mp4")
-    (tmp_path / "study.toml").write_text('[votes]\nthresholds = ["joy=0.4"]\n')
+    (tmp_path / "study.toml").write_text("[votes]\nthresholds = {joy = 0.4}\n")
     with pytest.raises(StudyError, match=r"study\.toml \[votes\]: no expression 'joy' to set a threshold for"):
         read_settings(tmp_path)
-    (tmp_path / "study.toml").write_text('[votes]\nthresholds = ["awe"]\n')
-    with pytest.raises(StudyError, match=r"thresholds must be like amusement=0\.4"):
+    (tmp_path / "study.toml").write_text("[votes]\nthresholds = {awe = 4}\n")
+    with pytest.raises(StudyError, match=r"thresholds\.awe must be at most 1"):
         read_settings(tmp_path)

@@ -20,7 +20,6 @@ from evoked.metrics.bootstrap import Interval, bootstrap
 from evoked.metrics.correlation import correlation_sums, pearson_from_sums
 from evoked.metrics.operating_point import operating_point
 from evoked.metrics.rater_agreement import fleiss_kappa, krippendorff_alpha, mean_cohen, pair_tables, rater_terms
-from evoked.reactions.labelling.majority_vote import parse_thresholds
 
 __all__ = ["agree"]
 
@@ -134,7 +133,7 @@ COLUMNS = ("precision", "recall", "correlation", "rater", "machine", "fleiss", "
 def _cut(data: PairedClips, k: int, config: AgreeConfig) -> _Cut:
     """Thresholds of one expression, each chosen on the units of the other turns."""
     there = data.both[:, k]
-    given = parse_thresholds(config.thresholds).get(data.names[k])
+    given = config.thresholds.get(data.names[k])
     at = np.full(len(there), np.nan)
     if config.thresholds:
         at[:] = np.nan if given is None else given

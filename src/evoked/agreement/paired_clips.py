@@ -1,58 +1,44 @@
 """Machine and people on the same clips: what `agree` compares."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.agreement.machine_scores import SPANS, MachineScores
+from evoked.agreement.machine_scores import MachineScores
 from evoked.core.errors import DatasetError
-from evoked.core.settings import setting
-from evoked.dataset.ratings import MERGES, Ratings
-from evoked.reactions.labelling.majority_vote import parse_thresholds
+from evoked.core.settings import Share, setting, settings
+from evoked.dataset.ratings import Ratings
 
 __all__ = ["AgreeConfig", "PairedClips", "groups_of", "pair_clips"]
 
 
-@dataclass(frozen=True)
+@settings
 class AgreeConfig:
     """How machine and people are compared."""
 
-    merge: str = setting("majority", "raters of a clip: majority (2 of 3), any, or mean (a share counts in part)")
-    target_precision: float = setting(0.73, "precision that an expression's threshold shall reach; else best F0.5")
-    thresholds: tuple[str, ...] = setting((), "do not choose: an expression is on from this score, e.g. amusement=0.4")
-    resample_by: str = setting("video", "unit of the folds and of the bootstrap: video, or person (column person)")
-    folds: int = setting(5, "cross-validation folds for the thresholds, each chosen on the other folds")
-    span: str = setting("mean", "an annotation's score of a clip: mean over its ticks, or last (its last tick)")
-    missing_scores: str = setting(
+    merge: Literal["majority", "any", "mean"] = setting(
+        "majority", "raters of a clip: majority (2 of 3), any, or mean (a share counts in part)"
+    )
+    target_precision: float = setting(
+        0.73, "precision that an expression's threshold shall reach; else best F0.5", gt=0, le=1
+    )
+    thresholds: dict[str, Share] = setting({}, "do not choose: an expression is on from this score, e.g. amusement=0.4")
+    resample_by: Literal["video", "person"] = setting(
+        "video", "unit of the folds and of the bootstrap: video, or person (column person)"
+    )
+    folds: int = setting(5, "cross-validation folds for the thresholds, each chosen on the other folds", ge=2)
+    span: Literal["mean", "last"] = setting(
+        "mean", "an annotation's score of a clip: mean over its ticks, or last (its last tick)"
+    )
+    missing_scores: Literal["masked", "zeros"] = setting(
         "masked", "clips in which the machine saw nobody: masked (left out) or zeros (scored 0)"
     )
-    min_shared_clips: int = setting(10, "clips that two raters must share for Cohen's kappa")
-    resamples: int = setting(1000, "bootstrap resamples for the intervals")
+    min_shared_clips: int = setting(10, "clips that two raters must share for Cohen's kappa", ge=1)
+    resamples: int = setting(1000, "bootstrap resamples for the intervals", ge=1)
     seed: int = setting(0, "seed of the folds and the bootstrap")
-    confidence_level: float = setting(0.95, "confidence level of the intervals")
-
-    def __post_init__(self) -> None:
-        choices = {
-            "merge": MERGES,
-            "resample_by": ("video", "person"),
-            "span": SPANS,
-            "missing_scores": ("masked", "zeros"),
-        }
-        for name, known in choices.items():
-            if getattr(self, name) not in known:
-                raise ValueError(f"{name} must be one of {', '.join(known)}, got {getattr(self, name)!r}")
-        if not 0 < self.target_precision <= 1 or not 0 < self.confidence_level < 1:
-            raise ValueError(
-                "target_precision and confidence_level must lie within 0 … 1, got "
-                f"{self.target_precision} and {self.confidence_level}"
-            )
-        if self.folds < 2 or self.resamples < 1 or self.min_shared_clips < 1:
-            raise ValueError(
-                "folds must be 2 or more, resamples and min_shared_clips 1 or more, got "
-                f"{self.folds}, {self.resamples}, {self.min_shared_clips}"
-            )
-        parse_thresholds(self.thresholds)
+    confidence_level: float = setting(0.95, "confidence level of the intervals", gt=0, lt=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +88,7 @@ def pair_clips(machine: MachineScores, ratings: Ratings, config: AgreeConfig, to
             f"machine and ratings have no expression in common: {', '.join(machine.names)} against "
             f"{', '.join(ratings.expressions)}"
         )
-    if strange := [n for n in parse_thresholds(config.thresholds) if n not in names]:
+    if strange := [n for n in config.thresholds if n not in names]:
         raise DatasetError(f"no expression {strange[0]!r} to set a threshold for; compared are: {', '.join(names)}")
     for what, left in (
         ("rated but not scored", [n for n in ratings.expressions if n not in names]),

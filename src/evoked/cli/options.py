@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
-from evoked.core.settings import describe
+from evoked.core.settings import Setting, describe
 from evoked.parallel.executors import EXECUTORS, ExecutorName, open_executor
 from evoked.parallel.pool import Pool
 
@@ -40,30 +40,44 @@ def config_options(
             name = renamed.get(described.name, described.name)
             flag = name.replace("_", "-")
             names = [f"--{flag}", *filter(None, [aliases.get(described.name)]), name]
-            if described.kind is bool:
-                option = click.option(f"--{flag}/--no-{flag}", name, default=described.default, help=described.help)
-            elif described.kind in (int, float, str):
-                option = click.option(
-                    *names, type=described.kind, default=described.default, show_default=True, help=described.help
-                )
-            else:
-                option = click.option(
-                    *names,
-                    multiple=True,
-                    default=described.default,
-                    show_default=True,
-                    help=described.help,
-                    callback=_split_commas,
-                )
+            if described.type is bool:
+                names = [f"--{flag}/--no-{flag}", name]
+            option = click.option(*names, help=described.help, **_click_type(described))
             command = option(command)
         return command
 
     return add
 
 
+def _click_type(described: Setting) -> dict[str, Any]:
+    """How click reads the values of a setting."""
+    if described.type in (tuple, dict):
+        read = _split_commas if described.type is tuple else _split_pairs
+        default = () if described.type is dict else described.default
+        return {"multiple": True, "default": default, "show_default": True, "callback": read}
+    kind = click.Choice(described.choices) if described.choices else described.type
+    shown = described.default is not None and described.type is not bool
+    return {"type": kind, "default": described.default, "show_default": shown}
+
+
 def _split_commas(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
     """`--modalities image,audio` is `--modalities image --modalities audio`."""
     return tuple(item.strip() for value in values for item in value.split(",") if item.strip())
+
+
+def _split_pairs(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, float]:
+    """`--thresholds amusement=0.4,surprise=0.5` → {"amusement": 0.4, "surprise": 0.5}; each name once."""
+    pairs: dict[str, float] = {}
+    for item in _split_commas(ctx, param, values):
+        name, _, number = (text.strip() for text in item.partition("="))
+        try:
+            value = float(number)
+        except ValueError:
+            raise click.BadParameter(f"must be like amusement=0.4, got {item!r}") from None
+        if not name or name in pairs:
+            raise click.BadParameter(f"names {name!r} twice; keep one" if name else f"{item!r} names nothing")
+        pairs[name] = value
+    return pairs
 
 
 def config_from_options(

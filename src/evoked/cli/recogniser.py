@@ -162,4 +162,4 @@ def _told(read: Ratings) -> list[str]:
 def _end(problems: Sequence[str], total: int, done: str) -> None:
     """As any batch ends: what could be done is done, and a failure among it makes the exit code 1."""
     if problems:
-        raise EvokedError(f"{len(problems)} of {total} clips could not be used, the reasons stand above; {done}")
+        raise EvokedError(f"{len(problems)} of {total} clips could not be used, the reasons are above; {done}")

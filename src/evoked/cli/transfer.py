@@ -69,7 +69,7 @@ def transfer(model: Path, liris: Path, output: Path, features: Path | None, as_j
     for line in notes:
         click.echo(f"note: {line}", err=True)
     if not examples:
-        raise DatasetError(f"no film of {liris} has both annotations and features; the reasons stand above")
+        raise DatasetError(f"no film of {liris} has both annotations and features; the reasons are above")
     split = split_of(sorted(examples))
     with bar("train") as progress:
         found = run(loaded.checkpoint, examples, split, configs, state=output / "state", progress=progress)
@@ -88,7 +88,7 @@ def transfer(model: Path, liris: Path, output: Path, features: Path | None, as_j
             f"{affect_text(found.lines, AFFECT)}\nfilms: {counts}; intervals draw whole test films\n{output / PAGE}"
         )
     if failed:
-        raise EvokedError(f"{failed} films could not be described; the reasons stand above")
+        raise EvokedError(f"{failed} films could not be described; the reasons are above")
 
 
 PAGE = "films.html"

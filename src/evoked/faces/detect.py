@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.core.settings import setting
+from evoked.core.settings import setting, settings
 from evoked.media.images import resize
 from evoked.weights.cache import Cache
 from evoked.weights.session import Session, open_net
@@ -47,23 +47,24 @@ class Face:
         return np.asarray(self.box[:2] + self.box[2:] / 2, dtype=np.float32)
 
 
-@dataclass(frozen=True)
+@settings
 class DetectConfig:
     """How faces are detected."""
 
-    detector_size: int = setting(640, "longest side of the detector's input, pixels; larger pictures are scaled down")
-    closeup_size: int = setting(256, "the same for the detection of faces that fill the picture; 0: no such detection")
-    min_score: float = setting(0.6, "faces less certain than this are left out")
-    nms_iou: float = setting(0.3, "non-maximum suppression: boxes that overlap a better one by more (IoU) are left out")
+    detector_size: int = setting(
+        640, "longest side of the detector's input, pixels; larger pictures are scaled down", ge=GRAIN
+    )
+    closeup_size: int = setting(
+        256, "the same for the detection of faces that fill the picture; 0: no such detection", ge=0
+    )
+    min_score: float = setting(0.6, "faces less certain than this are left out", gt=0, lt=1)
+    nms_iou: float = setting(
+        0.3, "non-maximum suppression: boxes that overlap a better one by more (IoU) are left out", gt=0, lt=1
+    )
 
     def __post_init__(self) -> None:
-        if self.detector_size < GRAIN or (self.closeup_size and self.closeup_size < GRAIN):
-            raise ValueError(
-                f"detector_size and closeup_size must be at least {GRAIN} pixels, "
-                f"got {self.detector_size}, {self.closeup_size}"
-            )
-        if not (0 < self.min_score < 1 and 0 < self.nms_iou < 1):
-            raise ValueError(f"min_score and nms_iou must lie between 0 and 1, got {self.min_score}, {self.nms_iou}")
+        if 0 < self.closeup_size < GRAIN:
+            raise ValueError(f"closeup_size must be 0 or at least {GRAIN} pixels, got {self.closeup_size}")
 
 
 class FaceDetector:

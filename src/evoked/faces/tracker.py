@@ -12,7 +12,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.core.settings import setting
+from evoked.core.settings import setting, settings
 from evoked.faces.detect import Face, iou
 from evoked.faces.identity import cosine_similarity
 
@@ -21,29 +21,26 @@ __all__ = ["FaceTracker", "TrackedFace", "TrackerConfig"]
 DescribeFace = Callable[[Face], NDArray[np.float32]]
 
 
-@dataclass(frozen=True)
+@settings
 class TrackerConfig:
     """When two faces are one person. Similarity is the cosine of SFace descriptors."""
 
-    max_gap_s: float = setting(1.0, "a person unseen for longer is recognised by similarity alone, seconds")
+    max_gap_s: float = setting(1.0, "a person unseen for longer is recognised by similarity alone, seconds", ge=0)
     reembed_every_s: float = setting(
-        5.0, "how often the descriptor of a person who only moves is computed again, seconds"
+        5.0, "how often the descriptor of a person who only moves is computed again, seconds", gt=0
     )
-    min_iou: float = setting(0.5, "faces of successive frames that overlap more (IoU), and no other, are one person")
-    same_person_similarity: float = setting(0.45, "faces at least this similar are one person, wherever they are")
-    different_person_similarity: float = setting(0.2, "faces less similar are two people, wherever they are")
-    min_frames: int = setting(3, "people seen in fewer frames are left out at the end; 1 keeps everyone")
+    min_iou: float = setting(
+        0.5, "faces of successive frames that overlap more (IoU), and no other, are one person", gt=0, lt=1
+    )
+    same_person_similarity: float = setting(0.45, "faces at least this similar are one person, wherever they are", le=1)
+    different_person_similarity: float = setting(0.2, "faces less similar are two people, wherever they are", ge=-1)
+    min_frames: int = setting(3, "people seen in fewer frames are left out at the end; 1 keeps everyone", ge=1)
 
     def __post_init__(self) -> None:
-        if not -1 <= self.different_person_similarity < self.same_person_similarity <= 1:
+        if self.different_person_similarity >= self.same_person_similarity:
             raise ValueError(
-                "different_person_similarity must lie below same_person_similarity, both in -1 … 1, "
-                f"got {self.different_person_similarity} and {self.same_person_similarity}"
-            )
-        if self.max_gap_s < 0 or self.reembed_every_s <= 0 or not 0 < self.min_iou < 1 or self.min_frames < 1:
-            raise ValueError(
-                "max_gap_s must not be negative, reembed_every_s must be above 0, min_iou within 0 … 1, min_frames at "
-                f"least 1; got {self.max_gap_s}, {self.reembed_every_s}, {self.min_iou}, {self.min_frames}"
+                "different_person_similarity must be below same_person_similarity, got "
+                f"{self.different_person_similarity} and {self.same_person_similarity}"
             )
 
 

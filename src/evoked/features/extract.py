@@ -7,6 +7,7 @@ the nets; memory does not depend on the length but for the rows themselves (10 k
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from evoked.core.errors import NoPictureError
 from evoked.core.files import sha256
 from evoked.core.progress import Progress, silent
 from evoked.core.provenance import Provenance
-from evoked.core.settings import setting
+from evoked.core.settings import setting, settings
 from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
 from evoked.faces.descriptors import open_descriptors, width_of
@@ -35,25 +36,23 @@ MODALITIES = ("image", "face", "audio")
 BATCH = 8  # pictures: the nets gain nothing from more, and 1.2 s of work is not far ahead of the decoder
 
 
-@dataclass(frozen=True)
+@settings
 class FeatureConfig:
     """How contents are described."""
 
     features: str = setting("open", f"which nets: {', '.join(SETS)} (docs/weights.md says where each comes from)")
     face_net: str = setting("", "describes the faces; \"\": the set's own; nn2: the paper's, with weights of your own")
-    precision: str = setting("f32", "of the image net: f32, or bf16 where the CPU has it (a little different)")
-    threads: int = setting(0, "threads of the nets; 0: as many as the process may use")
+    precision: Literal["f32", "bf16"] = setting(
+        "f32", "of the image net: f32, or bf16 where the CPU has it (a little different)"
+    )
+    threads: int = setting(0, "threads of the nets; 0: as many as the process may use", ge=0)
     detector_size: int = setting(480, "longest side at which frames are searched for faces, pixels")
-    min_score: float = setting(0.6, "faces less certain than this are left out")
+    min_score: float = setting(0.6, "faces less certain than this are left out", gt=0, lt=1)
 
     def __post_init__(self) -> None:
         if self.features not in SETS:
             raise ValueError(f"features must be one of {', '.join(SETS)}, got {self.features!r}")
         _ = self.chosen  # refuses a face_net that is not there
-        if self.precision not in ("f32", "bf16"):
-            raise ValueError(f'precision must be "f32" or "bf16", got {self.precision!r}')
-        if self.threads < 0:
-            raise ValueError(f"threads must not be negative, got {self.threads}")
         DetectConfig(detector_size=self.detector_size, min_score=self.min_score)  # refuses what it cannot use
 
     def as_dict(self) -> dict[str, object]:

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
+from typing import Literal
 
-from evoked.core.settings import setting
+from evoked.core.settings import setting, settings
 
 __all__ = [
     "ARCHITECTURES",
     "BN_EPSILON",
     "SMALL_BELOW_S",
+    "Answer",
     "InputNets",
     "Modality",
     "ModelConfig",
@@ -28,11 +30,11 @@ SMALL_BELOW_S = 10_000
 """Labelled seconds below which the small sizes are taken where none are asked for: with a few hundred, the
 paper's 6 million weights learn the training videos by heart, see docs/decisions/0002-trainer.md."""
 
-ANSWERS = ("probability", "value", "share")
+Answer = Literal["probability", "value", "share"]
 """What an output is: probability, with sigmoid experts; value, any number, with identity experts; share, where a y
 in −1 … 1 stands as (y + 1) / 2, with sigmoid experts. The last two are for regression (spec §8)."""
 
-STANDARDISE = ("modality", "column", "none")
+Standardise = Literal["modality", "column", "none"]
 """modality: each column to mean 0, all columns of a modality by one deviation, so that a column that hardly
 moves stays small. column: each column to deviation 1, noise as well. See docs/decisions/0002-trainer.md."""
 
@@ -42,48 +44,35 @@ LONGEST_S = 3600
 BN_EPSILON = 1e-3
 """Of the gates' batch norm, added to the variance."""
 
-GATE_SEES = ("probabilities", "input")
 
-
-@dataclass(frozen=True)
+@settings
 class InputNets:
     """The choices that do not depend on the data; each stands here once."""
 
-    architecture: str = setting("gru", "encoder of each modality: gru, or tcn (a causal, dilated convolution)")
-    window_s: int = setting(60, "seconds of content that a prediction looks back on, its own second included")
-    experts: int = setting(
-        2, "experts per expression; one more, the dummy, always says 0; 0: a plain logistic regression"
+    architecture: Literal["gru", "tcn"] = setting(
+        "gru", "encoder of each modality: gru, or tcn (a causal, dilated convolution)"
     )
-    layers: int = setting(1, "GRU layers per modality")
-    dropout: float = setting(0.3, "share of each GRU's input and final state dropped in training")
+    window_s: int = setting(
+        60, "seconds of content that a prediction looks back on, its own second included", ge=1, le=LONGEST_S
+    )
+    experts: int = setting(
+        2, "experts per expression; one more, the dummy, always says 0; 0: a plain logistic regression", ge=0
+    )
+    layers: int = setting(1, "GRU layers per modality", ge=1)
+    dropout: float = setting(0.3, "share of each GRU's input and final state dropped in training", ge=0, lt=1)
     input_gate: bool = setting(True, "context gating of the joined GRU states")
     output_gate: bool = setting(True, "context gating of the probabilities")
-    output_gate_from: str = setting(
+    output_gate_from: Literal["probabilities", "input"] = setting(
         "probabilities", "what the output gate sees: probabilities; input, the joined states that the experts read"
     )
     remove_diagonal: bool = setting(False, "a number's gate sees all other numbers, not the number itself")
-    standardise: str = setting("none", f"scale the features by the training seconds: {', '.join(STANDARDISE)}")
+    standardise: Standardise = setting("none", "scale the features by the training seconds: modality, column or none")
 
     def __post_init__(self) -> None:
-        for name in ("window_s", "layers"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
-        if self.window_s > LONGEST_S:
-            raise ValueError(f"window_s must be {LONGEST_S} or less, got {self.window_s}")
-        if self.experts < 0:
-            raise ValueError(f"experts must not be negative, got {self.experts}")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout must be in [0, 1), got {self.dropout}")
-        if self.architecture not in ARCHITECTURES:
-            raise ValueError(f"architecture must be one of {', '.join(ARCHITECTURES)}, got {self.architecture!r}")
         if self.architecture == "tcn" and self.layers != 1:
             raise ValueError(
                 f"architecture tcn has the layers that its window needs; leave layers at 1, got {self.layers}"
             )
-        if self.output_gate_from not in GATE_SEES:
-            raise ValueError(f"output_gate_from must be one of {', '.join(GATE_SEES)}, got {self.output_gate_from!r}")
-        if self.standardise not in STANDARDISE:
-            raise ValueError(f"standardise must be one of {', '.join(STANDARDISE)}, got {self.standardise!r}")
 
 
 @dataclass(frozen=True)
@@ -110,27 +99,25 @@ class Modality:
             raise ValueError(f"modality {self.name!r}: {self.width} columns do not make {self.parts} equal parts")
 
 
-@dataclass(frozen=True, kw_only=True)
+@settings
 class ModelConfig(InputNets):
     """The exact shape of one network; together with its arrays it is the model.
 
     Attributes:
         modalities: in the order in which their states are joined.
         expressions: what each output is, K names.
-        answer: what kind of number each output is, one of ANSWERS.
+        answer: what kind of number each output is, see Answer.
     """
 
     modalities: tuple[Modality, ...]
     expressions: tuple[str, ...]
-    answer: str = "probability"
+    answer: Answer = "probability"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         for what, names in (("modalities", [m.name for m in self.modalities]), ("expressions", list(self.expressions))):
             if not names or len(set(names)) != len(names):
                 raise ValueError(f"{what} must be one or more different names, got {names}")
-        if self.answer not in ANSWERS:
-            raise ValueError(f"answer must be one of {', '.join(ANSWERS)}, got {self.answer!r}")
 
     @property
     def fused(self) -> int:
@@ -146,26 +133,26 @@ class ModelConfig(InputNets):
 LITTLE = f"or {{}} with less than {SMALL_BELOW_S} labelled seconds"
 
 
-@dataclass(frozen=True)
+@settings
 class ModelSettings(InputNets):
     """What a user may choose about a model; sizes come from the features."""
 
     modalities: tuple[str, ...] = setting(("image", "face", "audio"), "modalities to learn from, in this order")
-    image_units: int = setting(
-        0, f"size of the image GRU's state; 0: {PAPER_UNITS['image']}, {LITTLE.format(SMALL_UNITS['image'])}"
+    image_units: int | None = setting(
+        None,
+        f"size of the image GRU's state; by default {PAPER_UNITS['image']}, {LITTLE.format(SMALL_UNITS['image'])}",
+        ge=1,
     )
-    face_units: int = setting(
-        0, f"size of the face GRU's state; 0: {PAPER_UNITS['face']}, {LITTLE.format(SMALL_UNITS['face'])}"
+    face_units: int | None = setting(
+        None,
+        f"size of the face GRU's state; by default {PAPER_UNITS['face']}, {LITTLE.format(SMALL_UNITS['face'])}",
+        ge=1,
     )
-    audio_units: int = setting(
-        0, f"size of the audio GRU's state; 0: {PAPER_UNITS['audio']}, {LITTLE.format(SMALL_UNITS['audio'])}"
+    audio_units: int | None = setting(
+        None,
+        f"size of the audio GRU's state; by default {PAPER_UNITS['audio']}, {LITTLE.format(SMALL_UNITS['audio'])}",
+        ge=1,
     )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name in PAPER_UNITS:
-            if getattr(self, f"{name}_units") < 0:
-                raise ValueError(f"{name}_units must not be negative, got {getattr(self, f'{name}_units')}")
 
     def fit(self, widths: Mapping[str, int], expressions: tuple[str, ...], seconds: int | None = None) -> ModelConfig:
         """The config for features of these widths.
@@ -210,17 +197,14 @@ def config_from(plain: Mapping[str, object]) -> ModelConfig:
     if missing := known - set(plain):
         raise KeyError(f"no {', '.join(sorted(missing))}")
     choices = {name: plain[name] for name in known - {"modalities", "expressions", "answer"}}
-    for f in fields(InputNets):
-        if type(choices[f.name]) is not type(f.default):
-            raise TypeError(f"{f.name} must be {type(f.default).__name__}, got {choices[f.name]!r}")
     modalities, expressions = plain["modalities"], plain["expressions"]
     if not isinstance(modalities, list) or not isinstance(expressions, list):
         raise TypeError("modalities and expressions must be lists")
     return ModelConfig(
         modalities=tuple(Modality(**m) for m in modalities),
         expressions=tuple(str(e) for e in expressions),
-        answer=str(plain["answer"]),
-        **choices,  # type: ignore[arg-type]  # each was checked against its default's type above
+        answer=plain["answer"],  # type: ignore[arg-type]  # checked by the class, as the choices are
+        **choices,  # type: ignore[arg-type]
     )
 
 

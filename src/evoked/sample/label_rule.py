@@ -5,35 +5,34 @@ model with audio features can learn the rule from other segments of the same vid
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.run_lengths import run_lengths
-from evoked.core.settings import setting
+from evoked.core.settings import setting, settings
 
 __all__ = ["QUIETEST_DB", "LabelRule", "runs", "smile_levels", "smiles"]
 
 QUIETEST_DB = -120.0  # the level of silence: 20 log10(1e-6)
 
 
-@dataclass(frozen=True)
+@settings
 class LabelRule:
     """When a viewer smiles. All lengths are whole seconds."""
 
-    quantile: float = setting(0.70, "a second is loud at or above this quantile of the source video's seconds")
-    memory_s: int = setting(3, "smiles while one of the last seconds, including the current one, was loud")
-    shortest_s: int = setting(4, "shortest smile, seconds")
-    gap_s: int = setting(3, "gaps between smiles shorter than this are filled, seconds")
-    longest_s: int = setting(10, "longest smile, seconds")
-    rest_s: int = setting(5, "seconds without a smile after one of the longest")
+    quantile: float = setting(
+        0.70, "a second is loud at or above this quantile of the source video's seconds", gt=0, lt=1
+    )
+    memory_s: int = setting(3, "smiles while one of the last seconds, including the current one, was loud", ge=1)
+    shortest_s: int = setting(4, "shortest smile, seconds", ge=1)
+    gap_s: int = setting(3, "gaps between smiles shorter than this are filled, seconds", ge=1)
+    longest_s: int = setting(10, "longest smile, seconds", ge=1)
+    rest_s: int = setting(5, "seconds without a smile after one of the longest", ge=1)
 
     def __post_init__(self) -> None:
-        if not 0 < self.quantile < 1:
-            raise ValueError(f"quantile must lie between 0 and 1, got {self.quantile}")
-        if min(self.memory_s, self.shortest_s, self.gap_s, self.rest_s) < 1 or self.longest_s < self.shortest_s:
-            raise ValueError(f"lengths must be at least 1 s and longest_s at least shortest_s, got {self}")
+        if self.longest_s < self.shortest_s:
+            raise ValueError(f"longest_s must be at least shortest_s, got {self.longest_s} and {self.shortest_s}")
 
 
 def smile_levels(samples: NDArray[np.float32], hz: int) -> NDArray[np.float64]:

@@ -2,13 +2,13 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from evoked.core.errors import StudyError
 from evoked.core.expressions import EEV5
-from evoked.core.settings import from_mapping, setting
+from evoked.core.settings import from_mapping, setting, settings
 from evoked.core.study_layout import StudyLayout
 
 __all__ = ["MEDIA", "StudyHeader", "config_values", "open_study", "parse_sections", "read_toml", "read_toml_file"]
@@ -20,7 +20,7 @@ MEDIA = {
 """Suffixes of files that are taken for videos; other files in the folders are ignored."""
 
 
-@dataclass(frozen=True)
+@settings
 class StudyHeader:
     """The keys of study.toml before its first section."""
 

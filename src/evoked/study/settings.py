@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from evoked.core.errors import StudyError
-from evoked.core.settings import setting
+from evoked.core.settings import setting, settings
 from evoked.faces.detect import DetectConfig
 from evoked.features.extract import FeatureConfig
 from evoked.learning.evaluation.evaluate import EvaluateConfig
@@ -22,7 +22,7 @@ from evoked.study.layout import StudyHeader, config_values, parse_sections, read
 __all__ = ["SECTIONS", "FoldConfig", "Settings", "read_settings", "read_settings_file"]
 
 
-@dataclass(frozen=True)
+@settings
 class FoldConfig:
     """The folds of the cross-validation.
 
@@ -30,12 +30,10 @@ class FoldConfig:
         ValueError: if `count` is below 2.
     """
 
-    count: int = setting(5, "number of folds; each content is held out in one of them (fewer contents, fewer folds)")
+    count: int = setting(
+        5, "number of folds; each content is held out in one of them (fewer contents, fewer folds)", ge=2
+    )
     seed: int = setting(0, "seed of the random assignment of contents to folds")
-
-    def __post_init__(self) -> None:
-        if self.count < 2:
-            raise ValueError(f"count must be at least 2, got {self.count}")
 
 
 SECTIONS: Mapping[str, type] = {

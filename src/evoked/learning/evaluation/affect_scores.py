@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.errors import DatasetError
-from evoked.core.settings import setting
+from evoked.core.settings import setting, settings
 from evoked.metrics.bootstrap import Interval, bootstrap
 from evoked.metrics.regression import PairedSeries
 
@@ -22,25 +22,19 @@ ORDER = 2
 SCORES = ("mse", "r", "film_mse", "film_r")
 
 
-@dataclass(frozen=True)
+@settings
 class AffectConfig:
     """Settings of the scores of valence and arousal."""
 
     lowpass_hz: float = setting(
-        0.0, "low-pass filter the predictions of each video at this frequency (Butterworth, zero phase); 0: no filter"
+        0.0,
+        "low-pass filter the predictions of each video at this frequency (Butterworth, zero phase); 0: no filter",
+        ge=0,
+        lt=0.5,
     )
-    resamples: int = setting(1000, "bootstrap resamples of whole videos for the intervals")
+    resamples: int = setting(1000, "bootstrap resamples of whole videos for the intervals", ge=1)
     bootstrap_seed: int = setting(0, "seed of the bootstrap")
-    confidence_level: float = setting(0.95, "confidence level of the intervals")
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.lowpass_hz < 0.5:
-            raise ValueError(f"lowpass_hz must lie in [0, 0.5), rows are a second apart, got {self.lowpass_hz}")
-        if self.resamples < 1 or not 0 < self.confidence_level < 1:
-            raise ValueError(
-                "resamples must be 1 or more and confidence_level between 0 and 1, got "
-                f"{self.resamples} and {self.confidence_level}"
-            )
+    confidence_level: float = setting(0.95, "confidence level of the intervals", gt=0, lt=1)
 
 
 @dataclass(frozen=True)

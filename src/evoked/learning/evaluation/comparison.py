@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.errors import DatasetError
-from evoked.core.settings import setting
+from evoked.core.settings import setting, settings
 from evoked.core.text_table import MISSING, text_table
 from evoked.dataset.examples import Example
 from evoked.metrics.average_precision import RankedScores
@@ -25,20 +25,13 @@ Predicted = Mapping[str, NDArray[np.floating]]
 """Video → predicted probabilities (T, K)."""
 
 
-@dataclass(frozen=True)
+@settings
 class CompareConfig:
     """Settings of the comparison."""
 
-    resamples: int = setting(1000, "bootstrap resamples of whole videos for the intervals")
+    resamples: int = setting(1000, "bootstrap resamples of whole videos for the intervals", ge=1)
     bootstrap_seed: int = setting(0, "seed of the bootstrap")
-    confidence_level: float = setting(0.95, "confidence level of the intervals")
-
-    def __post_init__(self) -> None:
-        if self.resamples < 1 or not 0 < self.confidence_level < 1:
-            raise ValueError(
-                "resamples must be 1 or more and confidence_level between 0 and 1, got "
-                f"{self.resamples} and {self.confidence_level}"
-            )
+    confidence_level: float = setting(0.95, "confidence level of the intervals", gt=0, lt=1)
 
 
 @dataclass(frozen=True)

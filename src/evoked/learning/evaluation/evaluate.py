@@ -8,13 +8,13 @@ differ much between videos.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.errors import DatasetError
-from evoked.core.settings import setting
+from evoked.core.settings import setting, settings
 from evoked.core.track import Track
 from evoked.dataset.examples import SLACK_ROWS
 from evoked.dataset.labels import LabelRows
@@ -24,32 +24,23 @@ from evoked.metrics.bootstrap import Interval, bootstrap, circular_shifts
 
 __all__ = ["FEW", "EvaluateConfig", "evaluate"]
 
-MISSING_LABELS = ("masked", "zeros")
 FEW = 20
 """With fewer videos, percentile intervals cover less than their nominal level."""
 
 
-@dataclass(frozen=True)
+@settings
 class EvaluateConfig:
     """Settings of the evaluation."""
 
-    missing_labels: str = setting("masked", "seconds with too few visible faces: masked (left out) or zeros (all off)")
-    resamples: int = setting(1000, "bootstrap resamples of whole videos for the intervals")
+    missing_labels: Literal["masked", "zeros"] = setting(
+        "masked", "seconds with too few visible faces: masked (left out) or zeros (all off)"
+    )
+    resamples: int = setting(1000, "bootstrap resamples of whole videos for the intervals", ge=1)
     time_shifts: int = setting(
-        200, "circular shifts of each video's labels in time, for the null distribution; 0: none"
+        200, "circular shifts of each video's labels in time, for the null distribution; 0: none", ge=0
     )
     seed: int = setting(0, "seed of the bootstrap and the time shifts")
-    confidence_level: float = setting(0.95, "confidence level of the intervals")
-
-    def __post_init__(self) -> None:
-        if self.missing_labels not in MISSING_LABELS:
-            raise ValueError(f"missing_labels must be one of {', '.join(MISSING_LABELS)}, got {self.missing_labels!r}")
-        if self.resamples < 1 or self.time_shifts < 0:
-            raise ValueError(
-                f"resamples must be 1 or more, time_shifts 0 or more, got {self.resamples} and {self.time_shifts}"
-            )
-        if not 0 < self.confidence_level < 1:
-            raise ValueError(f"confidence_level must lie between 0 and 1, got {self.confidence_level}")
+    confidence_level: float = setting(0.95, "confidence level of the intervals", gt=0, lt=1)
 
 
 def evaluate(

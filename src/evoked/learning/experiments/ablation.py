@@ -7,7 +7,7 @@ from typing import Any
 
 from evoked.core.errors import DatasetError
 from evoked.core.progress import Progress, silent
-from evoked.core.settings import setting
+from evoked.core.settings import setting, settings
 from evoked.dataset.examples import Example
 from evoked.dataset.liris import PARTS, split_of
 from evoked.learning.evaluation.comparison import CompareConfig, Predicted
@@ -32,18 +32,15 @@ VARIANTS: Mapping[str, Mapping[str, Any]] = {
 place of the mixture and its dummy expert."""
 
 
-@dataclass(frozen=True)
+@settings
 class AblateConfig(CompareConfig):
     """Settings of the ablation."""
 
-    seeds: int = setting(3, "how often each variant is trained, from different seeds")
+    seeds: int = setting(3, "how often each variant is trained, from different seeds", ge=1)
     only: tuple[str, ...] = setting((), f"only these variants (and full), of: {', '.join(VARIANTS)}")
     split_seed: int = setting(0, "seed of the random split of the videos, 60 : 15 : 25, where no split is given")
 
     def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.seeds < 1:
-            raise ValueError(f"seeds must be 1 or more, got {self.seeds}")
         if unknown := set(self.only) - set(VARIANTS):
             raise ValueError(f"unknown variant {', '.join(sorted(unknown))}; there are: {', '.join(VARIANTS)}")
 
@@ -173,7 +170,7 @@ def run_variants(
             features=features,
             progress=progress_of_part(progress, done, len(runs), label),
         )
-        forward = Forward(checkpoint.config, checkpoint.arrays, threads=variant.config.threads)
+        forward = Forward(checkpoint.config, checkpoint.arrays, threads=variant.config.threads or 0)
         predictions[variant.name].append({e.video: forward(e.features) for e in split.test})
         progress(done + 1, len(runs), f"{label} done")
     return predictions

@@ -86,7 +86,7 @@ def cross_validate(
         if existed:
             reused.append(fold.number)
         notes += [str(note) for note in checkpoint.provenance.get("notes", ())]
-        forward = Forward(checkpoint.config, checkpoint.arrays, threads=config.threads)
+        forward = Forward(checkpoint.config, checkpoint.arrays, threads=config.threads or 0)
         for video in fold.held_out:
             predictions[video] = prediction_track(forward, by_name[video].features)
         progress(fold.number + 1, len(folds), f"{label} done")

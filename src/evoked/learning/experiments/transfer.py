@@ -8,12 +8,13 @@ baselines.
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from evoked.core.errors import DatasetError
 from evoked.core.progress import Progress, silent
-from evoked.core.settings import setting
+from evoked.core.settings import setting, settings
 from evoked.dataset.examples import Example
 from evoked.dataset.liris import AFFECT, LEAST_ROWS, LirisFilm
 from evoked.features.extract import Features
@@ -22,27 +23,21 @@ from evoked.learning.experiments.load_or_train import progress_of_part
 from evoked.learning.training.config import TrainConfig
 from evoked.learning.training.train import Trained, train
 from evoked.model.checkpoint import Checkpoint
-from evoked.model.config import ModelConfig
+from evoked.model.config import Answer, ModelConfig
 from evoked.predict.forward import Forward
 
 __all__ = ["MEAN", "SCRATCH", "TRANSFER", "Outcome", "TransferConfig", "join_affect", "transfer", "transfer_provenance"]
 
 MEAN, SCRATCH, TRANSFER = "mean of the training films", "from scratch", "transfer"
-HEADS = {"identity": "value", "sigmoid": "share"}
+HEADS: Mapping[str, Answer] = {"identity": "value", "sigmoid": "share"}
 
 
-@dataclass(frozen=True)
+@settings
 class TransferConfig:
     """Settings of the experiment."""
 
-    head: str = setting("identity", "experts: identity, or sigmoid on (y + 1) / 2")
-    repeats: int = setting(1, "how often each variant is trained, from different seeds; scores are their mean")
-
-    def __post_init__(self) -> None:
-        if self.head not in HEADS:
-            raise ValueError(f"head must be one of {', '.join(HEADS)}, got {self.head!r}")
-        if self.repeats < 1:
-            raise ValueError(f"repeats must be 1 or more, got {self.repeats}")
+    head: Literal["identity", "sigmoid"] = setting("identity", "experts: identity, or sigmoid on (y + 1) / 2")
+    repeats: int = setting(1, "how often each variant is trained, from different seeds; scores are their mean", ge=1)
 
 
 @dataclass(frozen=True, eq=False)

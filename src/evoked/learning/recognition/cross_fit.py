@@ -145,7 +145,7 @@ def refit_all(
     share = min(of_turns, key=lambda one: float(np.mean([t.loss for t in of_turns[one]])))
     epochs = max(1, round(float(np.median([t.epoch for t in of_turns[share]]))))
     part = _part(progress, len(found.folds), len(found.folds) + 1)
-    return learn("all", rated, None, replace(config, epochs=epochs, dropout=str(share)), part)
+    return learn("all", rated, None, replace(config, epochs=epochs, dropout=share), part)
 
 
 def fit_recogniser(
@@ -169,7 +169,7 @@ def fit_recogniser(
     torch.set_num_threads(config.threads)
     try:
         found = [
-            _fit(train, stop, replace(config, dropout=str(share)), _part(progress, i, len(config.shares)))
+            _fit(train, stop, replace(config, dropout=share), _part(progress, i, len(config.shares)))
             for i, share in enumerate(config.shares)
         ]
     finally:

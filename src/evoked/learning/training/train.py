@@ -17,7 +17,7 @@ from evoked.core.errors import DatasetError, TrainingError
 from evoked.core.progress import Progress, silent
 from evoked.dataset.examples import Example
 from evoked.learning.training.batching import WindowRun, gather, plan_epoch, windows_in
-from evoked.learning.training.config import TrainConfig
+from evoked.learning.training.config import ResolvedTrainConfig, TrainConfig
 from evoked.learning.training.distributed import mean_loss, run_distributed, shard_batch
 from evoked.learning.training.label_smoothing import smoothing_kernel
 from evoked.learning.training.losses import clip_each, make_loss
@@ -101,7 +101,7 @@ class _Work:
     examples: tuple[Example, ...]
     validation: tuple[Example, ...]
     shape: ModelConfig
-    config: TrainConfig
+    config: ResolvedTrainConfig
     start: Mapping[str, NDArray[np.float32]] | None
     state: Path | None
 
@@ -257,17 +257,17 @@ def _new_network(
     return network
 
 
-def _finished(current: TrainingState, config: TrainConfig) -> bool:
+def _finished(current: TrainingState, config: ResolvedTrainConfig) -> bool:
     waited = current.epoch - current.best
     patient = not config.patience or not current.best or waited < config.patience
     return current.epoch >= config.epochs or _out_of_steps(current, config) or not patient
 
 
-def _out_of_steps(current: TrainingState, config: TrainConfig) -> bool:
+def _out_of_steps(current: TrainingState, config: ResolvedTrainConfig) -> bool:
     return bool(config.max_steps) and current.taken >= config.max_steps
 
 
-def _report(progress: Progress, current: TrainingState, config: TrainConfig, per_epoch: int) -> None:
+def _report(progress: Progress, current: TrainingState, config: ResolvedTrainConfig, per_epoch: int) -> None:
     total = min(config.epochs * per_epoch, config.max_steps or math.inf)
     loss = current.loss_sum / current.windows
     progress(current.taken, total, f"epoch {current.epoch + 1} of {config.epochs}, loss {loss:.3f}")

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import next_fast_len
 
-from evoked.core.settings import setting
+from evoked.core.settings import setting, settings
 from evoked.reactions.alignment.offset_map import OffsetMap
 from evoked.reactions.alignment.recording import Recording
 from evoked.reactions.alignment.video.box_search import climb_box
@@ -39,22 +39,24 @@ GRID = (54, 96)  # points of the content, rows and columns, at which frames are 
 FLAT = 3.0  # grey levels: a cell of the content that changes less is not used
 
 
-@dataclass(frozen=True)
+@settings
 class ContentRegionConfig:
     """How the content region is detected."""
 
-    frame_pairs: int = setting(32, "moments that are compared, spread over what the reaction shares with the content")
+    frame_pairs: int = setting(
+        32, "moments that are compared, spread over what the reaction shares with the content", ge=4
+    )
     min_score: float = setting(
         0.35, "least correlation, or the content is not visible; only audible .22, half hidden .48"
     )
-    min_width: float = setting(0.14, "narrowest content region, as a share of the reaction's width")
-    max_width: float = setting(1.25, "widest content region, as a share of the reaction's width (above 1: cropped)")
+    min_width: float = setting(0.14, "narrowest content region, as a share of the reaction's width", ge=0.05)
+    max_width: float = setting(
+        1.25, "widest content region, as a share of the reaction's width (above 1: cropped)", le=2
+    )
 
     def __post_init__(self) -> None:
-        if self.frame_pairs < 4:
-            raise ValueError(f"frame_pairs must be at least 4, got {self.frame_pairs}")
-        if not 0.05 <= self.min_width < self.max_width <= 2:
-            raise ValueError(f"widths must be 0.05 <= min < max <= 2, got {self.min_width} and {self.max_width}")
+        if self.min_width >= self.max_width:
+            raise ValueError(f"min_width must be below max_width, got {self.min_width} and {self.max_width}")
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,51 +7,39 @@ paper has one label vector per second of a content and does not say how several 
 Everything is counted in whole numbers, so that the order of viewers changes no bit of the result.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.core.settings import setting
+from evoked.core.settings import Share, setting, settings
 from evoked.core.time_grid import ANNOTATION_FPS, TimeGrid
 from evoked.core.track import Track
 from evoked.reactions.alignment.offset_map import OffsetMap
 
 WINDOW_S = Fraction(3)
-MERGES = ("pool", "any", "viewer")
 THRESHOLD = 0.5
 
 
-@dataclass(frozen=True)
+@settings
 class VoteConfig:
     """How ticks become labels."""
 
-    merge: str = setting(
+    merge: Literal["pool", "any", "viewer"] = setting(
         "pool",
         "pool: ticks of all faces vote together; any: on if one reaction's own vote is on; "
         "viewer: each viewer has one vote, their own majority",
     )
-    quorum: int = setting(9, "fewest visible ticks in a second's 3 s window (18 per viewer) for a label")
-    min_viewers: int = setting(1, "fewest viewers seen in a second's window for a label")
+    quorum: int = setting(9, "fewest visible ticks in a second's 3 s window (18 per viewer) for a label", ge=1)
+    min_viewers: int = setting(1, "fewest viewers seen in a second's window for a label", ge=1)
     reaction_lag_s: float = setting(0.0, "seconds a face is taken to be behind the film")
-    thresholds: tuple[str, ...] = setting(
-        (), "a tick is on at this score or above, e.g. amusement=0.4; else the recogniser's own, else 0.5"
+    thresholds: dict[str, Share] = setting(
+        {}, "a tick is on at this score or above, e.g. amusement=0.4; else the recogniser's own, else 0.5"
     )
-
-    def __post_init__(self) -> None:
-        if self.merge not in MERGES:
-            raise ValueError(f"merge must be one of {', '.join(MERGES)}, got {self.merge!r}")
-        if self.quorum < 1:
-            raise ValueError(f"quorum must be at least 1 tick, got {self.quorum}")
-        if self.min_viewers < 1:
-            raise ValueError(f"min_viewers must be at least 1, got {self.min_viewers}")
-        if not math.isfinite(self.reaction_lag_s):
-            raise ValueError(f"reaction_lag_s must be a number of seconds, got {self.reaction_lag_s}")
-        parse_thresholds(self.thresholds)
 
     def levels(self, names: Sequence[str], own: Mapping[str, float] | None = None) -> tuple[float, ...]:
         """The score from which on a tick is on, for each name: set here, else the recogniser's own, else 0.5.
@@ -63,28 +51,10 @@ class VoteConfig:
         Raises:
             ValueError: if a threshold is set for an expression that is none of the names.
         """
-        told = parse_thresholds(self.thresholds)
+        told = self.thresholds
         if strange := [n for n in told if n not in names]:
             raise ValueError(f"no expression {strange[0]!r} to set a threshold for; there are: {', '.join(names)}")
         return tuple(told.get(n, (own or {}).get(n, THRESHOLD)) for n in names)
-
-
-def parse_thresholds(texts: Sequence[str]) -> dict[str, float]:
-    """["amusement=0.4"] → {"amusement": 0.4}; ValueError for anything but NAME=SCORE within 0 … 1, each name once."""
-    found: dict[str, float] = {}
-    for text in texts:
-        name, _, number = text.partition("=")
-        try:
-            value = float(number)
-        except ValueError:
-            value = math.nan
-        name = name.strip()
-        if not name or not 0 <= value <= 1:
-            raise ValueError(f"thresholds must be like amusement=0.4, a score within 0 … 1, got {text!r}")
-        if name in found:
-            raise ValueError(f"thresholds set {name!r} twice; keep one")
-        found[name] = value
-    return found
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.core.settings import setting
+from evoked.core.settings import setting, settings
 from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
 from evoked.media.decode import VideoFrame
@@ -16,31 +16,24 @@ from evoked.reactions.viewers.face_detections import DetectionLog
 __all__ = ["AnnotateConfig", "Annotation", "ContentFaces", "Viewer"]
 
 
-@dataclass(frozen=True)
+@settings
 class AnnotateConfig:
     """How viewers are found."""
 
-    min_face_px: int = setting(24, "faces narrower than this, in pixels of the reaction, are left out")
-    detect_every: int = setting(3, "frames from one search of the whole picture for faces to the next; 1: each frame")
-    min_mesh_score: float = setting(0.1, "faces of which the mesh model is less sure than this count as not seen")
+    min_face_px: int = setting(24, "faces narrower than this, in pixels of the reaction, are left out", ge=1)
+    detect_every: int = setting(
+        3, "frames from one search of the whole picture for faces to the next; 1: each frame", ge=1
+    )
+    min_mesh_score: float = setting(
+        0.1, "faces of which the mesh model is less sure than this count as not seen", ge=0, le=1
+    )
     min_tracked_score: float = setting(
-        0.3, "detector's certainty down to which a face counts where one stood a second ago"
+        0.3, "detector's certainty down to which a face counts where one stood a second ago", gt=0, lt=1
     )
     recogniser: str = setting(PROTOTYPE, "prototype, or the folder of a recogniser that was trained")
     max_content_overlap: float = setting(
-        0.5, "a person whose face is the film's own picture more often than this is no viewer"
+        0.5, "a person whose face is the film's own picture more often than this is no viewer", gt=0, le=1
     )
-
-    def __post_init__(self) -> None:
-        if self.detect_every < 1:
-            raise ValueError(f"detect_every must be at least 1, got {self.detect_every}")
-        if self.min_face_px < 1 or not 0 <= self.min_mesh_score <= 1 or not 0 < self.max_content_overlap <= 1:
-            raise ValueError(
-                "min_face_px must be at least 1, min_mesh_score and max_content_overlap within 0 … 1, got "
-                f"{self.min_face_px}, {self.min_mesh_score}, {self.max_content_overlap}"
-            )
-        if not 0 < self.min_tracked_score < 1:
-            raise ValueError(f"min_tracked_score must lie between 0 and 1, got {self.min_tracked_score}")
 
 
 class ContentFaces(Protocol):
