@@ -81,7 +81,7 @@ def test_a_film_that_owns_a_face_takes_it_away(cache: Cache, annotator: Annotato
 
     found = annotator(cache.clip("single_face.mp4"), Whole())
     assert found.viewers == {}
-    assert found.film_faces == 1
+    assert found.content_faces == 1
 
 
 def test_a_table_of_viewers_comes_back_as_it_was(smiling: Annotation, tmp_path: Path) -> None:

@@ -101,7 +101,7 @@ def test_a_face_for_a_moment_is_nobody_and_one_for_half_a_second_is(
     pictures = [face if 6 <= tick < 6 + shown else nobody for tick in range(16)]
     found = annotator(film(tmp_path / "brief.mp4", pictures))
     assert len(found.viewers) == (shown >= 3)
-    assert sum(len(seen) for seen in found.sightings.at.values()) == shown  # a preview shows and hides it all the same
+    assert sum(len(seen) for seen in found.detections.at.values()) == shown  # a preview shows and hides it all the same
     if found.viewers:
         assert np.flatnonzero(found.viewers["v1"].boxes.valid).tolist() == [6, 7, 8, 9]
 

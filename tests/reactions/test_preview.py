@@ -65,12 +65,12 @@ def faces(cache: Cache, path: Path) -> int:
     return sum(len(detect(rgb)) for rgb in pictures(path)[::2])
 
 
-def test_the_sightings_are_the_viewers_boxes(found: Annotation) -> None:
+def test_the_detections_are_the_viewers_boxes(found: Annotation) -> None:
     assert list(found.viewers) == ["v1", "v2"]
-    for step, seen in found.sightings.at.items():
+    for step, seen in found.detections.at.items():
         for one in seen:
             np.testing.assert_array_equal(found.viewers[one.name].boxes.values[step], one.box)
-    assert sum(map(len, found.sightings.at.values())) == sum(int(v.boxes.valid.sum()) for v in found.viewers.values())
+    assert sum(map(len, found.detections.at.values())) == sum(int(v.boxes.valid.sum()) for v in found.viewers.values())
 
 
 def test_a_preview_is_the_video_with_boxes_and_sound(found: Annotation, reaction: Path, tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_the_films_faces_are_hidden_too(cache: Cache, annotator: Annotator, reac
 
     found = annotator(reaction, Whole())
     assert found.viewers == {}
-    assert {one.name for seen in found.sightings.at.values() for one in seen} == {CONTENT_FACE}
+    assert {one.name for seen in found.detections.at.values() for one in seen} == {CONTENT_FACE}
     write_preview(reaction, found, tmp_path / "film.mp4", hide=True)
     assert faces(cache, tmp_path / "film.mp4") == 0
 

@@ -42,7 +42,7 @@ def damage_lines(seen: AnnotatedReaction) -> tuple[str, ...]:
 def summary_text(seen: AnnotatedReaction) -> str:
     """A few lines for a terminal: each viewer's seconds, and how much of them each expression is on."""
     found = seen.found
-    count, film = len(found.viewers), found.film_faces
+    count, film = len(found.viewers), found.content_faces
     lines = [f"{seen.reaction}: {valid_length_s(found):.1f} s, {count} viewer{'' if count == 1 else 's'}"]
     for viewer in expression_summary(found):
         shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in viewer.shares.items())
@@ -64,7 +64,7 @@ def reaction_row(seen: AnnotatedReaction, table: Path | None, previews: list[Pat
         "state": "done",
         "seconds": round(valid_length_s(seen.found), 3),
         "viewers": viewers,
-        "film_people": seen.found.film_faces,
+        "film_people": seen.found.content_faces,
         "notes": list(damage_lines(seen)),
         "file": str(table) if table else None,
         "previews": [str(path) for path in previews],

@@ -1,4 +1,4 @@
-"""What an annotation holds: the viewers of a reaction, their scores and where their faces were."""
+"""The annotation of a reaction: its viewers, their scores and the boxes of their faces."""
 
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -21,35 +21,45 @@ class AnnotateConfig:
     """How viewers are found."""
 
     min_face_px: int = setting(24, "faces narrower than this, in pixels of the reaction, are left out", ge=1)
-    detect_every: int = setting(
-        3, "frames from one search of the whole picture for faces to the next; 1: each frame", ge=1
-    )
+    detect_every: int = setting(3, "frames from one full-frame face detection to the next; 1: every frame", ge=1)
     min_mesh_score: float = setting(
-        0.1, "faces of which the mesh model is less sure than this count as not seen", ge=0, le=1
+        0.1, "faces with a lower score of the mesh model than this count as not visible", ge=0, le=1
     )
     min_tracked_score: float = setting(
-        0.3, "detector's certainty down to which a face counts where one stood a second ago", gt=0, lt=1
+        0.3, "lowest detector score of a face at a place where one was detected up to a second before", gt=0, lt=1
     )
     recogniser: str = setting(PROTOTYPE, "prototype, or the folder of a recogniser that was trained")
     max_content_overlap: float = setting(
-        0.5, "a person whose face is the film's own picture more often than this is no viewer", gt=0, le=1
+        0.5,
+        "people with a larger share of detections on the content's own picture than this are not viewers",
+        gt=0,
+        le=1,
     )
 
 
 class ContentFaces(Protocol):
-    """What knows the film that runs inside a reaction."""
+    """Decides which faces of a reaction belong to the content that it shows."""
 
     def is_content_face(self, picture: VideoFrame, rgb: NDArray[np.uint8], box: NDArray[np.float32]) -> bool | None:
-        """Whether a face of the reaction's picture is the film's own; None where that cannot be told."""
+        """Whether a face of a reaction frame belongs to the content.
+
+        Args:
+            picture: the frame, with its presentation time.
+            rgb: its pixels, shape (height, width, 3).
+            box: x, y, width, height of the face, in pixels of the reaction.
+
+        Returns:
+            True or False; None where it cannot be decided.
+        """
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class Viewer:
-    """One person who watches.
+    """One viewer of a reaction video.
 
     Attributes:
-        blendshapes: the 52, at 6 Hz on the reaction's time.
+        blendshapes: the 52 blendshapes, at 6 Hz on the reaction's time.
         boxes: x, y, width, height in pixels of the reaction, valid where the blendshapes are.
         scores: expressions in [0, 1], valid there too.
     """
@@ -61,22 +71,22 @@ class Viewer:
 
 @dataclass(frozen=True, eq=False)
 class Annotation:
-    """Who watched, and what they expressed.
+    """The viewers of a reaction video, and what they expressed.
 
     Attributes:
         grid: the reaction's 6 Hz grid.
-        viewers: name (v1, v2, … by appearance) → Viewer; empty where nobody was seen.
-        film_faces: how many people were left out because they belong to the film.
+        viewers: name (v1, v2, … by appearance) → Viewer; empty where no viewer was visible.
+        content_faces: number of people left out because they belong to the content.
         dropped: packets of the video that could not be decoded.
-        missing_s: seconds at the end that the file declares but does not have; nobody is seen there.
+        missing_s: seconds at the end that the file declares but does not have; nobody is visible there.
         damage: what was wrong with the file, one line each.
-        sightings: every face that was found, also the film's and those that were too unsure or too brief.
+        detections: every detected face, including the content's and those with too low a score or visible too briefly.
     """
 
     grid: TimeGrid
     viewers: dict[str, Viewer]
-    film_faces: int
+    content_faces: int
     dropped: int
     missing_s: float
     damage: tuple[str, ...] = ()
-    sightings: DetectionLog = field(default_factory=DetectionLog)
+    detections: DetectionLog = field(default_factory=DetectionLog)

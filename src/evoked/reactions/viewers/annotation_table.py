@@ -1,4 +1,4 @@
-"""An annotation as a table, and back."""
+"""Convert an annotation to a table, and a table to Tracks."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,12 @@ __all__ = ["annotation_to_table", "table_to_tracks"]
 def annotation_to_table(annotation: Annotation, names: tuple[str, ...]) -> dict[str, list[object] | NDArray]:
     """The table of docs/files.md: a row per viewer and frame, viewers in order, frames in order.
 
+    Args:
+        annotation: of one reaction.
+        names: expressions, in the order of the scores' columns.
+
     Returns:
-        `viewer, time_s, valid`, then a column per expression; no rows where nobody was seen.
+        `viewer, time_s, valid`, then a column per expression; no rows where no viewer was visible.
     """
     viewers = annotation.viewers
     steps = annotation.grid.steps
@@ -30,7 +34,14 @@ def annotation_to_table(annotation: Annotation, names: tuple[str, ...]) -> dict[
 
 
 def table_to_tracks(table: dict[str, list], names: tuple[str, ...]) -> dict[str, Track]:
-    """Turn a table of `columns` back: viewer → scores at 6 Hz on the reaction's time.
+    """Read the scores of each viewer from a table that `annotation_to_table` made.
+
+    Args:
+        table: column name → values, one per row.
+        names: expressions whose columns are read.
+
+    Returns:
+        Viewer → scores at 6 Hz on the reaction's time.
 
     Raises:
         ValueError: if the rows are not at 6 Hz from second 0, viewer by viewer.
@@ -38,13 +49,13 @@ def table_to_tracks(table: dict[str, list], names: tuple[str, ...]) -> dict[str,
     rows: dict[str, list[int]] = {}
     for i, name in enumerate(table["viewer"]):
         rows.setdefault(str(name), []).append(i)
-    out = {}
-    for name, places in rows.items():
-        grid = TimeGrid(ANNOTATION_FPS, len(places))
-        times = np.array([table["time_s"][i] for i in places], dtype=np.float64)
+    tracks = {}
+    for name, indices in rows.items():
+        grid = TimeGrid(ANNOTATION_FPS, len(indices))
+        times = np.array([table["time_s"][i] for i in indices], dtype=np.float64)
         if not np.allclose(times, grid.seconds, atol=1e-3):
             raise ValueError(f"viewer {name!r}: time_s must run from 0 in steps of 1/6 s")
-        valid = np.array([bool(table["valid"][i]) for i in places])
-        values = np.array([[table[n][i] if valid[j] else 0.0 for n in names] for j, i in enumerate(places)])
-        out[name] = Track.masked(grid, names, values.reshape(len(places), len(names)), valid)
-    return out
+        valid = np.array([bool(table["valid"][i]) for i in indices])
+        values = np.array([[table[n][i] if valid[j] else 0.0 for n in names] for j, i in enumerate(indices)])
+        tracks[name] = Track.masked(grid, names, values.reshape(len(indices), len(names)), valid)
+    return tracks

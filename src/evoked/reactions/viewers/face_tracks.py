@@ -1,4 +1,4 @@
-"""What is noted of each person of a reaction while it is looked at: constant in size per frame they are seen."""
+"""Boxes and blendshapes of each tracked face, collected while a reaction is read."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,50 +13,65 @@ Row = NDArray[np.float32]
 
 @dataclass(eq=False)
 class FaceTrack:
-    """One person, or one number of the follower's that may turn out to be another person's.
+    """One track of the face tracker; several tracks may turn out to be one person and are merged.
 
     Attributes:
-        steps: frames at which the face was sure and not the film's.
-        shapes: the 52 blendshapes at each of these.
+        steps: frames (6 Hz) at which the face was visible and not on the content.
+        shapes: descriptions of the face (the 52 blendshapes first) at each of these.
         boxes: x, y, width, height at each of these, in pixels of the reaction.
-        film: at every frame where it could be told, whether the face was the film's own.
+        on_content: at every frame where it could be decided, whether the face was on the content's picture.
     """
 
     steps: list[int] = field(default_factory=list)
     shapes: list[Row] = field(default_factory=list)
     boxes: list[Row] = field(default_factory=list)
-    film: list[bool] = field(default_factory=list)
+    on_content: list[bool] = field(default_factory=list)
 
     @property
     def content_overlap(self) -> float:
-        """At how many of the frames where it could be told the face was the film's, in [0, 1]; 0 where never."""
-        return sum(self.film) / len(self.film) if self.film else 0.0
+        """Share of the decided frames at which the face was on the content, in [0, 1]; 0 without such frames."""
+        return sum(self.on_content) / len(self.on_content) if self.on_content else 0.0
 
-    def append(self, step: int, box: Row, shapes: Row | None, film: bool | None) -> None:
-        """What was seen at a frame; no blendshapes where the face was not sure or is the film's."""
-        if film is not None:
-            self.film.append(film)
+    def append(self, step: int, box: Row, shapes: Row | None, on_content: bool | None) -> None:
+        """Add a frame.
+
+        Args:
+            step: index of the frame (6 Hz).
+            box: x, y, width, height in pixels of the reaction.
+            shapes: descriptions of the face, blendshapes first; None where it was not visible or is the content's.
+            on_content: whether the face is on the content's picture; None where it cannot be decided.
+        """
+        if on_content is not None:
+            self.on_content.append(on_content)
         if shapes is not None:
             self.steps.append(step)
             self.shapes.append(shapes)
             self.boxes.append(box)
 
     def masked(self, shown: NDArray[np.bool_]) -> "FaceTrack":
-        """Without the frames (shape (frames,)) at which the screen only held a frame because the file is damaged."""
+        """The track without frames for which a damaged file has no picture; `shown` has shape (frames,)."""
         indices = [i for i, step in enumerate(self.steps) if shown[step]]
         steps, shapes, boxes = ([values[i] for i in indices] for values in (self.steps, self.shapes, self.boxes))
-        return FaceTrack(steps, shapes, boxes, self.film)  # type: ignore[arg-type]
+        return FaceTrack(steps, shapes, boxes, self.on_content)  # type: ignore[arg-type]
 
-    def merge(self, other: "FaceTrack") -> None:
-        """Add what was noted of the same person under another number."""
-        self.steps += other.steps
-        self.shapes += other.shapes
-        self.boxes += other.boxes
-        self.film += other.film
+    def merge(self, track: "FaceTrack") -> None:
+        """Add the frames of another track of the same person."""
+        self.steps += track.steps
+        self.shapes += track.shapes
+        self.boxes += track.boxes
+        self.on_content += track.on_content
 
 
 def overlapping_tracks(tracks: Mapping[int, FaceTrack], identities: Mapping[int, int]) -> dict[int, FaceTrack]:
-    """Person → all that was noted under any of their numbers (FaceTracker.people); other numbers are left out."""
+    """Merge the tracks of each person.
+
+    Args:
+        tracks: track number → track.
+        identities: track number → number of the person, see FaceTracker.merged_tracks; others are left out.
+
+    Returns:
+        Number of the person → all frames of that person's tracks.
+    """
     merged: dict[int, FaceTrack] = {}
     for number in sorted(tracks):
         if number in identities:

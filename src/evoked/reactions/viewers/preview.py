@@ -1,4 +1,4 @@
-"""A reaction video with what was found drawn into it: boxes, names, scores; every face blurred where wanted."""
+"""Write a reaction video with face boxes, names and scores drawn in; on request every face is blurred."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -19,9 +19,9 @@ __all__ = ["draw_detections", "write_preview"]
 
 Rgb = NDArray[np.uint8]
 
-MAX_RATE = Fraction(30)  # pictures per second
+MAX_RATE = Fraction(30)  # frames per second
 SOUND_HZ = 44100
-MAX_SHOWN_SCORES = 5  # expressions that are shown of a viewer: the highest
+MAX_SHOWN_SCORES = 5  # number of expressions listed per viewer: the highest
 COLOURS = {CONTENT_FACE: (190, 190, 190), UNNAMED: (240, 200, 60)}
 VIEWER_COLOUR, PRESENT_COLOUR, ABSENT_COLOUR, SHADOW_COLOUR = (
     (90, 220, 120),
@@ -29,24 +29,24 @@ VIEWER_COLOUR, PRESENT_COLOUR, ABSENT_COLOUR, SHADOW_COLOUR = (
     (170, 170, 170),
     (20, 20, 20),
 )
-BLUR_MARGIN = 0.25  # of a face's box, added at each side before it is hidden: hair, chin, and what it moved
-BLUR_POINTS = 6  # points across that are left of a hidden face: nobody can be told from so few
+BLUR_MARGIN = 0.25  # share of the box added at each side before blurring: hair, chin, motion
+BLUR_POINTS = 6  # cells across that a blurred face is reduced to: too few to recognise anybody
 
 
 def write_preview(path: Path, annotation: Annotation, out: Path, *, hide: bool, progress: Progress = silent) -> None:
-    """Write a reaction video again, with what was found drawn into it.
+    """Write a copy of a reaction video with the annotation drawn in.
 
-    Viewers have a green box, their name and their highest scores at that moment; the film's own people a
-    grey one; faces that belong to neither (unsure, or seen too briefly) a yellow one. Size, clock and
-    length are the reaction's; at most 30 pictures a second; sound is kept, as one channel.
+    Viewers have a green box, their name and their highest scores at that frame; people of the content a
+    grey box; other faces (low score, or visible too briefly) a yellow one. Size, presentation times and
+    length are the reaction's; at most 30 frames per second; sound is kept, as one channel.
 
     Args:
         path: the reaction that was annotated.
-        annotation: what was found in it.
-        out: an MP4 (.mp4, .mov, .mkv); whole or not there.
-        hide: blur every face that was found, the film's too. A face that was not found (turned far away,
-            tiny, dark) is not blurred: look at it before it is given away.
-        progress: called with the seconds that are done.
+        annotation: of this reaction.
+        out: the video to write (.mp4, .mov, .mkv); complete, or absent after an error.
+        hide: blur every detected face, also the content's. A face that was not detected (turned far away,
+            tiny, dark) is not blurred: check the preview before sharing it.
+        progress: called with the seconds done and their total.
 
     Raises:
         MediaError or a subclass: if the video cannot be used.
@@ -72,25 +72,32 @@ def write_preview(path: Path, annotation: Annotation, out: Path, *, hide: bool, 
 
 
 def draw_detections(rgb: Rgb, annotation: Annotation, frame: float, *, hide: bool) -> None:
-    """Draw into a picture, in place, what was found at a moment given in frames of the annotation."""
+    """Draw the detections of one moment into a frame, in place.
+
+    Args:
+        rgb: pixels of the frame, uint8, shape (height, width, 3).
+        annotation: of this reaction.
+        frame: the moment, as a fractional index of the annotation's 6 Hz frames.
+        hide: blur every detected face.
+    """
     if hide:
-        for box in annotation.sightings.boxes_to_blur(frame):
-            _hide(rgb, box)
-    for sighting in annotation.sightings.between(frame):
-        _mark(rgb, sighting, annotation)
+        for box in annotation.detections.boxes_to_blur(frame):
+            _blur_face(rgb, box)
+    for detection in annotation.detections.between(frame):
+        _draw_detection(rgb, detection, annotation)
 
 
-def _mark(rgb: Rgb, sighting: FaceDetection, annotation: Annotation) -> None:
-    x, y, width, height = (float(v) for v in sighting.box)
-    text = max(11, rgb.shape[0] // 45)
-    viewer = annotation.viewers.get(sighting.name)
-    colour = VIEWER_COLOUR if viewer else COLOURS.get(sighting.name, COLOURS[UNNAMED])
+def _draw_detection(rgb: Rgb, detection: FaceDetection, annotation: Annotation) -> None:
+    x, y, width, height = (float(v) for v in detection.box)
+    text_px = max(11, rgb.shape[0] // 45)
+    viewer = annotation.viewers.get(detection.name)
+    colour = VIEWER_COLOUR if viewer else COLOURS.get(detection.name, COLOURS[UNNAMED])
     draw_box(rgb, (x, y, width, height), colour, 2 if viewer else 1)
-    at = round(x), max(text, round(y) - 4)
-    draw_text(rgb, sighting.name or "?", (at[0] + 1, at[1] + 1), SHADOW_COLOUR, text)
-    draw_text(rgb, sighting.name or "?", at, colour, text)
+    at = round(x), max(text_px, round(y) - 4)
+    draw_text(rgb, detection.name or "?", (at[0] + 1, at[1] + 1), SHADOW_COLOUR, text_px)
+    draw_text(rgb, detection.name or "?", at, colour, text_px)
     if viewer is not None:
-        _list(rgb, _top_scores(viewer.scores, sighting.step), (x, y, width, height), text)
+        _draw_scores(rgb, _top_scores(viewer.scores, detection.step), (x, y, width, height), text_px)
 
 
 def _top_scores(scores: Track, step: int) -> list[tuple[str, float]]:
@@ -101,31 +108,42 @@ def _top_scores(scores: Track, step: int) -> list[tuple[str, float]]:
     return [(scores.names[k], float(scores.values[step, k])) for k in highest]
 
 
-def _list(rgb: Rgb, lines: list[tuple[str, float]], box: tuple[float, float, float, float], text: int) -> None:
-    """Names with their scores on a darkened ground: right of the face, or left, below, above, where there is room."""
+def _draw_scores(
+    rgb: Rgb, lines: list[tuple[str, float]], box: tuple[float, float, float, float], text_px: int
+) -> None:
+    """Draw names and scores on a darkened background: right of the face, else left, below or above it."""
     if not lines:
         return
-    high, wide = round(1.5 * text), round(0.85 * text * (6 + max(len(name) for name, _ in lines)))
-    tall = high * len(lines) + 4
+    line_px, width_px = round(1.5 * text_px), round(0.85 * text_px * (6 + max(len(name) for name, _ in lines)))
+    height_px = line_px * len(lines) + 4
     left, top, right, bottom = (round(v) for v in (box[0], box[1], box[0] + box[2], box[1] + box[3]))
-    places = [(right + 6, top), (left - wide - 6, top), (left, bottom + 6), (left, top - tall - 2 * text)]
-    room = [(x, y) for x, y in places if 0 <= x <= rgb.shape[1] - wide and -text <= y <= rgb.shape[0] - tall + text]
-    x, y = (room or places)[0]
-    x, y = max(0, min(x, rgb.shape[1] - wide)), max(0, min(y, rgb.shape[0] - tall))
-    rgb[y : y + tall, x : x + wide] //= 3
+    positions = [
+        (right + 6, top),
+        (left - width_px - 6, top),
+        (left, bottom + 6),
+        (left, top - height_px - 2 * text_px),
+    ]
+    inside = [
+        (x, y)
+        for x, y in positions
+        if 0 <= x <= rgb.shape[1] - width_px and -text_px <= y <= rgb.shape[0] - height_px + text_px
+    ]
+    x, y = (inside or positions)[0]
+    x, y = max(0, min(x, rgb.shape[1] - width_px)), max(0, min(y, rgb.shape[0] - height_px))
+    rgb[y : y + height_px, x : x + width_px] //= 3
     for k, (name, score) in enumerate(lines):
         present = score > 0.5
         draw_text(
             rgb,
             f"{name} {score:.2f}",
-            (x + 4, y + high * (k + 1) - text // 3),
+            (x + 4, y + line_px * (k + 1) - text_px // 3),
             PRESENT_COLOUR if present else ABSENT_COLOUR,
-            text,
+            text_px,
         )
 
 
-def _hide(rgb: Rgb, box: NDArray[np.float32]) -> None:
-    """Leave so little of a face's place that nobody can be told, in place."""
+def _blur_face(rgb: Rgb, box: NDArray[np.float32]) -> None:
+    """Reduce a face to a few blurred cells so that nobody can be recognised, in place."""
     x, y, width, height = (float(v) for v in box)
     left, top = max(0, round(x - BLUR_MARGIN * width)), max(0, round(y - BLUR_MARGIN * height))
     right, bottom = round(x + (1 + BLUR_MARGIN) * width), round(y + (1 + BLUR_MARGIN) * height)
@@ -133,5 +151,5 @@ def _hide(rgb: Rgb, box: NDArray[np.float32]) -> None:
     if 0 in face.shape:
         return
     size = (face.shape[1], face.shape[0])
-    few = resize(np.ascontiguousarray(face), (min(BLUR_POINTS, size[0]), min(BLUR_POINTS, size[1])))
-    face[...] = blur(resize(few, size), max(size) / (2 * BLUR_POINTS))
+    small = resize(np.ascontiguousarray(face), (min(BLUR_POINTS, size[0]), min(BLUR_POINTS, size[1])))
+    face[...] = blur(resize(small, size), max(size) / (2 * BLUR_POINTS))

@@ -1,7 +1,7 @@
-"""The face of a rated clip, described as `annotate` describes it: what a recogniser learns from.
+"""Describe the face of a rated clip as `annotate` does: the training data of a recogniser.
 
-A clip shows one face for 3 s or so. The largest face is followed by place; a still picture is a clip in which
-nothing moves, its one description repeated (spec §5).
+A clip shows one face for about 3 s. The largest face is followed by position; a still image is a clip with one
+description that is repeated (spec §5).
 """
 
 from collections.abc import Sequence
@@ -27,44 +27,44 @@ from evoked.weights.cache import Cache
 __all__ = ["CODE_VERSION", "IMAGE_FRAMES", "IMAGE_SUFFIXES", "ClipFaceDescriber"]
 
 CODE_VERSION = 1
-"""Raised whenever the descriptions of a clip change: what was described before is described again."""
+"""Raised whenever the descriptions of a clip change, so that cached ones are computed again."""
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 IMAGE_FRAMES = 18
 MIN_FACE_SHARE = Fraction(1, 2)
-"""Of a clip's frames: fewer with a face, and nobody can say what it shows for the entire clip."""
+"""Share of a clip's frames that must show a face: with fewer, the ratings of the clip do not describe it."""
 
 
 class ClipFaceDescriber:
     """Describe the face of any number of clips; the models are loaded once.
 
     Args:
-        describes: names of `faces.describe`, in order.
+        describes: names of face descriptors, see `faces/descriptors.py`, in order.
         cache: where the models are.
 
     Raises:
-        ValueError: for names that the table does not have.
+        ValueError: for names that are not registered.
     """
 
     def __init__(self, describes: Sequence[str], cache: Cache | None = None) -> None:
         self.names = column_names(describes)
-        self._parts = [
+        self._widths = [
             (name, row.width) for name, row in zip(describes, registered_descriptors(describes), strict=True)
         ]
         self._config = AnnotateConfig()
         self._detect = FaceDetector(DetectConfig(), cache)
         self._mesh = FaceMesh(cache)
-        others = [name for name, _ in self._parts if name != "blendshapes"]
-        self._others = open_descriptors(others, cache) if others else None
+        further = [name for name, _ in self._widths if name != "blendshapes"]
+        self._describe_further = open_descriptors(further, cache) if further else None
 
     def __call__(self, path: Path, start_s: float = 0.0, end_s: float = 0.0) -> Track:
         """Describe one clip.
 
         Args:
-            path: a video or a still picture.
-            start_s, end_s: the span on its time; both 0 for all of it.
+            path: a video or a still image.
+            start_s, end_s: the span in seconds; both 0 for the entire clip.
 
         Returns:
-            Descriptions at 6 Hz, valid where the face was seen; of a still 18 equal rows.
+            Descriptions at 6 Hz, valid where the face was visible; for a still image 18 equal rows.
 
         Raises:
             MediaError or a subclass: if the file cannot be used.
@@ -85,7 +85,7 @@ class ClipFaceDescriber:
         last, row = -1, None
         for picture in read_media(path, frames=grid):
             assert isinstance(picture, VideoFrame)
-            if picture.index != last:  # a frame that stays on the screen is looked at once
+            if picture.index != last:  # a repeated frame is computed once
                 row, last = self._row(picture.rgb(), before), picture.index
                 before = row[1] if row is not None else None
             if row is not None:
@@ -98,10 +98,10 @@ class ClipFaceDescriber:
         return Track.masked(grid, self.names, values, valid)
 
     def _grid(self, path: Path, start_s: float, end_s: float) -> TimeGrid:
-        whole = probe(path).grid(ANNOTATION_FPS)
+        grid = probe(path).grid(ANNOTATION_FPS)
         if not end_s:
-            return whole
-        length_s = float(whole.second(whole.steps))
+            return grid
+        length_s = float(grid.second(grid.steps))
         if end_s > length_s + 1 / float(ANNOTATION_FPS):
             raise DatasetError(f"{path} ends at {length_s:.2f} s, the span {start_s:g}-{end_s:g} s lies beyond it")
         start = Fraction(start_s).limit_denominator(1000)
@@ -112,7 +112,7 @@ class ClipFaceDescriber:
     def _row(
         self, rgb: NDArray[np.uint8], before: tuple[Face, Mesh] | None
     ) -> tuple[NDArray[np.float32], tuple[Face, Mesh]] | None:
-        """The numbers of the face, and where it stands; None where no face is sure."""
+        """Description of the face, and the face with its mesh; None where no face is visible."""
         faces = [f for f in self._detect(rgb) if f.box[2] >= self._config.min_face_px and f.area > 0]
         if not faces:
             return None
@@ -127,13 +127,13 @@ class ClipFaceDescriber:
         return self._joined(rgb, face, mesh), (face, mesh)
 
     def _joined(self, rgb: NDArray[np.uint8], face: Face, mesh: Mesh) -> NDArray[np.float32]:
-        """Descriptions side by side, in the order in which they were named."""
-        others = self._others(rgb, [face])[0] if self._others else np.zeros(0, dtype=np.float32)
-        out, at = [], 0
-        for name, width in self._parts:
+        """The descriptions concatenated in the order of their names."""
+        values = self._describe_further(rgb, [face])[0] if self._describe_further else np.zeros(0, dtype=np.float32)
+        columns, at = [], 0
+        for name, width in self._widths:
             if name == "blendshapes":
-                out.append(mesh.blendshapes)
+                columns.append(mesh.blendshapes)
             else:
-                out.append(others[at : at + width])
+                columns.append(values[at : at + width])
                 at += width
-        return np.concatenate(out)
+        return np.concatenate(columns)
