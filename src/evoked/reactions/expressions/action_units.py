@@ -1,12 +1,12 @@
-"""From blendshapes to facial action intensities: the one table of the readable recogniser.
+"""Facial action intensities from blendshapes: the table of the prototype recogniser.
 
-A blendshape answers in [0, 1], but not evenly: an eye that is plainly wide gives .1, a plain smile .7. So
-each action has a ramp between the answer of a resting face and that of a full action, drawn in
-log-odds. The ends of the ramps were read off 1,668 labelled web faces (10th, 50th and 90th percentiles
-of neutral, happy, surprised, angry, sad and disgusted faces); they are no anatomical measurement.
+Blendshape values lie in [0, 1], but their ranges differ: a clearly widened eye gives .1, a clear smile .7. Each
+action therefore has a linear ramp in log-odds, from the value of a neutral face to that of a full action. The ends
+of the ramps are 10th, 50th and 90th percentiles of neutral, happy, surprised, angry, sad and disgusted faces among
+1,668 labelled web faces; they are not an anatomical measurement.
 
 Sources: action units after Ekman, Friesen and Hager 2002 (FACS); blendshape names after ARKit. MediaPipe's
-model never raises cheekSquint and noseSneer, so the raised cheek (AU 6) can only be seen by the lids.
+model never raises cheekSquint and noseSneer, so that cheek raising (AU 6) shows in the eyelids only.
 """
 
 from dataclasses import dataclass
@@ -18,26 +18,26 @@ from numpy.typing import NDArray
 from evoked.core.track import Track
 from evoked.faces.landmarks import BLENDSHAPES
 
-__all__ = ["ACTIONS", "ACTION_NAMES", "REST_CAP", "ActionUnit", "au_intensities", "neutral_baseline"]
+__all__ = ["ACTIONS", "ACTION_NAMES", "REST_CAP", "ActionUnit", "au_intensities"]
 
 ODDS_FLOOR = 1e-3
-"""Added to both sides of the odds: answers below a thousandth say nothing more."""
+"""Added to numerator and denominator of the odds: values below 0.001 carry no information."""
 
 REST_CAP = 0.25
-"""How far, in parts of the ramp, a person's own resting face may shift an action. Uncapped, whoever
-laughs through half of a video would be called solemn."""
+"""Largest shift of an action by a person's neutral baseline, as a share of the ramp. Without this limit a person who
+laughs through half of a video would count as neutral while laughing."""
 
 
 @dataclass(frozen=True)
 class ActionUnit:
-    """One facial action, and how strong a blendshape's answer must be.
+    """One facial action and the ramp of its blendshapes.
 
     Attributes:
-        name: what people call it, for explanations.
+        name: plain name, for explanations.
         units: FACS action units.
         shapes: blendshapes whose log-odds are averaged.
-        rest: answer in [0, 1] of a resting face: intensity 0.
-        full: answer in [0, 1] of a plain action: intensity 1.
+        rest: value in [0, 1] of a neutral face: intensity 0.
+        full: value in [0, 1] of a full action: intensity 1.
     """
 
     name: str
@@ -69,16 +69,17 @@ ACTION_NAMES: tuple[str, ...] = tuple(a.name for a in ACTIONS)
 
 
 def au_intensities(blendshapes: Track, *, rest_window_s: float = 60.0, rest_least_s: float = 15.0) -> Track:
-    """How strongly each action is shown, against the person's own resting face where it is known.
+    """Intensity of each action, relative to the person's neutral baseline where it is known.
 
     Args:
         blendshapes: one person's 52 blendshapes (the names of evoked.faces.landmarks.BLENDSHAPES).
-        rest_window_s: the resting face is the running median over this many seconds, centred.
-        rest_least_s: seconds of visible face that a window needs; with fewer, the scores are absolute,
-            that is, against the table alone.
+        rest_window_s: window of the running median that is the neutral baseline, in seconds, centred.
+        rest_least_s: seconds of visible face that a window needs; with fewer, the intensities are not shifted
+            by a baseline.
 
     Returns:
-        Intensities, about 0 at rest and 1 when plain, clipped to [-0.5, 1.25]; absent where the face was.
+        Intensities, about 0 for a neutral face and 1 for a full action, clipped to [-0.5, 1.25]; valid where
+        the blendshapes are.
 
     Raises:
         ValueError: if the Track does not hold the 52 blendshapes.
@@ -86,42 +87,42 @@ def au_intensities(blendshapes: Track, *, rest_window_s: float = 60.0, rest_leas
     if blendshapes.names != BLENDSHAPES:
         raise ValueError(f"need the 52 blendshapes in their order, got {len(blendshapes.names)} columns")
     raw = _ramped(blendshapes.values.astype(np.float64))  # (steps, actions)
-    rest = neutral_baseline(raw, blendshapes.valid, blendshapes.grid.rate, rest_window_s, rest_least_s)
-    shift = np.clip(rest, -REST_CAP, REST_CAP)
+    baseline = _neutral_baseline(raw, blendshapes.valid, blendshapes.grid.rate, rest_window_s, rest_least_s)
+    shift = np.clip(baseline, -REST_CAP, REST_CAP)
     return Track.masked(blendshapes.grid, ACTION_NAMES, np.clip(raw - shift, -0.5, 1.25), blendshapes.valid)
 
 
-def neutral_baseline(
+def _neutral_baseline(
     raw: NDArray[np.float64], valid: NDArray[np.bool_], rate: Fraction, window_s: float, least_s: float
 ) -> NDArray[np.float64]:
     """Running median of each action over the visible frames of a centred window.
 
-    The median is taken anew once a second and held for that second: a resting face does not change faster.
+    The median is computed once a second and used for that second: a neutral face does not change faster.
 
     Returns:
-        Shape of `raw`; zeros (the table's own rest) where fewer than `least_s` seconds were visible.
+        Shape of `raw`; zeros (no shift) where fewer than `least_s` seconds were visible.
     """
-    out = np.zeros_like(raw)
-    every = max(1, round(float(rate)))
+    baseline = np.zeros_like(raw)
+    frames_per_s = max(1, round(float(rate)))
     half = round(window_s * float(rate) / 2)
-    least = max(1.0, least_s * float(rate))
-    for start in range(0, len(raw), every):
-        middle = start + every // 2
+    min_frames = max(1.0, least_s * float(rate))
+    for start in range(0, len(raw), frames_per_s):
+        middle = start + frames_per_s // 2
         span = slice(max(0, middle - half), middle + half + 1)
         seen = raw[span][valid[span]]
-        if len(seen) >= least:
-            out[start : start + every] = np.median(seen, axis=0)
-    return out
+        if len(seen) >= min_frames:
+            baseline[start : start + frames_per_s] = np.median(seen, axis=0)
+    return baseline
 
 
 def _ramped(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Blendshape answers → unclipped place on each action's ramp, shape (steps, actions)."""
+    """Blendshape values → unclipped position on each action's ramp, shape (steps, actions)."""
     odds = _log_odds(values)
     columns = []
     for action in ACTIONS:
-        places = [BLENDSHAPES.index(s) for s in action.shapes]
+        indices = [BLENDSHAPES.index(s) for s in action.shapes]
         low, high = _log_odds(np.array([action.rest, action.full]))
-        columns.append((odds[:, places].mean(axis=1) - low) / (high - low))
+        columns.append((odds[:, indices].mean(axis=1) - low) / (high - low))
     return np.stack(columns, axis=1)
 
 

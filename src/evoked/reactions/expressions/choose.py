@@ -1,4 +1,4 @@
-"""The recogniser that a setting names: the prototypes, or a trained one."""
+"""Open the recogniser that a setting names: the prototype recogniser or a trained one."""
 
 from pathlib import Path
 
@@ -12,15 +12,18 @@ __all__ = ["open_recogniser"]
 
 
 def open_recogniser(choice: str, names: tuple[str, ...] | None = None, root: Path | None = None) -> Recogniser:
-    """The recogniser that a setting names.
+    """Open the recogniser that a setting names.
 
     Args:
         choice: "prototype", or the folder of a trained one.
-        names: which expressions; where None, all that a trained one knows, or the paper's five.
-        root: what a relative folder stands against; the working directory where None.
+        names: expressions to score; None: all of a trained recogniser, or the paper's five.
+        root: a relative folder is relative to this one; the working directory where None.
+
+    Returns:
+        The recogniser, with its model loaded.
 
     Raises:
-        EvokedError: if there is no such recogniser, or it does not know one of the expressions.
+        EvokedError: if there is no such recogniser, or it was not trained on one of the expressions.
     """
     if choice != PROTOTYPE:
         return load_trained(Path(choice) if root is None else root / choice, names)

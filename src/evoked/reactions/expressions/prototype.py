@@ -1,15 +1,15 @@
-"""The default recogniser: expressions by closeness to published prototypes. Readable, nothing trained.
+"""The default recogniser: expressions by similarity to published prototypes. Interpretable, without training.
 
-Each expression has a prototype: actions that belong to it (positive weights) and actions that speak
-against it (negative weights). Their weighted sum, the evidence, is turned into a score by a logistic
-curve that crosses one half where the evidence reaches the expression's threshold.
+Each expression has a prototype: actions that belong to it (positive weights) and actions that contradict
+it (negative weights). Their weighted sum, the evidence, is turned into a score by a logistic
+curve that is one half where the evidence equals the expression's threshold.
 
-Which actions belong is published: amusement 6+7+12+25+26, contentment 12 with relaxed eyes, interest
+The actions of each expression are published: amusement 6+7+12+25+26, contentment 12 with relaxed eyes, interest
 1+2(+12), surprise 1+2+5+25+26 (Cordaro, Sun, Keltner et al. 2018, Emotion 18:75-93); concentration 4+7 with
 the lips pressed, 23/24 (Rozin and Cohen 2003, Emotion 3:68-75; Cowen and Keltner 2019), by far the
-weakest of the five: brows also come down against the light. How much each weighs, and what speaks
-against, is ours: chosen on 1,668 noisily labelled web faces by the area under the ROC curve.
-It is a starting point, not the paper's recogniser, which was trained on 187k rated clips.
+least reliable of the five: bright light lowers the brows, too. The weights and the contradicting actions are
+choices of this project, made on 1,668 noisily labelled web faces by the area under the ROC curve.
+It is a baseline, not the paper's recogniser, which was trained on 187k rated clips.
 """
 
 from collections.abc import Mapping
@@ -26,13 +26,13 @@ __all__ = ["PROTOTYPES", "Prototype", "PrototypeRecogniser"]
 
 @dataclass(frozen=True)
 class Prototype:
-    """What an expression looks like.
+    """The actions of an expression and their weights.
 
     Attributes:
         weights: action → weight per unit of intensity.
         threshold: evidence at which the score is one half.
-        beyond: (action, limit, weight): what `action` exceeds the intensity of `limit` by is weighed too.
-            A jaw may drop in laughter as far as the lips smile; what it drops beyond that is a cry or a yawn.
+        beyond: (action, limit, weight): the excess of `action` over the intensity of `limit` has a weight, too.
+            In laughter the jaw drops no further than the lips smile; beyond that it is a cry or a yawn.
     """
 
     weights: Mapping[str, float]
@@ -41,7 +41,7 @@ class Prototype:
 
 
 STEEPNESS = 6.0
-"""Log-odds of the score per unit of evidence: a face at rest scores under .02, a full prototype over .8."""
+"""Log-odds of the score per unit of evidence: a neutral face scores under .02, a full prototype over .8."""
 
 PROTOTYPES: Mapping[str, Prototype] = {
     "amusement": Prototype(
@@ -101,12 +101,12 @@ PROTOTYPES: Mapping[str, Prototype] = {
 
 @dataclass(frozen=True)
 class PrototypeRecogniser:
-    """Scores by the prototypes above.
+    """Scores expressions by the prototypes above.
 
     Attributes:
-        names: which expressions, in order; each must have a prototype.
+        names: expressions, in order; each must have a prototype.
         prototypes: expression → Prototype.
-        rest_window_s, rest_least_s: see evoked.reactions.expressions.action_units.intensities.
+        rest_window_s, rest_least_s: see evoked.reactions.expressions.action_units.au_intensities.
 
     Raises:
         ValueError: for an expression without a prototype.
@@ -119,7 +119,7 @@ class PrototypeRecogniser:
 
     @property
     def describes(self) -> tuple[str, ...]:
-        """The 52 blendshapes alone."""
+        """The 52 blendshapes only."""
         return ("blendshapes",)
 
     def __post_init__(self) -> None:
@@ -127,41 +127,48 @@ class PrototypeRecogniser:
             raise ValueError(f"no prototype for {', '.join(unknown)}; there are: {', '.join(self.prototypes)}")
 
     def score(self, blendshapes: Track) -> Track:
-        """One person's 52 blendshapes → scores in [0, 1], columns `names`, absent where the face was."""
+        """Score one person's 52 blendshapes: scores in [0, 1], columns `names`, valid where the blendshapes are."""
         shown = au_intensities(blendshapes, rest_window_s=self.rest_window_s, rest_least_s=self.rest_least_s)
         scores = [_score(self.prototypes[n], shown.values) for n in self.names]
         return Track.masked(shown.grid, self.names, np.stack(scores, axis=1), shown.valid)
 
     def explain(self, blendshapes: Track, step: int) -> dict[str, str]:
-        """Why each score at a step is what it is, e.g. {"amusement": "smile .8, eyes narrowed .6 → amusement .7"}.
+        """Explain each score at a frame, e.g. {"amusement": "smile .8, eyes narrowed .6 → amusement .7"}.
+
+        Args:
+            blendshapes: one person's 52 blendshapes.
+            step: index of the frame.
+
+        Returns:
+            Expression → its strongest actions with their intensities, and its score.
 
         Raises:
-            ValueError: if nothing was seen at that step.
+            ValueError: if no face was visible at that frame.
         """
         shown = au_intensities(blendshapes, rest_window_s=self.rest_window_s, rest_least_s=self.rest_least_s)
         if not shown.valid[step]:
             raise ValueError(f"nothing was seen at step {step}, so there is nothing to explain")
         row = shown.values[step : step + 1]
-        told = {}
+        explanations = {}
         for name in self.names:
             prototype = self.prototypes[name]
-            parts = [(abs(w * row[0, ACTION_NAMES.index(a)]), a) for a, w in prototype.weights.items()]
+            terms = [(abs(w * row[0, ACTION_NAMES.index(a)]), a) for a, w in prototype.weights.items()]
             shares = [
                 f"{a} {_short(row[0, ACTION_NAMES.index(a)])}"
-                for size, a in sorted(parts, reverse=True)
+                for size, a in sorted(terms, reverse=True)
                 if size >= 0.05
             ]
             score = float(_score(prototype, row)[0])
-            told[name] = f"{', '.join(shares[:4]) or 'at rest'} → {name} {_short(score)}"
-        return told
+            explanations[name] = f"{', '.join(shares[:4]) or 'at rest'} → {name} {_short(score)}"
+        return explanations
 
     def describe(self) -> dict[str, object]:
-        """Name and the two settings; the table itself belongs to the version of evoked."""
+        """Name and the two settings; the prototypes are those of this version of evoked."""
         return {"recogniser": "prototype", "rest_window_s": self.rest_window_s, "rest_least_s": self.rest_least_s}
 
 
 def _score(prototype: Prototype, shown: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Scores in [0, 1], shape (steps,), from intensities (steps, actions); NaN where those are."""
+    """Scores in [0, 1], shape (steps,), from intensities (steps, actions); NaN where the intensities are."""
     column = {name: shown[:, i].astype(np.float64) for i, name in enumerate(ACTION_NAMES)}
     evidence = sum(w * column[a] for a, w in prototype.weights.items())
     for action, limit, weight in prototype.beyond:

@@ -1,4 +1,4 @@
-"""What every expression recogniser offers."""
+"""The interface of expression recognisers."""
 
 from typing import Protocol
 
@@ -14,24 +14,24 @@ class Recogniser(Protocol):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Which expressions, in order."""
+        """Expressions, in order."""
         ...
 
     @property
     def describes(self) -> tuple[str, ...]:
-        """Which descriptions of a face it reads, by their names in `faces.describe`, in order."""
+        """Names of the face descriptors (`faces/descriptors.py`) that it reads, in order."""
         ...
 
     def score(self, described: Track, /) -> Track:
-        """One person's descriptions side by side at 6 Hz → scores in [0, 1], absent where the face was.
+        """Score one person's concatenated descriptions at 6 Hz: scores in [0, 1], valid where the descriptions are.
 
-        Above one half an expression counts as shown: that is what votes go by.
+        An expression counts as shown above one half; the majority vote uses this threshold.
         """
         ...
 
     def describe(self) -> dict[str, object]:
-        """What a result made by it must remember: plain values for its provenance.
+        """Settings for the provenance of results, as plain values.
 
-        One that has an operating point names it as `thresholds`, expression → score: the vote cuts there.
+        A recogniser with an operating point gives it as `thresholds`, expression → score, for the majority vote.
         """
         ...

@@ -1,8 +1,8 @@
-"""Expressions by a recogniser that was trained on rated clips (spec §3); interchangeable with the prototype one.
+"""A recogniser that was trained on rated clips (spec §3); interchangeable with the prototype recogniser.
 
-Its scores are put so that one half is the expression's operating point: half of the log-odds scale lies above
-the probability at which, on held-out ratings, the wanted precision was reached. So votes, which go by one half,
-need to know nothing of it, and the order of scores is that of the probabilities.
+Scores are shifted in log-odds so that one half is the expression's operating point: the probability at which the
+wanted precision was reached on held-out ratings. The majority vote can therefore use one half as its threshold; the
+ranking of scores is that of the probabilities.
 """
 
 from dataclasses import dataclass, field
@@ -24,15 +24,15 @@ __all__ = ["TrainedRecogniser", "forward_fill", "load_trained"]
 
 @dataclass(frozen=True, eq=False)
 class TrainedRecogniser:
-    """Scores by a trained recogniser.
+    """Scores expressions with a trained recogniser.
 
     Attributes:
         recognition: the checkpoint.
-        digest: sha256 of its arrays: what results made by it remember.
-        names: which of its expressions, in order.
+        digest: sha256 of its arrays, for the provenance of results.
+        names: expressions to score, in order.
 
     Raises:
-        ValueError: for an expression that it was not trained on.
+        ValueError: for an expression it was not trained on.
     """
 
     recognition: Recognition
@@ -48,11 +48,11 @@ class TrainedRecogniser:
 
     @property
     def describes(self) -> tuple[str, ...]:
-        """The descriptions that it was trained on."""
+        """Names of the face descriptors that it was trained on."""
         return self.recognition.config.describes
 
     def describe(self) -> dict[str, object]:
-        """For provenance: which recogniser, and its operating points."""
+        """For provenance: the recogniser and its operating points."""
         points = dict(zip(self.recognition.config.expressions, self.recognition.points, strict=True))
         return {
             "recogniser": "trained",
@@ -62,15 +62,15 @@ class TrainedRecogniser:
         }
 
     def probabilities(self, described: Track) -> Track:
-        """Calibrated probabilities in [0, 1]: of the clips that get p, about the share p has the expression.
+        """Calibrated probabilities in [0, 1]: about a share p of the clips with probability p show the expression.
 
         Args:
             described: one person's descriptions at 6 Hz, columns as `column_names(describes)`.
 
         Returns:
             A Track on the same grid, valid where the descriptions are. Each frame is scored from the 3 s before
-            it. Frames in those where the face was not seen repeat the last one that was; after 3 s without a
-            face, as at the start, all begins anew with the first frame seen.
+            it. Frames without a visible face repeat the last visible one; after 3 s without a face, as at the start,
+            the window starts again with the first visible frame.
 
         Raises:
             ValueError: for other columns.
@@ -78,15 +78,15 @@ class TrainedRecogniser:
         expected = column_names(self.describes)
         if described.names != expected:
             raise ValueError(f"this recogniser reads {', '.join(self.describes)} ({len(expected)} columns), in order")
-        out = np.zeros((described.grid.steps, len(self.names)), dtype=np.float32)
-        places = [self.recognition.config.expressions.index(name) for name in self.names]
+        probabilities = np.zeros((described.grid.steps, len(self.names)), dtype=np.float32)
+        columns = [self.recognition.config.expressions.index(name) for name in self.names]
         for steps, rows in forward_fill(described, self.recognition.config.ticks):
             p = self._calibrated(self._forward(rows))
-            out[steps] = p[:, places]
-        return Track.masked(described.grid, self.names, out, described.valid)
+            probabilities[steps] = p[:, columns]
+        return Track.masked(described.grid, self.names, probabilities, described.valid)
 
     def score(self, described: Track, /) -> Track:
-        """The same, put so that one half is the operating point."""
+        """Probabilities shifted in log-odds so that one half is the operating point."""
         p = self.probabilities(described)
         points = dict(zip(self.recognition.config.expressions, self.recognition.points, strict=True))
         cuts = log_odds([points[name].threshold for name in self.names])
@@ -99,32 +99,39 @@ class TrainedRecogniser:
 
 
 def forward_fill(track: Track, frames: int) -> list[tuple[slice, NDArray[np.float32]]]:
-    """Stretches of a person's frames without a gap of `frames` or more; shorter gaps repeat the frame before.
+    """Split a person's frames at gaps of `frames` or more; shorter gaps repeat the frame before.
+
+    Args:
+        track: descriptions of one person.
+        frames: shortest gap at which to split, in frames.
 
     Returns:
-        (which steps, rows of all of them, (n, D)); no stretch where nothing is valid.
+        For each run: its frames as a slice, and their rows, shape (n, D); empty where no frame is valid.
     """
     seen = np.flatnonzero(track.valid)
     if not len(seen):
         return []
-    out = []
-    for part in np.split(seen, np.flatnonzero(np.diff(seen) > frames) + 1):
-        first, last = int(part[0]), int(part[-1])
-        source = part[np.searchsorted(part, np.arange(first, last + 1), side="right") - 1]
-        out.append((slice(first, last + 1), track.values[source]))
-    return out
+    runs = []
+    for run in np.split(seen, np.flatnonzero(np.diff(seen) > frames) + 1):
+        first, last = int(run[0]), int(run[-1])
+        source = run[np.searchsorted(run, np.arange(first, last + 1), side="right") - 1]
+        runs.append((slice(first, last + 1), track.values[source]))
+    return runs
 
 
 def load_trained(folder: Path, names: tuple[str, ...] | None = None) -> TrainedRecogniser:
     """Read a trained recogniser.
 
     Args:
-        folder: where `evoked recogniser train` put it.
-        names: which expressions; all that it knows where None.
+        folder: as written by `evoked recogniser train`.
+        names: expressions to score; all that it was trained on where None.
+
+    Returns:
+        The recogniser.
 
     Raises:
-        CheckpointError: if there is none, it is damaged, it reads descriptions that this version does not
-            make, or it was not trained on one of the names.
+        CheckpointError: if the folder has none, it is damaged, it reads descriptors that this version does not
+            have, or it was not trained on one of the names.
     """
     recognition, digest = load_recognition(folder)
     config = recognition.config
@@ -134,10 +141,10 @@ def load_trained(folder: Path, names: tuple[str, ...] | None = None) -> TrainedR
         )
     if width_of(config.describes) != config.width:
         raise CheckpointError(f"the recogniser in {folder} reads {config.width} numbers a face. Train it again")
-    for net in models_of(config.describes):
-        if recognition.nets.get(net) != NETS[net].sha256:
+    for name in models_of(config.describes):
+        if recognition.nets.get(name) != NETS[name].sha256:
             raise CheckpointError(
-                f"the recogniser in {folder} was trained on another {net} than this version runs. Train it again"
+                f"the recogniser in {folder} was trained on another {name} than this version runs. Train it again"
             )
     try:
         return TrainedRecogniser(recognition, digest, names or config.expressions)

@@ -1,4 +1,4 @@
-"""From a reaction video to viewers' scores, and from viewers' scores to labels: the one label pipeline.
+"""The label pipeline: from reaction videos to viewers' scores and to labels of the content.
 
 match → content filter → annotate → viewers onto the content's time → majority vote
 
@@ -41,12 +41,12 @@ __all__ = [
 ]
 
 MATCHING = 0.1
-"""About what share of the time of a reaction the search by picture takes."""
+"""Approximate share of a reaction's processing time that matching by video takes."""
 
 
 @dataclass(frozen=True, eq=False)
 class ReactionViewers:
-    """The viewers of one reaction, as the vote needs them.
+    """The viewers of one reaction: the input of the vote.
 
     Attributes:
         reaction: its file name.
@@ -61,14 +61,14 @@ class ReactionViewers:
 
 @dataclass(frozen=True, eq=False)
 class AnnotatedReaction:
-    """A reaction that was annotated.
+    """An annotated reaction, aligned with its content.
 
     Attributes:
         reaction: its file.
         found: its viewers and their scores.
         offsets: where the content is in it; without a content, the reaction's own time.
-        content: name of the content that it plays; "" without one.
-        matched: what was wrong with the files as they were matched, one line each.
+        content: name of the content that it shows; "" without one.
+        matched: damage of the files noticed while they were matched, one line each.
     """
 
     reaction: Path
@@ -79,12 +79,12 @@ class AnnotatedReaction:
 
     @property
     def known(self) -> tuple[str, ...]:
-        """What a reader of a result must know: how the map was found, and what is wrong with the files."""
+        """Notes for readers of the result: how the offset map was found, and damage of the files."""
         return (*modality_notes(self.offsets), *self.matched, *self.found.damage)
 
     @property
     def viewers(self) -> ReactionViewers:
-        """Its viewers, as the vote needs them."""
+        """The viewers: the input of the vote."""
         scores = {name: viewer.scores for name, viewer in self.found.viewers.items()}
         return ReactionViewers(self.reaction.name, scores, self.offsets)
 
@@ -103,14 +103,17 @@ def annotate_aligned(
         reaction: a recording of people who watch.
         content: what they watch.
         offsets: where the content is in the reaction.
-        annotator: gives the loaded networks; called after the content was looked for.
-        region: how the content's rectangle is looked for.
-        progress: reported in seconds of the reaction.
+        annotator: gives the Annotator with its loaded models; called after the content region was searched.
+        region: settings of the content region's detection.
+        progress: called with the seconds done and their total.
+
+    Returns:
+        The viewers and their scores.
 
     Raises:
         AlignmentError: if both are the same file.
         MediaError: if a file cannot be used.
-        WeightsError: if a network cannot be had.
+        WeightsError: if a model is not available.
     """
     content_filter = open_content_filter(reaction, content, offsets, region)
     return annotator()(reaction, content_filter, progress)
@@ -127,28 +130,31 @@ def annotate_reaction(
 
     Args:
         reaction: a recording of people who watch.
-        matcher: knows the contents that may have been watched; None: every face counts as a viewer's, on the
-            reaction's own time.
-        annotator: gives the loaded networks; called once the files are known to be usable.
-        region: how the content's rectangle is looked for.
-        progress: reported as a share of the whole.
+        matcher: of the contents that may have been watched; None: every face counts as a viewer's, on the time of the
+            reaction.
+        annotator: gives the Annotator with its loaded models; called after the files were checked.
+        region: settings of the content region's detection.
+        progress: called with the share of the work done and its total.
+
+    Returns:
+        The annotation, with the content and its offset map.
 
     Raises:
-        AlignmentError: if the reaction plays none of the contents, or is one of them.
+        AlignmentError: if the reaction shows none of the contents, or is one of them.
         MediaError: if a file cannot be used.
-        WeightsError: if a network cannot be had.
+        WeightsError: if a model is not available.
     """
     media = probe(reaction)
     if media.picture is None:
-        raise no_video_error(reaction)  # reported at once, before any network is loaded
+        raise no_video_error(reaction)  # reported at once, before any model is loaded
     if matcher is None:
-        whole = OffsetMap(0.0, (Segment(0.0, max(float(media.duration_s), 1e-3), 0.0, 0.0),))
-        return AnnotatedReaction(reaction, annotator()(reaction, None, progress), whole)
-    found = matcher.match(reaction, progress=part(progress, 0, MATCHING))
-    notes = matcher.damage_notes(reaction, found.content)
-    content, rest = matcher.paths[found.content], part(progress, MATCHING, 1)
-    annotation = annotate_aligned(reaction, content, found.offsets, annotator, region, rest)
-    return AnnotatedReaction(reaction, annotation, found.offsets, found.content, notes)
+        identity = OffsetMap(0.0, (Segment(0.0, max(float(media.duration_s), 1e-3), 0.0, 0.0),))
+        return AnnotatedReaction(reaction, annotator()(reaction, None, progress), identity)
+    match = matcher.match(reaction, progress=part(progress, 0, MATCHING))
+    notes = matcher.damage_notes(reaction, match.content)
+    content, remaining = matcher.paths[match.content], part(progress, MATCHING, 1)
+    annotation = annotate_aligned(reaction, content, match.offsets, annotator, region, remaining)
+    return AnnotatedReaction(reaction, annotation, match.offsets, match.content, notes)
 
 
 def label_content(
@@ -163,7 +169,7 @@ def label_content(
     Args:
         reactions: of this content.
         seconds: the content's 1 Hz grid.
-        names: expressions; they are the columns also where nobody was seen.
+        names: expressions; they are the columns also where no viewer was visible.
         config: merging, quorum and reaction lag.
         thresholds: score in [0, 1] from which a frame counts as on, for each of `names`.
 
@@ -194,24 +200,24 @@ def label_each_viewer(
         thresholds: score in [0, 1] from which a frame counts as on, for each expression.
 
     Returns:
-        Viewer, called REACTION/v1, → their own votes; empty where nobody was seen.
+        Viewer, called REACTION/v1, → their votes; empty where no viewer was visible.
     """
     moved = _moved(reactions, seconds, config)
     votes = majority_vote_each([track for _, _, track in moved], seconds, config, thresholds=thresholds)
-    return {f"{reaction}/{viewer}": own for (reaction, viewer, _), own in zip(moved, votes, strict=True)}
+    return {f"{reaction}/{viewer}": result for (reaction, viewer, _), result in zip(moved, votes, strict=True)}
 
 
 def _moved(reactions: Sequence[ReactionViewers], seconds: TimeGrid, config: VoteConfig) -> list[tuple[str, str, Track]]:
     """Reaction, viewer, and the viewer's scores on the content's 6 Hz grid."""
     grid = viewer_grid(seconds)
     return [
-        (own.reaction, name, onto_content(scores, own.offsets, grid, reaction_lag_s=config.reaction_lag_s))
-        for own in reactions
-        for name, scores in own.viewers.items()
+        (source.reaction, name, onto_content(scores, source.offsets, grid, reaction_lag_s=config.reaction_lag_s))
+        for source in reactions
+        for name, scores in source.viewers.items()
     ]
 
 
 def _nobody(grid: TimeGrid, names: tuple[str, ...]) -> Track:
-    """A viewer who is never visible: what a content has whose reactions show nobody."""
+    """A viewer who is never visible, for a content whose reactions show no viewer."""
     nothing = np.zeros((grid.steps, len(names)), dtype=np.float32)
     return Track.masked(grid, names, nothing, np.zeros(grid.steps, dtype=np.bool_))
