@@ -66,9 +66,9 @@ def test_no_positives_is_undefined() -> None:
     ("scores", "truth", "message"),
     [
         ([0.1], [0, 1], "of one shape"),
-        ([np.nan], [1], "leave out first what was not rated"),
-        ([0.1], [np.nan], "leave out first what was not rated"),
-        ([0.1], [2], "leave out first what was not rated"),
+        ([np.nan], [1], "leave unrated rows out first"),
+        ([0.1], [np.nan], "leave unrated rows out first"),
+        ([0.1], [2], "leave unrated rows out first"),
     ],
 )
 def test_what_cannot_be_scored_is_refused(scores: list, truth: list, message: str) -> None:

@@ -26,10 +26,10 @@ def test_film_by_film_scores_are_the_mean_of_the_libraries() -> None:
     predicted, truth, groups = series(seed=1)
     paired = PairedSeries(predicted, truth, groups)
     own = [groups == g for g in range(7)]
-    assert paired.film_mse() == pytest.approx(np.mean([mean_squared_error(truth[o], predicted[o]) for o in own]))
+    assert paired.video_mse() == pytest.approx(np.mean([mean_squared_error(truth[o], predicted[o]) for o in own]))
     each = [pearsonr(predicted[o], truth[o]).statistic for o in own]
-    assert paired.film_pearson() == pytest.approx(np.mean(each))
-    np.testing.assert_allclose(paired.each_pearson(), each, rtol=1e-9)
+    assert paired.video_pearson() == pytest.approx(np.mean(each))
+    np.testing.assert_allclose(paired.pearson_by_video(), each, rtol=1e-9)
 
 
 def test_weights_are_films_drawn_again() -> None:
@@ -40,19 +40,19 @@ def test_weights_are_films_drawn_again() -> None:
     drawn, paired = PairedSeries(predicted[rows], truth[rows], numbers), PairedSeries(predicted, truth, groups)
     assert paired.mse(weights) == pytest.approx(drawn.mse())
     assert paired.pearson(weights) == pytest.approx(drawn.pearson())
-    assert paired.film_mse(weights) == pytest.approx(drawn.film_mse())
-    assert paired.film_pearson(weights) == pytest.approx(drawn.film_pearson())
+    assert paired.video_mse(weights) == pytest.approx(drawn.video_mse())
+    assert paired.video_pearson(weights) == pytest.approx(drawn.video_pearson())
 
 
 def test_a_constant_series_has_no_r_and_is_not_zero() -> None:
     predicted, truth, groups = series(films=3, seed=3)
     flat = np.where(groups == 1, 0.1, predicted)
     paired = PairedSeries(flat, truth, groups)
-    assert np.isnan(paired.each_pearson()).tolist() == [False, True, False]
+    assert np.isnan(paired.pearson_by_video()).tolist() == [False, True, False]
     left = [pearsonr(flat[groups == g], truth[groups == g]).statistic for g in (0, 2)]
-    assert paired.film_pearson() == pytest.approx(np.mean(left))
+    assert paired.video_pearson() == pytest.approx(np.mean(left))
     assert PairedSeries(np.full(len(truth), 0.3), truth, groups).pearson() is None
-    assert PairedSeries(np.full(len(truth), 0.3), truth, groups).film_pearson() is None
+    assert PairedSeries(np.full(len(truth), 0.3), truth, groups).video_pearson() is None
 
 
 def test_far_from_zero_it_keeps_its_digits() -> None:

@@ -1,4 +1,4 @@
-"""How sure a score is: whole videos are drawn again, because the seconds of one video are no separate evidence."""
+"""Bootstrap intervals: whole videos are resampled, because the seconds of one video are not independent."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,21 +9,21 @@ from numpy.typing import NDArray
 __all__ = ["Interval", "Statistic", "bootstrap", "circular_shifts", "group_resamples"]
 
 Statistic = Callable[[NDArray[np.int64]], Sequence[float | None]]
-"""Weights of the groups, shape (groups,) → the numbers of interest; None where one is not defined."""
+"""Weights of the groups, shape (groups,) → the statistics; None where one is not defined."""
 
 NO_WIDTH = 5e-4
-"""An interval narrower than is shown (three decimals) is no certainty: the draws had nothing to differ by."""
+"""Intervals narrower than the three decimals shown are not reported: the resamples did not vary."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """Between which bounds the middle of the resampled values lies.
+    """A percentile interval of a statistic.
 
     Attributes:
-        low, high: the bounds; None where they cannot be known (one group only, or never defined).
-        resamples: how often was drawn.
-        undefined: in how many draws the value was not defined (a class without positives); those are left out.
-        mean: of the draws in which it was; away from the value itself, resampling has a bias of its own.
+        low, high: the bounds; None where undefined (one group only, or no resample with a value).
+        resamples: number of resamples.
+        undefined: number of resamples in which the value was not defined (a class without positives); left out.
+        mean: over the resamples with a value; its difference from the value itself is the bootstrap bias.
     """
 
     low: float | None
@@ -34,16 +34,16 @@ class Interval:
 
     @property
     def span(self) -> tuple[float, float] | None:
-        """Both bounds; None where they cannot be known, or the draws gave one number (NO_WIDTH)."""
+        """Both bounds; None where undefined or where the resamples did not vary (NO_WIDTH)."""
         if self.low is None or self.high is None or self.high - self.low < NO_WIDTH:
             return None
         return self.low, self.high
 
     def centred(self, value: float) -> "Interval":
-        """The same width, moved so that the draws have `value` as their mean.
+        """The interval shifted so that the mean of the resamples is `value`.
 
-        For a number that is biased where there is little to count (kappas of pairs who share few clips): a draw
-        repeats clips and so has less to count than the data; its bias, seen against the value, is taken out once.
+        For statistics that are biased in small samples (kappas of pairs of raters who share few clips): a resample
+        repeats clips and so has fewer distinct ones than the data; the estimated bias is subtracted once.
 
         Source: Efron and Tibshirani 1993, ch. 10 (the bootstrap estimate of bias).
         """
@@ -56,19 +56,19 @@ class Interval:
 def bootstrap(
     groups: int, statistic: Statistic, *, resamples: int = 1000, seed: int = 0, level: float = 0.95
 ) -> list[Interval]:
-    """Percentile intervals of some numbers, by drawing whole groups with replacement.
+    """Percentile intervals of statistics, by resampling whole groups with replacement.
 
     Args:
-        groups: how many there are (videos).
-        statistic: called once per draw with how often each group was drawn, shape (groups,), summing
-            to `groups`; returns the numbers, the same count each time.
-        resamples: how many draws.
+        groups: number of groups (videos).
+        statistic: called once per resample with the count of each group, shape (groups,), summing
+            to `groups`; returns the statistics, always as many.
+        resamples: number of resamples.
         seed: equal seeds give equal intervals.
-        level: share of the draws between the bounds.
+        level: share of the resamples between the bounds.
 
     Returns:
-        One Interval per number. With few groups (under about 20) percentile intervals are too
-        narrow; with one group there is none.
+        One Interval per statistic. With few groups (under about 20) percentile intervals are too
+        narrow; with one group there are none.
 
     Raises:
         ValueError: for fewer than one group or resample, or a level outside (0, 1).
@@ -84,26 +84,35 @@ def bootstrap(
         return [Interval(None, None, 0, 0)] * count
     drawn = np.array(
         [_as_row(statistic(weights)) for weights in group_resamples(groups, resamples, seed)]
-    )  # (resamples, numbers)
+    )  # (resamples, statistics)
     return [_interval(drawn[:, k], level) for k in range(drawn.shape[1])]
 
 
 def group_resamples(groups: int, resamples: int, seed: int) -> Iterator[NDArray[np.int64]]:
-    """How often each group is drawn, one array of shape (groups,) per resample."""
+    """Draw groups with replacement.
+
+    Args:
+        groups: number of groups.
+        resamples: number of resamples.
+        seed: equal seeds give equal resamples.
+
+    Yields:
+        The count of each group, shape (groups,), once per resample.
+    """
     random = np.random.default_rng(seed)
     for _ in range(resamples):
         yield np.bincount(random.integers(groups, size=groups), minlength=groups)
 
 
 def circular_shifts(groups: NDArray[np.integer], resamples: int, seed: int) -> Iterator[NDArray[np.int64]]:
-    """Rows that turn each group's own series round by a random amount: a null for "the timing matters".
+    """Circular shifts of each group's series by a random amount: the null hypothesis that timing does not matter.
 
-    Each series keeps its level, its rhythm and its place in its group; only what happens when is lost.
+    Each series keeps its values and its autocorrelation; only its timing is lost.
 
     Args:
         groups: shape (n,), group number of each row; rows of a group in time order.
-        resamples: how many.
-        seed: equal seeds, equal shifts.
+        resamples: number of shifts.
+        seed: equal seeds give equal shifts.
 
     Yields:
         `rows`, shape (n,): `truth[rows]` is the shifted truth.
@@ -112,8 +121,8 @@ def circular_shifts(groups: NDArray[np.integer], resamples: int, seed: int) -> I
     members = [np.flatnonzero(groups == g) for g in np.unique(groups)]
     for _ in range(resamples):
         rows = np.empty(len(groups), dtype=np.int64)
-        for own in members:
-            rows[own] = np.roll(own, int(random.integers(len(own))))
+        for indices in members:
+            rows[indices] = np.roll(indices, int(random.integers(len(indices))))
         yield rows
 
 

@@ -1,4 +1,4 @@
-"""How far a score may be read as a probability."""
+"""Calibration of scores as probabilities: reliability curve, Platt scaling."""
 
 from dataclasses import dataclass
 
@@ -8,16 +8,16 @@ from numpy.typing import ArrayLike, NDArray
 __all__ = ["Reliability", "log_odds", "platt", "reliability"]
 
 LIMIT = 1e-6
-"""Scores are kept this far from 0 and 1 before their log-odds are taken."""
+"""Scores are clipped to this distance from 0 and 1 before their log-odds are computed."""
 
 
 @dataclass(frozen=True, eq=False)
 class Reliability:
-    """A reliability curve: of the scores that lie about here, how many were right. Arrays of shape (bins,).
+    """A reliability curve: mean score and share of positives per bin. Arrays of shape (bins,).
 
     Attributes:
         low, high: each bin's bounds; a score belongs to the bin with low <= score < high (the last holds 1).
-        count: scores in it.
+        count: number of scores in it.
         score: their mean; NaN where there are none.
         share: mean of the truth; NaN where there are none.
         error: expected calibration error: mean over scores of |share − score| of their bin.
@@ -32,12 +32,15 @@ class Reliability:
 
 
 def reliability(scores: ArrayLike, truth: ArrayLike, bins: int = 10) -> Reliability:
-    """The reliability curve over bins of equal width, and the expected calibration error (Naeini and others 2015).
+    """The reliability curve over bins of equal width, and the expected calibration error (Naeini et al. 2015).
 
     Args:
         scores: shape (n,), in [0, 1], n at least 1.
         truth: shape (n,), in [0, 1]: 0 or 1, or the share of raters who said yes.
-        bins: how many.
+        bins: number of bins.
+
+    Returns:
+        The curve with its expected calibration error.
 
     Raises:
         ValueError: for shapes that differ, no scores, or numbers outside [0, 1].
@@ -45,31 +48,31 @@ def reliability(scores: ArrayLike, truth: ArrayLike, bins: int = 10) -> Reliabil
     p, t = _unit(scores, truth)
     if bins < 1:
         raise ValueError(f"bins must be 1 or more, got {bins}")
-    place = np.minimum((p * bins).astype(np.int64), bins - 1)
-    count = np.bincount(place, minlength=bins)
+    index = np.minimum((p * bins).astype(np.int64), bins - 1)
+    count = np.bincount(index, minlength=bins)
     full = np.maximum(count, 1)
     empty = np.where(count > 0, 1.0, np.nan)
-    score = np.bincount(place, p, bins) / full * empty
-    share = np.bincount(place, t, bins) / full * empty
+    score = np.bincount(index, p, bins) / full * empty
+    share = np.bincount(index, t, bins) / full * empty
     error = float(np.nansum(count * np.abs(share - score)) / len(p))
     edges = np.arange(bins + 1) / bins
     return Reliability(edges[:-1], edges[1:], count, score, share, error)
 
 
 def platt(scores: ArrayLike, truth: ArrayLike, steps: int = 100) -> tuple[float, float]:
-    """Slope and shift that make log-odds of a score those of the truth (Platt 1999): a logistic regression.
+    """Slope and intercept of a logistic regression of the truth on the log-odds of the score (Platt 1999).
 
-    Newton's method; the truth is drawn a little towards one half as Platt has it, so that scores that part
-    the two perfectly still give finite numbers.
+    Newton's method; the truth is smoothed towards one half as in Platt's paper, so that perfectly separating scores
+    give finite parameters.
 
     Args:
         scores: shape (n,), in [0, 1].
         truth: shape (n,), in [0, 1].
-        steps: at most so many.
+        steps: largest number of Newton steps.
 
     Returns:
-        (slope, shift). Slope above 0: the order of scores never changes; (1, 0) where the truth does not
-        vary, or the order would be reversed.
+        (slope, intercept). The slope is above 0, so that the ranking of scores does not change; (1, 0) where the
+        truth does not vary, or the ranking would be reversed.
 
     Raises:
         ValueError: as `reliability`.
@@ -80,22 +83,22 @@ def platt(scores: ArrayLike, truth: ArrayLike, steps: int = 100) -> tuple[float,
         return 1.0, 0.0
     wanted = t * (yes + 1) / (yes + 2) + (1 - t) / (no + 2)
     x = np.stack([log_odds(p), np.ones(len(p))], axis=1)
-    found, best = np.array([1.0, 0.0]), np.inf
+    parameters, smallest = np.array([1.0, 0.0]), np.inf
     for _ in range(steps):
-        q = 1 / (1 + np.exp(-x @ found))
-        slope = x.T @ (wanted - q)
-        curve = (x * (q * (1 - q))[:, None]).T @ x + 1e-9 * np.eye(2)
-        step = np.linalg.solve(curve, slope)
+        q = 1 / (1 + np.exp(-x @ parameters))
+        gradient = x.T @ (wanted - q)
+        hessian = (x * (q * (1 - q))[:, None]).T @ x + 1e-9 * np.eye(2)
+        step = np.linalg.solve(hessian, gradient)
         size = float(np.abs(step).max())
-        found = found + step * min(1.0, 2.0 / max(size, 1e-12))  # never far in one step
-        if size < 1e-9 or (size >= best and size < 1e-6):
+        parameters = parameters + step * min(1.0, 2.0 / max(size, 1e-12))  # limited step size
+        if size < 1e-9 or (size >= smallest and size < 1e-6):
             break
-        best = size
-    return (float(found[0]), float(found[1])) if found[0] > 0 else (1.0, 0.0)
+        smallest = size
+    return (float(parameters[0]), float(parameters[1])) if parameters[0] > 0 else (1.0, 0.0)
 
 
 def log_odds(p: ArrayLike) -> NDArray[np.float64]:
-    """log(p / (1 − p)), finite for 0 and 1 too."""
+    """log(p / (1 − p)), finite also for 0 and 1."""
     inside = np.clip(np.asarray(p, dtype=np.float64), LIMIT, 1 - LIMIT)
     return np.asarray(np.log(inside) - np.log1p(-inside))
 

@@ -1,4 +1,4 @@
-"""How closely two series move together."""
+"""Pearson's correlation coefficient, also from summed terms for a bootstrap."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike, NDArray
 __all__ = ["correlation_sums", "pearson", "pearson_from_sums"]
 
 CONSTANT = 1e-12
-"""A variance below this share of the mean square is rounding: the series is constant."""
+"""A variance below this share of the mean square is rounding error: the series counts as constant."""
 
 
 def pearson(a: ArrayLike, b: ArrayLike) -> float:
@@ -18,7 +18,7 @@ def pearson(a: ArrayLike, b: ArrayLike) -> float:
 
     Returns:
         A number in [−1, 1]; NaN where it is not defined: fewer than two values, or a constant series.
-        (The EEV challenge counts a constant series as 0: that is for its score to say, not for r.)
+        (The EEV challenge counts a constant series as 0; that belongs to its score, not to r.)
 
     Raises:
         ValueError: if the shapes differ or a value is not finite.
@@ -30,16 +30,16 @@ def pearson(a: ArrayLike, b: ArrayLike) -> float:
         raise ValueError("a series holds a value that is not finite; leave masked seconds out first")
     if len(x) < 2 or np.ptp(x) == 0 or np.ptp(y) == 0:
         return float("nan")
-    # each is brought to unit size first: values of 1e-200 or 1e200 would vanish or overflow when squared
+    # scaled to unit range first: values of 1e-200 or 1e200 would underflow or overflow when squared
     x, y = (x - x.mean()) / np.ptp(x), (y - y.mean()) / np.ptp(y)
     return float(np.clip((x @ y) / np.sqrt((x @ x) * (y @ y)), -1.0, 1.0))
 
 
 def correlation_sums(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
-    """What `pearson_of` adds up: a row per pair of values, so that a bootstrap only weighs sums.
+    """The terms that `pearson_from_sums` needs, a row per pair of values: a bootstrap then only weights sums.
 
     Args:
-        a, b: shape (n,), all finite. Both are centred first: sums of squares would lose digits otherwise.
+        a, b: shape (n,), all finite. Both are centred first: sums of squares would lose precision otherwise.
 
     Returns:
         Shape (n, 6): 1, a, b, a², b², ab.
@@ -51,11 +51,11 @@ def correlation_sums(a: ArrayLike, b: ArrayLike) -> NDArray[np.float64]:
 
 
 def pearson_from_sums(sums: ArrayLike) -> float | None:
-    """Pearson's r from (weighted) summed `moments`; None where it is not defined, as `pearson` is NaN."""
+    """Pearson's r from (weighted) sums of `correlation_sums`; None where `pearson` is NaN."""
     n, x, y, xx, yy, xy = np.asarray(sums, dtype=np.float64)
     if n < 2:
         return None
-    of_x, of_y = xx - x * x / n, yy - y * y / n
-    if of_x <= CONSTANT * xx or of_y <= CONSTANT * yy:
+    spread_x, spread_y = xx - x * x / n, yy - y * y / n
+    if spread_x <= CONSTANT * xx or spread_y <= CONSTANT * yy:
         return None
-    return float(np.clip((xy - x * y / n) / np.sqrt(of_x * of_y), -1.0, 1.0))
+    return float(np.clip((xy - x * y / n) / np.sqrt(spread_x * spread_y), -1.0, 1.0))

@@ -1,4 +1,4 @@
-"""Where to cut a score: the threshold that reaches a wanted precision, else the best F-measure (spec §5)."""
+"""Operating point: the threshold that reaches a target precision, else the best F-measure (spec §5)."""
 
 from dataclasses import dataclass
 
@@ -10,13 +10,13 @@ __all__ = ["PrecisionThreshold", "operating_point"]
 
 @dataclass(frozen=True)
 class PrecisionThreshold:
-    """A threshold, and what it makes of the scores that it was chosen on.
+    """A threshold, with precision and recall on the scores it was chosen on.
 
     Attributes:
         threshold: a score equal to it is on; half way between the lowest score that is on and the next below,
-            so that a new score a little under the lowest is on, too.
-        precision, recall: on the data it was chosen on: too good for new data.
-        reached: whether the wanted precision is reached; if not, it is the best F-measure's.
+            so that a new score slightly below the lowest is on, too.
+        precision, recall: on the data it was chosen on: optimistic for new data.
+        reached: whether the target precision is reached; if not, the threshold has the best F-measure.
     """
 
     threshold: float
@@ -28,18 +28,18 @@ class PrecisionThreshold:
 def operating_point(
     scores: ArrayLike, truth: ArrayLike, *, target: float = 0.73, beta: float = 0.5
 ) -> PrecisionThreshold | None:
-    """Choose a class's threshold; every way to part the scores that occur is tried.
+    """Choose the threshold of a class among all that separate the given scores.
 
     Args:
         scores: shape (n,), all finite.
-        truth: shape (n,), in [0, 1]: 0 or 1, or the share of raters who said yes; a share s counts as s of a
-            positive and 1 − s of a negative.
-        target: precision that is wanted; among the thresholds that reach it the one with most recall is taken
+        truth: shape (n,), in [0, 1]: 0 or 1, or the share of raters who said yes; a share s counts as s
+            positives and 1 − s negatives.
+        target: wanted precision; of the thresholds that reach it, the one with the highest recall is chosen
             (of several with the same recall the highest).
-        beta: of the F-measure that decides where none reaches it; below 1 precision weighs more.
+        beta: of the F-measure that decides where none reaches it; below 1 precision has more weight.
 
     Returns:
-        None where there are no positives: undefined.
+        The threshold; None where there are no positives: undefined.
 
     Raises:
         ValueError: if shapes differ or a value is outside its range.
@@ -48,7 +48,7 @@ def operating_point(
     if values.ndim != 1 or values.shape != wanted.shape:
         raise ValueError(f"need scores and truth of one shape (n,), got {values.shape} and {wanted.shape}")
     if not np.isfinite(values).all() or not ((wanted >= 0) & (wanted <= 1)).all():
-        raise ValueError("scores must be finite and truth in [0, 1]; leave out first what was not rated")
+        raise ValueError("scores must be finite and truth in [0, 1]; leave unrated rows out first")
     if not 0 < target <= 1 or beta <= 0:
         raise ValueError(f"target must lie in (0, 1] and beta above 0, got {target} and {beta}")
     total = float(wanted.sum())
@@ -57,7 +57,7 @@ def operating_point(
     cuts, precision, recall = _curve(values, wanted)
     enough = np.flatnonzero(precision >= target - 1e-12)
     if len(enough):
-        # highest threshold first: argmax takes the first of equals
+        # highest threshold first: argmax returns the first of equal values
         best = int(enough[np.argmax(recall[enough])])
     else:
         bottom = beta**2 * precision + recall
@@ -70,9 +70,9 @@ def operating_point(
 
 
 def _curve(values: NDArray, wanted: NDArray) -> tuple[NDArray, NDArray, NDArray]:
-    """Distinct scores, highest first, with the precision and recall of cutting there."""
+    """Distinct scores, highest first, with precision and recall at each as the threshold."""
     order = np.argsort(-values, kind="stable")
     ranked = values[order]
     ends = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
-    found = np.cumsum(wanted[order])[ends]
-    return ranked[ends], found / (ends + 1), found / found[-1]
+    positives = np.cumsum(wanted[order])[ends]
+    return ranked[ends], positives / (ends + 1), positives / positives[-1]

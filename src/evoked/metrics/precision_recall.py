@@ -1,4 +1,4 @@
-"""What a threshold makes of a score: precision, recall and their F-measure."""
+"""Precision, recall and F-measure at given thresholds."""
 
 from dataclasses import dataclass
 
@@ -32,13 +32,16 @@ def precision_recall(
 ) -> PrecisionRecall:
     """Precision, recall and F-beta of one class at each threshold.
 
-    F = (1 + b²) P R / (b² P + R); b < 1 weighs precision more (van Rijsbergen 1979).
+    F = (1 + b²) P R / (b² P + R); b < 1 gives precision more weight (van Rijsbergen 1979).
 
     Args:
         scores: shape (n,), all finite.
         truth: shape (n,), 0 or 1.
         thresholds: shape (m,) or one number, in any order.
-        beta: above zero.
+        beta: weight of recall, above zero.
+
+    Returns:
+        The measures at each threshold, in the order of `thresholds`.
 
     Raises:
         ValueError: for shapes that differ, scores that are not finite, or a beta not above zero.

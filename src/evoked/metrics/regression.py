@@ -1,6 +1,6 @@
-"""Two series in groups (films): squared error and Pearson's r, pooled over all rows and film by film.
+"""Regression scores of two series in groups (videos): squared error and Pearson's r, pooled and per video.
 
-What a draw of whole films needs are six sums per film, so that a bootstrap costs no more than the films.
+A resample of whole videos needs six sums per video, so that the cost of a bootstrap depends on the videos only.
 """
 
 import numpy as np
@@ -10,11 +10,11 @@ __all__ = ["PairedSeries"]
 
 
 class PairedSeries:
-    """What was predicted beside what is true, for one quantity.
+    """Predictions and ground truth of one quantity.
 
     Args:
         predicted, truth: shape (n,), finite.
-        groups: int, shape (n,): the film of each row, 0 … films − 1.
+        groups: int, shape (n,): the video of each row, 0 … videos − 1.
 
     Raises:
         ValueError: if shapes differ, there is no row, or a value is not finite.
@@ -26,16 +26,16 @@ class PairedSeries:
             raise ValueError(f"need one or more rows of one shape (n,), got {x.shape}, {y.shape}, {groups.shape}")
         if not (np.isfinite(x).all() and np.isfinite(y).all()):
             raise ValueError("a series holds a value that is not finite; leave masked seconds out first")
-        self.films = int(groups.max()) + 1
-        x0, y0 = x - x.mean(), y - y.mean()  # r does not see it, and the sums below keep their digits
+        self.videos = int(groups.max()) + 1
+        x0, y0 = x - x.mean(), y - y.mean()  # r does not depend on it, and the sums below keep their precision
         columns = (np.ones_like(x), x0, y0, x0 * x0, y0 * y0, x0 * y0)
-        sums = [np.bincount(groups, weights=c, minlength=self.films) for c in columns]
-        self._sums: NDArray[np.float64] = np.array(sums, dtype=np.float64)  # (6, films)
-        self._errors = np.bincount(groups, weights=(x - y) ** 2, minlength=self.films)
-        self._flat = [np.array([np.ptp(s[groups == g]) == 0 for g in range(self.films)]) for s in (x, y)]
+        sums = [np.bincount(groups, weights=c, minlength=self.videos) for c in columns]
+        self._sums: NDArray[np.float64] = np.array(sums, dtype=np.float64)  # (6, videos)
+        self._errors = np.bincount(groups, weights=(x - y) ** 2, minlength=self.videos)
+        self._flat = [np.array([np.ptp(s[groups == g]) == 0 for g in range(self.videos)]) for s in (x, y)]
 
     def mse(self, weights: NDArray[np.integer] | None = None) -> float:
-        """Mean squared error over all rows; `weights` says how often each film was drawn."""
+        """Mean squared error over all rows; `weights` is the count of each video in a resample."""
         w = self._weights(weights)
         return float((self._errors @ w) / (self._sums[0] @ w))
 
@@ -43,31 +43,33 @@ class PairedSeries:
         """Pearson's r over all rows; None where a series is constant."""
         return _r(self._sums @ self._weights(weights))
 
-    def film_mse(self, weights: NDArray[np.integer] | None = None) -> float:
-        """Mean over films of each film's mean squared error."""
+    def video_mse(self, weights: NDArray[np.integer] | None = None) -> float:
+        """Mean over videos of each video's mean squared error."""
         w = self._weights(weights) * (self._sums[0] > 0)
         return float((self._errors / np.maximum(self._sums[0], 1)) @ w / w.sum())
 
-    def film_pearson(self, weights: NDArray[np.integer] | None = None) -> float | None:
-        """Mean over films of each film's r; films in which a series is constant are left out, not counted as 0."""
-        each = self.each_pearson()
-        w = np.where(np.isnan(each), 0, self._weights(weights))
-        return float(np.nan_to_num(each) @ w / w.sum()) if w.sum() else None
+    def video_pearson(self, weights: NDArray[np.integer] | None = None) -> float | None:
+        """Mean over videos of each video's r; videos in which a series is constant are left out, not counted as 0."""
+        correlations = self.pearson_by_video()
+        w = np.where(np.isnan(correlations), 0, self._weights(weights))
+        return float(np.nan_to_num(correlations) @ w / w.sum()) if w.sum() else None
 
-    def each_pearson(self) -> NDArray[np.float64]:
-        """r of each film, shape (films,); NaN where it is not defined."""
-        found = [None if fx or fy else _r(self._sums[:, g]) for g, (fx, fy) in enumerate(zip(*self._flat, strict=True))]
-        return np.array([np.nan if r is None else r for r in found])
+    def pearson_by_video(self) -> NDArray[np.float64]:
+        """r of each video, shape (videos,); NaN where it is not defined."""
+        values = [
+            None if fx or fy else _r(self._sums[:, g]) for g, (fx, fy) in enumerate(zip(*self._flat, strict=True))
+        ]
+        return np.array([np.nan if r is None else r for r in values])
 
     def _weights(self, weights: NDArray[np.integer] | None) -> NDArray[np.float64]:
-        return np.ones(self.films) if weights is None else np.asarray(weights, dtype=np.float64)
+        return np.ones(self.videos) if weights is None else np.asarray(weights, dtype=np.float64)
 
 
 def _r(sums: NDArray[np.float64]) -> float | None:
     n, x, y, xx, yy, xy = sums
     if n < 2:
         return None
-    across, along = xx - x * x / n, yy - y * y / n
-    if across <= 1e-12 * max(xx, 1e-300) or along <= 1e-12 * max(yy, 1e-300):
+    spread_x, spread_y = xx - x * x / n, yy - y * y / n
+    if spread_x <= 1e-12 * max(xx, 1e-300) or spread_y <= 1e-12 * max(yy, 1e-300):
         return None
-    return float(np.clip((xy - x * y / n) / np.sqrt(across * along), -1, 1))
+    return float(np.clip((xy - x * y / n) / np.sqrt(spread_x * spread_y), -1, 1))

@@ -1,4 +1,4 @@
-"""Choose where work runs by name: in this process, in processes of its own, or on a Ray cluster."""
+"""Open an executor by name: serial, in worker processes, or on a Ray cluster."""
 
 from typing import Literal
 
@@ -18,12 +18,12 @@ def open_executor(name: ExecutorName, *, workers: int = 1, threads_each: int = 1
     Args:
         name: "serial" runs in this process, "processes" in spawned processes of this machine, "ray" in actors
             on a Ray cluster.
-        workers: number of items worked on at once, at least 1; "serial" has one only.
+        workers: number of items processed at once, at least 1; "serial" has one only.
         threads_each: threads (for Ray: CPUs) of each worker; 0 = no limit. "serial" sets no limit.
         address: of a running Ray cluster ("host:port", or "auto" to find it); None starts Ray on this machine.
 
     Returns:
-        A Pool whose `run(work, items)` gives a Done or Failed for each item, as they are ready.
+        A Pool whose `run(work, items)` gives a Done or Failed for each item, as they become ready.
 
     Raises:
         ValueError: if the name is unknown, workers or threads_each are out of range, "serial" gets several

@@ -1,4 +1,4 @@
-"""The interface of every executor, and the serial one. Callers take a Pool; `executors` opens one by name."""
+"""The interface of executors, and the serial executor. `executors.open_executor` opens one by name."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -22,28 +22,43 @@ class Done(Generic[Item, Result]):
 
 @dataclass(frozen=True)
 class Failed(Generic[Item]):
-    """An item and its error: reported at the end, and the exit code is not zero."""
+    """An item and its error; it is reported at the end and makes the exit code non-zero."""
 
     item: Item
     error: EvokedError
 
 
 class Pool(Protocol):
-    """Somewhere to run work: here, in processes, on a cluster."""
+    """An executor: in this process, in worker processes, or on a cluster."""
 
     def run(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Done[Item, Result] | Failed[Item]]:
-        """Run `work` on each item; every item comes back once.
+        """Run `work` on each item; each item has exactly one outcome.
 
-        An EvokedError fails that item alone; any other exception is a bug and stops the run.
+        An EvokedError fails that item only; any other exception is a bug and stops the run.
+
+        Args:
+            work: the function to call with each item.
+            items: the arguments.
+
+        Yields:
+            A Done or Failed for each item.
         """
         ...
 
 
 class SerialPool:
-    """One item after another, in this process. The default."""
+    """Runs items one after another in this process. The default."""
 
     def run(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Done[Item, Result] | Failed[Item]]:
-        """Run `work` on each item, in order."""
+        """Run `work` on each item, in order; see Pool.
+
+        Args:
+            work: the function to call with each item.
+            items: the arguments.
+
+        Yields:
+            A Done or Failed for each item.
+        """
         for item in items:
             try:
                 result = work(item)

@@ -1,4 +1,4 @@
-"""Work in processes of its own, so that one that dies takes only its own item with it."""
+"""Run work in worker processes: a process that dies fails its own item only."""
 
 import os
 import pickle
@@ -17,28 +17,44 @@ from typing import Any
 from evoked.core.errors import EvokedError, WorkerError
 from evoked.parallel.pool import Done, Failed, Item, Result
 
+__all__ = [
+    "LIMITS",
+    "ProcessPool",
+    "pickled",
+    "reply_to_outcome",
+    "run_pickled",
+    "set_worker_threads",
+    "worker_threads",
+]
+
 LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
-"""What OpenCV and the libraries under numpy and torch read when they are loaded."""
-SPAWN = get_context("spawn")  # a fork would copy locks that threads of this process hold
+"""Environment variables that OpenCV and the libraries below numpy and torch read when they are loaded."""
+SPAWN = get_context("spawn")  # a fork would copy locks held by threads of this process
 
 GRACE_S = 5.0
-"""How long a process that is told to end may take to remove the files that it was writing."""
+"""Seconds a terminated process may take to remove the files that it was writing."""
 
 _threads = 0
 
 
 def worker_threads() -> int:
-    """How many threads the work of this process may use; 0 = as many as there are cores."""
+    """Number of threads that the work of this process may use; 0: as many as there are cores."""
     return _threads
 
 
+def set_worker_threads(count: int) -> None:
+    """Set the number of threads that `worker_threads` returns in this process; 0: as many as there are cores."""
+    global _threads
+    _threads = count
+
+
 class ProcessPool:
-    """Several items at once, each in a process that is started afresh (spawn) and used again.
+    """Runs several items at once, in spawned processes that are reused from item to item.
 
     Args:
-        workers: how many processes.
-        threads_each: how many threads each may use (`threads()` tells the work); 0 = no limit.
-        ordered: give results in the order of the items; otherwise as they are ready.
+        workers: number of processes.
+        threads_each: threads of each process, see `worker_threads`; 0 = no limit.
+        ordered: give results in the order of the items; otherwise as they become ready.
 
     Raises:
         ValueError: if workers is below 1 or threads_each below 0.
@@ -53,26 +69,30 @@ class ProcessPool:
         """Run `work` on each item; see Pool.
 
         A process that dies (killed, out of memory) fails its item with a WorkerError and is replaced.
-        When the caller stops early, what is still running is ended.
+        When the caller stops early, running processes are terminated.
 
         Args:
-            work: a function of a module, or a functools.partial of one: it is sent to the processes, as
-                are the items; and the results are sent back.
+            work: a function of a module, or a functools.partial of one: it is pickled, as are the
+                items and the results.
+            items: what to work on; taken one by one as processes become free.
+
+        Yields:
+            A Done or Failed for each item.
 
         Raises:
-            ValueError: if `work` or an item cannot be sent.
-            RuntimeError: if `work` has a bug, with its traceback; or a process cannot even start.
+            ValueError: if `work` or an item cannot be pickled.
+            RuntimeError: if `work` has a bug, with its traceback; or if a process cannot start.
         """
-        early: dict[int, Done[Item, Result] | Failed[Item]] = {}  # ready before their turn
-        turn = 0
-        for number, outcome in self._outcomes(_sent(work), items):
+        early: dict[int, Done[Item, Result] | Failed[Item]] = {}  # ready before the items in front of them
+        position = 0
+        for number, outcome in self._outcomes(pickled(work), items):
             if not self.ordered:
                 yield outcome
                 continue
             early[number] = outcome
-            while turn in early:
-                yield early.pop(turn)
-                turn += 1
+            while position in early:
+                yield early.pop(position)
+                position += 1
 
     def _outcomes(self, work: bytes, items: Iterable[Item]) -> Iterator[tuple[int, Done[Item, Any] | Failed[Item]]]:
         waiting = enumerate(items)
@@ -82,22 +102,22 @@ class ProcessPool:
             while True:
                 while len(busy) < self.workers and (following := next(waiting, None)) is not None:
                     number, item = following
-                    parcel = _sent(item)
+                    message = pickled(item)
                     worker = idle.popleft() if idle else self._start(work)
-                    worker.give(parcel)
-                    busy[worker.line] = (worker, number, item)
+                    worker.send(message)
+                    busy[worker.connection] = (worker, number, item)
                 if not busy:
                     return
-                for line in wait(list(busy)):
-                    assert isinstance(line, Connection)
-                    worker, number, item = busy[line]
+                for connection in wait(list(busy)):
+                    assert isinstance(connection, Connection)
+                    worker, number, item = busy[connection]
                     if not worker.ready:
                         worker.expect_ready()
                         continue
                     outcome: Done[Item, Any] | Failed[Item] = worker.outcome(item)
-                    del busy[line]
+                    del busy[connection]
                     if isinstance(outcome, Failed) and isinstance(outcome.error, WorkerError):
-                        worker.end()  # dead; another is started for the next item
+                        worker.end()  # dead; a new one is started for the next item
                     else:
                         idle.append(worker)
                     yield number, outcome
@@ -106,59 +126,59 @@ class ProcessPool:
                 worker.end()
 
     def _start(self, work: bytes) -> "_Worker":
-        here, there = SPAWN.Pipe()
+        parent_end, child_end = SPAWN.Pipe()
         with _limited(self.threads_each):
-            process = SPAWN.Process(target=_serve, args=(there, work, self.threads_each), daemon=True)
+            process = SPAWN.Process(target=_serve, args=(child_end, work, self.threads_each), daemon=True)
             process.start()
-        there.close()  # so that this side sees the end of the line when the process dies
-        return _Worker(process, here)
+        child_end.close()  # so that this process sees the end of the stream when the worker dies
+        return _Worker(process, parent_end)
 
 
 @dataclass
 class _Worker:
-    """One process and the line to it."""
+    """A worker process and the connection to it."""
 
     process: BaseProcess
-    line: Connection
+    connection: Connection
     ready: bool = False
 
-    def give(self, parcel: bytes) -> None:
-        with suppress(BrokenPipeError, ConnectionResetError):  # died: seen as the end of the line when read
-            self.line.send_bytes(parcel)
+    def send(self, message: bytes) -> None:
+        with suppress(BrokenPipeError, ConnectionResetError):  # the worker died: noticed when its reply is read
+            self.connection.send_bytes(message)
 
     def expect_ready(self) -> None:
         try:
-            self.line.recv_bytes()
+            self.connection.recv_bytes()
         except (EOFError, ConnectionResetError) as error:
             self.process.join()
             raise RuntimeError(
-                f"a worker process could not start ({self._fate()}); a script that uses ProcessPool "
+                f"a worker process could not start ({self._exit_reason()}); a script that uses ProcessPool "
                 'must do so below `if __name__ == "__main__":`'
             ) from error
         self.ready = True
 
     def outcome(self, item: Item) -> Done[Item, Any] | Failed[Item]:
-        """The outcome of the item it was given; RuntimeError where the work has a bug."""
+        """The outcome of the item it was sent; RuntimeError where the work has a bug."""
         try:
-            reply = self.line.recv_bytes()
+            reply = self.connection.recv_bytes()
         except (EOFError, ConnectionResetError) as error:
             self.process.join()
             dead = WorkerError(
-                f"the process that worked on it died: {self._fate()}. Run it again, with fewer workers or more memory"
+                f"the process that worked on it died: {self._exit_reason()}. Run it again, with fewer workers or more memory"
             )
             dead.__cause__ = error
             return Failed(item, dead)
-        return _answered(item, reply)
+        return reply_to_outcome(item, reply)
 
     def end(self) -> None:
-        self.line.close()  # an idle process sees that and leaves by itself
+        self.connection.close()  # an idle process exits when its connection closes
         if self.process.is_alive():
             self.process.terminate()
             self.process.join(GRACE_S)
-            self.process.kill()  # nothing where it has ended
+            self.process.kill()  # no effect where it has ended
         self.process.join()
 
-    def _fate(self) -> str:
+    def _exit_reason(self) -> str:
         code = self.process.exitcode
         if code is not None and code < 0:
             name = signal.Signals(-code).name
@@ -166,46 +186,66 @@ class _Worker:
         return f"exit code {code}"
 
 
-def _serve(line: Connection, work: bytes, limit: int) -> None:
-    """What a process does: take an item, work, give the outcome back; until the line is closed."""
-    global _threads
-    _threads = limit
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this process
+def _serve(connection: Connection, work: bytes, limit: int) -> None:
+    """Main loop of a worker process: receive an item, work, send the outcome; until the connection is closed."""
+    set_worker_threads(limit)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is handled by the parent, which terminates this process
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that half-written files are removed
-    with suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the parent is gone or wants no more
-        do = pickle.loads(work)
-        line.send_bytes(b"ready")
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the parent is gone or has closed the connection
+        function = pickle.loads(work)
+        connection.send_bytes(b"ready")
         while True:
-            line.send_bytes(_outcome(do, line.recv_bytes()))
+            connection.send_bytes(run_pickled(function, connection.recv_bytes()))
 
 
-def _outcome(do: Callable[[Any], Any], parcel: bytes) -> bytes:
+def run_pickled(work: Callable[[Any], Any], message: bytes) -> bytes:
+    """Run the work on a pickled item, in a worker.
+
+    Args:
+        work: the function.
+        message: the item, see `pickled`.
+
+    Returns:
+        The result or the error, pickled, for `reply_to_outcome`.
+    """
     try:
-        return pickle.dumps(("done", do(pickle.loads(parcel))))
+        return pickle.dumps(("done", work(pickle.loads(message))))
     except EvokedError as error:
         return pickle.dumps(("failed", (type(error), str(error))))
-    except Exception:  # a bug: its story goes to the parent, which stops the run
+    except Exception:  # a bug: its traceback is sent to the parent, which stops the run
         return pickle.dumps(("bug", traceback.format_exc()))
 
 
-def _answered(item: Item, reply: bytes) -> Done[Item, Any] | Failed[Item]:
-    """What `_outcome` packed, unpacked on the side that asked; RuntimeError where the work has a bug."""
-    kind, value = pickle.loads(reply)
-    if kind == "done":
+def reply_to_outcome(item: Item, reply: bytes) -> Done[Item, Any] | Failed[Item]:
+    """Unpickle the reply of a worker.
+
+    Args:
+        item: that the reply is for.
+        reply: from `run_pickled`.
+
+    Returns:
+        The item with its result or its error.
+
+    Raises:
+        RuntimeError: if the work has a bug, with its traceback.
+    """
+    status, value = pickle.loads(reply)
+    if status == "done":
         return Done(item, value)
-    if kind == "failed":
+    if status == "failed":
         return Failed(item, _rebuilt(*value))
     raise RuntimeError(f"the work has a bug:\n{value}")
 
 
-def _rebuilt(kind: type[EvokedError], message: str) -> EvokedError:
-    """The same error in this process; some have an __init__ of their own, which is not asked again."""
-    error = kind.__new__(kind)
+def _rebuilt(error_type: type[EvokedError], message: str) -> EvokedError:
+    """The same error in this process; its __init__, which may have other parameters, is not called again."""
+    error = error_type.__new__(error_type)
     error.args = (message,)
     return error
 
 
-def _sent(value: object) -> bytes:
+def pickled(value: object) -> bytes:
+    """Pickle a value for another process; ValueError if it cannot be pickled."""
     try:
         return pickle.dumps(value)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
@@ -214,7 +254,7 @@ def _sent(value: object) -> bytes:
 
 @contextmanager
 def _limited(limit: int) -> Iterator[None]:
-    """Set the libraries' limits while a process starts: they are read as soon as numpy is loaded there."""
+    """Set the libraries' limits while a process starts: it reads them when numpy is loaded."""
     before = {name: os.environ.get(name) for name in LIMITS}
     if limit:
         os.environ.update(dict.fromkeys(LIMITS, str(limit)))

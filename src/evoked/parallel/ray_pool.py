@@ -1,4 +1,4 @@
-"""Work on a Ray cluster. The one home of Ray; it is optional and loaded when a RayPool is made."""
+"""Run work on a Ray cluster. Ray is optional; only this module imports it, when a RayPool is created."""
 
 import os
 import pickle
@@ -14,23 +14,22 @@ from evoked.parallel.pool import Done, Failed, Item, Result
 __all__ = ["RETRIES", "RayPool"]
 
 RETRIES = 2
-"""How often an item is given to another worker after the one that had it died; then it is Failed."""
-CHECK_S = 5.0  # so often it is checked whether a cluster with no worker left could still start one
+"""How often an item is given to another worker after its worker died; then it is Failed."""
+CHECK_S = 5.0  # seconds between checks whether a cluster without workers can still start one
 
 
 class RayPool:
-    """Several items at once in actors on a Ray cluster, or on this machine where none is named.
+    """Runs several items at once in actors on a Ray cluster, or on this machine without an address.
 
-    An actor is a process that is used again for item after item, so what the work keeps per process (its networks)
-    is loaded once per worker. An actor has one item at a time: a node that dies loses at most one item per worker,
-    and no more results wait than there are workers. Every node must have evoked installed, and the paths of the
-    items must mean the same files there.
+    An actor is a process that is reused from item to item, so that models are loaded once per worker. An actor has one
+    item at a time: a node that dies loses at most one item per worker, and at most one result per worker waits. Every
+    node must have evoked installed, and the paths of the items must refer to the same files on all nodes.
 
     Ray's usage reporting is switched off, and no dashboard is started.
 
     Args:
         address: of a running cluster ("host:port"), "auto" to find it, None to start Ray on this machine.
-        workers: number of actors, at least 1; fewer run where the cluster has not the CPUs.
+        workers: number of actors, at least 1; fewer run if the cluster does not have enough CPUs.
         threads_each: CPUs that each actor reserves and threads its work may use; 0 = one CPU, threads without limit.
 
     Raises:
@@ -52,9 +51,9 @@ class RayPool:
         self._ray, self._cpus = ray, max(1, threads_each)
         if ray.is_initialized():
             return
-        here = {"include_dashboard": False, "num_cpus": workers * self._cpus} if address is None else {}
+        options = {"include_dashboard": False, "num_cpus": workers * self._cpus} if address is None else {}
         try:
-            ray.init(address=address or "local", log_to_driver=False, configure_logging=False, **here)
+            ray.init(address=address or "local", log_to_driver=False, configure_logging=False, **options)
         except (ConnectionError, RuntimeError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise WorkerError(
@@ -62,40 +61,40 @@ class RayPool:
             ) from error
 
     def run(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Done[Item, Result] | Failed[Item]]:
-        """Run `work` on each item and give the outcomes as they are ready; see Pool.
+        """Run `work` on each item ; outcomes come as they become ready; see Pool.
 
-        An item whose worker or node died is run again elsewhere, RETRIES times; then it is Failed with a
-        WorkerError. When the caller stops early, what is still running is ended.
+        An item whose worker or node died is run again on another, RETRIES times; then it is Failed with a
+        WorkerError. When the caller stops early, running actors are killed.
 
         Args:
-            work: a function of a module, or a functools.partial of one: it is sent to the actors, as are the
-                items; and the results are sent back.
+            work: a function of a module, or a functools.partial of one: it is pickled, as are the items and
+                the results.
             items: what to work on; taken one by one as workers become free.
 
         Returns:
             An iterator of one Done or Failed for each item.
 
         Raises:
-            ValueError: if `work` or an item cannot be sent.
+            ValueError: if `work` or an item cannot be pickled.
             RuntimeError: if `work` has a bug, with its traceback.
             WorkerError: if no worker can be started on the cluster.
         """
-        crew = _Crew(self._ray, self._ray.put(processes._sent(work)), self._cpus, self.threads_each)
+        actors = _Actors(self._ray, self._ray.put(processes.pickled(work)), self._cpus, self.threads_each)
         waiting = _Queue(items)
         try:
             while True:
-                while crew.size < min(self.workers, len(crew.busy) + waiting.known(self.workers)):
-                    crew.start()
-                while crew.idle and (job := waiting.take()) is not None:
-                    crew.give(job)
-                if not crew.busy and not waiting.known(1):
+                while actors.size < min(self.workers, len(actors.busy) + waiting.known(self.workers)):
+                    actors.start()
+                while actors.idle and (job := waiting.take()) is not None:
+                    actors.give(job)
+                if not actors.busy and not waiting.known(1):
                     return
-                ended = crew.wait()
+                ended = actors.wait()
                 if ended is None:
                     continue
                 job, reply = ended
                 if reply is not None:
-                    yield processes._answered(job.item, reply)
+                    yield processes.reply_to_outcome(job.item, reply)
                 elif job.attempts <= RETRIES:
                     waiting.put_back(job)
                 else:
@@ -107,29 +106,29 @@ class RayPool:
                         ),
                     )
         finally:
-            crew.end()
+            actors.end()
 
 
 @dataclass
 class _Job:
-    """An item as it is sent, and how often it was given to a worker."""
+    """A pickled item, and how often it was given to a worker."""
 
     item: Any
-    parcel: bytes
+    message: bytes
     attempts: int = 0
 
 
 class _Queue:
-    """Items not yet given to a worker: those to be run again first, then the rest, taken only when needed."""
+    """Items not yet given to a worker: those to be run again first, then new ones, taken only when needed."""
 
     def __init__(self, items: Iterable[Any]) -> None:
-        self._rest, self._ready = iter(items), deque[_Job]()
+        self._items, self._ready = iter(items), deque[_Job]()
 
     def known(self, most: int) -> int:
-        """How many are left, counted up to `most`; no more than that are taken from the iterable."""
+        """Number of waiting items, counted up to `most`; no more than that are taken from the iterable."""
         while len(self._ready) < most:
-            for item in self._rest:
-                self._ready.append(_Job(item, processes._sent(item)))
+            for item in self._items:
+                self._ready.append(_Job(item, processes.pickled(item)))
                 break
             else:
                 break
@@ -142,8 +141,8 @@ class _Queue:
         self._ready.appendleft(job)
 
 
-class _Crew:
-    """The actors of one run: starting (its first answer is awaited), idle, or busy with a job."""
+class _Actors:
+    """The actors of one run: starting (until the first reply), idle, or busy with a job."""
 
     def __init__(self, ray: Any, work: Any, cpus: int, threads: int) -> None:
         self._ray, self._work, self._cpus, self._threads = ray, work, cpus, threads
@@ -165,19 +164,21 @@ class _Crew:
     def give(self, job: _Job) -> None:
         actor = self.idle.popleft()
         job.attempts += 1
-        self.busy[actor.answer.remote(job.parcel)] = (actor, job)
+        self.busy[actor.run.remote(job.message)] = (actor, job)
 
     def wait(self) -> tuple[_Job, bytes | None] | None:
-        """Wait for one actor: a job with its answer (None where its actor died), or None where an actor started."""
+        """Wait for one actor: a job with its reply (None where its actor died), or None where an actor started."""
         ready, _ = self._ray.wait([*self.busy, *self.starting], num_returns=1, timeout=CHECK_S)
         if not ready:
             if not self.busy:
-                self._check_room()
+                self._check_cluster()
             return None
         (reference,) = ready
         try:
-            answer = self._ray.get(reference)
-        except self._ray.exceptions.RayError as error:  # an actor returns the work's own errors: this is its death
+            reply = self._ray.get(reference)
+        except (
+            self._ray.exceptions.RayError
+        ) as error:  # errors of the work are returned, so this means that the actor died
             return self._lost(reference, error)
         if reference in self.starting:
             self._lost_starts = 0
@@ -185,7 +186,7 @@ class _Crew:
             return None
         actor, job = self.busy.pop(reference)
         self.idle.append(actor)
-        return job, answer
+        return job, reply
 
     def end(self) -> None:
         for actor in [*self.starting.values(), *self.idle, *(actor for actor, _ in self.busy.values())]:
@@ -194,7 +195,7 @@ class _Crew:
     def _lost(self, reference: Any, error: Exception) -> tuple[_Job, None] | None:
         if reference in self.busy:
             actor, job = self.busy.pop(reference)
-            self._ray.kill(actor)  # so that one only cut off does not go on with the job
+            self._ray.kill(actor)  # so that an actor that was only disconnected does not continue the job
             return job, None
         del self.starting[reference]
         self._lost_starts += 1
@@ -205,7 +206,7 @@ class _Crew:
             ) from error
         return None
 
-    def _check_room(self) -> None:
+    def _check_cluster(self) -> None:
         nodes = [node["Resources"].get("CPU", 0) for node in self._ray.nodes() if node["Alive"]]
         if max(nodes, default=0) < self._cpus:
             raise WorkerError(
@@ -215,24 +216,24 @@ class _Crew:
 
 
 def _environment() -> dict[str, str]:
-    """The caller's settings of the cache of pretrained networks."""
+    """The caller's environment settings for the cache of pretrained models."""
     return {name: value for name, value in os.environ.items() if name.startswith("EVOKED_")}
 
 
 class _Actor:
-    """What runs on the cluster: the work, kept, and given one item after another."""
+    """The process on the cluster: holds the work and runs it on one item after another."""
 
-    def __init__(self, work: bytes, threads: int, place: tuple[str, dict[str, str]]) -> None:
-        folder, environment = place
+    def __init__(self, work: bytes, threads: int, context: tuple[str, dict[str, str]]) -> None:
+        folder, environment = context
         os.environ.update(environment)
-        os.chdir(folder)  # relative paths of the items mean the caller's files
-        processes._threads = threads
+        os.chdir(folder)  # so that relative paths of the items refer to the caller's files
+        processes.set_worker_threads(threads)
         if threads:
             os.environ.update(dict.fromkeys(processes.LIMITS, str(threads)))
-        self._do: Callable[[Any], Any] = pickle.loads(work)
+        self._function: Callable[[Any], Any] = pickle.loads(work)
 
     def ready(self) -> bool:
         return True
 
-    def answer(self, parcel: bytes) -> bytes:
-        return processes._outcome(self._do, parcel)
+    def run(self, message: bytes) -> bytes:
+        return processes.run_pickled(self._function, message)

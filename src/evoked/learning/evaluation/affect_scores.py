@@ -153,8 +153,8 @@ def _mean(runs: Sequence[PairedSeries], score: str, weights: NDArray[np.int64]) 
     method = {
         "mse": PairedSeries.mse,
         "r": PairedSeries.pearson,
-        "film_mse": PairedSeries.film_mse,
-        "film_r": PairedSeries.film_pearson,
+        "film_mse": PairedSeries.video_mse,
+        "film_r": PairedSeries.video_pearson,
     }[score]
     values = [method(run, weights) for run in runs]
     return None if any(v is None for v in values) else float(np.mean([v for v in values if v is not None]))
