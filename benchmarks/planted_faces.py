@@ -40,12 +40,12 @@ def measured(count: int, balance: str, seed: int) -> tuple[list[float], str]:
         batch_size=128, learning_rate=3e-3, dropout="0", patience=4, epochs=24, class_weighting=balance, seed=seed
     )
     began = time.process_time()
-    stop = train.only(np.flatnonzero(who % 6 == 0))
-    learnt = fit_recogniser(train.only(np.flatnonzero(who % 6)), stop, config)
+    stop = train.subset(np.flatnonzero(who % 6 == 0))
+    learnt = fit_recogniser(train.subset(np.flatnonzero(who % 6)), stop, config)
     spent = time.process_time() - began
     shape = shape_of(train, config)
     p, said = window_scores(shape, learnt.arrays, list(new.rows)), window_scores(shape, learnt.arrays, list(stop.rows))
-    fair = cross_calibrated(p, calibrations(said, stop.said))
+    fair = cross_calibrated(p, calibrations(said, stop.labels))
     cells, reached = [], []
     for k in range(p.shape[1]):
         best, own = (average_precision(s[:, k], new.shown[:, k]) for s in (new.best, p))

@@ -39,7 +39,7 @@ def test_the_trainer_reaches_95_percent_of_what_can_be_reached() -> None:
     who = np.array([int(p.split()[1]) for p in train.people])
     config = RecogniserConfig(batch_size=128, learning_rate=3e-3, dropout=0.0, patience=3, epochs=16)
 
-    learnt = fit_recogniser(train.only(np.flatnonzero(who % 6)), train.only(np.flatnonzero(who % 6 == 0)), config)
+    learnt = fit_recogniser(train.subset(np.flatnonzero(who % 6)), train.subset(np.flatnonzero(who % 6 == 0)), config)
 
     p = window_scores(shape_of(train, config), learnt.arrays, list(held_out.rows))
     reached = [average_precision(p[:, k], held_out.shown[:, k]) or 0.0 for k in range(3)]
@@ -76,14 +76,14 @@ def test_every_clip_is_scored_by_a_net_that_never_saw_its_person() -> None:
         held = {p for p, n in zip(rated.people, found.fold, strict=True) if n == fold.number}
         assert held == set(fold.held_out)
         assert not held & set(fold.train)
-    swapped = cross_fit(replace(rated, said=1 - rated.said), QUICK)  # other labels, other scores, the same folds
+    swapped = cross_fit(replace(rated, labels=1 - rated.labels), QUICK)  # other labels, other scores, the same folds
     np.testing.assert_array_equal(swapped.fold, found.fold)
     assert np.abs(swapped.scores - found.scores).max() > 0.01
 
 
 def test_of_several_dropouts_the_one_with_the_least_loss_on_others_is_taken() -> None:
     rated = rated_of(WORLD.clips(150, 12, 3))
-    train, stop = rated.only(range(100)), rated.only(range(100, 150))
+    train, stop = rated.subset(range(100)), rated.subset(range(100, 150))
     each = {share: fit_recogniser(train, stop, replace(QUICK, dropout=share)) for share in AUTO.shares}
 
     found = fit_recogniser(train, stop, AUTO)
@@ -96,17 +96,17 @@ def test_of_several_dropouts_the_one_with_the_least_loss_on_others_is_taken() ->
     assert not np.array_equal(
         found.arrays["lstm.weight_hh_l0"], each[found.tried[-1].dropout].arrays["lstm.weight_hh_l0"]
     )
-    with pytest.raises(ValueError, match="without people to stop by dropout must be a number, got None"):
+    with pytest.raises(ValueError, match="without validation clips dropout must be a number, got None"):
         fit_recogniser(train, None, AUTO)
 
 
 def test_who_is_held_out_has_no_say_in_the_dropout() -> None:
     rated = rated_of(WORLD.clips(150, 12, 3))
     found = cross_fit(rated, AUTO)
-    said = rated.said.copy()
-    said[found.fold == 0] = 1 - said[found.fold == 0]
+    labels = rated.labels.copy()
+    labels[found.fold == 0] = 1 - labels[found.fold == 0]
 
-    other = cross_fit(replace(rated, said=said), AUTO)
+    other = cross_fit(replace(rated, labels=labels), AUTO)
 
     assert other.tried[0] == found.tried[0]
     np.testing.assert_array_equal(other.scores[found.fold == 0], found.scores[found.fold == 0])
@@ -126,7 +126,7 @@ def test_the_kept_recogniser_takes_what_did_best_over_all_turns() -> None:
         asked.append((name, len(train.rows), stop, config.dropout, config.epochs))
         return FitResult({}, config.epochs, (), (Trial(config.shares[0], config.epochs, float("nan")),))
 
-    refit_all(rated, replace(cross_fit(rated, QUICK), tried=tried), AUTO, learn=learn)
+    refit_all(rated, replace(cross_fit(rated, QUICK), tried=tried), AUTO, fit=learn)
 
     assert asked == [("all", 60, None, 0.4, 2)]
 
@@ -145,26 +145,26 @@ def test_training_again_gives_the_same_to_the_bit() -> None:
 
 def test_what_nobody_rated_does_not_count() -> None:
     p = torch.tensor([[0.2, 0.9], [0.6, 0.5]])
-    said = torch.tensor([[0.0, float("nan")], [2 / 3, 1.0]])
+    labels = torch.tensor([[0.0, float("nan")], [2 / 3, 1.0]])
     weight = torch.tensor([2.0, 1.0])
 
-    loss = float(rated_loss(p, said, weight))
+    loss = float(rated_loss(p, labels, weight))
 
     own = -np.log(0.8) - (2 * 2 / 3 * np.log(0.6) + 1 / 3 * np.log(0.4)) - np.log(0.5)
     assert loss == pytest.approx(own / 2, abs=1e-4)
 
 
 def test_rare_expressions_weigh_more_and_calibration_takes_it_out() -> None:
-    said = np.array([[1.0, 1.0]] + [[0.0, 1.0]] * 99)
-    np.testing.assert_allclose(positive_weights(said, "weights"), [np.sqrt(99), 1])
-    np.testing.assert_allclose(positive_weights(said, "none"), [1, 1])
+    labels = np.array([[1.0, 1.0]] + [[0.0, 1.0]] * 99)
+    np.testing.assert_allclose(positive_weights(labels, "weights"), [np.sqrt(99), 1])
+    np.testing.assert_allclose(positive_weights(labels, "none"), [1, 1])
     rare = rated_of(WORLD.clips(900, 60, 5))
     found = cross_fit(rare, replace(QUICK, epochs=6, learning_rate=1e-2))
-    chosen, points, fair, _ = held_out_points(found.scores, rare.said, found.fold, 0.73)
-    assert found.scores[:, 2].mean() > 1.15 * rare.said[:, 2].mean()  # pushed up by its weight
-    assert fair[:, 2].mean() == pytest.approx(rare.said[:, 2].mean(), abs=0.03)
+    chosen, points, fair, _ = held_out_points(found.scores, rare.labels, found.fold, 0.73)
+    assert found.scores[:, 2].mean() > 1.15 * rare.labels[:, 2].mean()  # pushed up by its weight
+    assert fair[:, 2].mean() == pytest.approx(rare.labels[:, 2].mean(), abs=0.03)
     on = cross_calibrated(found.scores, chosen)[:, 0] >= points[0].threshold
-    assert rare.said[on, 0].mean() >= 0.73 or points[0].rule == "f0.5"
+    assert rare.labels[on, 0].mean() >= 0.73 or points[0].rule == "f0.5"
     assert points[0].clips == 900
 
 
@@ -188,17 +188,17 @@ def test_what_cannot_be_trained() -> None:
         cross_fit(rated, QUICK)
     rated = rated_of(WORLD.clips(30, 5, 0))
     with pytest.raises(DatasetError, match="there is nothing to learn"):
-        train_recogniser(replace(rated, said=np.zeros_like(rated.said)), QUICK, Provenance("test"))
+        train_recogniser(replace(rated, labels=np.zeros_like(rated.labels)), QUICK, Provenance("test"))
     with pytest.raises(TrainingError, match=r"the loss became nan\. Choose a smaller learning rate than 0\.002"):
         fit_recogniser(replace(rated, rows=(np.full_like(rated.rows[0], np.nan), *rated.rows[1:])), None, QUICK)
 
 
 def test_a_class_without_positives_is_undefined_not_zero() -> None:
     rated = rated_of(WORLD.clips(90, 9, 6))
-    said = rated.said.copy()
-    said[:, 1] = 0
+    labels = rated.labels.copy()
+    labels[:, 1] = 0
 
-    recognition, judged = train_recogniser(replace(rated, said=said), QUICK, Provenance("test"))
+    recognition, judged = train_recogniser(replace(rated, labels=labels), QUICK, Provenance("test"))
 
     assert judged[1].ap is None
     assert judged[1].precision is None
@@ -207,14 +207,14 @@ def test_a_class_without_positives_is_undefined_not_zero() -> None:
 
 
 def test_draws_that_are_all_alike_are_no_interval() -> None:
-    said = np.array([[1.0], [0.0]] * 15)
-    p = np.where(said > 0, 0.9, 0.1)
+    labels = np.array([[1.0], [0.0]] * 15)
+    p = np.where(labels > 0, 0.9, 0.1)
     people = [f"p{i}" for i in range(30)]
 
-    (perfect,) = class_metrics(("awe",), p, said, people, at_points(p, said, [0.5]), p >= 0.5)
+    (perfect,) = class_metrics(("awe",), p, labels, people, at_points(p, labels, [0.5]), p >= 0.5)
     wrong = p.copy()
     wrong[:6] = 1 - wrong[:6]
-    (worse,) = class_metrics(("awe",), wrong, said, people, at_points(wrong, said, [0.5]), wrong >= 0.5)
+    (worse,) = class_metrics(("awe",), wrong, labels, people, at_points(wrong, labels, [0.5]), wrong >= 0.5)
 
     assert (perfect.ap, perfect.precision, perfect.recall) == (1, 1, 1)
     assert (perfect.low, perfect.high, perfect.precision_span, perfect.recall_span) == (None, None, None, None)
@@ -224,7 +224,7 @@ def test_draws_that_are_all_alike_are_no_interval() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ({"folds": 1}, "folds must be at least 2"),
         ({"epochs": 0}, "epochs must be at least 1"),
@@ -234,6 +234,6 @@ def test_draws_that_are_all_alike_are_no_interval() -> None:
         ({"descriptors": ("facenet",)}, "no description of faces is called 'facenet'"),
     ],
 )
-def test_settings_that_cannot_be(given: dict[str, object], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_settings_that_cannot_be(given: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         RecogniserConfig(**given)  # type: ignore[arg-type]

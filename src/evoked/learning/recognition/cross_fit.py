@@ -1,10 +1,11 @@
-"""Train a recogniser on rated clips: LSTM, LSTM, experts (spec §3), every figure on people it never saw.
+"""Train a recogniser on rated clips: two LSTM layers and a mixture of experts (spec §3), cross-fitted by person.
 
-Clips are shared out by person in folds. In each turn one fold is held out, a part of the others says when to stop,
-the rest is learnt from; so every clip gets one score from a net that never saw its person, and calibration, operating
-points and average precision are read from those. The recogniser itself then learns from all clips, for as many epochs
-as the turns took in the middle. Of several dropouts each turn takes the one that does best on the people it stops by,
-so that nobody who is held out has chosen; the recogniser itself takes the one that did best over all turns.
+Clips are divided into folds by person. For each fold a model is trained without it: part of the other people is used
+for early stopping, the remaining ones for training. Every clip so gets one score from a model that never saw its
+person; calibration, operating points and average precision are computed from these scores. The final recogniser is
+trained on all clips for the median number of epochs of the folds. Of several dropouts each fold takes the one with the
+smallest validation loss, so that held-out people have no influence; the final recogniser takes the one with the
+smallest mean loss over all folds.
 """
 
 import copy
@@ -30,12 +31,12 @@ __all__ = ["CrossFit", "FitResult", "Trial", "cross_fit", "fit_recogniser", "ref
 
 EPSILON = 1e-5
 DEAD = 1e-4
-"""A column that varies less is taken as constant: it is not blown up."""
+"""A column with a smaller standard deviation counts as constant and is not scaled."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A dropout, the best epoch with it, and the loss there on the people to stop by (NaN without)."""
+    """A dropout, the best epoch with it, and the validation loss of that epoch (NaN without validation)."""
 
     dropout: float
     epoch: int
@@ -44,13 +45,13 @@ class Trial:
 
 @dataclass(frozen=True, eq=False)
 class FitResult:
-    """What one training gave.
+    """Result of one training.
 
     Attributes:
-        arrays: of the best epoch.
+        arrays: weights of the best epoch, by name.
         epoch: its number, from 1.
-        losses: per epoch (of training, of validation or NaN).
-        tried: what each dropout gave, the one that was taken first.
+        losses: per epoch the training loss and the validation loss (NaN without validation).
+        tried: result of each dropout, the chosen one first.
     """
 
     arrays: dict[str, NDArray[np.float32]]
@@ -61,13 +62,13 @@ class FitResult:
 
 @dataclass(frozen=True, eq=False)
 class CrossFit:
-    """Every clip scored by a net that never saw its person.
+    """Every clip scored by a model that never saw its person.
 
     Attributes:
-        scores: (n, K) in [0, 1], as the nets say, not calibrated.
-        fold: (n,) in which turn each was held out.
-        folds: the turns, over people.
-        tried: of each turn what its dropouts gave, the one that was taken first.
+        scores: (n, K) in [0, 1], not calibrated.
+        fold: (n,) number of the fold in which each clip was held out.
+        folds: the folds, over people.
+        tried: per fold the result of each dropout, the chosen one first.
     """
 
     scores: NDArray[np.float64]
@@ -77,17 +78,25 @@ class CrossFit:
 
 
 Fit = Callable[[str, ClipDataset, ClipDataset | None, RecogniserConfig, Progress], FitResult]
-"""What learns: a name of the training ("turn-1" …, "all"), then as `fit`."""
+"""A training function: name of the training ("turn-1" …, "all"), then the arguments of `fit_recogniser`."""
 
 
 def _fit_anew(
-    _: str, train: ClipDataset, stop: ClipDataset | None, config: RecogniserConfig, progress: Progress
+    _: str, train: ClipDataset, validation: ClipDataset | None, config: RecogniserConfig, progress: Progress
 ) -> FitResult:
-    return fit_recogniser(train, stop, config, progress)
+    return fit_recogniser(train, validation, config, progress)
 
 
 def shape_of(rated: ClipDataset, config: RecogniserConfig) -> RecognitionConfig:
-    """The network's shape for these clips."""
+    """The network's shape for these clips.
+
+    Args:
+        rated: clips; their descriptor width and expressions are used.
+        config: settings of the training.
+
+    Returns:
+        The shape.
+    """
     return RecognitionConfig(
         config.descriptors,
         int(rated.rows[0].shape[1]),
@@ -98,121 +107,155 @@ def shape_of(rated: ClipDataset, config: RecogniserConfig) -> RecognitionConfig:
 
 
 def cross_fit(
-    rated: ClipDataset, config: RecogniserConfig, progress: Progress = silent, *, learn: Fit = _fit_anew
+    rated: ClipDataset, config: RecogniserConfig, progress: Progress = silent, *, fit: Fit = _fit_anew
 ) -> CrossFit:
-    """Hold people out in turn and score them.
+    """Train without each fold and score its clips.
 
     Args:
-        rated, config, progress: as for fit.
-        learn: does each training, or finds it done.
+        rated: the clips.
+        config: settings of the training.
+        progress: called with the share of all trainings that is done.
+        fit: runs each training, or reads it from a cache.
+
+    Returns:
+        Scores of all clips and the folds.
 
     Raises:
-        DatasetError: if there are fewer than 3 people (one to hold out, one to stop by, one to learn from).
-        TrainingError: if the loss is not a number any more.
+        DatasetError: if there are fewer than 3 people (one each to train, to validate and to hold out).
+        TrainingError: if the loss is no longer finite.
     """
-    who = np.array(rated.people)
+    people = np.array(rated.people)
     if len(set(rated.people)) < 3:
         raise DatasetError(
-            f"the clips show {len(set(rated.people))} people; 3 or more are needed: to learn from, to stop by, to "
+            f"the clips show {len(set(rated.people))} people; 3 or more are needed: to train, to validate, to "
             "hold out. Name people in a column person, or rate more of them"
         )
-    folds = make_folds({p: int((who == p).sum()) for p in set(rated.people)}, config.folds, seed=config.seed)
+    folds = make_folds({p: int((people == p).sum()) for p in set(rated.people)}, config.folds, seed=config.seed)
     audit(folds)
-    scores = np.zeros(rated.said.shape)
-    fold_of = np.zeros(len(who), dtype=np.int64)
-    tried = []
+    scores = np.zeros(rated.labels.shape)
+    fold_of = np.zeros(len(people), dtype=np.int64)
+    trials = []
     for fold in folds:
-        train, stop = _stopping(fold, who, config)
-        part = _part(progress, fold.number, len(folds) + 1)
-        learnt = learn(f"turn-{fold.number}", rated.only(train), rated.only(stop), config, part)
-        out = np.flatnonzero(np.isin(who, fold.held_out))
-        scores[out] = window_scores(shape_of(rated, config), learnt.arrays, [rated.rows[i] for i in out])
-        fold_of[out] = fold.number
-        tried.append(learnt.tried)
-    return CrossFit(scores, fold_of, folds, tuple(tried))
+        train, validation = _train_validation_split(fold, people, config)
+        fold_progress = _progress_of(progress, fold.number, len(folds) + 1)
+        fitted = fit(f"turn-{fold.number}", rated.subset(train), rated.subset(validation), config, fold_progress)
+        held_out = np.flatnonzero(np.isin(people, fold.held_out))
+        scores[held_out] = window_scores(shape_of(rated, config), fitted.arrays, [rated.rows[i] for i in held_out])
+        fold_of[held_out] = fold.number
+        trials.append(fitted.tried)
+    return CrossFit(scores, fold_of, folds, tuple(trials))
 
 
 def refit_all(
     rated: ClipDataset,
-    found: CrossFit,
+    crossed: CrossFit,
     config: RecogniserConfig,
     progress: Progress = silent,
     *,
-    learn: Fit = _fit_anew,
+    fit: Fit = _fit_anew,
 ) -> FitResult:
-    """Learn from all clips, with the dropout of the least loss over the turns, as many epochs as these took with it."""
-    of_turns = {share: [t for turn in found.tried for t in turn if t.dropout == share] for share in config.shares}
-    share = min(of_turns, key=lambda one: float(np.mean([t.loss for t in of_turns[one]])))
-    epochs = max(1, round(float(np.median([t.epoch for t in of_turns[share]]))))
-    part = _part(progress, len(found.folds), len(found.folds) + 1)
-    return learn("all", rated, None, replace(config, epochs=epochs, dropout=share), part)
+    """Train on all clips, with the dropout of the smallest mean loss over the folds and its median number of epochs.
+
+    Args:
+        rated: the clips.
+        crossed: cross-fit of the same clips.
+        config: settings of the training.
+        progress: called with the share of all trainings that is done.
+        fit: runs the training, or reads it from a cache.
+
+    Returns:
+        The final recogniser's weights.
+
+    Raises:
+        TrainingError: if the loss is no longer finite.
+    """
+    by_dropout = {
+        dropout: [trial for fold_trials in crossed.tried for trial in fold_trials if trial.dropout == dropout]
+        for dropout in config.shares
+    }
+    dropout = min(by_dropout, key=lambda dropout: float(np.mean([trial.loss for trial in by_dropout[dropout]])))
+    epochs = max(1, round(float(np.median([trial.epoch for trial in by_dropout[dropout]]))))
+    fit_progress = _progress_of(progress, len(crossed.folds), len(crossed.folds) + 1)
+    return fit("all", rated, None, replace(config, epochs=epochs, dropout=dropout), fit_progress)
 
 
 def fit_recogniser(
-    train: ClipDataset, stop: ClipDataset | None, config: RecogniserConfig, progress: Progress = silent
+    train: ClipDataset, validation: ClipDataset | None, config: RecogniserConfig, progress: Progress = silent
 ) -> FitResult:
-    """Learn from some clips; keep the epoch, and the dropout of those that are tried, with the smallest loss on others.
+    """Train on clips; keep the epoch and the dropout with the smallest validation loss.
 
     Args:
-        train: to learn from.
-        stop: of other people; None to train all epochs and keep the last.
-        config: choices.
-        progress: told in epochs.
+        train: clips to train on.
+        validation: clips of other people, for early stopping; None to train all epochs and keep the last.
+        config: settings of the training.
+        progress: called after each epoch.
+
+    Returns:
+        Weights and losses.
 
     Raises:
-        TrainingError: if the loss is not a number any more.
-        ValueError: if there are several dropouts to try and nobody to choose by.
+        TrainingError: if the loss is no longer finite.
+        ValueError: if there are several dropouts to try and no validation clips.
     """
-    if stop is None and len(config.shares) > 1:
-        raise ValueError(f"without people to stop by dropout must be a number, got {config.dropout}")
-    before = torch.get_num_threads()
+    if validation is None and len(config.shares) > 1:
+        raise ValueError(f"without validation clips dropout must be a number, got {config.dropout}")
+    threads_before = torch.get_num_threads()
     torch.set_num_threads(config.threads)
     try:
-        found = [
-            _fit(train, stop, replace(config, dropout=share), _part(progress, i, len(config.shares)))
-            for i, share in enumerate(config.shares)
+        results = [
+            _fit(train, validation, replace(config, dropout=dropout), _progress_of(progress, i, len(config.shares)))
+            for i, dropout in enumerate(config.shares)
         ]
     finally:
-        torch.set_num_threads(before)
-    first, *others = sorted(found, key=lambda learnt: learnt.tried[0].loss)  # stable: of equals the least dropout
-    return replace(first, tried=(*first.tried, *(other.tried[0] for other in others)))
+        torch.set_num_threads(threads_before)
+    # sorted is stable: of equal losses the smallest dropout is chosen
+    best, *worse = sorted(results, key=lambda result: result.tried[0].loss)
+    return replace(best, tried=(*best.tried, *(result.tried[0] for result in worse)))
 
 
-def _fit(train: ClipDataset, stop: ClipDataset | None, config: RecogniserConfig, progress: Progress) -> FitResult:
+def _fit(train: ClipDataset, validation: ClipDataset | None, config: RecogniserConfig, progress: Progress) -> FitResult:
     shape = shape_of(train, config)
     network = RecognitionNetwork(shape, config.seed)
     mean, deviation = _standards(train.rows)
     network.scale.mean.copy_(torch.from_numpy(mean))
     network.scale.deviation.copy_(torch.from_numpy(deviation))
     optimiser = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
-    weight = torch.from_numpy(positive_weights(train.said, config.class_weighting))
-    draw = np.random.default_rng([config.seed, 1])
-    chance = torch.Generator().manual_seed(config.seed)
+    positive_weight = torch.from_numpy(positive_weights(train.labels, config.class_weighting))
+    order = np.random.default_rng([config.seed, 1])
+    dropout_generator = torch.Generator().manual_seed(config.seed)
     losses: list[tuple[float, float]] = []
-    kept = copy.deepcopy(network)  # the running mean of the weights
-    (share,) = config.shares
-    best, best_arrays, best_loss = 0, kept.arrays(), math.inf
+    averaged = copy.deepcopy(network)  # exponential moving average of the weights
+    (dropout,) = config.shares
+    best, best_arrays, best_loss = 0, averaged.arrays(), math.inf
     for epoch in range(1, config.epochs + 1):
-        own = _epoch(_Networks(network, kept), optimiser, train, config, weight, _RandomState(draw, chance), epoch - 1)
-        other = math.nan if stop is None else _loss_on(shape, kept, stop, weight)
-        losses.append((own, other))
-        if stop is None or other < best_loss:
-            best, best_arrays, best_loss = epoch, kept.arrays(), other
-        progress(epoch, config.epochs, f"loss {own:.3f}")
+        training_loss = _epoch(
+            _Networks(network, averaged),
+            optimiser,
+            train,
+            config,
+            positive_weight,
+            _RandomState(order, dropout_generator),
+            epoch - 1,
+        )
+        validation_loss = math.nan if validation is None else _loss_on(shape, averaged, validation, positive_weight)
+        losses.append((training_loss, validation_loss))
+        if validation is None or validation_loss < best_loss:
+            best, best_arrays, best_loss = epoch, averaged.arrays(), validation_loss
+        progress(epoch, config.epochs, f"loss {training_loss:.3f}")
         if epoch - best >= config.patience:
             break
-    return FitResult(best_arrays, best, tuple(losses), (Trial(share, best, best_loss),))
+    return FitResult(best_arrays, best, tuple(losses), (Trial(dropout, best, best_loss),))
 
 
 class _Networks(NamedTuple):
-    """The network that learns, and the exponential moving average of its weights."""
+    """The network in training, and the exponential moving average of its weights."""
 
     learning: RecognitionNetwork
     averaged: RecognitionNetwork
 
 
 class _RandomState(NamedTuple):
-    """Generators of the order of clips and their windows, and of dropout."""
+    """Random generators: of clip order and windows, and of dropout."""
 
     order: np.random.Generator
     dropout: torch.Generator
@@ -227,39 +270,48 @@ def _epoch(
     random: _RandomState,
     epochs_done: int,
 ) -> float:
-    """Learn from every clip once, and let the averaged network follow; the mean loss."""
-    (network, averaged), (draw, chance), weight = networks, random, positive_weight
-    order, total = draw.permutation(len(train.rows)), 0.0
+    """Train one epoch and update the averaged network; the mean loss."""
+    network, averaged = networks
+    order, total = random.order.permutation(len(train.rows)), 0.0
     steps = epochs_done * math.ceil(len(order) / config.batch_size)
     network.train()
     for start in range(0, len(order), config.batch_size):
-        places = order[start : start + config.batch_size]
-        windows = np.stack([descriptor_window(train.rows[i], network.config.ticks, draw) for i in places])
-        said = torch.from_numpy(train.said[places]).float()
-        p = network(torch.from_numpy(windows), config.shares[0], chance)
-        loss = rated_loss(p, said, weight)
+        batch = order[start : start + config.batch_size]
+        windows = np.stack([descriptor_window(train.rows[i], network.config.ticks, random.order) for i in batch])
+        labels = torch.from_numpy(train.labels[batch]).float()
+        p = network(torch.from_numpy(windows), config.shares[0], random.dropout)
+        loss = rated_loss(p, labels, positive_weight)
         value = float(loss.detach())
         if not math.isfinite(value):
             raise TrainingError(
                 f"the loss became {value}. Choose a smaller learning rate than {config.learning_rate:g}, or leave out "
-                "clips of faces with enormous descriptions"
+                "clips of faces with enormous descriptors"
             )
         optimiser.zero_grad()
         torch.autograd.backward(loss)
         clip_each(network.parameters(), 1.0)
         optimiser.step()
         steps += 1
-        memory = min(config.ema_decay, steps / (steps + 10))  # or the first weights would stay in it for long
+        decay = min(config.ema_decay, steps / (steps + 10))  # smaller at first: the initial weights fade quickly
         with torch.no_grad():
-            for mean, now in zip(averaged.parameters(), network.parameters(), strict=True):
-                mean.lerp_(now, 1 - memory)
-        total += value * len(places)
+            for mean, current in zip(averaged.parameters(), network.parameters(), strict=True):
+                mean.lerp_(current, 1 - decay)
+        total += value * len(batch)
     return total / len(order)
 
 
-def descriptor_window(rows: NDArray[np.float32], ticks: int, draw: np.random.Generator) -> NDArray[np.float32]:
-    """One window of a clip, (ticks, D): its end, padded with its first row; of a longer clip any that lies within."""
-    end = len(rows) if len(rows) <= ticks else int(draw.integers(ticks, len(rows) + 1))
+def descriptor_window(rows: NDArray[np.float32], ticks: int, random: np.random.Generator) -> NDArray[np.float32]:
+    """One window of a clip: its end, padded with its first row; of a longer clip a random window.
+
+    Args:
+        rows: (T, D) descriptors at 6 Hz.
+        ticks: frames in the window.
+        random: chooses the window.
+
+    Returns:
+        (ticks, D).
+    """
+    end = len(rows) if len(rows) <= ticks else int(random.integers(ticks, len(rows) + 1))
     taken = rows[max(0, end - ticks) : end]
     return np.concatenate([np.repeat(taken[:1], ticks - len(taken), axis=0), taken])
 
@@ -267,48 +319,75 @@ def descriptor_window(rows: NDArray[np.float32], ticks: int, draw: np.random.Gen
 def window_scores(
     shape: RecognitionConfig, arrays: dict[str, NDArray[np.float32]], clips: Sequence[NDArray[np.float32]]
 ) -> NDArray[np.float64]:
-    """Score whole clips, (n, K): the mean over the windows that lie within; one window of a short clip."""
-    own = [windows_of(rows, shape.ticks) for rows in clips]
-    p = RecognitionForward(shape, arrays).windows(np.concatenate(own)).astype(np.float64)
-    ends = np.cumsum([len(windows) for windows in own])
-    return np.stack([part.mean(axis=0) for part in np.split(p, ends[:-1])])
+    """Score each clip as the mean over all windows inside it; a short clip has one window.
+
+    Args:
+        shape: the network's shape.
+        arrays: its weights, by name.
+        clips: (T, D) descriptors of each clip.
+
+    Returns:
+        (n, K) in [0, 1].
+    """
+    windows = [_windows_of(rows, shape.ticks) for rows in clips]
+    p = RecognitionForward(shape, arrays).windows(np.concatenate(windows)).astype(np.float64)
+    ends = np.cumsum([len(clip_windows) for clip_windows in windows])
+    return np.stack([clip_scores.mean(axis=0) for clip_scores in np.split(p, ends[:-1])])
 
 
-def windows_of(rows: NDArray[np.float32], ticks: int) -> NDArray[np.float32]:
-    """Every window that lies within a clip, (n, ticks, D); of a short clip one, padded with its first row."""
+def _windows_of(rows: NDArray[np.float32], ticks: int) -> NDArray[np.float32]:
+    """Every window inside a clip, (n, ticks, D); of a short clip one, padded with its first row."""
     short = ticks - len(rows)
     padded = np.concatenate([np.repeat(rows[:1], short, axis=0), rows]) if short > 0 else rows
     return np.lib.stride_tricks.sliding_window_view(padded, ticks, axis=0).transpose(0, 2, 1)
 
 
-def positive_weights(said: NDArray[np.float64], balance: str) -> NDArray[np.float32]:
-    """How much a yes counts, per class: 1, or the root of (noes / yeses), at most 10.
+def positive_weights(labels: NDArray[np.float64], balance: str) -> NDArray[np.float32]:
+    """Weight of the positive labels per class: 1, or the square root of negatives / positives, at most 10.
 
-    The root, because the full ratio makes a rare class's few clips outweigh all others; calibration takes
-    the shift of probabilities out again.
+    The square root, because with the full ratio the few clips of a rare class outweigh all others; calibration
+    corrects the shift of the probabilities.
+
+    Args:
+        labels: (n, K) in [0, 1], NaN where nobody rated.
+        balance: "weights" or "none".
+
+    Returns:
+        (K,).
     """
     if balance == "none":
-        return np.ones(said.shape[1], dtype=np.float32)
-    yes, no = np.nansum(said, axis=0), np.nansum(1 - said, axis=0)
+        return np.ones(labels.shape[1], dtype=np.float32)
+    yes, no = np.nansum(labels, axis=0), np.nansum(1 - labels, axis=0)
     ratio = np.sqrt(no / np.maximum(yes, 1))
     return np.asarray(np.clip(ratio, 1, 10), dtype=np.float32)
 
 
-def rated_loss(p: torch.Tensor, said: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """Cross entropy summed over classes, mean over clips; what nobody rated (NaN) does not count."""
-    rated = ~torch.isnan(said)
-    t = torch.nan_to_num(said)
+def rated_loss(p: torch.Tensor, labels: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """Cross entropy summed over classes, mean over clips; unrated labels (NaN) do not count.
+
+    Args:
+        p: (n, K) probabilities.
+        labels: (n, K) in [0, 1], NaN where nobody rated.
+        weight: (K,) weight of the positive labels.
+
+    Returns:
+        The loss, a scalar.
+    """
+    rated = ~torch.isnan(labels)
+    t = torch.nan_to_num(labels)
     by_class = weight * t * torch.log(p + EPSILON) + (1 - t) * torch.log(1 - p + EPSILON)
     return -(by_class * rated).sum(dim=1).mean()
 
 
-def _loss_on(shape: RecognitionConfig, network: RecognitionNetwork, stop: ClipDataset, weight: torch.Tensor) -> float:
-    p = torch.from_numpy(window_scores(shape, network.arrays(), stop.rows)).float()
-    return float(rated_loss(p, torch.from_numpy(stop.said).float(), weight))
+def _loss_on(
+    shape: RecognitionConfig, network: RecognitionNetwork, validation: ClipDataset, weight: torch.Tensor
+) -> float:
+    p = torch.from_numpy(window_scores(shape, network.arrays(), validation.rows)).float()
+    return float(rated_loss(p, torch.from_numpy(validation.labels).float(), weight))
 
 
 def _standards(clips: Sequence[NDArray[np.float32]]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Mean and deviation of every column; each clip counts once however long it is."""
+    """Mean and standard deviation of every column; each clip counts once, whatever its length."""
     means = np.stack([rows.mean(axis=0, dtype=np.float64) for rows in clips])
     squares = np.stack([(rows.astype(np.float64) ** 2).mean(axis=0) for rows in clips])
     mean = means.mean(axis=0)
@@ -317,21 +396,23 @@ def _standards(clips: Sequence[NDArray[np.float32]]) -> tuple[NDArray[np.float32
     return mean.astype(np.float32), deviation.astype(np.float32)
 
 
-def _stopping(fold: Fold, who: NDArray[np.str_], config: RecogniserConfig) -> tuple[list[int], list[int]]:
-    """Places of the clips to learn from and of those to stop by, of different people."""
-    left = {p: int((who == p).sum()) for p in fold.train}
-    inner = make_folds(left, config.folds, seed=config.seed + 1)[0]
+def _train_validation_split(
+    fold: Fold, people: NDArray[np.str_], config: RecogniserConfig
+) -> tuple[list[int], list[int]]:
+    """Indices of the training clips and of the validation clips, of different people."""
+    clips_per_person = {p: int((people == p).sum()) for p in fold.train}
+    inner = make_folds(clips_per_person, config.folds, seed=config.seed + 1)[0]
     audit([inner])
     return (
-        np.flatnonzero(np.isin(who, inner.train)).tolist(),
-        np.flatnonzero(np.isin(who, inner.held_out)).tolist(),
+        np.flatnonzero(np.isin(people, inner.train)).tolist(),
+        np.flatnonzero(np.isin(people, inner.held_out)).tolist(),
     )
 
 
-def _part(progress: Progress, number: int, parts: int) -> Progress:
-    """Progress of one of several trainings, as of all of them."""
+def _progress_of(progress: Progress, number: int, parts: int) -> Progress:
+    """Progress of one of several trainings, reported as a share of all of them."""
 
-    def tell(done: float, total: float | None, note: str = "") -> None:
+    def report(done: float, total: float | None, note: str = "") -> None:
         progress(number + done / (total or 1), parts, note)
 
-    return tell
+    return report

@@ -1,4 +1,4 @@
-"""What a recogniser is worth on rated clips: a trained one or the prototype one, by the same figures. No torch."""
+"""Evaluate a trained or a prototype recogniser on rated clips, with the same metrics. No torch."""
 
 from fractions import Fraction
 
@@ -20,45 +20,62 @@ HALF = 0.5
 
 
 def evaluate_recogniser(recogniser: Recogniser, rated: ClipDataset) -> tuple[tuple[ClassMetrics, ...], tuple[str, ...]]:
-    """Figures of the expressions that the recogniser knows and people rated, and notes on the others.
+    """Metrics of the expressions that the recogniser scores and people rated, and notes on the others.
 
-    A trained one is judged by its calibrated probabilities and its own operating points, the prototype one by its
-    scores and one half.
+    A trained recogniser is evaluated with its calibrated probabilities and its own operating points, the prototype
+    one with its scores and the threshold 0.5.
+
+    Args:
+        recogniser: trained or prototype.
+        rated: the clips.
+
+    Returns:
+        Metrics per expression, and notes.
 
     Raises:
         DatasetError: if they have no expression in common.
     """
-    names = tuple(n for n in recogniser.names if n in rated.expressions)
+    names = tuple(name for name in recogniser.names if name in rated.expressions)
     if not names:
         raise DatasetError(
             f"the recogniser knows {', '.join(recogniser.names)}; rated are {', '.join(rated.expressions)}: nothing "
             "in common. Rate one of its expressions, or train one on these"
         )
-    p = score_clips(recogniser, rated)[:, [recogniser.names.index(n) for n in names]]
-    said = rated.said[:, [rated.expressions.index(n) for n in names]]
-    cuts = [HALF] * len(names)
+    p = score_clips(recogniser, rated)[:, [recogniser.names.index(name) for name in names]]
+    labels = rated.labels[:, [rated.expressions.index(name) for name in names]]
+    thresholds = [HALF] * len(names)
     if isinstance(recogniser, TrainedRecogniser):
-        own = dict(zip(recogniser.recognition.config.expressions, recogniser.recognition.points, strict=True))
-        cuts = [own[n].threshold for n in names]
-    judged = class_metrics(names, p, said, rated.people, at_points(p, said, cuts), p >= np.array(cuts))
-    left = [
-        f"{what}, left out: {', '.join(found)}"
-        for what, found in (
-            ("rated but not known to the recogniser", [n for n in rated.expressions if n not in names]),
-            ("known to the recogniser but not rated", [n for n in recogniser.names if n not in names]),
+        points = dict(zip(recogniser.recognition.config.expressions, recogniser.recognition.points, strict=True))
+        thresholds = [points[name].threshold for name in names]
+    class_rows = class_metrics(
+        names, p, labels, rated.people, at_points(p, labels, thresholds), p >= np.array(thresholds)
+    )
+    left_out = [
+        f"{reason}, left out: {', '.join(missing)}"
+        for reason, missing in (
+            ("rated but not known to the recogniser", [name for name in rated.expressions if name not in names]),
+            ("known to the recogniser but not rated", [name for name in recogniser.names if name not in names]),
         )
-        if found
+        if missing
     ]
-    return judged, (*left, *metrics_notes(judged))
+    return class_rows, (*left_out, *metrics_notes(class_rows))
 
 
 def score_clips(recogniser: Recogniser, rated: ClipDataset) -> np.ndarray:
-    """Score each clip, float64 (n, K): the mean over the windows that lie within; of a short clip its last tick."""
-    columns, out = column_names(recogniser.describes), []
+    """Score each clip: the mean over all windows inside it; of a short clip the score of its last frame.
+
+    Args:
+        recogniser: trained or prototype.
+        rated: the clips.
+
+    Returns:
+        float64 (n, K).
+    """
+    columns, scores = column_names(recogniser.describes), []
     for rows in rated.rows:
         grid = TimeGrid(Fraction(ANNOTATION_FPS), len(rows))
         track = Track.masked(grid, columns, rows, np.ones(len(rows), dtype=np.bool_))
         trained = isinstance(recogniser, TrainedRecogniser)
-        found = recogniser.probabilities(track) if trained else recogniser.score(track)  # type: ignore[attr-defined]
-        out.append(found.values[min(IMAGE_FRAMES, len(rows)) - 1 :].mean(axis=0, dtype=np.float64))
-    return np.stack(out)
+        scored = recogniser.probabilities(track) if trained else recogniser.score(track)  # type: ignore[attr-defined]
+        scores.append(scored.values[min(IMAGE_FRAMES, len(rows)) - 1 :].mean(axis=0, dtype=np.float64))
+    return np.stack(scores)

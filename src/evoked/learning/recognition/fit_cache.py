@@ -1,10 +1,10 @@
-"""Trainings of a recogniser that are done, kept: a command that was cut off goes on with the next one.
+"""Cache of finished trainings of a recogniser: an interrupted command continues with the next training.
 
     STATE/turn-1.safetensors …, STATE/all.safetensors    arrays; metadata: key, epoch, losses, tried
 
-A recogniser is six trainings of a minute or less at most sizes, so whole trainings are kept, not steps of one. Each
-is drawn from its own seed, so what is learnt after a cut is what would have been learnt without. A file counts only
-under the key of the clips, their labels and the settings it was learnt with.
+A recogniser takes six trainings, mostly of a minute or less, so finished trainings are cached, not states within one.
+Each has its own seed, so the result after an interruption equals the result without. A file is used only if its key
+matches the clips, their labels and the settings.
 """
 
 import hashlib
@@ -25,53 +25,79 @@ from evoked.model.stored import read_arrays, write_arrays
 __all__ = ["cached_fit"]
 
 CODE = 2
-"""Raised whenever the same clips and settings give other weights: what was learnt before is learnt again."""
+"""Raised whenever the same clips and settings give other weights, so that older files are not used."""
 
 
 def cached_fit(
-    path: Path | None, train: ClipDataset, stop: ClipDataset | None, config: RecogniserConfig, progress: Progress
+    path: Path | None, train: ClipDataset, validation: ClipDataset | None, config: RecogniserConfig, progress: Progress
 ) -> FitResult:
-    """What `fit` gives; from `path` where that training is done, else learnt and written there.
+    """The result of `fit_recogniser`, read from `path` if that training is done, else trained and written there.
+
+    Args:
+        path: the cache file; None to train without one.
+        train: clips to train on.
+        validation: clips of other people, for early stopping; None to train all epochs and keep the last.
+        config: settings of the training.
+        progress: called after each epoch.
+
+    Returns:
+        Weights and losses.
 
     Raises:
-        TrainingError: as fit.
-        OutputError: if it cannot be written.
+        TrainingError: if the loss is no longer finite.
+        OutputError: if the file cannot be written.
     """
     if path is None:
-        return fit_recogniser(train, stop, config, progress)
-    key = _key(train, stop, config)
-    found = _read(path, key)
-    if found is None:
-        found = fit_recogniser(train, stop, config, progress)
-        losses = [[own, None if math.isnan(other) else other] for own, other in found.losses]
-        tried = [[t.dropout, t.epoch, None if math.isnan(t.loss) else t.loss] for t in found.tried]
-        told = {"key": key, "epoch": found.epoch, "losses": losses, "tried": tried}
-        write_arrays(path, found.arrays, json.dumps(told))
+        return fit_recogniser(train, validation, config, progress)
+    key = _key(train, validation, config)
+    fitted = _read(path, key)
+    if fitted is None:
+        fitted = fit_recogniser(train, validation, config, progress)
+        losses = [
+            [training, None if math.isnan(validation_loss) else validation_loss]
+            for training, validation_loss in fitted.losses
+        ]
+        tried = [[trial.dropout, trial.epoch, None if math.isnan(trial.loss) else trial.loss] for trial in fitted.tried]
+        metadata = {"key": key, "epoch": fitted.epoch, "losses": losses, "tried": tried}
+        write_arrays(path, fitted.arrays, json.dumps(metadata))
     progress(config.epochs, config.epochs)
-    return found
+    return fitted
 
 
 def _read(path: Path, key: str) -> FitResult | None:
-    """A kept training; None where there is none, of something else, or damaged: then it is learnt again."""
+    """A cached training; None where the file is missing, has another key, or is damaged."""
     try:
         arrays, text = read_arrays(path)
-        held = json.loads(text)
-        if held["key"] != key:
+        stored = json.loads(text)
+        if stored["key"] != key:
             return None
-        losses = tuple((float(own), math.nan if other is None else float(other)) for own, other in held["losses"])
-        tried = tuple(Trial(float(d), int(e), math.nan if x is None else float(x)) for d, e, x in held["tried"])
-        return FitResult(arrays, int(held["epoch"]), losses, tried)
+        losses = tuple(
+            (float(training), math.nan if validation is None else float(validation))
+            for training, validation in stored["losses"]
+        )
+        tried = tuple(
+            Trial(float(dropout), int(epoch), math.nan if loss is None else float(loss))
+            for dropout, epoch, loss in stored["tried"]
+        )
+        return FitResult(arrays, int(stored["epoch"]), losses, tried)
     except (CheckpointError, ValueError, KeyError, TypeError):
         return None
 
 
-def _key(train: ClipDataset, stop: ClipDataset | None, config: RecogniserConfig) -> str:
-    return digest([CODE, recogniser_settings(config), _weighed(train), None if stop is None else _weighed(stop)])
+def _key(train: ClipDataset, validation: ClipDataset | None, config: RecogniserConfig) -> str:
+    return digest(
+        [
+            CODE,
+            recogniser_settings(config),
+            _fingerprint(train),
+            None if validation is None else _fingerprint(validation),
+        ]
+    )
 
 
-def _weighed(rated: ClipDataset) -> list[object]:
-    """Everything of the clips that bears on what is learnt."""
-    told = hashlib.sha256(np.ascontiguousarray(rated.said).tobytes())
-    for rows in rated.rows:
-        told.update(str(rows.shape).encode() + np.ascontiguousarray(rows).tobytes())
-    return [list(rated.expressions), list(rated.clips), list(rated.people), told.hexdigest()]
+def _fingerprint(clips: ClipDataset) -> list[object]:
+    """Everything of the clips that affects the training."""
+    sha = hashlib.sha256(np.ascontiguousarray(clips.labels).tobytes())
+    for rows in clips.rows:
+        sha.update(str(rows.shape).encode() + np.ascontiguousarray(rows).tobytes())
+    return [list(clips.expressions), list(clips.clips), list(clips.people), sha.hexdigest()]

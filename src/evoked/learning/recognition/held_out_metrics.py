@@ -1,8 +1,8 @@
-"""What scores of people held out are worth: average precision, calibration, operating points (spec §3, §5)."""
+"""Metrics of scores of held-out people: average precision, calibration, operating points (spec §3, §5)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from evoked.model.recognition_checkpoint import OperatingPoint
 
 __all__ = [
     "ClassMetrics",
+    "HeldOutPoints",
     "at_points",
     "calibrations",
     "class_metrics",
@@ -32,19 +33,19 @@ SPANS = ("precision_span", "recall_span")
 
 @dataclass(frozen=True)
 class ClassMetrics:
-    """One expression's figures on people that the scores were not learnt from.
+    """Metrics of one expression on people whom the model was not trained on.
 
     Attributes:
         name: the expression.
-        clips, positives: that were rated for it; that most raters saw it in.
-        chance: prevalence.
-        ap, low, high: average precision and its interval over people; None where undefined.
+        clips, positives: number of clips rated for it; number in which most raters saw it.
+        chance: prevalence, the average precision of guessing.
+        ap, low, high: average precision and its 95 % interval over people; None where undefined.
         auc: area under the ROC curve.
         precision, recall: at the operating point; None where undefined.
         precision_span, recall_span: their intervals over people; None where undefined.
         threshold, rule: of the operating point.
-        error: expected calibration error, and before calibration.
-        curve: the reliability curve, a row per bin that holds any score: mean score, share of yes, clips.
+        error, error_before: expected calibration error, after and before calibration.
+        curve: the reliability curve, a row per non-empty bin: mean score, share of positives, number of clips.
     """
 
     name: str
@@ -65,59 +66,90 @@ class ClassMetrics:
     error_before: float | None
     curve: tuple[tuple[float, float, int], ...]
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """Plain JSON values."""
         lists = {name: None if (span := getattr(self, name)) is None else list(span) for name in SPANS}
         return asdict(self) | lists | {"curve": [list(row) for row in self.curve]}
 
 
-def calibrations(scores: NDArray[np.float64], said: NDArray[np.float64]) -> tuple[tuple[float, float], ...]:
-    """Slope and shift per class from scores (n, K) and shares of raters (n, K), NaN where nobody rated."""
-    found = []
+def calibrations(scores: NDArray[np.float64], labels: NDArray[np.float64]) -> tuple[tuple[float, float], ...]:
+    """Fit Platt scaling per class.
+
+    Args:
+        scores: (n, K) in [0, 1].
+        labels: (n, K) share of raters; NaN where nobody rated.
+
+    Returns:
+        Slope and shift per class.
+    """
+    slopes_and_shifts = []
     for k in range(scores.shape[1]):
-        rated = ~np.isnan(said[:, k])
-        found.append(platt(scores[rated, k], said[rated, k]) if rated.any() else (1.0, 0.0))
-    return tuple(found)
+        rated = ~np.isnan(labels[:, k])
+        slopes_and_shifts.append(platt(scores[rated, k], labels[rated, k]) if rated.any() else (1.0, 0.0))
+    return tuple(slopes_and_shifts)
 
 
 def cross_calibrated(scores: NDArray[np.float64], calibration: Sequence[tuple[float, float]]) -> NDArray[np.float64]:
-    """Scores (n, K) as probabilities."""
+    """Apply Platt scaling.
+
+    Args:
+        scores: (n, K) in [0, 1].
+        calibration: slope and shift per class.
+
+    Returns:
+        (n, K) probabilities.
+    """
     slope, shift = np.array(calibration).T
     return np.asarray(1 / (1 + np.exp(-(slope * log_odds(scores) + shift))))
 
 
-def held_out_points(
-    scores: NDArray[np.float64], said: NDArray[np.float64], fold: NDArray[np.int64], target: float
-) -> tuple[tuple[tuple[float, float], ...], tuple[OperatingPoint, ...], NDArray[np.float64], NDArray[np.bool_]]:
-    """Calibration and operating points from scores of people held out.
+class HeldOutPoints(NamedTuple):
+    """Calibration and operating points of K expressions over n clips.
 
-    What is kept is chosen on all of them; the figures beside it are not: each fold's clips are calibrated,
-    and switched on or off, by what was chosen on the other folds.
+    Attributes:
+        calibration: slope and shift per class, chosen on all clips.
+        points: operating point per class; its threshold is chosen on all clips, its metrics are cross-fitted.
+        calibrated: (n, K) probabilities, each calibrated on the other folds.
+        predicted: (n, K) whether each probability reaches the threshold of the other folds.
+    """
+
+    calibration: tuple[tuple[float, float], ...]
+    points: tuple[OperatingPoint, ...]
+    calibrated: NDArray[np.float64]
+    predicted: NDArray[np.bool_]
+
+
+def held_out_points(
+    scores: NDArray[np.float64], labels: NDArray[np.float64], fold: NDArray[np.int64], target: float
+) -> HeldOutPoints:
+    """Calibration and operating points from scores of held-out people.
+
+    The saved calibration and thresholds are chosen on all of them. The metrics are not: each fold's clips are
+    calibrated and thresholded with values chosen on the other folds.
 
     Args:
-        scores: (n, K) as the nets say.
-        said: (n, K) share of raters; NaN where nobody rated.
-        fold: (n,) in which turn each clip was held out.
-        target: precision that is wanted.
+        scores: (n, K) not calibrated.
+        labels: (n, K) share of raters; NaN where nobody rated.
+        fold: (n,) number of the fold in which each clip was held out.
+        target: precision to reach.
 
     Returns:
-        Calibration per class, operating point per class, the scores (n, K) calibrated by other folds, and whether
-        each is above the point of other folds, (n, K).
+        Calibration, operating points, and the scores and predictions by the other folds.
     """
-    chosen = calibrations(scores, said)
-    fair, on = np.zeros_like(scores), np.zeros(scores.shape, dtype=np.bool_)
+    calibration = calibrations(scores, labels)
+    calibrated, predicted = np.zeros_like(scores), np.zeros(scores.shape, dtype=np.bool_)
     for number in np.unique(fold):
-        here, others = fold == number, fold != number
-        own = calibrations(scores[others], said[others])
-        fair[here] = cross_calibrated(scores[here], own)
-        p = cross_calibrated(scores[others], own)
+        inside, outside = fold == number, fold != number
+        fold_calibration = calibrations(scores[outside], labels[outside])
+        calibrated[inside] = cross_calibrated(scores[inside], fold_calibration)
+        p = cross_calibrated(scores[outside], fold_calibration)
         for k in range(scores.shape[1]):
-            on[here, k] = fair[here, k] >= _cut(p[:, k], said[others, k], target)[0]
-    points, p = [], cross_calibrated(scores, chosen)
+            predicted[inside, k] = calibrated[inside, k] >= _threshold(p[:, k], labels[outside, k], target)[0]
+    points, p = [], cross_calibrated(scores, calibration)
     for k in range(scores.shape[1]):
-        rated = ~np.isnan(said[:, k])
-        threshold, rule = _cut(p[:, k], said[:, k], target)
-        yes, called = said[rated, k], on[rated, k]
+        rated = ~np.isnan(labels[:, k])
+        threshold, rule = _threshold(p[:, k], labels[:, k], target)
+        yes, called = labels[rated, k], predicted[rated, k]
         precision = float(yes[called].mean()) if called.any() and rule != "none" else None
         recall = float(yes[called].sum() / yes.sum()) if yes.sum() > 0 and rule != "none" else None
         points.append(
@@ -125,37 +157,40 @@ def held_out_points(
                 threshold, rule, precision, recall, int(called.sum()), int((yes > 0.5).sum()), int(rated.sum())
             )
         )
-    return chosen, tuple(points), fair, on
+    return HeldOutPoints(calibration, tuple(points), calibrated, predicted)
 
 
 def class_metrics(
     names: Sequence[str],
     p: NDArray[np.float64],
-    said: NDArray[np.float64],
+    labels: NDArray[np.float64],
     people: Sequence[str],
     points: Sequence[OperatingPoint],
-    on: NDArray[np.bool_],
+    predicted: NDArray[np.bool_],
     *,
-    before: NDArray[np.float64] | None = None,
+    uncalibrated: NDArray[np.float64] | None = None,
 ) -> tuple[ClassMetrics, ...]:
-    """The figures of every class.
+    """Metrics of every class.
 
     Args:
         names: K expressions.
         p: (n, K) probabilities.
-        said: (n, K) share of raters; NaN where nobody rated.
-        people: (n,) who is seen: whole people are drawn for the intervals.
+        labels: (n, K) share of raters; NaN where nobody rated.
+        people: (n,) person in each clip: the bootstrap resamples people.
         points: K operating points, whose precision and recall are reported.
-        on: (n, K) which clips are called by them.
-        before: (n, K) the same scores before calibration.
+        predicted: (n, K) which clips reach them.
+        uncalibrated: (n, K) the same scores before calibration.
+
+    Returns:
+        K rows.
     """
     return tuple(
-        _judged(
+        _metrics_of(
             name,
-            _ClassScores(p[:, k], said[:, k], on[:, k]),
+            _ClassScores(p[:, k], labels[:, k], predicted[:, k]),
             np.array(people),
             point,
-            None if before is None else before[:, k],
+            None if uncalibrated is None else uncalibrated[:, k],
         )
         for k, (name, point) in enumerate(zip(names, points, strict=True))
     )
@@ -169,36 +204,40 @@ class _ClassScores(NamedTuple):
     predicted: NDArray[np.bool_]
 
 
-def _judged(
+def _metrics_of(
     name: str,
     scores: _ClassScores,
     people: NDArray[np.str_],
     point: OperatingPoint,
-    before: NDArray[np.float64] | None,
+    uncalibrated: NDArray[np.float64] | None,
 ) -> ClassMetrics:
     rated = ~np.isnan(scores.soft_labels)
-    p, yes, on = scores.probabilities[rated], scores.soft_labels[rated], scores.predicted[rated]
+    p, yes, predicted = scores.probabilities[rated], scores.soft_labels[rated], scores.predicted[rated]
     truth = yes > 0.5
-    who = np.unique(people[rated], return_inverse=True)[1]
+    person = np.unique(people[rated], return_inverse=True)[1]
     ap = auc = error = error_before = None
     spans: list[tuple[float, float] | None] = [None] * 3
     curve: tuple[tuple[float, float, int], ...] = ()
     if len(p):
-        ranked = RankedScores(p, truth, who)
+        ranked = RankedScores(p, truth, person)
         ap, auc = ranked.average_precision(), ranked.roc_auc()
 
-        def drawn(weights: NDArray[np.int64]) -> list[float | None]:
-            w = weights[who]
-            hits = float((w * yes * on).sum())
-            return [ranked.average_precision(weights), _share(hits, (w * on).sum()), _share(hits, (w * yes).sum())]
+        def resampled_scores(weights: NDArray[np.int64]) -> list[float | None]:
+            clip_weights = weights[person]
+            hits = float((clip_weights * yes * predicted).sum())
+            return [
+                ranked.average_precision(weights),
+                _share(hits, (clip_weights * predicted).sum()),
+                _share(hits, (clip_weights * yes).sum()),
+            ]
 
-        known = (ap, point.precision, point.recall)
-        found = bootstrap(int(who.max()) + 1, drawn)
-        spans = [None if value is None else interval.span for value, interval in zip(known, found, strict=True)]
-        told = reliability(p, yes, BINS)
-        error = told.error
-        error_before = None if before is None else reliability(before[rated], yes, BINS).error
-        bins = zip(told.score, told.share, told.count, strict=True)
+        estimates = (ap, point.precision, point.recall)
+        intervals = bootstrap(int(person.max()) + 1, resampled_scores)
+        spans = [None if value is None else interval.span for value, interval in zip(estimates, intervals, strict=True)]
+        binned = reliability(p, yes, BINS)
+        error = binned.error
+        error_before = None if uncalibrated is None else reliability(uncalibrated[rated], yes, BINS).error
+        bins = zip(binned.score, binned.share, binned.count, strict=True)
         curve = tuple((float(s), float(t), int(c)) for s, t, c in bins if c)
     low, high = spans[0] or (None, None)
     return ClassMetrics(
@@ -222,21 +261,30 @@ def _judged(
     )
 
 
-def _share(part: float, whole: float) -> float | None:
-    return part / float(whole) if whole else None
+def _share(count: float, total: float) -> float | None:
+    return count / float(total) if total else None
 
 
-def at_points(p: NDArray[np.float64], said: NDArray[np.float64], cuts: Sequence[float]) -> list[OperatingPoint]:
-    """Precision and recall of (n, K) scores on new ratings, at cuts chosen elsewhere."""
-    found = []
-    for k, cut in enumerate(cuts):
-        rated = ~np.isnan(said[:, k])
-        yes, called = said[rated, k], p[rated, k] >= cut
+def at_points(p: NDArray[np.float64], labels: NDArray[np.float64], thresholds: Sequence[float]) -> list[OperatingPoint]:
+    """Precision and recall on new ratings, at thresholds chosen on other data.
+
+    Args:
+        p: (n, K) probabilities.
+        labels: (n, K) share of raters; NaN where nobody rated.
+        thresholds: K thresholds.
+
+    Returns:
+        K operating points.
+    """
+    points = []
+    for k, threshold in enumerate(thresholds):
+        rated = ~np.isnan(labels[:, k])
+        yes, called = labels[rated, k], p[rated, k] >= threshold
         precision = float(yes[called].mean()) if called.any() else None
         recall = float(yes[called].sum() / yes.sum()) if yes.sum() > 0 else None
         counts = (int(called.sum()), int((yes > 0.5).sum()), int(rated.sum()))
-        found.append(OperatingPoint(cut, "given", precision, recall, *counts))
-    return found
+        points.append(OperatingPoint(threshold, "given", precision, recall, *counts))
+    return points
 
 
 LEGEND = (
@@ -246,43 +294,47 @@ LEGEND = (
 
 
 def metrics_table(rows: Sequence[ClassMetrics]) -> str:
-    """The figures as text for a terminal; chance and interval beside every score, and what the columns are."""
+    """The metrics as text for a terminal, with chance level, intervals and a legend."""
     lines = [("", "clips", "yes", "chance", "AP", "precision", "recall", "at", "by", "ECE")]
     for r in rows:
         ap_span = None if r.low is None or r.high is None else (r.low, r.high)
-        scores = (_spanned(r.ap, ap_span), _spanned(r.precision, r.precision_span), _spanned(r.recall, r.recall_span))
-        counts = (str(r.clips), str(r.positives), _f(r.chance))
-        lines.append((r.name, *counts, *scores, _f(r.threshold), r.rule, _f(r.error)))
+        scores = (
+            _with_interval(r.ap, ap_span),
+            _with_interval(r.precision, r.precision_span),
+            _with_interval(r.recall, r.recall_span),
+        )
+        counts = (str(r.clips), str(r.positives), _number(r.chance))
+        lines.append((r.name, *counts, *scores, _number(r.threshold), r.rule, _number(r.error)))
     return f"{text_table(lines, left=(0, 4, 5, 6, 8))}\n{LEGEND}"
 
 
-def _spanned(value: float | None, span: tuple[float, float] | None) -> str:
-    return _f(value) if span is None else f"{_f(value)} ({_f(span[0])} … {_f(span[1])})"
+def _with_interval(value: float | None, span: tuple[float, float] | None) -> str:
+    return _number(value) if span is None else f"{_number(value)} ({_number(span[0])} … {_number(span[1])})"
 
 
 def metrics_notes(rows: Sequence[ClassMetrics]) -> tuple[str, ...]:
-    """What a reader of the figures must know."""
+    """Notes on metrics that are undefined."""
     never = [r.name for r in rows if not r.positives]
-    told = [f"no clip shows {', '.join(never)}: average precision is undefined there"] if never else []
+    notes = [f"no clip shows {', '.join(never)}: average precision is undefined there"] if never else []
     always = [r.name for r in rows if r.clips and r.positives == r.clips]
-    return (*told, *([f"every clip shows {', '.join(always)}: nothing can be told apart there"] if always else []))
+    return (*notes, *([f"every clip shows {', '.join(always)}: nothing can be told apart there"] if always else []))
 
 
-def _cut(p: NDArray[np.float64], said: NDArray[np.float64], target: float) -> tuple[float, str]:
-    """A threshold half way between the score that is on and the next below it, and the rule it was chosen by."""
-    rated = ~np.isnan(said)
-    found = operating_point(p[rated], said[rated], target=target) if rated.any() else None
-    if found is None or said[rated].min() >= 1:
+def _threshold(p: NDArray[np.float64], labels: NDArray[np.float64], target: float) -> tuple[float, str]:
+    """A threshold half way between the lowest accepted score and the next below it, and the rule it was chosen by."""
+    rated = ~np.isnan(labels)
+    point = operating_point(p[rated], labels[rated], target=target) if rated.any() else None
+    if point is None or labels[rated].min() >= 1:
         return 0.5, "none"
-    below = p[rated][p[rated] < found.threshold]
-    half = (found.threshold + float(below.max())) / 2 if len(below) else found.threshold
-    return float(np.clip(half, 1e-6, 1 - 1e-6)), "precision" if found.reached else "f0.5"
+    below = p[rated][p[rated] < point.threshold]
+    half = (point.threshold + float(below.max())) / 2 if len(below) else point.threshold
+    return float(np.clip(half, 1e-6, 1 - 1e-6)), "precision" if point.reached else "f0.5"
 
 
-def _f(value: float | None) -> str:
+def _number(value: float | None) -> str:
     return MISSING if value is None else f"{value:.3f}".replace("0.", ".", 1) if value < 1 else f"{value:.2f}"
 
 
-def metrics_json(rows: Sequence[ClassMetrics]) -> Mapping[str, Any]:
-    """The figures by expression, plain JSON values."""
+def metrics_json(rows: Sequence[ClassMetrics]) -> Mapping[str, object]:
+    """The metrics by expression, as JSON values."""
     return {r.name: r.as_dict() for r in rows}

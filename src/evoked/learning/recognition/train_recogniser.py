@@ -1,4 +1,4 @@
-"""From rated clips to a recogniser on disk: turns, calibration, operating points, the net from all clips."""
+"""From rated clips to a recogniser on disk: cross-fit, calibration, operating points, final training on all clips."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -36,58 +36,82 @@ def train_recogniser(
     *,
     state: Path | None = None,
 ) -> tuple[Recognition, tuple[ClassMetrics, ...]]:
-    """Train on all clips, with figures from people held out.
+    """Train on all clips, with metrics from held-out people.
 
     Args:
         rated: the clips.
-        config: choices.
-        provenance: who asked, and for what.
-        progress: told parts of all trainings.
-        state: a folder in which each training is kept when it is done: called again, it goes on from there.
+        config: settings of the training.
+        provenance: command, settings and inputs, written into the recogniser.
+        progress: called with the share of all trainings that is done.
+        state: a folder in which finished trainings are cached, so that an interrupted run can continue.
 
     Returns:
-        The recogniser, and its figures.
+        The recogniser, and its metrics per expression.
 
     Raises:
         DatasetError: if there is nothing to learn: no clip with any expression, fewer than 3 people.
-        TrainingError: if the numbers come apart.
+        TrainingError: if the loss is no longer finite.
     """
-    if not np.nansum(rated.said):
+    if not np.nansum(rated.labels):
         raise DatasetError(
             f"no rater saw {' or '.join(rated.expressions)} in any clip that can be used: there is nothing to learn"
         )
 
-    def learn(
-        name: str, train: ClipDataset, stop: ClipDataset | None, how: RecogniserConfig, told: Progress
+    def fit(
+        name: str,
+        train: ClipDataset,
+        validation: ClipDataset | None,
+        fit_config: RecogniserConfig,
+        fit_progress: Progress,
     ) -> FitResult:
-        return cached_fit(state / f"{name}.safetensors" if state else None, train, stop, how, told)
+        return cached_fit(state / f"{name}.safetensors" if state else None, train, validation, fit_config, fit_progress)
 
-    found = cross_fit(rated, config, progress, learn=learn)
-    calibration, points, fair, on = held_out_points(found.scores, rated.said, found.fold, config.target_precision)
-    judged = class_metrics(rated.expressions, fair, rated.said, rated.people, points, on, before=found.scores)
-    learnt = refit_all(rated, found, config, progress, learn=learn)
+    crossed = cross_fit(rated, config, progress, fit=fit)
+    calibration, points, calibrated, predicted = held_out_points(
+        crossed.scores, rated.labels, crossed.fold, config.target_precision
+    )
+    class_rows = class_metrics(
+        rated.expressions, calibrated, rated.labels, rated.people, points, predicted, uncalibrated=crossed.scores
+    )
+    fitted = refit_all(rated, crossed, config, progress, fit=fit)
     training = {
         "config": recogniser_settings(config),
         "clips": len(rated.clips),
         "people": len(set(rated.people)),
-        "epochs": learnt.epoch,
-        "dropout": learnt.tried[0].dropout,
-        "tried_in_turns": [[asdict(tried) for tried in turn] for turn in found.tried],
-        "loss": [round(own, 6) for own, _ in learnt.losses],
+        "epochs": fitted.epoch,
+        "dropout": fitted.tried[0].dropout,
+        "tried_in_turns": [[asdict(trial) for trial in fold_trials] for fold_trials in crossed.tried],
+        "loss": [round(training_loss, 6) for training_loss, _ in fitted.losses],
     }
     nets = {name: NETS[name].sha256 for name in models_of(config.descriptors)}
-    made = Provenance(
-        provenance.made_by, provenance.config, provenance.inputs, nets, (*provenance.notes, *metrics_notes(judged))
+    training_provenance = Provenance(
+        provenance.made_by, provenance.config, provenance.inputs, nets, (*provenance.notes, *metrics_notes(class_rows))
     )
-    told: Mapping[str, object] = metrics_json(judged)
+    metrics: Mapping[str, object] = metrics_json(class_rows)
     recognition = Recognition(
-        shape_of(rated, config), learnt.arrays, calibration, points, nets, told, training, made.as_dict()
+        shape_of(rated, config),
+        fitted.arrays,
+        calibration,
+        points,
+        nets,
+        metrics,
+        training,
+        training_provenance.as_dict(),
     )
-    return recognition, judged
+    return recognition, class_rows
 
 
-def write_recogniser(folder: Path, recognition: Recognition, picture: str) -> None:
-    """Write the recogniser and its reliability curves (SVG text); OutputError if it cannot be."""
+def write_recogniser(folder: Path, recognition: Recognition, reliability_svg: str) -> None:
+    """Write the recogniser and its reliability curves.
+
+    Args:
+        folder: created if missing.
+        recognition: the recogniser.
+        reliability_svg: SVG text of the curves.
+
+    Raises:
+        OutputError: if a file cannot be written.
+    """
     save_recognition(folder, recognition)
-    with writing(folder / "reliability.svg") as part:
-        part.write_text(picture, encoding="utf-8")
+    with writing(folder / "reliability.svg") as temporary:
+        temporary.write_text(reliability_svg, encoding="utf-8")

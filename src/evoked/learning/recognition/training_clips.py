@@ -1,7 +1,7 @@
-"""Rated clips as a recogniser learns from them: descriptions of a face, and what people said of it.
+"""Rated clips as training data of a recogniser: descriptors of a face, and labels from raters.
 
-Describing faces is the long part, so each clip's descriptions are kept in a file of their own: work that was cut
-off goes on from there, and a second training describes nothing.
+Computing face descriptors takes most of the time, so they are cached in one file per clip: interrupted work continues
+from there, and a second training computes none.
 """
 
 import re
@@ -30,37 +30,37 @@ from evoked.weights.catalogue import NETS
 __all__ = ["ClipDataset", "load_rated_clips", "person_groups"]
 
 FIRST = "v1"
-"""The viewer of a recording in which `evoked annotate` saw one."""
+"""Name that `evoked annotate` gives the only viewer of a recording."""
 
 
 @dataclass(frozen=True, eq=False)
 class ClipDataset:
-    """Clips to learn from, or to score on; n of them.
+    """n clips for training or evaluation.
 
     Attributes:
         expressions: K names.
-        clips: what each is called.
-        rows: of each, float32 (T, D): descriptions tick after tick; ticks without a face repeat the last.
-        said: (n, K) share of its raters who saw the expression, in [0, 1]; NaN where nobody rated it.
-        people: of each, the name of the group that stays on one side of every split.
-        digests: file's name → sha256, as `told_apart` gives them.
+        clips: name of each clip.
+        rows: of each clip, float32 (T, D): descriptors at 6 Hz; frames without a face repeat the last.
+        said: (n, K) share of the raters who saw the expression, in [0, 1]; NaN where nobody rated it.
+        people: of each clip, the group of people that every split keeps together.
+        digests: file name → SHA-256, as from `unique_names`.
     """
 
     expressions: tuple[str, ...]
     clips: tuple[str, ...]
     rows: tuple[NDArray[np.float32], ...]
-    said: NDArray[np.float64]
+    labels: NDArray[np.float64]
     people: tuple[str, ...]
     digests: Mapping[str, str]
 
-    def only(self, places: Sequence[int]) -> "ClipDataset":
-        """Some of the clips, in the order given."""
+    def subset(self, indices: Sequence[int]) -> "ClipDataset":
+        """The clips at these indices, in this order."""
         return ClipDataset(
             self.expressions,
-            tuple(self.clips[i] for i in places),
-            tuple(self.rows[i] for i in places),
-            self.said[list(places)],
-            tuple(self.people[i] for i in places),
+            tuple(self.clips[i] for i in indices),
+            tuple(self.rows[i] for i in indices),
+            self.labels[list(indices)],
+            tuple(self.people[i] for i in indices),
             self.digests,
         )
 
@@ -75,28 +75,29 @@ def load_rated_clips(
     open_faces: Callable[[], ClipFaceDescriber] | None = None,
     progress: Progress = silent,
 ) -> tuple[ClipDataset, tuple[str, ...]]:
-    """Describe the face of every rated clip, or take it from the store.
+    """Compute the face descriptors of every rated clip, or read them from the cache.
 
     Args:
-        ratings: what people said.
-        root: what relative paths of the ratings stand against: the folder of their table, or of the videos.
-        describes: names of `faces.describe`.
-        store: a folder; a file per clip.
-        by_name: a path that is not there is looked for by its file name in `root`, as `evoked agree` knows it.
-        open_faces: loads the nets, when the first clip needs them.
-        progress: told in clips.
+        ratings: labels of raters.
+        root: folder that relative paths of the ratings refer to: of their table, or of the videos.
+        describes: names of face descriptors, see `faces/descriptors.py`.
+        store: cache folder; one file per clip.
+        by_name: look for a missing path by its file name in `root`, as `evoked agree` does.
+        open_faces: loads the models, when the first clip needs them.
+        progress: called after each clip.
 
     Returns:
         The clips that can be used, and a line for each that cannot, with its reason.
 
     Raises:
         DatasetError: if none can be used.
-        WeightsError, OutputError: if nets cannot be had, or the store not be written.
+        WeightsError: if model weights are missing.
+        OutputError: if the cache cannot be written.
     """
     faces = once(open_faces or (lambda: ClipFaceDescriber(describes)))
-    said, people, digests = ratings.merged("mean"), person_groups(ratings), _Digests()
-    several = _several(ratings.clips)
-    kept: list[int] = []
+    labels, people, digests = ratings.merged("mean"), person_groups(ratings), _Digests()
+    several = _several_viewers(ratings.clips)
+    used: list[int] = []
     rows: list[NDArray[np.float32]] = []
     problems: list[str] = []
     for i, clip in enumerate(ratings.clips):
@@ -105,29 +106,37 @@ def load_rated_clips(
                 raise DatasetError(f"rated are {viewers}, learnt from is the largest face: cut out a video of each")
             track = _described(clip, _file_of(clip, root, by_name), describes, store, _ClipReader(faces, digests))
         except WeightsError:
-            raise  # it would fail them all
+            raise  # every clip would fail
         except EvokedError as error:
-            name, told = clip.clip or clip.video, str(error)
-            for path in (root / name, root / Path(name).name):  # as the table names it: a checkpoint keeps these lines
-                told = told.replace(str(path), name)
-            problems.append(f"{clip}: {told}" if str(clip) not in told else told)
+            name, message = clip.clip or clip.video, str(error)
+            for path in (
+                root / name,
+                root / Path(name).name,
+            ):  # as in the table: these lines are saved in the checkpoint
+                message = message.replace(str(path), name)
+            problems.append(f"{clip}: {message}" if str(clip) not in message else message)
         else:
-            kept.append(i)
-            rows.append(np.concatenate([part for _, part in forward_fill(track, track.grid.steps + 1)]))
+            used.append(i)
+            rows.append(np.concatenate([descriptors for _, descriptors in forward_fill(track, track.grid.steps + 1)]))
         progress(i + 1, len(ratings.clips))
-    if not kept:
+    if not used:
         raise DatasetError(f"none of the {len(ratings.clips)} rated clips can be used; the first: {problems[0]}")
-    names = tuple(str(ratings.clips[i]) for i in kept)
+    names = tuple(str(ratings.clips[i]) for i in used)
     rated = ClipDataset(
-        ratings.expressions, names, tuple(rows), said[kept], tuple(people[i] for i in kept), unique_names(digests.known)
+        ratings.expressions,
+        names,
+        tuple(rows),
+        labels[used],
+        tuple(people[i] for i in used),
+        unique_names(digests.known),
     )
     return rated, tuple(problems)
 
 
-def _several(clips: Sequence[RatedClip]) -> dict[str, str]:
-    """Files of which several viewers are rated, or one who is not the first → their names.
+def _several_viewers(clips: Sequence[RatedClip]) -> dict[str, str]:
+    """Files in which several viewers are rated, or one who is not the first → their names.
 
-    The largest face of such a picture may be another's, and what was said of one would be learnt of the other.
+    The largest face in such a file may be another viewer's, who would then get the wrong labels.
     """
     viewers: dict[str, set[str]] = {}
     for clip in clips:
@@ -153,30 +162,30 @@ def _file_of(clip: RatedClip, root: Path, by_name: bool) -> Path:
 
 
 def person_groups(ratings: Ratings) -> tuple[str, ...]:
-    """Who must stay together: clips of one person or of one video, and whatever these link.
+    """Groups of clips that a split keeps together: of one person or of one video, and all that these link.
 
     Returns:
-        A name per clip: the person's where the ratings name one, else the video's; of linked ones the first.
+        A name per clip: of the person if the ratings name one, else of the video; of linked names the first.
     """
-    persons = ratings.groups.get("person", ("",) * len(ratings.clips))
-    chief: dict[tuple[str, str], tuple[str, str]] = {}
+    person_names = ratings.groups.get("person", ("",) * len(ratings.clips))
+    root_of: dict[tuple[str, str], tuple[str, str]] = {}
 
-    def head(key: tuple[str, str]) -> tuple[str, str]:
-        while chief.setdefault(key, key) != key:
-            key = chief[key]
+    def root(key: tuple[str, str]) -> tuple[str, str]:
+        while root_of.setdefault(key, key) != key:
+            key = root_of[key]
         return key
 
     keys = []
-    for clip, person in zip(ratings.clips, persons, strict=True):
+    for clip, person in zip(ratings.clips, person_names, strict=True):
         video = ("video", clip.video)
         keys.append(("person", person) if person else video)
-        one, other = sorted((head(keys[-1]), head(video)))
-        chief[other] = one
-    return tuple(" ".join(head(key)) for key in keys)
+        first, second = sorted((root(keys[-1]), root(video)))
+        root_of[second] = first
+    return tuple(" ".join(root(key)) for key in keys)
 
 
 class _Digests:
-    """sha256 of files, each read once."""
+    """SHA-256 of files, each computed once."""
 
     def __init__(self) -> None:
         self.known: dict[Path, str] = {}
@@ -188,7 +197,7 @@ class _Digests:
 
 
 class _ClipReader(NamedTuple):
-    """What describes a clip's face, opened when the first clip needs it, and the digests of files."""
+    """The face describer, loaded when the first clip needs it, and the digests of files."""
 
     open_faces: Callable[[], ClipFaceDescriber]
     digests: _Digests
@@ -205,21 +214,21 @@ def _described(
     start_s, end_s = max(0.0, clip.start_s), clip.end_s
     nets = {name: NETS[name].sha256 for name in models_of(describes)}
     key = digest([CODE_VERSION, digests.of(path), start_s, end_s, list(describes), nets])
-    place = store / key[:2] / f"{key}.safetensors"
+    cache_file = store / key[:2] / f"{key}.safetensors"
     names = column_names(describes)
-    if place.is_file():
+    if cache_file.is_file():
         try:
-            arrays, text = read_arrays(place)
+            arrays, text = read_arrays(cache_file)
             if text:
-                raise DatasetError(text)  # why it could not be used: that has not changed
+                raise DatasetError(text)  # the cached reason why the clip cannot be used
             grid = TimeGrid(ANNOTATION_FPS, len(arrays["valid"]))
             return Track.masked(grid, names, arrays["rows"], arrays["valid"])
         except (CheckpointError, KeyError, ValueError):
-            place.unlink(missing_ok=True)  # damaged: described again
+            cache_file.unlink(missing_ok=True)  # damaged: compute again
     try:
         track = faces()(path, start_s, end_s)
     except DatasetError as error:
-        write_arrays(place, {"valid": np.zeros(0, dtype=np.bool_)}, str(error))
+        write_arrays(cache_file, {"valid": np.zeros(0, dtype=np.bool_)}, str(error))
         raise
-    write_arrays(place, {"rows": np.nan_to_num(track.values), "valid": track.valid}, "")
+    write_arrays(cache_file, {"rows": np.nan_to_num(track.values), "valid": track.valid}, "")
     return Track(TimeGrid(ANNOTATION_FPS, track.grid.steps), track.names, track.values, track.valid)
