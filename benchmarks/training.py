@@ -57,7 +57,7 @@ def given(
 def training(config: ModelConfig, kind: str, plain: bool) -> Way:
     """Whole steps of 8 runs of 16 windows: forward, backward, clipping, Adam."""
     chosen, network = TrainConfig(), Network(config).train()
-    network.kind = KINDS[kind]
+    network.matmul_dtype = KINDS[kind]
     optimiser = torch.optim.AdamW(network.parameters(), lr=RATE, fused=True)
     rows, source, use = given(config, chosen.runs_per_batch, chosen.windows_per_run)
     labels = (torch.rand(use.numel(), len(config.expressions)) < 0.3).float()

@@ -112,7 +112,7 @@ def test_bfloat16_stays_near() -> None:
     given = batch(network)
     with torch.no_grad():
         full = network(*given)
-        network.kind = torch.bfloat16
+        network.matmul_dtype = torch.bfloat16
         half = network(*given)
 
     assert 0 < (full - half).abs().max() < 0.02

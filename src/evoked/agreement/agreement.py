@@ -1,7 +1,7 @@
-"""Machine against people, and people against each other (spec §5).
+"""Agreement of machine scores with human ratings, and of the raters with each other (spec §5).
 
-Every figure is a function of sums over clips (evoked.metrics): summed by video once, so that a bootstrap that
-draws whole videos only weighs sums. Thresholds are chosen without the videos on which they are used.
+Every statistic is a function of sums over clips (evoked.metrics). They are summed by video once, so that the bootstrap
+over videos only weights sums. Each threshold is chosen without the videos on which it is used.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,18 +23,18 @@ from evoked.metrics.rater_agreement import fleiss_kappa, krippendorff_alpha, mea
 
 __all__ = ["agree"]
 
-FEW = 20
-"""Below about so many groups percentile intervals cover less than they say."""
+FEW_UNITS = 20
+"""With fewer units than about this, percentile intervals cover less than their confidence level."""
 
 
 @dataclass(frozen=True, eq=False)
-class _Figure:
-    """A number from sums.
+class _Statistic:
+    """A statistic that is a function of sums.
 
     Attributes:
-        total: how often each unit is drawn, shape (units,) → sums over what was drawn, shape (S,).
-        of: the sums → the number.
-        centred: whether its interval is moved onto the value (Interval.centred).
+        total: how often each unit is drawn, shape (units,) → sums over the resample, shape (S,).
+        of: the sums → the statistic.
+        centred: whether its interval is shifted onto the value (Interval.centred).
     """
 
     total: Callable[[NDArray[np.int64]], NDArray[np.float64]]
@@ -46,8 +46,8 @@ class _Figure:
 
 
 @dataclass(frozen=True, eq=False)
-class _Cut:
-    """What thresholds make of one expression: threshold of each clip (NaN: none), those used, that for new videos."""
+class _Thresholds:
+    """Thresholds of one expression: of each clip (NaN: none), of each fold, and for new videos."""
 
     at: NDArray[np.float64]
     used: tuple[float | None, ...]
@@ -55,27 +55,27 @@ class _Cut:
 
 
 def agree(machine: MachineScores, ratings: Ratings, config: AgreeConfig | None = None) -> Agreement:
-    """Compare a machine's scores with people's ratings.
+    """Compare machine scores with human ratings.
 
     Args:
         machine: scores of the rated clips.
-        ratings: what people saw.
+        ratings: labels of raters.
         config: merging, thresholds, intervals.
 
     Returns:
-        Rows for the expressions that both know.
+        Rows for the expressions that are both scored and rated.
 
     Raises:
-        DatasetError: if no clip or no expression is common, thresholds are set for an expression that is not,
-            or persons are asked for and not named.
+        DatasetError: if no clip or no expression is common, a threshold is set for an expression that is not
+            common, or persons are requested and the ratings name none.
     """
     config = config or AgreeConfig()
-    told: list[str] = [*machine.notes, *ratings.notes]
-    data = pair_clips(machine, ratings, config, told)
-    cuts = [_cut(data, k, config) for k in range(len(data.names))]
-    rows, mean, groups = _scored(data, cuts, config)
-    _tell(rows, data, config, told)
-    _tell_of_no_width(rows, groups, data, told)
+    notes: list[str] = [*machine.notes, *ratings.notes]
+    data = pair_clips(machine, ratings, config, notes)
+    thresholds = [_thresholds_of(data, k, config) for k in range(len(data.names))]
+    rows, mean, groups = _scored(data, thresholds, config)
+    _note_undefined(rows, data, config, notes)
+    _note_missing_intervals(rows, groups, data, notes)
     return Agreement(
         expressions=data.names,
         rows=rows,
@@ -92,35 +92,35 @@ def agree(machine: MachineScores, ratings: Ratings, config: AgreeConfig | None =
         given=bool(config.thresholds),
         target=config.target_precision,
         level=config.confidence_level,
-        notes=tuple(told),
+        notes=tuple(notes),
     )
 
 
 def _scored(
-    data: PairedClips, cuts: Sequence[_Cut], config: AgreeConfig
+    data: PairedClips, thresholds: Sequence[_Thresholds], config: AgreeConfig
 ) -> tuple[tuple[AgreementRow, ...], AgreementRow, tuple[AgreementGroup, ...]]:
-    """Rows, their mean and the groups: all figures from one set of draws."""
+    """Rows, their mean and the groups: all statistics from the same resamples."""
     count, groups = len(data.names), groups_of(data)
-    blocks = [_figures(data, k, cut, config) for k, cut in enumerate(cuts)]  # (expressions, COLUMNS)
+    blocks = [_statistics(data, k, thresholds[k], config) for k in range(count)]  # (expressions, COLUMNS)
     blocks += [[_correlation(data, k, inside) for k in range(count)] for _, _, inside in groups]
     starts = np.cumsum([0, *map(len, blocks)]).tolist()
     means = [[starts[k] + i for k in range(count)] for i in range(len(COLUMNS))]
     means += [list(range(starts[count + g], starts[count + g + 1])) for g in range(len(groups))]
-    found = _estimates([f for block in blocks for f in block], means, len(data.units), config)
-    parts = [found[a:b] for a, b in pairwise(starts)]
-    over = found[starts[-1] :]  # the means
-    rows = tuple(_row(data, k, cuts[k], parts[k], config) for k in range(count))
+    estimates = _estimates([statistic for block in blocks for statistic in block], means, len(data.units), config)
+    row_estimates = [estimates[start:stop] for start, stop in pairwise(starts)]
+    mean_estimates = estimates[starts[-1] :]  # the means
+    rows = tuple(_row(data, k, thresholds[k], row_estimates[k], config) for k in range(count))
     return (
         rows,
-        _mean_row(rows, over[: len(COLUMNS)]),
+        _mean_row(rows, mean_estimates[: len(COLUMNS)]),
         tuple(
             AgreementGroup(
                 column,
                 value,
                 int(inside.sum()),
                 len(np.unique(data.unit[inside])),
-                tuple(parts[count + g]),
-                over[len(COLUMNS) + g],
+                tuple(row_estimates[count + g]),
+                mean_estimates[len(COLUMNS) + g],
             )
             for g, (column, value, inside) in enumerate(groups)
         ),
@@ -130,70 +130,75 @@ def _scored(
 COLUMNS = ("precision", "recall", "correlation", "rater", "machine", "fleiss", "krippendorff", "cohen")
 
 
-def _cut(data: PairedClips, k: int, config: AgreeConfig) -> _Cut:
-    """Thresholds of one expression, each chosen on the units of the other turns."""
-    there = data.both[:, k]
-    given = config.thresholds.get(data.names[k])
-    at = np.full(len(there), np.nan)
+def _thresholds_of(data: PairedClips, k: int, config: AgreeConfig) -> _Thresholds:
+    """Thresholds of one expression, each chosen on the units of the other folds."""
+    compared = data.both[:, k]
+    preset = config.thresholds.get(data.names[k])
+    at = np.full(len(compared), np.nan)
     if config.thresholds:
-        at[:] = np.nan if given is None else given
-        return _Cut(at, (given,), given)
-    final = _chosen(data, k, there, config)
-    sizes = np.bincount(data.unit[there], minlength=len(data.units))
-    held = {name: int(n) for name, n in zip(data.units, sizes, strict=True) if n}
-    if len(held) < 2:
-        return _Cut(at, (None,), final)
-    used, number = [], {name: i for i, name in enumerate(data.units)}
-    for fold in make_folds(held, config.folds, seed=config.seed):
-        out = np.isin(data.unit, [number[name] for name in fold.held_out])
-        used.append(_chosen(data, k, there & ~out, config))
-        at[out] = np.nan if used[-1] is None else used[-1]
-    return _Cut(at, tuple(used), final)
+        at[:] = np.nan if preset is None else preset
+        return _Thresholds(at, (preset,), preset)
+    final = _threshold_for(data, k, compared, config)
+    sizes = np.bincount(data.unit[compared], minlength=len(data.units))
+    clips_per_unit = {name: int(size) for name, size in zip(data.units, sizes, strict=True) if size}
+    if len(clips_per_unit) < 2:
+        return _Thresholds(at, (None,), final)
+    fold_thresholds, index_of = [], {name: i for i, name in enumerate(data.units)}
+    for fold in make_folds(clips_per_unit, config.folds, seed=config.seed):
+        held_out = np.isin(data.unit, [index_of[name] for name in fold.held_out])
+        fold_thresholds.append(_threshold_for(data, k, compared & ~held_out, config))
+        at[held_out] = np.nan if fold_thresholds[-1] is None else fold_thresholds[-1]
+    return _Thresholds(at, tuple(fold_thresholds), final)
 
 
-def _chosen(data: PairedClips, k: int, clips: NDArray[np.bool_], config: AgreeConfig) -> float | None:
-    found = operating_point(data.scores[clips, k], data.merged[clips, k], target=config.target_precision)
-    return None if found is None else found.threshold
+def _threshold_for(data: PairedClips, k: int, clips: NDArray[np.bool_], config: AgreeConfig) -> float | None:
+    point = operating_point(data.scores[clips, k], data.merged[clips, k], target=config.target_precision)
+    return None if point is None else point.threshold
 
 
-def _figures(data: PairedClips, k: int, cut: _Cut, config: AgreeConfig) -> list[_Figure]:
-    """The figures of one expression, in the order of COLUMNS."""
-    there, ratings = data.both[:, k], data.ratings
-    decided = np.flatnonzero(there & ~np.isnan(cut.at))
-    truth, on = data.merged[decided, k], data.scores[decided, k] >= cut.at[decided]
-    points = data.summed(np.stack([truth * on, on, truth], axis=1), decided)
+def _statistics(data: PairedClips, k: int, threshold: _Thresholds, config: AgreeConfig) -> list[_Statistic]:
+    """The statistics of one expression, in the order of COLUMNS."""
+    compared, ratings = data.both[:, k], data.ratings
+    decided = np.flatnonzero(compared & ~np.isnan(threshold.at))
+    truth, predicted = data.merged[decided, k], data.scores[decided, k] >= threshold.at[decided]
+    point_sums = data.summed(np.stack([truth * predicted, predicted, truth], axis=1), decided)
     marks = ratings.marks[:, data.columns[k]].astype(np.float64)
     yes, rated = (counts[:, data.columns[k]] for counts in ratings.counts())
-    # each mark beside the mean of the other marks of its clip
-    rows = np.flatnonzero(~np.isnan(marks) & (rated[ratings.clip] > 1) & there[ratings.clip])
-    of = ratings.clip[rows]
-    others = (yes[of] - marks[rows]) / (rated[of] - 1)
-    alike = data.summed(rater_terms(yes, rated), np.arange(len(ratings.clips)))
+    # each rating with the mean of the other ratings of its clip
+    rows = np.flatnonzero(~np.isnan(marks) & (rated[ratings.clip] > 1) & compared[ratings.clip])
+    clip_of_mark = ratings.clip[rows]
+    others_mean = (yes[clip_of_mark] - marks[rows]) / (rated[clip_of_mark] - 1)
+    reliability_terms = data.summed(rater_terms(yes, rated), np.arange(len(ratings.clips)))
     return [
-        _Figure(_added(points), lambda s: float(s[0] / s[1]) if s[1] > 0 else None),
-        _Figure(_added(points), lambda s: float(s[0] / s[2]) if s[2] > 0 else None),
-        _correlation(data, k, np.ones(len(there), dtype=np.bool_)),
-        _Figure(_added(data.summed(correlation_sums(marks[rows], others), of)), pearson_from_sums),
-        _Figure(_added(data.summed(correlation_sums(data.scores[of, k], others), of)), pearson_from_sums),
-        _Figure(_added(alike), fleiss_kappa),
-        _Figure(_added(alike), krippendorff_alpha),
+        _Statistic(_weighted_sum(point_sums), lambda sums: float(sums[0] / sums[1]) if sums[1] > 0 else None),
+        _Statistic(_weighted_sum(point_sums), lambda sums: float(sums[0] / sums[2]) if sums[2] > 0 else None),
+        _correlation(data, k, np.ones(len(compared), dtype=np.bool_)),
+        _Statistic(
+            _weighted_sum(data.summed(correlation_sums(marks[rows], others_mean), clip_of_mark)), pearson_from_sums
+        ),
+        _Statistic(
+            _weighted_sum(data.summed(correlation_sums(data.scores[clip_of_mark, k], others_mean), clip_of_mark)),
+            pearson_from_sums,
+        ),
+        _Statistic(_weighted_sum(reliability_terms), fleiss_kappa),
+        _Statistic(_weighted_sum(reliability_terms), krippendorff_alpha),
         _cohen(data, k, config),
     ]
 
 
-def _added(sums: NDArray[np.float64]) -> Callable[[NDArray[np.int64]], NDArray[np.float64]]:
-    """From terms summed by unit, shape (units, S)."""
+def _weighted_sum(sums: NDArray[np.float64]) -> Callable[[NDArray[np.int64]], NDArray[np.float64]]:
+    """Weighted sum of terms that are summed by unit, shape (units, S)."""
     return lambda weights: weights @ sums
 
 
-def _cohen(data: PairedClips, k: int, config: AgreeConfig) -> _Figure:
+def _cohen(data: PairedClips, k: int, config: AgreeConfig) -> _Statistic:
     pairs, rows = _pairs(data, k, config)
 
     def total(weights: NDArray[np.int64]) -> NDArray[np.float64]:
         drawn = weights[rows[:, 0]].astype(np.float64)
         return np.bincount(rows[:, 1], drawn, minlength=4 * len(pairs)).astype(np.float64)
 
-    return _Figure(total, lambda sums: mean_cohen(sums.reshape(-1, 4)), centred=True)
+    return _Statistic(total, lambda sums: mean_cohen(sums.reshape(-1, 4)), centred=True)
 
 
 def _pairs(data: PairedClips, k: int, config: AgreeConfig) -> tuple[list[tuple[int, int]], NDArray[np.int64]]:
@@ -201,37 +206,40 @@ def _pairs(data: PairedClips, k: int, config: AgreeConfig) -> tuple[list[tuple[i
     return pair_tables(r.clip, r.rater, r.marks[:, data.columns[k]], data.unit, least=config.min_shared_clips)
 
 
-def _correlation(data: PairedClips, k: int, inside: NDArray[np.bool_]) -> _Figure:
+def _correlation(data: PairedClips, k: int, inside: NDArray[np.bool_]) -> _Statistic:
     clips = np.flatnonzero(data.both[:, k] & inside)
-    return _Figure(
-        _added(data.summed(correlation_sums(data.scores[clips, k], data.mean[clips, k]), clips)), pearson_from_sums
+    return _Statistic(
+        _weighted_sum(data.summed(correlation_sums(data.scores[clips, k], data.mean[clips, k]), clips)),
+        pearson_from_sums,
     )
 
 
 def _estimates(
-    figures: Sequence[_Figure], means: Sequence[Sequence[int]], units: int, config: AgreeConfig
+    statistics: Sequence[_Statistic], means: Sequence[Sequence[int]], units: int, config: AgreeConfig
 ) -> list[Estimate]:
     """Each figure, then the mean of each list of figures (of those that are defined), with intervals."""
 
     def numbers(weights: NDArray[np.int64]) -> list[float | None]:
-        each = [figure(weights) for figure in figures]
-        return [*each, *(_mean([each[i] for i in places if whole[i]]) for places in means)]
+        per_statistic = [statistic(weights) for statistic in statistics]
+        return [*per_statistic, *(_mean([per_statistic[i] for i in indices if defined[i]]) for indices in means)]
 
-    once = np.ones(units, dtype=np.int64)
-    whole = [figure(once) is not None for figure in figures]
-    values = numbers(once)
-    spans = bootstrap(units, numbers, resamples=config.resamples, seed=config.seed, level=config.confidence_level)
-    centred = [f.centred for f in figures] + [all(figures[i].centred for i in places) for places in means]
-    return [_estimate(*found) for found in zip(values, spans, centred, strict=True)]
+    all_once = np.ones(units, dtype=np.int64)
+    defined = [statistic(all_once) is not None for statistic in statistics]
+    values = numbers(all_once)
+    intervals = bootstrap(units, numbers, resamples=config.resamples, seed=config.seed, level=config.confidence_level)
+    centred = [statistic.centred for statistic in statistics] + [
+        all(statistics[i].centred for i in indices) for indices in means
+    ]
+    return [_estimate(*estimate) for estimate in zip(values, intervals, centred, strict=True)]
 
 
-def _estimate(value: float | None, span: Interval, centred: bool) -> Estimate:
+def _estimate(value: float | None, interval: Interval, centred: bool) -> Estimate:
     if value is None:
         return Estimate(None)
-    moved = span.centred(value) if centred else span
-    if moved.span is None:
-        return Estimate(value)  # draws alike: one video holds all of it, or nothing went wrong in any
-    return Estimate(value, max(moved.span[0], -1.0), min(moved.span[1], 1.0))
+    shifted = interval.centred(value) if centred else interval
+    if shifted.span is None:
+        return Estimate(value)  # all resamples alike: no interval
+    return Estimate(value, max(shifted.span[0], -1.0), min(shifted.span[1], 1.0))
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
@@ -239,26 +247,28 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return float(np.mean(defined)) if defined else None
 
 
-def _row(data: PairedClips, k: int, cut: _Cut, found: Sequence[Estimate], config: AgreeConfig) -> AgreementRow:
-    there = data.both[:, k]
-    truth, score = data.merged[there, k], data.scores[there, k]
+def _row(
+    data: PairedClips, k: int, threshold: _Thresholds, estimates: Sequence[Estimate], config: AgreeConfig
+) -> AgreementRow:
+    compared = data.both[:, k]
+    truth, score = data.merged[compared, k], data.scores[compared, k]
     pairs = len(_pairs(data, k, config)[0])
     return AgreementRow(
         data.names[k],
-        int(there.sum()),
+        int(compared.sum()),
         float(truth.sum()),
         float(truth.mean()) if len(truth) else None,
-        int((score >= cut.at[there]).sum()),  # NaN is no threshold: never on
-        cut.final,
-        cut.used,
-        **dict(zip(COLUMNS, found, strict=True)),
+        int((score >= threshold.at[compared]).sum()),  # NaN means no threshold: never predicted
+        threshold.final,
+        threshold.used,
+        **dict(zip(COLUMNS, estimates, strict=True)),
         pairs=pairs,
     )
 
 
-def _mean_row(rows: Sequence[AgreementRow], found: Sequence[Estimate]) -> AgreementRow:
+def _mean_row(rows: Sequence[AgreementRow], estimates: Sequence[Estimate]) -> AgreementRow:
     chance = _mean([r.chance for r in rows])
-    return AgreementRow("mean", 0, 0.0, chance, 0, None, (), **dict(zip(COLUMNS, found, strict=True)), pairs=0)
+    return AgreementRow("mean", 0, 0.0, chance, 0, None, (), **dict(zip(COLUMNS, estimates, strict=True)), pairs=0)
 
 
 def _each_clip(ratings: Ratings) -> tuple[int, int]:
@@ -266,9 +276,9 @@ def _each_clip(ratings: Ratings) -> tuple[int, int]:
     return int(counts.min()), int(counts.max())
 
 
-def _tell(rows: Sequence[AgreementRow], data: PairedClips, config: AgreeConfig, told: list[str]) -> None:
-    """What a reader must know, as lines."""
-    wrong: Mapping[str, list[str]] = {
+def _note_undefined(rows: Sequence[AgreementRow], data: PairedClips, config: AgreeConfig, notes: list[str]) -> None:
+    """Append notes on undefined statistics and on few units."""
+    by_reason: Mapping[str, list[str]] = {
         "nobody saw it, so precision and recall are undefined": [r.name for r in rows if r.clips and not r.positives],
         "no clip is both scored and rated": [r.name for r in rows if not r.clips],
         "score or judgement never changes, so r is undefined": [
@@ -280,28 +290,28 @@ def _tell(rows: Sequence[AgreementRow], data: PairedClips, config: AgreeConfig, 
             r.name for r in rows if not r.pairs and len(data.ratings.raters) > 1
         ],
     }
-    told += [f"{what}: {', '.join(names)}" for what, names in wrong.items() if names]
+    notes += [f"{reason}: {', '.join(names)}" for reason, names in by_reason.items() if names]
     if len(data.units) == 1:
-        told.append(f"one {config.resample_by} only: no interval")
+        notes.append(f"one {config.resample_by} only: no interval")
         if not config.thresholds:
-            told.append(f"thresholds cannot be chosen on another {config.resample_by}: set them (--thresholds)")
-    elif len(data.units) < FEW:
-        told.append(f"{len(data.units)} {config.resample_by}s: intervals over so few are too narrow")
+            notes.append(f"thresholds cannot be chosen on another {config.resample_by}: set them (--thresholds)")
+    elif len(data.units) < FEW_UNITS:
+        notes.append(f"{len(data.units)} {config.resample_by}s: intervals over so few are too narrow")
 
 
-def _tell_of_no_width(
-    rows: Sequence[AgreementRow], groups: Sequence[AgreementGroup], data: PairedClips, told: list[str]
+def _note_missing_intervals(
+    rows: Sequence[AgreementRow], groups: Sequence[AgreementGroup], data: PairedClips, notes: list[str]
 ) -> None:
-    """Figures that have no interval although there is more than one unit to draw."""
-    alike = {r.name: [c for c in COLUMNS if _has_no_interval(getattr(r, c))] for r in rows}
-    lines = [f"{name} {', '.join(columns)}" for name, columns in alike.items() if columns]
-    lines += [f"{g.column} {g.value}" for g in groups if _has_no_interval(g.mean)]
+    """Append a note on statistics without an interval although there is more than one unit."""
+    no_interval = {row.name: [column for column in COLUMNS if _has_no_interval(getattr(row, column))] for row in rows}
+    lines = [f"{name} {', '.join(columns)}" for name, columns in no_interval.items() if columns]
+    lines += [f"{group.column} {group.value}" for group in groups if _has_no_interval(group.mean)]
     if lines and len(data.units) > 1:
-        told.append(
+        notes.append(
             f"no interval where every draw gives the same number, which is no certainty: {'; '.join(lines)}; "
             "more videos that show it would tell"
         )
 
 
-def _has_no_interval(e: Estimate) -> bool:
-    return e.value is not None and e.low is None
+def _has_no_interval(estimate: Estimate) -> bool:
+    return estimate.value is not None and estimate.low is None

@@ -1,7 +1,7 @@
-"""Machine and people on the same clips: what `agree` compares."""
+"""Machine scores and human ratings of the same clips, the input of `agree`."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,26 +11,28 @@ from evoked.core.errors import DatasetError
 from evoked.core.settings import Share, setting, settings
 from evoked.dataset.ratings import Ratings
 
-__all__ = ["AgreeConfig", "PairedClips", "groups_of", "pair_clips"]
+__all__ = ["AgreeConfig", "ClipGroup", "PairedClips", "groups_of", "pair_clips"]
 
 
 @settings
 class AgreeConfig:
-    """How machine and people are compared."""
+    """Settings of the comparison of machine scores and ratings."""
 
     merge: Literal["majority", "any", "mean"] = setting(
-        "majority", "raters of a clip: majority (2 of 3), any, or mean (a share counts in part)"
+        "majority", "how the raters of a clip are merged: majority (2 of 3), any, or mean (share of raters)"
     )
     target_precision: float = setting(
-        0.73, "precision that an expression's threshold shall reach; else best F0.5", gt=0, le=1
+        0.73, "precision that the threshold of an expression should reach; otherwise best F0.5", gt=0, le=1
     )
-    thresholds: dict[str, Share] = setting({}, "do not choose: an expression is on from this score, e.g. amusement=0.4")
+    thresholds: dict[str, Share] = setting(
+        {}, "preset threshold of an expression instead of a chosen one, e.g. amusement=0.4"
+    )
     resample_by: Literal["video", "person"] = setting(
         "video", "unit of the folds and of the bootstrap: video, or person (column person)"
     )
     folds: int = setting(5, "cross-validation folds for the thresholds, each chosen on the other folds", ge=2)
     span: Literal["mean", "last"] = setting(
-        "mean", "an annotation's score of a clip: mean over its ticks, or last (its last tick)"
+        "mean", "score of a clip in an annotation: mean over its frames, or last (its last frame)"
     )
     missing_scores: Literal["masked", "zeros"] = setting(
         "masked", "clips in which the machine saw nobody: masked (left out) or zeros (scored 0)"
@@ -43,14 +45,14 @@ class AgreeConfig:
 
 @dataclass(frozen=True, eq=False)
 class PairedClips:
-    """The machine's scores beside people's judgement.
+    """Machine scores and ratings of the same clips.
 
     Attributes:
-        names: expressions that both know, K.
-        ratings: all of them.
-        columns: place of each name in the ratings.
-        scores, merged, mean: shape (clips, K): the machine's, and people's by the rule and as a share; NaN where
-            there is none.
+        names: expressions that are both scored and rated, K.
+        ratings: all ratings.
+        columns: index of each name in the ratings.
+        scores, merged, mean: shape (clips, K): machine scores, ratings merged by the rule, and share of raters;
+            NaN where missing.
         unit: shape (clips,), number of the video (or person) each clip belongs to.
         units: their names.
     """
@@ -66,53 +68,70 @@ class PairedClips:
 
     @property
     def both(self) -> NDArray[np.bool_]:
-        """Where there are a score and a judgement, shape (clips, K)."""
+        """Where there are a score and a rating, shape (clips, K)."""
         return ~np.isnan(self.scores) & ~np.isnan(self.mean)
 
     def summed(self, terms: NDArray[np.float64], clips: NDArray[np.integer]) -> NDArray[np.float64]:
-        """Rows of terms, each of the clip beside it, summed by unit."""
+        """Sum terms by unit.
+
+        Args:
+            terms: (n, S).
+            clips: (n,) index of the clip that each row belongs to.
+
+        Returns:
+            (units, S).
+        """
         out = np.zeros((len(self.units), terms.shape[1]))
         np.add.at(out, self.unit[clips], terms)
         return out
 
 
-def pair_clips(machine: MachineScores, ratings: Ratings, config: AgreeConfig, told: list[str]) -> PairedClips:
-    """Put scores and ratings of the same clips together; what is left out is reported.
+def pair_clips(machine: MachineScores, ratings: Ratings, config: AgreeConfig, notes: list[str]) -> PairedClips:
+    """Pair scores and ratings of the same clips.
+
+    Args:
+        machine: scores of the rated clips.
+        ratings: labels of raters.
+        config: settings of the comparison.
+        notes: remarks on what is left out are appended.
+
+    Returns:
+        The paired clips.
 
     Raises:
-        DatasetError: as `agree` does.
+        DatasetError: as for `agree`.
     """
-    names = tuple(n for n in ratings.expressions if n in machine.names)
+    names = tuple(name for name in ratings.expressions if name in machine.names)
     if not names:
         raise DatasetError(
             f"machine and ratings have no expression in common: {', '.join(machine.names)} against "
             f"{', '.join(ratings.expressions)}"
         )
-    if strange := [n for n in config.thresholds if n not in names]:
-        raise DatasetError(f"no expression {strange[0]!r} to set a threshold for; compared are: {', '.join(names)}")
-    for what, left in (
-        ("rated but not scored", [n for n in ratings.expressions if n not in names]),
-        ("scored but not rated", [n for n in machine.names if n not in names]),
+    if unknown := [name for name in config.thresholds if name not in names]:
+        raise DatasetError(f"no expression {unknown[0]!r} to set a threshold for; compared are: {', '.join(names)}")
+    for reason, left_out in (
+        ("rated but not scored", [name for name in ratings.expressions if name not in names]),
+        ("scored but not rated", [name for name in machine.names if name not in names]),
     ):
-        if left:
-            told.append(f"{what}, left out: {', '.join(left)}")
-    known = np.array([machine.knows(c) for c in ratings.clips], dtype=np.bool_)
+        if left_out:
+            notes.append(f"{reason}, left out: {', '.join(left_out)}")
+    known = np.array([machine.knows(clip) for clip in ratings.clips], dtype=np.bool_)
     if not known.any():
-        theirs = [*machine.videos] or [str(key[0]) for key in machine.clips]
+        machine_names = sorted([*machine.videos] or [str(key[0]) for key in machine.clips])
         raise DatasetError(
-            f"no clip in common: rated is {ratings.clips[0]} …, the machine knows {', '.join(sorted(theirs)[:3])} …; "
+            f"no clip in common: rated is {ratings.clips[0]} …, the machine knows {', '.join(machine_names[:3])} …; "
             "names must be the same"
         )
     if not known.all():
-        told.append(f"{int((~known).sum())} rated clips of which the machine's table says nothing are left out")
-    scores = machine.scores(ratings.clips, config.span)[:, [machine.names.index(n) for n in names]]
+        notes.append(f"{int((~known).sum())} rated clips of which the machine's table says nothing are left out")
+    scores = machine.scores(ratings.clips, config.span)[:, [machine.names.index(name) for name in names]]
     unseen = known & np.isnan(scores).all(axis=1)
     if unseen.any():
-        how = "scored 0" if config.missing_scores == "zeros" else "left out"
-        told.append(f"{int(unseen.sum())} clips in which the machine saw nobody are {how}")
+        treatment = "scored 0" if config.missing_scores == "zeros" else "left out"
+        notes.append(f"{int(unseen.sum())} clips in which the machine saw nobody are {treatment}")
         if config.missing_scores == "zeros":
             scores[unseen] = 0.0
-    columns = tuple(ratings.expressions.index(n) for n in names)
+    columns = tuple(ratings.expressions.index(name) for name in names)
     unit, units = _units(ratings, config.resample_by)
     merged, mean = ratings.merged(config.merge)[:, columns], ratings.merged("mean")[:, columns]
     return PairedClips(names, ratings, columns, scores, merged, mean, unit, units)
@@ -120,23 +139,38 @@ def pair_clips(machine: MachineScores, ratings: Ratings, config: AgreeConfig, to
 
 def _units(ratings: Ratings, by: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     """The number of the video (or person) of each clip, and their names."""
-    names = [c.video for c in ratings.clips]
+    names = [clip.video for clip in ratings.clips]
     if by == "person":
         people = ratings.groups.get("person", ())
         if not any(people):
             raise DatasetError("the ratings have no column person that names anybody; compare by video")
-        names = [f"person {p}" if p else f"video {v}" for p, v in zip(people, names, strict=True)]
-    found, unit = np.unique(np.array(names), return_inverse=True)
-    return unit.astype(np.int64), tuple(str(n) for n in found)
+        names = [
+            f"person {person}" if person else f"video {video}" for person, video in zip(people, names, strict=True)
+        ]
+    unit_names, unit = np.unique(np.array(names), return_inverse=True)
+    return unit.astype(np.int64), tuple(str(name) for name in unit_names)
 
 
-def groups_of(data: PairedClips) -> list[tuple[str, str, NDArray[np.bool_]]]:
-    """Column, value and the compared clips of each group; who a person is is no group."""
+class ClipGroup(NamedTuple):
+    """The compared clips whose people have one value in one column of the ratings, e.g. gender, woman.
+
+    Attributes:
+        column, value: name of the column, and its value.
+        clips: shape (clips,), which clips belong to the group.
+    """
+
+    column: str
+    value: str
+    clips: NDArray[np.bool_]
+
+
+def groups_of(data: PairedClips) -> list[ClipGroup]:
+    """The groups of compared clips; the column person makes no groups."""
     seen = data.both.any(axis=1)
-    found = []
+    groups = []
     for column, values in data.ratings.groups.items():
         if column == "person":
             continue
         for value in sorted({v for v in values if v}):
-            found.append((column, value, seen & (np.array(values) == value)))
-    return found
+            groups.append(ClipGroup(column, value, seen & (np.array(values) == value)))
+    return groups

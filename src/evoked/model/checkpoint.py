@@ -20,13 +20,13 @@ ARRAYS, ABOUT = STORED.arrays, STORED.about
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """A model and what is known about it.
+    """A trained model and its description.
 
     Attributes:
         config: its shape.
         arrays: every array of `shapes(config)`, float32.
-        features: what the features were made with, e.g. nets and their sha256; JSON values only.
-        training: how it was trained and how that went; JSON values only.
+        features: settings of the features and SHA-256 of their networks; JSON values only.
+        training: settings and course of the training; JSON values only.
         provenance: as `Provenance.as_dict` gives it.
     """
 
@@ -50,7 +50,11 @@ class Checkpoint:
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
-    """Write a model into a folder; each file is whole or the old one.
+    """Write a model into a folder; each file is replaced atomically.
+
+    Args:
+        folder: created if missing.
+        checkpoint: the model.
 
     Raises:
         OutputError: if it cannot be written.
@@ -69,11 +73,11 @@ def load_checkpoint(folder: Path) -> Checkpoint:
     try:
         config = config_from(about)
     except (KeyError, TypeError, ValueError) as error:
-        raise STORED.strange(folder, error) from error
+        raise STORED.description_error(folder, error) from error
     STORED.check(folder, arrays, shapes(config))
     for name, array in arrays.items():
-        least = {"deviation": 1e-30, "variance": 0.0}.get(name.rpartition(".")[2])
-        if least is not None and (array < least).any():
+        minimum = {"deviation": 1e-30, "variance": 0.0}.get(name.rpartition(".")[2])
+        if minimum is not None and (array < minimum).any():
             raise CheckpointError(f"the model in {folder} holds numbers in {name} that are no spread. Train it again")
-    parts = {name: about.get(name, {}) for name in ("features", "training", "provenance")}
-    return Checkpoint(config, arrays, **parts)
+    description = {name: about.get(name, {}) for name in ("features", "training", "provenance")}
+    return Checkpoint(config, arrays, **description)

@@ -23,13 +23,13 @@ class Network(nn.Module):
         seed: of the initial weights; torch's global generator is not used.
 
     Attributes:
-        kind: type of the encoders' matrix products; torch.float32 or torch.bfloat16.
+        matmul_dtype: type of the encoders' matrix products; torch.float32 or torch.bfloat16.
     """
 
     def __init__(self, config: ModelConfig, seed: int = 0) -> None:
         super().__init__()
         self.config = config
-        self.kind = torch.float32
+        self.matmul_dtype = torch.float32
         generator = torch.Generator().manual_seed(seed)
         self.scale = nn.ModuleDict({m.name: Standardise(m.width, m.parts) for m in config.modalities})
         encoder = ENCODERS[config.architecture]
@@ -74,7 +74,7 @@ class Network(nn.Module):
             if self.training:
                 shown = apply_dropout(shown, self.config.dropout, generator)
             encoder = cast(nn.ModuleDict, getattr(self, self.config.architecture))[m.name]
-            last = encoder(shown, source, dtype=self.kind, generator=generator, plain=plain)
+            last = encoder(shown, source, dtype=self.matmul_dtype, generator=generator, plain=plain)
             states.append(apply_dropout(last[use], self.config.dropout, generator) if self.training else last[use])
         fused = torch.cat(states, dim=-1)  # (N, 896)
         return self._classified(fused)

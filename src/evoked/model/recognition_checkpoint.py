@@ -20,14 +20,14 @@ ARRAYS, ABOUT = STORED.arrays, STORED.about
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """Above which probability an expression counts as shown, and what that gave on held-out ratings.
+    """Probability from which an expression counts as shown, and its metrics on held-out ratings.
 
     Attributes:
         threshold: a calibrated probability in (0, 1).
-        rule: "precision" where the wanted precision was reached, "f0.5" where the best F0.5 was taken
-            instead, "none" where there was nothing to choose by (no positives, or no negatives): one half.
-        precision, recall: of held-out clips at the threshold; None where they are not defined.
-        on, positives, clips: how many held-out clips were above it, had the expression, and were there.
+        rule: "precision" if the target precision was reached, "f0.5" if the best F0.5 was taken instead,
+            "none" if there were no positives or no negatives: the threshold is then 0.5.
+        precision, recall: of held-out clips at the threshold; None where undefined.
+        on, positives, clips: number of held-out clips above it, with the expression, and in total.
     """
 
     threshold: float
@@ -41,16 +41,16 @@ class OperatingPoint:
 
 @dataclass(frozen=True, eq=False)
 class Recognition:
-    """A recogniser and what is known about it.
+    """A trained recogniser and its description.
 
     Attributes:
         config: its shape.
         arrays: every array of `recognition_shapes(config)`, float32.
-        calibration: per expression (slope, shift): calibrated log-odds = slope · log-odds of the net + shift.
+        calibration: per expression (slope, shift): calibrated log-odds = slope · log-odds of the model + shift.
         points: per expression, its operating point.
-        nets: the pretrained nets that made the descriptions → sha256.
-        held_out: figures on held-out ratings (average precision, reliability …); JSON values only.
-        training: how it was trained and how that went; JSON values only.
+        nets: pretrained networks of the face descriptors → SHA-256.
+        held_out: metrics on held-out ratings (average precision, reliability …); JSON values only.
+        training: settings and course of the training; JSON values only.
         provenance: as `Provenance.as_dict` gives it.
     """
 
@@ -92,7 +92,11 @@ class Recognition:
 
 
 def save_recognition(folder: Path, recognition: Recognition) -> None:
-    """Write a recogniser into a folder; each file is whole or the old one.
+    """Write a recogniser into a folder; each file is replaced atomically.
+
+    Args:
+        folder: created if missing.
+        recognition: the recogniser.
 
     Raises:
         OutputError: if it cannot be written.
@@ -105,16 +109,16 @@ def load_recognition(folder: Path) -> tuple[Recognition, str]:
     """Read a recogniser.
 
     Returns:
-        It, and the sha256 of its arrays' file: by it results say what made them.
+        The recogniser, and the SHA-256 of the file of its arrays, for the provenance of results.
 
     Raises:
         CheckpointError: if a file is missing or damaged, of a newer format, or does not fit its own config.
     """
     about, arrays = STORED.load(folder)
-    return _made(folder, about, arrays), sha256(folder / ARRAYS)
+    return _recognition_from(folder, about, arrays), sha256(folder / ARRAYS)
 
 
-def _made(folder: Path, about: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Recognition:
+def _recognition_from(folder: Path, about: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Recognition:
     try:
         shape = dict(about["shape"])
         config = RecognitionConfig(
@@ -126,9 +130,9 @@ def _made(folder: Path, about: Mapping[str, Any], arrays: Mapping[str, NDArray[A
             arrays,
             tuple((float(about["calibration"][n][0]), float(about["calibration"][n][1])) for n in names),
             tuple(OperatingPoint(**about["points"][n]) for n in names),
-            *(about.get(part, {}) for part in ("nets", "held_out", "training", "provenance")),
+            *(about.get(key, {}) for key in ("nets", "held_out", "training", "provenance")),
         )
     except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise STORED.strange(folder, error) from error
+        raise STORED.description_error(folder, error) from error
     STORED.check(folder, arrays, recognition_shapes(config))
     return recognition

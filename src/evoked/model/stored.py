@@ -1,8 +1,8 @@
-"""Trained things on disk: a safetensors file of arrays and a JSON file that says what they are. No torch, no pickle.
+"""Trained models on disk: a safetensors file of arrays and a JSON file with their description. No torch, no pickle.
 
-The safetensors file holds the arrays and, as its metadata under the key `evoked`, the whole JSON text: it alone is
-read. The JSON file is that text again, for people and other programs. Each file is written whole or not at all, the
-arrays first: an interruption between the two leaves the new arrays whole, beside an old text that nothing reads.
+The safetensors file holds the arrays and, in its metadata under the key `evoked`, the JSON text; only this file is
+read. The JSON file is a copy of that text for people and other programs. Each file is replaced atomically, the arrays
+first: an interruption between the two leaves complete new arrays and an old text that is not read.
 """
 
 import json
@@ -27,118 +27,144 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 @dataclass(frozen=True)
 class StoredModel:
-    """How one kind of trained thing is kept in a folder.
+    """How one type of trained model is stored in a folder.
 
     Attributes:
-        what: its name in messages, e.g. "model".
-        command: what makes one.
-        format: raised when an older program could not read the files any more.
+        name: of its files and in messages, e.g. "model".
+        command: command that trains one.
+        format: version; raised when an older program cannot read the files any more.
     """
 
-    what: str
+    name: str
     command: str
     format: int
 
     @property
     def arrays(self) -> str:
         """Name of the file with the arrays."""
-        return f"{self.what}.safetensors"
+        return f"{self.name}.safetensors"
 
     @property
     def about(self) -> str:
-        """Name of the file that says what they are."""
-        return f"{self.what}.json"
+        """Name of the file with their description."""
+        return f"{self.name}.json"
 
     def save(self, folder: Path, about: Mapping[str, Any], arrays: Mapping[str, NDArray], shapes: Shapes) -> None:
-        """Write one into a folder; each file is whole or the old one.
+        """Write a model into a folder; each file is replaced atomically.
 
         Args:
-            folder: made where it is not there.
-            about: JSON values, `format` among them.
-            arrays: at least those of `shapes`; they are written as float32.
-            shapes: of every array that belongs to it.
+            folder: created if missing.
+            about: description, JSON values including `format`.
+            arrays: at least those of `shapes`; written as float32.
+            shapes: name → shape of every array of the model.
 
         Raises:
-            OutputError: if it cannot be written.
+            OutputError: if a file cannot be written.
             ValueError: if the arrays do not have these shapes.
         """
         for name, shape in shapes.items():
             if name not in arrays or arrays[name].shape != shape:
                 raise ValueError(f"array {name} must be there with shape {shape}")
         text = json.dumps(about, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
-        kept = {name: np.ascontiguousarray(arrays[name], dtype=np.float32) for name in shapes}
-        write_arrays(folder / self.arrays, kept, text)
+        float_arrays = {name: np.ascontiguousarray(arrays[name], dtype=np.float32) for name in shapes}
+        write_arrays(folder / self.arrays, float_arrays, text)
         write_text(folder / self.about, text)
 
-    def load(self, folder: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        """Read one: what it says of itself, and its arrays, which `check` is still to hold against their shapes.
+    def load(self, folder: Path) -> tuple[dict[str, Any], dict[str, NDArray[np.generic]]]:
+        """Read a model's description and arrays; `check` compares the arrays with their shapes afterwards.
 
         Raises:
             CheckpointError: if it is missing, damaged, or of a newer format.
         """
         if not (folder / self.arrays).is_file():
-            raise CheckpointError(f"no {self.what} in {folder}: {self.arrays} is missing. Train one: {self.command}")
+            raise CheckpointError(f"no {self.name} in {folder}: {self.arrays} is missing. Train one: {self.command}")
         arrays, text = read_arrays(folder / self.arrays)
         about = self._parsed(text, folder / self.arrays)
         version = about.get("format")
         if not isinstance(version, int):
-            raise CheckpointError(f"{folder / self.arrays} does not say its format. Train the {self.what} again")
+            raise CheckpointError(f"{folder / self.arrays} does not say its format. Train the {self.name} again")
         if version > self.format:
             raise CheckpointError(
-                f"the {self.what} in {folder} has format {version}, this program reads up to {self.format}. "
+                f"the {self.name} in {folder} has format {version}, this program reads up to {self.format}. "
                 "Update evoked"
             )
         return about, arrays
 
-    def check(self, folder: Path, arrays: Mapping[str, NDArray[Any]], shapes: Shapes) -> None:
-        """CheckpointError unless these arrays, float32 and finite, are all of these shapes and no more."""
+    def check(self, folder: Path, arrays: Mapping[str, NDArray[np.generic]], shapes: Shapes) -> None:
+        """Check that the arrays are float32, finite, and exactly those of `shapes`.
+
+        Args:
+            folder: for messages.
+            arrays: as read.
+            shapes: name → shape of every array of the model.
+
+        Raises:
+            CheckpointError: if they are not.
+        """
         for name in sorted(shapes.keys() | arrays.keys()):
-            found = arrays[name].shape if name in arrays else None
-            if found != shapes.get(name):
+            shape = arrays[name].shape if name in arrays else None
+            if shape != shapes.get(name):
                 raise CheckpointError(
-                    f"the {self.what} in {folder} does not fit what it says of itself: {name} is {found or 'absent'}, "
+                    f"the {self.name} in {folder} does not fit what it says of itself: {name} is {shape or 'absent'}, "
                     f"expected {shapes.get(name) or 'none such'}. Train it again"
                 )
             if arrays[name].dtype != np.float32 or not np.isfinite(arrays[name]).all():
                 raise CheckpointError(
-                    f"the {self.what} in {folder} holds numbers in {name} that are no weights. Train it again"
+                    f"the {self.name} in {folder} holds numbers in {name} that are no weights. Train it again"
                 )
 
-    def strange(self, folder: Path, error: Exception) -> CheckpointError:
-        """What to raise where `error` came of reading what one says of itself."""
-        said = error.args[0] if error.args else error
+    def description_error(self, folder: Path, error: Exception) -> CheckpointError:
+        """The error to raise where a model's description is invalid.
+
+        Args:
+            folder: of the model.
+            error: raised while the description was read.
+
+        Returns:
+            A CheckpointError.
+        """
+        reason = error.args[0] if error.args else error
         return CheckpointError(
-            f"{folder / self.arrays} is not a {self.what}'s: {said}. Train the {self.what} again, or update evoked"
+            f"{folder / self.arrays} is not a {self.name}'s: {reason}. Train the {self.name} again, or update evoked"
         )
 
     def _parsed(self, text: str, path: Path) -> dict[str, Any]:
         try:
-            found = json.loads(text)
+            about = json.loads(text)
         except json.JSONDecodeError as error:
-            raise CheckpointError(f"{path} is damaged: {error}. Train the {self.what} again") from error
-        if not isinstance(found, dict):
-            raise CheckpointError(f"{path} is not a {self.what}'s description. Train the {self.what} again")
-        return found
+            raise CheckpointError(f"{path} is damaged: {error}. Train the {self.name} again") from error
+        if not isinstance(about, dict):
+            raise CheckpointError(f"{path} is not a {self.name}'s description. Train the {self.name} again")
+        return about
 
 
-def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], text: str) -> None:
-    """Write named arrays and a JSON text as one safetensors file, whole or not at all; OutputError if it cannot be."""
-    with writing(path) as part:
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[np.generic]], text: str) -> None:
+    """Write named arrays and a JSON text as one safetensors file, atomically.
+
+    Args:
+        path: the file.
+        arrays: name → array.
+        text: JSON.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
+    with writing(path) as temporary:
         try:
-            part.write_bytes(save(dict(arrays), metadata={KEY: text}))  # its own writer hides the OSError
+            temporary.write_bytes(save(dict(arrays), metadata={KEY: text}))  # its own writer hides the OSError
         except SafetensorError as error:  # its writer wraps the system's error: disk full, no permission
             raise OSError(str(error)) from error
 
 
-def read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], str]:
-    """Read what write_arrays wrote; CheckpointError if the file is damaged or not ours."""
+def read_arrays(path: Path) -> tuple[dict[str, NDArray[np.generic]], str]:
+    """Read a file of `write_arrays`; CheckpointError if it is damaged or from another program."""
     try:
         with safe_open(path, framework="numpy") as file:
             text = (file.metadata() or {}).get(KEY)
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
     except (SafetensorError, OSError, ValueError) as error:
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise CheckpointError(f"{path} is damaged or cut short: {first}. Train the model again") from error
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise CheckpointError(f"{path} is damaged or cut short: {reason}. Train the model again") from error
     if text is None:
         raise CheckpointError(f"{path} was not written by evoked: it has no {KEY!r} in its metadata. Train a model")
     return arrays, text

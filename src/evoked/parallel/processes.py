@@ -164,7 +164,8 @@ class _Worker:
         except (EOFError, ConnectionResetError) as error:
             self.process.join()
             dead = WorkerError(
-                f"the process that worked on it died: {self._exit_reason()}. Run it again, with fewer workers or more memory"
+                f"the process that worked on it died: {self._exit_reason()}. "
+                "Run it again, with fewer workers or more memory"
             )
             dead.__cause__ = error
             return Failed(item, dead)

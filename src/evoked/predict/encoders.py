@@ -14,7 +14,7 @@ from evoked.model.config import Modality, ModelConfig, dilations
 from evoked.predict.gru_graph import GruLayer, gru_block, gru_projection, steps_per_block
 from evoked.weights.session import Session
 
-__all__ = ["READERS", "Array", "GruRuntimeEncoder", "RuntimeEncoder", "TcnRuntimeEncoder"]
+__all__ = ["RUNTIME_ENCODERS", "Array", "GruRuntimeEncoder", "RuntimeEncoder", "TcnRuntimeEncoder"]
 
 Array = NDArray[np.float32]
 
@@ -112,5 +112,5 @@ class TcnRuntimeEncoder:
         return np.ascontiguousarray(state), seconds[len(rows) :].copy()
 
 
-READERS: Mapping[str, type[RuntimeEncoder]] = {"gru": GruRuntimeEncoder, "tcn": TcnRuntimeEncoder}
+RUNTIME_ENCODERS: Mapping[str, type[RuntimeEncoder]] = {"gru": GruRuntimeEncoder, "tcn": TcnRuntimeEncoder}
 """Architecture → the encoder of one modality."""

@@ -1,4 +1,4 @@
-"""The content model without torch, as `predict` runs it (spec §7): the networks' runtime and numpy.
+"""The content model without torch, as `predict` runs it (spec §7): ONNX Runtime and numpy.
 
 Each second's input projection is computed once and shared by the 60 windows that hold it; seconds are processed
 in chunks, so memory does not grow with the video. Everything is float32; equal to the torch network to 1e-6.
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from evoked.core.progress import Progress, silent
 from evoked.core.rows import Rows
 from evoked.model.config import Modality, ModelConfig, shapes
-from evoked.predict.encoders import READERS, RuntimeEncoder
+from evoked.predict.encoders import RUNTIME_ENCODERS, RuntimeEncoder
 from evoked.predict.head_graph import head_model
 from evoked.weights.session import Session
 
@@ -114,7 +114,7 @@ class Forward:
     def _encoder(self, modality: Modality, threads: int) -> RuntimeEncoder:
         prefix = f"{self.config.architecture}.{modality.name}."
         arrays = {name.removeprefix(prefix): a for name, a in self._arrays.items() if name.startswith(prefix)}
-        return READERS[self.config.architecture](self.config, modality, arrays, threads)
+        return RUNTIME_ENCODERS[self.config.architecture](self.config, modality, arrays, threads)
 
     def _standardised(self, modality: Modality, rows: Array) -> Array:
         """(n, D), each column standardised; a part that is absent (such as a second face) stays zero."""

@@ -128,16 +128,16 @@ def output_paths(videos: Sequence[Path], output: Path | None, suffix: str | None
         check_format(output)
         return {videos[0]: output}
     if output.suffix.lower() in FORMATS and not output.is_dir():
-        why = f"{len(videos)} videos cannot all go to {output}" if len(videos) > 1 else "--format goes with a folder"
-        raise OutputError(f"{why}; name a folder, and the kind of file with --format")
-    ending = "." + (suffix or "parquet").lstrip(".")
-    places = {video: output / f"{video.name}{ending}" for video in videos}
-    check_format(output / f"x{ending}")
-    if len(set(places.values())) < len(places):
+        reason = f"{len(videos)} videos cannot all go to {output}" if len(videos) > 1 else "--format goes with a folder"
+        raise OutputError(f"{reason}; name a folder, and the kind of file with --format")
+    extension = "." + (suffix or "parquet").lstrip(".")
+    files = {video: output / f"{video.name}{extension}" for video in videos}
+    check_format(output / f"x{extension}")
+    if len(set(files.values())) < len(files):
         raise OutputError(
             f"two videos have the same name and would overwrite each other in {output}; predict them apart"
         )
-    return dict(places)
+    return dict(files)
 
 
 @lru_cache(maxsize=1)

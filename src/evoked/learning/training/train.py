@@ -249,7 +249,7 @@ def _new_network(
     start: Mapping[str, NDArray[np.float32]],
 ) -> Network:
     network = Network(shape, config.seed)
-    network.kind = {"f32": torch.float32, "bf16": torch.bfloat16}[config.precision]
+    network.matmul_dtype = {"f32": torch.float32, "bf16": torch.bfloat16}[config.precision]
     if shape.standardise != "none":
         for m in shape.modalities:
             network.set_standardisation(m.name, *feature_statistics(examples, m, shape.standardise))

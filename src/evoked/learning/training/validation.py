@@ -85,16 +85,16 @@ def _scored(network: Network, example: Example, start: int) -> tuple[NDArray[np.
     """Predictions of a run's valid seconds, in float32 and without dropout, and their labels; both (n, K)."""
     windows_per_run = min(RUN_S, example.seconds - start)
     batch = gather([example], [WindowRun(0, start)], [example.valid], windows_per_run, network.config.window_s)
-    device, training, precision = next(network.parameters()).device, network.training, network.kind
+    device, training, precision = next(network.parameters()).device, network.training, network.matmul_dtype
     network.eval()
-    network.kind = torch.float32
+    network.matmul_dtype = torch.float32
     try:
         rows = {name: torch.from_numpy(values).to(device) for name, values in batch.rows.items()}
         with torch.no_grad():
             p = network(rows, torch.from_numpy(batch.source).to(device), torch.from_numpy(batch.use).to(device))
     finally:
         network.train(training)
-        network.kind = precision
+        network.matmul_dtype = precision
     return p.cpu().numpy(), batch.labels
 
 
