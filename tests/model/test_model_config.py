@@ -7,7 +7,7 @@ import pytest
 
 from evoked.core.expressions import EEV5
 from evoked.model.config import ARCHITECTURES, Modality, ModelConfig, ModelSettings, config_from, dilations, shapes
-from evoked.predict.encoders import READERS
+from evoked.predict.encoders import RUNTIME_ENCODERS
 
 PAPER = {"image": 2048, "face": 2048, "audio": 128}
 OPEN = {"image": 1280, "face": 256, "audio": 1024}
@@ -117,7 +117,7 @@ def test_parts_must_divide_the_columns() -> None:
 def test_a_kind_of_network_stands_in_every_table() -> None:
     from evoked.model.encoders import ENCODERS
 
-    assert ARCHITECTURES.keys() == READERS.keys() == ENCODERS.keys()
+    assert ARCHITECTURES.keys() == RUNTIME_ENCODERS.keys() == ENCODERS.keys()
     with pytest.raises(ValueError, match=f"architecture must be one of {', '.join(ARCHITECTURES)}, got 'oracle'"):
         ModelSettings(architecture="oracle")
 

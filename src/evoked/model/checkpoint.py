@@ -36,7 +36,7 @@ class Checkpoint:
     training: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
-    def about(self) -> dict[str, Any]:
+    def about(self) -> dict[str, object]:
         """The content of model.json."""
         return (
             {"format": STORED.format}

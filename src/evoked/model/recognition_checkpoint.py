@@ -76,7 +76,7 @@ class Recognition:
                     f"{name}: slope must be above 0 and the threshold within 0 … 1, got {slope}, {point.threshold}"
                 )
 
-    def about(self) -> dict[str, Any]:
+    def about(self) -> dict[str, object]:
         """The content of recogniser.json."""
         names = self.config.expressions
         return {
@@ -118,7 +118,7 @@ def load_recognition(folder: Path) -> tuple[Recognition, str]:
     return _recognition_from(folder, about, arrays), sha256(folder / ARRAYS)
 
 
-def _recognition_from(folder: Path, about: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Recognition:
+def _recognition_from(folder: Path, about: Mapping[str, Any], arrays: Mapping[str, NDArray[np.float32]]) -> Recognition:
     try:
         shape = dict(about["shape"])
         config = RecognitionConfig(

@@ -49,7 +49,7 @@ class StoredModel:
         """Name of the file with their description."""
         return f"{self.name}.json"
 
-    def save(self, folder: Path, about: Mapping[str, Any], arrays: Mapping[str, NDArray], shapes: Shapes) -> None:
+    def save(self, folder: Path, about: Mapping[str, object], arrays: Mapping[str, NDArray], shapes: Shapes) -> None:
         """Write a model into a folder; each file is replaced atomically.
 
         Args:
@@ -70,7 +70,7 @@ class StoredModel:
         write_arrays(folder / self.arrays, float_arrays, text)
         write_text(folder / self.about, text)
 
-    def load(self, folder: Path) -> tuple[dict[str, Any], dict[str, NDArray[np.generic]]]:
+    def load(self, folder: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Read a model's description and arrays; `check` compares the arrays with their shapes afterwards.
 
         Raises:
@@ -156,7 +156,7 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray[np.generic]], text: st
             raise OSError(str(error)) from error
 
 
-def read_arrays(path: Path) -> tuple[dict[str, NDArray[np.generic]], str]:
+def read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], str]:
     """Read a file of `write_arrays`; CheckpointError if it is damaged or from another program."""
     try:
         with safe_open(path, framework="numpy") as file:
