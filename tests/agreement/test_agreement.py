@@ -223,7 +223,7 @@ def test_what_is_not_defined_is_none_and_said(tmp_path: Path) -> None:
         "one rater only: nothing can be said of how far people agree",
         "rated but not scored, left out: awe",
         "nobody saw it, so precision and recall are undefined: surprise",
-        "score or judgement never changes, so r is undefined: surprise",
+        "score or rating never changes, so r is undefined: surprise",
         "3 videos: intervals over so few are too narrow",
     ):
         assert line in found.notes
@@ -282,7 +282,7 @@ def test_clips_in_which_nobody_was_seen(tmp_path: Path) -> None:
     assert (masked.clips, masked.rows[0].recall.value) == (3, 1)
     assert zeros.clips == 4
     assert zeros.rows[0].recall.value == pytest.approx(2 / 3)
-    assert "1 rated clips of which the machine's table says nothing are left out" in masked.notes
+    assert "1 rated clips that are not in the machine's table are left out" in masked.notes
     assert "1 clips in which the machine saw nobody are left out" in masked.notes
     assert "1 clips in which the machine saw nobody are scored 0" in zeros.notes
 
@@ -291,7 +291,12 @@ def test_clips_in_which_nobody_was_seen(tmp_path: Path) -> None:
     ("scores", "ratings", "more", "message"),
     [
         ("clip,awe\na,0.5\n", "clip,rater,pain\na,1,1\n", {}, "no expression in common: awe against pain"),
-        ("clip,awe\na,0.5\n", "clip,rater,awe\nb,1,1\n", {}, "no clip in common: rated is b …, the machine knows a …"),
+        (
+            "clip,awe\na,0.5\n",
+            "clip,rater,awe\nb,1,1\n",
+            {},
+            "no clip in common: rated is b …, the machine's table has a …",
+        ),
         (
             "clip,awe\na,0.5\n",
             "clip,rater,awe\na,1,1\n",

@@ -45,7 +45,7 @@ def annotation(path: Path, *, viewers: int = 1) -> Path:
 @pytest.mark.parametrize("suffix", [".parquet", ".csv", ".json"])
 def test_a_clip_of_an_annotation_is_the_mean_of_its_ticks(tmp_path: Path, suffix: str) -> None:
     machine = read_machine_scores(annotation(tmp_path / f"r.mp4{suffix}"))
-    assert (machine.kind, machine.names, list(machine.videos)) == ("annotation", NAMES, ["r.mp4"])
+    assert (machine.table_type, machine.names, list(machine.videos)) == ("annotation", NAMES, ["r.mp4"])
     assert one(machine, RatedClip("r.mp4", "", 3, 6)) == pytest.approx(np.mean(np.arange(18, 36)) / 100)
     assert one(machine, RatedClip("r.mp4", "", 3, 6), "last") == pytest.approx(0.35)
     assert one(machine, RatedClip("r.mp4", "", 0, 3)) == pytest.approx(
@@ -53,9 +53,9 @@ def test_a_clip_of_an_annotation_is_the_mean_of_its_ticks(tmp_path: Path, suffix
     )  # what was seen
     assert one(machine, RatedClip("r.mp4", "", 0, 2)) is None
     assert one(machine, RatedClip("r.mp4", "r.mp4")) == pytest.approx(np.mean(np.arange(12, 60)) / 100)  # a whole clip
-    assert machine.knows(RatedClip("r.mp4", "", 0, 2))  # there, only not seen
-    assert machine.knows(RatedClip("somewhere/r.mp4", "", 0, 2))
-    assert not machine.knows(RatedClip("s.mp4", "", 0, 2))
+    assert machine.contains(RatedClip("r.mp4", "", 0, 2))  # there, only not seen
+    assert machine.contains(RatedClip("somewhere/r.mp4", "", 0, 2))
+    assert not machine.contains(RatedClip("s.mp4", "", 0, 2))
     with pytest.raises(ValueError, match="span must be one of mean, last"):
         machine.scores([], "most")
 
@@ -106,7 +106,7 @@ def seconds_track(steps: int) -> Track:
 def test_a_second_of_a_prediction_stands_for_the_three_around_it(tmp_path: Path) -> None:
     write_predictions(tmp_path / "film.mp4.parquet", seconds_track(8), MADE)
     machine = read_machine_scores(tmp_path / "film.mp4.parquet")
-    assert machine.kind == "prediction"
+    assert machine.table_type == "prediction"
     assert one(machine, RatedClip("film.mp4", "", 2.5, 5.5, 4)) == pytest.approx(0.4)  # a rated second
     assert one(machine, RatedClip("film.mp4", "", 2.4, 5.4)) == pytest.approx(0.4)  # the nearest to 3.9
     assert one(machine, RatedClip("film.mp4", "", 2.0, 7.0)) == pytest.approx(0.45)  # 4 and 5 lie within
@@ -122,7 +122,7 @@ def test_labels_give_shares_where_they_have_them(tmp_path: Path) -> None:
     votes = majority_vote([viewer], TimeGrid(Fraction(1), 10), VoteConfig(quorum=18))
     write_labels(tmp_path / "l.csv", {"film.mp4": votes}, MADE)
     machine = read_machine_scores(tmp_path / "l.csv")
-    assert machine.kind == "labels"
+    assert machine.table_type == "labels"
     assert one(machine, RatedClip("film.mp4", "", 5.5, 8.5, 7)) == pytest.approx(
         float(votes.share.values[7, 0]), abs=1e-5
     )

@@ -118,7 +118,7 @@ def test_arrays_of_other_sizes(tmp_path: Path) -> None:
     rewrite(tmp_path, experts=3)
 
     said = refusal(tmp_path)
-    assert "does not fit what it says of itself: experts." in said
+    assert "does not fit its own description: experts." in said
     assert "Train it again" in said
 
 
@@ -129,7 +129,7 @@ def test_arrays_of_other_sizes(tmp_path: Path) -> None:
         ({"window_s": 10**9}, "window_s must be at most 3600"),
         ({"modalities": []}, "modalities must be one or more"),
         ({"layers": 0}, "layers must be at least 1"),
-        ({"format": "one"}, "does not say its format"),
+        ({"format": "one"}, "has no format number"),
         (
             {"architecture": "transformer"},
             "architecture must be one of gru, tcn, got 'transformer'. Train the model again, or update",

@@ -111,8 +111,8 @@ def test_features_of_another_width_are_refused(model_folder: Path) -> None:
 @pytest.mark.parametrize(
     ("about", "message"),
     [
-        ({"nets": {}}, "does not say how its features were made"),
-        ({"config": None}, "does not say how its features were made"),
+        ({"nets": {}}, "does not describe how its features were made"),
+        ({"config": None}, "does not describe how its features were made"),
         (
             {"nets": {"vggish": "00"}},
             "of other networks than this version's: .*sface, vggish, yamnet, yunet differ",

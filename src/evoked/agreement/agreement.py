@@ -81,7 +81,7 @@ def agree(machine: MachineScores, ratings: Ratings, config: AgreeConfig | None =
         rows=rows,
         mean=mean,
         groups=groups,
-        kind=machine.kind,
+        kind=machine.table_type,
         merge=config.merge,
         by=config.resample_by,
         units=len(data.units),
@@ -217,7 +217,7 @@ def _correlation(data: PairedClips, k: int, inside: NDArray[np.bool_]) -> _Stati
 def _estimates(
     statistics: Sequence[_Statistic], means: Sequence[Sequence[int]], units: int, config: AgreeConfig
 ) -> list[Estimate]:
-    """Each figure, then the mean of each list of figures (of those that are defined), with intervals."""
+    """Each statistic, then the mean of each list of statistics (of those that are defined), with intervals."""
 
     def numbers(weights: NDArray[np.int64]) -> list[float | None]:
         per_statistic = [statistic(weights) for statistic in statistics]
@@ -281,10 +281,10 @@ def _note_undefined(rows: Sequence[AgreementRow], data: PairedClips, config: Agr
     by_reason: Mapping[str, list[str]] = {
         "nobody saw it, so precision and recall are undefined": [r.name for r in rows if r.clips and not r.positives],
         "no clip is both scored and rated": [r.name for r in rows if not r.clips],
-        "score or judgement never changes, so r is undefined": [
+        "score or rating never changes, so r is undefined": [
             r.name for r in rows if r.clips and r.correlation.value is None
         ],
-        "in some turns the others have no positives to choose a threshold by; those clips are not in precision and "
+        "in some folds the others have no positives to choose a threshold by; those clips are not in precision and "
         "recall": [r.name for r in rows if r.positives and len(r.held_out) > 1 and None in r.held_out],
         f"no two raters share {config.min_shared_clips} clips, so Cohen's kappa is undefined": [
             r.name for r in rows if not r.pairs and len(data.ratings.raters) > 1
@@ -308,8 +308,8 @@ def _note_missing_intervals(
     lines += [f"{group.column} {group.value}" for group in groups if _has_no_interval(group.mean)]
     if lines and len(data.units) > 1:
         notes.append(
-            f"no interval where every draw gives the same number, which is no certainty: {'; '.join(lines)}; "
-            "more videos that show it would tell"
+            f"no interval where every resample gives the same number, which is no certainty: {'; '.join(lines)}; "
+            "add videos that show it"
         )
 
 

@@ -21,9 +21,9 @@ from evoked.core.tables import SUFFIXES, read_table
 from evoked.dataset.labels import read_labels
 from evoked.dataset.ratings import HALF_WINDOW_S, RatedClip
 
-__all__ = ["KINDS", "SPANS", "MachineScores", "read_machine_scores"]
+__all__ = ["TABLE_TYPES", "SPANS", "MachineScores", "read_machine_scores"]
 
-KINDS = ("clips", "annotation", "labels", "prediction")
+TABLE_TYPES = ("clips", "annotation", "labels", "prediction")
 SPANS = ("mean", "last")
 NOT_SCORES = frozenset({"clip", "video", "start_s", "end_s", "viewer", "time_s", "valid"})
 Columns = Mapping[str, Sequence[str | float | bool | None]]
@@ -52,15 +52,15 @@ class MachineScores:
     """Scores of a machine.
 
     Attributes:
-        kind: type of the table, one of KINDS.
+        table_type: one of TABLE_TYPES.
         names: expressions, K.
-        clips: key of a clip → its K scores, NaN where not valid; for kind "clips".
+        clips: key of a clip → its K scores, NaN where not valid; for type "clips".
         videos: name of a video → its series; for the others.
         inputs: file name → SHA-256.
         notes: remarks for the report.
     """
 
-    kind: str
+    table_type: str
     names: tuple[str, ...]
     clips: Mapping[tuple[object, ...], NDArray[np.float64]]
     videos: Mapping[str, tuple[ScoreSeries, ...]]
@@ -74,9 +74,9 @@ class MachineScores:
                 self._index[key] = None if key in self._index else name  # None: ambiguous
         self._index.update({name: name for name in self.videos})
 
-    def knows(self, clip: RatedClip) -> bool:
+    def contains(self, clip: RatedClip) -> bool:
         """Whether the table contains the clip, with valid scores or not."""
-        return _key(clip) in self.clips if self.kind == "clips" else bool(self._series(clip))
+        return _key(clip) in self.clips if self.table_type == "clips" else bool(self._series(clip))
 
     def scores(self, clips: Sequence[RatedClip], span: str = "mean") -> NDArray[np.float64]:
         """Scores of each clip.
@@ -100,9 +100,9 @@ class MachineScores:
         self._check_distinct(clips)
         out = np.full((len(clips), len(self.names)), np.nan)
         for i, clip in enumerate(clips):
-            if self.kind == "clips":
+            if self.table_type == "clips":
                 out[i] = self.clips.get(_key(clip), np.nan)
-            elif self.kind == "annotation":
+            elif self.table_type == "annotation":
                 out[i] = _annotation_score(self._series(clip), clip, span)
             else:
                 out[i] = _label_score(self._series(clip), clip)
@@ -148,13 +148,13 @@ def read_machine_scores(path: Path) -> MachineScores:
     tables = [_read(table_path) for table_path in paths]
     first = tables[0]
     for table, table_path in zip(tables, paths, strict=True):
-        if (table.kind, table.names) != (first.kind, first.names):
+        if (table.table_type, table.names) != (first.table_type, first.names):
             raise DatasetError(
-                f"{table_path} holds {table.kind} of {', '.join(table.names)}, {paths[0].name} {first.kind} of "
+                f"{table_path} holds {table.table_type} of {', '.join(table.names)}, {paths[0].name} {first.table_type} of "
                 f"{', '.join(first.names)}; put tables of one make into the folder"
             )
-    if len(tables) > 1 and first.kind in ("clips", "labels"):
-        raise DatasetError(f"{path} holds {len(tables)} tables of {first.kind}; name one of them")
+    if len(tables) > 1 and first.table_type in ("clips", "labels"):
+        raise DatasetError(f"{path} holds {len(tables)} tables of {first.table_type}; name one of them")
     path_of: dict[str, Path] = {}
     for table, table_path in zip(tables, paths, strict=True):
         for name in table.videos:
@@ -165,7 +165,7 @@ def read_machine_scores(path: Path) -> MachineScores:
             path_of[name] = table_path
     videos = {name: series for table in tables for name, series in table.videos.items()}
     inputs = {table_path.name: sha256(table_path) for table_path in paths}
-    return MachineScores(first.kind, first.names, first.clips, videos, inputs, first.notes)
+    return MachineScores(first.table_type, first.names, first.clips, videos, inputs, first.notes)
 
 
 def _read(path: Path) -> MachineScores:

@@ -115,17 +115,17 @@ def pair_clips(machine: MachineScores, ratings: Ratings, config: AgreeConfig, no
     ):
         if left_out:
             notes.append(f"{reason}, left out: {', '.join(left_out)}")
-    known = np.array([machine.knows(clip) for clip in ratings.clips], dtype=np.bool_)
-    if not known.any():
+    scored = np.array([machine.contains(clip) for clip in ratings.clips], dtype=np.bool_)
+    if not scored.any():
         machine_names = sorted([*machine.videos] or [str(key[0]) for key in machine.clips])
         raise DatasetError(
-            f"no clip in common: rated is {ratings.clips[0]} …, the machine knows {', '.join(machine_names[:3])} …; "
+            f"no clip in common: rated is {ratings.clips[0]} …, the machine's table has {', '.join(machine_names[:3])} …; "
             "names must be the same"
         )
-    if not known.all():
-        notes.append(f"{int((~known).sum())} rated clips of which the machine's table says nothing are left out")
+    if not scored.all():
+        notes.append(f"{int((~scored).sum())} rated clips that are not in the machine's table are left out")
     scores = machine.scores(ratings.clips, config.span)[:, [machine.names.index(name) for name in names]]
-    unseen = known & np.isnan(scores).all(axis=1)
+    unseen = scored & np.isnan(scores).all(axis=1)
     if unseen.any():
         treatment = "scored 0" if config.missing_scores == "zeros" else "left out"
         notes.append(f"{int(unseen.sum())} clips in which the machine saw nobody are {treatment}")

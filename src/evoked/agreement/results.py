@@ -153,7 +153,7 @@ def as_text(agreement: Agreement) -> str:
     sections = [
         f"Machine against people: precision and recall in % {_threshold_rule(agreement)}",
         text_table(score_lines) + "\n",
-        "Correlation of score and mean judgement (Pearson's r; chance is 0)",
+        "Correlation of score and mean rating (Pearson's r; chance is 0)",
         text_table(correlation_lines) + "\n",
     ]
     if agreement.groups:
@@ -187,7 +187,7 @@ def _summary_line(agreement: Agreement) -> str:
     raters_per_clip = f"{fewest} a clip" if fewest == most else f"{fewest} to {most} a clip"
     return (
         f"{agreement.clips} of {agreement.rated} rated clips compared, {agreement.units} {agreement.by}s, {raters}, "
-        f"{raters_per_clip}, merged by {agreement.merge}; intervals draw whole {agreement.by}s; – is not defined"
+        f"{raters_per_clip}, merged by {agreement.merge}; intervals: bootstrap over {agreement.by}s; – is not defined"
     )
 
 

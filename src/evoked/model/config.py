@@ -187,8 +187,8 @@ class ModelSettings(NetworkSettings):
         modalities = tuple(
             Modality(name, widths[name], sizes[name], _parts(name, widths[name])) for name in self.modalities
         )
-        choices = {f.name: getattr(self, f.name) for f in fields(NetworkSettings)}
-        return ModelConfig(modalities=modalities, expressions=expressions, **choices)
+        values = {f.name: getattr(self, f.name) for f in fields(NetworkSettings)}
+        return ModelConfig(modalities=modalities, expressions=expressions, **values)
 
 
 OTHER_KEYS = {"format", "features", "training", "provenance"}

@@ -3,7 +3,7 @@
 An encoder is constructed as `Encoder(config, modality, generator)`; its parameters have the names of
 `config.ARCHITECTURES`. Its forward pass takes
 
-    shown: float32 (S, B, D), the seconds of B runs, standardised, after dropout; S = R + window_s - 1.
+    standardised: float32 (S, B, D), the seconds of B runs after dropout; S = R + window_s - 1.
     source: int (S, B), index of the row that each position repeats: its own, except at a video's start.
     dtype: torch.float32 or torch.bfloat16, the type of its matrix products.
     generator: for dropout in training; torch's global one where None.
@@ -43,7 +43,7 @@ class GruEncoder(nn.ModuleList):
 
     def forward(
         self,
-        shown: Tensor,
+        standardised: Tensor,
         source: Tensor,
         *,
         dtype: torch.dtype = torch.float32,
@@ -53,7 +53,7 @@ class GruEncoder(nn.ModuleList):
         """Encode every window of a batch of runs.
 
         Args:
-            shown: float32 (S, B, D), as the module's docstring says.
+            standardised: float32 (S, B, D), as the module's docstring says.
             source: int (S, B).
             dtype: of the matrix products.
             generator: for dropout between layers in training.
@@ -62,15 +62,15 @@ class GruEncoder(nn.ModuleList):
         Returns:
             float32 (R, B, H).
         """
-        first, runs = cast(SharedGRU, self[0]), shown.shape[1]
+        first, runs = cast(SharedGRU, self[0]), standardised.shape[1]
         if not plain and len(self) == 1:
-            return first.runs(shown, source, self.steps, dtype, last_only=True)
+            return first.runs(standardised, source, self.steps, dtype, last_only=True)
         if plain:
-            filled = torch.gather(shown, 0, source.unsqueeze(-1).expand_as(shown))
+            filled = torch.gather(standardised, 0, source.unsqueeze(-1).expand_as(standardised))
             windows = filled.unfold(0, self.steps, 1).permute(3, 0, 1, 2)  # (steps, R, B, D)
             states = first.sequence(windows.flatten(1, 2))
         else:
-            states = first.runs(shown, source, self.steps, dtype).flatten(1, 2)
+            states = first.runs(standardised, source, self.steps, dtype).flatten(1, 2)
         for layer in list(self)[1:]:  # their inputs differ from window to window: nothing to share
             if self.training:
                 states = apply_dropout(states, self.dropout, generator)
@@ -101,7 +101,7 @@ class TcnEncoder(nn.Module):
 
     def forward(
         self,
-        shown: Tensor,
+        standardised: Tensor,
         source: Tensor,
         *,
         dtype: torch.dtype = torch.float32,
@@ -111,7 +111,7 @@ class TcnEncoder(nn.Module):
         """Encode every window of a batch of runs.
 
         Args:
-            shown: float32 (S, B, D), as the module's docstring says.
+            standardised: float32 (S, B, D), as the module's docstring says.
             source: int (S, B).
             dtype: of the matrix products.
             generator: not used, there is no dropout between layers.
@@ -120,8 +120,8 @@ class TcnEncoder(nn.Module):
         Returns:
             float32 (R, B, H).
         """
-        runs = shown.shape[1]
-        h: Tensor = self.first(shown, dtype)
+        runs = standardised.shape[1]
+        h: Tensor = self.first(standardised, dtype)
         h = torch.gather(h, 0, source.unsqueeze(-1).expand_as(h))
         if plain:
             windows = h.unfold(0, self.steps, 1).flatten(0, 1)  # (R B, H, steps)

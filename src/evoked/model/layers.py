@@ -62,8 +62,8 @@ def apply_dropout(x: Tensor, share: float, generator: torch.Generator | None) ->
     """
     if share == 0:
         return x
-    keep = torch.empty_like(x).bernoulli_(1 - share, generator=generator)
-    return x * keep.div_(1 - share)
+    mask = torch.empty_like(x).bernoulli_(1 - share, generator=generator)
+    return x * mask.div_(1 - share)
 
 
 class _Workspace:
@@ -260,7 +260,7 @@ class ContextGating(nn.Module):
     Args:
         n: features that are gated.
         generator: for the initial W.
-        sees: size of another vector that the gates are computed from instead, W (n, sees), N(0, 1/√sees).
+        gate_inputs: size of another vector that the gates are computed from instead, m: W (n, m), N(0, 1/√m).
         remove_diagonal: W's diagonal counts as 0, so that a feature's gate does not depend on the feature itself.
             Only where the gates are computed from what they gate.
     """
@@ -273,30 +273,30 @@ class ContextGating(nn.Module):
         n: int,
         generator: torch.Generator | None = None,
         *,
-        sees: int | None = None,
+        gate_inputs: int | None = None,
         remove_diagonal: bool = False,
     ) -> None:
         super().__init__()
-        self.remove_diagonal = remove_diagonal and sees is None
-        width = sees or n
+        self.remove_diagonal = remove_diagonal and gate_inputs is None
+        width = gate_inputs or n
         self.weight = nn.Parameter(torch.empty(n, width).normal_(0, 1 / sqrt(width), generator=generator))
         self.gain = nn.Parameter(torch.ones(n))
         self.bias = nn.Parameter(torch.zeros(n))
         self.register_buffer("mean", torch.zeros(n))
         self.register_buffer("variance", torch.ones(n))
 
-    def forward(self, x: Tensor, seen: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, gate_source: Tensor | None = None) -> Tensor:
         """Gate a batch.
 
         Args:
             x: (N, n); in training N ≥ 2.
-            seen: (N, sees), what the gates are computed from; None: `x` itself.
+            gate_source: (N, gate_inputs), vector that the gates are computed from; None: `x` itself.
 
         Returns:
             (N, n).
         """
         weight = self.weight - self.weight.diagonal().diag() if self.remove_diagonal else self.weight
-        logits = (x if seen is None else seen) @ weight.t()
+        logits = (x if gate_source is None else gate_source) @ weight.t()
         normed = functional.batch_norm(
             logits, self.mean, self.variance, self.gain, self.bias, self.training, BN_MOMENTUM, BN_EPSILON
         )
@@ -312,7 +312,7 @@ class MixtureOfExperts(nn.Module):
     Args:
         n: input features.
         classes: outputs, K.
-        experts: per class, M, beside the dummy; 0: one without gate or dummy, p = σ(w x + b).
+        experts: per class, M, besides the dummy; 0: one without gate or dummy, p = σ(w x + b).
         generator: for the initial weights.
         identity: the experts' linear outputs without σ: regression (spec §8).
     """

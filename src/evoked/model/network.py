@@ -41,9 +41,11 @@ class Network(nn.Module):
         self.input_gate = ContextGating(config.fused, generator, remove_diagonal=remove) if config.input_gate else None
         regression = config.answer == "value"
         self.experts = MixtureOfExperts(config.fused, classes, config.experts, generator, identity=regression)
-        sees = config.fused if config.output_gate_from == "input" else None
+        gate_inputs = config.fused if config.output_gate_from == "input" else None
         self.output_gate = (
-            ContextGating(classes, generator, sees=sees, remove_diagonal=remove) if config.output_gate else None
+            ContextGating(classes, generator, gate_inputs=gate_inputs, remove_diagonal=remove)
+            if config.output_gate
+            else None
         )
 
     def forward(
@@ -70,11 +72,11 @@ class Network(nn.Module):
         """
         states = []
         for m in self.config.modalities:
-            shown = self.scale[m.name](rows[m.name])
+            standardised = self.scale[m.name](rows[m.name])
             if self.training:
-                shown = apply_dropout(shown, self.config.dropout, generator)
+                standardised = apply_dropout(standardised, self.config.dropout, generator)
             encoder = cast(nn.ModuleDict, getattr(self, self.config.architecture))[m.name]
-            last = encoder(shown, source, dtype=self.matmul_dtype, generator=generator, plain=plain)
+            last = encoder(standardised, source, dtype=self.matmul_dtype, generator=generator, plain=plain)
             states.append(apply_dropout(last[use], self.config.dropout, generator) if self.training else last[use])
         fused = torch.cat(states, dim=-1)  # (N, 896)
         return self._classified(fused)
@@ -84,8 +86,8 @@ class Network(nn.Module):
         if self.input_gate is not None:
             fused = self.input_gate(fused)
         p = cast(Tensor, self.experts(fused))
-        seen = fused if self.config.output_gate_from == "input" else None
-        return p if self.output_gate is None else cast(Tensor, self.output_gate(p, seen))
+        gate_source = fused if self.config.output_gate_from == "input" else None
+        return p if self.output_gate is None else cast(Tensor, self.output_gate(p, gate_source))
 
     def set_standardisation(self, modality: str, mean: NDArray, deviation: NDArray) -> None:
         """Set the statistics that a modality's features are standardised with.

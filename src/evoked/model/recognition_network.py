@@ -66,10 +66,10 @@ class RecognitionNetwork(nn.Module):
         Returns:
             (N, K) in [0, 1].
         """
-        shown: Tensor = self.scale(windows)
+        standardised: Tensor = self.scale(windows)
         if dropout:
-            shown = shown * apply_dropout(torch.ones_like(shown[:, :1]), dropout, generator)
-        states, _ = self.lstm(shown)
+            standardised = standardised * apply_dropout(torch.ones_like(standardised[:, :1]), dropout, generator)
+        states, _ = self.lstm(standardised)
         last = states[:, -1]
         result: Tensor = self.experts(apply_dropout(last, dropout, generator) if dropout else last)
         return result

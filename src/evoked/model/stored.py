@@ -82,7 +82,7 @@ class StoredModel:
         about = self._parsed(text, folder / self.arrays)
         version = about.get("format")
         if not isinstance(version, int):
-            raise CheckpointError(f"{folder / self.arrays} does not say its format. Train the {self.name} again")
+            raise CheckpointError(f"{folder / self.arrays} has no format number. Train the {self.name} again")
         if version > self.format:
             raise CheckpointError(
                 f"the {self.name} in {folder} has format {version}, this program reads up to {self.format}. "
@@ -105,7 +105,7 @@ class StoredModel:
             shape = arrays[name].shape if name in arrays else None
             if shape != shapes.get(name):
                 raise CheckpointError(
-                    f"the {self.name} in {folder} does not fit what it says of itself: {name} is {shape or 'absent'}, "
+                    f"the {self.name} in {folder} does not fit its own description: {name} is {shape or 'absent'}, "
                     f"expected {shapes.get(name) or 'none such'}. Train it again"
                 )
             if arrays[name].dtype != np.float32 or not np.isfinite(arrays[name]).all():

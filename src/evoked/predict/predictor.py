@@ -68,7 +68,7 @@ class Model:
         stored = self.checkpoint.features
         nets, settings = stored.get("nets"), stored.get("config")
         if not isinstance(nets, Mapping) or not isinstance(settings, Mapping) or not nets:
-            raise CheckpointError(f"the model in {self.folder} does not say how its features were made. {RETRAIN}")
+            raise CheckpointError(f"the model in {self.folder} does not describe how its features were made. {RETRAIN}")
         try:
             config = FeatureConfig(**settings, threads=threads)
         except (TypeError, ValueError) as error:

@@ -9,7 +9,7 @@ from evoked.faces.descriptors import width_of
 __all__ = ["RecogniserConfig", "recogniser_settings"]
 
 SHARES = (0.1, 0.4, 0.7)
-"""Dropouts that are tried. Few clips need much, many need little; the validation people decide."""
+"""Dropouts that are tried. Few clips need much, many need little; the validation loss decides."""
 
 
 @settings

@@ -16,7 +16,7 @@ from evoked.reactions.viewers.rated_clip import IMAGE_FRAMES
 
 __all__ = ["evaluate_recogniser", "score_clips"]
 
-HALF = 0.5
+PROTOTYPE_THRESHOLD = 0.5
 
 
 def evaluate_recogniser(recogniser: Recogniser, rated: ClipDataset) -> tuple[tuple[ClassMetrics, ...], tuple[str, ...]]:
@@ -43,7 +43,7 @@ def evaluate_recogniser(recogniser: Recogniser, rated: ClipDataset) -> tuple[tup
         )
     p = score_clips(recogniser, rated)[:, [recogniser.names.index(name) for name in names]]
     labels = rated.labels[:, [rated.expressions.index(name) for name in names]]
-    thresholds = [HALF] * len(names)
+    thresholds = [PROTOTYPE_THRESHOLD] * len(names)
     if isinstance(recogniser, TrainedRecogniser):
         points = dict(zip(recogniser.recognition.config.expressions, recogniser.recognition.points, strict=True))
         thresholds = [points[name].threshold for name in names]

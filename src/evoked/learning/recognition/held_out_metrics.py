@@ -288,8 +288,8 @@ def at_points(p: NDArray[np.float64], labels: NDArray[np.float64], thresholds: S
 
 
 LEGEND = (
-    "chance: share of clips with a yes, the AP and the precision of guessing. In brackets: 95 % interval, people\n"
-    "drawn again. precision, recall: at the operating point `at`. ECE: how far probabilities are off, on average."
+    "chance: share of positive clips, the AP and the precision of guessing. In brackets: 95 % interval, bootstrap over\n"
+    "people. precision, recall: at the operating point `at`. ECE: expected calibration error."
 )
 
 

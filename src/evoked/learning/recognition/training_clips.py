@@ -41,7 +41,7 @@ class ClipDataset:
         expressions: K names.
         clips: name of each clip.
         rows: of each clip, float32 (T, D): descriptors at 6 Hz; frames without a face repeat the last.
-        said: (n, K) share of the raters who saw the expression, in [0, 1]; NaN where nobody rated it.
+        labels: (n, K) share of the raters who saw the expression, in [0, 1]; NaN where nobody rated it.
         people: of each clip, the group of people that every split keeps together.
         digests: file name → SHA-256, as from `unique_names`.
     """
