@@ -1,4 +1,4 @@
-"""Lets the tests of this room import the worlds that stand beside them."""
+"""Let these tests import the helper modules in this folder."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The truth of a staged study as ratings: what one rater who knows it would write."""
+"""The ground truth of a staged study as ratings of one perfect rater."""
 
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ def spans(truth: dict[str, Any]) -> str:
 
 
 def seconds(truth: dict[str, Any]) -> str:
-    """RATINGS.csv of the seconds of the contents, as the vote must have them."""
+    """RATINGS.csv of the seconds of the contents, as the majority vote must label them."""
     lines = ["video,second,rater,amusement"]
     for name, content in truth["contents"].items():
         for second, state in enumerate(content["pooled"]):
@@ -30,7 +30,7 @@ def seconds(truth: dict[str, Any]) -> str:
 
 
 def write(truth: dict[str, Any], folder: Path) -> tuple[Path, Path]:
-    """spans.csv and seconds.csv."""
+    """Write spans.csv and seconds.csv; their paths."""
     (folder / "spans.csv").write_text(spans(truth))
     (folder / "seconds.csv").write_text(seconds(truth))
     return folder / "spans.csv", folder / "seconds.csv"

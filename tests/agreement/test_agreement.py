@@ -1,4 +1,4 @@
-"""Machine against people on a planted world: every figure against scikit-learn and scipy on the same marks."""
+"""Machine scores and ratings with known relations: every statistic equals that of scikit-learn and scipy."""
 
 import csv
 from dataclasses import replace
@@ -30,12 +30,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 @pytest.fixture(scope="module")
-def found(world: tuple[Path, Path]) -> Agreement:
+def agreement(world: tuple[Path, Path]) -> Agreement:
     return agree(read_machine_scores(world[0]), read_ratings(world[1]), QUICK)
 
 
 class Plain:
-    """The two tables read with nothing but csv: clip → score, video, gender, {rater: mark}."""
+    """The two tables, read with csv only: clip → score, video, gender, {rater: mark}."""
 
     def __init__(self, world: tuple[Path, Path], name: str) -> None:
         self.score = {row["clip"]: float(row[name]) for row in csv.DictReader(world[0].read_text().splitlines())}
@@ -54,7 +54,7 @@ class Plain:
 
 
 @pytest.mark.parametrize("k", range(2))
-def test_precision_and_recall_equal_scikit_learn(world: tuple[Path, Path], found: Agreement, k: int) -> None:
+def test_precision_and_recall_equal_scikit_learn(world: tuple[Path, Path], agreement: Agreement, k: int) -> None:
     plain = Plain(world, NAMES[k])
     truth = [sum(plain.marks[c].values()) >= 2 for c in plain.clips]  # 2 of 3
     set_by_hand = replace(QUICK, thresholds={NAMES[k]: 0.6})
@@ -63,15 +63,15 @@ def test_precision_and_recall_equal_scikit_learn(world: tuple[Path, Path], found
     assert row.precision.value == pytest.approx(precision_score(truth, on))
     assert row.recall.value == pytest.approx(recall_score(truth, on))
     assert (row.clips, row.on, row.positives) == (288, sum(on), sum(truth))
-    assert row.chance == found.rows[k].chance == pytest.approx(np.mean(truth))
-    assert found.rows[k].precision.value is not None
-    assert found.rows[k].precision.value > found.rows[k].chance + 0.2
+    assert row.chance == agreement.rows[k].chance == pytest.approx(np.mean(truth))
+    assert agreement.rows[k].precision.value is not None
+    assert agreement.rows[k].precision.value > agreement.rows[k].chance + 0.2
 
 
 def test_shares_count_in_part(world: tuple[Path, Path]) -> None:
     plain = Plain(world, NAMES[0])
-    given = AgreeConfig(merge="mean", thresholds={"amusement": 0.5}, resamples=1)
-    row = agree(read_machine_scores(world[0]), read_ratings(world[1]), given).rows[0]
+    config = AgreeConfig(merge="mean", thresholds={"amusement": 0.5}, resamples=1)
+    row = agree(read_machine_scores(world[0]), read_ratings(world[1]), config).rows[0]
     on = np.array([plain.score[c] >= 0.5 for c in plain.clips])
     share = np.array([plain.mean(c) for c in plain.clips])
     twice, truth = np.tile(on, 2), np.repeat([1, 0], len(on))
@@ -81,26 +81,26 @@ def test_shares_count_in_part(world: tuple[Path, Path]) -> None:
 
 
 @pytest.mark.parametrize("k", range(2))
-def test_correlations_equal_scipy(world: tuple[Path, Path], found: Agreement, k: int) -> None:
-    plain, row = Plain(world, NAMES[k]), found.rows[k]
+def test_correlations_equal_scipy(world: tuple[Path, Path], agreement: Agreement, k: int) -> None:
+    plain, row = Plain(world, NAMES[k]), agreement.rows[k]
     assert row.correlation.value == pytest.approx(plain.r(plain.clips))
-    for group in found.groups:
+    for group in agreement.groups:
         inside = [c for c in plain.clips if plain.gender[c] == group.value]
         assert group.each[k].value == pytest.approx(plain.r(inside))
         assert (group.clips, group.units) == (144, 12)
-    one, others, machine = [], [], []
+    ratings, others_means, machine = [], [], []
     for clip, marks in plain.marks.items():
         for rater, mark in marks.items():
-            one.append(mark)
-            others.append(np.mean([m for r, m in marks.items() if r != rater]))
+            ratings.append(mark)
+            others_means.append(np.mean([m for r, m in marks.items() if r != rater]))
             machine.append(plain.score[clip])
-    assert row.rater.value == pytest.approx(pearsonr(one, others)[0])
-    assert row.machine.value == pytest.approx(pearsonr(machine, others)[0])
+    assert row.rater.value == pytest.approx(pearsonr(ratings, others_means)[0])
+    assert row.machine.value == pytest.approx(pearsonr(machine, others_means)[0])
 
 
-def test_planted_groups_are_told_apart(found: Agreement) -> None:
-    """The machine was made four times as noisy for men."""
-    man, woman = found.groups
+def test_planted_groups_are_told_apart(agreement: Agreement) -> None:
+    """The synthetic machine is four times as noisy for men."""
+    man, woman = agreement.groups
     assert (man.column, man.value, woman.value) == ("gender", "man", "woman")
     assert man.mean.high is not None
     assert woman.mean.low is not None
@@ -108,17 +108,17 @@ def test_planted_groups_are_told_apart(found: Agreement) -> None:
 
 
 @pytest.mark.parametrize("k", range(2))
-def test_cohen_is_the_mean_over_pairs_of_scikit_learn(world: tuple[Path, Path], found: Agreement, k: int) -> None:
+def test_cohen_is_the_mean_over_pairs_of_scikit_learn(world: tuple[Path, Path], agreement: Agreement, k: int) -> None:
     plain, kappas = Plain(world, NAMES[k]), []
     for a, b in combinations(sorted({r for m in plain.marks.values() for r in m}), 2):
-        both = [m for m in plain.marks.values() if a in m and b in m]
-        kappas.append(cohen_kappa_score([m[a] for m in both], [m[b] for m in both]))
-    assert found.rows[k].cohen.value == pytest.approx(np.mean(kappas))
-    assert found.rows[k].pairs == len(kappas) == 10
+        shared = [m for m in plain.marks.values() if a in m and b in m]
+        kappas.append(cohen_kappa_score([m[a] for m in shared], [m[b] for m in shared]))
+    assert agreement.rows[k].cohen.value == pytest.approx(np.mean(kappas))
+    assert agreement.rows[k].pairs == len(kappas) == 10
 
 
 def test_many_raters_who_share_few_clips_have_an_interval_around_the_value(tmp_path: Path) -> None:
-    """Drawn plainly, Cohen's kappa of small tables is lower in nearly every draw than in the data."""
+    """In plain resamples Cohen's kappa of small tables is nearly always lower than in the data."""
     random, lines, scores = np.random.default_rng(0), ["clip,video,rater,awe"], ["clip,awe"]
     for i in range(1500):
         truth = random.random() < 0.2
@@ -137,7 +137,7 @@ def test_many_raters_who_share_few_clips_have_an_interval_around_the_value(tmp_p
     assert row.fleiss.high - row.fleiss.low == pytest.approx(row.cohen.high - row.cohen.low, rel=0.5)
 
 
-def test_intervals_are_those_of_whole_videos_drawn_again(world: tuple[Path, Path], found: Agreement) -> None:
+def test_intervals_are_those_of_whole_videos_drawn_again(world: tuple[Path, Path], agreement: Agreement) -> None:
     plain = Plain(world, NAMES[0])
     videos = sorted(set(plain.video.values()))
     of = {v: [c for c in plain.clips if plain.video[c] == v] for v in videos}
@@ -146,27 +146,27 @@ def test_intervals_are_those_of_whole_videos_drawn_again(world: tuple[Path, Path
         clips = [c for v, times in zip(videos, weights, strict=True) for c in of[v] * int(times)]
         drawn.append(plain.r(clips))
     low, high = np.quantile(drawn, [0.025, 0.975])
-    assert found.rows[0].correlation.low == pytest.approx(low)
-    assert found.rows[0].correlation.high == pytest.approx(high)
-    mean = found.mean.correlation
-    assert mean.value == pytest.approx(np.mean([r.correlation.value for r in found.rows]))
+    assert agreement.rows[0].correlation.low == pytest.approx(low)
+    assert agreement.rows[0].correlation.high == pytest.approx(high)
+    mean = agreement.mean.correlation
+    assert mean.value == pytest.approx(np.mean([r.correlation.value for r in agreement.rows]))
 
 
 @pytest.mark.parametrize("k", range(2))
 def test_no_clip_is_scored_at_a_threshold_it_helped_to_choose(
-    world: tuple[Path, Path], found: Agreement, k: int
+    world: tuple[Path, Path], agreement: Agreement, k: int
 ) -> None:
-    plain, row = Plain(world, NAMES[k]), found.rows[k]
+    plain, row = Plain(world, NAMES[k]), agreement.rows[k]
     majority = {c: sum(plain.marks[c].values()) >= 2 for c in plain.clips}
     on = hits = 0
     folds = make_folds(dict.fromkeys(plain.video.values(), 12), 5, seed=0)
     for fold, used in zip(folds, row.held_out, strict=True):
-        others = [c for c in plain.clips if plain.video[c] not in fold.held_out]
-        chosen = operating_point([plain.score[c] for c in others], [majority[c] for c in others])
+        other_clips = [c for c in plain.clips if plain.video[c] not in fold.held_out]
+        chosen = operating_point([plain.score[c] for c in other_clips], [majority[c] for c in other_clips])
         assert chosen is not None
         assert used == chosen.threshold
-        there = [c for c in plain.clips if plain.video[c] in fold.held_out and plain.score[c] >= used]
-        on, hits = on + len(there), hits + sum(majority[c] for c in there)
+        accepted = [c for c in plain.clips if plain.video[c] in fold.held_out and plain.score[c] >= used]
+        on, hits = on + len(accepted), hits + sum(majority[c] for c in accepted)
     assert row.on == on
     assert row.precision.value == pytest.approx(hits / on)
     assert row.recall.value == pytest.approx(hits / sum(majority.values()))
@@ -175,13 +175,13 @@ def test_no_clip_is_scored_at_a_threshold_it_helped_to_choose(
     assert row.threshold == every.threshold
 
 
-def test_the_order_of_lines_changes_nothing(world: tuple[Path, Path], found: Agreement, tmp_path: Path) -> None:
+def test_the_order_of_lines_changes_nothing(world: tuple[Path, Path], agreement: Agreement, tmp_path: Path) -> None:
     for path in world:
         head, *lines = path.read_text().splitlines()
         np.random.default_rng(4).shuffle(lines)
         (tmp_path / path.name).write_text("\n".join([head, *lines]))
     again = agree(read_machine_scores(tmp_path / "scores.csv"), read_ratings(tmp_path / "ratings.csv"), QUICK)
-    assert again == found
+    assert again == agreement
 
 
 def test_by_person_whole_persons_are_drawn_and_held_out(tmp_path: Path) -> None:
@@ -211,14 +211,14 @@ def small(tmp_path: Path, scores: str, ratings: str, **more: object) -> Agreemen
 def test_what_is_not_defined_is_none_and_said(tmp_path: Path) -> None:
     scores = "clip,amusement,surprise\na,0.9,0.5\nb,0.2,0.5\nc,0.6,0.5\n"
     ratings = "clip,rater,amusement,surprise,awe\na,1,1,0,1\nb,1,0,0,0\nc,1,1,0,\n"
-    found = small(tmp_path, scores, ratings)
-    amusement, surprise = found.rows
+    agreement = small(tmp_path, scores, ratings)
+    amusement, surprise = agreement.rows
     assert surprise.precision.value is surprise.recall.value is surprise.correlation.value is None
     assert surprise.threshold is None
     assert amusement.correlation.value == pytest.approx(pearsonr([0.9, 0.2, 0.6], [1, 0, 1])[0])
     for reliability in ("fleiss", "krippendorff", "cohen", "rater", "machine"):
         assert getattr(amusement, reliability).value is None
-    assert found.mean.correlation.value == amusement.correlation.value  # the undefined are left out of the mean
+    assert agreement.mean.correlation.value == amusement.correlation.value  # the undefined are left out of the mean
     for line in (
         "one rater only: nothing can be said of how far people agree",
         "rated but not scored, left out: awe",
@@ -226,52 +226,54 @@ def test_what_is_not_defined_is_none_and_said(tmp_path: Path) -> None:
         "score or rating never changes, so r is undefined: surprise",
         "3 videos: intervals over so few are too narrow",
     ):
-        assert line in found.notes
-    assert "nan" not in as_text(found).lower()
-    assert "Fleiss" not in as_text(found)
+        assert line in agreement.notes
+    assert "nan" not in as_text(agreement).lower()
+    assert "Fleiss" not in as_text(agreement)
 
 
 def test_one_video_has_no_interval_and_no_threshold_of_others(tmp_path: Path) -> None:
     scores = "clip,awe\na,0.9\nb,0.2\nc,0.6\n"
     ratings = "clip,video,rater,awe\na,v,1,1\na,v,2,1\nb,v,1,0\nb,v,2,1\nc,v,1,1\n"
-    found = small(tmp_path, scores, ratings)
-    assert found.rows[0].precision.value is None
-    assert found.rows[0].correlation.low is None
-    assert found.each_clip == (1, 2)
-    assert "thresholds cannot be chosen on another video: set them (--thresholds)" in found.notes
-    given = small(tmp_path, scores, ratings, thresholds={"awe": 0.5})
-    assert (given.rows[0].precision.value, given.rows[0].recall.value) == (1, 1)
-    assert given.rows[0].held_out == (0.5,)
+    agreement = small(tmp_path, scores, ratings)
+    assert agreement.rows[0].precision.value is None
+    assert agreement.rows[0].correlation.low is None
+    assert agreement.each_clip == (1, 2)
+    assert "thresholds cannot be chosen on another video: set them (--thresholds)" in agreement.notes
+    preset = small(tmp_path, scores, ratings, thresholds={"awe": 0.5})
+    assert (preset.rows[0].precision.value, preset.rows[0].recall.value) == (1, 1)
+    assert preset.rows[0].held_out == (0.5,)
 
 
 def test_positives_in_one_video_only(tmp_path: Path) -> None:
-    """Held out, the others have no positives to choose by; scored on its own threshold it must not be."""
+    """Without that video there are no positives to choose a threshold by; its own threshold must not be used."""
     scores = "clip,awe\n" + "".join(f"{c},0.{c}\n" for c in range(1, 7))
     ratings = "clip,video,rater,awe\n" + "".join(f"{c},v{c % 3},1,{int(c % 3 == 0)}\n" for c in range(1, 7))
-    found = small(tmp_path, scores, ratings, folds=3)
-    row = found.rows[0]
+    agreement = small(tmp_path, scores, ratings, folds=3)
+    row = agreement.rows[0]
     assert sum(t is None for t in row.held_out) == 1
     assert row.recall.value is None  # no positive is left to be found
     assert row.precision.value == 0
-    assert any("no positives to choose a threshold by" in n for n in found.notes)
+    assert any("no positives to choose a threshold by" in n for n in agreement.notes)
 
 
 def test_an_interval_of_one_value_is_no_certainty(tmp_path: Path) -> None:
-    """Recall is all one video's: drawn again and again it is the same two of three, or not defined."""
+    """All positives are in one video: recall is the same in every resample, or undefined."""
     ratings = "clip,video,rater,gender,awe\n" + "".join(f"a{i},v0,1,woman,1\n" for i in range(3))
     ratings += "".join(f"b{i},v{1 + i % 3},1,man,0\n" for i in range(9))
     scores = "clip,awe\na0,0.9\na1,0.8\na2,0.1\n" + "".join(f"b{i},0.{i}\n" for i in range(9))
-    found = small(tmp_path, scores, ratings, thresholds={"awe": 0.55}, resamples=100)
-    row = found.rows[0]
+    agreement = small(tmp_path, scores, ratings, thresholds={"awe": 0.55}, resamples=100)
+    row = agreement.rows[0]
     assert row.recall.value == pytest.approx(2 / 3)
     assert (row.recall.low, row.recall.high) == (None, None)
     assert row.precision.value == pytest.approx(2 / 5)
     assert row.precision.low is not None
-    assert row.precision.low < 0.4 < row.precision.high  # of several videos: as before
-    said = [n for n in found.notes if n.startswith("no interval where every draw gives the same number")]
-    assert len(said) == 1
-    assert "awe recall;" in said[0]
-    assert "66.7 … 66.7" not in as_text(found)
+    assert row.precision.low < 0.4 < row.precision.high  # of several videos
+    matching_notes = [
+        n for n in agreement.notes if n.startswith("no interval where every resample gives the same number")
+    ]
+    assert len(matching_notes) == 1
+    assert "awe recall;" in matching_notes[0]
+    assert "66.7 … 66.7" not in as_text(agreement)
 
 
 def test_clips_in_which_nobody_was_seen(tmp_path: Path) -> None:
@@ -307,9 +309,9 @@ def test_clips_in_which_nobody_was_seen(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_compared(tmp_path: Path, scores: str, ratings: str, more: dict, message: str) -> None:
-    with pytest.raises(DatasetError, match=message) as told:
+    with pytest.raises(DatasetError, match=message) as caught:
         small(tmp_path, scores, ratings, **more)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What a machine says of clips, from each kind of table that evoked writes."""
+"""Machine scores of clips, from each type of table that evoked writes."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -21,39 +21,41 @@ NAMES = ("awe", "pain")
 MADE = Provenance("test")
 
 
-def one(machine: MachineScores, clip: RatedClip, span: str = "mean") -> float | None:
+def first_score(machine: MachineScores, clip: RatedClip, span: str = "mean") -> float | None:
     """The first expression's score of a clip; None where there is none."""
     value = machine.scores([clip], span)[0, 0]
     return None if np.isnan(value) else float(value)
 
 
 def annotation(path: Path, *, viewers: int = 1) -> Path:
-    """Viewer k scores awe as the tick's number / 100 + 0.1 k; the first two seconds of v1 are not seen."""
-    ticks = np.tile(np.arange(60), viewers)
+    """Viewer k has awe = frame number / 100 + 0.1 k; in the first two seconds v1 is not seen."""
+    frames = np.tile(np.arange(60), viewers)
     who = np.repeat(np.arange(viewers), 60)
     columns = {
         "viewer": [f"v{k + 1}" for k in who],
-        "time_s": np.round(ticks / 6, 6),
-        "valid": (ticks >= 12) | (who > 0),
-        "awe": ticks / 100 + 0.1 * who,
-        "pain": np.zeros(len(ticks)),
+        "time_s": np.round(frames / 6, 6),
+        "valid": (frames >= 12) | (who > 0),
+        "awe": frames / 100 + 0.1 * who,
+        "pain": np.zeros(len(frames)),
     }
     write_table(path, columns, MADE)
     return path
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv", ".json"])
-def test_a_clip_of_an_annotation_is_the_mean_of_its_ticks(tmp_path: Path, suffix: str) -> None:
+def test_a_clip_of_an_annotation_is_the_mean_of_its_frames(tmp_path: Path, suffix: str) -> None:
     machine = read_machine_scores(annotation(tmp_path / f"r.mp4{suffix}"))
     assert (machine.table_type, machine.names, list(machine.videos)) == ("annotation", NAMES, ["r.mp4"])
-    assert one(machine, RatedClip("r.mp4", "", 3, 6)) == pytest.approx(np.mean(np.arange(18, 36)) / 100)
-    assert one(machine, RatedClip("r.mp4", "", 3, 6), "last") == pytest.approx(0.35)
-    assert one(machine, RatedClip("r.mp4", "", 0, 3)) == pytest.approx(
+    assert first_score(machine, RatedClip("r.mp4", "", 3, 6)) == pytest.approx(np.mean(np.arange(18, 36)) / 100)
+    assert first_score(machine, RatedClip("r.mp4", "", 3, 6), "last") == pytest.approx(0.35)
+    assert first_score(machine, RatedClip("r.mp4", "", 0, 3)) == pytest.approx(
         np.mean(np.arange(12, 18)) / 100
     )  # what was seen
-    assert one(machine, RatedClip("r.mp4", "", 0, 2)) is None
-    assert one(machine, RatedClip("r.mp4", "r.mp4")) == pytest.approx(np.mean(np.arange(12, 60)) / 100)  # a whole clip
-    assert machine.contains(RatedClip("r.mp4", "", 0, 2))  # there, only not seen
+    assert first_score(machine, RatedClip("r.mp4", "", 0, 2)) is None
+    assert first_score(machine, RatedClip("r.mp4", "r.mp4")) == pytest.approx(
+        np.mean(np.arange(12, 60)) / 100
+    )  # a whole clip
+    assert machine.contains(RatedClip("r.mp4", "", 0, 2))  # in the table, without a visible face
     assert machine.contains(RatedClip("somewhere/r.mp4", "", 0, 2))
     assert not machine.contains(RatedClip("s.mp4", "", 0, 2))
     with pytest.raises(ValueError, match="span must be one of mean, last"):
@@ -62,11 +64,11 @@ def test_a_clip_of_an_annotation_is_the_mean_of_its_ticks(tmp_path: Path, suffix
 
 def test_faces_are_told_apart_where_the_rating_does(tmp_path: Path) -> None:
     machine = read_machine_scores(annotation(tmp_path / "r.mp4.parquet", viewers=2))
-    first, second = (one(machine, RatedClip("r.mp4", "", 3, 6, viewer=v)) for v in ("v1", "v2"))
+    first, second = (first_score(machine, RatedClip("r.mp4", "", 3, 6, viewer=v)) for v in ("v1", "v2"))
     assert second == pytest.approx(first + 0.1)
-    assert one(machine, RatedClip("r.mp4", "", 3, 6)) == pytest.approx((first + second) / 2)
-    assert one(machine, RatedClip("r.mp4", "", 3, 6, viewer="v3")) is None
-    assert one(machine, RatedClip("r.mp4", "", 3, 6), "last") == pytest.approx((0.35 + 0.45) / 2)
+    assert first_score(machine, RatedClip("r.mp4", "", 3, 6)) == pytest.approx((first + second) / 2)
+    assert first_score(machine, RatedClip("r.mp4", "", 3, 6, viewer="v3")) is None
+    assert first_score(machine, RatedClip("r.mp4", "", 3, 6), "last") == pytest.approx((0.35 + 0.45) / 2)
 
 
 def test_two_rated_files_that_are_one_to_the_machine_are_refused(tmp_path: Path) -> None:
@@ -104,15 +106,15 @@ def seconds_track(steps: int) -> Track:
 
 
 def test_a_second_of_a_prediction_stands_for_the_three_around_it(tmp_path: Path) -> None:
-    write_predictions(tmp_path / "film.mp4.parquet", seconds_track(8), MADE)
-    machine = read_machine_scores(tmp_path / "film.mp4.parquet")
+    write_predictions(tmp_path / "content.mp4.parquet", seconds_track(8), MADE)
+    machine = read_machine_scores(tmp_path / "content.mp4.parquet")
     assert machine.table_type == "prediction"
-    assert one(machine, RatedClip("film.mp4", "", 2.5, 5.5, 4)) == pytest.approx(0.4)  # a rated second
-    assert one(machine, RatedClip("film.mp4", "", 2.4, 5.4)) == pytest.approx(0.4)  # the nearest to 3.9
-    assert one(machine, RatedClip("film.mp4", "", 2.0, 7.0)) == pytest.approx(0.45)  # 4 and 5 lie within
-    assert one(machine, RatedClip("film.mp4", "", 0.5, 3.5, 2)) is None
-    assert one(machine, RatedClip("film.mp4", "", 20, 23)) is None  # past its end
-    assert one(machine, RatedClip("film", "", 2.5, 5.5, 4)) == pytest.approx(0.4)  # named without its suffix
+    assert first_score(machine, RatedClip("content.mp4", "", 2.5, 5.5, 4)) == pytest.approx(0.4)  # a rated second
+    assert first_score(machine, RatedClip("content.mp4", "", 2.4, 5.4)) == pytest.approx(0.4)  # the nearest to 3.9
+    assert first_score(machine, RatedClip("content.mp4", "", 2.0, 7.0)) == pytest.approx(0.45)  # 4 and 5 lie within
+    assert first_score(machine, RatedClip("content.mp4", "", 0.5, 3.5, 2)) is None
+    assert first_score(machine, RatedClip("content.mp4", "", 20, 23)) is None  # past its end
+    assert first_score(machine, RatedClip("content", "", 2.5, 5.5, 4)) == pytest.approx(0.4)  # named without its suffix
 
 
 def test_labels_give_shares_where_they_have_them(tmp_path: Path) -> None:
@@ -120,15 +122,15 @@ def test_labels_give_shares_where_they_have_them(tmp_path: Path) -> None:
     on = (np.arange(60) % 4 == 0).astype(np.float32)
     viewer = Track.masked(six, NAMES, np.stack([on, 1 - on], axis=1), np.arange(60) >= 24)
     votes = majority_vote([viewer], TimeGrid(Fraction(1), 10), VoteConfig(quorum=18))
-    write_labels(tmp_path / "l.csv", {"film.mp4": votes}, MADE)
+    write_labels(tmp_path / "l.csv", {"content.mp4": votes}, MADE)
     machine = read_machine_scores(tmp_path / "l.csv")
     assert machine.table_type == "labels"
-    assert one(machine, RatedClip("film.mp4", "", 5.5, 8.5, 7)) == pytest.approx(
+    assert first_score(machine, RatedClip("content.mp4", "", 5.5, 8.5, 7)) == pytest.approx(
         float(votes.share.values[7, 0]), abs=1e-5
     )
-    assert one(machine, RatedClip("film.mp4", "", 3.5, 6.5, 5)) is None  # below the quorum: no label
+    assert first_score(machine, RatedClip("content.mp4", "", 3.5, 6.5, 5)) is None  # below the quorum: no label
     assert machine.notes == ("the machine's scores are shares of votes",)
-    hard = "video,second,valid,awe\nfilm.mp4,0,true,1\n"
+    hard = "video,second,valid,awe\ncontent.mp4,0,true,1\n"
     (tmp_path / "h.csv").write_text(hard)
     assert read_machine_scores(tmp_path / "h.csv").notes[0].startswith("the machine's scores are labels of 0 or 1")
 
@@ -137,13 +139,13 @@ def test_scores_of_spans_and_of_clips(tmp_path: Path) -> None:
     path = tmp_path / "s.csv"
     path.write_text("video,start_s,end_s,viewer,awe\na.mp4,0,3,v1,0.25\na.mp4,3.0004,6,v1,0.5\n")
     machine = read_machine_scores(path)
-    assert one(machine, RatedClip("a.mp4", "", 0.0, 3.0, viewer="v1")) == 0.25
-    assert one(machine, RatedClip("a.mp4", "", 3.0, 6.0, viewer="v1")) == 0.5  # the same to the millisecond
-    assert one(machine, RatedClip("a.mp4", "", 0.0, 3.0)) is None
+    assert first_score(machine, RatedClip("a.mp4", "", 0.0, 3.0, viewer="v1")) == 0.25
+    assert first_score(machine, RatedClip("a.mp4", "", 3.0, 6.0, viewer="v1")) == 0.5  # the same to the millisecond
+    assert first_score(machine, RatedClip("a.mp4", "", 0.0, 3.0)) is None
     path.write_text("clip,awe\n7,0.25\nc/8.mp4,1\n")
     machine = read_machine_scores(path)
-    assert one(machine, RatedClip("7", "7")) == 0.25  # a number is a name, too
-    assert one(machine, RatedClip("a.mp4", "c/8.mp4")) == 1
+    assert first_score(machine, RatedClip("7", "7")) == 0.25  # a number is a name, too
+    assert first_score(machine, RatedClip("a.mp4", "c/8.mp4")) == 1
 
 
 @pytest.mark.parametrize(
@@ -167,9 +169,9 @@ def test_scores_of_spans_and_of_clips(tmp_path: Path) -> None:
 )
 def test_what_is_wrong_is_told_in_one_line(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "m.csv").write_text(text)
-    with pytest.raises(DatasetError, match=message) as told:
+    with pytest.raises(DatasetError, match=message) as caught:
         read_machine_scores(tmp_path / "m.csv")
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_table_that_is_not_there(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Planted clips as the trainer takes them."""
+"""Synthetic clips as training data."""
 
 import numpy as np
 

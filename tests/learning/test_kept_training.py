@@ -1,4 +1,4 @@
-"""Training that was cut off goes on, to the same bits; what belongs to other clips or settings is learnt again."""
+"""An interrupted training continues with an identical result; a cache of other clips or settings is not used."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -20,18 +20,18 @@ ASKED = Provenance("test", {})
 
 
 def learn(state: Path | None, config: RecogniserConfig = QUICK, progress: Progress | None = None) -> Recognition:
-    told: list[float] = []
-    return train_recogniser(RATED, config, ASKED, progress or (lambda d, t, n="": told.append(d)), state=state)[0]
+    reports: list[float] = []
+    return train_recogniser(RATED, config, ASKED, progress or (lambda d, t, n="": reports.append(d)), state=state)[0]
 
 
 @pytest.fixture(scope="module")
-def whole() -> Recognition:
+def uninterrupted() -> Recognition:
     return learn(None)
 
 
-def same(one: Recognition, other: Recognition) -> bool:
-    arrays = all(np.array_equal(one.arrays[name], other.arrays[name]) for name in one.arrays)
-    return arrays and (one.training, one.held_out) == (other.training, other.held_out)
+def same(first: Recognition, second: Recognition) -> bool:
+    arrays = all(np.array_equal(first.arrays[name], second.arrays[name]) for name in first.arrays)
+    return arrays and (first.training, first.held_out) == (second.training, second.held_out)
 
 
 class Cut(Exception):
@@ -39,29 +39,29 @@ class Cut(Exception):
 
 
 @pytest.mark.parametrize("after", [1.4, 3.5])
-def test_resuming_equals_not_stopping(after: float, whole: Recognition, tmp_path: Path) -> None:
+def test_resuming_equals_not_stopping(after: float, uninterrupted: Recognition, tmp_path: Path) -> None:
     def cut(done: float, _: float | None, __: str = "") -> None:
         if done >= after:
             raise Cut
 
     with pytest.raises(Cut):
         learn(tmp_path, progress=cut)
-    kept = {p.name: p.stat().st_mtime_ns for p in tmp_path.iterdir()}
-    assert set(kept) == {f"turn-{n}.safetensors" for n in range(int(after))}
+    cached = {p.name: p.stat().st_mtime_ns for p in tmp_path.iterdir()}
+    assert set(cached) == {f"turn-{n}.safetensors" for n in range(int(after))}
 
-    assert same(learn(tmp_path), whole)
+    assert same(learn(tmp_path), uninterrupted)
 
-    assert {name: (tmp_path / name).stat().st_mtime_ns for name in kept} == kept, "what was done is not done again"
+    assert {name: (tmp_path / name).stat().st_mtime_ns for name in cached} == cached, "what was done is not done again"
     assert len(list(tmp_path.iterdir())) == 4
 
 
 def test_other_settings_or_damage_are_learnt_again(tmp_path: Path) -> None:
     learn(tmp_path)
-    other = replace(QUICK, dropout="0.5")
-    assert same(learn(tmp_path, other), learn(None, other))
+    other_settings = replace(QUICK, dropout="0.5")
+    assert same(learn(tmp_path, other_settings), learn(None, other_settings))
     written = (tmp_path / "turn-1.safetensors").read_bytes()
     (tmp_path / "turn-1.safetensors").write_bytes(written[: len(written) // 2])
-    learn(tmp_path, other)
+    learn(tmp_path, other_settings)
     assert (tmp_path / "turn-1.safetensors").read_bytes() == written
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError):

@@ -1,4 +1,4 @@
-"""The recogniser's trainer against planted clips whose best possible score is known; splits by person."""
+"""Training of the recogniser on synthetic clips whose best possible score is known; splits by person."""
 
 from dataclasses import replace
 
@@ -36,12 +36,14 @@ AUTO = replace(QUICK, dropout=None)
 
 def test_the_trainer_reaches_95_percent_of_what_can_be_reached() -> None:
     train, held_out = rated_of(WORLD.clips(3600, 240, 1)), WORLD.clips(3000, 200, 2)
-    who = np.array([int(p.split()[1]) for p in train.people])
-    config = RecogniserConfig(batch_size=128, learning_rate=3e-3, dropout=0.0, patience=3, epochs=16)
+    person = np.array([int(p.split()[1]) for p in train.people])
+    config = RecogniserConfig(batch_size=128, learning_rate=3e-3, dropout=0, patience=3, epochs=16)
 
-    learnt = fit_recogniser(train.subset(np.flatnonzero(who % 6)), train.subset(np.flatnonzero(who % 6 == 0)), config)
+    fitted = fit_recogniser(
+        train.subset(np.flatnonzero(person % 6)), train.subset(np.flatnonzero(person % 6 == 0)), config
+    )
 
-    p = window_scores(shape_of(train, config), learnt.arrays, list(held_out.rows))
+    p = window_scores(shape_of(train, config), fitted.arrays, list(held_out.rows))
     reached = [average_precision(p[:, k], held_out.shown[:, k]) or 0.0 for k in range(3)]
     best = [average_precision(held_out.best[:, k], held_out.shown[:, k]) or 0.0 for k in range(3)]
     common = [chance_level(held_out.shown[:, k]) or 1.0 for k in range(3)]
@@ -66,54 +68,58 @@ def test_the_planted_best_is_the_true_probability_and_no_rule_beats_it() -> None
     assert best > summed > 0.6
 
 
-def test_every_clip_is_scored_by_a_net_that_never_saw_its_person() -> None:
+def test_every_clip_is_scored_by_a_model_that_never_saw_its_person() -> None:
     rated = rated_of(WORLD.clips(120, 12, 3))
 
-    found = cross_fit(rated, QUICK)
+    crossed = cross_fit(rated, QUICK)
 
-    audit(found.folds)
-    for fold in found.folds:
-        held = {p for p, n in zip(rated.people, found.fold, strict=True) if n == fold.number}
+    audit(crossed.folds)
+    for fold in crossed.folds:
+        held = {p for p, n in zip(rated.people, crossed.fold, strict=True) if n == fold.number}
         assert held == set(fold.held_out)
         assert not held & set(fold.train)
     swapped = cross_fit(replace(rated, labels=1 - rated.labels), QUICK)  # other labels, other scores, the same folds
-    np.testing.assert_array_equal(swapped.fold, found.fold)
-    assert np.abs(swapped.scores - found.scores).max() > 0.01
+    np.testing.assert_array_equal(swapped.fold, crossed.fold)
+    assert np.abs(swapped.scores - crossed.scores).max() > 0.01
 
 
-def test_of_several_dropouts_the_one_with_the_least_loss_on_others_is_taken() -> None:
+def test_the_dropout_with_the_smallest_validation_loss_is_taken() -> None:
     rated = rated_of(WORLD.clips(150, 12, 3))
-    train, stop = rated.subset(range(100)), rated.subset(range(100, 150))
-    each = {share: fit_recogniser(train, stop, replace(QUICK, dropout=share)) for share in AUTO.shares}
+    train, validation = rated.subset(range(100)), rated.subset(range(100, 150))
+    by_dropout = {
+        dropout: fit_recogniser(train, validation, replace(QUICK, dropout=dropout)) for dropout in AUTO.shares
+    }
 
-    found = fit_recogniser(train, stop, AUTO)
+    fitted = fit_recogniser(train, validation, AUTO)
 
-    assert [t.dropout for t in found.tried] == sorted(each, key=lambda share: each[share].tried[0].loss)
-    best = each[found.tried[0].dropout]
-    assert set(found.tried) == {one.tried[0] for one in each.values()}
-    assert found.losses == best.losses
-    assert all(np.array_equal(found.arrays[name], best.arrays[name]) for name in best.arrays)
+    assert [trial.dropout for trial in fitted.tried] == sorted(
+        by_dropout, key=lambda dropout: by_dropout[dropout].tried[0].loss
+    )
+    best = by_dropout[fitted.tried[0].dropout]
+    assert set(fitted.tried) == {result.tried[0] for result in by_dropout.values()}
+    assert fitted.losses == best.losses
+    assert all(np.array_equal(fitted.arrays[name], best.arrays[name]) for name in best.arrays)
     assert not np.array_equal(
-        found.arrays["lstm.weight_hh_l0"], each[found.tried[-1].dropout].arrays["lstm.weight_hh_l0"]
+        fitted.arrays["lstm.weight_hh_l0"], by_dropout[fitted.tried[-1].dropout].arrays["lstm.weight_hh_l0"]
     )
     with pytest.raises(ValueError, match="without validation clips dropout must be a number, got None"):
         fit_recogniser(train, None, AUTO)
 
 
-def test_who_is_held_out_has_no_say_in_the_dropout() -> None:
+def test_held_out_people_have_no_influence_on_the_dropout() -> None:
     rated = rated_of(WORLD.clips(150, 12, 3))
-    found = cross_fit(rated, AUTO)
+    crossed = cross_fit(rated, AUTO)
     labels = rated.labels.copy()
-    labels[found.fold == 0] = 1 - labels[found.fold == 0]
+    labels[crossed.fold == 0] = 1 - labels[crossed.fold == 0]
 
-    other = cross_fit(replace(rated, labels=labels), AUTO)
+    changed = cross_fit(replace(rated, labels=labels), AUTO)
 
-    assert other.tried[0] == found.tried[0]
-    np.testing.assert_array_equal(other.scores[found.fold == 0], found.scores[found.fold == 0])
-    assert other.tried[1:] != found.tried[1:]
+    assert changed.tried[0] == crossed.tried[0]
+    np.testing.assert_array_equal(changed.scores[crossed.fold == 0], crossed.scores[crossed.fold == 0])
+    assert changed.tried[1:] != crossed.tried[1:]
 
 
-def test_the_kept_recogniser_takes_what_did_best_over_all_turns() -> None:
+def test_the_final_recogniser_takes_the_best_dropout_over_all_folds() -> None:
     rated = rated_of(WORLD.clips(60, 6, 3))
     losses = {0.1: (1.0, 1.5, 1.2), 0.4: (1.1, 1.2, 1.1), 0.7: (2.0, 1.1, 1.3)}
     epochs = {0.1: (9, 9, 9), 0.4: (5, 2, 1), 0.7: (9, 9, 9)}
@@ -133,14 +139,14 @@ def test_the_kept_recogniser_takes_what_did_best_over_all_turns() -> None:
 
 def test_training_again_gives_the_same_to_the_bit() -> None:
     rated = rated_of(WORLD.clips(100, 10, 4))
-    one, judged = train_recogniser(rated, QUICK, Provenance("test"))
+    first, class_rows = train_recogniser(rated, QUICK, Provenance("test"))
     torch.manual_seed(99)
 
     again, _ = train_recogniser(rated, QUICK, Provenance("test"))
 
-    assert one.about() == again.about()
-    assert all(np.array_equal(one.arrays[n], again.arrays[n]) for n in one.arrays)
-    assert {row.name for row in judged} == set(WORLD.expressions)
+    assert first.about() == again.about()
+    assert all(np.array_equal(first.arrays[n], again.arrays[n]) for n in first.arrays)
+    assert {row.name for row in class_rows} == set(WORLD.expressions)
 
 
 def test_what_nobody_rated_does_not_count() -> None:
@@ -150,8 +156,8 @@ def test_what_nobody_rated_does_not_count() -> None:
 
     loss = float(rated_loss(p, labels, weight))
 
-    own = -np.log(0.8) - (2 * 2 / 3 * np.log(0.6) + 1 / 3 * np.log(0.4)) - np.log(0.5)
-    assert loss == pytest.approx(own / 2, abs=1e-4)
+    expected = -np.log(0.8) - (2 * 2 / 3 * np.log(0.6) + 1 / 3 * np.log(0.4)) - np.log(0.5)
+    assert loss == pytest.approx(expected / 2, abs=1e-4)
 
 
 def test_rare_expressions_weigh_more_and_calibration_takes_it_out() -> None:
@@ -159,27 +165,27 @@ def test_rare_expressions_weigh_more_and_calibration_takes_it_out() -> None:
     np.testing.assert_allclose(positive_weights(labels, "weights"), [np.sqrt(99), 1])
     np.testing.assert_allclose(positive_weights(labels, "none"), [1, 1])
     rare = rated_of(WORLD.clips(900, 60, 5))
-    found = cross_fit(rare, replace(QUICK, epochs=6, learning_rate=1e-2))
-    chosen, points, fair, _ = held_out_points(found.scores, rare.labels, found.fold, 0.73)
-    assert found.scores[:, 2].mean() > 1.15 * rare.labels[:, 2].mean()  # pushed up by its weight
-    assert fair[:, 2].mean() == pytest.approx(rare.labels[:, 2].mean(), abs=0.03)
-    on = cross_calibrated(found.scores, chosen)[:, 0] >= points[0].threshold
+    crossed = cross_fit(rare, replace(QUICK, epochs=6, learning_rate=1e-2))
+    chosen, points, calibrated, _ = held_out_points(crossed.scores, rare.labels, crossed.fold, 0.73)
+    assert crossed.scores[:, 2].mean() > 1.15 * rare.labels[:, 2].mean()  # pushed up by its weight
+    assert calibrated[:, 2].mean() == pytest.approx(rare.labels[:, 2].mean(), abs=0.03)
+    on = cross_calibrated(crossed.scores, chosen)[:, 0] >= points[0].threshold
     assert rare.labels[on, 0].mean() >= 0.73 or points[0].rule == "f0.5"
     assert points[0].clips == 900
 
 
 def test_windows_of_clips_of_any_length() -> None:
-    draw, rows = np.random.default_rng(0), np.arange(40, dtype=np.float32)[:, None]
-    short = descriptor_window(rows[:5], 18, draw)[:, 0]
+    random, rows = np.random.default_rng(0), np.arange(40, dtype=np.float32)[:, None]
+    short = descriptor_window(rows[:5], 18, random)[:, 0]
     assert short.tolist() == [0] * 13 + [0, 1, 2, 3, 4]
-    starts = {int(descriptor_window(rows, 18, draw)[0, 0]) for _ in range(300)}
+    starts = {int(descriptor_window(rows, 18, random)[0, 0]) for _ in range(300)}
     assert starts == set(range(23))  # any that lies within
     rated = rated_of(WORLD.clips(4, 4, 0))
     arrays = fit_recogniser(rated, None, QUICK).arrays
     long = np.concatenate([rated.rows[0], rated.rows[1]])
-    each = window_scores(shape_of(rated, QUICK), arrays, [long[k : k + 18] for k in range(19)])
-    (whole,) = window_scores(shape_of(rated, QUICK), arrays, [long])
-    np.testing.assert_allclose(whole, each.mean(axis=0), atol=1e-6)
+    window_by_window = window_scores(shape_of(rated, QUICK), arrays, [long[k : k + 18] for k in range(19)])
+    (mean_of_windows,) = window_scores(shape_of(rated, QUICK), arrays, [long])
+    np.testing.assert_allclose(mean_of_windows, window_by_window.mean(axis=0), atol=1e-6)
 
 
 def test_what_cannot_be_trained() -> None:
@@ -198,10 +204,10 @@ def test_a_class_without_positives_is_undefined_not_zero() -> None:
     labels = rated.labels.copy()
     labels[:, 1] = 0
 
-    recognition, judged = train_recogniser(replace(rated, labels=labels), QUICK, Provenance("test"))
+    recognition, class_rows = train_recogniser(replace(rated, labels=labels), QUICK, Provenance("test"))
 
-    assert judged[1].ap is None
-    assert judged[1].precision is None
+    assert class_rows[1].ap is None
+    assert class_rows[1].precision is None
     assert recognition.points[1].rule == "none"
     assert any("no clip shows planted 1" in note for note in recognition.provenance["notes"])
 
@@ -224,7 +230,7 @@ def test_draws_that_are_all_alike_are_no_interval() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("settings", "message"),
     [
         ({"folds": 1}, "folds must be at least 2"),
         ({"epochs": 0}, "epochs must be at least 1"),
@@ -234,6 +240,6 @@ def test_draws_that_are_all_alike_are_no_interval() -> None:
         ({"descriptors": ("facenet",)}, "no description of faces is called 'facenet'"),
     ],
 )
-def test_settings_that_cannot_be(given: dict[str, object], message: str) -> None:
+def test_settings_that_cannot_be(settings: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        RecogniserConfig(**given)  # type: ignore[arg-type]
+        RecogniserConfig(**settings)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""evoked recogniser, from a table of ratings of real faces to a recogniser that annotate takes."""
+"""`evoked recogniser`, from ratings of real faces to a recogniser that `annotate` can use."""
 
 import csv
 import json
@@ -60,8 +60,8 @@ def test_it_trains_and_says_what_it_is_worth(trained: tuple[Path, Result], table
     assert "95 % interval" in done.output
     shown = next(line for line in done.output.splitlines() if line.startswith("amusement"))
     assert shown.count(" … ") == 3, "average precision, precision and recall each have an interval"
-    found = load_trained(folder)
-    assert found.names == ("amusement", "doubt")
+    recogniser = load_trained(folder)
+    assert recogniser.names == ("amusement", "doubt")
     about = json.loads((folder / "recogniser.json").read_text())
     assert about["training"]["people"] == 7
     assert set(about["provenance"]["inputs"]) >= {"ratings.csv", "single_face.mp4", "still0.png"}
@@ -85,16 +85,16 @@ def test_evaluate_tells_that_it_has_seen_them(trained: tuple[Path, Result], tabl
         1
     ] <= 1  # none where nothing went wrong
     assert "were learnt from: these figures are too good" in done.stderr
-    other = call("evaluate", "prototype", table, "--faces", folder / "faces")
-    assert other.exit_code == 0, other.output
-    assert "rated but not known to the recogniser, left out: doubt" in other.stderr
+    prototype = call("evaluate", "prototype", table, "--faces", folder / "faces")
+    assert prototype.exit_code == 0, prototype.output
+    assert "rated but not known to the recogniser, left out: doubt" in prototype.stderr
 
 
 def test_another_training_may_take_the_faces_of_the_first(
     trained: tuple[Path, Result], table: Path, tmp_path: Path
 ) -> None:
-    kept = sorted((trained[0] / "faces").rglob("*.safetensors"))
-    began = [path.stat().st_mtime_ns for path in kept]
+    cached = sorted((trained[0] / "faces").rglob("*.safetensors"))
+    began = [path.stat().st_mtime_ns for path in cached]
 
     done = call(
         "train", table, "-o", tmp_path, "--faces", trained[0] / "faces", *FAST, "--epochs", 1, "--dropout", "0.3"
@@ -112,13 +112,13 @@ def test_faces_are_described_once(trained: tuple[Path, Result], table: Path) -> 
     def never() -> None:
         raise AssertionError("nothing is left to describe")
 
-    kept, problems = load_rated_clips(ratings, table.parent, ("blendshapes",), trained[0] / "faces", open_faces=never)  # type: ignore[arg-type]
+    rated, problems = load_rated_clips(ratings, table.parent, ("blendshapes",), trained[0] / "faces", open_faces=never)  # type: ignore[arg-type]
 
     assert problems == ()
-    assert [len(r) for r in kept.rows if len(r) == 18] == [18] * 5  # a still is shown for 3 s
-    still = kept.rows[kept.clips.index("still0.png")]
+    assert [len(r) for r in rated.rows if len(r) == 18] == [18] * 5  # a still is shown for 3 s
+    still = rated.rows[rated.clips.index("still0.png")]
     np.testing.assert_array_equal(still, np.repeat(still[:1], 18, axis=0))
-    assert len(kept.rows[kept.clips.index("single_face.mp4 0-0.6 s")]) == 4
+    assert len(rated.rows[rated.clips.index("single_face.mp4 0-0.6 s")]) == 4
 
 
 def test_bad_clips_are_told_and_the_others_go_on(table: Path, trained: tuple[Path, Result], tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_bad_clips_are_told_and_the_others_go_on(table: Path, trained: tuple[Pat
         "3 of 14 clips could not be used, the reasons are above; the figures are of the others"
     )
     for line in ("no clip at", "no face is seen in", "the span 90-93 s lies beyond it"):
-        assert sum(line in said for said in done.stderr.splitlines()) == 1, line
+        assert sum(line in printed for printed in done.stderr.splitlines()) == 1, line
     assert str(root) not in done.stderr, "a checkpoint keeps these lines, and where the clips lay is nobody's business"
     assert "amusement" in done.stdout
 
@@ -161,18 +161,20 @@ def test_a_training_that_left_clips_out_is_done_and_exits_as_a_batch(
         f"5 of 15 clips could not be used, the reasons are above; {tmp_path / 'mine'} learnt from the others"
     )
     assert load_trained(tmp_path / "mine").names == ("amusement", "doubt")
-    told = done.stderr.splitlines()
-    assert sum("rated are v1, v2, learnt from is the largest face" in line for line in told) == 3  # and without a name
-    assert sum("rated are v2, learnt from is the largest face" in line for line in told) == 2
-    assert "note: 5 clips name a viewer: learnt from is the largest face of the picture" in told
-    assert "elsewhere" not in "".join(line for line in told if "left out" in line)  # found by its file name
+    lines_printed = done.stderr.splitlines()
+    assert (
+        sum("rated are v1, v2, learnt from is the largest face" in line for line in lines_printed) == 3
+    )  # and without a name
+    assert sum("rated are v2, learnt from is the largest face" in line for line in lines_printed) == 2
+    assert "note: 5 clips name a viewer: learnt from is the largest face of the picture" in lines_printed
+    assert "elsewhere" not in "".join(line for line in lines_printed if "left out" in line)  # found by its file name
     about = json.loads((tmp_path / "mine" / "recogniser.json").read_text())
     assert about["training"]["clips"] == 10
 
-    beside = call("evaluate", tmp_path / "mine", ratings)
-    assert isinstance(beside.exception, EvokedError)
-    assert "no clip at" in str(beside.exception)
-    assert "say where the videos are (--videos FOLDER)" in str(beside.exception)
+    evaluated = call("evaluate", tmp_path / "mine", ratings)
+    assert isinstance(evaluated.exception, EvokedError)
+    assert "no clip at" in str(evaluated.exception)
+    assert "say where the videos are (--videos FOLDER)" in str(evaluated.exception)
 
 
 def test_a_second_of_a_content_is_no_clip_of_a_face(table: Path, tmp_path: Path) -> None:
@@ -188,28 +190,28 @@ def test_people_and_videos_stay_together(tmp_path: Path) -> None:
     )
     ratings = read_ratings(tmp_path / "r.csv")
 
-    who = dict(zip([c.clip for c in ratings.clips], person_groups(ratings), strict=True))
+    group_of = dict(zip([c.clip for c in ratings.clips], person_groups(ratings), strict=True))
 
-    assert who["a1"] == who["a2"] == who["b1"]  # ann and bob share a video, bob has two
-    assert who["c1"] == who["c2"]
-    assert len(set(who.values())) == 3
+    assert group_of["a1"] == group_of["a2"] == group_of["b1"]  # ann and bob share a video, bob has two
+    assert group_of["c1"] == group_of["c2"]
+    assert len(set(group_of.values())) == 3
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("clip,rater,bliss\na.mp4,r,1\n", "'bliss' is no expression known here"),
         ("video,start_s,end_s,rater,doubt\nv,0,3,r,1\nv,2,5,r,0\n", "overlap; rate each instant once"),
         ("clip,rater,doubt\na.mp4,r,nan\n", "must be 0 or 1"),
     ],
 )
-def test_ratings_that_cannot_be(text: str, said: str, tmp_path: Path) -> None:
+def test_ratings_that_cannot_be(text: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "r.csv").write_text(text)
 
     done = call("train", tmp_path / "r.csv", "-o", tmp_path / "out")
 
     assert isinstance(done.exception, EvokedError)
-    assert said in str(done.exception)
+    assert message in str(done.exception)
     assert "\n" not in str(done.exception)
 
 

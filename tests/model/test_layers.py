@@ -178,9 +178,7 @@ def test_without_its_diagonal_a_gate_does_not_see_its_own_number() -> None:
 
 
 def test_a_gate_that_sees_another_vector_is_the_formula() -> None:
-    layer = ContextGating(
-        3, drawn(), gate_inputs=7, remove_diagonal=True
-    ).eval()  # not square: there is no diagonal to remove
+    layer = ContextGating(3, drawn(), gate_inputs=7, remove_diagonal=True).eval()
     x, seen = torch.rand(4, 3, generator=drawn(1)), torch.randn(4, 7, generator=drawn(2))
 
     logits = f64(seen) @ f64(layer.weight).T

@@ -21,7 +21,7 @@ from evoked.core.tables import SUFFIXES, read_table
 from evoked.dataset.labels import read_labels
 from evoked.dataset.ratings import HALF_WINDOW_S, RatedClip
 
-__all__ = ["TABLE_TYPES", "SPANS", "MachineScores", "read_machine_scores"]
+__all__ = ["SPANS", "TABLE_TYPES", "MachineScores", "read_machine_scores"]
 
 TABLE_TYPES = ("clips", "annotation", "labels", "prediction")
 SPANS = ("mean", "last")
@@ -150,8 +150,8 @@ def read_machine_scores(path: Path) -> MachineScores:
     for table, table_path in zip(tables, paths, strict=True):
         if (table.table_type, table.names) != (first.table_type, first.names):
             raise DatasetError(
-                f"{table_path} holds {table.table_type} of {', '.join(table.names)}, {paths[0].name} {first.table_type} of "
-                f"{', '.join(first.names)}; put tables of one make into the folder"
+                f"{table_path} holds {table.table_type} of {', '.join(table.names)}, {paths[0].name} "
+                f"{first.table_type} of {', '.join(first.names)}; put tables of one type into the folder"
             )
     if len(tables) > 1 and first.table_type in ("clips", "labels"):
         raise DatasetError(f"{path} holds {len(tables)} tables of {first.table_type}; name one of them")

@@ -119,8 +119,8 @@ def pair_clips(machine: MachineScores, ratings: Ratings, config: AgreeConfig, no
     if not scored.any():
         machine_names = sorted([*machine.videos] or [str(key[0]) for key in machine.clips])
         raise DatasetError(
-            f"no clip in common: rated is {ratings.clips[0]} …, the machine's table has {', '.join(machine_names[:3])} …; "
-            "names must be the same"
+            f"no clip in common: rated is {ratings.clips[0]} …, the machine's table has "
+            f"{', '.join(machine_names[:3])} …; names must be the same"
         )
     if not scored.all():
         notes.append(f"{int((~scored).sum())} rated clips that are not in the machine's table are left out")

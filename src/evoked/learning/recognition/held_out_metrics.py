@@ -288,8 +288,8 @@ def at_points(p: NDArray[np.float64], labels: NDArray[np.float64], thresholds: S
 
 
 LEGEND = (
-    "chance: share of positive clips, the AP and the precision of guessing. In brackets: 95 % interval, bootstrap over\n"
-    "people. precision, recall: at the operating point `at`. ECE: expected calibration error."
+    "chance: share of positive clips, the AP and the precision of guessing. In brackets: 95 % interval, bootstrap\n"
+    "over people. precision, recall: at the operating point `at`. ECE: expected calibration error."
 )
 
 
