@@ -220,7 +220,7 @@ def test_what_is_not_defined_is_none_and_said(tmp_path: Path) -> None:
         assert getattr(amusement, reliability).value is None
     assert agreement.mean.correlation.value == amusement.correlation.value  # the undefined are left out of the mean
     for line in (
-        "one rater only: nothing can be said of how far people agree",
+        "one rater only: agreement between people is undefined",
         "rated but not scored, left out: awe",
         "nobody saw it, so precision and recall are undefined: surprise",
         "score or rating never changes, so r is undefined: surprise",

@@ -54,7 +54,7 @@ def test_thresholds_given_and_names_of_ones_own(evoked, tmp_path: Path) -> None:
     (tmp_path / "r.csv").write_text("clip,rater,boredom,joy,bliss,country\na,1,1,0,0,Kenya\nb,1,0,0,1,Chile\n")
     ran = evoked("agree", tmp_path / "s.csv", tmp_path / "r.csv", "--thresholds", "boredom=0.5")
     assert ran.code == 1
-    assert "column 'bliss' is no expression known here" in ran.err
+    assert "column 'bliss' is no known expression" in ran.err
     words = ("--expression", "bliss", "--group", "country", "--thresholds", "boredom=0.5", "--resamples", 3)
     ran = evoked("agree", tmp_path / "s.csv", tmp_path / "r.csv", *words)
     assert ran.code == 0, ran.err
@@ -131,4 +131,4 @@ def test_the_truth_of_a_staged_study_is_a_rater(evoked, tmp_path: Path) -> None:
         assert row["precision"]["value"] > good
         assert row["recall"]["value"] > good
         assert row["fleiss"]["value"] is None
-        assert "one rater only: nothing can be said of how far people agree" in found["notes"]
+        assert "one rater only: agreement between people is undefined" in found["notes"]

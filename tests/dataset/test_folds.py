@@ -55,11 +55,11 @@ def test_these_folds_stay_what_they_are() -> None:
 @pytest.mark.parametrize(
     ("folds", "message"),
     [
-        ([Fold(0, ("a", "b"), ("b",))], "fold 0: 'b' is learnt from and held out"),
+        ([Fold(0, ("a", "b"), ("b",))], "fold 0: 'b' is trained on and held out"),
         ([Fold(0, ("a",), ("b",)), Fold(1, ("a",), ("b",))], "'b' is held out in folds 0 and 1"),
         ([Fold(0, ("a",), ("k1",)), Fold(1, ("b", "k2"), ("a",)), Fold(2, ("k1",), ("k2",))], "fold 2: group 'kin'"),
         ([Fold(0, ("a",), ("k1",)), Fold(1, ("a",), ("k2",))], "group 'kin' is held out in folds 0 and 1"),
-        ([Fold(0, (), ("a",))], "fold 0 has nothing to learn from"),
+        ([Fold(0, (), ("a",))], "fold 0 has nothing to train on"),
         ([Fold(0, ("a",), ())], "fold 0 has nothing to hold out"),
     ],
 )

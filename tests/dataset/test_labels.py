@@ -14,7 +14,7 @@ from evoked.core.provenance import Provenance
 from evoked.core.tables import read_numbers, read_provenance
 from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
-from evoked.dataset.labels import Labels, _at_once, read_labels, write_labels, write_labels_apart
+from evoked.dataset.labels import Labels, _from_columns, read_labels, write_labels, write_labels_apart
 from evoked.reactions.labelling.majority_vote import VoteConfig, majority_vote, majority_vote_each
 
 NAMES = ("amusement", "surprise")
@@ -132,7 +132,7 @@ def test_order_of_rows_and_gaps(tmp_path: Path) -> None:
         ("video,second,valid\na,0,true\n", "has no expression"),
         ("video,second,valid,amusement\n", "has no rows"),
         ("video,valid,amusement\na,true,1\n", "has no column second"),
-        ("video,second,valid,amusement\na,0,true,1\na,0,true,1\n", "row 2: second 0 of 'a' stands there twice"),
+        ("video,second,valid,amusement\na,0,true,1\na,0,true,1\n", "row 2: second 0 of 'a' is in the table twice"),
         ("video,second,valid,amusement\na,0,true,0.4\n", "row 1: amusement must be 0 or 1 where valid, got 0.4"),
         ("video,second,valid,amusement\na,0,true,\n", "row 1: amusement must be 0 or 1 where valid, got None"),
         ("video,second,valid,ticks,awe\na,0,true,-3,1\n", "row 1: ticks must be a number from 0 to inf, got -3"),
@@ -178,7 +178,7 @@ def test_a_table_read_by_columns_is_the_one_read_by_rows(tmp_path: Path, rows: s
     pq.write_table(table, tmp_path / "l.parquet")
     (tmp_path / "l.json").write_text(json.dumps(table.to_pylist()))  # JSON is read row by row
 
-    assert _at_once(read_numbers(tmp_path / "l.parquet") or {}) is not None  # the way that is tried here
+    assert _from_columns(read_numbers(tmp_path / "l.parquet") or {}) is not None  # the branch under test
     by_columns, by_rows = (read_labels(tmp_path / f"l.{kind}") for kind in ("parquet", "json"))
 
     assert list(by_columns) == list(by_rows) == ["a", "b"]
@@ -194,7 +194,7 @@ def test_a_table_read_by_columns_is_the_one_read_by_rows(tmp_path: Path, rows: s
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"second": [0, 0]}, "row 2: second 0 of 'a' stands there twice"),
+        ({"second": [0, 0]}, "row 2: second 0 of 'a' is in the table twice"),
         ({"second": [0, -1]}, "row 2: need a video, a whole second from 0"),
         ({"second": [0, None]}, "row 2: need a video, a whole second from 0"),
         ({"video": ["a", None]}, "row 2: need a video"),

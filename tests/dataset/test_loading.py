@@ -85,7 +85,7 @@ def test_nothing_to_load_is_refused(tmp_path: Path) -> None:
 def test_features_of_different_making_are_refused(tmp_path: Path) -> None:
     write_features(tmp_path / "a.mp4.safetensors", features(5), MADE)
     write_features(tmp_path / "b.mp4.safetensors", features(5), Provenance("features", {"side": 320}, nets=MADE.nets))
-    with pytest.raises(DatasetError, match=r"'b\.mp4' and 'a\.mp4' were made with different nets or settings"):
+    with pytest.raises(DatasetError, match=r"'b\.mp4' and 'a\.mp4' were made with different networks or settings"):
         load_examples({"a.mp4": labels(5), "b.mp4": labels(5)}, tmp_path)
 
 

@@ -63,7 +63,7 @@ def test_clip_files_seconds_and_a_sheet_from_excel(tmp_path: Path) -> None:
     clips = read(tmp_path, "sep=;\nClip;Video;Rater;Amusement;Person\nc/1.mp4;a.mp4;1;1;p7\n\nc/2.mp4;;1;0;\n")
     assert clips.clips == (RatedClip("a.mp4", "c/1.mp4"), RatedClip("c/2.mp4", "c/2.mp4"))
     assert clips.groups == {"person": ("p7", "")}
-    assert clips.notes == ("one rater only: nothing can be said of how far people agree",)
+    assert clips.notes == ("one rater only: agreement between people is undefined",)
     seconds = read(tmp_path, "video,second,rater,interest\nfilm.mp4,0,x,1\nfilm.mp4,1,x,0\n")
     assert seconds.clips == (RatedClip("film.mp4", "", -1.5, 1.5, 0), RatedClip("film.mp4", "", -0.5, 2.5, 1))
 
@@ -86,7 +86,7 @@ HEAD = "video,start_s,end_s,rater,amusement\n"
         ("rater,amusement\n1,1\n", "does not say what was rated"),
         ("video,start_s,rater,amusement\n", "does not say what was rated"),
         ("clip,rater\na,1\n", "rates no expression"),
-        ("clip,rater,amusment\na,1,1\n", "column 'amusment' is no expression known here; known are amusement, anger"),
+        ("clip,rater,amusment\na,1,1\n", "column 'amusment' is no known expression; known are amusement, anger"),
         ("clip,rater,awe,awe\na,1,1,1\n", "has the column 'awe' twice"),
         (HEAD, "has a header and no ratings below it"),
         (HEAD + "a,0,3,1,\n", "holds no mark"),

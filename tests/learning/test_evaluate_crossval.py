@@ -136,7 +136,7 @@ def test_progress_goes_up_in_folds(tmp_path: Path) -> None:
 
 def test_a_leak_and_an_absent_video_are_refused_before_anything_is_trained(tmp_path: Path) -> None:
     examples = contents(2, 20)
-    with pytest.raises(DatasetError, match=r"fold 0: 'v0\.mp4' is learnt from and held out"):
+    with pytest.raises(DatasetError, match=r"fold 0: 'v0\.mp4' is trained on and held out"):
         cross_validate(examples, MODEL, QUICK, [Fold(0, ("v0.mp4", "v1.mp4"), ("v0.mp4",))], tmp_path)
     with pytest.raises(DatasetError, match=r"without features and labels: v9\.mp4"):
         cross_validate(examples, MODEL, QUICK, [Fold(0, ("v0.mp4",), ("v9.mp4",))], tmp_path)

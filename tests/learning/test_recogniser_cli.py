@@ -200,7 +200,7 @@ def test_people_and_videos_stay_together(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("clip,rater,bliss\na.mp4,r,1\n", "'bliss' is no expression known here"),
+        ("clip,rater,bliss\na.mp4,r,1\n", "'bliss' is no known expression"),
         ("video,start_s,end_s,rater,doubt\nv,0,3,r,1\nv,2,5,r,0\n", "overlap; rate each instant once"),
         ("clip,rater,doubt\na.mp4,r,nan\n", "must be 0 or 1"),
     ],

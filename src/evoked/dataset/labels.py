@@ -1,4 +1,4 @@
-"""labels.parquet: what the viewers of each content expressed, a row per content and second."""
+"""Read and write labels (labels.parquet): a row per content and second."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ SHARE = "share_"
 
 
 class LabelRows(Protocol):
-    """What a vote makes: labels, how many viewers stand behind each, and how far they agree; None where not known."""
+    """Labels of one content as a vote or a table gives them; attributes as those of `Labels`."""
 
     @property
     def labels(self) -> Track: ...
@@ -39,16 +39,16 @@ class LabelRows(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Labels:
-    """Labels of one content, read back.
+    """Labels of one content, from a table.
 
     Attributes:
         labels: 1 Hz from second 0, each 0 or 1 where valid.
-        viewers: int64, shape (seconds,): how many faces were seen.
-        ticks: int64, shape (seconds,): how many sights of them voted; None where the table does not say.
-        agreement: float64, shape (seconds,): share of viewers whose own majority is the label; NaN where there
-            is none; None where the table does not say.
+        viewers: int64, shape (seconds,): number of visible faces.
+        ticks: int64, shape (seconds,): number of votes, one per viewer and frame (6 Hz); None without this column.
+        agreement: float64, shape (seconds,): share of viewers whose own majority is the label; NaN where not valid;
+            None without this column.
         share: 1 Hz, share of the votes for each expression in [0, 1], valid where there was any vote (also
-            below the quorum); None where the table does not say.
+            below the quorum); None without these columns.
     """
 
     labels: Track
@@ -64,10 +64,10 @@ def write_labels(path: Path, labels: Mapping[str, LabelRows], provenance: Proven
     Args:
         path: .parquet, .csv or .json.
         labels: content's name → its labels, all with the same expressions, at 1 Hz from second 0.
-        provenance: what made them.
+        provenance: of the labels.
 
     Raises:
-        ValueError: if there are none, or their grids or expressions are not as said.
+        ValueError: if there are none, or their grids or expressions differ.
         OutputError: if it cannot be written.
     """
     videos = sorted(labels)
@@ -77,19 +77,19 @@ def write_labels(path: Path, labels: Mapping[str, LabelRows], provenance: Proven
 
 
 def write_labels_apart(path: Path, labels: Mapping[str, Mapping[str, LabelRows]], provenance: Provenance) -> None:
-    """Write the labels of each viewer apart: as `write_labels`, with a column `viewer` after `video`.
+    """Write the labels of each viewer separately: as `write_labels`, with a column `viewer` after `video`.
 
     Args:
         path: .parquet, .csv or .json.
-        labels: content's name → viewer's name → their own labels.
-        provenance: what made them.
+        labels: content's name → viewer's name → the viewer's labels.
+        provenance: of the labels.
 
     Raises:
         ValueError, OutputError: as `write_labels`.
     """
-    flat = {(video, viewer): own for video in sorted(labels) for viewer, own in labels[video].items()}
-    _check({f"{video} {viewer}": own for (video, viewer), own in flat.items()})
-    steps = [own.labels.grid.steps for own in flat.values()]
+    flat = {(video, viewer): rows for video in sorted(labels) for viewer, rows in labels[video].items()}
+    _check({f"{video} {viewer}": rows for (video, viewer), rows in flat.items()})
+    steps = [rows.labels.grid.steps for rows in flat.values()]
     columns: dict[str, Any] = {
         name: np.repeat(np.array(keys), steps)
         for name, keys in zip(("video", "viewer"), zip(*flat, strict=True), strict=True)
@@ -102,10 +102,10 @@ def _check(labels: Mapping[str, LabelRows]) -> None:
     if not labels:
         raise ValueError("there are no labels to write")
     names = next(iter(labels.values())).labels.names
-    if taken := {n for n in names if n in (*FIXED, "viewer") or n.startswith(SHARE)}:
-        raise ValueError(f"an expression cannot be called {', '.join(sorted(taken))}: that is another column")
-    for video, own in labels.items():
-        track = own.labels
+    if reserved := {n for n in names if n in (*FIXED, "viewer") or n.startswith(SHARE)}:
+        raise ValueError(f"an expression cannot be called {', '.join(sorted(reserved))}: that is another column")
+    for video, rows in labels.items():
+        track = rows.labels
         if track.names != names or track.grid != TimeGrid(Fraction(1), track.grid.steps):
             raise ValueError(
                 f"labels of {video!r} are {track.names} on {track.grid}; need {names} at 1 Hz from second 0"
@@ -113,17 +113,17 @@ def _check(labels: Mapping[str, LabelRows]) -> None:
 
 
 def _columns(labels: list[LabelRows]) -> dict[str, Any]:
-    """All columns after the names; those of the confidence where every one of the labels knows it."""
-    tracks = [own.labels for own in labels]
+    """All columns after the names; ticks, agreement and shares only where all of the labels have them."""
+    tracks = [rows.labels for rows in labels]
     valid = np.concatenate([t.valid for t in tracks])
     columns: dict[str, Any] = {
         "second": np.concatenate([np.arange(t.grid.steps) for t in tracks]),
         "valid": valid,
-        "viewers": np.concatenate([own.viewers for own in labels]).astype(np.int64),
+        "viewers": np.concatenate([rows.viewers for rows in labels]).astype(np.int64),
     }
-    ticks = [own.ticks for own in labels if own.ticks is not None]
-    agreement = [own.agreement for own in labels if own.agreement is not None]
-    shares = [own.share.values for own in labels if own.share is not None]
+    ticks = [rows.ticks for rows in labels if rows.ticks is not None]
+    agreement = [rows.agreement for rows in labels if rows.agreement is not None]
+    shares = [rows.share.values for rows in labels if rows.share is not None]
     if len(ticks) == len(labels):
         columns["ticks"] = np.concatenate(ticks).astype(np.int64)
     if len(agreement) == len(labels):
@@ -138,21 +138,21 @@ def _columns(labels: list[LabelRows]) -> dict[str, Any]:
 
 
 def read_labels(path: Path) -> dict[str, Labels]:
-    """Read a labels table; a column that is none of FIXED and no share of another column is an expression.
+    """Read a labels table; each column that is neither one of FIXED nor the share of another column is an expression.
 
-    Rows may be in any order; seconds missing in between are not valid.
+    Rows may be in any order; missing seconds are not valid.
 
     Returns:
         Content's name → its labels, in the order of the names.
 
     Raises:
-        DatasetError: if the table cannot be read, has no expression or no row, or a row is not as it
-            should be: the first one is named.
+        DatasetError: if the table cannot be read, has no expression or no row, or a row is invalid: the first
+            such row is named.
     """
     arrays = read_numbers(path)
-    if arrays is not None and (whole := _at_once(arrays)) is not None:
-        return whole
-    columns = read_table(path, required=("video", "second", "valid"))  # a row at a time: it can say which is wrong
+    if arrays is not None and (labels := _from_columns(arrays)) is not None:
+        return labels
+    columns = read_table(path, required=("video", "second", "valid"))  # row by row, which names the invalid one
     if "viewer" in columns:
         raise DatasetError(f"{path} has labels of each viewer apart; need one row per second: annotate without --apart")
     names = _expressions(columns)
@@ -170,20 +170,21 @@ def read_labels(path: Path) -> dict[str, Labels]:
                 f"got {video!r}, {second!r}, {valid!r}"
             )
         rows.setdefault(str(video), []).append(i - 1)
-    return {video: _one(path, columns, names, rows[video]) for video in sorted(rows)}
+    return {video: _from_rows(path, columns, names, rows[video]) for video in sorted(rows)}
 
 
 def _expressions(columns: Iterable[str]) -> tuple[str, ...]:
-    there = set(columns)
-    return tuple(n for n in columns if n not in FIXED and not (n.startswith(SHARE) and n[len(SHARE) :] in there))
+    """The expressions among the column names, in their order."""
+    present = set(columns)
+    return tuple(n for n in columns if n not in FIXED and not (n.startswith(SHARE) and n[len(SHARE) :] in present))
 
 
-def _at_once(arrays: dict[str, NDArray[Any]]) -> dict[str, Labels] | None:
-    """All labels from whole columns; None where any row is not as it should be."""
-    plain = [n for n in arrays if not n.endswith("=")]
-    names = _expressions(plain)
-    fixed = all(n in arrays for n in ("video", "video=", "second", "valid")) and "viewer" not in arrays
-    if not fixed or not names or not len(arrays["valid"]) or set(arrays) - set(plain) != {"video="}:
+def _from_columns(arrays: dict[str, NDArray[Any]]) -> dict[str, Labels] | None:
+    """Labels of all contents from columns as `read_numbers` returns them; None if any row is invalid."""
+    columns = [n for n in arrays if not n.endswith("=")]
+    names = _expressions(columns)
+    complete = all(n in arrays for n in ("video", "video=", "second", "valid")) and "viewer" not in arrays
+    if not complete or not names or not len(arrays["valid"]) or set(arrays) - set(columns) != {"video="}:
         return None
     video, second, valid = arrays["video"], arrays["second"], arrays["valid"]
     if second.dtype.kind not in "iu" or valid.dtype.kind != "b" or second.min() < 0:
@@ -203,41 +204,42 @@ def _at_once(arrays: dict[str, NDArray[Any]]) -> dict[str, Labels] | None:
         ):
             return None
     cuts = np.flatnonzero(np.diff(video[order])) + 1
-    found = {str(arrays["video="][video[rows[0]]]): _taken(arrays, names, rows) for rows in np.split(order, cuts)}
-    return {name: found[name] for name in sorted(found)}
+    labels = {str(arrays["video="][video[rows[0]]]): _of_content(arrays, names, rows) for rows in np.split(order, cuts)}
+    return {name: labels[name] for name in sorted(labels)}
 
 
-def _taken(arrays: dict[str, NDArray[Any]], names: tuple[str, ...], rows: NDArray[np.int64]) -> Labels:
-    """One content's labels from its rows of whole columns."""
-    places = arrays["second"][rows]
-    steps = int(places[-1]) + 1
+def _of_content(arrays: dict[str, NDArray[Any]], names: tuple[str, ...], rows: NDArray[np.int64]) -> Labels:
+    """Labels of one content from its rows, which are sorted by second."""
+    seconds = arrays["second"][rows]
+    steps = int(seconds[-1]) + 1
     values, valid = np.full((steps, len(names)), np.nan, dtype=np.float32), np.zeros(steps, dtype=np.bool_)
-    valid[places] = arrays["valid"][rows]
+    valid[seconds] = arrays["valid"][rows]
     for k, name in enumerate(names):
-        values[places, k] = arrays[name][rows]
+        values[seconds, k] = arrays[name][rows]
     values[~valid] = np.nan
-    spread = {n: _spread(arrays[n][rows], places, steps) for n in arrays if n in ("viewers", "ticks", "agreement")}
-    shares = [_spread(arrays[SHARE + n][rows], places, steps) if SHARE + n in arrays else None for n in names]
+    series = {n: _series(arrays[n][rows], seconds, steps) for n in arrays if n in ("viewers", "ticks", "agreement")}
+    shares = [_series(arrays[SHARE + n][rows], seconds, steps) if SHARE + n in arrays else None for n in names]
     grid = TimeGrid(Fraction(1), steps)
     return Labels(
         Track(grid, names, values, valid),
-        np.nan_to_num(spread.get("viewers", np.zeros(steps))).astype(np.int64),
-        np.nan_to_num(spread["ticks"]).astype(np.int64) if "ticks" in spread else None,
-        spread.get("agreement"),
-        _share(grid, names, shares),
+        np.nan_to_num(series.get("viewers", np.zeros(steps))).astype(np.int64),
+        np.nan_to_num(series["ticks"]).astype(np.int64) if "ticks" in series else None,
+        series.get("agreement"),
+        _share_track(grid, names, shares),
     )
 
 
-def _one(path: Path, columns: dict[str, list[Any]], names: tuple[str, ...], rows: list[int]) -> Labels:
+def _from_rows(path: Path, columns: dict[str, list[Any]], names: tuple[str, ...], rows: list[int]) -> Labels:
+    """Labels of one content row by row; DatasetError names the first invalid row."""
     steps = max(columns["second"][i] for i in rows) + 1
     values = np.full((steps, len(names)), np.nan, dtype=np.float32)
     valid, viewers = np.zeros(steps, dtype=np.bool_), np.zeros(steps, dtype=np.int64)
-    met = np.zeros(steps, dtype=np.bool_)
+    present = np.zeros(steps, dtype=np.bool_)
     for i in rows:
         second = columns["second"][i]
-        if met[second]:
-            raise DatasetError(f"{path} row {i + 1}: second {second} of {columns['video'][i]!r} stands there twice")
-        met[second], valid[second] = True, columns["valid"][i]
+        if present[second]:
+            raise DatasetError(f"{path} row {i + 1}: second {second} of {columns['video'][i]!r} is in the table twice")
+        present[second], valid[second] = True, columns["valid"][i]
         viewers[second] = columns["viewers"][i] or 0 if "viewers" in columns else 0
         if not valid[second]:
             continue
@@ -247,39 +249,40 @@ def _one(path: Path, columns: dict[str, list[Any]], names: tuple[str, ...], rows
                 raise DatasetError(f"{path} row {i + 1}: {name} must be 0 or 1 where valid, got {value!r}")
             values[second, k] = value
     grid = TimeGrid(Fraction(1), steps)
-    places = [columns["second"][i] for i in rows]
+    seconds = [columns["second"][i] for i in rows]
     ticks, agreement = _column(path, columns, "ticks", rows), _column(path, columns, "agreement", rows)
     shares = [_column(path, columns, SHARE + n, rows) for n in names]
     return Labels(
         Track(grid, names, values, valid),
         viewers,
-        None if ticks is None else np.nan_to_num(_spread(ticks, places, steps)).astype(np.int64),
-        None if agreement is None else _spread(agreement, places, steps),
-        _share(grid, names, [None if s is None else _spread(s, places, steps) for s in shares]),
+        None if ticks is None else np.nan_to_num(_series(ticks, seconds, steps)).astype(np.int64),
+        None if agreement is None else _series(agreement, seconds, steps),
+        _share_track(grid, names, [None if s is None else _series(s, seconds, steps) for s in shares]),
     )
 
 
 def _column(path: Path, columns: dict[str, list[Any]], name: str, rows: list[int]) -> NDArray[np.float64] | None:
-    """The numbers of a column that may be missing, NaN where a cell is empty."""
+    """The cells of `rows` in an optional column, NaN where empty; None without this column."""
     if name not in columns:
         return None
     cells = [columns[name][i] for i in rows]
-    most = np.inf if name == "ticks" else 1.0
+    maximum = np.inf if name == "ticks" else 1.0
     for i, cell in zip(rows, cells, strict=True):
-        if cell is not None and (isinstance(cell, bool | str) or not 0 <= cell <= most):
-            raise DatasetError(f"{path} row {i + 1}: {name} must be a number from 0 to {most:g}, got {cell!r}")
+        if cell is not None and (isinstance(cell, bool | str) or not 0 <= cell <= maximum):
+            raise DatasetError(f"{path} row {i + 1}: {name} must be a number from 0 to {maximum:g}, got {cell!r}")
     return np.array([np.nan if cell is None else cell for cell in cells], dtype=np.float64)
 
 
-def _spread(values: NDArray[np.float64], places: list[int] | NDArray[np.int64], steps: int) -> NDArray[np.float64]:
-    out = np.full(steps, np.nan)
-    out[places] = values
-    return out
+def _series(values: NDArray[np.float64], seconds: list[int] | NDArray[np.int64], steps: int) -> NDArray[np.float64]:
+    """Values at their seconds, shape (steps,); NaN elsewhere."""
+    series = np.full(steps, np.nan)
+    series[seconds] = values
+    return series
 
 
-def _share(grid: TimeGrid, names: tuple[str, ...], shares: list[NDArray[np.float64] | None]) -> Track | None:
-    known = [s for s in shares if s is not None]
-    if len(known) < len(names):
+def _share_track(grid: TimeGrid, names: tuple[str, ...], shares: list[NDArray[np.float64] | None]) -> Track | None:
+    present = [s for s in shares if s is not None]
+    if len(present) < len(names):
         return None
-    stacked = np.stack(known, axis=1)  # (seconds, names)
+    stacked = np.stack(present, axis=1)  # (seconds, names)
     return Track.masked(grid, names, stacked, np.isfinite(stacked.sum(axis=1)))

@@ -1,10 +1,10 @@
-"""LIRIS-ACCEDE: films with valence and arousal once a second, as its three releases write them (spec §8).
+"""Read LIRIS-ACCEDE: films with valence and arousal once a second, in the formats of its three releases (spec §8).
 
 - MediaEval 2018: `MEDIAEVAL18_NN_Valence-Arousal.txt`; one header line; tabs; time, valence, arousal.
 - MediaEval 2016/17: `NAME_Valence-Arousal.txt`; one header line; blanks; index, time, valence, arousal.
 - Continuous, 2015: `FILM_Valence.txt` and `FILM_Arousal.txt`; header `Time Mean Std`; tabs.
 
-What a table is is seen from its columns, not from its name. Row i is second i where rows are a second apart
+The format is detected from the columns, not from the name. Row i is second i where rows are a second apart
 (some tables count from 0, some from 1); where they are further apart each value is held until the next.
 """
 
@@ -26,21 +26,21 @@ __all__ = ["AFFECT", "LEAST_ROWS", "PARTS", "SPLIT_2018", "LirisFilm", "LirisFil
 
 AFFECT = ("valence", "arousal")
 LEAST_ROWS = 60
-"""Films with fewer rows are left out: not one whole window of the content model (spec §7)."""
-BOTH, APART = "_valence-arousal.txt", tuple(f"_{name}.txt" for name in AFFECT)
+"""Films with fewer rows are left out: less than one window of the content model (spec §7)."""
+JOINT, SEPARATE = "_valence-arousal.txt", tuple(f"_{name}.txt" for name in AFFECT)
 SPLIT_2018 = {"validate": range(14), "train": range(14, 54), "test": range(54, 66)}
-"""MediaEval 2018 as the paper used it: development part 1 validates, the rest of development trains."""
+"""MediaEval 2018 as in the paper: development part 1 is for validation, the rest of development for training."""
 PARTS = ("train", "validate", "test")
 
 
 @dataclass(frozen=True, eq=False)
 class LirisFilm:
-    """What viewers of one film felt, by their own account.
+    """The valence and arousal that viewers of one film reported.
 
     Attributes:
         name: the annotation files' name before the underscore and the quantity, e.g. MEDIAEVAL18_07.
-        affect: valence and arousal in [−1, 1] at 1 Hz; not valid where the table holds no number.
-        notes: what was found and mended, e.g. that one table is a row longer than the other.
+        affect: valence and arousal in [−1, 1] at 1 Hz; not valid where the table has no number.
+        notes: what was corrected, e.g. that one table is a row longer than the other.
     """
 
     name: str
@@ -54,7 +54,7 @@ class LirisFilms:
 
     Attributes:
         films: name → film, in the order of the names.
-        problems: one line for each film that is left out: which, why, what to do.
+        problems: a message for each film that is left out: which, why, what to do.
     """
 
     films: dict[str, LirisFilm]
@@ -62,22 +62,28 @@ class LirisFilms:
 
 
 def read_liris(folder: Path) -> LirisFilms:
-    """Read every annotation below a folder, whatever release it is.
+    """Read every annotation below a folder, of any release.
+
+    Args:
+        folder: searched with its subfolders.
+
+    Returns:
+        The films, and a message for each that is left out.
 
     Raises:
-        DatasetError: if there is no such folder, or no film of it can be used.
+        DatasetError: if there is no such folder, or none of its films can be used.
     """
     if not folder.is_dir():
         raise DatasetError(f"no folder {folder}; give the one into which LIRIS-ACCEDE's annotations were unpacked")
-    found: dict[str, list[Path]] = {}
+    files: dict[str, list[Path]] = {}
     problems: list[str] = []
     for path in sorted(folder.rglob("*.txt")):
-        if stem := _film_of(path):
-            found.setdefault(stem, []).append(path)
+        if name := _film_name(path):
+            files.setdefault(name, []).append(path)
     films: dict[str, LirisFilm] = {}
-    for name, paths in sorted(found.items()):
+    for name, paths in sorted(files.items()):
         try:
-            films[name] = _film(name, paths)
+            films[name] = _read_film(name, paths)
         except DatasetError as error:
             problems.append(f"left out: {error}")
     if not films:
@@ -87,49 +93,56 @@ def read_liris(folder: Path) -> LirisFilms:
 
 
 def split_of(names: Sequence[str], seed: int = 0, shares: tuple[int, int, int] = (60, 15, 25)) -> dict[str, str]:
-    """Film → train, validate or test.
+    """Split films into training, validation and test.
 
-    MediaEval 2018 by its numbers (SPLIT_2018), as the paper. Elsewhere, and where not one film of a part is
-    there, films are assigned at random in these shares, at least one to each part.
+    MediaEval 2018 by its numbers (SPLIT_2018), as in the paper. Other releases, and MediaEval 2018 where a part would
+    be empty, at random in these shares, with at least one film in each part.
+
+    Args:
+        names: of the films.
+        seed: of the random assignment.
+        shares: of train, validate and test, in any unit.
+
+    Returns:
+        Film → train, validate or test.
 
     Raises:
         DatasetError: for fewer than three films.
     """
     if len(names) < len(PARTS):
-        raise DatasetError(f"{len(names)} films cannot be split into {', '.join(PARTS)}: three are the least")
+        raise DatasetError(f"{len(names)} films cannot be split into {', '.join(PARTS)}: at least three are needed")
     numbers = [re.fullmatch(r"MEDIAEVAL18_(\d+)", name, re.IGNORECASE) for name in names]
     if all(numbers):
-        known = {n: part for part, span in SPLIT_2018.items() for n in span}
-        split = {name: known.get(int(m[1]), "") for name, m in zip(names, numbers, strict=True) if m}
+        part_of = {number: name for name, numbers_of_part in SPLIT_2018.items() for number in numbers_of_part}
+        split = {name: part_of.get(int(m[1]), "") for name, m in zip(names, numbers, strict=True) if m}
         if set(split.values()) == set(PARTS):
             return split
-    dealt = [sorted(names)[i] for i in np.random.default_rng(seed).permutation(len(names))]
+    shuffled = [sorted(names)[i] for i in np.random.default_rng(seed).permutation(len(names))]
     counts = [max(1, round(len(names) * share / sum(shares))) for share in shares[1:]]
     while sum(counts) > len(names) - 1:
         counts[counts.index(max(counts))] -= 1
-    first = len(names) - sum(counts)
-    parts = ["train"] * first + ["validate"] * counts[0] + ["test"] * counts[1]
-    return dict(zip(dealt, parts, strict=True))
+    parts = ["train"] * (len(names) - sum(counts)) + ["validate"] * counts[0] + ["test"] * counts[1]
+    return dict(zip(shuffled, parts, strict=True))
 
 
-def _film_of(path: Path) -> str | None:
-    """The film that a file annotates, or None where it is no annotation of valence or arousal."""
-    for ending in (BOTH, *APART):
+def _film_name(path: Path) -> str | None:
+    """The name of the film that a file annotates; None for a file of another kind."""
+    for ending in (JOINT, *SEPARATE):
         if path.name.lower().endswith(ending):
             return path.name[: -len(ending)] or None
     return None
 
 
-def _film(name: str, paths: list[Path]) -> LirisFilm:
+def _read_film(name: str, paths: list[Path]) -> LirisFilm:
     by_ending = {path.name[len(name) :].lower(): path for path in paths}
     if len(by_ending) < len(paths):
         raise DatasetError(f"{name}: two files are called {paths[-1].name}; keep one of them")
-    if BOTH in by_ending:
-        values, notes = _joint(by_ending[BOTH])
-    elif missing := [ending for ending in APART if ending not in by_ending]:
+    if JOINT in by_ending:
+        values, notes = _read_joint(by_ending[JOINT])
+    elif missing := [ending for ending in SEPARATE if ending not in by_ending]:
         raise DatasetError(f"{name}: {paths[0].name} is there and {name}{missing[0]} is not (upper or lower case)")
     else:
-        values, notes = _apart(name, [by_ending[ending] for ending in APART])
+        values, notes = _read_separate(name, [by_ending[ending] for ending in SEPARATE])
     if len(values) < LEAST_ROWS:
         raise DatasetError(f"{name}: {len(values)} rows; a film needs {LEAST_ROWS} or more")
     valid: NDArray[np.bool_] = np.asarray(np.isfinite(values).all(axis=1))
@@ -142,19 +155,19 @@ def _film(name: str, paths: list[Path]) -> LirisFilm:
     return LirisFilm(name, Track.masked(TimeGrid(Fraction(1), len(values)), AFFECT, values, valid), notes)
 
 
-def _joint(path: Path) -> tuple[NDArray[np.float64], tuple[str, ...]]:
-    """(T, 2) of a table that holds both quantities."""
+def _read_joint(path: Path) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+    """Valence and arousal (T, 2) from one table."""
     rows = _rows(path, lambda columns: columns in (3, 4), "time, valence, arousal (with an index before, or not)")
-    return _held(path, rows[:, -3], rows[:, -2:])
+    return _at_seconds(path, rows[:, -3], rows[:, -2:])
 
 
-def _apart(name: str, paths: list[Path]) -> tuple[NDArray[np.float64], tuple[str, ...]]:
-    """(T, 2) of two tables; the longer one's last rows are cut."""
+def _read_separate(name: str, paths: list[Path]) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+    """Valence and arousal (T, 2) from two tables; the last rows of the longer one are cut."""
     series: list[NDArray[np.float64]] = []
     notes: list[str] = []
     for path in paths:
         rows = _rows(path, lambda columns: columns in (2, 3), "time, mean, deviation")
-        values, dropped = _held(path, rows[:, 0], rows[:, 1:2])
+        values, dropped = _at_seconds(path, rows[:, 0], rows[:, 1:2])
         series.append(values[:, 0])
         notes += dropped
     lengths = [len(s) for s in series]
@@ -164,25 +177,25 @@ def _apart(name: str, paths: list[Path]) -> tuple[NDArray[np.float64], tuple[str
     return np.stack([s[:steps] for s in series], axis=1), tuple(notes)
 
 
-def _held(
+def _at_seconds(
     path: Path, times: NDArray[np.float64], values: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], tuple[str, ...]]:
-    """Rows at their times → one row a second."""
+    """Rows at their times → one row a second, and notes."""
     if not np.isfinite(times).all() or (len(times) > 1 and not (np.diff(times) > 0).all()):
         raise DatasetError(
             f"{path.name}: its times do not rise from row to row; it is damaged or another kind of table"
         )
-    apart = float(np.median(np.diff(times))) if len(times) > 1 else 1.0
-    if abs(apart - 1) < 0.05:
+    interval = float(np.median(np.diff(times))) if len(times) > 1 else 1.0
+    if abs(interval - 1) < 0.05:
         return values, ()
-    seconds = np.arange(times[0], times[-1] + apart)
+    seconds = np.arange(times[0], times[-1] + interval)
     held = values[np.searchsorted(times, seconds + 1e-6, side="right") - 1]
-    before = np.full((math.floor(times[0]) if times[0] > apart else 0, values.shape[1]), np.nan)
-    return np.concatenate([before, held]), (f"{path.name}: a row every {apart:g} s: each is held until the next",)
+    before = np.full((math.floor(times[0]) if times[0] > interval else 0, values.shape[1]), np.nan)
+    return np.concatenate([before, held]), (f"{path.name}: a row every {interval:g} s: each is held until the next",)
 
 
-def _rows(path: Path, fits: Callable[[int], bool], wanted: str) -> NDArray[np.float64]:
-    """Numbers below the header line, (rows, columns); a cell that is no number is NaN."""
+def _rows(path: Path, accepts: Callable[[int], bool], expected: str) -> NDArray[np.float64]:
+    """Numbers below the header line, (rows, columns); NaN for a cell that is not a number."""
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -191,8 +204,8 @@ def _rows(path: Path, fits: Callable[[int], bool], wanted: str) -> NDArray[np.fl
     if not cells:
         raise DatasetError(f"{path.name} holds no row below its header")
     columns = len(cells[0])
-    if not fits(columns):
-        raise DatasetError(f"{path.name} has {columns} columns, expected {wanted}")
+    if not accepts(columns):
+        raise DatasetError(f"{path.name} has {columns} columns, expected {expected}")
     for number, row in enumerate(cells, start=2):
         if len(row) != columns:
             raise DatasetError(

@@ -1,9 +1,8 @@
-"""Features from a folder and labels from a table, joined into examples."""
+"""Load examples: features from a folder, joined with labels."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from evoked.core.errors import DatasetError
 from evoked.core.progress import Progress, silent
@@ -17,32 +16,31 @@ __all__ = ["LoadedExamples", "feature_nets", "load_examples"]
 
 @dataclass(frozen=True, eq=False)
 class LoadedExamples:
-    """Examples, and where their features come from.
+    """Examples, and how their features were made.
 
     Attributes:
         examples: in the order of the videos' names.
-        made: what all the features were made with, {"nets": name → sha256, "config": settings}; it goes into
-            the checkpoint, so that `predict` makes the same.
-        notes: what a reader must know: rows that were cut, videos that were left out.
+        made: how all the features were made, {"nets": name → sha256, "config": settings}; stored in the
+            checkpoint, so that `predict` makes features in the same way.
+        notes: for the user: rows that were cut, videos that were left out.
     """
 
     examples: tuple[Example, ...]
-    made: Mapping[str, Any]
+    made: Mapping[str, object]
     notes: tuple[str, ...]
 
 
 def load_examples(labels: Mapping[str, LabelRows], folder: Path, progress: Progress = silent) -> LoadedExamples:
-    """Put the features of every labelled video beside its labels; their numbers stay on disk until they are used.
+    """Join the features of every labelled video with its labels; features are read from disk only when used.
 
     Args:
         labels: video → labels, e.g. from `read_labels`.
         folder: with a file per video, VIDEO.safetensors.
-        progress: counts videos.
+        progress: called with the videos done and their total.
 
     Returns:
-        An example per video that has both; features as float16, as they are stored, read from their
-        file whenever some are asked for. A second is valid
-        where its label is and there is a picture.
+        An example per video that has both; features as float16, as they are stored. A second is valid where its
+        label is and there is a picture.
 
     Raises:
         DatasetError: if no video has both, features were made in different ways, a file is damaged, or
@@ -58,34 +56,34 @@ def load_examples(labels: Mapping[str, LabelRows], folder: Path, progress: Progr
     examples, present = [], set[str]()
     for done, (video, path) in enumerate(files.items()):
         progress(done, len(files), video)
-        found, track = open_features(path), labels[video].labels
-        present |= found.present
+        features, track = open_features(path), labels[video].labels
+        present |= features.present
         valid = track.valid.copy()
-        steps = min(len(valid), len(found.pictured))
-        valid[:steps] &= found.pictured[:steps]
-        examples.append(join(video, found.rows, track.values, valid, track.names))
+        steps = min(len(valid), len(features.pictured))
+        valid[:steps] &= features.pictured[:steps]
+        examples.append(join(video, features.rows, track.values, valid, track.names))
         notes += [f"{video}: {note}" for note in examples[-1].notes]
     progress(len(files), len(files))
     notes += [f"{name}: no second of any video has it" for name in examples[0].features if name not in present]
     return LoadedExamples(tuple(examples), feature_nets(files), tuple(notes))
 
 
-def feature_nets(files: Mapping[str, Path]) -> dict[str, Any]:
-    """Nets and settings that all these feature files were made with.
+def feature_nets(files: Mapping[str, Path]) -> dict[str, object]:
+    """How all these feature files were made: {"nets": name → sha256, "config": settings}.
 
     Raises:
-        DatasetError: naming the first file that was made in another way.
+        DatasetError: if they were made in different ways; the first file that differs is named.
     """
-    made: dict[str, Any] = {}
+    common: dict[str, object] = {}
     first = ""
     for video, path in files.items():
         provenance = read_features_provenance(path)
-        own = {"nets": provenance.get("nets", {}), "config": provenance.get("config", {})}
-        if not made:
-            made, first = own, video
-        elif own != made:
+        settings = {"nets": provenance.get("nets", {}), "config": provenance.get("config", {})}
+        if not common:
+            common, first = settings, video
+        elif settings != common:
             raise DatasetError(
-                f"features of {video!r} and {first!r} were made with different nets or settings. "
+                f"features of {video!r} and {first!r} were made with different networks or settings. "
                 f"Delete {path} and make it again: evoked features"
             )
-    return made
+    return common

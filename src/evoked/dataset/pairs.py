@@ -1,4 +1,4 @@
-"""Who watched what: pairs.csv, as people really write it."""
+"""pairs.csv: which content each reaction video shows."""
 
 import csv
 import io
@@ -19,7 +19,7 @@ COLUMNS = ("reaction", "content")
 
 @dataclass(frozen=True, order=True)
 class Pair:
-    """A recording of someone watching, and the content they watched; both are file names."""
+    """A reaction video and the content that it shows; both are file names."""
 
     reaction: str
     content: str
@@ -27,18 +27,18 @@ class Pair:
 
 @dataclass(frozen=True)
 class Pairs:
-    """What a pairs.csv says.
+    """The lines of a pairs.csv.
 
     Attributes:
-        pairs: the good lines, in the file's order; each reaction is listed once.
-        problems: one line of text for each bad line, with its number: what is wrong and what to do.
+        pairs: of the valid lines, in the file's order; each reaction is listed once.
+        problems: a message for each invalid line, with its number: what is wrong and what to do.
     """
 
     pairs: tuple[Pair, ...]
     problems: tuple[str, ...] = ()
 
     def sound(self) -> tuple[Pair, ...]:
-        """The pairs, if no line was bad.
+        """The pairs, if every line is valid.
 
         Raises:
             DatasetError: with the first problem, and how many more there are.
@@ -57,45 +57,53 @@ def read_pairs(path: Path, reactions: Sequence[str], contents: Sequence[str]) ->
 
     Args:
         path: a CSV file with columns `reaction` and `content`.
-        reactions: file names there are.
-        contents: file names there are.
+        reactions: file names that a line may name.
+        contents: likewise.
 
     Returns:
-        Names as in `reactions` and `contents`. A line with an empty cell, an unknown name, or
-        a reaction that stood before is a problem; the others are still good.
+        Names as in `reactions` and `contents`. A line with an empty cell, an unknown name, or a reaction of an earlier
+        line is a problem; the others are still used.
 
     Raises:
         DatasetError: if the file is absent, is no such table, lacks a column, or has no line at all.
     """
-    found: dict[str, tuple[int, Pair]] = {}
+    pairs: dict[str, tuple[int, Pair]] = {}
     problems: list[str] = []
     known = tuple({_plain(name): name for name in names} for names in (reactions, contents))
     lines = 0
     for number, cells in _lines(path):
         lines += 1
-        where = f"{path.name} line {number}"
+        line = f"{path.name} line {number}"
         wrong = [text for i in (0, 1) if (text := _name_problem(COLUMNS[i], cells[i], known[i]))]
         if wrong:
-            problems.append(f"{where}: {'; '.join(wrong)}")
+            problems.append(f"{line}: {'; '.join(wrong)}")
             continue
         pair = Pair(known[0][_plain(cells[0])], known[1][_plain(cells[1])])
-        if pair.reaction in found:
-            first, before = found[pair.reaction]
+        if pair.reaction in pairs:
+            first, before = pairs[pair.reaction]
             problems.append(
-                f"{where}: reaction {pair.reaction!r} is already on line {first}, with content {before.content!r}; "
+                f"{line}: reaction {pair.reaction!r} is already on line {first}, with content {before.content!r}; "
                 "keep one of the two lines"
             )
             continue
-        found[pair.reaction] = (number, pair)
+        pairs[pair.reaction] = (number, pair)
     if not lines:
         raise DatasetError(
             f"{path} has a header and no pairs below it; add lines of reaction,content or delete the file"
         )
-    return Pairs(tuple(pair for _, pair in found.values()), tuple(problems))
+    return Pairs(tuple(pair for _, pair in pairs.values()), tuple(problems))
 
 
 def write_pairs(path: Path, pairs: Sequence[Pair]) -> None:
-    """Write a table that `read_pairs` reads; OutputError if it cannot be written."""
+    """Write a table that `read_pairs` reads.
+
+    Args:
+        path: the file to write.
+        pairs: in the order of the lines.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -111,9 +119,9 @@ def _lines(path: Path) -> Iterator[tuple[int, tuple[str, str]]]:
             f"{path} has no column {', '.join(missing)}; its first line must be reaction,content"
             f" and is {sheet.first.strip()!r:.80}"
         )
-    places = [list(sheet.header).index(name) for name in COLUMNS]
+    reaction, content = (list(sheet.header).index(name) for name in COLUMNS)
     for number, cells in sheet.rows():
-        yield number, (cells[places[0]], cells[places[1]])
+        yield number, (cells[reaction], cells[content])
 
 
 def _name_problem(column: str, cell: str, known: dict[str, str]) -> str | None:

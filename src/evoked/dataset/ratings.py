@@ -1,7 +1,7 @@
-"""What people saw in faces: ratings of short clips, a row per clip and rater (spec §5).
+"""Read ratings: expressions that people saw on the faces of short clips, a row per clip and rater (spec §5).
 
-The clips are rated by several people each; a mark is 1 where the expression is on the faces for the entire
-clip, 0 where it is not, empty where it was not rated. docs/agreement.md has the format with an example.
+Each clip is rated by several people; a mark is 1 where the expression is on the faces for the entire clip, 0 where it
+is not, empty where it was not rated. docs/agreement.md has the format with an example.
 """
 
 import math
@@ -28,15 +28,15 @@ COLUMNS = "clip or video with start_s,end_s or second; rater; expressions as 0 o
 
 @dataclass(frozen=True, order=True)
 class RatedClip:
-    """What was rated.
+    """A rated clip: a file, a span of a video, or the 3 s around a second of a content.
 
     Attributes:
-        video: the video it belongs to, the unit of evidence: file name or path as the table has it; that of
-            the clip's own file where the table names no video.
-        clip: the clip's own file as the table has it; "" for a span of the video.
-        start_s, end_s: the span on the video's time, half open; both 0 for a whole clip file.
-        second: the label's second that was rated; −1 if the table gives spans or clips.
-        viewer: whose face, as an annotation names it (v1, …); "" for all faces.
+        video: the video that it belongs to, the unit of resampling: file name or path as in the table; the clip's
+            own file where the table names no video.
+        clip: the clip's own file as in the table; "" for a span of the video.
+        start_s, end_s: the span in seconds of the video, half open; both 0 for a clip file.
+        second: the label's second that was rated; −1 if the table has spans or clips.
+        viewer: whose face, as in an annotation (v1, …); "" for all faces.
     """
 
     video: str
@@ -47,8 +47,8 @@ class RatedClip:
     viewer: str = ""
 
     def __str__(self) -> str:
-        what = self.clip or f"{self.video} {self.start_s:g}-{self.end_s:g} s"
-        return f"{what} {self.viewer}".strip()
+        name = self.clip or f"{self.video} {self.start_s:g}-{self.end_s:g} s"
+        return f"{name} {self.viewer}".strip()
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,13 +56,13 @@ class Ratings:
     """All marks of all raters, n rows.
 
     Attributes:
-        expressions: what was rated, K names.
-        clips: what was rated, sorted.
+        expressions: names of those that were rated, K.
+        clips: the rated clips, sorted.
         raters: names, sorted.
-        clip, rater: int64, shape (n,): places in the two; no pair of them stands twice.
+        clip, rater: int64, shape (n,): indices into the two; each pair of them at most once.
         marks: float32, shape (n, K): 0 or 1, NaN where not rated.
         groups: column (person, ethnicity, …) → its value for each clip, "" where unknown.
-        notes: what a reader must know.
+        notes: for the user.
     """
 
     expressions: tuple[str, ...]
@@ -75,7 +75,7 @@ class Ratings:
     notes: tuple[str, ...] = ()
 
     def counts(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Of each clip and expression: how many raters said yes, and how many rated it; (clips, K) each."""
+        """Number of raters who marked 1, and number who rated, per clip and expression; (clips, K) each."""
         shape = (len(self.clips), len(self.expressions))
         yes, rated = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
         np.add.at(yes, self.clip, np.nan_to_num(self.marks).astype(np.int64))
@@ -83,11 +83,14 @@ class Ratings:
         return yes, rated
 
     def merged(self, rule: str = "majority") -> NDArray[np.float64]:
-        """One judgement per clip and expression, shape (clips, K); NaN where nobody rated it.
+        """Merge the raters of each clip.
 
         Args:
-            rule: majority: 1 if more than half of the raters said yes (2 of 3; both of 2; one alone decides);
-                any: 1 if one of them did; mean: the share of them, in [0, 1].
+            rule: majority: 1 if more than half of the raters marked 1 (2 of 3, 2 of 2, 1 of 1); any: 1 if one of
+                them did; mean: the share of them, in [0, 1].
+
+        Returns:
+            Shape (clips, K); NaN where nobody rated it.
 
         Raises:
             ValueError: for another rule.
@@ -108,25 +111,28 @@ def read_ratings(path: Path, *, expressions: Sequence[str] = (), groups: Sequenc
     Args:
         path: CSV (comma, semicolon or tab) with columns `rater`; `clip` (a file), or `video` with `start_s,
             end_s`, or `video` with `second`; expressions; perhaps `viewer`, `person`, `ethnicity`, `gender`, `age`.
-        expressions: names that may be columns beside the fifteen of EEV.
+        expressions: names that may be columns besides the fifteen of EEV.
         groups: further columns that describe the person who is seen.
 
+    Returns:
+        All ratings; equal for any order of the lines.
+
     Raises:
-        DatasetError: if it cannot be read, a column is missing or unknown, nothing is rated, or a line is not
-            as it should be: the first such line is named.
+        DatasetError: if it cannot be read, a column is missing or unknown, nothing is rated, or a line is invalid:
+            the first such line is named.
     """
     sheet = CsvSheet(path, COLUMNS)
     known = dict.fromkeys((*EEV15, *expressions))
-    kinds = (*GROUPS, *(g.lower() for g in groups))
-    names = _columns(sheet, known, kinds)
-    reader = _Reader(sheet, names, tuple(k for k in kinds if k in sheet.header))
+    group_columns = (*GROUPS, *(g.lower() for g in groups))
+    names = _expression_columns(sheet, known, group_columns)
+    reader = _Reader(sheet, names, tuple(column for column in group_columns if column in sheet.header))
     for number, cells in sheet.rows():
         reader.line(number, dict(zip(sheet.header, cells, strict=True)))
     return reader.ratings()
 
 
-def _columns(sheet: CsvSheet, known: Mapping[str, object], kinds: Sequence[str]) -> tuple[str, ...]:
-    """The expressions that the header names; DatasetError if it is not as it should be."""
+def _expression_columns(sheet: CsvSheet, known: Mapping[str, object], group_columns: Sequence[str]) -> tuple[str, ...]:
+    """The expressions in the header, in the order of `known`; DatasetError if the header is invalid."""
     path, header = sheet.path, list(sheet.header)
     if twice := {n for n in header if header.count(n) > 1}:
         raise DatasetError(f"{path} has the column {min(twice)!r} twice; keep one")
@@ -135,23 +141,23 @@ def _columns(sheet: CsvSheet, known: Mapping[str, object], kinds: Sequence[str])
     spans = {"start_s", "end_s"} <= set(header)
     if "clip" not in header and not ("video" in header and (spans or "second" in header)):
         raise DatasetError(f"{path} does not say what was rated; need {COLUMNS}; it has: {', '.join(header)}")
-    fold = {name.lower(): name for name in known}
-    rest = [n for n in header if n not in (*PLACES, "rater", *kinds)]
-    if unknown := [n for n in rest if n not in fold]:
+    by_lower_case = {name.lower(): name for name in known}
+    columns = [n for n in header if n not in (*PLACES, "rater", *group_columns)]
+    if unknown := [n for n in columns if n not in by_lower_case]:
         raise DatasetError(
-            f"{path}: column {unknown[0]!r} is no expression known here; known are {', '.join(known)}. "
-            "Rename it, or say what it is (--expression or --group)"
+            f"{path}: column {unknown[0]!r} is no known expression; known are {', '.join(known)}. "
+            "Rename it, or name it as an expression or a group (--expression or --group)"
         )
-    if not rest:
+    if not columns:
         raise DatasetError(f"{path} rates no expression: columns are {', '.join(header)}")
-    return tuple(sorted((fold[n] for n in rest), key=list(known).index))
+    return tuple(sorted((by_lower_case[n] for n in columns), key=list(known).index))
 
 
 class _Reader:
-    """Takes lines in, remembers what is wrong, and gives out Ratings."""
+    """Collects lines and their problems, and builds Ratings."""
 
-    def __init__(self, sheet: CsvSheet, names: tuple[str, ...], kinds: tuple[str, ...]) -> None:
-        self.path, self.names, self.kinds = sheet.path, names, kinds
+    def __init__(self, sheet: CsvSheet, names: tuple[str, ...], group_columns: tuple[str, ...]) -> None:
+        self.path, self.names, self.group_columns = sheet.path, names, group_columns
         self.problems: list[str] = []
         self.marks: dict[tuple[RatedClip, str], tuple[int, list[float]]] = {}
         self.groups: dict[RatedClip, dict[str, tuple[str, int]]] = {}
@@ -172,14 +178,14 @@ class _Reader:
             self.marks[clip, rater] = (number, marks)
 
     def _group(self, clip: RatedClip, cells: Mapping[str, str], number: int) -> None:
-        own = self.groups.setdefault(clip, {})
-        for kind in self.kinds:
-            value = cells[kind]
-            before, line = own.get(kind, ("", 0))
+        groups = self.groups.setdefault(clip, {})
+        for column in self.group_columns:
+            value = cells[column]
+            before, line = groups.get(column, ("", 0))
             if value and before and value != before:
-                raise ValueError(f"{kind} of {clip} is {value!r}, and {before!r} on line {line}; a clip has one")
+                raise ValueError(f"{column} of {clip} is {value!r}, and {before!r} on line {line}; a clip has one")
             if value and not before:
-                own[kind] = (value, number)
+                groups[column] = (value, number)
 
     def ratings(self) -> Ratings:
         self._overlaps()
@@ -192,33 +198,33 @@ class _Reader:
         if np.isnan(marks).all():
             raise DatasetError(f"{self.path} holds no mark: every cell below the expressions is empty")
         clips, raters = sorted({c for c, _ in self.marks}), sorted({r for _, r in self.marks})
-        of_clip, of_rater = {c: i for i, c in enumerate(clips)}, {r: i for i, r in enumerate(raters)}
-        place = np.array([(of_clip[c], of_rater[r]) for c, r in self.marks], dtype=np.int64)
-        order = np.lexsort(place.T[::-1])  # the same whatever the order of the lines
-        groups = {k: tuple(self.groups[c].get(k, ("", 0))[0] for c in clips) for k in self.kinds}
-        notes = () if len(raters) > 1 else ("one rater only: nothing can be said of how far people agree",)
+        clip_index, rater_index = {c: i for i, c in enumerate(clips)}, {r: i for i, r in enumerate(raters)}
+        indices = np.array([(clip_index[c], rater_index[r]) for c, r in self.marks], dtype=np.int64)
+        order = np.lexsort(indices.T[::-1])  # equal for any order of the lines
+        groups = {k: tuple(self.groups[c].get(k, ("", 0))[0] for c in clips) for k in self.group_columns}
+        notes = () if len(raters) > 1 else ("one rater only: agreement between people is undefined",)
         return Ratings(
-            self.names, tuple(clips), tuple(raters), place[order, 0], place[order, 1], marks[order], groups, notes
+            self.names, tuple(clips), tuple(raters), indices[order, 0], indices[order, 1], marks[order], groups, notes
         )
 
     def _overlaps(self) -> None:
-        """Spans of one face that overlap would count the same instants twice; seconds overlap by design."""
+        """Report overlapping spans of one face: frames would count twice. Windows of seconds overlap by design."""
         lines: dict[RatedClip, int] = {}
         for (clip, _), (number, _) in self.marks.items():
             if clip.end_s > clip.start_s and clip.second < 0:
                 lines.setdefault(clip, number)
         spans = sorted(lines, key=lambda c: (c.video, c.viewer, c.start_s, c.end_s))
-        for one, other in pairwise(spans):
-            same = (one.video, one.viewer) == (other.video, other.viewer)
-            if same and other.start_s < one.end_s - 1e-6:
-                first, second = sorted((lines[one], lines[other]))
+        for earlier, later in pairwise(spans):
+            same_face = (earlier.video, earlier.viewer) == (later.video, later.viewer)
+            if same_face and later.start_s < earlier.end_s - 1e-6:
+                first, second = sorted((lines[earlier], lines[later]))
                 self.problems.append(
-                    f"{self.path} line {second}: {one} and {other} (line {first}) overlap; rate each instant once"
+                    f"{self.path} line {second}: {earlier} and {later} (line {first}) overlap; rate each instant once"
                 )
 
 
 def _clip(cells: Mapping[str, str]) -> RatedClip:
-    """What a line is about; ValueError if it does not say."""
+    """The clip that a line rates; ValueError if it names none."""
     clip, video, viewer = (cells.get(k, "") for k in ("clip", "video", "viewer"))
     if clip:
         return RatedClip(video or clip, clip, viewer=viewer)

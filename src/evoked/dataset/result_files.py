@@ -1,4 +1,4 @@
-"""Finding what was made of a video by the video's name."""
+"""Find the result file of a video by the video's name."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -24,15 +24,15 @@ def find_result_files(videos: Iterable[str], folder: Path, suffix: str) -> dict[
     """
     if not folder.is_dir():
         raise DatasetError(f"no folder {folder}; make what belongs there first, or give another")
-    found: dict[str, Path] = {}
-    taken: dict[Path, str] = {}
+    files: dict[str, Path] = {}
+    videos_of: dict[Path, str] = {}
     for video in sorted(set(videos)):
         path = folder / f"{video}{suffix}"
         if not path.is_file():
             path = folder / f"{Path(video).stem}{suffix}"
         if not path.is_file():
             continue
-        if path in taken:
-            raise DatasetError(f"{path} could be of {taken[path]!r} or of {video!r}; name it {video}{suffix}")
-        found[video], taken[path] = path, video
-    return found
+        if path in videos_of:
+            raise DatasetError(f"{path} could be of {videos_of[path]!r} or of {video!r}; name it {video}{suffix}")
+        files[video], videos_of[path] = path, video
+    return files

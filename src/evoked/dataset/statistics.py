@@ -1,4 +1,4 @@
-"""What is in a dataset, in the paper's terms: shares, labels per second, co-occurrence, lengths (spec §9)."""
+"""Statistics of a labelled dataset as in the paper: shares, labels per second, co-occurrence, lengths (spec §9)."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -15,20 +15,20 @@ __all__ = ["Statistics", "statistics"]
 
 @dataclass(frozen=True)
 class Statistics:
-    """The numbers of a labelled dataset. Shares are in [0, 1], of valid seconds unless it says otherwise.
+    """Statistics of a labelled dataset. Shares are in [0, 1], of valid seconds unless noted otherwise.
 
     Attributes:
         expressions: K names.
-        videos: how many contents.
-        seconds: how many seconds they have together.
-        valid_seconds: how many of them are valid.
+        videos: number of contents.
+        seconds: their total length.
+        valid_seconds: number of valid seconds.
         lengths: content's name → its seconds.
         shares: expression → share of seconds in which it is on; None where no second is valid.
         positives: expression → seconds in which it is on.
         cardinality: labels per second; None where no second is valid.
         several: share of seconds with more than one expression on; None likewise.
         co_occurrence: K×K, C[i][j] = #(i and j) / #(i); a row of None where i is never on.
-        reactions: content's name → how many reactions; empty where pairs were not given.
+        reactions: content's name → number of reactions; empty without pairs.
     """
 
     expressions: tuple[str, ...]
@@ -50,23 +50,26 @@ class Statistics:
 
     @property
     def reactions_per_content(self) -> float | None:
-        """Mean number of reactions; None where pairs were not given. The paper has 2.66."""
+        """Mean number of reactions; None without pairs. The paper has 2.66."""
         return sum(self.reactions.values()) / len(self.reactions) if self.reactions else None
 
     def as_dict(self) -> dict[str, object]:
-        """Plain JSON values, the two derived numbers included."""
-        plain = asdict(self)
-        plain["expressions"] = list(self.expressions)
-        plain["co_occurrence"] = [list(row) for row in self.co_occurrence]
-        return plain | {"valid_share": self.valid_share, "reactions_per_content": self.reactions_per_content}
+        """Plain JSON values, with the two derived numbers."""
+        values = asdict(self)
+        values["expressions"] = list(self.expressions)
+        values["co_occurrence"] = [list(row) for row in self.co_occurrence]
+        return values | {"valid_share": self.valid_share, "reactions_per_content": self.reactions_per_content}
 
 
 def statistics(labels: Mapping[str, LabelRows], pairs: Sequence[Pair] = ()) -> Statistics:
-    """Count a dataset.
+    """Compute the statistics of a dataset.
 
     Args:
         labels: content's name → its labels, all with the same expressions.
-        pairs: who watched what; contents that are not in `labels` are not counted.
+        pairs: of reactions and contents; contents that are not in `labels` are not counted.
+
+    Returns:
+        Its statistics.
 
     Raises:
         DatasetError: if there are no labels, or they differ in expressions.
@@ -75,12 +78,13 @@ def statistics(labels: Mapping[str, LabelRows], pairs: Sequence[Pair] = ()) -> S
         raise DatasetError("there are no labels to count; annotate some reactions first")
     videos = sorted(labels)
     names = labels[videos[0]].labels.names
-    if other := [v for v in videos if labels[v].labels.names != names]:
-        raise DatasetError(f"labels of {other[0]!r} are {labels[other[0]].labels.names}, of {videos[0]!r} {names}")
+    if differing := [v for v in videos if labels[v].labels.names != names]:
+        first = differing[0]
+        raise DatasetError(f"labels of {first!r} are {labels[first].labels.names}, of {videos[0]!r} {names}")
     on = np.concatenate([labels[v].labels.values[labels[v].labels.valid] for v in videos]) > 0.5  # (seconds, names)
-    both = on.T.astype(np.int64) @ on.astype(np.int64)  # (names, names): seconds with i and j
-    counts = np.diag(both)
-    watched = Counter(p.content for p in pairs)
+    joint = on.T.astype(np.int64) @ on.astype(np.int64)  # (names, names): seconds with i and j
+    counts = np.diag(joint)
+    reactions = Counter(p.content for p in pairs)
     return Statistics(
         expressions=names,
         videos=len(videos),
@@ -92,7 +96,7 @@ def statistics(labels: Mapping[str, LabelRows], pairs: Sequence[Pair] = ()) -> S
         cardinality=float(on.sum() / len(on)) if len(on) else None,
         several=float((on.sum(axis=1) > 1).mean()) if len(on) else None,
         co_occurrence=tuple(
-            tuple(float(c / counts[i]) if counts[i] else None for c in both[i]) for i in range(len(names))
+            tuple(float(c / counts[i]) if counts[i] else None for c in joint[i]) for i in range(len(names))
         ),
-        reactions={v: watched[v] for v in videos} if pairs else {},
+        reactions={v: reactions[v] for v in videos} if pairs else {},
     )
