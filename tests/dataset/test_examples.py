@@ -1,4 +1,4 @@
-"""Features and labels of one second stand on one row, or it is said why not."""
+"""Features and labels of one second are joined in one row, or refused with the reason."""
 
 import numpy as np
 import pytest
@@ -15,20 +15,22 @@ def rows(seconds: int, width: int = 3) -> np.ndarray:
 
 def test_equal_lengths_are_joined_without_a_note() -> None:
     labels = np.array([[1, 0], [0, 1], [1, 1]], np.float32)
-    made = join("a.mp4", {"image": rows(3)}, labels, np.array([True, False, True]), NAMES)
-    assert made.notes == ()
-    assert made.labels.tolist() == [[1, 0], [0, 0], [1, 1]]  # what is not valid is zero, and masked
-    assert made.seconds == 3
-    assert made.widths == {"image": 3}
+    example = join("a.mp4", {"image": rows(3)}, labels, np.array([True, False, True]), NAMES)
+    assert example.notes == ()
+    assert example.labels.tolist() == [[1, 0], [0, 0], [1, 1]]  # what is not valid is zero, and masked
+    assert example.seconds == 3
+    assert example.widths == {"image": 3}
 
 
 @pytest.mark.parametrize(("described", "labelled"), [(7, 10), (10, 7), (10, 10 - SLACK_ROWS)])
 def test_a_few_rows_too_many_are_cut_and_that_is_said(described: int, labelled: int) -> None:
     labels = np.ones((labelled, 2), np.float32)
-    made = join("a.mp4", {"image": rows(described), "audio": rows(described)}, labels, np.ones(labelled, bool), NAMES)
-    assert made.seconds == min(described, labelled)
-    assert made.notes == (f"features {described} s and labels {labelled} s: cut to {min(described, labelled)} s",)
-    np.testing.assert_array_equal(made.features["image"], rows(described)[: made.seconds])  # from the end
+    example = join(
+        "a.mp4", {"image": rows(described), "audio": rows(described)}, labels, np.ones(labelled, bool), NAMES
+    )
+    assert example.seconds == min(described, labelled)
+    assert example.notes == (f"features {described} s and labels {labelled} s: cut to {min(described, labelled)} s",)
+    np.testing.assert_array_equal(example.features["image"], rows(described)[: example.seconds])  # from the end
 
 
 def test_a_video_of_another_length_is_refused() -> None:

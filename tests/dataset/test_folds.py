@@ -1,4 +1,4 @@
-"""Each video is held out once, and never beside itself or its kin."""
+"""Each video is held out once, and never with itself or its group in the training videos."""
 
 import pytest
 from hypothesis import given, settings
@@ -47,7 +47,7 @@ def test_another_seed_gives_other_folds_and_one_content_each_is_possible() -> No
 
 
 def test_these_folds_stay_what_they_are() -> None:
-    """A change here makes every finished study train anew: written down once, by eye."""
+    """A change here makes every finished study train again: expected values written by hand."""
     held = [f.held_out for f in make_folds({"a": 10, "b": 10, "c": 10, "d": 10}, 2)]
     assert held == [("c", "d"), ("a", "b")]
 

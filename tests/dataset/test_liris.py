@@ -1,4 +1,4 @@
-"""LIRIS-ACCEDE's three ways of writing the same thing, with the faults that its files are known for."""
+"""The three formats of LIRIS-ACCEDE, with the known faults of its files."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from evoked.dataset.liris import LEAST_ROWS, SPLIT_2018, read_liris, split_of
 
 
 def curve(steps: int = 90, seed: int = 0) -> np.ndarray:
-    """Valence and arousal of a film, (T, 2), as they survive four decimals."""
+    """Valence and arousal of a film, (T, 2), rounded to four decimals."""
     return np.round(np.random.default_rng(seed).uniform(-1, 1, (steps, 2)), 4)
 
 
@@ -86,7 +86,7 @@ def test_a_row_without_a_number_is_masked_never_zero(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("Time\tValence\tArousal\n", "holds no row below its header"),
         ("h\n" + "0\t0.1\t0.2\n" * 3, "times do not rise"),
@@ -97,14 +97,14 @@ def test_a_row_without_a_number_is_masked_never_zero(tmp_path: Path) -> None:
         ("h\n" + "".join(f"{i}\tx\ty\n" for i in range(90)), "no row holds both"),
     ],
 )
-def test_a_film_that_cannot_be_used_is_named_and_the_others_go_on(tmp_path: Path, text: str, told: str) -> None:
+def test_a_film_that_cannot_be_used_is_named_and_the_others_go_on(tmp_path: Path, text: str, message: str) -> None:
     write_2018(tmp_path, 1, curve())
     (tmp_path / "MEDIAEVAL18_02_Valence-Arousal.txt").write_text(text)
     read = read_liris(tmp_path)
     assert list(read.films) == ["MEDIAEVAL18_01"]
     assert len(read.problems) == 1
     assert "MEDIAEVAL18_02" in read.problems[0]
-    assert told in read.problems[0]
+    assert message in read.problems[0]
 
 
 def test_half_a_film_and_a_film_twice_are_named(tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_2018_is_split_as_the_paper_did() -> None:
 
 
 @pytest.mark.parametrize("count", [3, 4, 7, 30])
-def test_other_films_are_dealt_out_by_lot(count: int) -> None:
+def test_other_films_are_split_at_random(count: int) -> None:
     names = [f"film {i}" for i in range(count)]
     split = split_of(names, seed=1)
     assert set(split) == set(names)

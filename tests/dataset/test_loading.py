@@ -22,7 +22,7 @@ MADE = Provenance("features", {"side": 640}, {"a.mp4": "11"}, {"yunet": "22"})
 
 
 def features(seconds: int, *, blind: tuple[int, ...] = (), width: int = 6) -> Features:
-    """Rows that say which second they are of; no picture in the seconds of `blind`, no second face, no sound."""
+    """Rows that hold the number of their second plus 1; without a picture in `blind`, a second face, or sound."""
     grid, every = TimeGrid(Fraction(1), seconds), np.ones(seconds, bool)
     rows = np.repeat(np.arange(1, seconds + 1, dtype=np.float32)[:, None], width, axis=1)
 
@@ -101,8 +101,8 @@ def test_a_damaged_file_and_another_length_are_refused(tmp_path: Path) -> None:
 def test_the_full_name_goes_before_the_stem(tmp_path: Path) -> None:
     for name in ("a.mp4.parquet", "a.parquet", "b.parquet"):
         (tmp_path / name).touch()
-    found = find_result_files(["a.mp4", "b.mp4", "c.mp4"], tmp_path, ".parquet")
-    assert {v: p.name for v, p in found.items()} == {"a.mp4": "a.mp4.parquet", "b.mp4": "b.parquet"}
+    files = find_result_files(["a.mp4", "b.mp4", "c.mp4"], tmp_path, ".parquet")
+    assert {v: p.name for v, p in files.items()} == {"a.mp4": "a.mp4.parquet", "b.mp4": "b.parquet"}
 
 
 def test_a_file_that_could_be_of_two_videos_is_refused(tmp_path: Path) -> None:
@@ -116,11 +116,11 @@ def test_numbers_stay_on_disk_until_they_are_used(tmp_path: Path) -> None:
     write_features(file, features(9, blind=(4,)), MADE)
     (a,) = load_examples({"a.mp4": labels(7)}, tmp_path).examples
     rows = a.features["image"]
-    whole = read_features(file).filled()["image"].astype(np.float16)[:7]
+    expected = read_features(file).filled()["image"].astype(np.float16)[:7]
 
     assert (rows.shape, rows.ndim, rows.dtype, len(rows)) == ((7, 6), 2, np.float16, 7)
     for part in (slice(None), slice(2, 5), slice(5, 99), slice(3, 3), slice(-2, None)):
-        np.testing.assert_array_equal(rows[part], whole[part])
+        np.testing.assert_array_equal(rows[part], expected[part])
     with pytest.raises(ValueError, match="in order"):
         rows[::2]
     file.write_bytes(file.read_bytes()[:-1])
@@ -142,7 +142,7 @@ def test_a_number_that_is_none_is_told_when_it_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"audio": None}, "it has no audio"),
         ({"audio": np.zeros((8, 6), np.float16)}, "its tensors differ in length"),
@@ -150,11 +150,11 @@ def test_a_number_that_is_none_is_told_when_it_is_read(tmp_path: Path) -> None:
         ({"image_valid": np.ones(9, np.uint8)}, "image_valid must be a mask"),
     ],
 )
-def test_a_file_that_is_wrong_is_not_loaded(tmp_path: Path, change: dict[str, np.ndarray | None], said: str) -> None:
+def test_a_file_that_is_wrong_is_not_loaded(tmp_path: Path, change: dict[str, np.ndarray | None], message: str) -> None:
     file = tmp_path / "a.mp4.safetensors"
     write_features(file, features(9), MADE)
     tensors = {n: t for n, t in (load_file(file) | change).items() if t is not None}
     save_file(tensors, file, metadata={"evoked": MADE.as_json()})
 
-    with pytest.raises(DatasetError, match=said):
+    with pytest.raises(DatasetError, match=message):
         load_examples({"a.mp4": labels(9)}, tmp_path)

@@ -1,4 +1,4 @@
-"""pairs.csv as people write it, and one clear line for each thing that is wrong with it."""
+"""pairs.csv in the formats that people use, and one message for each error."""
 
 import unicodedata
 from pathlib import Path

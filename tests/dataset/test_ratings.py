@@ -1,4 +1,4 @@
-"""Ratings as people write them, and every way in which they can be wrong."""
+"""Ratings in the formats that people use, and a message for each kind of error."""
 
 from pathlib import Path
 
@@ -25,38 +25,42 @@ a.mp4,0,3,v1,cat,1,0,woman
 
 
 def test_spans_with_marks_that_are_missing(tmp_path: Path) -> None:
-    found = read(tmp_path, SPANS)
-    assert found.expressions == ("amusement", "surprise")  # in the order of EEV
-    assert [str(c) for c in found.clips] == ["a.mp4 0-3 s v1", "a.mp4 3-6 s v1", "b.mp4 0-3 s v1"]
-    assert found.raters == ("ann", "bob", "cat")
-    assert found.groups == {"gender": ("woman", "woman", "man")}
-    yes, rated = found.counts()
+    ratings = read(tmp_path, SPANS)
+    assert ratings.expressions == ("amusement", "surprise")  # in the order of EEV
+    assert [str(c) for c in ratings.clips] == ["a.mp4 0-3 s v1", "a.mp4 3-6 s v1", "b.mp4 0-3 s v1"]
+    assert ratings.raters == ("ann", "bob", "cat")
+    assert ratings.groups == {"gender": ("woman", "woman", "man")}
+    yes, rated = ratings.counts()
     assert yes.tolist() == [[2, 1], [0, 0], [0, 1]]
     assert rated.tolist() == [[3, 3], [0, 1], [1, 1]]
 
 
 def test_lines_in_any_order_are_the_same_ratings(tmp_path: Path) -> None:
     head, *lines = SPANS.splitlines()
-    one, other = read(tmp_path, SPANS), read(tmp_path, "\n".join([head, *reversed(lines)]))
-    assert (one.clips, one.raters, one.groups) == (other.clips, other.raters, other.groups)
+    ratings, reversed_ratings = read(tmp_path, SPANS), read(tmp_path, "\n".join([head, *reversed(lines)]))
+    assert (ratings.clips, ratings.raters, ratings.groups) == (
+        reversed_ratings.clips,
+        reversed_ratings.raters,
+        reversed_ratings.groups,
+    )
     for name in ("clip", "rater", "marks"):
-        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+        np.testing.assert_array_equal(getattr(ratings, name), getattr(reversed_ratings, name))
 
 
 def test_three_ways_to_merge(tmp_path: Path) -> None:
-    found = read(tmp_path, SPANS)
+    ratings = read(tmp_path, SPANS)
     nan = np.nan
-    np.testing.assert_array_equal(found.merged(), [[1, 0], [nan, 0], [0, 1]])
-    np.testing.assert_array_equal(found.merged("any"), [[1, 1], [nan, 0], [0, 1]])
-    np.testing.assert_allclose(found.merged("mean"), [[2 / 3, 1 / 3], [nan, 0], [0, 1]])
+    np.testing.assert_array_equal(ratings.merged(), [[1, 0], [nan, 0], [0, 1]])
+    np.testing.assert_array_equal(ratings.merged("any"), [[1, 1], [nan, 0], [0, 1]])
+    np.testing.assert_allclose(ratings.merged("mean"), [[2 / 3, 1 / 3], [nan, 0], [0, 1]])
     with pytest.raises(ValueError, match="the rule must be one of majority, any, mean, got 'most'"):
-        found.merged("most")
+        ratings.merged("most")
 
 
 def test_majority_is_more_than_half_of_however_many_rated(tmp_path: Path) -> None:
     lines = [f"{n}.mp4,{r},{int(r < yes)}" for n, yes in ((1, 1), (2, 1), (3, 2), (4, 2), (5, 3)) for r in range(n)]
-    found = read(tmp_path, "clip,rater,awe\n" + "\n".join(lines))
-    assert found.merged()[:, 0].tolist() == [1, 0, 1, 0, 1]
+    ratings = read(tmp_path, "clip,rater,awe\n" + "\n".join(lines))
+    assert ratings.merged()[:, 0].tolist() == [1, 0, 1, 0, 1]
 
 
 def test_clip_files_seconds_and_a_sheet_from_excel(tmp_path: Path) -> None:
@@ -70,9 +74,9 @@ def test_clip_files_seconds_and_a_sheet_from_excel(tmp_path: Path) -> None:
 
 def test_names_that_are_not_of_eev(tmp_path: Path) -> None:
     text = "clip,rater,boredom,country,amusement\na.mp4,1,1,Kenya,0\n"
-    found = read(tmp_path, text, expressions=("boredom",), groups=("country",))
-    assert found.expressions == ("amusement", "boredom")
-    assert found.groups == {"country": ("Kenya",)}
+    ratings = read(tmp_path, text, expressions=("boredom",), groups=("country",))
+    assert ratings.expressions == ("amusement", "boredom")
+    assert ratings.groups == {"country": ("Kenya",)}
 
 
 HEAD = "video,start_s,end_s,rater,amusement\n"
@@ -110,9 +114,9 @@ HEAD = "video,start_s,end_s,rater,amusement\n"
     ],
 )
 def test_what_is_wrong_is_told_in_one_line(tmp_path: Path, text: str, message: str) -> None:
-    with pytest.raises(DatasetError, match=message) as told:
+    with pytest.raises(DatasetError, match=message) as caught:
         read(tmp_path, text)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
