@@ -86,7 +86,7 @@ def test_a_file_that_was_cut_off(stored: Path) -> None:
     whole = stored.read_bytes()
     for length in (0, 4, 100, len(whole) // 2, len(whole) - 1):
         stored.write_bytes(whole[:length])
-        with pytest.raises(DatasetError, match=r"a\.safetensors cannot be used: it is no whole safetensors file"):
+        with pytest.raises(DatasetError, match=r"a\.safetensors cannot be used: it is not a complete safetensors file"):
             read_features(stored)
 
 

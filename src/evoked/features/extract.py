@@ -1,13 +1,13 @@
-"""A content video, described once a second: what is shown, who is shown, what is heard.
+"""Extract image, face and audio features of a content video, one row per second.
 
-One pass through the file feeds all three. Decoding and scaling run in a thread of their own, ahead of
-the nets; memory does not depend on the length but for the rows themselves (10 kB a second).
+One pass over the file feeds all three modalities. Decoding and scaling run in a separate thread, ahead of
+the networks; apart from the rows (10 kB a second), memory does not depend on the length of the video.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,54 +30,56 @@ from evoked.weights.cache import Cache, default_cache
 from evoked.weights.catalogue import NETS
 from evoked.weights.session import open_net
 
-__all__ = ["MODALITIES", "Extractor", "FeatureConfig", "Features", "digests", "extract"]
+__all__ = ["MODALITIES", "Extractor", "FeatureConfig", "Features", "ModalityRows", "digests", "extract"]
 
 MODALITIES = ("image", "face", "audio")
-BATCH = 8  # pictures: the nets gain nothing from more, and 1.2 s of work is not far ahead of the decoder
+BATCH = 8  # frames: larger batches are not faster, and 1.2 s of work is not far behind the decoder
 
 
 @settings
 class FeatureConfig:
-    """How contents are described."""
+    """Settings of feature extraction."""
 
-    features: str = setting("open", f"which nets: {', '.join(SETS)} (docs/weights.md says where each comes from)")
-    face_net: str = setting("", "describes the faces; \"\": the set's own; nn2: the paper's, with weights of your own")
-    precision: Literal["f32", "bf16"] = setting(
-        "f32", "of the image net: f32, or bf16 where the CPU has it (a little different)"
+    features: str = setting("open", f"set of networks: {', '.join(SETS)} (docs/weights.md says where each comes from)")
+    face_net: str = setting(
+        "", 'describes the faces; "": as the set has it; nn2: the paper\'s, with weights that you provide'
     )
-    threads: int = setting(0, "threads of the nets; 0: as many as the process may use", ge=0)
+    precision: Literal["f32", "bf16"] = setting(
+        "f32", "of the image network: f32, or bf16 where the CPU supports it (slightly different features)"
+    )
+    threads: int = setting(0, "threads of the networks; 0: as many as the process may use", ge=0)
     detector_size: int = setting(480, "longest side at which frames are searched for faces, pixels")
     min_score: float = setting(0.6, "faces less certain than this are left out", gt=0, lt=1)
 
     def __post_init__(self) -> None:
         if self.features not in SETS:
             raise ValueError(f"features must be one of {', '.join(SETS)}, got {self.features!r}")
-        _ = self.chosen  # refuses a face_net that is not there
-        DetectConfig(detector_size=self.detector_size, min_score=self.min_score)  # refuses what it cannot use
+        _ = self.chosen  # raises if there is no such face_net
+        DetectConfig(detector_size=self.detector_size, min_score=self.min_score)  # raises for values out of range
 
     def as_dict(self) -> dict[str, object]:
-        """What shapes the result; the number of threads does not."""
-        own = {"features": self.features, "face_net": self.face_net}
-        return own | {"precision": self.precision, "detector_size": self.detector_size, "min_score": self.min_score}
+        """Settings that affect the result; the number of threads does not."""
+        models = {"features": self.features, "face_net": self.face_net}
+        return models | {"precision": self.precision, "detector_size": self.detector_size, "min_score": self.min_score}
 
     @property
     def chosen(self) -> FeatureSet:
-        """The nets that are run."""
+        """The networks that are run."""
         named = SETS[self.features]
         return replace(named, face=self.face_net) if self.face_net else named
 
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """T seconds of a content.
+    """Features of T seconds of a content.
 
     Attributes:
         image: (T, D), the frame shown at each second; not valid after the end of a file that was cut off.
-        face: (T, 2·D), the two largest faces, the largest first; a row is always valid, with zeros where
+        face: (T, 2·D), the two largest faces, the largest first; all rows are valid, with zeros where
             a face is missing.
-        face_valid: bool (T, 2), which of the two are there.
-        audio: (T, D); not valid where the sound has not begun, is over, or the file has none.
-        damage: what was wrong with the file, one line each; not stored with the features.
+        face_valid: bool (T, 2), which of the two are present.
+        audio: (T, D); not valid where the audio has not begun, has ended, or the file has none.
+        damage: of the file, one line each; not stored with the features.
 
     Raises:
         ValueError: if they are not on one grid, or the mask does not fit.
@@ -102,25 +104,33 @@ class Features:
         return self.image.grid
 
     def filled(self) -> dict[str, NDArray[np.float32]]:
-        """Modality → (T, D), all finite: zeros where there is nothing, as the model takes them."""
+        """Modality → (T, D), all finite: zeros where not valid, the input of the model."""
         tracks = {"image": self.image, "face": self.face, "audio": self.audio}
         return {name: np.nan_to_num(track.values, nan=0.0) for name, track in tracks.items()}
 
 
+class ModalityRows(NamedTuple):
+    """Feature rows of a content while they are computed."""
+
+    images: image.ImageRows
+    faces: face.FaceRows
+    sounds: audio.SoundRows
+
+
 class Extractor:
-    """The nets of a set, loaded once for any number of videos.
+    """Extracts features of any number of videos with networks that are loaded once.
 
     Args:
         config: settings.
-        cache: where the nets are.
-        batch: pictures that the image net takes at once; 1 where they come one by one.
+        cache: where the networks are.
+        batch: batch size of the image network, in frames; 1 for frames that arrive one by one.
 
     Attributes:
         config: the settings.
-        nets: name → sha256 of each net that is run.
+        nets: name → sha256 of each network that is run.
 
     Raises:
-        WeightsError: if a net cannot be had.
+        WeightsError: if a network is not available.
     """
 
     def __init__(self, config: FeatureConfig | None = None, cache: Cache | None = None, batch: int = BATCH) -> None:
@@ -141,65 +151,76 @@ class Extractor:
         """Describe one video.
 
         Args:
-            path: a media file with a picture; sound is described if there is any.
-            progress: counts seconds of video.
+            path: a video file; its audio is described if it has any.
+            progress: called with the seconds done and their total.
+
+        Returns:
+            The features, one row per second.
 
         Raises:
-            NoPictureError: if there is nothing to see.
-            MediaError: if it is no media file.
+            NoPictureError: if the file has no video stream.
+            MediaError: if the file is not a media file.
         """
         media = probe(path)
         if media.picture is None:
             raise NoPictureError(f"{path} has no picture: features describe videos. Name a file with a video stream")
         grid = media.seconds
         images, faces, sounds = self.rows(grid.steps)
-        playing = read_media(path, frames=grid, audio_hz=audio.HZ if media.sound else None)
-        for item in prefetch(self._prepared(playing, media), depth=16):
+        reader = read_media(path, frames=grid, audio_hz=audio.HZ if media.sound else None)
+        for item in prefetch(self._prepared(reader, media), depth=16):
             if isinstance(item, _Shown):
                 images.take(item.picture.step, item.picture.index, item.square)
                 faces.take(item.picture, item.search)
                 progress(item.picture.step + 1, grid.steps)
             else:
                 sounds.take(item)
-        ends = playing.broke_off_s
-        shown = grid.seconds < ends.get("picture", np.inf)  # later rows would repeat the last frame there was
+        ends = reader.broke_off_s
+        shown = grid.seconds < ends.get("picture", np.inf)  # later rows would repeat the last frame
         faces.rows[~shown], faces.valid[~shown] = 0, False
         return Features(
             _track(grid, "image", images.end(), shown),
             _track(grid, "face", faces.rows, np.ones(grid.steps, dtype=np.bool_)),
             faces.valid,
             _track(grid, "audio", sounds.end(), _heard(media, grid, ends.get("sound", np.inf))),
-            damage_lines(playing),
+            damage_lines(reader),
         )
 
-    def rows(self, seconds: int) -> tuple[image.ImageRows, face.FaceRows, audio.SoundRows]:
-        """Places for so many seconds' rows, with the nets that fill them."""
-        return (
+    def rows(self, seconds: int) -> ModalityRows:
+        """New rows for a number of seconds, with the networks that compute them."""
+        return ModalityRows(
             image.ImageRows(self._image, self._wants, seconds, self._batch),
             face.FaceRows(self._detector, self._describe, self._width, seconds),
             audio.SoundRows(self._audio, self._floor, seconds),
         )
 
     def scaled(self, picture: VideoFrame, width: int, height: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """A picture of a film of this size, as the image net and as the face detector want it."""
+        """Scale a frame for the image network and for the face detector.
+
+        Args:
+            picture: the frame.
+            width, height: of the video, in pixels.
+
+        Returns:
+            RGB pixels for the image network, and for the face detector.
+        """
         side = self._wants.shape[-1]
         return picture.rgb((side, side)), picture.rgb(face.search_size(width, height, self.config.detector_size))
 
     def patches(self) -> audio.Patches:
-        """What cuts sound into the patches that the audio net wants."""
+        """A new splitter of an audio stream into the patches of the audio network."""
         return audio.Patches(self._floor)
 
     def provenance(self, path: Path) -> Provenance:
-        """What makes the features of a video what they are."""
+        """Provenance of the features of a video."""
         return Provenance("features", self.config.as_dict(), {path.name: sha256(path)}, self.nets)
 
-    def _prepared(self, played: MediaReader, media: Media) -> Iterator["_Shown | NDArray[np.float32]"]:
-        """Pictures scaled and sound cut into patches: what the decoding thread does."""
+    def _prepared(self, reader: MediaReader, media: Media) -> Iterator["_Shown | NDArray[np.float32]"]:
+        """Scaled frames and audio patches: the work of the decoding thread."""
         assert media.picture is not None
         size = (media.picture.width, media.picture.height)
         patches, before = self.patches(), -1
         try:
-            for item in played:
+            for item in reader:
                 if isinstance(item, AudioChunk):
                     yield from patches.take(item)
                 elif item.index == before:
@@ -209,14 +230,21 @@ class Extractor:
                     yield _Shown(item, *self.scaled(item, *size))
             yield from patches.end()
         finally:
-            played.close()
+            reader.close()
 
 
 def digests(config: FeatureConfig, cache: Cache) -> dict[str, str]:
-    """Name → sha256 of each net that a config runs; a user's own file is hashed.
+    """The sha256 of each network that a config runs; a file of the user's is hashed.
+
+    Args:
+        config: settings, with the set of networks.
+        cache: where the networks are.
+
+    Returns:
+        Name → sha256.
 
     Raises:
-        WeightsMissing: if it is a user's own and not there.
+        WeightsMissing: if a file that the user must provide is missing.
     """
     return {name: cache.digest(name) for name in config.chosen.nets}
 
@@ -224,13 +252,27 @@ def digests(config: FeatureConfig, cache: Cache) -> dict[str, str]:
 def extract(
     path: Path, config: FeatureConfig | None = None, cache: Cache | None = None, progress: Progress = silent
 ) -> Features:
-    """Describe one video; see Extractor, which is for several."""
+    """Extract the features of one video; for several, use Extractor.
+
+    Args:
+        path: a video file; its audio is described if it has any.
+        config: settings; the defaults where None.
+        cache: where the networks are.
+        progress: called with the seconds done and their total.
+
+    Returns:
+        The features, one row per second.
+
+    Raises:
+        MediaError or a subclass: if the video cannot be used.
+        WeightsError: if a network is not available.
+    """
     return Extractor(config, cache)(path, progress)
 
 
 @dataclass(frozen=True, eq=False)
 class _Shown:
-    """A second's picture, scaled for both nets; None where it is the picture of the second before."""
+    """The frame of a second, scaled for both networks; None where it repeats the frame before."""
 
     picture: VideoFrame
     square: NDArray[np.uint8] | None
@@ -238,7 +280,7 @@ class _Shown:
 
 
 def _heard(media: Media, grid: TimeGrid, end_s: float) -> NDArray[np.bool_]:
-    """bool (T,): the seconds [t, t + 1) in which the sound stream has something; it may break off at `end_s`."""
+    """bool (T,): the seconds [t, t + 1) in which the audio stream has samples; it may break off at `end_s`."""
     if media.sound is None:
         return np.zeros(grid.steps, dtype=np.bool_)
     first, last = media.sound.start_s, media.sound.start_s + media.sound.duration_s

@@ -1,7 +1,7 @@
 """Features on disk: one safetensors file per video, float16, uncompressed, one key of metadata.
 
-Chosen by measuring: windows read in 0.1 ms, and compression gains at best a third at 30 to 60 times the
-reading time. Several metadata keys would be written in any order; one key makes equal work give equal
+The format was chosen by measurement: a window is read in 0.1 ms, and compression saves at most a third at 30 to 60
+times the reading time. Several metadata keys would be written in any order; with one key equal features give equal
 bytes.
 """
 
@@ -46,6 +46,11 @@ def write_features(path: Path, features: Features, provenance: Provenance) -> No
     Tensors: `image` (T, D), `face` (T, N·D), `audio` (T, D) in float16, zeros where not valid;
     `image_valid` (T,), `face_valid` (T, N), `audio_valid` (T,) bool. Metadata: `evoked`, the provenance.
 
+    Args:
+        path: the file to write.
+        features: of a video.
+        provenance: settings, versions and input digests.
+
     Raises:
         OutputError: if it cannot be written.
         DatasetError: if a value is too large for float16.
@@ -56,22 +61,25 @@ def write_features(path: Path, features: Features, provenance: Provenance) -> No
         if largest > LARGEST:
             raise DatasetError(
                 f"{path}: {name} features reach {largest:.4g}, float16 ends at {LARGEST:.0f}. "
-                "The net or its input is wrong: run: evoked weights verify"
+                "The network or its input is wrong: run: evoked weights verify"
             )
         tensors[name] = rows.astype(np.float16)
     tensors["image_valid"], tensors["audio_valid"] = features.image.valid, features.audio.valid
     tensors["face_valid"] = features.face_valid
     plain = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-    with writing(path) as part:
-        part.write_bytes(save(plain, metadata={KEY: provenance.as_json()}))  # its own writer hides the OSError
+    with writing(path) as temporary:
+        temporary.write_bytes(save(plain, metadata={KEY: provenance.as_json()}))  # its save_file hides the OSError
 
 
 def read_features(path: Path, widths: Mapping[str, int] | None = None) -> Features:
     """Read a video's features and check them.
 
     Args:
-        path: what write_features wrote.
-        widths: modality → the number of columns that is wanted, e.g. by a model.
+        path: a file that write_features wrote.
+        widths: modality → required number of columns, e.g. of a model.
+
+    Returns:
+        The features.
 
     Raises:
         DatasetError: if the file is absent, damaged, incomplete, holds values that are not finite, or
@@ -100,16 +108,16 @@ def read_features(path: Path, widths: Mapping[str, int] | None = None) -> Featur
 
 
 class StoredRows:
-    """One modality in a feature file, (T, D): read from disk when rows are asked for, and checked then.
+    """One modality in a feature file, (T, D): rows are read from disk, and checked, when they are accessed.
 
-    The file is opened for each slice (0.1 ms): a dataset has more videos than a process may have files open,
-    and pages of a map that stays would count as this process's memory.
+    The file is opened for each slice (0.1 ms): a dataset has more videos than a process may have open files,
+    and a permanent memory map would count as memory of this process.
 
     Args:
         path: the feature file.
         name: of the tensor.
         shape: (T, D).
-        valid: bool (T,), rows elsewhere are zeros; None: all.
+        valid: bool (T,), other rows are zero; None: all are valid.
     """
 
     dtype = np.dtype(np.float16)
@@ -121,9 +129,9 @@ class StoredRows:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, part: slice) -> NDArray[np.float16]:
-        """Rows of a slice of step 1; DatasetError if the file is not what it was, or they are not finite."""
-        start, stop, step = part.indices(len(self))
+    def __getitem__(self, rows_wanted: slice) -> NDArray[np.float16]:
+        """Rows of a slice of step 1; DatasetError if the file was changed, or values are not finite."""
+        start, stop, step = rows_wanted.indices(len(self))
         if step != 1:
             raise ValueError(f"rows on disk are read in order, one by one; got a step of {step}")
         with _opened(self.path) as file:
@@ -139,23 +147,23 @@ class StoredRows:
         return rows
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        """All of them, for short work."""
+        """All rows, for short files."""
         return np.asarray(self[:], dtype=dtype)
 
     def first(self, steps: int) -> "StoredRows":
-        """The same without what comes after the first `steps` rows."""
+        """The first `steps` rows."""
         valid = None if self._valid is None else self._valid[:steps]
         return StoredRows(self.path, self.name, (min(steps, len(self)), self.shape[1]), valid)
 
 
 @dataclass(frozen=True, eq=False)
 class Stored:
-    """A feature file that has been looked at but not read.
+    """An opened feature file whose rows have not been read.
 
     Attributes:
         rows: modality → (T, D).
-        pictured: bool (T,), seconds with a picture.
-        present: modalities that at least one second has.
+        pictured: bool (T,), seconds with a video frame.
+        present: modalities with at least one valid second.
     """
 
     rows: Mapping[str, StoredRows]
@@ -164,7 +172,7 @@ class Stored:
 
 
 def open_features(path: Path) -> Stored:
-    """Look at a video's features: everything is checked but the numbers, which are as they are read.
+    """Open a video's features: everything is checked except values, which are checked when they are read.
 
     Raises:
         DatasetError: if the file is absent, damaged, cut short or incomplete.
@@ -177,19 +185,19 @@ def open_features(path: Path) -> Stored:
         heads = {name: file.get_slice(name) for name in MODALITIES}
         masks = {name: file.get_tensor(f"{name}_valid") for name in MODALITIES}
         shapes = {name: tuple(head.get_shape()) for name, head in heads.items()}
-        kinds = {name: "float16" if head.get_dtype() == "F16" else head.get_dtype() for name, head in heads.items()}
+        dtypes = {name: "float16" if head.get_dtype() == "F16" else head.get_dtype() for name, head in heads.items()}
     steps = {name: shape[0] if shape else 0 for name, shape in shapes.items()}
     steps |= {f"{name}_valid": len(mask) for name, mask in masks.items()}
     if len(set(steps.values())) != 1:
         raise _wrong(path, f"its tensors differ in length: {steps}")
     for name in MODALITIES:
-        _check(path, name, (shapes[name], kinds[name]), masks[name])
+        _check(path, name, (shapes[name], dtypes[name]), masks[name])
     rows = {n: StoredRows(path, n, shapes[n], None if n == "face" else masks[n]) for n in MODALITIES}
     return Stored(rows, masks["image"], frozenset(n for n, mask in masks.items() if mask.any()))
 
 
 def read_features_provenance(path: Path) -> dict[str, Any]:
-    """What made a video's features; DatasetError as read_features."""
+    """Provenance of a video's features; DatasetError as read_features."""
     with _opened(path) as file:
         return _provenance(path, file)
 
@@ -200,16 +208,16 @@ def _opened(path: Path) -> Any:
     try:
         return safe_open(path, framework="numpy")
     except (SafetensorError, OSError) as error:
-        raise _wrong(path, f"it is no whole safetensors file ({error})") from error
+        raise _wrong(path, f"it is not a complete safetensors file ({error})") from error
 
 
 def _provenance(path: Path, file: Any) -> dict[str, Any]:
     try:
         provenance = json.loads((file.metadata() or {})[KEY])
     except (KeyError, ValueError) as error:
-        raise _wrong(path, "it does not say what made it") from error
+        raise _wrong(path, "it has no provenance") from error
     if not isinstance(provenance, dict):
-        raise _wrong(path, "it does not say what made it")
+        raise _wrong(path, "it has no provenance")
     return provenance
 
 
@@ -217,16 +225,16 @@ def _tensors(path: Path) -> dict[str, NDArray]:
     wanted = [*MODALITIES, *(f"{name}_valid" for name in MODALITIES)]
     with _opened(path) as file:
         _provenance(path, file)
-        there = set(file.keys())
-        if missing := [name for name in wanted if name not in there]:
+        keys = set(file.keys())
+        if missing := [name for name in wanted if name not in keys]:
             raise _wrong(path, f"it has no {', '.join(missing)}")
         return {name: file.get_tensor(name) for name in wanted}
 
 
 def _check(path: Path, name: str, rows: tuple[tuple[int, ...], str], valid: NDArray) -> None:
-    shape, kind = rows
-    if len(shape) != 2 or not shape[1] or kind != "float16":
-        raise _wrong(path, f"{name} must be float16 of shape (T, D), it is {kind} {shape}")
+    shape, dtype = rows
+    if len(shape) != 2 or not shape[1] or dtype != "float16":
+        raise _wrong(path, f"{name} must be float16 of shape (T, D), it is {dtype} {shape}")
     if valid.dtype != np.bool_ or valid.ndim != (2 if name == "face" else 1):
         raise _wrong(path, f"{name}_valid must be a mask, it is {valid.dtype} {valid.shape}")
     if name == "face" and (not valid.shape[1] or shape[1] % valid.shape[1]):
@@ -238,7 +246,7 @@ def _track(grid: TimeGrid, name: str, rows: NDArray, valid: NDArray[np.bool_]) -
     return Track.masked(grid, names, rows.astype(np.float32), valid)
 
 
-def _wrong(path: Path, what: str) -> DatasetError:
+def _wrong(path: Path, reason: str) -> DatasetError:
     return DatasetError(
-        f"features in {path} cannot be used: {what}. Delete the file and make it again: evoked features"
+        f"features in {path} cannot be used: {reason}. Delete the file and make it again: evoked features"
     )

@@ -1,8 +1,8 @@
-"""What is shown at each second: the numbers before the classifier of a net that names things in pictures.
+"""Image features, a row per second: the last layer before the classifier of an image classification network.
 
-The whole frame is scaled to the net's square without crop, bilinear, as the paper does. Open: EfficientNet-
-Lite2, 1280 numbers (Tan and Le 2019; 260×260, (x − 127) / 128). The paper's: Inception V3, the graph of
-2015-12-05, 2048 (Szegedy and others 2015; 299×299, (x − 128) / 128).
+The full frame is scaled to the network's square input without cropping, bilinear, as in the paper. Open: EfficientNet-
+Lite2, 1280 columns (Tan and Le 2019; 260×260, (x − 127) / 128). The paper's: Inception V3, the graph of
+2015-12-05, 2048 (Szegedy et al. 2015; 299×299, (x − 128) / 128).
 """
 
 import numpy as np
@@ -15,25 +15,34 @@ __all__ = ["ImageRows"]
 
 
 class ImageRows:
-    """Turn frames into feature rows, batch by batch; a repeated frame is not computed again.
+    """Image features of frames, one row per second, computed in batches; a repeated frame is computed once.
 
     Args:
-        net: (batch, 3, side, side) → features (batch, D) first.
-        wants: what the net wants to be given, as the catalogue has it.
-        seconds: how many rows there will be.
-        batch: the net's batch; always a full one is run, and what is left over in the last is not read.
+        network: (batch, 3, side, side) → features (batch, D) as its first output.
+        wants: the network's input, as in the catalogue: shape, mean, standard deviation.
+        seconds: number of rows.
+        batch: batch size of the network; a full batch is always run, and unused rows of the last are ignored.
     """
 
-    def __init__(self, net: Session, wants: Input, seconds: int, batch: int) -> None:
-        self.rows = np.zeros((seconds, net.output_ports[0].shape[-1]), dtype=np.float32)
-        self._net, self._wants = net, wants
+    def __init__(self, network: Session, wants: Input, seconds: int, batch: int) -> None:
+        self.rows = np.zeros((seconds, network.output_ports[0].shape[-1]), dtype=np.float32)
+        self._network, self._wants = network, wants
         self._blob = np.zeros((batch, *wants.shape[1:]), dtype=np.float32)
-        self._steps: list[list[int]] = []  # the steps that show each waiting picture
+        self._steps: list[list[int]] = []  # the steps that show each waiting frame
         self._index: int | None = None
-        self._last: NDArray[np.float32] | None = None  # row of the picture before, where it is done
+        self._last: NDArray[np.float32] | None = None  # row of the previous frame, where computed
 
     def take(self, step: int, index: int, rgb: NDArray[np.uint8] | None) -> None:
-        """The picture of a step; `rgb` (side, side, 3) may be None if `index` is that of the step before."""
+        """Add the frame of a second.
+
+        Args:
+            step: the second.
+            index: of the frame; equal to that of the step before where the frame repeats.
+            rgb: its pixels, (side, side, 3); may be None for a repeated frame.
+
+        Raises:
+            ValueError: if the pixels of a new frame are missing.
+        """
         if index == self._index:
             if self._steps:
                 self._steps[-1].append(step)
@@ -56,7 +65,7 @@ class ImageRows:
     def _run(self) -> None:
         if not self._steps:
             return
-        found = self._net(self._blob)[0]
-        for row, steps in zip(found, self._steps, strict=False):
+        features = self._network(self._blob)[0]
+        for row, steps in zip(features, self._steps, strict=False):
             self.rows[steps] = row
-        self._last, self._steps = found[len(self._steps) - 1], []
+        self._last, self._steps = features[len(self._steps) - 1], []

@@ -1,4 +1,4 @@
-"""Describe one video of several and write its features, in whichever process the executor runs it."""
+"""Describe one video of several and write its features, as a job of an executor."""
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -21,9 +21,9 @@ class FeaturesTask:
     Attributes:
         video: the file.
         output: the safetensors file to write.
-        config: which networks, and their settings.
+        config: the set of networks, and their settings.
         cache: where the networks are.
-        provenance: of the features; made of the video and the networks where None.
+        provenance: of the features; derived from the video and the networks where None.
     """
 
     video: Path
@@ -35,11 +35,11 @@ class FeaturesTask:
 
 @dataclass(frozen=True)
 class FeaturesDone:
-    """What was written for a task.
+    """The result of a task.
 
     Attributes:
         seconds: rows of the file, one per second.
-        damage: what was wrong with the video, one line each.
+        damage: damage of the file, one line each.
     """
 
     seconds: int
@@ -54,7 +54,7 @@ def run_features_task(task: FeaturesTask, progress: Progress = silent) -> Featur
         progress: called with the seconds done and their total.
 
     Returns:
-        How many seconds were written, and what was wrong with the video.
+        The number of seconds written, and damage of the file.
 
     Raises:
         EvokedError: if the video, a network or the output cannot be used.
@@ -63,14 +63,14 @@ def run_features_task(task: FeaturesTask, progress: Progress = silent) -> Featur
         raise no_video_error(task.video)
     networks = tuple(sorted(task.provenance.nets.items())) if task.provenance else ()
     extractor = _extractor(task.config, task.cache, networks)
-    found = extractor(task.video, progress)
+    features = extractor(task.video, progress)
     made_by = task.provenance or extractor.provenance(task.video)
-    damage = tuple(f"{task.video.name}: {line}" for line in found.damage)
-    write_features(task.output, found, replace(made_by, notes=(*made_by.notes, *damage)))
-    return FeaturesDone(found.grid.steps, found.damage)
+    damage = tuple(f"{task.video.name}: {line}" for line in features.damage)
+    write_features(task.output, features, replace(made_by, notes=(*made_by.notes, *damage)))
+    return FeaturesDone(features.grid.steps, features.damage)
 
 
 @lru_cache(maxsize=1)
 def _extractor(config: FeatureConfig, cache: CacheLocation, _networks: tuple[tuple[str, str], ...]) -> Extractor:
-    """Opened again where the networks changed, such as a user's own file."""
+    """Opened again where the networks changed, such as a file of the user's."""
     return Extractor(config, cache.open())

@@ -1,10 +1,10 @@
-"""Which nets make the features: a set per name, the nets of the paper and those that can be had everywhere.
+"""Feature sets: the networks of the paper, and networks that are freely available.
 
-- open: EfficientNet-Lite2 1280, SFace 2 × 128, YAMNet 1024: through the package index;
+- open: EfficientNet-Lite2 1280, SFace 2 × 128, YAMNet 1024: from the package index;
 - paper: Inception V3 2048, Inception-ResNet-v1 2 × 1792, VGGish 128: from official URLs.
 
-The paper's own face net, NN2 (2 × 1024), has no public weights. Who has some names it: face_net = "nn2".
-It is never taken because a file happens to lie there: the same command gives the same features everywhere.
+The paper's face network, NN2 (2 × 1024), has no public weights. Users with weights select it: face_net = "nn2".
+It is never selected because a file exists: the same command gives the same features on every machine.
 """
 
 from collections.abc import Mapping
@@ -20,12 +20,12 @@ DETECTOR = "yunet"
 
 @dataclass(frozen=True)
 class FeatureSet:
-    """What describes a content.
+    """The networks that describe a content.
 
     Attributes:
-        image: the net of the pictures: (n, 3, side, side) → features first.
-        face: the description of faces, a row of faces/descriptors.py.
-        audio: the net of the sound: (n, 1, 96, 64) → features first.
+        image: the image network: (n, 3, side, side) → features as its first output.
+        face: the face descriptor, see faces/descriptors.py.
+        audio: the audio network: (n, 1, 96, 64) → features as its first output.
     """
 
     image: str
@@ -36,11 +36,11 @@ class FeatureSet:
         if self.face not in DESCRIPTORS:
             raise ValueError(f"face_net must be one of {', '.join(DESCRIPTORS)}, got {self.face!r}")
         if self.audio not in FLOORS:
-            raise ValueError(f"no front end for the sound net {self.audio!r}; there are: {', '.join(FLOORS)}")
+            raise ValueError(f"no front end for the audio network {self.audio!r}; there are: {', '.join(FLOORS)}")
 
     @property
     def nets(self) -> tuple[str, ...]:
-        """Every net that is run, by its name in the catalogue."""
+        """Names of all networks that are run, as in the catalogue."""
         return tuple(dict.fromkeys((self.image, DETECTOR, *models_of((self.face,)), self.audio)))
 
 

@@ -61,7 +61,7 @@ class RayPool:
             ) from error
 
     def run(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Done[Item, Result] | Failed[Item]]:
-        """Run `work` on each item ; outcomes come as they become ready; see Pool.
+        """Run `work` on each item; outcomes come as they become ready; see Pool.
 
         An item whose worker or node died is run again on another, RETRIES times; then it is Failed with a
         WorkerError. When the caller stops early, running actors are killed.
