@@ -96,7 +96,7 @@ def test_json_says_how_each_ended(cache: Cache, tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["a/x.mp4", "b/x.mkv", "-o", "out"], "both be written as x.safetensors"),
-        (["a.mp4", "a.mp4", "-o", "out"], "a video is named twice"),
+        (["a.mp4", "a.mp4", "-o", "out"], "a video is given twice"),
         (["a.mp4", "b.mp4", "-o", __file__], "name a folder for several"),
         (["a.mp4", "-o", "out", "--detector-size", "5"], "detector_size and closeup_size must be at least 32"),
         (["a.mp4"], "Missing option"),

@@ -81,7 +81,7 @@ def test_standard_input_a_line_a_second(stream: Path, model_folder: Path, tmp_pa
     assert ended.returncode == 0, ended.stderr
     lines = [json.loads(line) for line in ended.stdout.splitlines()]
     assert [line["time_s"] for line in lines] == list(range(len(lines)))
-    assert "from a second's last piece to its prediction: median" in ended.stderr
+    assert "from the last input of a second to its prediction: median" in ended.stderr
     kept = read_predictions(out)
     np.testing.assert_allclose(kept.values[:, 0], [line[kept.names[0]] for line in lines], atol=1e-5)
 
@@ -123,7 +123,7 @@ def test_what_cannot_be_followed_is_one_line(model_folder: Path, tmp_path: Path)
     (tmp_path / "text.ts").write_text("no film " * 50)
     for words, code, line in (
         ((tmp_path / "none.ts", "--model", model_folder), 1, "no media at"),
-        ((tmp_path / "text.ts", tmp_path / "none.ts", "--model", model_folder), 2, "--live follows one VIDEO"),
+        ((tmp_path / "text.ts", tmp_path / "none.ts", "--model", model_folder), 2, "--live takes one VIDEO"),
         ((tmp_path, "--model", model_folder), 1, "is a folder"),
     ):
         ended = subprocess.run(command(*words), capture_output=True, text=True)

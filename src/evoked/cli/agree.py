@@ -1,4 +1,4 @@
-"""evoked agree: a machine's scores against what people saw, and people against each other."""
+"""evoked agree: agreement of machine scores with human ratings, and of raters with each other."""
 
 import json
 from dataclasses import asdict
@@ -19,17 +19,19 @@ from evoked.core.provenance import Provenance
 from evoked.dataset.ratings import read_ratings
 from evoked.report.agreement import write_agreement_page
 
+__all__ = ["File", "agree"]
+
 File = click.Path(path_type=Path)
-PLACES = (".html", ".json")
+_SUFFIXES = (".html", ".json")
 
 
 @click.command()
 @click.argument("machine", type=File)
 @click.argument("human", type=File)
-@click.option("-o", "--output", type=File, help=f"write a page or a file, too ({', '.join(PLACES)})")
+@click.option("-o", "--output", type=File, help=f"also write a page or a JSON file ({', '.join(_SUFFIXES)})")
 @click.option("--json", "as_json", is_flag=True, help="print JSON instead of tables")
-@click.option("--expression", multiple=True, help="a column of HUMAN that is an expression beside the fifteen of EEV")
-@click.option("--group", multiple=True, help="a column of HUMAN that groups people, beside ethnicity, gender and age")
+@click.option("--expression", multiple=True, help="a column of HUMAN that is an expression, besides the fifteen of EEV")
+@click.option("--group", multiple=True, help="a column of HUMAN that groups people, besides ethnicity, gender and age")
 @config_options(AgreeConfig)
 def agree(
     machine: Path,
@@ -38,27 +40,36 @@ def agree(
     as_json: bool,
     expression: tuple[str, ...],
     group: tuple[str, ...],
-    **own: Any,
+    **options: Any,
 ) -> None:
-    """Compare MACHINE with HUMAN: precision, recall, correlation, and how far people agree.
+    """Compare MACHINE with HUMAN: precision, recall, correlation, and rater agreement.
 
-    MACHINE is a table made by evoked (annotation, labels, prediction), a folder of them, or scores of clips with a
-    column clip. HUMAN is a table of ratings: clip, or video with start_s,end_s or second; rater; expressions as 0
-    or 1; perhaps viewer, person, ethnicity, gender, age. Thresholds are chosen on other videos than those scored.
+    MACHINE is a table written by evoked (annotation, labels, prediction), a folder of them, or scores of clips with
+    a column clip. HUMAN is a table of ratings: clip, or video with start_s,end_s or second; rater; expressions as 0
+    or 1; optional: viewer, person, ethnicity, gender, age. Thresholds are chosen on other videos than those scored.
+    \f
+
+    Args:
+        machine, human, output, as_json, expression, group: the arguments and options.
+        **options: fields of AgreeConfig.
+
+    Raises:
+        click.UsageError: if a setting is rejected.
+        EvokedError: if a table or the output cannot be used.
     """
-    config = config_from_options(AgreeConfig, own)
+    config = config_from_options(AgreeConfig, options)
     if output is not None:
-        if output.suffix.lower() not in PLACES:
-            raise OutputError(f"cannot tell what to write from {output.name!r}: end it in {', '.join(PLACES)}")
+        if output.suffix.lower() not in _SUFFIXES:
+            raise OutputError(f"cannot tell what to write from {output.name!r}: end it in {', '.join(_SUFFIXES)}")
         check_writable(output)
     scores = read_machine_scores(machine)
     ratings = read_ratings(human, expressions=(*scores.names, *expression), groups=group)
     with bar("intervals"):
-        found = compare(scores, ratings, config)
+        agreement = compare(scores, ratings, config)
     inputs = {**scores.inputs, human.name: sha256(human)}
-    provenance = Provenance("agree", {**asdict(config), "group": list(group)}, inputs, notes=found.notes)
+    provenance = Provenance("agree", {**asdict(config), "group": list(group)}, inputs, notes=agreement.notes)
     if output is not None and output.suffix.lower() == ".json":
-        write_agreement(output, found, provenance)
+        write_agreement(output, agreement, provenance)
     elif output is not None:
-        write_agreement_page(output, found, provenance)
-    click.echo(json.dumps(found.as_dict(), indent=1, ensure_ascii=False) if as_json else as_text(found))
+        write_agreement_page(output, agreement, provenance)
+    click.echo(json.dumps(agreement.as_dict(), indent=1, ensure_ascii=False) if as_json else as_text(agreement))

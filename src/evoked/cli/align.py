@@ -1,4 +1,4 @@
-"""`evoked align`: temporal alignment of a reaction with a content."""
+"""evoked align: temporal alignment of a reaction with a content."""
 
 import json
 from pathlib import Path
@@ -23,15 +23,26 @@ __all__ = ["align", "alignment_text"]
 @click.command()
 @click.argument("reaction", type=click.Path(path_type=Path))
 @click.argument("content", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="write the map to this JSON file, not to stdout")
-@click.option("--draw", type=click.Path(path_type=Path), help="draw the map to this file: .svg or .html")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="write the offset map to this JSON file instead of stdout"
+)
+@click.option("--draw", type=click.Path(path_type=Path), help="draw the offset map to this file: .svg or .html")
 @config_options(MatchConfig)
 def align(reaction: Path, content: Path, output: Path | None, draw: Path | None, **options: object) -> None:
-    """Find where REACTION plays CONTENT, by the sound they share; by the picture where they share none.
+    """Find where REACTION plays CONTENT: by the sound they have in common, else by the picture.
 
     Prints JSON with `by` (sound, picture, or both), `score` and `segments` (content_start_s, content_end_s,
-    reaction_start_s, score, rate: reaction seconds for each content second); seconds that no segment covers are
-    unknown. The file of -o also says from which files and settings it came. A drawing for people goes to stderr.
+    reaction_start_s, score, rate: reaction seconds per content second); seconds that no segment covers are
+    unknown. The file of -o also has provenance: input files and settings. A text drawing goes to stderr.
+    \f
+
+    Args:
+        reaction, content, output, draw: the arguments and options.
+        **options: fields of MatchConfig.
+
+    Raises:
+        click.UsageError: if --draw has another suffix.
+        EvokedError: if a file cannot be used, or no alignment is found.
     """
     config = config_from_options(MatchConfig, options)
     if draw and draw.suffix not in (".svg", ".html"):
@@ -39,26 +50,26 @@ def align(reaction: Path, content: Path, output: Path | None, draw: Path | None,
     for path in (output, draw):
         if path:
             check_writable(path)
-    ours, theirs = Recording(reaction), Recording(content)
-    matcher = ContentMatcher({content.name: theirs}, config)
+    reaction_recording, content_recording = Recording(reaction), Recording(content)
+    matcher = ContentMatcher({content.name: content_recording}, config)
     try:
         with bar(f"align {reaction.name}") as progress:
-            offsets = matcher.match(ours, progress=progress).offsets
+            offsets = matcher.match(reaction_recording, progress=progress).offsets
     finally:
-        for recording in (ours, theirs):
+        for recording in (reaction_recording, content_recording):
             for line in recording.damage:
                 print_note(recording.path, line)
     provenance = Provenance(
         "align",
-        config={known.name: getattr(config, known.name) for known in describe(MatchConfig)},
-        inputs={"reaction": ours.digest, "content": theirs.digest},
-        notes=matcher.damage_notes(ours, content.name),
+        config={described.name: getattr(config, described.name) for described in describe(MatchConfig)},
+        inputs={"reaction": reaction_recording.digest, "content": content_recording.digest},
+        notes=matcher.damage_notes(reaction_recording, content.name),
     )
     if output:
         write_offsets(output, offsets, provenance)
     else:
         click.echo(json.dumps(offsets.as_dict(), indent=1))
-    content_s, reaction_s = (float(recording.media.duration_s) for recording in (theirs, ours))
+    content_s, reaction_s = (float(recording.media.duration_s) for recording in (content_recording, reaction_recording))
     if draw:
         svg = map_svg(offsets, reaction.name, content.name, content_s, reaction_s)
         write_text(draw, svg if draw.suffix == ".svg" else map_html(svg, f"{reaction.name} and {content.name}"))
@@ -67,12 +78,16 @@ def align(reaction: Path, content: Path, output: Path | None, draw: Path | None,
 
 
 def alignment_text(offsets: OffsetMap, reaction: str, content: str, content_s: float) -> str:
-    """One line for people: how much of the content was found, and where it starts.
+    """Summarise an alignment: how much of the content it covers, and where it starts.
 
     Args:
-        offsets: what was found.
-        reaction, content: names of both.
-        content_s: duration of the content.
+        offsets: the offset map.
+        reaction: name of the reaction video.
+        content: name of the content.
+        content_s: duration of the content, in seconds.
+
+    Returns:
+        One line.
     """
     first, count = offsets.segments[0], len(offsets.segments)
     return (

@@ -1,4 +1,4 @@
-"""evoked evaluate: predictions against labels, with chance and intervals."""
+"""evoked evaluate: score predictions against labels, with chance levels and intervals."""
 
 import json
 from dataclasses import asdict
@@ -18,6 +18,8 @@ from evoked.learning.evaluation.prediction_sets import gather_predictions, notes
 from evoked.learning.evaluation.scores import scores_table, write_scores
 from evoked.predict.predictor import load_model
 
+__all__ = ["File", "evaluate"]
+
 File = click.Path(path_type=Path)
 
 
@@ -26,7 +28,7 @@ File = click.Path(path_type=Path)
 @click.option("--predictions", type=File, help="folder with a table of predictions per video")
 @click.option("--model", "model_folder", type=File, help="folder of a trained model, to predict from --features")
 @click.option("--features", type=File, help="with --model: folder with a feature file per video")
-@click.option("-o", "--output", type=File, help="write scores.json here, too")
+@click.option("-o", "--output", type=File, help="also write the scores to this file, as JSON")
 @click.option("--json", "as_json", is_flag=True, help="print JSON instead of a table")
 @config_options(EvaluateConfig)
 def evaluate(
@@ -36,15 +38,24 @@ def evaluate(
     features: Path | None,
     output: Path | None,
     as_json: bool,
-    **own: Any,
+    **options: Any,
 ) -> None:
-    """Score predictions against what viewers expressed.
+    """Score predictions against the labels of viewers' expressions.
 
-    Give --predictions, or --model with --features. Average precision per expression and its mean, the
-    chance of each, intervals that draw whole videos, and what the same predictions score when the labels
-    are circularly shifted in time. Only videos that the model never learnt from tell how good it is.
+    Give --predictions, or --model with --features. Prints average precision per expression and its mean, the
+    chance level of each, bootstrap intervals over whole videos, and the scores of the same predictions when the
+    labels are circularly shifted in time. Only videos that the model was not trained on show how good it is.
+    \f
+
+    Args:
+        labels_path, predictions, model_folder, features, output, as_json: the options.
+        **options: fields of EvaluateConfig.
+
+    Raises:
+        click.UsageError: if the options cannot be combined.
+        EvokedError: if labels, predictions, the model or the output cannot be used.
     """
-    config = config_from_options(EvaluateConfig, own)
+    config = config_from_options(EvaluateConfig, options)
     if (predictions is None) == (model_folder is None) or (model_folder is None) != (features is None):
         raise click.UsageError("give either --predictions DIR, or --model DIR with --features DIR")
     labels = read_labels(labels_path)

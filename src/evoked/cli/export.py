@@ -8,6 +8,8 @@ from evoked.core.files import check_writable
 from evoked.model.checkpoint import load_checkpoint
 from evoked.predict.onnx_export import write_onnx
 
+__all__ = ["export"]
+
 
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
@@ -15,8 +17,16 @@ from evoked.predict.onnx_export import write_onnx
 def export(model: Path, output: Path) -> None:
     """Write MODEL as an ONNX file, for other runtimes and languages.
 
-    Its inputs are windows of features, one per modality, (n, window_s, D); its output the n seconds' expressions.
-    docs/predict.md says how windows are cut.
+    Its inputs are windows of features, one per modality, (n, window_s, D); its output is the expressions of the n
+    seconds. docs/predict.md describes how windows are cut.
+    \f
+
+    Args:
+        model: folder of a trained model.
+        output: the file to write.
+
+    Raises:
+        EvokedError: if the model or the output cannot be used.
     """
     check_writable(output)
     write_onnx(output, load_checkpoint(model))

@@ -1,4 +1,4 @@
-"""evoked features: describe content videos once a second."""
+"""evoked features: compute the features of content videos, once a second."""
 
 import json
 from collections import Counter
@@ -21,7 +21,7 @@ from evoked.weights.cache import CacheLocation, default_cache
 
 __all__ = ["features"]
 
-Outcome = Done[FeaturesTask, FeaturesDone] | Failed[FeaturesTask]
+_Outcome = Done[FeaturesTask, FeaturesDone] | Failed[FeaturesTask]
 
 
 @click.command()
@@ -31,16 +31,25 @@ Outcome = Done[FeaturesTask, FeaturesDone] | Failed[FeaturesTask]
     "--output",
     required=True,
     type=click.Path(path_type=Path),
-    help="One video: the file to write, or a folder that is there. Several: a folder, made where needed.",
+    help="One video: the file to write, or an existing folder. Several: a folder, created if needed.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, a row per video.")
 @executor_options
 @config_options(FeatureConfig)
 def features(videos: tuple[Path, ...], output: Path, as_json: bool, offline: bool, **options: Any) -> None:
-    """Describe each VIDEO once a second: what is shown, who is shown, what is heard.
+    """Compute the features of each VIDEO once a second: image, faces, audio.
 
-    Writes one safetensors file per video. Each video ends done or failed, with its reason; the rest goes
-    on. Exit 1 if any failed.
+    Writes one safetensors file per video. A video that cannot be used is reported with its reason, and the other
+    videos are processed. Exit code 1 if a video failed.
+    \f
+
+    Args:
+        videos, output, as_json, offline: the arguments and options.
+        **options: fields of FeatureConfig; --executor, --workers and --address.
+
+    Raises:
+        click.UsageError: if the options cannot be combined.
+        EvokedError: if a video, a network or the output cannot be used.
     """
     config = config_from_options(FeatureConfig, options)
     targets = _targets(videos, output)
@@ -56,11 +65,15 @@ def features(videos: tuple[Path, ...], output: Path, as_json: bool, offline: boo
         if isinstance(outcome, Done):
             for line in outcome.result.damage:
                 print_note(task.video, line)
-            ended = {"state": "done", "seconds": outcome.result.seconds, "file": str(task.output)}
+            state: dict[str, object] = {
+                "state": "done",
+                "seconds": outcome.result.seconds,
+                "file": str(task.output),
+            }
         else:
             failures.add(task.video, outcome.error)
-            ended = {"state": "failed", "reason": str(outcome.error)}
-        rows[task.video] = {"video": str(task.video), **ended}
+            state = {"state": "failed", "reason": str(outcome.error)}
+        rows[task.video] = {"video": str(task.video), **state}
     in_order = [rows[video] for video in videos]
     if as_json:
         click.echo(json.dumps(in_order, indent=1, ensure_ascii=False))
@@ -71,33 +84,33 @@ def features(videos: tuple[Path, ...], output: Path, as_json: bool, offline: boo
     failures.end()
 
 
-def _outcomes(tasks: list[FeaturesTask], pool: Pool) -> Iterator[Outcome]:
-    """Each task's outcome as it is ready, under a bar of videos; where they run one by one, of their seconds too."""
+def _outcomes(tasks: list[FeaturesTask], pool: Pool) -> Iterator[_Outcome]:
+    """Outcomes in the order they finish, with a progress bar of videos; in a serial pool, of their seconds too."""
     with bar("features") as progress:
-        for ended, outcome in enumerate(pool.run(_shown(tasks, pool, progress), tasks), start=1):
+        for finished, outcome in enumerate(pool.run(_with_progress(tasks, pool, progress), tasks), start=1):
             yield outcome
-            progress(ended, len(tasks))
+            progress(finished, len(tasks))
 
 
-def _shown(tasks: list[FeaturesTask], pool: Pool, progress: Progress) -> Callable[[FeaturesTask], FeaturesDone]:
-    """The work; in this process it moves the bar while a video is described."""
+def _with_progress(tasks: list[FeaturesTask], pool: Pool, progress: Progress) -> Callable[[FeaturesTask], FeaturesDone]:
+    """The function that runs a task; in a serial pool it also reports progress within a video."""
     if not isinstance(pool, SerialPool):
         return run_features_task
-    before = {task: number for number, task in enumerate(tasks)}
+    index = {task: number for number, task in enumerate(tasks)}
 
     def work(task: FeaturesTask) -> FeaturesDone:
-        def tell(done: float, total: float | None, note: str = "") -> None:
-            progress(before[task] + (done / total if total else 0), len(tasks), task.video.name)
+        def report(done: float, total: float | None, note: str = "") -> None:
+            progress(index[task] + (done / total if total else 0), len(tasks), task.video.name)
 
-        return run_features_task(task, tell)
+        return run_features_task(task, report)
 
     return work
 
 
 def _targets(videos: tuple[Path, ...], output: Path) -> dict[Path, Path]:
-    """Video → the file to write; click.UsageError where two would share one."""
+    """Video → the file to write; click.UsageError if two videos have the same file."""
     if len(set(videos)) < len(videos):
-        raise click.UsageError("a video is named twice")
+        raise click.UsageError("a video is given twice: name each once")
     if len(videos) == 1 and not output.is_dir():
         return {videos[0]: output}
     if output.is_file():

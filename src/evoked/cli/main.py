@@ -15,7 +15,7 @@ from evoked.core.errors import EvokedError, TrainingError
 __all__ = ["COMMANDS", "LazyGroup", "evoked", "main"]
 
 COMMANDS = {
-    "sample": "make a study from real media, with simulated reactions and known ground truth",
+    "sample": "make a study from real media, with staged reactions and a known ground truth",
     "run": "take a study folder from videos to a report",
     "annotate": "find the viewers in reaction videos and score their expressions at 6 Hz",
     "align": "find the temporal alignment of a reaction with a content",

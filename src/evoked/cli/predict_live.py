@@ -1,4 +1,4 @@
-"""What `evoked predict --live` shows while a video plays: a line per second."""
+"""evoked predict --live: a line per second while a video is being written."""
 
 import json
 from pathlib import Path
@@ -13,24 +13,37 @@ from evoked.predict.writers import check_format, write_predictions
 from evoked.report.formats import clock
 from evoked.weights.cache import default_cache
 
+__all__ = ["print_live_predictions"]
 
-def follow(
-    video: Path, model_folder: Path, output: Path | None, threshold: float, nets: tuple[int, bool], as_json: bool
+
+def print_live_predictions(
+    video: Path,
+    model_folder: Path,
+    output: Path | None,
+    *,
+    threshold: float,
+    threads: int,
+    offline: bool,
+    as_json: bool,
 ) -> None:
-    """Predict each second of a video as it comes, print it, and at the end write what there is.
+    """Predict and print each second of a video as it arrives; at the end write all seconds to a file.
 
     Args:
-        video: a file that grows or a pipe; `-` for standard input.
+        video: a growing file or a pipe; `-` for standard input.
         model_folder: of the trained model.
-        output: where all seconds go at the end, or when it is interrupted; None: nowhere.
-        threshold: for .vtt, and from where on an expression is named in the line.
-        nets: their threads, and whether only those of the cache may be used.
-        as_json: a JSON object a line instead of text.
+        output: file of all seconds, written at the end or on an interruption; None: not written.
+        threshold: probability in (0, 1] from which an expression is shown in .vtt and marked in the lines.
+        threads: of the networks; 0: as many as are available.
+        offline: use only networks that are in the cache.
+        as_json: print a JSON object per line instead of text.
+
+    Raises:
+        EvokedError: if the video, the model, a network or the output cannot be used.
     """
     if output:
         check_format(output)
         check_writable(output)
-    model, (threads, offline) = load_model(model_folder, nets[0]), nets
+    model = load_model(model_folder, threads)
     predictor = LivePredictor(model, default_cache(offline=offline), threads)
     seconds: list[LiveSecond] = []
     try:
@@ -39,9 +52,13 @@ def follow(
             click.echo(_line(second, model.expressions, threshold, as_json))
     finally:
         if seconds:
-            work = np.array([s.work_s for s in seconds[1:] or seconds])  # the first second warms the nets up
-            told = f"median {np.median(work):.2f} s, 95 of 100 within {np.quantile(work, 0.95):.2f} s"
-            click.echo(f"{len(seconds)} seconds; from a second's last piece to its prediction: {told}", err=True)
+            work = np.array(
+                [s.work_s for s in seconds[1:] or seconds]
+            )  # the first includes the warm-up of the networks
+            latency = f"median {np.median(work):.2f} s, 95th percentile {np.quantile(work, 0.95):.2f} s"
+            click.echo(
+                f"{len(seconds)} seconds; from the last input of a second to its prediction: {latency}", err=True
+            )
         if seconds and output:
             track = collect_live(seconds, model.expressions)
             write_predictions(output, track, predictor.provenance(), threshold=threshold)
@@ -49,8 +66,8 @@ def follow(
 
 
 def _line(second: LiveSecond, names: tuple[str, ...], threshold: float, as_json: bool) -> str:
-    found = {name: round(float(value), 6) for name, value in zip(names, second.values, strict=True)}
+    scores = {name: round(float(value), 6) for name, value in zip(names, second.values, strict=True)}
     if as_json:
-        return json.dumps({"time_s": float(second.second), "valid": True} | found)
-    shown = "  ".join(f"{name} {value:.2f}{'*' if value >= threshold else ' '}" for name, value in found.items())
-    return f"{clock(second.second)}  {shown}".rstrip()
+        return json.dumps({"time_s": float(second.second), "valid": True} | scores)
+    columns = "  ".join(f"{name} {value:.2f}{'*' if value >= threshold else ' '}" for name, value in scores.items())
+    return f"{clock(second.second)}  {columns}".rstrip()
