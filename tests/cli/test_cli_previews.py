@@ -13,7 +13,7 @@ def test_both_are_written_beside_the_summary(evoked, media, tmp_path: Path) -> N
     ran = evoked("annotate", media["variable"], "--preview", tmp_path / "p.mp4", "--blur", tmp_path / "deep" / "b.mp4")
 
     assert ran.code == 0, ran.err
-    hint = "note: without --content the faces of a film that is on the screen count as viewers, too"
+    hint = "note: without --content, faces in a video that is on the screen also count as viewers"
     assert ran.lines.count(hint) == 1
     assert ran.out.splitlines()[:2] == [str(tmp_path / "p.mp4"), str(tmp_path / "deep" / "b.mp4")]
     whole = probe(media["variable"])

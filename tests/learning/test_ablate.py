@@ -100,7 +100,7 @@ def test_a_given_split_is_kept_to(
     assert code == 1
     assert "a video can be one to train, validate, test, not 'learn'" in err
     split.write_text("video,part\na,train\na,test\n")
-    assert run(capsys, monkeypatch, *words)[2].strip().endswith("a stands there twice; a video is in one part")
+    assert run(capsys, monkeypatch, *words)[2].strip().endswith("a is listed twice; list each video once")
 
 
 def test_what_is_asked_wrongly_is_refused(

@@ -1,4 +1,4 @@
-"""evoked ablate: what each part of the content model is worth."""
+"""evoked ablate: the contribution of each component of the content model."""
 
 import json
 from collections.abc import Sequence
@@ -27,16 +27,20 @@ from evoked.learning.experiments.ablation import FULL, AblateConfig, Split, run_
 from evoked.learning.training.config import TrainConfig
 from evoked.model.config import ModelSettings
 
+__all__ = ["File", "ablate"]
+
 File = click.Path(path_type=Path)
-RESULTS = ("ablation.csv", "ablation.json")
+_RESULTS = ("ablation.csv", "ablation.json")
 
 
 @click.command()
 @click.option("--features", type=File, required=True, help="folder with a feature file per video")
-@click.option("--labels", "labels_path", type=File, required=True, help="labels to learn from and to score against")
-@click.option("--human", type=File, help="a second table of labels, of people, to score the same test videos against")
-@click.option("--split", "split_path", type=File, help="a table video,part: train, validate or test; else at random")
-@click.option("-o", "--output", type=File, required=True, help="folder for the table and, in runs/, every model")
+@click.option("--labels", "labels_path", type=File, required=True, help="labels to train on and to score against")
+@click.option("--human", type=File, help="labels by human raters, to score the same test videos against as well")
+@click.option(
+    "--split", "split_path", type=File, help="a table video,part: train, validate or test; else a random split"
+)
+@click.option("-o", "--output", type=File, required=True, help="folder for the table and, in runs/, all models")
 @click.option("--json", "as_json", is_flag=True, help="print JSON instead of a table")
 @config_options(AblateConfig)
 @config_options(ModelSettings)
@@ -48,46 +52,58 @@ def ablate(
     split_path: Path | None,
     output: Path,
     as_json: bool,
-    **own: Any,
+    **options: Any,
 ) -> None:
-    """Train the content model without one of its parts at a time, several times each, and score all on the same videos.
+    """Train the content model without one component at a time, with several seeds, and score all on the same videos.
 
-    The full model, image+audio, image alone, no gating, no output gate, no experts. Average precision per expression
-    and MAP, mean and spread over seeds, beside chance; intervals draw whole test videos. A run that is done
-    is kept; the same command goes on from where it stopped.
+    Variants: the full model, image+audio, image only, no gating, no output gate, no experts. Prints average precision
+    per expression and MAP, mean and spread over seeds, with chance levels; bootstrap intervals over whole test
+    videos. Finished runs are kept: run the same command again to continue.
+    \f
+
+    Args:
+        features, labels_path, human, split_path, output, as_json: the options.
+        **options: fields of AblateConfig, ModelSettings and TrainConfig.
+
+    Raises:
+        click.UsageError: if a setting is rejected.
+        EvokedError: if an input or the output cannot be used, or training fails.
     """
     config, model, training = (
-        config_from_options(AblateConfig, own),
-        config_from_options(ModelSettings, own),
-        config_from_options(TrainConfig, own),
+        config_from_options(AblateConfig, options),
+        config_from_options(ModelSettings, options),
+        config_from_options(TrainConfig, options),
     )
-    for name in RESULTS:
+    for name in _RESULTS:
         check_writable(output / name)
     labels = read_labels(labels_path)
     with bar("read features") as progress:
         loaded = load_examples(labels, features, progress)
-    given = _read_split(split_path) if split_path else None
-    split = split_videos(loaded.examples, given, config.split_seed)
+    chosen_split = _read_split(split_path) if split_path else None
+    split = split_videos(loaded.examples, chosen_split, config.split_seed)
     notes = [*notes_of(labels_path), *loaded.notes, f"one split: {_counts(split)}"]
-    if strange := sorted((given or {}).keys() - {e.video for e in loaded.examples}):
-        notes.append(f"in the split, but without labels and features, left out: {', '.join(strange)}")
-    people = _as_people_saw(human, split.test, notes) if human else ()
+    if unknown := sorted((chosen_split or {}).keys() - {e.video for e in loaded.examples}):
+        notes.append(f"in the split, but without labels and features, left out: {', '.join(unknown)}")
+    human_examples = _with_human_labels(human, split.test, notes) if human else ()
     if len(split.test) < FEW:
         notes.append(f"{len(split.test)} test videos: intervals over so few are too narrow")
-    ways = variants(model, training, config.only)
+    selected = variants(model, training, config.only)
     with bar("train") as progress:
-        runs = run_variants(ways, split, config.seeds, output / "runs", features=loaded.made, progress=progress)
+        runs = run_variants(selected, split, config.seeds, output / "runs", features=loaded.made, progress=progress)
     with bar("intervals"):
         cells = compare_variants(runs, split.test, FULL, "machine", config)
-        if people:
-            kept = {way: [{e.video: run[e.video] for e in people} for run in found] for way, found in runs.items()}
-            cells += compare_variants(kept, people, FULL, "human", config)
+        if human_examples:
+            human_runs = {
+                variant: [{e.video: run[e.video] for e in human_examples} for run in predictions]
+                for variant, predictions in runs.items()
+            }
+            cells += compare_variants(human_runs, human_examples, FULL, "human", config)
     tables = [path for path in (labels_path, human, split_path) if path]
-    parts = {e.video: part for part, videos in split.parts.items() for e in videos}
-    files = find_result_files(parts, features, SUFFIX)
+    subsets = {e.video: subset for subset, videos in split.parts.items() for e in videos}
+    files = find_result_files(subsets, features, SUFFIX)
     inputs = {path.name: sha256(path) for path in [*tables, *files.values()]}
-    told = {"ablate": asdict(config), "model": asdict(model), "train": asdict(training), "split": parts}
-    _write(output, cells, Provenance("ablate", told, inputs, notes=tuple(dict.fromkeys(notes))))
+    settings = {"ablate": asdict(config), "model": asdict(model), "train": asdict(training), "split": subsets}
+    _write(output, cells, Provenance("ablate", settings, inputs, notes=tuple(dict.fromkeys(notes))))
     for note in dict.fromkeys(notes):
         click.echo(f"note: {note}", err=True)
     click.echo(json.dumps([asdict(c) for c in cells], indent=1) if as_json else comparison_text(cells, FULL))
@@ -95,42 +111,44 @@ def ablate(
 
 def _counts(split: Split) -> str:
     return ", ".join(
-        f"{len(videos)} video{'' if len(videos) == 1 else 's'} to {part}" for part, videos in split.parts.items()
+        f"{len(videos)} video{'' if len(videos) == 1 else 's'} to {subset}" for subset, videos in split.parts.items()
     )
 
 
 def _read_split(path: Path) -> dict[str, str]:
     columns = read_table(path, required=("video", "part"))
-    if twice := sorted({str(v) for v in columns["video"] if columns["video"].count(v) > 1}):
-        raise DatasetError(f"{path}: {', '.join(twice)} stands there twice; a video is in one part")
-    return {str(video): str(part) for video, part in zip(columns["video"], columns["part"], strict=True)}
+    if repeated := sorted({str(v) for v in columns["video"] if columns["video"].count(v) > 1}):
+        raise DatasetError(f"{path}: {', '.join(repeated)} is listed twice; list each video once")
+    return {str(video): str(subset) for video, subset in zip(columns["video"], columns["part"], strict=True)}
 
 
-def _as_people_saw(path: Path, test: Sequence[Example], notes: list[str]) -> tuple[Example, ...]:
-    """The test videos with people's labels in the place of the machine's; those that have none are left out."""
-    seen = read_labels(path)
+def _with_human_labels(path: Path, test: Sequence[Example], notes: list[str]) -> tuple[Example, ...]:
+    """The test videos with human labels in place of the machine's; videos without human labels are left out."""
+    human = read_labels(path)
     notes += notes_of(path)
-    if missing := [e.video for e in test if e.video not in seen]:
-        notes.append(f"no human labels of {len(missing)} test videos, left out there: {', '.join(missing[:3])}")
-    out = []
-    for e in (e for e in test if e.video in seen):
-        track = seen[e.video].labels
+    if missing := [e.video for e in test if e.video not in human]:
+        notes.append(
+            f"no human labels of {len(missing)} test videos, left out of that comparison: {', '.join(missing[:3])}"
+        )
+    examples = []
+    for e in (e for e in test if e.video in human):
+        track = human[e.video].labels
         if set(track.names) != set(e.expressions):
             raise DatasetError(f"{path} has labels of {', '.join(track.names)}, need {', '.join(e.expressions)}")
         steps = min(e.seconds, len(track.valid))
         values = track.values[:, [track.names.index(n) for n in e.expressions]]
-        joined = join(e.video, e.features, values, track.valid, e.expressions)  # refuses another length
-        wider = np.zeros(e.seconds, dtype=np.bool_)
-        wider[:steps] = joined.valid
-        full = np.zeros((e.seconds, len(e.expressions)), dtype=np.float32)
-        full[:steps] = joined.labels
-        out.append(replace(e, labels=full, valid=wider))
-    if not out:
+        joined = join(e.video, e.features, values, track.valid, e.expressions)  # raises if the lengths differ
+        valid = np.zeros(e.seconds, dtype=np.bool_)
+        valid[:steps] = joined.valid
+        padded = np.zeros((e.seconds, len(e.expressions)), dtype=np.float32)
+        padded[:steps] = joined.labels
+        examples.append(replace(e, labels=padded, valid=valid))
+    if not examples:
         raise DatasetError(f"{path} has labels of none of the test videos: {', '.join(e.video for e in test[:3])} …")
-    return tuple(out)
+    return tuple(examples)
 
 
 def _write(output: Path, cells: Sequence[ScoreCell], provenance: Provenance) -> None:
     columns = {name: [getattr(cell, name) for cell in cells] for name in ScoreCell.__dataclass_fields__}
-    for name in RESULTS:
+    for name in _RESULTS:
         write_table(output / name, columns, provenance)

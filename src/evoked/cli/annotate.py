@@ -1,4 +1,4 @@
-"""evoked annotate: the viewers of reaction videos and what they express."""
+"""evoked annotate: the viewers of reaction videos and their expressions."""
 
 from pathlib import Path
 from typing import Any
@@ -32,22 +32,24 @@ SECTIONS: dict[str, type] = {
     "votes": VoteConfig,
 }
 RENAMED = {"align": {"min_score": "align_min_score"}, "window": {"min_score": "region_min_score"}}
-"""Section → field → its option: `--min-score` is the face detector's."""
+"""Section → field → its option; `--min-score` is that of the face detector."""
 
 
 @click.command()
 @click.argument("reactions", nargs=-1, required=True, type=File)
-@click.option("--content", type=File, help="the video that was watched: its own faces are left out")
+@click.option("--content", type=File, help="the video that was watched: faces in it are left out")
 @click.option("-o", "--output", type=File, help=f"file ({', '.join(SUFFIXES)}), or a folder for several reactions")
-@click.option("--labels", is_flag=True, help="write the votes of all viewers, once a second of the content's time")
-@click.option("--apart", is_flag=True, help="with --labels: each viewer's own majority, a row per viewer and second")
+@click.option("--labels", is_flag=True, help="write the majority vote of all viewers, a row per second of the content")
 @click.option(
-    "--preview", type=File, help="also write the video with boxes, names and scores drawn in (.mp4; or a folder)"
+    "--apart", is_flag=True, help="with --labels: the majority vote of each viewer, a row per viewer and second"
 )
-@click.option("--blur", type=File, help="the same with every face blurred that was found, the film's own too")
-@click.option("--offline", is_flag=True, help="use only nets that the cache holds")
+@click.option(
+    "--preview", type=File, help="also write the video with boxes, names and scores (.mp4, .mov, .mkv or a folder)"
+)
+@click.option("--blur", type=File, help="the same with every detected face blurred, also those in the content")
+@click.option("--offline", is_flag=True, help="use only networks that are in the cache")
 @click.option("--json", "as_json", is_flag=True, help="print JSON: a row per reaction, and the file of labels")
-@click.option("--config", "config_path", type=File, help="a study.toml whose settings hold; what is typed goes first")
+@click.option("--config", "config_path", type=File, help="a study.toml with settings; options given here override it")
 @config_options(DetectConfig)
 @config_options(AnnotateConfig)
 @config_options(VoteConfig)
@@ -55,23 +57,33 @@ RENAMED = {"align": {"min_score": "align_min_score"}, "window": {"min_score": "r
 @config_options(ContentRegionConfig, RENAMED["window"])
 @click.pass_context
 def annotate(
-    ctx: click.Context, /, reactions: tuple[Path, ...], content: Path | None, output: Path | None, **words: Any
+    ctx: click.Context, /, reactions: tuple[Path, ...], content: Path | None, output: Path | None, **options: Any
 ) -> None:
     """Find the viewers in REACTIONS and score their expressions at 6 Hz.
 
-    Writes a row per viewer and tick: viewer, time_s, valid, and the expressions in [0, 1]. Without -o a
-    summary goes to stdout. Look at a blurred video before you give it away: a face that was not found is not
-    blurred. A video that cannot be used is reported and the others go on; exit code 1.
+    Writes a row per viewer and frame (6 Hz): viewer, time_s, valid, and the expressions in [0, 1]. Without -o a
+    summary is printed on stdout. Check a blurred video before you share it: a face that was not detected is not
+    blurred. A video that cannot be used is reported and the others are processed; the exit code is then 1.
+    \f
+
+    Args:
+        ctx: of the command; tells which options were given.
+        reactions, content, output: the arguments and options of these names.
+        **options: the other options, and the fields of the configs in SECTIONS.
+
+    Raises:
+        click.UsageError: if the options cannot be combined.
+        EvokedError: if a video, a network or the output cannot be used.
     """
-    settings = _settings(ctx, words)
-    if words["apart"] and not words["labels"]:
+    settings = _settings(ctx, options)
+    if options["apart"] and not options["labels"]:
         raise click.UsageError("--apart goes with --labels")
     reactions = tuple(dict.fromkeys(reactions))
     batch = AnnotateBatch(
-        AnnotateRequest(content, output, words["labels"], words["apart"], words["as_json"], words["offline"]),
+        AnnotateRequest(content, output, options["labels"], options["apart"], options["as_json"], options["offline"]),
         settings,
-        _places(reactions, output, words["labels"]),
-        Previews.planned(reactions, content, {"--preview": words["preview"], "--blur": words["blur"]}),
+        _tables(reactions, output, options["labels"]),
+        Previews.planned(reactions, content, {"--preview": options["preview"], "--blur": options["blur"]}),
         Failures(len(reactions), "reactions", "annotated"),
     )
     if content is not None and probe(content).picture is None:
@@ -81,35 +93,35 @@ def annotate(
     batch.end()
 
 
-def _settings(ctx: click.Context, words: dict[str, Any]) -> AnnotateSettings:
-    """The settings of --config, if one is given, and what was typed before them; StudyError if it holds a mistake."""
-    path: Path | None = words.pop("config_path")
-    given = read_settings_file(path) if path else None
-    if given is not None:
-        for section, kind in SECTIONS.items():
-            for field in describe(kind):
+def _settings(ctx: click.Context, options: dict[str, Any]) -> AnnotateSettings:
+    """Settings of the options, else of --config; StudyError if that file cannot be used."""
+    path: Path | None = options.pop("config_path")
+    study = read_settings_file(path) if path else None
+    if study is not None:
+        for section, config in SECTIONS.items():
+            for field in describe(config):
                 option = RENAMED.get(section, NO_RENAMES).get(field.name, field.name)
-                if not _is_typed(ctx, option):
-                    words[option] = getattr(getattr(given, section), field.name)
+                if not _is_given(ctx, option):
+                    options[option] = getattr(getattr(study, section), field.name)
     configs: dict[str, Any] = {
-        name: config_from_options(kind, words, RENAMED.get(name, NO_RENAMES)) for name, kind in SECTIONS.items()
+        name: config_from_options(config, options, RENAMED.get(name, NO_RENAMES)) for name, config in SECTIONS.items()
     }
-    if path is None or given is None:
+    if path is None or study is None:
         return AnnotateSettings(**configs)
-    root = None if _is_typed(ctx, "recogniser") else path.parent
-    return AnnotateSettings(**configs, expressions=given.about.expressions, root=root, notes=given.notes)
+    root = None if _is_given(ctx, "recogniser") else path.parent
+    return AnnotateSettings(**configs, expressions=study.about.expressions, root=root, notes=study.notes)
 
 
-def _is_typed(ctx: click.Context, option: str) -> bool:
+def _is_given(ctx: click.Context, option: str) -> bool:
     source = ctx.get_parameter_source(option)
     return source is not None and source.name not in ("DEFAULT", "DEFAULT_MAP")
 
 
-def _places(reactions: tuple[Path, ...], output: Path | None, labels: bool) -> dict[Path, Path]:
-    """Where each reaction's table goes; that it can be written is tried before the work."""
+def _tables(reactions: tuple[Path, ...], output: Path | None, labels: bool) -> dict[Path, Path]:
+    """The file of each reaction's table, checked to be writable."""
     names = [r.name for r in reactions]
-    if twice := {n for n in names if names.count(n) > 1}:
-        raise OutputError(f"two reactions are called {min(twice)}: rename one, or annotate them apart")
+    if repeated := {n for n in names if names.count(n) > 1}:
+        raise OutputError(f"two reactions are called {min(repeated)}: rename one, or annotate them one by one")
     if labels and output is None:
         raise click.UsageError("--labels needs -o FILE")
     if output is None:
@@ -120,7 +132,7 @@ def _places(reactions: tuple[Path, ...], output: Path | None, labels: bool) -> d
         return {} if labels else {reactions[0]: output}
     if output.suffix.lower() in SUFFIXES and not output.is_dir():
         raise click.UsageError(f"{len(reactions)} reactions need a folder, not the file {output.name}")
-    places = {r: output / f"{r.name}.parquet" for r in reactions}
-    for place in places.values():
-        check_writable(place)
-    return places
+    tables = {r: output / f"{r.name}.parquet" for r in reactions}
+    for path in tables.values():
+        check_writable(path)
+    return tables

@@ -1,4 +1,4 @@
-"""The work of `evoked annotate`: one reaction after another, each told and written as it is done."""
+"""The work of evoked annotate: one reaction after another, each written and reported when it is done."""
 
 import json
 from dataclasses import dataclass
@@ -31,24 +31,28 @@ from evoked.reactions.viewers.annotation_table import annotation_to_table
 from evoked.reactions.viewers.annotator import Annotator, annotation_models
 from evoked.study.layout import config_values
 from evoked.weights.cache import default_cache
-from evoked.weights.catalogue import NETS as CATALOGUE
+from evoked.weights.catalogue import NETS
 
-__all__ = ["ALONE", "DRAWING", "AnnotateBatch", "AnnotateRequest", "AnnotateSettings"]
+__all__ = ["AnnotateBatch", "AnnotateRequest", "AnnotateSettings"]
 
-DRAWING = 0.2
-"""About what share of the time the drawing of a video takes."""
-ALONE = "note: without --content the faces of a film that is on the screen count as viewers, too"
+_PREVIEW_SHARE = 0.2
+"""Approximate share of the time that writing a preview video takes."""
+_NO_CONTENT = "note: without --content, faces in a video that is on the screen also count as viewers"
 
 
 @dataclass(frozen=True)
 class AnnotateSettings:
-    """How to match, annotate and vote.
+    """Settings of alignment, annotation and vote.
 
     Attributes:
-        align, window, detect, annotate, votes: as the sections of study.toml.
-        expressions: which are scored; None: all that the recogniser knows.
-        root: the folder that a relative recogniser is in; None: the working directory.
-        notes: what every result must say.
+        align: section of study.toml.
+        window: section of study.toml.
+        detect: section of study.toml.
+        annotate: section of study.toml.
+        votes: section of study.toml.
+        expressions: names of those that are scored; None: all of the recogniser.
+        root: folder that a relative path of a recogniser starts from; None: the working directory.
+        notes: written into the provenance of every result.
     """
 
     align: MatchConfig
@@ -61,7 +65,7 @@ class AnnotateSettings:
     notes: tuple[str, ...] = ()
 
     def plain(self, *sections: str) -> dict[str, object]:
-        """Sections as plain values, for provenance; the recogniser by what it is, not by its folder."""
+        """Sections as plain values, for provenance; without the folder of the recogniser."""
         config: dict[str, object] = {name: config_values(getattr(self, name)) for name in sections}
         config["annotate"] = {n: v for n, v in config_values(self.annotate).items() if n != "recogniser"}
         return config
@@ -69,14 +73,15 @@ class AnnotateSettings:
 
 @dataclass(frozen=True)
 class AnnotateRequest:
-    """What was asked for.
+    """Arguments of the command line.
 
     Attributes:
         content: the video that was watched, or None.
         output: a file or folder; None: a summary is printed.
-        labels, apart: votes are written, of all viewers together or of each.
-        as_json: rows are printed as JSON, and nothing else.
-        offline: only nets that the cache holds.
+        labels: write votes.
+        apart: write the votes of each viewer, not of all together.
+        as_json: print JSON only.
+        offline: use only networks that are in the cache.
     """
 
     content: Path | None
@@ -88,110 +93,123 @@ class AnnotateRequest:
 
 
 class AnnotateBatch:
-    """Annotates reactions that share an order; a recogniser or a threshold that makes no sense is reported at once.
+    """Annotates reactions one after another.
 
     Args:
-        order: what was asked for.
-        settings: how to match, annotate and vote.
-        places: reaction → the file of its table.
-        drawn: the videos to be drawn of each.
-        failures: collects what failed; a reaction that fails does not take the others with it.
+        request: arguments of the command line.
+        settings: of alignment, annotation and vote.
+        tables: reaction → the file of its table.
+        previews: the videos to write of each reaction.
+        failures: collects the reactions that fail; the others are processed.
+
+    Raises:
+        click.UsageError: if a threshold is of an unknown expression.
+        EvokedError: if the recogniser cannot be opened.
     """
 
     def __init__(
         self,
-        order: AnnotateRequest,
+        request: AnnotateRequest,
         settings: AnnotateSettings,
-        places: dict[Path, Path],
-        drawn: Previews,
+        tables: dict[Path, Path],
+        previews: Previews,
         failures: Failures,
     ) -> None:
-        self._order, self._settings, self._places = order, settings, places
-        self._drawn, self._failures = drawn, failures
+        self._request, self._settings, self._tables = request, settings, tables
+        self._previews, self._failures = previews, failures
         self._recogniser = open_recogniser(settings.annotate.recogniser, settings.expressions, settings.root)
-        self._levels = thresholds_for(settings.votes, self._recogniser)
-        self._matcher = ContentMatcher({order.content.name: order.content}, settings.align) if order.content else None
-        self._seen: list[AnnotatedReaction] = []
+        self._thresholds = thresholds_for(settings.votes, self._recogniser)
+        content = request.content
+        self._matcher = ContentMatcher({content.name: content}, settings.align) if content else None
+        self._annotated: list[AnnotatedReaction] = []
         self._rows: list[dict[str, object]] = []
 
     @cached_property
-    def _nets(self) -> Annotator:
-        cache = default_cache(offline=self._order.offline)
+    def _annotator(self) -> Annotator:
+        cache = default_cache(offline=self._request.offline)
         return Annotator(self._recogniser, self._settings.annotate, self._settings.detect, cache)
 
     def add(self, reaction: Path) -> None:
-        """Annotate a reaction, and write and tell what is to be written and told of it alone."""
-        begin = 1.0 - DRAWING * self._drawn.count(reaction)
+        """Annotate a reaction; write its table and its preview videos."""
+        annotated_share = 1.0 - _PREVIEW_SHARE * self._previews.count(reaction)
         with bar(f"annotate {reaction.name}") as progress:
-            (outcome,) = SerialPool().run(partial(self._annotated, part(progress, 0, begin)), [reaction])
-            drawn = [] if isinstance(outcome, Failed) else self._draw(outcome.result, part(progress, begin, 1))
+            work = partial(self._annotate, part(progress, 0, annotated_share))
+            (outcome,) = SerialPool().run(work, [reaction])
+            drawing = part(progress, annotated_share, 1)
+            drawn = [] if isinstance(outcome, Failed) else self._write_previews(outcome.result, drawing)
         if isinstance(outcome, Failed):
             self._failures.add(reaction, outcome.error)
             self._rows.append({"reaction": str(reaction), "state": "failed", "reason": str(outcome.error)})
             return
-        seen = outcome.result
-        self._seen.append(seen)
+        annotated = outcome.result
+        self._annotated.append(annotated)
         previews = []
         for path in drawn:
             if isinstance(path, EvokedError):
                 self._failures.add(reaction, path)
             else:
                 previews.append(path)
-        self._rows.append(reaction_row(seen, self._places.get(reaction), previews))
+        self._rows.append(reaction_row(annotated, self._tables.get(reaction), previews))
         for path in previews:
-            self._say(str(path))
-        if self._order.output:
-            for line in damage_lines(seen):
+            self._print(str(path))
+        if self._request.output:
+            for line in damage_lines(annotated):
                 print_note(reaction, line)
-        if not self._order.labels:
-            self._say(self._written(seen))
+        if not self._request.labels:
+            self._print(self._write_table(annotated))
 
     def end(self) -> None:
-        """Write the labels, print the JSON; EvokedError if a reaction failed."""
-        order = self._order
-        if order.content is None and any(seen.found.viewers for seen in self._seen):
-            click.echo(ALONE, err=True)
-        if order.labels and self._seen and order.output:
-            self._write_labels(order.output)
-            self._say(str(order.output))
-        if order.as_json:
-            labels = str(order.output) if order.labels and self._seen else None
+        """Write the labels, print the JSON.
+
+        Raises:
+            EvokedError: if a reaction failed.
+        """
+        request = self._request
+        if request.content is None and any(annotated.found.viewers for annotated in self._annotated):
+            click.echo(_NO_CONTENT, err=True)
+        if request.labels and self._annotated and request.output:
+            self._write_labels(request.output)
+            self._print(str(request.output))
+        if request.as_json:
+            labels = str(request.output) if request.labels and self._annotated else None
             click.echo(json.dumps({"reactions": self._rows, "labels": labels}, indent=1, ensure_ascii=False))
         self._failures.end()
 
-    def _draw(self, seen: AnnotatedReaction, progress: Progress) -> list[Path | EvokedError]:
-        return self._drawn.write(seen.reaction, seen.found, progress)
+    def _write_previews(self, annotated: AnnotatedReaction, progress: Progress) -> list[Path | EvokedError]:
+        return self._previews.write(annotated.reaction, annotated.found, progress)
 
-    def _annotated(self, progress: Progress, reaction: Path) -> AnnotatedReaction:
-        return annotate_reaction(reaction, self._matcher, lambda: self._nets, self._settings.window, progress)
+    def _annotate(self, progress: Progress, reaction: Path) -> AnnotatedReaction:
+        return annotate_reaction(reaction, self._matcher, lambda: self._annotator, self._settings.window, progress)
 
-    def _written(self, seen: AnnotatedReaction) -> str:
-        """Write a reaction's table and give its path; where it has no place, its summary."""
-        place = self._places.get(seen.reaction)
-        if place is None:
-            return summary_text(seen)
-        table = annotation_to_table(seen.found, self._recogniser.names)
-        write_table(place, table, self._provenance([seen]))
-        return str(place)
+    def _write_table(self, annotated: AnnotatedReaction) -> str:
+        """Write a reaction's table and return its path; if it has no file, return a summary."""
+        path = self._tables.get(annotated.reaction)
+        if path is None:
+            return summary_text(annotated)
+        table = annotation_to_table(annotated.found, self._recogniser.names)
+        write_table(path, table, self._provenance([annotated]))
+        return str(path)
 
     def _write_labels(self, output: Path) -> None:
-        made_by, votes = self._provenance(self._seen, "votes"), self._settings.votes
-        if self._order.apart:
-            write_labels_apart(output, votes_apart(self._seen, self._order.content, votes, self._levels), made_by)
+        provenance, config = self._provenance(self._annotated, "votes"), self._settings.votes
+        content = self._request.content
+        if self._request.apart:
+            apart = votes_apart(self._annotated, content, config, self._thresholds)
+            write_labels_apart(output, apart, provenance)
             return
-        by = votes, self._levels
-        write_labels(output, votes_together(self._seen, self._order.content, self._recogniser.names, by), made_by)
+        votes = votes_together(self._annotated, content, self._recogniser.names, config, self._thresholds)
+        write_labels(output, votes, provenance)
 
-    def _provenance(self, seen: list[AnnotatedReaction], *more: str) -> Provenance:
-        content = [self._order.content] if self._order.content else []
-        inputs = unique_names({path: sha256(path) for path in [*(s.reaction for s in seen), *content]})
-        told = tuple(f"{s.reaction.name}: {line}" for s in seen for line in s.known)
+    def _provenance(self, annotated: list[AnnotatedReaction], *more: str) -> Provenance:
+        content = [self._request.content] if self._request.content else []
+        inputs = unique_names({path: sha256(path) for path in [*(a.reaction for a in annotated), *content]})
+        notes = tuple(f"{a.reaction.name}: {line}" for a in annotated for line in a.known)
         sections = (*(("align", "window") if content else ()), "detect", "annotate", *more)
         config = self._settings.plain(*sections) | dict(self._recogniser.describe())
-        nets = {name: CATALOGUE[name].sha256 for name in annotation_models(self._recogniser)}
-        return Provenance("annotate", config, inputs, nets, (*self._settings.notes, *told))
+        nets = {name: NETS[name].sha256 for name in annotation_models(self._recogniser)}
+        return Provenance("annotate", config, inputs, nets, (*self._settings.notes, *notes))
 
-    def _say(self, text: str) -> None:
-        """On stdout; with --json that is the JSON alone."""
-        if not self._order.as_json:
+    def _print(self, text: str) -> None:
+        """Print on stdout; with --json only the JSON is printed there."""
+        if not self._request.as_json:
             click.echo(text)

@@ -1,8 +1,9 @@
-"""Where the videos go that `evoked annotate --preview` and `--blur` write."""
+"""Files that evoked annotate --preview and --blur write."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
@@ -12,73 +13,97 @@ from evoked.core.progress import Progress, part
 from evoked.reactions.viewers.annotation import Annotation
 from evoked.reactions.viewers.preview import write_preview
 
-SUFFIXES = (".mp4", ".mov", ".mkv")
+__all__ = ["Previews"]
+
+_SUFFIXES = (".mp4", ".mov", ".mkv")
+
+
+class _Target(NamedTuple):
+    """A video to write, and whether faces are blurred in it."""
+
+    path: Path
+    blur: bool
 
 
 @dataclass(frozen=True)
 class Previews:
-    """What is to be written of each reaction.
+    """The videos to write of each reaction.
 
     Attributes:
-        places: reaction → (file, whether faces are hidden) for each that is wanted.
+        targets: reaction → its videos.
     """
 
-    places: Mapping[Path, Sequence[tuple[Path, bool]]]
+    targets: Mapping[Path, Sequence[_Target]]
 
     @classmethod
     def planned(cls, reactions: Sequence[Path], content: Path | None, wanted: Mapping[str, Path | None]) -> "Previews":
-        """Where each goes, by option; that it can be written is tried before the work.
+        """Plan the files, and check that they can be written.
 
-        Raises:
-            click.UsageError: if a file is named for several reactions, or its suffix is no video's.
-            OutputError: if a place cannot be written, or is one of the videos that are read.
-        """
-        places: dict[Path, list[tuple[Path, bool]]] = {r: [] for r in reactions}
-        read = [*reactions, *([content] if content else [])]
-        for option, place in wanted.items():
-            if place is None:
-                continue
-            for reaction in reactions:
-                out = _place(option, place, reaction, len(reactions))
-                if any(out.resolve() == taken.resolve() for taken in (*read, *_files(places))):
-                    raise OutputError(f"{option} {out}: that is another video of this command; choose another name")
-                check_writable(out)
-                places[reaction].append((out, option == "--blur"))
-        return cls(places)
-
-    def count(self, reaction: Path) -> int:
-        """How many are wanted of a reaction."""
-        return len(self.places[reaction])
-
-    def write(self, reaction: Path, found: Annotation, progress: Progress) -> list[Path | EvokedError]:
-        """Write what is wanted of a reaction.
+        Args:
+            reactions: the reaction videos.
+            content: the content, or None.
+            wanted: option (--preview, --blur) → a file or folder; None: not wanted.
 
         Returns:
-            For each the file that was written, or why it could not be; the rest goes on.
+            The planned videos.
+
+        Raises:
+            click.UsageError: if a file is given for several reactions, or its suffix is not that of a video.
+            OutputError: if a file cannot be written, or is one of the videos that are read.
         """
-        told: list[Path | EvokedError] = []
-        wanted = self.places[reaction]
-        for i, (out, hide) in enumerate(wanted):
-            own = part(progress, i / len(wanted), (i + 1) / len(wanted), f"drawing {out.name}")
+        targets: dict[Path, list[_Target]] = {r: [] for r in reactions}
+        inputs = [*reactions, *([content] if content else [])]
+        for option, destination in wanted.items():
+            if destination is None:
+                continue
+            for reaction in reactions:
+                out = _file(option, destination, reaction, len(reactions))
+                if any(out.resolve() == taken.resolve() for taken in (*inputs, *_files(targets))):
+                    raise OutputError(f"{option} {out}: that is another video of this command; choose another name")
+                check_writable(out)
+                targets[reaction].append(_Target(out, blur=option == "--blur"))
+        return cls(targets)
+
+    def count(self, reaction: Path) -> int:
+        """How many videos are written of a reaction."""
+        return len(self.targets[reaction])
+
+    def write(self, reaction: Path, annotation: Annotation, progress: Progress) -> list[Path | EvokedError]:
+        """Write the videos of a reaction.
+
+        Args:
+            reaction: the reaction video.
+            annotation: its viewers.
+            progress: called with the share that is done.
+
+        Returns:
+            For each video its file, or the error if it could not be written.
+        """
+        results: list[Path | EvokedError] = []
+        targets = self.targets[reaction]
+        for i, (out, blur) in enumerate(targets):
+            drawing = part(progress, i / len(targets), (i + 1) / len(targets), f"drawing {out.name}")
             try:
-                write_preview(reaction, found, out, hide=hide, progress=own)
+                write_preview(reaction, annotation, out, hide=blur, progress=drawing)
             except EvokedError as error:
-                told.append(error)
+                results.append(error)
             else:
-                told.append(out)
-        return told
+                results.append(out)
+        return results
 
 
-def _files(places: Mapping[Path, Sequence[tuple[Path, bool]]]) -> list[Path]:
-    return [out for wanted in places.values() for out, _ in wanted]
+def _files(targets: Mapping[Path, Sequence[_Target]]) -> list[Path]:
+    return [target.path for of_reaction in targets.values() for target in of_reaction]
 
 
-def _place(option: str, place: Path, reaction: Path, count: int) -> Path:
-    video = place.suffix.lower() in SUFFIXES and not place.is_dir()
-    if video and count > 1:
-        raise click.UsageError(f"{option}: {count} reactions need a folder, not the file {place.name}")
-    if video:
-        return place
-    if place.suffix and not place.is_dir():
-        raise click.UsageError(f"{option} writes a video ({', '.join(SUFFIXES)}) or into a folder, got {place.name}")
-    return place / f"{reaction.name}.mp4"
+def _file(option: str, destination: Path, reaction: Path, count: int) -> Path:
+    is_video = destination.suffix.lower() in _SUFFIXES and not destination.is_dir()
+    if is_video and count > 1:
+        raise click.UsageError(f"{option}: {count} reactions need a folder, not the file {destination.name}")
+    if is_video:
+        return destination
+    if destination.suffix and not destination.is_dir():
+        raise click.UsageError(
+            f"{option} writes a video ({', '.join(_SUFFIXES)}) or into a folder, got {destination.name}"
+        )
+    return destination / f"{reaction.name}.mp4"

@@ -1,4 +1,4 @@
-"""What `evoked annotate` tells of a reaction: a few lines for people, a row for programs."""
+"""Summary of an annotated reaction: lines of text, or a JSON object."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,61 +11,77 @@ __all__ = ["ExpressionSummary", "damage_lines", "expression_summary", "reaction_
 
 @dataclass(frozen=True)
 class ExpressionSummary:
-    """One viewer: seconds seen, and the share of these in which each expression is above one half."""
+    """A viewer: how long they are visible, and the share of that time in which each expression is above one half.
+
+    Attributes:
+        name: of the viewer.
+        seen_s: seconds in which the viewer is visible.
+        shares: expression → share in [0, 1] of the visible frames (6 Hz) in which its score is above 0.5.
+    """
 
     name: str
     seen_s: float
     shares: dict[str, float]
 
 
-def expression_summary(found: Annotation) -> list[ExpressionSummary]:
-    """Every viewer of a reaction, by name."""
+def expression_summary(annotation: Annotation) -> list[ExpressionSummary]:
+    """Summarise every viewer of a reaction, in the order of the annotation."""
     rows = []
-    for name, viewer in found.viewers.items():
+    for name, viewer in annotation.viewers.items():
         scores = viewer.scores
-        here = scores.values[scores.valid]
-        shares = {n: float((here[:, k] > 0.5).mean()) if len(here) else 0.0 for k, n in enumerate(scores.names)}
-        rows.append(ExpressionSummary(name, len(here) / float(found.grid.rate), shares))
+        visible = scores.values[scores.valid]
+        shares = {n: float((visible[:, k] > 0.5).mean()) if len(visible) else 0.0 for k, n in enumerate(scores.names)}
+        rows.append(ExpressionSummary(name, len(visible) / float(annotation.grid.rate), shares))
     return rows
 
 
-def valid_length_s(found: Annotation) -> float:
-    """Seconds of the reaction that its ticks cover."""
-    return float(found.grid.second(found.grid.steps))
+def valid_length_s(annotation: Annotation) -> float:
+    """Seconds of the reaction that its frames (6 Hz) cover."""
+    return float(annotation.grid.second(annotation.grid.steps))
 
 
-def damage_lines(seen: AnnotatedReaction) -> tuple[str, ...]:
-    """What a reader of a table must know that does not stand in it."""
-    return (*seen.known, *(() if seen.found.viewers else ("no viewer was seen in it",)))
+def damage_lines(annotated: AnnotatedReaction) -> tuple[str, ...]:
+    """Notes on a reaction that its table does not show: damage of the files, and that nobody was seen."""
+    return (*annotated.known, *(() if annotated.found.viewers else ("no viewer was seen in it",)))
 
 
-def summary_text(seen: AnnotatedReaction) -> str:
-    """A few lines for a terminal: each viewer's seconds, and how much of them each expression is on."""
-    found = seen.found
-    count, film = len(found.viewers), found.content_faces
-    lines = [f"{seen.reaction}: {valid_length_s(found):.1f} s, {count} viewer{'' if count == 1 else 's'}"]
-    for viewer in expression_summary(found):
+def summary_text(annotated: AnnotatedReaction) -> str:
+    """Summary for a terminal: how long each viewer is visible, and the share of each expression."""
+    annotation = annotated.found
+    count, left_out = len(annotation.viewers), annotation.content_faces
+    lines = [f"{annotated.reaction}: {valid_length_s(annotation):.1f} s, {count} viewer{'' if count == 1 else 's'}"]
+    for viewer in expression_summary(annotation):
         shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in viewer.shares.items())
         lines.append(f"  {viewer.name}: seen {viewer.seen_s:.1f} s; {shares}")
-    if film:
-        lines.append(f"  left out: {film} {'person who belongs' if film == 1 else 'people who belong'} to the film")
-    lines += [f"  {line}" for line in seen.known]
+    if left_out:
+        people = "person who belongs" if left_out == 1 else "people who belong"
+        lines.append(f"  left out: {left_out} {people} to the content")
+    lines += [f"  {line}" for line in annotated.known]
     return "\n".join(lines)
 
 
-def reaction_row(seen: AnnotatedReaction, table: Path | None, previews: list[Path]) -> dict[str, object]:
-    """The same as plain JSON values, and which files were written of it."""
+def reaction_row(annotated: AnnotatedReaction, table: Path | None, previews: list[Path]) -> dict[str, object]:
+    """Summary as a JSON object.
+
+    Args:
+        annotated: the reaction.
+        table: the file of its annotation table; None: not written.
+        previews: videos that were written of it.
+
+    Returns:
+        Plain values.
+    """
     viewers = [
         {"viewer": v.name, "seen_s": round(v.seen_s, 3), "shares": {n: round(s, 4) for n, s in v.shares.items()}}
-        for v in expression_summary(seen.found)
+        for v in expression_summary(annotated.found)
     ]
     return {
-        "reaction": str(seen.reaction),
+        "reaction": str(annotated.reaction),
         "state": "done",
-        "seconds": round(valid_length_s(seen.found), 3),
+        "seconds": round(valid_length_s(annotated.found), 3),
         "viewers": viewers,
-        "film_people": seen.found.content_faces,
-        "notes": list(damage_lines(seen)),
+        "film_people": annotated.found.content_faces,
+        "notes": list(damage_lines(annotated)),
         "file": str(table) if table else None,
         "previews": [str(path) for path in previews],
     }

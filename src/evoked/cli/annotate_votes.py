@@ -1,5 +1,6 @@
-"""What the viewers of several reactions say together, by content."""
+"""Majority votes of the viewers of several reactions, by content."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -14,7 +15,18 @@ __all__ = ["thresholds_for", "votes_apart", "votes_together"]
 
 
 def thresholds_for(config: VoteConfig, recogniser: Recogniser) -> tuple[float, ...]:
-    """The score from which on a tick is on, for each expression."""
+    """Thresholds from which an expression counts as shown.
+
+    Args:
+        config: of the vote.
+        recogniser: scores the expressions; may have operating points.
+
+    Returns:
+        A score in [0, 1] per expression.
+
+    Raises:
+        click.UsageError: if the config has a threshold for an unknown expression.
+    """
     try:
         return config.levels(recogniser.names, operating_thresholds(recogniser.describe()))
     except ValueError as error:
@@ -22,26 +34,50 @@ def thresholds_for(config: VoteConfig, recogniser: Recogniser) -> tuple[float, .
 
 
 def votes_together(
-    seen: list[AnnotatedReaction],
+    annotated: Sequence[AnnotatedReaction],
     content: Path | None,
     expressions: tuple[str, ...],
-    by: tuple[VoteConfig, tuple[float, ...]],
+    config: VoteConfig,
+    thresholds: tuple[float, ...],
 ) -> dict[str, Votes]:
-    """Votes by content; without one, each reaction has its own time."""
-    config, levels = by
+    """Votes of all viewers of a content.
+
+    Args:
+        annotated: the reactions.
+        content: that all of them play; None: each reaction is voted on its own time.
+        expressions: their names.
+        config: of the vote.
+        thresholds: a score in [0, 1] per expression.
+
+    Returns:
+        Name of the content (or reaction) → its votes.
+    """
     return {
-        timed_by.name: label_content([s.viewers for s in own], probe(timed_by).seconds, expressions, config, levels)
-        for timed_by, own in _by_content(seen, content)
+        video.name: label_content([a.viewers for a in group], probe(video).seconds, expressions, config, thresholds)
+        for video, group in _by_content(annotated, content)
     }
 
 
 def votes_apart(
-    seen: list[AnnotatedReaction], content: Path | None, config: VoteConfig, levels: tuple[float, ...]
+    annotated: Sequence[AnnotatedReaction], content: Path | None, config: VoteConfig, thresholds: tuple[float, ...]
 ) -> dict[str, dict[str, Votes]]:
-    """Votes by content and viewer, who is called REACTION/v1; no viewer, no row."""
+    """Votes of each viewer.
+
+    Args:
+        annotated: the reactions.
+        content: that all of them play; None: each reaction is voted on its own time.
+        config: of the vote.
+        thresholds: a score in [0, 1] per expression.
+
+    Returns:
+        Name of the content (or reaction) → viewer, named as in REACTION/v1 → votes.
+
+    Raises:
+        EvokedError: if no viewer was seen.
+    """
     votes = {
-        timed_by.name: label_each_viewer([s.viewers for s in own], probe(timed_by).seconds, config, levels)
-        for timed_by, own in _by_content(seen, content)
+        video.name: label_each_viewer([a.viewers for a in group], probe(video).seconds, config, thresholds)
+        for video, group in _by_content(annotated, content)
     }
     votes = {name: viewers for name, viewers in votes.items() if viewers}
     if not votes:
@@ -49,5 +85,7 @@ def votes_apart(
     return votes
 
 
-def _by_content(seen: list[AnnotatedReaction], content: Path | None) -> list[tuple[Path, list[AnnotatedReaction]]]:
-    return [(content, seen)] if content is not None else [(s.reaction, [s]) for s in seen]
+def _by_content(
+    annotated: Sequence[AnnotatedReaction], content: Path | None
+) -> list[tuple[Path, Sequence[AnnotatedReaction]]]:
+    return [(content, annotated)] if content is not None else [(a.reaction, [a]) for a in annotated]
