@@ -1,4 +1,4 @@
-"""`evoked library`: many contents that can be searched by sound."""
+"""evoked library: audio fingerprints of many contents, and which of them a reaction plays."""
 
 import json
 from pathlib import Path
@@ -17,13 +17,15 @@ from evoked.reactions.alignment.library.identify import ContentMatch
 from evoked.reactions.alignment.offset_map import offsets_json, write_offsets
 from evoked.reactions.alignment.recording import Recording
 
-SILENCE = 1e-4
-"""Of full scale, −80 dB: no sample reaches it in a sound track that was only put there by the recorder."""
+__all__ = ["library"]
+
+_SILENCE = 1e-4
+"""Amplitude re full scale, −80 dB: an audio track below it throughout is silent."""
 
 
 @click.group()
 def library() -> None:
-    """Keep the sound fingerprints of many contents, and ask which of them a reaction plays.
+    """Keep audio fingerprints of many contents, and identify the content of a reaction.
 
     \b
       evoked library add LIBRARY CONTENT ...
@@ -36,83 +38,104 @@ def library() -> None:
 @click.argument("folder", metavar="LIBRARY", type=click.Path(path_type=Path))
 @click.argument("contents", metavar="CONTENT...", nargs=-1, required=True, type=click.Path(path_type=Path))
 def add(folder: Path, contents: tuple[Path, ...]) -> None:
-    """Take CONTENT... into LIBRARY, a folder; what is there already is left as it is."""
+    """Add CONTENT... to LIBRARY, a folder; contents that it already has are left unchanged.
+
+    \f
+
+    Args:
+        folder: of the library.
+        contents: videos to add.
+
+    Raises:
+        EvokedError: if a content or the folder cannot be used.
+    """
     check_writable(folder / "contents.json")
-    there = ContentLibrary(folder)
-    failures, new = Failures(len(contents), "contents", "added"), 0
+    content_library = ContentLibrary(folder)
+    failures, added = Failures(len(contents), "contents", "added"), 0
     for i, path in enumerate(contents):
         try:
-            fresh = there.add(path)
+            is_new = content_library.add(path)
         except EvokedError as error:
             failures.add(path, error)
             continue
-        new += fresh
-        click.echo(f"{i + 1} of {len(contents)}: {path.name}{'' if fresh else ' is there already'}", err=True)
-    if there.entries:
-        there.index()
-    click.echo(f"{folder}: {new} added, {len(there.entries)} contents in all", err=True)
+        added += is_new
+        click.echo(f"{i + 1} of {len(contents)}: {path.name}{'' if is_new else ' is in the library already'}", err=True)
+    if content_library.entries:
+        content_library.index()
+    click.echo(f"{folder}: {added} added, {len(content_library.entries)} contents in all", err=True)
     failures.end()
 
 
 @library.command()
 @click.argument("folder", metavar="LIBRARY", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.argument("reactions", metavar="REACTION...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="write each map to this folder, as REACTION.json")
-@click.option("--json", "as_json", is_flag=True, help="print the maps with where they come from, one JSON line each")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="write each offset map to this folder, as REACTION.json"
+)
+@click.option("--json", "as_json", is_flag=True, help="print the offset maps with provenance, one JSON object per line")
 @config_options(AlignConfig)
 def find(folder: Path, reactions: tuple[Path, ...], output: Path | None, as_json: bool, **options: object) -> None:
-    """Say which content of LIBRARY each REACTION plays; one that plays none fails.
+    """Identify the content of LIBRARY that each REACTION plays; a reaction that plays none fails.
 
     Prints reaction, content and seconds in common, separated by tabs.
+    \f
+
+    Args:
+        folder, reactions, output, as_json: the arguments and options.
+        **options: fields of AlignConfig.
+
+    Raises:
+        click.UsageError: if a setting is rejected.
+        EvokedError: if a reaction, the library or the output cannot be used.
     """
     config = config_from_options(AlignConfig, options)
     reactions = tuple(dict.fromkeys(reactions))
     if output:
         names = [path.name for path in reactions]
-        if twice := {name for name in names if names.count(name) > 1}:
-            raise OutputError(f"two reactions are called {min(twice)}: rename one, or write to two folders")
+        if repeated := {name for name in names if names.count(name) > 1}:
+            raise OutputError(f"two reactions are called {min(repeated)}: rename one, or write to two folders")
         for name in names:
             check_writable(output / f"{name}.json")
-    there = ContentLibrary(folder)
+    content_library = ContentLibrary(folder)
     failures = Failures(len(reactions), "reactions", "found")
     for path in reactions:
         try:
             reaction = Recording(path)
-            found = _found(there, reaction, config)
-            provenance = there.provenance({path.name: reaction.digest}, found.content)
+            match = _identify(content_library, reaction, config)
+            provenance = content_library.provenance({path.name: reaction.digest}, match.content)
             if output:
-                write_offsets(output / f"{path.name}.json", found.offsets, provenance)
+                write_offsets(output / f"{path.name}.json", match.offsets, provenance)
         except EvokedError as error:
             failures.add(path, error)
             continue
         if as_json:
-            body = json.loads(offsets_json(found.offsets, provenance))
-            click.echo(json.dumps({"reaction": path.name, "content": found.content, **body}, ensure_ascii=False))
+            body = json.loads(offsets_json(match.offsets, provenance))
+            click.echo(json.dumps({"reaction": path.name, "content": match.content, **body}, ensure_ascii=False))
         else:
-            click.echo(f"{path}\t{found.content}\t{found.offsets.covered_s:.1f}")
-        length = next(e.seconds for e in there.entries if e.name == found.content)
-        click.echo(alignment_text(found.offsets, path.name, found.content, length), err=True)
+            click.echo(f"{path}\t{match.content}\t{match.offsets.covered_s:.1f}")
+        length = next(e.seconds for e in content_library.entries if e.name == match.content)
+        click.echo(alignment_text(match.offsets, path.name, match.content, length), err=True)
     failures.end()
 
 
-def _found(there: ContentLibrary, reaction: Recording, config: AlignConfig) -> ContentMatch:
-    """What a reaction plays; for one without sound the error says how it is looked for by picture."""
+def _identify(content_library: ContentLibrary, reaction: Recording, config: AlignConfig) -> ContentMatch:
+    """The content that a reaction plays; for a silent one the error names the command that aligns by picture."""
     path = reaction.path
     try:
         samples = reaction.soundtrack.samples
     except NoSoundError as error:
-        raise NoSoundError(f"{path} has no sound, and a library is searched by sound. {_other(path)}") from error
+        raise NoSoundError(f"{path} has no sound, and a library is searched by sound. {_advice(path)}") from error
     for line in reaction.damage:
         print_note(path, line)
     try:
-        return there.find(samples, config)
+        return content_library.find(samples, config)
     except AlignmentError as error:
-        if (np.abs(samples) >= SILENCE).any():
+        if (np.abs(samples) >= _SILENCE).any():
             raise
-        raise AlignmentError(f"{path} is silent, and a library is searched by sound. {_other(path)}") from error
+        raise AlignmentError(f"{path} is silent, and a library is searched by sound. {_advice(path)}") from error
 
 
-def _other(reaction: Path) -> str:
+def _advice(reaction: Path) -> str:
     return f"If you know the content: evoked align {reaction} CONTENT --by video"
 
 

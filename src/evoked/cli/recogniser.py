@@ -1,10 +1,10 @@
-"""evoked recogniser: train the recogniser of expressions on rated clips, and see what it is worth."""
+"""evoked recogniser: train an expression recogniser on rated clips, and evaluate one."""
 
 import importlib.util
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
@@ -17,35 +17,42 @@ from evoked.core.provenance import Provenance
 from evoked.dataset.ratings import Ratings, read_ratings
 from evoked.learning.recognition.config import RecogniserConfig
 
+if TYPE_CHECKING:
+    from evoked.learning.recognition.training_clips import ClipDataset
+
+__all__ = ["File", "recogniser"]
+
 File = click.Path(path_type=Path)
-FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
-STORE, STATE = "faces", "state"
+_FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
+_FACES, _STATE = "faces", "state"
 
 
-def _torch() -> None:
+def _require_torch() -> None:
     if importlib.util.find_spec("torch") is None:
-        raise TrainingError("this needs torch, which is not installed. Run: pip install 'evoked[train]'")
+        raise TrainingError("training needs torch, which is not installed. Run: pip install 'evoked[train]'")
 
 
 @click.group()
 def recogniser() -> None:
-    """Train a recogniser of expressions on RATINGS of clips, and evaluate one.
+    """Train an expression recogniser on RATINGS of clips, and evaluate one.
 
-    RATINGS is the table that `evoked agree` takes, a row per clip and rater: clip (a video or a still picture), or
-    video with start_s and end_s; rater; a column of 0 and 1 per expression; perhaps viewer, person and groups. Paths
-    stand against the table's folder, or against --videos FOLDER. The largest face of a clip is learnt from. Exit
-    code 1 where clips could not be used, though the rest was. See docs/recogniser.md.
+    RATINGS is a table as for `evoked agree`, a row per clip and rater: clip (a video or an image), or video with
+    start_s and end_s; rater; a column of 0 and 1 per expression; optional: viewer, person and groups. Paths are
+    relative to the folder of the table, or to --videos FOLDER. The largest face of a clip is used. Exit code 1 if
+    some clips could not be used, even though the others were. See docs/recogniser.md.
     """
 
 
 @recogniser.command()
 @click.argument("ratings", type=File)
 @click.option("-o", "--output", type=File, required=True, help="folder for the recogniser")
-@click.option("--faces", type=File, help="folder of faces described before; OUTPUT/faces if not given")
-@click.option("--expression", multiple=True, help="a column of the ratings that is no expression of EEV's fifteen")
+@click.option("--faces", type=File, help="folder of face descriptors computed before  [default: OUTPUT/faces]")
+@click.option(
+    "--expression", multiple=True, help="a column of the ratings that is an expression, besides the fifteen of EEV"
+)
 @click.option("--group", multiple=True, help="a further column that describes the person")
-@click.option("--videos", type=FOLDER, help="where the videos are, if not beside the table; by path or file name")
-@click.option("--json", "as_json", is_flag=True, help="print the figures as JSON")
+@click.option("--videos", type=_FOLDER, help="folder of the videos, if not that of the table; by path or file name")
+@click.option("--json", "as_json", is_flag=True, help="print the metrics as JSON")
 @config_options(RecogniserConfig)
 def train(
     ratings: Path,
@@ -55,51 +62,61 @@ def train(
     group: tuple[str, ...],
     videos: Path | None,
     as_json: bool,
-    **own: Any,
+    **options: Any,
 ) -> None:
-    """Train on RATINGS; prints what it is worth on people it did not learn from.
+    """Train on RATINGS; print metrics on people that were held out.
 
-    Faces are described once and kept in OUTPUT/faces, each of the trainings in OUTPUT/state: the same command goes
-    on where it was cut off.
+    Face descriptors are computed once and kept in OUTPUT/faces, the state of training in OUTPUT/state: after an
+    interruption run the same command again to continue.
+    \f
+
+    Args:
+        ratings, output, faces, expression, group, videos, as_json: the arguments and options.
+        **options: fields of RecogniserConfig.
+
+    Raises:
+        click.UsageError: if a setting is rejected.
+        EvokedError: if an input or the output cannot be used, or a clip could not be used.
     """
-    _torch()
-    from evoked.learning.recognition.config import recogniser_settings as config_of
-    from evoked.learning.recognition.held_out_metrics import metrics_json as plain
-    from evoked.learning.recognition.held_out_metrics import metrics_table
+    _require_torch()
+    from evoked.learning.recognition.config import recogniser_settings
+    from evoked.learning.recognition.held_out_metrics import metrics_json, metrics_table
     from evoked.learning.recognition.train_recogniser import train_recogniser, write_recogniser
     from evoked.report.reliability_plot import reliability_svg
 
-    config = config_from_options(RecogniserConfig, own)
-    read = read_ratings(ratings, expressions=expression, groups=group)
+    config = config_from_options(RecogniserConfig, options)
+    rated_clips = read_ratings(ratings, expressions=expression, groups=group)
     check_writable(output / "recogniser.json")
-    notes = [*read.notes, *_told(read)]
-    rated, problems = _described(read, (ratings, videos), config.descriptors, faces or output / STORE)
+    notes = [*rated_clips.notes, *_rating_notes(rated_clips)]
+    dataset, problems = _load_clips(rated_clips, ratings, videos, config.descriptors, faces or output / _FACES)
     notes += [f"left out: {line}" for line in problems]
-    for line in notes:  # at once: they often say why what follows fails
+    for line in notes:  # printed first, because they often explain a failure below
         click.echo(f"note: {line}", err=True)
-    inputs = {ratings.name: sha256(ratings)} | dict(rated.digests)
-    given = Provenance("recogniser train", {"train": config_of(config)}, inputs, notes=tuple(notes))
+    inputs = {ratings.name: sha256(ratings)} | dict(dataset.digests)
+    provenance = Provenance("recogniser train", {"train": recogniser_settings(config)}, inputs, notes=tuple(notes))
     with bar("train") as progress:
-        recognition, judged = train_recogniser(rated, config, given, progress, state=output / STATE)
-    curves = {row.name: row.curve for row in judged}
-    write_recogniser(output, recognition, reliability_svg(curves, {row.name: row.error for row in judged}))
+        recognition, metrics = train_recogniser(dataset, config, provenance, progress, state=output / _STATE)
+    curves = {row.name: row.curve for row in metrics}
+    write_recogniser(output, recognition, reliability_svg(curves, {row.name: row.error for row in metrics}))
     for line in (
         *recognition.provenance["notes"][len(notes) :],
-        f"learnt with dropout {recognition.training['dropout']:g}",
+        f"trained with dropout {recognition.training['dropout']:g}",
     ):
         click.echo(f"note: {line}", err=True)
-    click.echo(json.dumps(plain(judged), indent=1) if as_json else f"{metrics_table(judged)}\n{output}")
-    _end(problems, len(read.clips), f"{output} learnt from the others")
+    click.echo(json.dumps(metrics_json(metrics), indent=1) if as_json else f"{metrics_table(metrics)}\n{output}")
+    _end(problems, len(rated_clips.clips), f"{output} was trained on the others")
 
 
 @recogniser.command()
 @click.argument("model")
 @click.argument("ratings", type=File)
-@click.option("--faces", type=File, help="folder of faces described before; MODEL/faces if not given")
-@click.option("--expression", multiple=True, help="a column of the ratings that is no expression of EEV's fifteen")
+@click.option("--faces", type=File, help="folder of face descriptors computed before  [default: MODEL/faces]")
+@click.option(
+    "--expression", multiple=True, help="a column of the ratings that is an expression, besides the fifteen of EEV"
+)
 @click.option("--group", multiple=True, help="a further column that describes the person")
-@click.option("--videos", type=FOLDER, help="where the videos are, if not beside the table; by path or file name")
-@click.option("--json", "as_json", is_flag=True, help="print the figures as JSON")
+@click.option("--videos", type=_FOLDER, help="folder of the videos, if not that of the table; by path or file name")
+@click.option("--json", "as_json", is_flag=True, help="print the metrics as JSON")
 def evaluate(
     model: str,
     ratings: Path,
@@ -109,57 +126,66 @@ def evaluate(
     videos: Path | None,
     as_json: bool,
 ) -> None:
-    """Score MODEL (a folder, or the word prototype) on RATINGS: average precision with chance and intervals over
-    people, precision and recall at its operating points."""
+    """Score MODEL (a folder, or the word prototype) on RATINGS.
+
+    Prints average precision with chance level and intervals over people, and precision and recall at its operating
+    points.
+    \f
+
+    Args:
+        model, ratings, faces, expression, group, videos, as_json: the arguments and options.
+
+    Raises:
+        click.UsageError: if --faces is needed and not given.
+        EvokedError: if an input or a clip could not be used.
+    """
     from evoked.learning.recognition.evaluate import evaluate_recogniser
-    from evoked.learning.recognition.held_out_metrics import metrics_json as plain
-    from evoked.learning.recognition.held_out_metrics import metrics_table
+    from evoked.learning.recognition.held_out_metrics import metrics_json, metrics_table
     from evoked.reactions.expressions.choose import open_recogniser
     from evoked.reactions.expressions.recogniser import PROTOTYPE
     from evoked.reactions.expressions.trained import TrainedRecogniser
 
-    given = open_recogniser(model)
+    opened = open_recogniser(model)
     if faces is None and model == PROTOTYPE:
-        raise click.UsageError("--faces FOLDER says where the faces of the clips are kept")
-    read = read_ratings(ratings, expressions=(*expression, *given.names), groups=group)
-    rated, problems = _described(read, (ratings, videos), given.describes, faces or Path(model) / STORE)
-    judged, notes = evaluate_recogniser(given, rated)
-    known = given.recognition.provenance.get("inputs", {}) if isinstance(given, TrainedRecogniser) else {}
-    learnt = sum(digest in set(known.values()) for digest in rated.digests.values())
-    if learnt:
-        notes = (*notes, f"{learnt} of {len(rated.digests)} files were learnt from: these figures are too good")
-    for line in (*read.notes, *_told(read), *notes, *(f"left out: {p}" for p in problems)):
+        raise click.UsageError("prototype needs --faces FOLDER, where face descriptors of the clips are kept")
+    rated_clips = read_ratings(ratings, expressions=(*expression, *opened.names), groups=group)
+    dataset, problems = _load_clips(rated_clips, ratings, videos, opened.describes, faces or Path(model) / _FACES)
+    metrics, notes = evaluate_recogniser(opened, dataset)
+    training_inputs = opened.recognition.provenance.get("inputs", {}) if isinstance(opened, TrainedRecogniser) else {}
+    trained_on = sum(digest in set(training_inputs.values()) for digest in dataset.digests.values())
+    if trained_on:
+        notes = (*notes, f"{trained_on} of {len(dataset.digests)} files were trained on: these metrics are too high")
+    for line in (*rated_clips.notes, *_rating_notes(rated_clips), *notes, *(f"left out: {p}" for p in problems)):
         click.echo(f"note: {line}", err=True)
-    click.echo(json.dumps(plain(judged), indent=1) if as_json else metrics_table(judged))
-    _end(problems, len(read.clips), "the figures are of the others")
+    click.echo(json.dumps(metrics_json(metrics), indent=1) if as_json else metrics_table(metrics))
+    _end(problems, len(rated_clips.clips), "the metrics are of the others")
 
 
-def _described(
-    read: Ratings, places: tuple[Path, Path | None], describes: tuple[str, ...], store: Path
-) -> tuple[Any, tuple[str, ...]]:
-    """The clips' faces and what could not be used; places: the table, and the folder of the videos if it was given."""
+def _load_clips(
+    ratings: Ratings, table: Path, videos: Path | None, descriptors: tuple[str, ...], store: Path
+) -> "tuple[ClipDataset, tuple[str, ...]]":
+    """The dataset, and a line for each clip that could not be used; `videos`: their folder if not that of the table."""
     from evoked.learning.recognition.training_clips import load_rated_clips
 
-    table, videos = places
     with bar("describe faces") as progress:
         return load_rated_clips(
-            read, videos or table.parent, describes, store, by_name=videos is not None, progress=progress
+            ratings, videos or table.parent, descriptors, store, by_name=videos is not None, progress=progress
         )
 
 
-def _told(read: Ratings) -> list[str]:
-    """What must be known of how the table was understood."""
+def _rating_notes(ratings: Ratings) -> list[str]:
+    """Notes on how the table is interpreted."""
     lines = []
-    if viewers := sum(bool(clip.viewer) for clip in read.clips):
-        lines.append(f"{viewers} clips name a viewer: learnt from is the largest face of the picture")
-    named = np.array(read.groups.get("person", ("",) * len(read.clips))) != ""
+    if viewers := sum(bool(clip.viewer) for clip in ratings.clips):
+        lines.append(f"{viewers} clips name a viewer: the largest face of the frame is used")
+    named = np.array(ratings.groups.get("person", ("",) * len(ratings.clips))) != ""
     if not named.all():
-        nobody = int((~named).sum())
-        lines.append(f"{nobody} clips name no person: a person in several videos may stand on both sides of a split")
+        unnamed = int((~named).sum())
+        lines.append(f"{unnamed} clips name no person: a person in several videos may be on both sides of a split")
     return lines
 
 
-def _end(problems: Sequence[str], total: int, done: str) -> None:
-    """As any batch ends: what could be done is done, and a failure among it makes the exit code 1."""
+def _end(problems: Sequence[str], total: int, result: str) -> None:
+    """EvokedError if clips could not be used; the result of the others is written already."""
     if problems:
-        raise EvokedError(f"{len(problems)} of {total} clips could not be used, the reasons are above; {done}")
+        raise EvokedError(f"{len(problems)} of {total} clips could not be used, the reasons are above; {result}")

@@ -22,39 +22,63 @@ from evoked.study.plan import PlannedItem, plan_study
 from evoked.study.run import run_study
 from evoked.weights.cache import default_cache
 
+__all__ = ["Terminal", "run"]
+
 
 class Terminal:
-    """Bars and one line per finished item, on stderr."""
+    """Shows progress bars and one line per finished item, on stderr.
+
+    Args:
+        timed: print how long an item took; only if items run one after another.
+    """
 
     def __init__(self, timed: bool = True) -> None:
-        self._timed = timed  # of items that run together nobody knows when one began
-        self._began = time.monotonic()
+        self._timed = timed
+        self._started = time.monotonic()
 
     @contextmanager
-    def bar(self, what: str) -> Iterator[Progress]:
-        self._began = time.monotonic()
-        with bar(what) as progress:
+    def bar(self, label: str) -> Iterator[Progress]:
+        """Show a progress bar while a block runs.
+
+        Args:
+            label: name of the work.
+
+        Yields:
+            The callable that takes the progress.
+        """
+        self._started = time.monotonic()
+        with bar(label) as progress:
             yield progress
 
     def item(self, item: StepOutcome) -> None:
+        """Print how an item ended; nothing for one that is kept from an earlier run."""
         if item.state == "kept":
             return
-        what = f"{item.step} {item.name}".strip()
-        took = f" ({time.monotonic() - self._began:.1f} s)" if self._timed and item.state == "done" else ""
-        click.echo(f"{item.state}: {what}{took}{f': {item.reason}' if item.reason else ''}", err=True)
+        label = f"{item.step} {item.name}".strip()
+        duration = f" ({time.monotonic() - self._started:.1f} s)" if self._timed and item.state == "done" else ""
+        click.echo(f"{item.state}: {label}{duration}{f': {item.reason}' if item.reason else ''}", err=True)
 
 
 @click.command()
 @click.argument("study", type=click.Path(path_type=Path))
 @executor_options
-@click.option("--dry-run", is_flag=True, help="print what would be done, and why; do and write nothing")
+@click.option("--dry-run", is_flag=True, help="print what would be done, and why; run and write nothing")
 @click.option("--json", "as_json", is_flag=True, help="print how each item ended as JSON")
 def run(study: Path, dry_run: bool, as_json: bool, **options: Any) -> None:
     """Take a STUDY folder from videos to labels, a trained model, scores and a report.
 
-    STUDY holds contents/ and reactions/, and may hold study.toml and pairs.csv. What was done before and
-    still holds is kept; one bad file is reported and the rest goes on, with exit code 1 at the end. A study
-    with one content only has no held-out scores: that is said, and is no failure.
+    STUDY holds contents/ and reactions/, and optionally study.toml and pairs.csv. Results of an earlier run that
+    are still valid are kept. A file that cannot be used is reported and the others are processed; the exit code is
+    then 1. A study with a single content has no held-out scores: this is noted, and is not a failure.
+    \f
+
+    Args:
+        study, dry_run, as_json: the arguments and options.
+        **options: those of the executor.
+
+    Raises:
+        click.UsageError: if the options cannot be combined.
+        EvokedError: if the study cannot be used, or an item failed.
     """
     cache = default_cache(offline=options.pop("offline"))
     if dry_run:
@@ -76,19 +100,19 @@ def run(study: Path, dry_run: bool, as_json: bool, **options: Any) -> None:
 
 
 def _executor(options: dict[str, Any]) -> Pool | None:
-    """Where items run together; None for one after another in this process, each with a progress bar of its own."""
+    """The executor of parallel items; None: one after another in this process, each with a progress bar."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    given = options.pop("threads")
-    executor = executor_from_options(options, threads=given or max(1, cores // options["workers"]))
+    threads = options.pop("threads")
+    executor = executor_from_options(options, threads=threads or max(1, cores // options["workers"]))
     if not isinstance(executor, SerialPool):
         return executor
-    if given:
+    if threads:
         raise click.UsageError("--threads goes with --workers; for one worker set threads in study.toml [features]")
     return None
 
 
 def _print_plan(planned: list[PlannedItem], as_json: bool) -> None:
-    """What would be done, a line each; how many are kept goes to stderr."""
+    """Print what would be done, a line per item; counts go to stderr."""
     if as_json:
         click.echo(json.dumps({"items": [asdict(item) for item in planned]}, indent=1, ensure_ascii=False))
     else:

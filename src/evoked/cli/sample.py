@@ -1,4 +1,4 @@
-"""evoked sample: a study from real media, with staged reactions and a known truth."""
+"""evoked sample: a study from real media, with staged reactions and a known ground truth."""
 
 import json
 from pathlib import Path
@@ -12,23 +12,32 @@ from evoked.sample.plan import SIZES
 from evoked.sample.verify import check_sample as check_study
 from evoked.weights.cache import default_cache
 
+__all__ = ["sample"]
+
 
 @click.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option(
-    "--size", type=click.Choice(tuple(SIZES)), default="small", show_default=True, help="how much of the film"
+    "--size", type=click.Choice(tuple(SIZES)), default="small", show_default=True, help="how much of the source video"
 )
-@click.option(
-    "--seed", type=click.IntRange(0), default=0, show_default=True, help="offsets, pauses, absences follow it"
-)
-@click.option("--offline", is_flag=True, help="use only what the cache holds")
-@click.option("--check", is_flag=True, help="make nothing: hold DIR's results against its truth")
-@click.option("--json", "as_json", is_flag=True, help="say the result as JSON")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="of offsets, pauses and absences")
+@click.option("--offline", is_flag=True, help="use only files that are in the cache")
+@click.option("--check", is_flag=True, help="render nothing: compare the results in DIR with its ground truth")
+@click.option("--json", "as_json", is_flag=True, help="print the result as JSON")
 def sample(folder: Path, size: str, seed: int, offline: bool, check: bool, as_json: bool) -> None:
-    """Make a study in DIR whose answer is known.
+    """Make a study in DIR whose correct labels are known.
 
-    Contents are stretches of Big Buck Bunny; reactions are staged from real people's clips: these people
-    did not watch this film. Interrupted, the same command goes on. Exit 1 where a check is below its bars.
+    Contents are excerpts of Big Buck Bunny; reactions are staged from clips of real people, who did not watch
+    this video. After an interruption run the same command again to continue. Exit code 1 if --check finds a
+    score below its threshold.
+    \f
+
+    Args:
+        folder, size, seed, offline, check, as_json: the arguments and options.
+
+    Raises:
+        EvokedError: if a source or the folder cannot be used.
+        SystemExit: 1 if a score is below its threshold.
     """
     if check:
         result = check_study(folder)
@@ -37,14 +46,14 @@ def sample(folder: Path, size: str, seed: int, offline: bool, check: bool, as_js
             raise SystemExit(1)
         return
     with bar("sample") as progress:
-        made = make_sample(folder, size, seed, cache=default_cache(offline=offline), progress=progress)
-    plan = made.plan
+        written = make_sample(folder, size, seed, cache=default_cache(offline=offline), progress=progress)
+    plan = written.plan
     if as_json:
-        said = {"folder": str(folder), "note": STAGED, "made": made.made, "kept": made.kept}
-        click.echo(json.dumps(said, ensure_ascii=False))
+        summary = {"folder": str(folder), "note": STAGED, "made": written.made, "kept": written.kept}
+        click.echo(json.dumps(summary, ensure_ascii=False))
         return
     click.echo(
         f"{folder}: {len(plan.contents)} contents, {len(plan.reactions)} reactions "
-        f"({len(made.made)} made, {len(made.kept)} kept); {STAGED}"
+        f"({len(written.made)} made, {len(written.kept)} kept); {STAGED}"
     )
     click.echo(f"next: evoked run {folder}", err=True)

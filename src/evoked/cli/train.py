@@ -1,4 +1,4 @@
-"""evoked train: the content model, from features and labels."""
+"""evoked train: train the content model on features and labels."""
 
 import importlib.util
 import json
@@ -31,9 +31,13 @@ File = click.Path(path_type=Path)
 @click.option("--features", type=File, help="folder with a feature file per video")
 @click.option("--labels", "labels_path", type=File, help="labels.parquet of a study, or such a CSV")
 @click.option("-o", "--output", type=File, help="folder for the model")
-@click.option("--validate", multiple=True, metavar="VIDEO", help="score this video after each epoch, do not learn it")
-@click.option("--config", "config_path", type=File, help="TOML with [model] and [train]; what is typed goes before it")
-@click.option("--json", "as_json", is_flag=True, help="print how it went as JSON")
+@click.option(
+    "--validate", multiple=True, metavar="VIDEO", help="score this video after each epoch instead of training on it"
+)
+@click.option(
+    "--config", "config_path", type=File, help="TOML with [model] and [train]; options given here override it"
+)
+@click.option("--json", "as_json", is_flag=True, help="print the training report as JSON")
 @config_options(ModelSettings)
 @config_options(TrainConfig)
 @click.pass_context
@@ -47,33 +51,47 @@ def train(
     validate: tuple[str, ...],
     config_path: Path | None,
     as_json: bool,
-    **own: Any,
+    **options: Any,
 ) -> None:
-    """Train the content model: on a STUDY's labels and features, or on those of two given places.
+    """Train the content model on the labels and features of a STUDY, or on those given by options.
 
-    In a study all settings stand in study.toml, and the model in results/model. Training that was cut off
-    goes on from its last saved state when the same command is given again.
+    In a study all settings are in study.toml, and the model is written to results/model. After an interruption run
+    the same command again to continue from the last saved state.
+    \f
+
+    Args:
+        ctx: of the command; tells which options were given.
+        study, features, labels_path, output, validate, config_path, as_json: the arguments and options.
+        **options: fields of ModelSettings and TrainConfig.
+
+    Raises:
+        click.UsageError: if the options cannot be combined.
+        EvokedError: if an input or the output cannot be used, or training fails.
     """
     if importlib.util.find_spec("torch") is None:
         raise TrainingError("training needs torch, which is not installed. Run: pip install 'evoked[train]'")
     if study is not None:
-        if given := [name for name in ctx.params if name not in ("study", "as_json") and _is_given(ctx, name)]:
-            raise click.UsageError(f"a study's settings stand in its study.toml; leave out {', '.join(sorted(given))}")
+        if extra := [name for name in ctx.params if name not in ("study", "as_json") and _is_given(ctx, name)]:
+            raise click.UsageError(
+                f"the settings of a study are in its study.toml; leave out {', '.join(sorted(extra))}"
+            )
         folder = _train_study(study)
     elif features is None or labels_path is None or output is None:
         raise click.UsageError("give a STUDY, or --features DIR, --labels FILE and -o DIR")
     else:
         if config_path is not None:
-            own |= {name: value for name, value in _from_toml(config_path).items() if not _is_given(ctx, name)}
-        model, config = config_from_options(ModelSettings, own), config_from_options(TrainConfig, own)
+            options |= {name: value for name, value in _from_toml(config_path).items() if not _is_given(ctx, name)}
+        model, config = config_from_options(ModelSettings, options), config_from_options(TrainConfig, options)
         if config.patience and not validate:
-            raise click.UsageError("--patience needs something to validate on: give --validate VIDEO")
-        folder = _train_files(features, labels_path, output, validate, (model, config))
-    about = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+            raise click.UsageError("--patience needs a validation video: give --validate VIDEO")
+        folder = _train_files(features, labels_path, output, validate, model, config)
+    report = json.loads((folder / "model.json").read_text(encoding="utf-8"))
     if as_json:
-        click.echo(json.dumps({"model": str(folder), "training": about["training"], "notes": _notes(about)}, indent=1))
+        click.echo(
+            json.dumps({"model": str(folder), "training": report["training"], "notes": _notes(report)}, indent=1)
+        )
         return
-    for note in _notes(about):
+    for note in _notes(report):
         click.echo(f"note: {note}", err=True)
     click.echo(str(folder))
 
@@ -83,11 +101,11 @@ def _train_files(
     labels_path: Path,
     output: Path,
     validate: tuple[str, ...],
-    chosen: tuple[ModelSettings, TrainConfig],
+    model: ModelSettings,
+    config: TrainConfig,
 ) -> Path:
     from evoked.learning.training.model_folder import train_model
 
-    model, config = chosen
     labels = read_labels(labels_path)
     with bar("read features") as progress:
         loaded = load_examples(labels, features, progress)
@@ -119,33 +137,33 @@ def _train_study(root: Path) -> Path:
     from evoked.study.settings import read_settings
     from evoked.weights.cache import Cache
 
-    folder, chosen = open_study(root), read_settings(root)
+    folder, settings = open_study(root), read_settings(root)
     runner = Runner(StepRecords(folder.results), Terminal())
-    labelled = read_labels(folder.labels)
+    labels = read_labels(folder.labels)
     digests = {
         name: runner.records.content_digest(path)
-        for name, path in find_result_files(labelled, folder.results / "features", SUFFIX).items()
+        for name, path in find_result_files(labels, folder.results / "features", SUFFIX).items()
     }
     inputs = digests | {"labels.parquet": runner.records.content_digest(folder.labels)}
-    PredictionSteps(folder, chosen, runner, Cache()).train(inputs)
+    PredictionSteps(folder, settings, runner, Cache()).train(inputs)
     for item in runner.failed:
         raise EvokedError(item.reason)
     return folder.model
 
 
 def _from_toml(path: Path) -> dict[str, Any]:
-    """Every setting that the file names; TrainingError where it is no such file."""
-    kinds: dict[str, type] = {"model": ModelSettings, "train": TrainConfig}
+    """Every setting that the file has; TrainingError if it is not such a file."""
+    configs: dict[str, type] = {"model": ModelSettings, "train": TrainConfig}
     try:
-        told = tomllib.loads(path.read_text(encoding="utf-8"))
-        if unknown := [name for name in told if name not in kinds or not isinstance(told[name], dict)]:
-            raise ValueError(f"no section [{unknown[0]}]; there are: {', '.join(kinds)}")
-        chosen: dict[str, Any] = {
-            name: from_mapping(kind, told.get(name, {}), f"[{name}]") for name, kind in kinds.items()
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        if unknown := [name for name in tables if name not in configs or not isinstance(tables[name], dict)]:
+            raise ValueError(f"no section [{unknown[0]}]; there are: {', '.join(configs)}")
+        settings: dict[str, Any] = {
+            name: from_mapping(config, tables.get(name, {}), f"[{name}]") for name, config in configs.items()
         }
-    except (OSError, ValueError) as error:  # TOML's and Unicode's errors are ValueErrors
+    except (OSError, ValueError) as error:  # errors of TOML and of Unicode are ValueErrors
         raise TrainingError(f"{path} cannot be used: {error}") from error
-    return {setting: getattr(chosen[name], setting) for name in kinds for setting in told.get(name, {})}
+    return {setting: getattr(settings[name], setting) for name in configs for setting in tables.get(name, {})}
 
 
 def _is_given(ctx: click.Context, name: str) -> bool:
@@ -153,5 +171,5 @@ def _is_given(ctx: click.Context, name: str) -> bool:
     return source is not None and source.name not in ("DEFAULT", "DEFAULT_MAP")
 
 
-def _notes(about: dict[str, Any]) -> list[str]:
-    return [str(note) for note in about["provenance"]["notes"]]
+def _notes(report: dict[str, Any]) -> list[str]:
+    return [str(note) for note in report["provenance"]["notes"]]
