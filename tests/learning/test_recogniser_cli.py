@@ -84,10 +84,10 @@ def test_evaluate_tells_that_it_has_seen_them(trained: tuple[Path, Result], tabl
     assert (span is None and precision == 1) or 0 < span[0] <= precision <= span[
         1
     ] <= 1  # none where nothing went wrong
-    assert "were learnt from: these figures are too good" in done.stderr
-    prototype = call("evaluate", "prototype", table, "--faces", folder / "faces")
-    assert prototype.exit_code == 0, prototype.output
-    assert "rated but not known to the recogniser, left out: doubt" in prototype.stderr
+    assert "were trained on: these metrics are too high" in done.stderr
+    other = call("evaluate", "prototype", table, "--faces", folder / "faces")
+    assert other.exit_code == 0, other.output
+    assert "rated but not known to the recogniser, left out: doubt" in other.stderr
 
 
 def test_another_training_may_take_the_faces_of_the_first(
@@ -101,7 +101,7 @@ def test_another_training_may_take_the_faces_of_the_first(
     )
 
     assert done.exit_code == 0, done.output
-    assert "note: learnt with dropout 0.3" in done.stderr
+    assert "note: trained with dropout 0.3" in done.stderr
     assert not (tmp_path / "faces").exists()
     assert [path.stat().st_mtime_ns for path in sorted((trained[0] / "faces").rglob("*.safetensors"))] == began
 
@@ -132,7 +132,7 @@ def test_bad_clips_are_told_and_the_others_go_on(table: Path, trained: tuple[Pat
 
     assert isinstance(done.exception, EvokedError)
     assert str(done.exception) == (
-        "3 of 14 clips could not be used, the reasons are above; the figures are of the others"
+        "3 of 14 clips could not be used, the reasons are above; the metrics are of the others"
     )
     for line in ("no clip at", "no face is seen in", "the span 90-93 s lies beyond it"):
         assert sum(line in printed for printed in done.stderr.splitlines()) == 1, line
@@ -158,16 +158,14 @@ def test_a_training_that_left_clips_out_is_done_and_exits_as_a_batch(
 
     assert isinstance(done.exception, EvokedError)
     assert str(done.exception) == (
-        f"5 of 15 clips could not be used, the reasons are above; {tmp_path / 'mine'} learnt from the others"
+        f"5 of 15 clips could not be used, the reasons are above; {tmp_path / 'mine'} was trained on the others"
     )
     assert load_trained(tmp_path / "mine").names == ("amusement", "doubt")
-    lines_printed = done.stderr.splitlines()
-    assert (
-        sum("rated are v1, v2, learnt from is the largest face" in line for line in lines_printed) == 3
-    )  # and without a name
-    assert sum("rated are v2, learnt from is the largest face" in line for line in lines_printed) == 2
-    assert "note: 5 clips name a viewer: learnt from is the largest face of the picture" in lines_printed
-    assert "elsewhere" not in "".join(line for line in lines_printed if "left out" in line)  # found by its file name
+    told = done.stderr.splitlines()
+    assert sum("rated are v1, v2, learnt from is the largest face" in line for line in told) == 3  # and without a name
+    assert sum("rated are v2, learnt from is the largest face" in line for line in told) == 2
+    assert "note: 5 clips name a viewer: the largest face of the frame is used" in told
+    assert "elsewhere" not in "".join(line for line in told if "left out" in line)  # found by its file name
     about = json.loads((tmp_path / "mine" / "recogniser.json").read_text())
     assert about["training"]["clips"] == 10
 

@@ -160,7 +160,7 @@ def test_a_labelled_content_of_a_study_that_has_no_features_is_named(
     [
         ((), "give a STUDY, or --features DIR, --labels FILE and -o DIR"),
         (("--features", "x"), "give a STUDY, or --features DIR"),
-        (("here", "--epochs", "3"), "settings stand in its study.toml; leave out epochs"),
+        (("here", "--epochs", "3"), "settings of a study are in its study.toml; leave out epochs"),
     ],
 )
 def test_wrong_use_is_exit_2(
@@ -175,7 +175,7 @@ def test_wrong_use_is_exit_2(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--patience", 2), "--patience needs something to validate on"),
+        (("--patience", 2), "--patience needs a validation video"),
         (("--validate", "v9.mp4"), "no features and labels of v9.mp4"),
         (("--dropout", 1.5), "dropout must be below 1"),
         (("--precision", "f8"), "'f8' is not one of 'f32', 'bf16'"),
