@@ -46,7 +46,7 @@ def test_from_an_empty_cache_to_a_damaged_one_and_back(tmp_path: Path) -> None:
     verified = run("verify", cache=tmp_path)
     assert verified.returncode == 1
     assert "face-mesh        altered" in verified.stdout
-    assert verified.stderr == "evoked: 1 of 3 files are not the catalogue's. Run: evoked weights fetch face-mesh\n"
+    assert verified.stderr == "evoked: 1 of 3 files differ from the catalogue. Run: evoked weights fetch face-mesh\n"
 
     again = run("fetch", "face-mesh", "--offline", cache=tmp_path)  # the zip it comes from is there
     assert again.returncode == 0, again.stderr
@@ -72,7 +72,7 @@ def test_some_can_be_had_and_some_not(tmp_path: Path) -> None:
 
 def test_wrong_use(tmp_path: Path) -> None:
     for arguments, said in [
-        (("fetch", "yolo"), "nothing is called yolo; see: evoked weights list"),
+        (("fetch", "yolo"), "the catalogue has no yolo; see: evoked weights list"),
         (("fetch", "--all", "sface"), "give names or --all, not both"),
         (("steal",), "No such command 'steal'"),
     ]:

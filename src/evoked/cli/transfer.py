@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 import numpy as np
+from numpy.typing import NDArray
 
 from evoked.cli.failures import error_line
 from evoked.cli.options import config_from_options, config_options
@@ -35,155 +36,170 @@ from evoked.learning.training.model_folder import write_model
 from evoked.predict.predictor import Model, load_model
 from evoked.report.affect import VideoCurves, affect_text, write_affect_page
 
+__all__ = ["File", "transfer"]
+
 File = click.Path(path_type=Path)
-VIDEOS = (".mp4", ".mkv", ".avi", ".mov", ".webm", ".m4v", ".mpg")
+_PAGE = "films.html"
+_VIDEO_SUFFIXES = (".mp4", ".mkv", ".avi", ".mov", ".webm", ".m4v", ".mpg")
 
 
 @click.command()
 @click.argument("model", type=File)
 @click.argument("liris", type=File, metavar="LIRIS_FOLDER")
 @click.option("-o", "--output", type=File, required=True, help="folder for scores, predictions, models and the page")
-@click.option("--features", type=File, help="folder with a feature file per film; without it the films are described")
+@click.option("--features", type=File, help="folder with a feature file per film; without it features are computed")
 @click.option("--json", "as_json", is_flag=True, help="print JSON instead of a table")
 @config_options(TransferConfig)
 @config_options(AffectConfig)
 @config_options(TrainConfig)
-def transfer(model: Path, liris: Path, output: Path, features: Path | None, as_json: bool, **own: Any) -> None:
+def transfer(model: Path, liris: Path, output: Path, features: Path | None, as_json: bool, **options: Any) -> None:
     """Fine-tune MODEL to valence and arousal on the films of LIRIS_FOLDER, and train the same network from scratch.
 
-    LIRIS_FOLDER holds, anywhere below it, the annotations of MediaEval 2018, 2016/17 or the continuous set of
-    2015, and films of the same names (FILM.mp4 …). Films without annotations, annotations without films, and
-    films too short are named and left out. Ends in the scores of the test films: MSE and Pearson's r of valence
-    and arousal, over all seconds and film by film, with intervals over films.
+    LIRIS_FOLDER holds, in any subfolder, the annotations of MediaEval 2018, 2016/17 or the continuous set of
+    2015, and films of the same names (FILM.mp4 …). Films without annotations, annotations without a film, and
+    films that are too short are reported and left out. Prints the scores of the test films: MSE and Pearson's r of
+    valence and arousal, over all seconds and as the mean over films, with bootstrap intervals over films.
+    \f
+
+    Args:
+        model, liris, output, features, as_json: the arguments and options.
+        **options: fields of TransferConfig, AffectConfig and TrainConfig.
+
+    Raises:
+        click.UsageError: if a setting is rejected.
+        EvokedError: if an input or the output cannot be used, training fails, or a film could not be used.
     """
     configs = (
-        config_from_options(TransferConfig, own),
-        config_from_options(TrainConfig, own),
-        config_from_options(AffectConfig, own),
+        config_from_options(TransferConfig, options),
+        config_from_options(TrainConfig, options),
+        config_from_options(AffectConfig, options),
     )
     check_writable(output / "transfer.json")
     loaded, films = load_model(model), read_liris(liris)
     notes = list(films.problems)
-    places, failed = _features(loaded, films, _Places(liris, output, features), notes)
-    examples = _examples(loaded, films, places, notes)
+    feature_files, failed = _find_features(loaded, films, _Folders(liris, output, features), notes)
+    examples = _load_examples(loaded, films, feature_files, notes)
     for line in notes:
         click.echo(f"note: {line}", err=True)
     if not examples:
         raise DatasetError(f"no film of {liris} has both annotations and features; the reasons are above")
     split = split_of(sorted(examples))
     with bar("train") as progress:
-        found = run(loaded.checkpoint, examples, split, configs, state=output / "state", progress=progress)
-    inputs = {"model": loaded.sha256} | {places[film].name: sha256(places[film]) for film in sorted(examples)}
-    if len(found.truth) < FEW:
-        notes.append(f"{len(found.truth)} test films: intervals over so few are too narrow")
+        outcome = run(loaded.checkpoint, examples, split, configs, state=output / "state", progress=progress)
+    inputs = {"model": loaded.sha256} | {
+        feature_files[film].name: sha256(feature_files[film]) for film in sorted(examples)
+    }
+    if len(outcome.truth) < FEW:
+        notes.append(f"{len(outcome.truth)} test films: intervals over so few are too narrow")
         click.echo(f"note: {notes[-1]}", err=True)
     provenance = Provenance("transfer", transfer_provenance(configs), inputs, notes=tuple(notes))
-    _write(output, found, provenance)
-    write_model(output / "model", found.trained[TRANSFER], loaded.checkpoint.features, provenance)
+    _write(output, outcome, provenance)
+    write_model(output / "model", outcome.trained[TRANSFER], loaded.checkpoint.features, provenance)
     if as_json:
-        click.echo(json.dumps([asdict(line) for line in found.lines], indent=1))
+        click.echo(json.dumps([asdict(line) for line in outcome.lines], indent=1))
     else:
-        counts = ", ".join(f"{len(names)} to {part}" for part, names in found.films.items())
-        click.echo(
-            f"{affect_text(found.lines, AFFECT)}\nfilms: {counts}; intervals draw whole test films\n{output / PAGE}"
-        )
+        counts = ", ".join(f"{len(names)} to {subset}" for subset, names in outcome.films.items())
+        click.echo(affect_text(outcome.lines, AFFECT))
+        click.echo(f"films: {counts}; bootstrap intervals over whole test films\n{output / _PAGE}")
     if failed:
         raise EvokedError(f"{failed} films could not be described; the reasons are above")
 
 
-PAGE = "films.html"
-
-
 @dataclass(frozen=True)
-class _Places:
-    """Where films, feature files and results are."""
+class _Folders:
+    """Folders of films, results and, if given, feature files."""
 
     liris: Path
     output: Path
     features: Path | None
 
 
-def _features(model: Model, films: LirisFilms, places: _Places, notes: list[str]) -> tuple[dict[str, Path], int]:
-    """The feature file of each film that has one, and how many films could not be described."""
-    if places.features is not None:
-        if not places.features.is_dir():
-            raise DatasetError(f"no folder {places.features}; make the films' features first: evoked features")
-        there = {path.name.split(".")[0].lower(): path for path in sorted(places.features.glob(f"*{SUFFIX}"))}
+def _find_features(model: Model, films: LirisFilms, folders: _Folders, notes: list[str]) -> tuple[dict[str, Path], int]:
+    """Film → its feature file, and the number of films whose features could not be computed."""
+    if folders.features is not None:
+        if not folders.features.is_dir():
+            raise DatasetError(f"no folder {folders.features}; make the films' features first: evoked features")
+        files = {path.name.split(".")[0].lower(): path for path in sorted(folders.features.glob(f"*{SUFFIX}"))}
     else:
-        there = {p.stem.lower(): p for p in sorted(places.liris.rglob("*")) if p.suffix.lower() in VIDEOS}
-    found = {film: there[film.lower()] for film in films.films if film.lower() in there}
-    if missing := sorted(films.films.keys() - found.keys()):
+        files = {p.stem.lower(): p for p in sorted(folders.liris.rglob("*")) if p.suffix.lower() in _VIDEO_SUFFIXES}
+    matched = {film: files[film.lower()] for film in films.films if film.lower() in files}
+    if missing := sorted(films.films.keys() - matched.keys()):
         notes.append(f"left out: annotated but without a film: {_some(missing)}")
-    if strangers := sorted(p.name for stem, p in there.items() if stem not in {f.lower() for f in films.films}):
-        notes.append(f"left out: films without annotations: {_some(strangers)}")
-    if places.features is not None:
-        return found, 0
-    return _describe(model, found, places.output / "features", notes)
+    if unannotated := sorted(p.name for stem, p in files.items() if stem not in {f.lower() for f in films.films}):
+        notes.append(f"left out: films without annotations: {_some(unannotated)}")
+    if folders.features is not None:
+        return matched, 0
+    return _describe(model, matched, folders.output / "features", notes)
 
 
 def _describe(model: Model, videos: Mapping[str, Path], folder: Path, notes: list[str]) -> tuple[dict[str, Path], int]:
-    """Features of each film by the model's own nets; those that stand there already are kept."""
-    found: dict[str, Path] = {}
+    """Compute the features of each film with the networks of the model; existing files are kept if still valid."""
+    written: dict[str, Path] = {}
     extractor: Extractor | None = None
     for done, (film, video) in enumerate(videos.items()):
-        place = folder / f"{video.name}{SUFFIX}"
+        path = folder / f"{video.name}{SUFFIX}"
         with bar(f"features {done + 1} of {len(videos)}, {video.name}") as progress:
             extractor = extractor or Extractor(model.feature_config())
             try:
-                wanted = extractor.provenance(video)
-                if not _is_made(place, wanted):
-                    described_film = extractor(video, progress)
-                    write_features(place, described_film, replace(wanted, notes=described_film.damage))
-                found[film] = place
+                provenance = extractor.provenance(video)
+                if not _is_valid(path, provenance):
+                    features = extractor(video, progress)
+                    write_features(path, features, replace(provenance, notes=features.damage))
+                written[film] = path
             except WeightsError:
                 raise
             except EvokedError as error:
                 notes.append(f"left out: {error_line(video, error)}")
-    return found, len(videos) - len(found)
+    return written, len(videos) - len(written)
 
 
-def _is_made(place: Path, wanted: Provenance) -> bool:
-    """Whether the same nets, settings and file made what stands there."""
+def _is_valid(path: Path, expected: Provenance) -> bool:
+    """Whether a feature file was computed from the same video with the same networks and settings."""
     try:
-        told = read_features_provenance(place)
+        actual = read_features_provenance(path)
     except DatasetError:
         return False
-    plain = json.loads(wanted.as_json())
-    return all(told.get(name) == plain[name] for name in ("config", "inputs", "nets"))
+    values = json.loads(expected.as_json())
+    return all(actual.get(name) == values[name] for name in ("config", "inputs", "nets"))
 
 
-def _examples(model: Model, films: LirisFilms, places: Mapping[str, Path], notes: list[str]) -> dict[str, Example]:
+def _load_examples(
+    model: Model, films: LirisFilms, feature_files: Mapping[str, Path], notes: list[str]
+) -> dict[str, Example]:
     widths = {m.name: m.width for m in model.checkpoint.config.modalities}
     examples: dict[str, Example] = {}
-    for film, place in places.items():
+    for film, path in feature_files.items():
         try:
-            examples[film] = join_affect(films.films[film], read_features(place, widths))
+            examples[film] = join_affect(films.films[film], read_features(path, widths))
             notes += examples[film].notes
         except DatasetError as error:
             notes.append(f"left out: {error}")
     return examples
 
 
-def _write(output: Path, found: Outcome, provenance: Provenance) -> None:
-    ways = [way for way in found.predictions if way != MEAN]
-    for film, truth in found.truth.items():
-        columns: dict[str, Any] = {"time_s": np.arange(len(truth), dtype=np.float64)}
+def _write(output: Path, outcome: Outcome, provenance: Provenance) -> None:
+    variants = [variant for variant in outcome.predictions if variant != MEAN]
+    for film, truth in outcome.truth.items():
+        columns: dict[str, NDArray[np.floating]] = {"time_s": np.arange(len(truth), dtype=np.float64)}
         for k, quantity in enumerate(AFFECT):
             columns[quantity] = truth[:, k]
-            columns |= {f"{quantity}_{way.replace(' ', '_')}": found.predictions[way][film][:, k] for way in ways}
+            columns |= {
+                f"{quantity}_{variant.replace(' ', '_')}": outcome.predictions[variant][film][:, k]
+                for variant in variants
+            }
         write_table(output / "predictions" / f"{film}.parquet", columns, provenance)
     body = {
-        "scores": [asdict(line) for line in found.lines],
-        "films": {part: list(names) for part, names in found.films.items()},
-        "training": {way: dict(made.checkpoint.training) for way, made in found.trained.items()},
+        "scores": [asdict(line) for line in outcome.lines],
+        "films": {subset: list(names) for subset, names in outcome.films.items()},
+        "training": {variant: dict(trained.checkpoint.training) for variant, trained in outcome.trained.items()},
         "provenance": provenance.as_dict(),
     }
     write_text(output / "transfer.json", json.dumps(body, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     curves = [
-        VideoCurves(film, {"felt": truth, **{way: found.predictions[way][film] for way in ways}})
-        for film, truth in found.truth.items()
+        VideoCurves(film, {"felt": truth, **{variant: outcome.predictions[variant][film] for variant in variants}})
+        for film, truth in outcome.truth.items()
     ]
-    write_affect_page(output / PAGE, curves, AFFECT, found.lines, provenance)
+    write_affect_page(output / _PAGE, curves, AFFECT, outcome.lines, provenance)
 
 
 def _some(names: Sequence[str]) -> str:

@@ -1,8 +1,8 @@
-"""evoked weights: list, fetch, verify the pretrained nets; show their licences."""
+"""evoked weights: list, fetch and verify the pretrained networks; show their licences."""
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TypedDict
 
 import click
 
@@ -12,25 +12,56 @@ from evoked.weights.cache import Cache, File, default_cache
 from evoked.weights.catalogue import DEFAULT_NETS, NETS, Address, Member, OwnFile, PretrainedNet, part_of
 from evoked.weights.clips import CLIPS
 
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-no_network = click.option("--offline", is_flag=True, help="Never touch the network (also: EVOKED_OFFLINE=1).")
-with_clips = click.option("--clips", is_flag=True, help="The real clips that samples and tests use, too.")
+__all__ = ["weights"]
+
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+_offline_option = click.option("--offline", is_flag=True, help="Download nothing (also: EVOKED_OFFLINE=1).")
+_clips_option = click.option("--clips", is_flag=True, help="Also the video clips that samples and tests use.")
+
+
+class _FetchRow(TypedDict):
+    """Result of fetching a file."""
+
+    name: str
+    state: str
+    path: str | None
+    reason: str | None
+
+
+class _FileRow(TypedDict):
+    """A file of the catalogue, and its state in the cache."""
+
+    name: str
+    role: str
+    bytes: int | None
+    licence: str
+    state: str
+    sha256: str
+    path: str
+    source: str
 
 
 @click.group()
 def weights() -> None:
-    """List, fetch and verify the pretrained nets; show their licences.
+    """List, fetch and verify the pretrained networks; show their licences.
 
-    They are kept in EVOKED_CACHE, else XDG_CACHE_HOME/evoked, else ~/.cache/evoked. Files of one's own
-    are taken, by name and checked all the same, from the folder that EVOKED_WEIGHTS names.
+    They are stored in EVOKED_CACHE, else XDG_CACHE_HOME/evoked, else ~/.cache/evoked. Files of the same names in the
+    folder EVOKED_WEIGHTS are used instead of a download, and are verified too.
     """
 
 
 @weights.command("list")
-@with_clips
-@as_json
+@_clips_option
+@_json_option
 def list_(clips: bool, as_json: bool) -> None:
-    """Show what there is, and what is in the cache."""
+    """Show the catalogue, and which of its files are in the cache.
+
+    \f
+
+    Args:
+        clips: also the video clips.
+        as_json: print JSON instead of a table.
+    """
     cache = default_cache(offline=True)
     rows = [_row(cache, file) for file in _files(clips)]
     if as_json:
@@ -43,29 +74,42 @@ def list_(clips: bool, as_json: bool) -> None:
 
 @weights.command()
 @click.argument("names", nargs=-1)
-@click.option("--all", "every", is_flag=True, help="Every net of the catalogue that can be fetched.")
-@no_network
-@as_json
-def fetch(names: Sequence[str], every: bool, offline: bool, as_json: bool) -> None:
-    """Have nets or clips in the cache, checked; without NAMES those of the default pipeline."""
-    if every and names:
+@click.option("--all", "fetch_all", is_flag=True, help="All networks of the catalogue that can be fetched.")
+@_offline_option
+@_json_option
+def fetch(names: Sequence[str], fetch_all: bool, offline: bool, as_json: bool) -> None:
+    """Fetch networks or clips into the cache and verify them; without NAMES those of the default pipeline.
+
+    \f
+
+    Args:
+        names: of networks or clips.
+        fetch_all: all networks that can be fetched.
+        offline: download nothing.
+        as_json: print JSON instead of a table.
+
+    Raises:
+        click.UsageError: if a name is unknown.
+        WeightsError: if a file could not be fetched.
+    """
+    if fetch_all and names:
         raise click.UsageError("give names or --all, not both")
-    wanted = [n for n in NETS if not isinstance(NETS[n].source, OwnFile)] if every else list(names or DEFAULT_NETS)
+    wanted = [n for n in NETS if not isinstance(NETS[n].source, OwnFile)] if fetch_all else list(names or DEFAULT_NETS)
     if unknown := [n for n in wanted if n not in NETS and n not in CLIPS]:
-        raise click.UsageError(f"nothing is called {', '.join(unknown)}; see: evoked weights list --clips")
-    rows = [_fetched(name, offline) for name in wanted]
+        raise click.UsageError(f"the catalogue has no {', '.join(unknown)}; see: evoked weights list --clips")
+    rows = [_fetch_row(name, offline) for name in wanted]
     if as_json:
         _json({"files": rows})
     else:
-        _table(("name", "", "where"), [(r["name"], r["state"], r["path"] or r["reason"]) for r in rows])
+        _table(("name", "", "where"), [(r["name"], r["state"], r["path"] or r["reason"] or "") for r in rows])
     if failed := [r["name"] for r in rows if r["state"] == "failed"]:
         raise WeightsError(f"{len(failed)} of {len(rows)} could not be fetched: {', '.join(failed)}")
 
 
 @weights.command()
-@as_json
+@_json_option
 def verify(as_json: bool) -> None:
-    """Check every file in the cache by its sha256; exit 1 if one is not what the catalogue names."""
+    """Verify the sha256 of every file in the cache; exit code 1 if one is not that of the catalogue."""
     cache = default_cache(offline=True)
     rows = [_row(cache, file) for file in _files(clips=True)]
     rows = [r for r in rows if r["state"] != "absent"]
@@ -75,20 +119,27 @@ def verify(as_json: bool) -> None:
     else:
         _table(("name", "state", "file"), [(r["name"], r["state"], r["path"]) for r in rows])
         for path in stale:
-            click.echo(f"{path} is not as it was made; it is made again when it is needed", err=True)
+            click.echo(f"{path} was altered; it is made again when it is needed", err=True)
     if altered := [r["name"] for r in rows if r["state"] == "altered"]:
         names = " ".join(altered)
         raise WeightsError(
-            f"{len(altered)} of {len(rows)} files are not the catalogue's. Run: evoked weights fetch {names}"
+            f"{len(altered)} of {len(rows)} files differ from the catalogue. Run: evoked weights fetch {names}"
         )
-    click.echo(f"{len(rows)} files are what the catalogue names", err=True)
+    click.echo(f"{len(rows)} files have the sha256 of the catalogue", err=True)
 
 
 @weights.command()
-@with_clips
-@as_json
+@_clips_option
+@_json_option
 def licenses(clips: bool, as_json: bool) -> None:
-    """Show each net's licence and where it comes from."""
+    """Show the licence and source of each network.
+
+    \f
+
+    Args:
+        clips: also the video clips.
+        as_json: print JSON instead of a table.
+    """
     rows = [{"name": f.name, "licence": f.licence, "credit": _credit(f), "source": _source(f)} for f in _files(clips)]
     if as_json:
         _json(rows)
@@ -96,17 +147,17 @@ def licenses(clips: bool, as_json: bool) -> None:
         _table(("name", "licence", "credit", "from"), [tuple(r.values()) for r in rows])
 
 
-def _fetched(name: str, offline: bool) -> dict[str, Any]:
-    """Fetch one; a failure is a row, not the end of the others."""
+def _fetch_row(name: str, offline: bool) -> _FetchRow:
+    """Fetch a file; a failure is returned as a row."""
     cache = default_cache(offline=offline)
     try:
         if name in NETS and isinstance(NETS[name].source, Address):
-            with bar(name) as progress:  # pip shows no progress, an address does
+            with bar(name) as progress:  # downloads by pip report no progress
                 (path,) = default_cache(offline=offline, progress=progress).fetch([name])
         else:
             (path,) = cache.fetch([name])
         if name in NETS and NETS[name].runs:
-            cache.ready(name)  # so that a cache that is then made read-only holds all that is needed
+            cache.ready(name)  # so that the cache is complete if it is then made read-only
     except EvokedError as error:
         return {"name": name, "state": "failed", "path": None, "reason": str(error)}
     return {"name": name, "state": "done", "path": str(path), "reason": None}
@@ -116,7 +167,7 @@ def _files(clips: bool) -> list[File]:
     return [*NETS.values(), *(CLIPS.values() if clips else ())]
 
 
-def _row(cache: Cache, file: File) -> dict[str, Any]:
+def _row(cache: Cache, file: File) -> _FileRow:
     return {
         "name": file.name,
         "role": file.role if isinstance(file, PretrainedNet) else file.what,
@@ -134,7 +185,7 @@ def _source(file: File) -> str:
     if isinstance(source, Address):
         return source.url
     if isinstance(source, OwnFile):
-        return f"yours to bring: {source.what}"
+        return f"provided by the user: {source.what}"
     assert isinstance(source, Member)
     return f"{source.package.name}=={source.package.version} ({source.package.kind})"
 
