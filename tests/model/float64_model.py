@@ -39,9 +39,11 @@ def tcn(a: Mapping[str, F64], x: F64) -> F64:
     def row(layer: int, t: int) -> F64:
         if layer < 0:
             return a["first.weight"] @ x[t] + a["first.bias"]
-        now, before = row(layer - 1, t), row(layer - 1, t - looks[layer])
-        let_in, how_much = np.split(a[f"{layer}.now"] @ now + a[f"{layer}.before"] @ before + a[f"{layer}.bias"], 2)
-        return now + np.tanh(let_in) * sigma(how_much)
+        weight_now, before = row(layer - 1, t), row(layer - 1, t - looks[layer])
+        let_in, how_much = np.split(
+            a[f"{layer}.now"] @ weight_now + a[f"{layer}.before"] @ before + a[f"{layer}.bias"], 2
+        )
+        return weight_now + np.tanh(let_in) * sigma(how_much)
 
     return row(len(looks) - 1, len(x) - 1)
 
@@ -71,8 +73,8 @@ def scaled(rows: F64, mean: F64, deviation: F64, parts: int) -> F64:
     out = np.zeros_like(rows)
     size = rows.shape[1] // parts
     for t in range(len(rows)):
-        for part in range(parts):
-            s = slice(part * size, (part + 1) * size)
+        for face in range(parts):
+            s = slice(face * size, (face + 1) * size)
             if (rows[t, s] != 0).any():
                 out[t, s] = (rows[t, s] - mean[s]) / deviation[s]
     return out

@@ -117,13 +117,13 @@ def test_arrays_of_other_sizes(tmp_path: Path) -> None:
     saved(tmp_path)
     rewrite(tmp_path, experts=3)
 
-    said = refusal(tmp_path)
-    assert "does not fit its own description: experts." in said
-    assert "Train it again" in said
+    message = refusal(tmp_path)
+    assert "does not fit its own description: experts." in message
+    assert "Train it again" in message
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"window_s": "sixty"}, "window_s must be a whole number"),
         ({"window_s": 10**9}, "window_s must be at most 3600"),
@@ -137,12 +137,12 @@ def test_arrays_of_other_sizes(tmp_path: Path) -> None:
         ({"attention": True}, "does not know (attention): update evoked"),
     ],
 )
-def test_a_description_that_is_no_model_s(tmp_path: Path, change: dict[str, object], said: str) -> None:
+def test_a_description_that_is_no_model_s(tmp_path: Path, change: dict[str, object], message: str) -> None:
     saved(tmp_path)
     rewrite(tmp_path, **change)
 
     assert "model.safetensors" in refusal(tmp_path)
-    assert said in refusal(tmp_path)
+    assert message in refusal(tmp_path)
 
 
 @pytest.mark.parametrize(("name", "value"), [("scale.face.deviation", 0.0), ("input_gate.variance", -5.0)])

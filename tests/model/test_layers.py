@@ -30,11 +30,11 @@ def test_gru_over_whole_windows_is_the_formula() -> None:
 
 
 def test_gru_is_torch_s_own_module() -> None:
-    layer, own = SharedGRU(5, 4, drawn()), nn.GRU(5, 4)
-    own.load_state_dict({f"{name}_l0": value for name, value in layer.state_dict().items()})
+    layer, torch_gru = SharedGRU(5, 4, drawn()), nn.GRU(5, 4)
+    torch_gru.load_state_dict({f"{name}_l0": value for name, value in layer.state_dict().items()})
     x = torch.randn(7, 3, 5, generator=drawn(1))
 
-    assert torch.equal(layer.sequence(x), own(x)[0])
+    assert torch.equal(layer.sequence(x), torch_gru(x)[0])
 
 
 @pytest.mark.parametrize("steps", [1, 2, 9])
@@ -99,10 +99,10 @@ def test_context_gate_in_training_norms_its_logits_by_the_batch() -> None:
 
 
 def test_context_gate_has_torch_s_batch_norm() -> None:
-    layer, own = ContextGating(6, drawn()), nn.BatchNorm1d(6, eps=1e-3)
+    layer, batch_norm = ContextGating(6, drawn()), nn.BatchNorm1d(6, eps=1e-3)
     x = torch.randn(16, 6, generator=drawn(1))
 
-    assert torch.allclose(layer(x), x * torch.sigmoid(own(x @ layer.weight.t())), atol=1e-7)
+    assert torch.allclose(layer(x), x * torch.sigmoid(batch_norm(x @ layer.weight.t())), atol=1e-7)
 
 
 def test_context_gate_starts_at_one_over_root_n() -> None:
@@ -166,10 +166,10 @@ def test_dropout_keeps_the_mean_and_follows_its_generator() -> None:
 def test_without_its_diagonal_a_gate_does_not_see_its_own_number() -> None:
     layer = ContextGating(6, drawn(), remove_diagonal=True).eval()
     x = torch.randn(1, 6, generator=drawn(1))
-    other = x.clone()
-    other[0, 2] += 1
+    second = x.clone()
+    second[0, 2] += 1
 
-    gates, changed = ((layer(one) / one)[0] for one in (x, other))
+    gates, changed = ((layer(first) / first)[0] for first in (x, second))
 
     assert changed[2].item() == pytest.approx(gates[2].item(), abs=1e-6)
     assert ((changed - gates).abs() > 1e-4).tolist() == [True, True, False, True, True, True]

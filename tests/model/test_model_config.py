@@ -59,17 +59,17 @@ def test_a_config_survives_json() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"experts": None}, "experts"),
         ({"window_s": "60"}, "window_s must be a whole number"),
         ({"modalities": 3}, "lists"),
     ],
 )
-def test_a_wrong_json_is_refused(change: dict[str, object], said: str) -> None:
+def test_a_wrong_json_is_refused(change: dict[str, object], message: str) -> None:
     plain = ModelSettings().fit(OPEN, EEV5).as_dict() | change
 
-    with pytest.raises((KeyError, TypeError, ValueError), match=said):
+    with pytest.raises((KeyError, TypeError, ValueError), match=message):
         config_from(plain)
 
 

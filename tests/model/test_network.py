@@ -95,25 +95,25 @@ def test_a_repeated_second_is_dropped_alike_each_time() -> None:
     network = Network(config).train()
     seconds = config.window_s + 1
     rows = {m.name: torch.ones(seconds, 1, m.width) for m in config.modalities}
-    first = torch.full((seconds, 1), config.window_s - 1)  # every place repeats one second
+    source = torch.full((seconds, 1), config.window_s - 1)  # every place repeats one second
 
-    network(rows, first, torch.ones(2, 1, dtype=torch.bool), generator=torch.Generator().manual_seed(1))
+    network(rows, source, torch.ones(2, 1, dtype=torch.bool), generator=torch.Generator().manual_seed(1))
     layer = network.gru["image"][0]
     shown = torch.ones(seconds, 1, 7)
     shown[0] = 99  # a row that nothing repeats changes nothing
-    one, two = (layer.runs(x, first, config.window_s, torch.float32) for x in (torch.ones(seconds, 1, 7), shown))
+    first, second = (layer.runs(x, source, config.window_s, torch.float32) for x in (torch.ones(seconds, 1, 7), shown))
 
-    assert torch.equal(one, two)
-    assert torch.equal(one[:, 0], one[:, 1])
+    assert torch.equal(first, second)
+    assert torch.equal(first[:, 0], first[:, 1])
 
 
 def test_bfloat16_stays_near() -> None:
     network = Network(small_config()).eval()
-    given = batch(network)
+    inputs = batch(network)
     with torch.no_grad():
-        full = network(*given)
+        full = network(*inputs)
         network.matmul_dtype = torch.bfloat16
-        half = network(*given)
+        half = network(*inputs)
 
     assert 0 < (full - half).abs().max() < 0.02
 
@@ -121,10 +121,10 @@ def test_bfloat16_stays_near() -> None:
 def test_the_seed_decides_the_first_weights_and_nothing_else_is_touched() -> None:
     before = torch.get_rng_state()
 
-    one, same, other = (Network(small_config(), seed=s).arrays() for s in (3, 3, 4))
+    first, same, second = (Network(small_config(), seed=s).arrays() for s in (3, 3, 4))
 
-    assert all(np.array_equal(one[n], same[n]) for n in one)
-    assert not np.array_equal(one["experts.gate_weight"], other["experts.gate_weight"])
+    assert all(np.array_equal(first[n], same[n]) for n in first)
+    assert not np.array_equal(first["experts.gate_weight"], second["experts.gate_weight"])
     assert torch.equal(before, torch.get_rng_state())
 
 
@@ -145,10 +145,10 @@ def test_windows_of_a_run_see_one_dropout_mask_for_the_second_they_share() -> No
     network = Network(config).train()
     rows, source, use = batch(network)
     seen: dict[str, torch.Tensor] = {}
-    own = network.gru["image"].forward
+    original_forward = network.gru["image"].forward
 
-    def watched(shown: torch.Tensor, *given: object, **choices: object) -> torch.Tensor:
-        seen["shown"], seen["last"] = shown, own(shown, *given, **choices)
+    def watched(shown: torch.Tensor, *arguments: object, **options: object) -> torch.Tensor:
+        seen["shown"], seen["last"] = shown, original_forward(shown, *arguments, **options)
         return seen["last"]
 
     network.gru["image"].forward = watched
@@ -156,9 +156,9 @@ def test_windows_of_a_run_see_one_dropout_mask_for_the_second_they_share() -> No
 
     shown = seen["shown"].detach()
     assert shown.shape == rows["image"].shape  # a mask per second, before any window is cut from it
-    kept = shown != 0
-    assert 0.3 < kept.float().mean().item() < 0.7
-    assert torch.equal(shown[kept], (rows["image"] / 0.5)[kept])
+    mask = shown != 0
+    assert 0.3 < mask.float().mean().item() < 0.7
+    assert torch.equal(shown[mask], (rows["image"] / 0.5)[mask])
     layer = network.gru["image"][0]
     for window in range(use.shape[0]):  # each window's state is that of the seconds as they were dropped, once
         places = source[window : window + config.window_s, 1]

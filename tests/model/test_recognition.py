@@ -1,4 +1,4 @@
-"""The recogniser's arithmetic: numpy equals torch, and both equal a plain float64 LSTM written from its formula."""
+"""The recogniser's forward pass: numpy equals torch, and both equal a float64 LSTM written from its formula."""
 
 import numpy as np
 import pytest
@@ -12,80 +12,80 @@ CONFIG = RecognitionConfig(("sface",), 7, ("amusement", "doubt", "surprise"), un
 
 
 def network(config: RecognitionConfig = CONFIG, seed: int = 3) -> RecognitionNetwork:
-    made = RecognitionNetwork(config, seed)
-    draw = np.random.default_rng(seed)
-    arrays = {n: a + draw.normal(0, 0.3, a.shape).astype(np.float32) for n, a in made.arrays().items()}
+    model = RecognitionNetwork(config, seed)
+    random = np.random.default_rng(seed)
+    arrays = {n: a + random.normal(0, 0.3, a.shape).astype(np.float32) for n, a in model.arrays().items()}
     arrays["scale.deviation"] = np.abs(arrays["scale.deviation"]) + np.float32(0.3)
-    made.load_arrays(arrays)
-    return made.eval()
+    model.load_arrays(arrays)
+    return model.eval()
 
 
 def rows(count: int, width: int = 7, seed: int = 0) -> NDArray[np.float32]:
     return np.random.default_rng(seed).normal(0, 2, (count, width)).astype(np.float32)
 
 
-def windows_of(given: NDArray[np.float32], ticks: int) -> NDArray[np.float32]:
-    padded = np.concatenate([np.repeat(given[:1], ticks - 1, axis=0), given])
-    return np.stack([padded[k : k + ticks] for k in range(len(given))])
+def windows_of(descriptors: NDArray[np.float32], frames: int) -> NDArray[np.float32]:
+    padded = np.concatenate([np.repeat(descriptors[:1], frames - 1, axis=0), descriptors])
+    return np.stack([padded[k : k + frames] for k in range(len(descriptors))])
 
 
 def by_formula(window: NDArray[np.float32], a: dict[str, NDArray[np.float32]]) -> NDArray[np.float64]:
     """Hochreiter and Schmidhuber's cell with a forget gate, a number at a time where it matters."""
     sigma = lambda v: 1 / (1 + np.exp(-v))  # noqa: E731
-    seen = (window.astype(np.float64) - a["scale.mean"]) / a["scale.deviation"]
+    inputs = (window.astype(np.float64) - a["scale.mean"]) / a["scale.deviation"]
     units = a["lstm.weight_hh_l0"].shape[1]
     for layer in range(2):
         hidden, cell, out = np.zeros(units), np.zeros(units), []
-        for x in seen:
+        for x in inputs:
             z = a[f"lstm.weight_ih_l{layer}"] @ x + a[f"lstm.weight_hh_l{layer}"].astype(np.float64) @ hidden
             z = z + a[f"lstm.bias_ih_l{layer}"] + a[f"lstm.bias_hh_l{layer}"]
             i, f, g, o = np.split(z, 4)
             cell = sigma(f) * cell + sigma(i) * np.tanh(g)
             hidden = sigma(o) * np.tanh(cell)
             out.append(hidden)
-        seen = np.array(out)
-    answers = []
+        inputs = np.array(out)
+    outputs = []
     for gate, expert, bias in zip(
         a["experts.gate_weight"], a["experts.expert_weight"], a["experts.expert_bias"], strict=True
     ):
-        weight = np.exp(gate.astype(np.float64) @ seen[-1])
+        weight = np.exp(gate.astype(np.float64) @ inputs[-1])
         weight /= weight.sum()
-        answers.append((weight[:-1] * sigma(expert.astype(np.float64) @ seen[-1] + bias)).sum())
-    return np.array(answers)
+        outputs.append((weight[:-1] * sigma(expert.astype(np.float64) @ inputs[-1] + bias)).sum())
+    return np.array(outputs)
 
 
 def test_numpy_torch_and_the_formula_agree() -> None:
-    net, given = network(), rows(40)
+    model, descriptors = network(), rows(40)
 
-    told = RecognitionForward(CONFIG, net.arrays())(given)
+    scores = RecognitionForward(CONFIG, model.arrays())(descriptors)
 
     with torch.no_grad():
-        by_torch = net(torch.from_numpy(windows_of(given, 18))).numpy()
-    np.testing.assert_allclose(told, by_torch, atol=1e-6)
-    plain = np.stack([by_formula(w, net.arrays()) for w in windows_of(given, 18)])
-    np.testing.assert_allclose(told, plain, atol=1e-6)
-    assert told.dtype == np.float32
-    assert told.std() > 0.01, "a net that always says the same would pass any comparison"
+        by_torch = model(torch.from_numpy(windows_of(descriptors, 18))).numpy()
+    np.testing.assert_allclose(scores, by_torch, atol=1e-6)
+    plain = np.stack([by_formula(w, model.arrays()) for w in windows_of(descriptors, 18)])
+    np.testing.assert_allclose(scores, plain, atol=1e-6)
+    assert scores.dtype == np.float32
+    assert scores.std() > 0.01, "constant outputs would pass any comparison"
 
 
-def test_a_tick_is_told_from_the_3_s_before_it_alone() -> None:
-    forward, given = RecognitionForward(CONFIG, network().arrays()), rows(60)
+def test_a_frame_depends_on_the_3_s_before_it_only() -> None:
+    forward, descriptors = RecognitionForward(CONFIG, network().arrays()), rows(60)
 
-    changed = given.copy()
+    changed = descriptors.copy()
     changed[20] += 5
 
-    apart = np.abs(forward(given) - forward(changed)).max(axis=1) > 0
-    assert np.flatnonzero(apart).tolist() == list(range(20, 38))
+    differs = np.abs(forward(descriptors) - forward(changed)).max(axis=1) > 0
+    assert np.flatnonzero(differs).tolist() == list(range(20, 38))
 
 
 def test_a_long_video_in_chunks_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    forward, given = RecognitionForward(CONFIG, network().arrays()), rows(50)
-    whole = forward(given)
+    forward, descriptors = RecognitionForward(CONFIG, network().arrays()), rows(50)
+    at_once = forward(descriptors)
     monkeypatch.setattr("evoked.model.recognition.CHUNK", 7)
 
-    np.testing.assert_allclose(forward(given), whole, atol=1e-6)
-    np.testing.assert_allclose(forward.windows(windows_of(given, 18)), whole, atol=1e-6)
-    assert forward(given[:0]).shape == (0, 3)
+    np.testing.assert_allclose(forward(descriptors), at_once, atol=1e-6)
+    np.testing.assert_allclose(forward.windows(windows_of(descriptors, 18)), at_once, atol=1e-6)
+    assert forward(descriptors[:0]).shape == (0, 3)
 
 
 def test_the_paper_s_shape_and_the_forget_bias() -> None:
@@ -102,14 +102,14 @@ def test_the_paper_s_shape_and_the_forget_bias() -> None:
 
 def test_first_weights_come_from_the_seed_alone() -> None:
     torch.manual_seed(1)
-    one, state = RecognitionNetwork(CONFIG, 5).arrays(), torch.get_rng_state()
+    first, state = RecognitionNetwork(CONFIG, 5).arrays(), torch.get_rng_state()
     torch.manual_seed(2)
 
     again = RecognitionNetwork(CONFIG, 5).arrays()
 
-    assert all(np.array_equal(one[n], again[n]) for n in one)
+    assert all(np.array_equal(first[n], again[n]) for n in first)
     torch.manual_seed(1)
-    assert torch.equal(state, torch.get_rng_state())  # torch's own generator is left alone
+    assert torch.equal(state, torch.get_rng_state())  # torch's global generator is not used
 
 
 def test_what_the_forward_refuses() -> None:

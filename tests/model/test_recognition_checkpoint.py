@@ -28,16 +28,16 @@ def recognition(seed: int = 0) -> Recognition:
 
 
 def test_it_comes_back_as_it_was(tmp_path: Path) -> None:
-    given = recognition()
+    original = recognition()
 
-    save_recognition(tmp_path, given)
-    found, digest = load_recognition(tmp_path)
+    save_recognition(tmp_path, original)
+    loaded, digest = load_recognition(tmp_path)
 
-    assert found.about() == given.about()
+    assert loaded.about() == original.about()
     assert digest == sha256(tmp_path / "recogniser.safetensors")
     rows = np.random.default_rng(1).normal(size=(20, 3))
     np.testing.assert_array_equal(
-        RecognitionForward(CONFIG, found.arrays)(rows), RecognitionForward(CONFIG, given.arrays)(rows)
+        RecognitionForward(CONFIG, loaded.arrays)(rows), RecognitionForward(CONFIG, original.arrays)(rows)
     )
 
 
@@ -54,20 +54,20 @@ def test_two_recognisers_are_not_mixed(tmp_path: Path) -> None:
     save_recognition(tmp_path / "other", replace(recognition(), training={"epochs": 4}))
     (tmp_path / "one" / "recogniser.json").write_bytes((tmp_path / "other" / "recogniser.json").read_bytes())
 
-    found, digest = load_recognition(tmp_path / "one")
+    loaded, digest = load_recognition(tmp_path / "one")
 
-    assert found.about() == recognition().about()
+    assert loaded.about() == recognition().about()
     assert digest == sha256(tmp_path / "one" / "recogniser.safetensors")
 
 
 def test_a_recogniser_whose_training_used_the_former_setting_names_is_read(tmp_path: Path) -> None:
     former = {"config": {"describe": ["blendshapes"], "units": 64, "rate": 0.002, "average": 0.98}}
-    went = replace(recognition(), training=former)
-    save_recognition(tmp_path, went)
+    saved = replace(recognition(), training=former)
+    save_recognition(tmp_path, saved)
 
-    came, _ = load_recognition(tmp_path)
+    loaded, _ = load_recognition(tmp_path)
 
-    assert (came.config, came.training) == (went.config, former)
+    assert (loaded.config, loaded.training) == (saved.config, former)
 
 
 def test_a_folder_without_one(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_damage_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "value", "said"),
+    ("section", "value", "message"),
     [
         ("format", 2, "has format 2, this program reads up to 1"),
         ("shape", {"width": 3}, "is not a recogniser's: describes"),
@@ -95,22 +95,22 @@ def test_damage_is_told(tmp_path: Path) -> None:
         ("points", {}, "is not a recogniser's: doubt"),
     ],
 )
-def test_a_description_that_is_none(tmp_path: Path, part: str, value: object, said: str) -> None:
+def test_a_description_that_is_none(tmp_path: Path, section: str, value: object, message: str) -> None:
     from evoked.model.stored import write_arrays
 
-    given = recognition()
-    text = json.dumps(given.about() | {part: value})
-    write_arrays(tmp_path / "recogniser.safetensors", dict(given.arrays), text)
+    original = recognition()
+    text = json.dumps(original.about() | {section: value})
+    write_arrays(tmp_path / "recogniser.safetensors", dict(original.arrays), text)
     (tmp_path / "recogniser.json").write_text(text)
 
-    with pytest.raises(CheckpointError, match=said):
+    with pytest.raises(CheckpointError, match=message):
         load_recognition(tmp_path)
 
 
 def test_weights_that_are_none(tmp_path: Path) -> None:
-    given = recognition()
-    arrays = dict(given.arrays) | {"lstm.bias_ih_l0": np.full(16, np.nan, np.float32)}
-    save_recognition(tmp_path, replace(given, arrays=arrays))
+    original = recognition()
+    arrays = dict(original.arrays) | {"lstm.bias_ih_l0": np.full(16, np.nan, np.float32)}
+    save_recognition(tmp_path, replace(original, arrays=arrays))
 
     with pytest.raises(CheckpointError, match=r"numbers in lstm\.bias_ih_l0 that are no weights"):
         load_recognition(tmp_path)

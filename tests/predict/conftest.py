@@ -24,7 +24,7 @@ def model_in(folder: Path, **about: object) -> Path:
         if name.endswith(("variance", "deviation")):
             arrays[name] = np.ones_like(arrays[name])
     features = {"nets": digests(FeatureConfig(), default_cache()), "config": FeatureConfig().as_dict()}
-    notes = {"notes": ["staged: these people did not watch this film"]}
+    notes = {"notes": ["staged: these people did not watch this video"]}
     save_checkpoint(folder, Checkpoint(config, arrays, features={**features, **about}, provenance=notes))
     return folder
 
@@ -40,6 +40,6 @@ def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def film() -> Path:
+def video() -> Path:
     """Five seconds of Big Buck Bunny, with sound."""
     return default_cache().clip("bigbuckbunny.mp4")

@@ -18,7 +18,7 @@ from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
 from evoked.predict.writers import as_vtt, check_format, prediction_summary, read_predictions, write_predictions
 
-MADE = Provenance("predict", {"model": "m"}, {"film --> 1.mp4": "ab"}, notes=("staged: so and so",))
+MADE = Provenance("predict", {"model": "m"}, {"video --> 1.mp4": "ab"}, notes=("staged: so and so",))
 NAMES = ("amusement", "interest")
 
 
@@ -46,19 +46,19 @@ def parsed(vtt: str) -> list[tuple[float, float, str]]:
             assert re.fullmatch(NOTE, block)
             assert "-->" not in block
             continue
-        found = re.fullmatch(CUE, block)
-        assert found, block
-        cues.append((_seconds(found["from"]), _seconds(found["to"]), found["text"]))
+        match = re.fullmatch(CUE, block)
+        assert match, block
+        cues.append((_seconds(match["from"]), _seconds(match["to"]), match["text"]))
         assert cues[-1][0] < cues[-1][1]
     return cues
 
 
 def names_in(text: str) -> set[str]:
-    return {part.split(" ")[0] for part in text.split(", ")}
+    return {item.split(" ")[0] for item in text.split(", ")}
 
 
 def _seconds(clock: str) -> float:
-    return sum(float(part) * 60**i for i, part in enumerate(reversed(clock.split(":"))))
+    return sum(float(field) * 60**i for i, field in enumerate(reversed(clock.split(":"))))
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv", ".json"])
@@ -70,9 +70,9 @@ def test_tables_are_read_back(tmp_path: Path, suffix: str) -> None:
     assert back.grid == SOME.grid
     np.testing.assert_array_equal(back.valid, SOME.valid)
     np.testing.assert_allclose(back.values, SOME.values, rtol=1e-6)
-    made = read_provenance(path)
-    assert made is not None
-    assert made["inputs"] == {"film --> 1.mp4": "ab"}
+    provenance = read_provenance(path)
+    assert provenance is not None
+    assert provenance["inputs"] == {"video --> 1.mp4": "ab"}
 
 
 def test_the_columns_are_as_the_docs_say(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_a_span_is_a_cue() -> None:
     ]
     assert vtt.startswith("WEBVTT\n\nNOTE evoked, on at 50 %\n{")
     note = json.loads(vtt.split("\n")[3])
-    assert note["inputs"] == {"film --> 1.mp4": "ab"}  # the arrow is escaped, and comes back
+    assert note["inputs"] == {"video --> 1.mp4": "ab"}  # the arrow is escaped, and comes back
     assert note["notes"] == ["staged: so and so"]
 
 
@@ -102,7 +102,7 @@ def test_nothing_on_is_a_valid_file_without_cues() -> None:
     assert parsed(as_vtt(track([None, None]), MADE)) == []
 
 
-def test_long_films_and_odd_names() -> None:
+def test_long_videos_and_odd_names() -> None:
     rows: list[tuple[float, ...] | None] = [(0.0,)] * 3700 + [(1.0,)]
     vtt = as_vtt(track(rows, ("awe & <fear>\n--> x",)), MADE)
     assert "01:01:40.000 --> 01:01:41.000\nawe &amp; &lt;fear&gt; --&gt; x 100 %\n" in vtt
@@ -129,9 +129,9 @@ def test_laws_of_cues(rows: list[tuple[float, ...] | None], threshold: float) ->
 def test_another_parser_reads_the_same(tmp_path: Path) -> None:
     webvtt = pytest.importorskip("webvtt", reason="webvtt-py is not installed")
     write_predictions(tmp_path / "p.vtt", SOME, MADE)
-    found = [(c.start, c.end, c.text) for c in webvtt.read(str(tmp_path / "p.vtt"))]
-    assert found[1] == ("00:00:01.000", "00:00:03.000", "amusement 78 %, interest 55 %")
-    assert len(found) == 3
+    cues = [(c.start, c.end, c.text) for c in webvtt.read(str(tmp_path / "p.vtt"))]
+    assert cues[1] == ("00:00:01.000", "00:00:03.000", "amusement 78 %, interest 55 %")
+    assert len(cues) == 3
 
 
 @pytest.mark.parametrize("threshold", [0.0, -1.0, 1.01])

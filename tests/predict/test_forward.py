@@ -41,9 +41,9 @@ def test_forward_is_the_formula(choices: dict[str, object]) -> None:
     np.testing.assert_allclose(p, expected, atol=2e-6)
 
 
-@pytest.mark.parametrize("kind", ["gru", "tcn"])
-def test_forward_equals_torch_at_the_open_size(kind: str) -> None:
-    config = ModelSettings(architecture=kind).fit({"image": 1280, "face": 256, "audio": 1024}, EEV5)
+@pytest.mark.parametrize("architecture", ["gru", "tcn"])
+def test_forward_equals_torch_at_the_open_size(architecture: str) -> None:
+    config = ModelSettings(architecture=architecture).fit({"image": 1280, "face": 256, "audio": 1024}, EEV5)
     network = Network(config, seed=2).eval()
     seconds, pad = 130, config.window_s - 1  # more than two windows: most see no repeated second
     features = some_features(config, seconds)
@@ -64,15 +64,15 @@ def test_the_chunk_changes_nothing(chunk_s: int) -> None:
     config = small_config()
     arrays, features = some_arrays(config), some_features(config, 31)
 
-    whole, chunked = (Forward(config, arrays, chunk_s=c)(features) for c in (31, chunk_s))
+    at_once, chunked = (Forward(config, arrays, chunk_s=c)(features) for c in (31, chunk_s))
 
-    np.testing.assert_allclose(chunked, whole, atol=1e-6)
+    np.testing.assert_allclose(chunked, at_once, atol=1e-6)
 
 
 @pytest.mark.parametrize("pieces", [(1,) * 31, (1, 5, 12, 13), (30, 1)])
-@pytest.mark.parametrize("kind", [{"layers": 2}, {"architecture": "tcn"}], ids=str)
-def test_a_video_in_pieces_is_the_whole_video(pieces: tuple[int, ...], kind: dict[str, object]) -> None:
-    config = small_config(**kind)
+@pytest.mark.parametrize("settings", [{"layers": 2}, {"architecture": "tcn"}], ids=str)
+def test_a_video_in_pieces_is_the_whole_video(pieces: tuple[int, ...], settings: dict[str, object]) -> None:
+    config = small_config(**settings)
     forward, features = Forward(config, some_arrays(config)), some_features(config, 31)
     carry: dict[str, np.ndarray] = {}
     out, start = [], 0
@@ -82,20 +82,20 @@ def test_a_video_in_pieces_is_the_whole_video(pieces: tuple[int, ...], kind: dic
     np.testing.assert_allclose(np.concatenate(out), forward(features), atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", ["gru", "tcn"])
-def test_a_second_does_not_see_the_future_nor_beyond_its_window(kind: str) -> None:
-    config = small_config(architecture=kind)
+@pytest.mark.parametrize("architecture", ["gru", "tcn"])
+def test_a_second_does_not_see_the_future_nor_beyond_its_window(architecture: str) -> None:
+    config = small_config(architecture=architecture)
     arrays, features = some_arrays(config), some_features(config, 40)
-    other = {n: f.copy() for n, f in features.items()}
-    for rows in other.values():
+    second = {n: f.copy() for n, f in features.items()}
+    for rows in second.values():
         rows[20] += 1
 
-    one, two = (Forward(config, arrays)(f) for f in (features, other))
+    first, two = (Forward(config, arrays)(f) for f in (features, second))
 
-    changed = np.flatnonzero((one != two).any(axis=1))
+    changed = np.flatnonzero((first != two).any(axis=1))
     assert changed[0] == 20
     assert changed[-1] < 20 + config.window_s
-    assert kind == "gru" or changed[-1] == 20 + config.window_s - 1  # a convolution sees its whole window
+    assert architecture == "gru" or changed[-1] == 20 + config.window_s - 1  # a convolution sees its whole window
 
 
 def test_half_precision_features_and_other_modalities_are_welcome() -> None:
@@ -115,13 +115,13 @@ def test_no_seconds_no_predictions() -> None:
 
 
 def test_progress_is_told_in_seconds() -> None:
-    config, told = small_config(), []
+    config, reports = small_config(), []
 
     Forward(config, some_arrays(config), chunk_s=8)(
-        some_features(config, 20), lambda done, total, note="": told.append((done, total))
+        some_features(config, 20), lambda done, total, note="": reports.append((done, total))
     )
 
-    assert told == [(8, 20), (16, 20), (20, 20)]
+    assert reports == [(8, 20), (16, 20), (20, 20)]
 
 
 def test_wrong_features_are_named() -> None:
@@ -151,23 +151,23 @@ def test_threads_change_nothing(threads: int, choices: dict[str, object]) -> Non
     config = small_config(**choices)
     arrays, features = some_arrays(config), some_features(config, 300)
 
-    one, several = (Forward(config, arrays, threads=n)(features) for n in (0, threads))
+    single, several = (Forward(config, arrays, threads=n)(features) for n in (0, threads))
 
-    np.testing.assert_allclose(several, one, atol=1e-6)
+    np.testing.assert_allclose(several, single, atol=1e-6)
 
 
 def test_two_predictions_at_once_do_not_meet() -> None:
     config = small_config()
     forward, features = Forward(config, some_arrays(config), chunk_s=16), some_features(config, 300)
-    expected, found = forward(features), []
-    both = [threading.Thread(target=lambda: found.append(forward(features))) for _ in range(2)]
-    for one in both:
-        one.start()
-    for one in both:
-        one.join()
+    expected, predictions = forward(features), []
+    threads = [threading.Thread(target=lambda: predictions.append(forward(features))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
-    assert len(found) == 2
-    assert all(np.array_equal(one, expected) for one in found)
+    assert len(predictions) == 2
+    assert all(np.array_equal(prediction, expected) for prediction in predictions)
 
 
 def test_a_negative_number_of_threads_is_refused() -> None:

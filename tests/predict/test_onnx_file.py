@@ -47,9 +47,9 @@ def checkpoint(config: ModelConfig, seed: int = 0) -> Checkpoint:
 
 def features(config: ModelConfig, seconds: int = 29, seed: int = 1) -> dict[str, np.ndarray]:
     draw = np.random.default_rng(seed)
-    made = {m.name: draw.normal(0, 1, (seconds, m.width)).astype(np.float32) for m in config.modalities}
-    made["face"][5:9], made["face"][12, :8], made["audio"][20:] = 0, 0, 0  # nobody, one face, no sound
-    return made
+    arrays = {m.name: draw.normal(0, 1, (seconds, m.width)).astype(np.float32) for m in config.modalities}
+    arrays["face"][5:9], arrays["face"][12, :8], arrays["audio"][20:] = 0, 0, 0  # nobody, one face, no sound
+    return arrays
 
 
 def windows(config: ModelConfig, rows: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -76,9 +76,9 @@ def test_one_modality_at_the_paper_s_size_and_one_window_at_a_time(tmp_path: Pat
     model = checkpoint(config)
     rows = {"audio": np.random.default_rng(2).normal(0, 1, (5, 128)).astype(np.float32)}
     session = onnxruntime.InferenceSession(as_onnx(model).SerializeToString(), providers=["CPUExecutionProvider"])
-    at = np.maximum(0, np.arange(5)[:, None] - config.window_s + 1 + np.arange(config.window_s))
-    each = [session.run(None, {"audio": rows["audio"][one][None]})[0] for one in at]
-    np.testing.assert_allclose(np.concatenate(each), Forward(config, model.arrays)(rows), atol=5e-6)
+    windows = np.maximum(0, np.arange(5)[:, None] - config.window_s + 1 + np.arange(config.window_s))
+    window_by_window = [session.run(None, {"audio": rows["audio"][window][None]})[0] for window in windows]
+    np.testing.assert_allclose(np.concatenate(window_by_window), Forward(config, model.arrays)(rows), atol=5e-6)
 
 
 def test_the_file_says_what_it_is(tmp_path: Path) -> None:
@@ -93,10 +93,10 @@ def test_what_cannot_be_exported_is_one_line(tmp_path: Path) -> None:
     config = SMALL.fit(WIDTHS, EEV5)
     with pytest.raises(OutputError, match=r"end it in \.onnx"):
         write_onnx(tmp_path / "model.pb", checkpoint(config))
-    other = Checkpoint(replace(config), checkpoint(config).arrays)
-    object.__setattr__(other.config, "architecture", "something new")
+    unknown = Checkpoint(replace(config), checkpoint(config).arrays)
+    object.__setattr__(unknown.config, "architecture", "something new")
     with pytest.raises(CheckpointError, match="cannot be exported; there are graphs of gru"):
-        as_onnx(other)
+        as_onnx(unknown)
 
 
 def test_the_command_writes_it(
@@ -108,7 +108,7 @@ def test_the_command_writes_it(
         with pytest.raises(SystemExit) as ended:
             main()
         assert ended.value.code == code
-    told = capsys.readouterr()
-    assert told.out.strip() == str(tmp_path / "m.onnx")
-    assert "no model in" in told.err
+    result = capsys.readouterr()
+    assert result.out.strip() == str(tmp_path / "m.onnx")
+    assert "no model in" in result.err
     onnx.checker.check_model(str(tmp_path / "m.onnx"), full_check=True)

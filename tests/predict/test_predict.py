@@ -1,4 +1,4 @@
-"""From a real film to probabilities: the same by file, by features, and by torch."""
+"""From a real video to probabilities: the same by file, by features, and by torch."""
 
 import subprocess
 import sys
@@ -33,40 +33,42 @@ def features(seconds: int, widths: dict[str, int] = WIDTHS, *, blind: tuple[int,
 
 
 @NETS
-def test_a_film_its_features_and_its_feature_file_give_the_same(film: Path, model_folder: Path, tmp_path: Path) -> None:
+def test_a_video_its_features_and_its_feature_file_give_the_same(
+    video: Path, model_folder: Path, tmp_path: Path
+) -> None:
     model = load_model(model_folder)
     predictor = Predictor(model)
-    seen = predictor(film)
-    found = extract(film)
-    write_features(tmp_path / "f.safetensors", found, predictor.provenance(film))
+    predicted = predictor(video)
+    features = extract(video)
+    write_features(tmp_path / "f.safetensors", features, predictor.provenance(video))
     for again in (
-        predict_features(model, found),
+        predict_features(model, features),
         predict_features(model, read_features(tmp_path / "f.safetensors")),
-        predict_video(film, model),
+        predict_video(video, model),
     ):
-        np.testing.assert_array_equal(again.values, seen.values)
-    assert seen.names == model.expressions
-    assert seen.grid == TimeGrid(Fraction(1), 6)  # 5.3 s: the seconds 0 … 5
-    assert seen.valid.all()
-    assert ((seen.values > 0) & (seen.values < 1)).all()
-    assert np.ptp(seen.values, axis=0).min() > 0  # the film has a say
+        np.testing.assert_array_equal(again.values, predicted.values)
+    assert predicted.names == model.expressions
+    assert predicted.grid == TimeGrid(Fraction(1), 6)  # 5.3 s: the seconds 0 … 5
+    assert predicted.valid.all()
+    assert ((predicted.values > 0) & (predicted.values < 1)).all()
+    assert np.ptp(predicted.values, axis=0).min() > 0  # the video has a say
 
 
 @NETS
-def test_it_says_what_made_it(film: Path, model_folder: Path) -> None:
+def test_it_says_what_made_it(video: Path, model_folder: Path) -> None:
     model = load_model(model_folder)
-    made = Predictor(model).provenance(film)
-    assert made.made_by == "predict"
-    assert made.inputs["model"] == model.sha256
-    assert set(made.inputs) == {"model", "bigbuckbunny.mp4"}
-    assert set(made.nets) == set(model.checkpoint.features["nets"])
-    assert made.notes == ("staged: these people did not watch this film",)
+    provenance = Predictor(model).provenance(video)
+    assert provenance.made_by == "predict"
+    assert provenance.inputs["model"] == model.sha256
+    assert set(provenance.inputs) == {"model", "bigbuckbunny.mp4"}
+    assert set(provenance.nets) == set(model.checkpoint.features["nets"])
+    assert provenance.notes == ("staged: these people did not watch this video",)
 
 
 @NETS
-def test_a_file_that_is_no_film_is_refused(model_folder: Path, tmp_path: Path) -> None:
+def test_a_file_that_is_no_video_is_refused(model_folder: Path, tmp_path: Path) -> None:
     predictor = Predictor(load_model(model_folder))
-    (tmp_path / "text.mp4").write_text("no film")
+    (tmp_path / "text.mp4").write_text("no video")
     for path in (tmp_path / "none.mp4", tmp_path / "text.mp4", tmp_path):
         with pytest.raises(MissingMedia):
             predictor(path)
@@ -76,7 +78,7 @@ def test_torch_says_the_same(model_folder: Path) -> None:
     torch = pytest.importorskip("torch")
     from evoked.model.network import Network
 
-    model, found = load_model(model_folder), features(9)
+    model, described = load_model(model_folder), features(9)
     network = Network(model.checkpoint.config)
     network.load_arrays(model.checkpoint.arrays)
     network.eval()
@@ -84,12 +86,12 @@ def test_torch_says_the_same(model_folder: Path) -> None:
     places = np.clip(np.arange(seconds + window - 1) - window + 1, 0, None)
     rows = {
         name: torch.from_numpy(values.astype(np.float16).astype(np.float32)[places])[:, None]
-        for name, values in found.filled().items()
+        for name, values in described.filled().items()
     }
     source = torch.arange(len(places)).clamp(min=window - 1)[:, None]
     with torch.no_grad():
-        theirs = network(rows, source, torch.ones(seconds, 1, dtype=torch.bool)).numpy()
-    np.testing.assert_allclose(predict_features(model, found).values, theirs, atol=1e-5)
+        by_torch = network(rows, source, torch.ones(seconds, 1, dtype=torch.bool)).numpy()
+    np.testing.assert_allclose(predict_features(model, described).values, by_torch, atol=1e-5)
 
 
 def test_a_second_is_valid_where_there_is_a_picture(model_folder: Path) -> None:
@@ -98,7 +100,7 @@ def test_a_second_is_valid_where_there_is_a_picture(model_folder: Path) -> None:
     assert np.isnan(seen.values[2]).all()
 
 
-def test_a_film_of_no_length_has_no_predictions(model_folder: Path) -> None:
+def test_a_video_of_no_length_has_no_predictions(model_folder: Path) -> None:
     assert predict_features(load_model(model_folder), features(0)).values.shape == (0, 5)
 
 
@@ -138,9 +140,9 @@ def test_the_models_settings_are_taken_and_the_threads_are_the_callers(
     make_model: Callable[..., Path], tmp_path: Path
 ) -> None:
     settings = {"precision": "f32", "detector_size": 320, "min_score": 0.9}
-    made = load_model(make_model(tmp_path, config=settings)).feature_config(threads=3)
-    assert made.as_dict() == {"features": "open", "face_net": "", **settings}  # what an older model does not say
-    assert made.threads == 3
+    config = load_model(make_model(tmp_path, config=settings)).feature_config(threads=3)
+    assert config.as_dict() == {"features": "open", "face_net": "", **settings}  # what an older model does not say
+    assert config.threads == 3
 
 
 def test_no_model_is_one_clear_line(tmp_path: Path) -> None:

@@ -36,9 +36,9 @@ def evoked(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
 
 
 @NETS
-def test_one_bad_file_among_good_ones(evoked, film: Path, model_folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    (tmp_path / "text.mp4").write_text("no film")
-    shutil.copy(film, tmp_path / "good.mp4")
+def test_one_bad_file_among_good_ones(evoked, video: Path, model_folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "text.mp4").write_text("no video")
+    shutil.copy(video, tmp_path / "good.mp4")
     out_folder = tmp_path / "out"
     code, out, err = evoked(
         "predict", tmp_path / "text.mp4", tmp_path / "good.mp4", "/none.mp4", "--model", model_folder, "-o", out_folder
@@ -52,19 +52,19 @@ def test_one_bad_file_among_good_ones(evoked, film: Path, model_folder: Path, tm
     assert any("no media file at /none.mp4" in line for line in failed)
     assert "2 of 3 videos could not be predicted" in err
     assert "Traceback" not in err
-    made = read_provenance(out_folder / "good.mp4.parquet")
-    assert made is not None
-    assert "good.mp4" in made["inputs"]
+    provenance = read_provenance(out_folder / "good.mp4.parquet")
+    assert provenance is not None
+    assert "good.mp4" in provenance["inputs"]
 
 
 @NETS
-def test_workers_give_the_same_bytes(evoked, film: Path, model_folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_workers_give_the_same_bytes(evoked, video: Path, model_folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     for name in ("a.mp4", "b.mp4"):
-        shutil.copy(film, tmp_path / name)
-    films = [tmp_path / "a.mp4", tmp_path / "b.mp4", "/none.mp4"]
+        shutil.copy(video, tmp_path / name)
+    videos = [tmp_path / "a.mp4", tmp_path / "b.mp4", "/none.mp4"]
     for workers in (1, 2):
         words = ["--model", model_folder, "-o", tmp_path / f"{workers}", "--workers", workers, "--threads", 1]
-        code, out, _ = evoked("predict", *films, *words)
+        code, out, _ = evoked("predict", *videos, *words)
         assert code == 1
         assert len(out.split()) == 2
     for name in ("a.mp4.parquet", "b.mp4.parquet"):
@@ -72,8 +72,8 @@ def test_workers_give_the_same_bytes(evoked, film: Path, model_folder: Path, tmp
 
 
 @NETS
-def test_every_format_and_the_terminal(evoked, film: Path, model_folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    words = ["predict", film, "--model", model_folder, "--threshold", "0.05"]
+def test_every_format_and_the_terminal(evoked, video: Path, model_folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    words = ["predict", video, "--model", model_folder, "--threshold", "0.05"]
     tracks = []
     for suffix in ("parquet", "csv", "json"):
         path = tmp_path / f"p.{suffix}"
@@ -101,12 +101,12 @@ def test_every_format_and_the_terminal(evoked, film: Path, model_folder: Path, t
 @NETS
 def test_paths_are_printed_as_they_were_typed(
     evoked,  # type: ignore[no-untyped-def]
-    film: Path,
+    video: Path,
     model_folder: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    shutil.copy(film, tmp_path / "a.mp4")
+    shutil.copy(video, tmp_path / "a.mp4")
     monkeypatch.chdir(tmp_path)
     words = ["predict", "a.mp4", "none.mp4", "--model", model_folder]
     assert evoked(*words, "-o", "out")[:2] == (1, "out/a.mp4.parquet\n")
@@ -150,9 +150,11 @@ def test_where_predictions_go(tmp_path: Path) -> None:
 
 
 @NETS
-def test_a_film_without_sound_is_predicted_and_says_so(evoked, film: Path, model_folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_video_without_sound_is_predicted_and_says_so(
+    evoked, video: Path, model_folder: Path, tmp_path: Path
+) -> None:  # type: ignore[no-untyped-def]
     silent = tmp_path / "silent.mp4"
-    subprocess.run(["ffmpeg", "-v", "error", "-i", film, "-an", "-c", "copy", silent], check=True)
+    subprocess.run(["ffmpeg", "-v", "error", "-i", video, "-an", "-c", "copy", silent], check=True)
     out = tmp_path / "silent.parquet"
 
     code, _, err = evoked("predict", silent, "--model", model_folder, "-o", out)

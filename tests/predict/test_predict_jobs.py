@@ -32,9 +32,9 @@ def test_relative_paths_mean_the_folder_in_which_the_task_was_made(
 
 @pytest.mark.nets
 def test_a_task_is_run_in_another_working_folder(
-    film: Path, make_model: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    video: Path, make_model: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shutil.copy(film, tmp_path / "a.mp4")
+    shutil.copy(video, tmp_path / "a.mp4")
     make_model(tmp_path / "model")
     monkeypatch.chdir(tmp_path)
     task = PredictTask(Path("a.mp4"), Path("model"), CacheLocation.of(default_cache()), Path("out.parquet"))
@@ -47,10 +47,10 @@ def test_a_task_is_run_in_another_working_folder(
 
 @pytest.mark.nets
 def test_a_model_trained_again_in_the_same_folder_is_read_again(
-    film: Path, make_model: Callable[..., Path], tmp_path: Path
+    video: Path, make_model: Callable[..., Path], tmp_path: Path
 ) -> None:
     folder = make_model(tmp_path / "model")
-    task = PredictTask(film, folder, CacheLocation.of(default_cache()))
+    task = PredictTask(video, folder, CacheLocation.of(default_cache()))
     before = run_predict_task(task)
     old = load_checkpoint(folder)
     save_checkpoint(folder, replace(old, arrays={name: array + np.float32(0.1) for name, array in old.arrays.items()}))

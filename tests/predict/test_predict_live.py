@@ -1,4 +1,4 @@
-"""A film that comes bit by bit is predicted as the finished file is, second by second."""
+"""A video that comes bit by bit is predicted as the finished file is, second by second."""
 
 import json
 import os
@@ -25,26 +25,28 @@ pytestmark = [
 HZ = 16_000
 
 
-def streamed(film: Path, place: Path, *words: str) -> Path:
-    """The film in a container that can be read from front to back."""
-    subprocess.run(["ffmpeg", "-v", "error", "-y", "-i", str(film), *words, "-f", "mpegts", str(place)], check=True)
+def streamed(video: Path, place: Path, *words: str) -> Path:
+    """The video in a container that can be read from front to back."""
+    subprocess.run(["ffmpeg", "-v", "error", "-y", "-i", str(video), *words, "-f", "mpegts", str(place)], check=True)
     return place
 
 
 @pytest.fixture(scope="module")
-def stream(film: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return streamed(film, tmp_path_factory.mktemp("live") / "film.ts", "-c", "copy")
+def stream(video: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return streamed(video, tmp_path_factory.mktemp("live") / "video.ts", "-c", "copy")
 
 
 def test_rows_are_those_of_the_finished_file(stream: Path) -> None:
-    whole = Extractor()(stream).filled()
+    finished = Extractor()(stream).filled()
     seconds = list(LiveRows(Extractor(batch=1), LiveReader(stream, HZ, patience_s=0.05)))
-    assert [s.step for s in seconds] == list(range(len(whole["image"])))
-    for name, rows in whole.items():
+    assert [s.step for s in seconds] == list(range(len(finished["image"])))
+    for name, rows in finished.items():
         live = np.concatenate([s.rows[name] for s in seconds]).astype(np.float32)
-        kept = rows.astype(np.float16).astype(np.float32)
-        assert np.abs(live - kept).max() <= 2e-3 * max(1.0, np.abs(kept).max()), name  # a last place of float16
-        assert np.abs(kept).max() > 0 or name == "face"
+        collected = rows.astype(np.float16).astype(np.float32)
+        assert np.abs(live - collected).max() <= 2e-3 * max(1.0, np.abs(collected).max()), (
+            name
+        )  # a last place of float16
+        assert np.abs(collected).max() > 0 or name == "face"
 
 
 def test_predictions_are_those_of_the_finished_file(stream: Path, model_folder: Path) -> None:
@@ -55,17 +57,17 @@ def test_predictions_are_those_of_the_finished_file(stream: Path, model_folder: 
     assert track.grid == expected.grid
     np.testing.assert_allclose(track.values, expected.values, atol=2e-4)
     assert np.ptp(expected.values) > 1e-3
-    assert live.provenance().inputs["film.ts"] == Predictor(model).provenance(stream).inputs["film.ts"]
+    assert live.provenance().inputs["video.ts"] == Predictor(model).provenance(stream).inputs["video.ts"]
 
 
 @pytest.mark.parametrize("words", [("-an", "-c:v", "copy"), ("-c:v", "copy", "-af", "atrim=end=2", "-c:a", "aac")])
-def test_no_sound_and_sound_that_is_over(film: Path, tmp_path: Path, words: tuple[str, ...]) -> None:
-    path = streamed(film, tmp_path / "film.ts", *words)
-    whole = Extractor()(path)
+def test_no_sound_and_sound_that_is_over(video: Path, tmp_path: Path, words: tuple[str, ...]) -> None:
+    path = streamed(video, tmp_path / "video.ts", *words)
+    finished = Extractor()(path)
     seconds = list(LiveRows(Extractor(batch=1), LiveReader(path, HZ, patience_s=0.05)))
-    assert len(seconds) == whole.grid.steps
+    assert len(seconds) == finished.grid.steps
     heard = np.array([bool(s.rows["audio"].any()) for s in seconds])
-    assert heard.tolist() == whole.audio.valid.tolist()
+    assert heard.tolist() == finished.audio.valid.tolist()
 
 
 def command(*words: object) -> list[str]:
@@ -74,16 +76,16 @@ def command(*words: object) -> list[str]:
 
 def test_standard_input_a_line_a_second(stream: Path, model_folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.csv"
-    with stream.open("rb") as film:
+    with stream.open("rb") as file:
         ended = subprocess.run(
-            command("-", "--model", model_folder, "--json", "-o", out), stdin=film, capture_output=True, text=True
+            command("-", "--model", model_folder, "--json", "-o", out), stdin=file, capture_output=True, text=True
         )
     assert ended.returncode == 0, ended.stderr
     lines = [json.loads(line) for line in ended.stdout.splitlines()]
     assert [line["time_s"] for line in lines] == list(range(len(lines)))
     assert "from the last input of a second to its prediction: median" in ended.stderr
-    kept = read_predictions(out)
-    np.testing.assert_allclose(kept.values[:, 0], [line[kept.names[0]] for line in lines], atol=1e-5)
+    saved = read_predictions(out)
+    np.testing.assert_allclose(saved.values[:, 0], [line[saved.names[0]] for line in lines], atol=1e-5)
 
 
 def interruptible() -> None:
@@ -91,10 +93,23 @@ def interruptible() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def test_interrupted_it_keeps_what_was_predicted(film: Path, model_folder: Path, tmp_path: Path) -> None:
-    """Three times the film: libav reads some five seconds before it gives the first."""
+def test_interrupted_it_keeps_what_was_predicted(video: Path, model_folder: Path, tmp_path: Path) -> None:
+    """Three times the video: libav reads some five seconds before it gives the first."""
     looped = tmp_path / "looped.ts"
-    looping = ["ffmpeg", "-v", "error", "-stream_loop", "2", "-i", str(film), "-c", "copy", "-f", "mpegts", str(looped)]
+    looping = [
+        "ffmpeg",
+        "-v",
+        "error",
+        "-stream_loop",
+        "2",
+        "-i",
+        str(video),
+        "-c",
+        "copy",
+        "-f",
+        "mpegts",
+        str(looped),
+    ]
     subprocess.run(looping, check=True)
     out, pipe = tmp_path / "out.csv", tmp_path / "pipe"
     os.mkfifo(pipe)
@@ -111,7 +126,7 @@ def test_interrupted_it_keeps_what_was_predicted(film: Path, model_folder: Path,
         feed.write(looped.read_bytes())
         feed.flush()
         assert running.stdout is not None
-        first = running.stdout.readline()  # the film is not over: nobody has closed the pipe
+        first = running.stdout.readline()  # the video is not over: nobody has closed the pipe
         running.send_signal(signal.SIGINT)
         running.wait(timeout=60)
     assert first.startswith("0:00")
@@ -120,7 +135,7 @@ def test_interrupted_it_keeps_what_was_predicted(film: Path, model_folder: Path,
 
 
 def test_what_cannot_be_followed_is_one_line(model_folder: Path, tmp_path: Path) -> None:
-    (tmp_path / "text.ts").write_text("no film " * 50)
+    (tmp_path / "text.ts").write_text("no video " * 50)
     for words, code, line in (
         ((tmp_path / "none.ts", "--model", model_folder), 1, "no media at"),
         ((tmp_path / "text.ts", tmp_path / "none.ts", "--model", model_folder), 2, "--live takes one VIDEO"),
