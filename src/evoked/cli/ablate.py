@@ -4,7 +4,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import click
 import numpy as np
@@ -52,7 +51,7 @@ def ablate(
     split_path: Path | None,
     output: Path,
     as_json: bool,
-    **options: Any,
+    **options: object,
 ) -> None:
     """Train the content model without one component at a time, with several seeds, and score all on the same videos.
 

@@ -3,7 +3,6 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -40,7 +39,7 @@ def agree(
     as_json: bool,
     expression: tuple[str, ...],
     group: tuple[str, ...],
-    **options: Any,
+    **options: object,
 ) -> None:
     """Compare MACHINE with HUMAN: precision, recall, correlation, and rater agreement.
 

@@ -92,6 +92,6 @@ def alignment_text(offsets: OffsetMap, reaction: str, content: str, content_s: f
     first, count = offsets.segments[0], len(offsets.segments)
     return (
         f"{reaction} plays {offsets.covered_s:.1f} of {content_s:.1f} s of {content} in {count} "
-        f"segment{'s' if count > 1 else ''}; its second {first.content_start_s:.3f} stands at "
+        f"segment{'s' if count > 1 else ''}; its second {first.content_start_s:.3f} is at "
         f"{first.reaction_start_s:.3f} s, score {offsets.score:.1f}, by {offsets.by}"
     )

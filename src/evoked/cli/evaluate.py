@@ -3,7 +3,6 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -38,7 +37,7 @@ def evaluate(
     features: Path | None,
     output: Path | None,
     as_json: bool,
-    **options: Any,
+    **options: object,
 ) -> None:
     """Score predictions against the labels of viewers' expressions.
 

@@ -4,7 +4,6 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -16,6 +15,7 @@ from evoked.core.progress import Progress
 from evoked.features.extract import FeatureConfig
 from evoked.features.files import SUFFIX
 from evoked.features.jobs import FeaturesDone, FeaturesTask, run_features_task
+from evoked.parallel.executors import ExecutorName
 from evoked.parallel.pool import Done, Failed, Pool, SerialPool
 from evoked.weights.cache import CacheLocation, default_cache
 
@@ -36,7 +36,16 @@ _Outcome = Done[FeaturesTask, FeaturesDone] | Failed[FeaturesTask]
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, a row per video.")
 @executor_options
 @config_options(FeatureConfig)
-def features(videos: tuple[Path, ...], output: Path, as_json: bool, offline: bool, **options: Any) -> None:
+def features(
+    videos: tuple[Path, ...],
+    output: Path,
+    executor: ExecutorName | None,
+    workers: int,
+    address: str | None,
+    offline: bool,
+    as_json: bool,
+    **options: object,
+) -> None:
     """Compute the features of each VIDEO once a second: image, faces, audio.
 
     Writes one safetensors file per video. A video that cannot be used is reported with its reason, and the other
@@ -44,8 +53,8 @@ def features(videos: tuple[Path, ...], output: Path, as_json: bool, offline: boo
     \f
 
     Args:
-        videos, output, as_json, offline: the arguments and options.
-        **options: fields of FeatureConfig; --executor, --workers and --address.
+        videos, output, executor, workers, address, offline, as_json: the arguments and options.
+        **options: fields of FeatureConfig.
 
     Raises:
         click.UsageError: if the options cannot be combined.
@@ -55,7 +64,7 @@ def features(videos: tuple[Path, ...], output: Path, as_json: bool, offline: boo
     targets = _targets(videos, output)
     for target in targets.values():
         check_writable(target)
-    pool = executor_from_options(options, threads=config.threads)
+    pool = executor_from_options(executor, workers=workers, address=address, threads=config.threads)
     cache = CacheLocation.of(default_cache(offline=offline))
     tasks = [FeaturesTask(video, target, config, cache) for video, target in targets.items()]
     rows: dict[Path, dict[str, object]] = {}

@@ -81,7 +81,7 @@ def _split_pairs(ctx: click.Context, param: click.Parameter, values: tuple[str, 
 
 
 def config_from_options(
-    config: type[Config], values: dict[str, Any], renamed: Mapping[str, str] = NO_RENAMES
+    config: type[Config], values: dict[str, object], renamed: Mapping[str, str] = NO_RENAMES
 ) -> Config:
     """Make a config of a command's keyword arguments.
 
@@ -137,22 +137,25 @@ def executor_options(command: Command) -> Command:
     return command
 
 
-def executor_from_options(values: dict[str, Any], *, threads: int = 0) -> Pool:
-    """Take `executor`, `workers` and `address` out of a command's keyword arguments and open the executor.
+def executor_from_options(
+    executor: ExecutorName | None, *, workers: int, address: str | None, threads: int = 0
+) -> Pool:
+    """Open the executor that the options of `executor_options` choose.
 
     Args:
-        values: the command's keyword arguments; these three are removed.
+        executor: its name; None: serial for one worker, processes for several.
+        workers: number of items processed at once.
+        address: of a running Ray cluster; None: without one.
         threads: threads of each worker; 0 = no limit.
 
     Returns:
-        The executor; if none is named, serial for one worker and processes for several.
+        The executor.
 
     Raises:
         click.UsageError: if the options cannot be combined, such as several workers with serial.
         WorkerError: if Ray is not installed or the cluster cannot be reached.
     """
-    chosen, workers, address = values.pop("executor"), values.pop("workers"), values.pop("address")
-    name: ExecutorName = chosen or ("serial" if workers == 1 else "processes")
+    name: ExecutorName = executor or ("serial" if workers == 1 else "processes")
     try:
         return open_executor(name, workers=workers, threads_each=threads, address=address)
     except ValueError as error:

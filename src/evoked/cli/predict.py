@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -13,6 +12,7 @@ from evoked.cli.options import executor_from_options, executor_options
 from evoked.cli.predict_live import print_live_predictions
 from evoked.cli.progress import bar
 from evoked.core.files import check_writable
+from evoked.parallel.executors import ExecutorName
 from evoked.parallel.pool import Done, Failed, Pool, SerialPool
 from evoked.predict.jobs import Prediction, PredictTask, output_paths, run_predict_task
 from evoked.predict.predictor import load_model
@@ -53,11 +53,13 @@ def predict(
     output: Path | None,
     suffix: str | None,
     threshold: float,
+    executor: ExecutorName | None,
+    workers: int,
     threads: int,
+    address: str | None,
     offline: bool,
     as_json: bool,
     live: bool,
-    **options: Any,
 ) -> None:
     """Predict what VIDEOS evoke in their viewers, once a second.
 
@@ -69,15 +71,15 @@ def predict(
     \f
 
     Args:
-        videos, model, output, suffix, threshold, threads, offline, as_json, live: the arguments and options.
-        **options: --executor, --workers and --address.
+        videos, model, output, suffix, threshold: the arguments and options.
+        executor, workers, threads, address, offline, as_json, live: the other options.
 
     Raises:
         click.UsageError: if the options cannot be combined.
         EvokedError: if a video, the model, a network or the output cannot be used.
     """
     if live:
-        if len(videos) != 1 or options["workers"] != 1 or options["executor"] or options["address"] or suffix:
+        if len(videos) != 1 or workers != 1 or executor or address or suffix:
             raise click.UsageError(
                 "--live takes one VIDEO, or - for standard input; without --executor, --workers, --address and --format"
             )
@@ -90,7 +92,7 @@ def predict(
     for target in targets.values():
         if target:
             check_writable(target)
-    pool = executor_from_options(options, threads=threads)
+    pool = executor_from_options(executor, workers=workers, address=address, threads=threads)
     cache = CacheLocation.of(default_cache(offline=offline))
     tasks = [PredictTask(video, model, cache, target, threshold, threads) for video, target in targets.items()]
     as_typed = dict(zip(tasks, targets.items(), strict=True))  # the paths in a task are absolute

@@ -4,7 +4,7 @@ import importlib.util
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 import numpy as np
@@ -62,7 +62,7 @@ def train(
     group: tuple[str, ...],
     videos: Path | None,
     as_json: bool,
-    **options: Any,
+    **options: object,
 ) -> None:
     """Train on RATINGS; print metrics on people that were held out.
 

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -30,7 +29,7 @@ def report(
     prediction: Path | None,
     video_file: Path | None,
     as_json: bool,
-    **options: Any,
+    **options: object,
 ) -> None:
     """Write a page that opens in any browser: one file, no network.
 

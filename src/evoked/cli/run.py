@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -16,6 +15,7 @@ from evoked.cli.options import executor_from_options, executor_options
 from evoked.cli.progress import bar
 from evoked.core.errors import EvokedError
 from evoked.core.progress import Progress
+from evoked.parallel.executors import ExecutorName
 from evoked.parallel.pool import Pool, SerialPool
 from evoked.study.build_records import StepOutcome
 from evoked.study.plan import PlannedItem, plan_study
@@ -64,7 +64,16 @@ class Terminal:
 @executor_options
 @click.option("--dry-run", is_flag=True, help="print what would be done, and why; run and write nothing")
 @click.option("--json", "as_json", is_flag=True, help="print how each item ended as JSON")
-def run(study: Path, dry_run: bool, as_json: bool, **options: Any) -> None:
+def run(
+    study: Path,
+    executor: ExecutorName | None,
+    workers: int,
+    threads: int,
+    address: str | None,
+    offline: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
     """Take a STUDY folder from videos to labels, a trained model, scores and a report.
 
     STUDY holds contents/ and reactions/, and optionally study.toml and pairs.csv. Results of an earlier run that
@@ -73,19 +82,18 @@ def run(study: Path, dry_run: bool, as_json: bool, **options: Any) -> None:
     \f
 
     Args:
-        study, dry_run, as_json: the arguments and options.
-        **options: those of the executor.
+        study, executor, workers, threads, address, offline, dry_run, as_json: the arguments and options.
 
     Raises:
         click.UsageError: if the options cannot be combined.
         EvokedError: if the study cannot be used, or an item failed.
     """
-    cache = default_cache(offline=options.pop("offline"))
+    cache = default_cache(offline=offline)
     if dry_run:
         _print_plan(plan_study(study, cache), as_json)
         return
-    executor = _executor(options)
-    items = run_study(study, Terminal(timed=executor is None), cache, executor)
+    pool = _pool(executor, workers, threads, address)
+    items = run_study(study, Terminal(timed=pool is None), cache, pool)
     counted = Counter(item.state for item in items)
     page = study / "results" / "report.html"
     if as_json:
@@ -99,13 +107,13 @@ def run(study: Path, dry_run: bool, as_json: bool, **options: Any) -> None:
         raise EvokedError(f"{counted['failed']} of {len(items)} items failed; the reasons are above and in the report")
 
 
-def _executor(options: dict[str, Any]) -> Pool | None:
+def _pool(executor: ExecutorName | None, workers: int, threads: int, address: str | None) -> Pool | None:
     """The executor of parallel items; None: one after another in this process, each with a progress bar."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    threads = options.pop("threads")
-    executor = executor_from_options(options, threads=threads or max(1, cores // options["workers"]))
-    if not isinstance(executor, SerialPool):
-        return executor
+    threads_each = threads or max(1, cores // workers)
+    pool = executor_from_options(executor, workers=workers, address=address, threads=threads_each)
+    if not isinstance(pool, SerialPool):
+        return pool
     if threads:
         raise click.UsageError("--threads goes with --workers; for one worker set threads in study.toml [features]")
     return None

@@ -51,7 +51,7 @@ def train(
     validate: tuple[str, ...],
     config_path: Path | None,
     as_json: bool,
-    **options: Any,
+    **options: object,
 ) -> None:
     """Train the content model on the labels and features of a STUDY, or on those given by options.
 

@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import click
 import numpy as np
@@ -52,7 +51,7 @@ _VIDEO_SUFFIXES = (".mp4", ".mkv", ".avi", ".mov", ".webm", ".m4v", ".mpg")
 @config_options(TransferConfig)
 @config_options(AffectConfig)
 @config_options(TrainConfig)
-def transfer(model: Path, liris: Path, output: Path, features: Path | None, as_json: bool, **options: Any) -> None:
+def transfer(model: Path, liris: Path, output: Path, features: Path | None, as_json: bool, **options: object) -> None:
     """Fine-tune MODEL to valence and arousal on the films of LIRIS_FOLDER, and train the same network from scratch.
 
     LIRIS_FOLDER holds, in any subfolder, the annotations of MediaEval 2018, 2016/17 or the continuous set of
