@@ -1,4 +1,4 @@
-"""The real command line, in this process; small films made once; a tiny model trained by the verbs themselves."""
+"""The command line, run in this process; small videos, rendered once; a tiny model, trained by the commands."""
 
 import io
 import shutil
@@ -17,8 +17,8 @@ import odd_media
 from evoked.cli.main import main
 
 
-class Ran(NamedTuple):
-    """What a command line came to."""
+class CommandResult(NamedTuple):
+    """Exit code and output of a command line."""
 
     code: int
     out: str
@@ -30,48 +30,57 @@ class Ran(NamedTuple):
         return self.err.splitlines()
 
 
-Evoked = Callable[..., Ran]
+RunCommand = Callable[..., CommandResult]
 
 
-def run_line(*words: object) -> Ran:
+def run_command(*arguments: object) -> CommandResult:
     """Run a command line in this process."""
     code, out, err = 0, io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
-        patch.setattr(sys, "argv", ["evoked", *map(str, words)])
-        patch.setattr("evoked.cli.progress.QUIET_S", float("inf"))  # no lines by the clock: machines are busy at times
+        patch.setattr(sys, "argv", ["evoked", *map(str, arguments)])
+        patch.setattr("evoked.cli.progress.QUIET_S", float("inf"))  # no progress lines, which depend on the time
         try:
             main()
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-    return Ran(code, out.getvalue(), err.getvalue())
+        except SystemExit as exit_request:
+            code = int(exit_request.code or 0)
+    return CommandResult(code, out.getvalue(), err.getvalue())
 
 
 @pytest.fixture(scope="session")
-def evoked() -> Evoked:
+def evoked() -> RunCommand:
     """Runs a command line."""
-    return run_line
+    return run_command
 
 
 @pytest.fixture(scope="session")
 def media(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Every film of odd_media, by name."""
+    """Every video of odd_media, by name."""
     if shutil.which("ffmpeg") is None:
-        pytest.skip("ffmpeg makes these films: install it")
-    return odd_media.everything(tmp_path_factory.mktemp("media"))
+        pytest.skip("ffmpeg renders these videos: install it")
+    return odd_media.render_all(tmp_path_factory.mktemp("media"))
 
 
 @pytest.fixture(scope="session")
 def model(media: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Trained on six seconds: its numbers mean little, but it is a real model of real features."""
+    """A model trained on six seconds: its scores mean little, but its format and its features are real."""
     folder = tmp_path_factory.mktemp("model")
     sizes = {"image-units": 8, "face-units": 4, "audio-units": 4, "window-s": 3, "epochs": 2, "threads": 1}
-    small = [word for name, size in sizes.items() for word in (f"--{name}", size)]
-    lines = [
+    model_options = [argument for name, size in sizes.items() for argument in (f"--{name}", size)]
+    commands = [
         ["features", media["plain"], "-o", folder / "features" / "plain.mp4.safetensors"],
         ["annotate", media["plain"], "--labels", "-o", folder / "labels.parquet"],
-        ["train", "--features", folder / "features", "--labels", folder / "labels.parquet", "-o", folder, *small],
+        [
+            "train",
+            "--features",
+            folder / "features",
+            "--labels",
+            folder / "labels.parquet",
+            "-o",
+            folder,
+            *model_options,
+        ],
     ]
-    for words in lines:
-        ran = run_line(*words)
-        assert ran.code == 0, ran.err
+    for arguments in commands:
+        result = run_command(*arguments)
+        assert result.code == 0, result.err
     return folder

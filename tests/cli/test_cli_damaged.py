@@ -1,4 +1,4 @@
-"""Files of which a part in the middle cannot be decoded: what is lost is not valid, and it is told."""
+"""Files with packets in the middle that cannot be decoded: these frames are not valid, and the damage is reported."""
 
 import json
 import shutil
@@ -23,11 +23,11 @@ pytestmark = pytest.mark.nets
 LOST_S = (2.0, 3.5)
 
 
-def damaged(source: Path, target: Path, kind: str) -> Path:
-    """A copy whose packets of one stream, shown within LOST_S, hold nothing that can be decoded."""
+def write_damaged(source: Path, target: Path, stream_type: str) -> Path:
+    """Write a copy in which the packets of one stream within LOST_S cannot be decoded."""
     body = bytearray(source.read_bytes())
     with av.open(str(source)) as container:
-        stream = next(s for s in container.streams if s.type == kind)
+        stream = next(s for s in container.streams if s.type == stream_type)
         for packet in container.demux(stream):
             if packet.size and packet.pts is not None and LOST_S[0] <= packet.pts * packet.time_base < LOST_S[1]:
                 body[packet.pos : packet.pos + packet.size] = b"\xff" * packet.size
@@ -35,78 +35,80 @@ def damaged(source: Path, target: Path, kind: str) -> Path:
     return target
 
 
-def seen(table: Path) -> tuple[np.ndarray, np.ndarray]:
+def first_viewer(table: Path) -> tuple[np.ndarray, np.ndarray]:
     columns = read_table(table, ("viewer", "time_s", "valid"))
-    first = np.array(columns["viewer"]) == "v1"
-    return np.array(columns["time_s"])[first], np.array(columns["valid"])[first]
+    is_first = np.array(columns["viewer"]) == "v1"
+    return np.array(columns["time_s"])[is_first], np.array(columns["valid"])[is_first]
 
 
-def test_a_face_that_the_screen_only_held_is_not_seen(evoked, media, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    broken = damaged(media["plain"], tmp_path / "broken.mp4", "video")
+def test_a_face_in_lost_frames_is_not_seen(evoked, media, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    broken = write_damaged(media["plain"], tmp_path / "broken.mp4", "video")
 
     for path in (media["plain"], broken):
-        ran = evoked("annotate", path, "-o", tmp_path / f"{path.stem}.csv")
-        assert ran.code == 0, ran.err
+        result = evoked("annotate", path, "-o", tmp_path / f"{path.stem}.csv")
+        assert result.code == 0, result.err
 
-    assert "packets of its picture could not be decoded" in ran.err
-    time_s, valid = seen(tmp_path / "broken.csv")
-    _, whole = seen(tmp_path / "plain.csv")
+    assert "packets of its picture could not be decoded" in result.err
+    time_s, valid = first_viewer(tmp_path / "broken.csv")
+    _, plain_valid = first_viewer(tmp_path / "plain.csv")
     within = (time_s >= LOST_S[0]) & (time_s < LOST_S[1])
-    assert whole[within].all()
+    assert plain_valid[within].all()
     assert not valid[within].any()
     assert valid[time_s < LOST_S[0]].all()
 
 
-def test_what_is_wrong_with_either_sound_is_told(evoked, media, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    reaction = damaged(media["plain"], tmp_path / "reaction.mp4", "audio")
-    content = damaged(media["content"], tmp_path / "content.mp4", "audio")
+def test_damage_of_either_audio_is_reported(evoked, media, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    reaction = write_damaged(media["plain"], tmp_path / "reaction.mp4", "audio")
+    content = write_damaged(media["content"], tmp_path / "content.mp4", "audio")
     lost = "packets of its sound could not be decoded"
 
-    ran = evoked("annotate", reaction, "--content", content, "-o", tmp_path / "out.csv")
+    result = evoked("annotate", reaction, "--content", content, "-o", tmp_path / "out.csv")
 
-    assert ran.code == 0, ran.err
-    told = (read_provenance(tmp_path / "out.csv") or {})["notes"]
-    assert [lost in note for note in told] == [True, True]
-    assert [note.startswith("reaction.mp4: ") for note in told] == [True, True]
-    assert "content.mp4: damaged" in told[1]
-    assert ran.err.count(lost) == 2
+    assert result.code == 0, result.err
+    notes = (read_provenance(tmp_path / "out.csv") or {})["notes"]
+    assert [lost in note for note in notes] == [True, True]
+    assert [note.startswith("reaction.mp4: ") for note in notes] == [True, True]
+    assert "content.mp4: damaged" in notes[1]
+    assert result.err.count(lost) == 2
     assert evoked("align", reaction, content, "-o", tmp_path / "map.json").code == 0
-    told = json.loads((tmp_path / "map.json").read_text())["provenance"]["notes"]
-    assert [lost in note for note in told] == [True, True]
+    notes = json.loads((tmp_path / "map.json").read_text())["provenance"]["notes"]
+    assert [lost in note for note in notes] == [True, True]
 
 
-class Quiet:
-    """Shows nothing."""
+class SilentView:
+    """A ProgressView that shows nothing."""
 
     @contextmanager
-    def bar(self, _what: str) -> Iterator[Progress]:
+    def bar(self, _label: str) -> Iterator[Progress]:
         yield silent
 
     def item(self, _item: StepOutcome) -> None: ...
 
 
-def labelled(root: Path) -> dict[str, tuple[str, str]]:
-    """How each step of the label river ended, and why."""
+def run_label_steps(root: Path) -> dict[str, tuple[str, str]]:
+    """Run the label steps; step → its state and reason."""
     folder = open_study(root)
-    runner = Runner(StepRecords(folder.results), Quiet())
+    runner = Runner(StepRecords(folder.results), SilentView())
     contents, reactions = playable(folder, runner)
     LabelSteps(folder, read_settings(root), runner, default_cache(), contents).run(reactions)
     return {item.step: (item.state, item.reason) for item in runner.items}
 
 
-def test_a_reaction_called_like_its_content_is_not_taken_for_it(media, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    for part, name in (("contents", "content"), ("reactions", "plain")):
-        (tmp_path / part).mkdir()
-        shutil.copy(media[name], tmp_path / part / "same.mp4")
+def test_a_reaction_named_like_its_content(media, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    for folder, name in (("contents", "content"), ("reactions", "plain")):
+        (tmp_path / folder).mkdir()
+        shutil.copy(media[name], tmp_path / folder / "same.mp4")
     table = tmp_path / "results" / "annotations" / "same.mp4.parquet"
-    assert labelled(tmp_path)["annotate"][0] == "done"
+    assert run_label_steps(tmp_path)["annotate"][0] == "done"
     assert set((read_provenance(table) or {})["inputs"]) == {"contents/same.mp4", "reactions/same.mp4"}
-    assert labelled(tmp_path)["annotate"][0] == "kept"
+    assert run_label_steps(tmp_path)["annotate"][0] == "kept"
     before = table.read_bytes()
 
-    damaged(media["plain"], tmp_path / "reactions" / "same.mp4", "video")  # another picture, the same sound and map
-    ended = labelled(tmp_path)
+    write_damaged(
+        media["plain"], tmp_path / "reactions" / "same.mp4", "video"
+    )  # other frames, the same audio and offset map
+    states = run_label_steps(tmp_path)
 
-    assert ended["annotate"][0] == "done"
-    assert "of its picture could not be decoded" in ended["annotate"][1]
+    assert states["annotate"][0] == "done"
+    assert "of its picture could not be decoded" in states["annotate"][1]
     assert table.read_bytes() != before

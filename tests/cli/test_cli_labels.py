@@ -1,4 +1,4 @@
-"""evoked annotate --labels: thresholds, who voted, and each viewer apart."""
+"""evoked annotate --labels: thresholds, votes of all viewers, and votes of each viewer."""
 
 import json
 from pathlib import Path
@@ -10,12 +10,12 @@ from evoked.core.tables import read_provenance, read_table
 pytestmark = pytest.mark.nets
 
 
-def test_each_viewer_apart_at_thresholds_of_ones_own(evoked, media, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_votes_of_each_viewer_at_given_thresholds(evoked, media, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     out = tmp_path / "labels.csv"
-    ran = evoked(
+    result = evoked(
         "annotate", media["plain"], "--labels", "--apart", "--thresholds", "surprise=0", "--merge", "viewer", "-o", out
     )
-    assert ran.code == 0, ran.err
+    assert result.code == 0, result.err
     table = read_table(out)
     assert set(table["video"]) == {"plain.mp4"}
     assert set(table["viewer"]) == {"plain.mp4/v1"}
@@ -23,21 +23,23 @@ def test_each_viewer_apart_at_thresholds_of_ones_own(evoked, media, tmp_path: Pa
     assert set(table["amusement"]) == {1}
     assert set(table["agreement"]) == {1}
     assert max(table["ticks"]) == 18
-    made = read_provenance(out)
-    assert made is not None
-    assert made["config"]["votes"]["thresholds"] == ["surprise=0"]
+    provenance = read_provenance(out)
+    assert provenance is not None
+    assert provenance["config"]["votes"]["thresholds"] == ["surprise=0"]
 
 
-def test_json_tells_of_each_reaction_and_nothing_else_is_on_stdout(evoked, media, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    out, drawn = tmp_path / "tables", tmp_path / "drawn"
-    ran = evoked("annotate", media["plain"], media["text"], media["one_frame"], "-o", out, "--blur", drawn, "--json")
+def test_json_has_each_reaction_and_is_all_of_stdout(evoked, media, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    out, previews = tmp_path / "tables", tmp_path / "drawn"
+    result = evoked(
+        "annotate", media["plain"], media["text"], media["one_frame"], "-o", out, "--blur", previews, "--json"
+    )
 
-    assert ran.code == 1
-    told = json.loads(ran.out)
-    assert told["labels"] is None
-    plain, text, frame = told["reactions"]
+    assert result.code == 1
+    printed = json.loads(result.out)
+    assert printed["labels"] is None
+    plain, text, frame = printed["reactions"]
     assert (plain["state"], plain["seconds"], plain["notes"]) == ("done", 6.0, [])
-    assert (plain["file"], plain["previews"]) == (str(out / "plain.mp4.parquet"), [str(drawn / "plain.mp4.mp4")])
+    assert (plain["file"], plain["previews"]) == (str(out / "plain.mp4.parquet"), [str(previews / "plain.mp4.mp4")])
     (viewer,) = plain["viewers"]
     table = read_table(out / "plain.mp4.parquet")
     assert viewer["seen_s"] == sum(table["valid"]) / 6
@@ -48,20 +50,20 @@ def test_json_tells_of_each_reaction_and_nothing_else_is_on_stdout(evoked, media
     assert frame["viewers"] == []
     assert frame["notes"] == ["no viewer was seen in it"]
 
-    ran = evoked("annotate", media["plain"], "--labels", "-o", tmp_path / "labels.csv", "--json")
-    assert (ran.code, json.loads(ran.out)["labels"]) == (0, str(tmp_path / "labels.csv"))
+    result = evoked("annotate", media["plain"], "--labels", "-o", tmp_path / "labels.csv", "--json")
+    assert (result.code, json.loads(result.out)["labels"]) == (0, str(tmp_path / "labels.csv"))
 
 
-def test_the_summary_counts_one_as_one(evoked, media) -> None:  # type: ignore[no-untyped-def]
-    ran = evoked("annotate", media["plain"], "--content", media["content"])
+def test_the_summary_of_a_single_viewer_is_singular(evoked, media) -> None:  # type: ignore[no-untyped-def]
+    result = evoked("annotate", media["plain"], "--content", media["content"])
 
-    assert ran.code == 0, ran.err
-    assert ran.out.splitlines()[0] == f"{media['plain']}: 6.0 s, 1 viewer"
-    assert "1 people" not in ran.out
+    assert result.code == 0, result.err
+    assert result.out.splitlines()[0] == f"{media['plain']}: 6.0 s, 1 viewer"
+    assert "1 people" not in result.out
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("options", "message"),
     [
         (["--labels", "--thresholds", "joy=0.3"], "no expression 'joy' to set a threshold for; there are: amusement"),
         (["--labels", "--thresholds", "awe"], "thresholds must be like amusement=0.4"),
@@ -69,7 +71,7 @@ def test_the_summary_counts_one_as_one(evoked, media) -> None:  # type: ignore[n
         (["--apart"], "--apart goes with --labels"),
     ],
 )
-def test_wrong_use_is_told_before_the_work(evoked, tmp_path: Path, words: list[str], message: str) -> None:  # type: ignore[no-untyped-def]
-    ran = evoked("annotate", tmp_path / "not there.mp4", *words, "-o", tmp_path / "x.csv")
-    assert ran.code == 2
-    assert message in ran.err
+def test_wrong_usage_is_reported_before_the_work(evoked, tmp_path: Path, options: list[str], message: str) -> None:  # type: ignore[no-untyped-def]
+    result = evoked("annotate", tmp_path / "not there.mp4", *options, "-o", tmp_path / "x.csv")
+    assert result.code == 2
+    assert message in result.err

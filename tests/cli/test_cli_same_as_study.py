@@ -1,4 +1,4 @@
-"""Command by command equals the study: the same files and settings give the same numbers, to the byte."""
+"""Single commands and a study run give byte-identical results for the same files and settings."""
 
 from pathlib import Path
 
@@ -32,64 +32,66 @@ preview_height = 72
 """
 REACTIONS = ("rotated", "late_clock")
 SECTIONS = ("window", "detect", "annotate")
-TYPED = ("--max-bridge-s", 20, "--align-min-score", 10, "--frame-pairs", 24, "--region-min-score", 0.3)
-TYPED += ("--min-score", 0.55, "--quorum", 7)
+OPTIONS = ("--max-bridge-s", 20, "--align-min-score", 10, "--frame-pairs", 24, "--region-min-score", 0.3)
+OPTIONS += ("--min-score", 0.55, "--quorum", 7)
 
 
 @pytest.fixture(scope="module")
 def study(evoked, media, tmp_path_factory: pytest.TempPathFactory) -> Path:  # type: ignore[no-untyped-def]
-    """A study of one content, after one run; its settings are not the defaults."""
+    """A study of one content, after a run, with settings that are not the defaults."""
     root = tmp_path_factory.mktemp("same") / "study"
-    for part, names in (("contents", ("content",)), ("reactions", REACTIONS)):
-        (root / part).mkdir(parents=True)
+    for folder, names in (("contents", ("content",)), ("reactions", REACTIONS)):
+        (root / folder).mkdir(parents=True)
         for name in names:
-            (root / part / media[name].name).symlink_to(media[name])
+            (root / folder / media[name].name).symlink_to(media[name])
     (root / "study.toml").write_text(TOML)
-    ran = evoked("run", root)
-    assert ran.code == 0, ran.err
+    result = evoked("run", root)
+    assert result.code == 0, result.err
     return root
 
 
-@pytest.mark.parametrize("how", ["the study's file", "typed"])
-def test_annotations_and_labels_are_the_study_s(evoked, media, study: Path, tmp_path: Path, how: str) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize("source", ["study.toml", "options"])
+def test_annotations_and_labels_equal_those_of_the_study(
+    evoked, media, study: Path, tmp_path: Path, source: str
+) -> None:  # type: ignore[no-untyped-def]
     paths = [media[name] for name in sorted(REACTIONS, key=lambda n: media[n].name)]
     content = study / "contents" / media["content"].name
-    settings = ("--config", study / "study.toml") if how == "the study's file" else TYPED
-    call = ("annotate", *paths, "--content", content, *settings)
+    settings = ("--config", study / "study.toml") if source == "study.toml" else OPTIONS
+    command = ("annotate", *paths, "--content", content, *settings)
 
-    ran = evoked(*call, "-o", tmp_path / "annotations")
-    assert ran.code == 0, ran.err
-    ran = evoked(*call, "--labels", "-o", tmp_path / "labels.parquet")
-    assert ran.code == 0, ran.err
+    result = evoked(*command, "-o", tmp_path / "annotations")
+    assert result.code == 0, result.err
+    result = evoked(*command, "--labels", "-o", tmp_path / "labels.parquet")
+    assert result.code == 0, result.err
 
     results = study / "results"
     for path in paths:
-        ours, theirs = (f / "annotations" / f"{path.name}.parquet" for f in (tmp_path, results))
-        assert read_table(ours) == read_table(theirs)
-        told, known = ((read_provenance(p) or {})["config"] for p in (ours, theirs))
-        assert {s: told[s] for s in SECTIONS} == {s: known[s] for s in SECTIONS}
-        assert told["align"]["max_bridge_s"] == 20
+        from_command, from_study = (f / "annotations" / f"{path.name}.parquet" for f in (tmp_path, results))
+        assert read_table(from_command) == read_table(from_study)
+        command_config, study_config = ((read_provenance(p) or {})["config"] for p in (from_command, from_study))
+        assert {s: command_config[s] for s in SECTIONS} == {s: study_config[s] for s in SECTIONS}
+        assert command_config["align"]["max_bridge_s"] == 20
     assert read_table(tmp_path / "labels.parquet") == read_table(results / "labels.parquet")
 
 
-def test_features_and_model_are_the_study_s(evoked, media, study: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    made, results = tmp_path / "features" / "content.mp4.safetensors", study / "results"
-    made.parent.mkdir()
+def test_features_and_model_equal_those_of_the_study(evoked, media, study: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    features, results = tmp_path / "features" / "content.mp4.safetensors", study / "results"
+    features.parent.mkdir()
     sizes = ("--image-units", 8, "--face-units", 4, "--audio-units", 4, "--window-s", 3, "--epochs", 2, "--threads", 1)
-    given = ("--features", made.parent, "--labels", results / "labels.parquet")
-    for words in (
-        ("features", study / "contents" / "content.mp4", "-o", made),
-        ("train", *given, "-o", tmp_path / "model", *sizes),
-        ("predict", media["plain"], "--model", tmp_path / "model", "-o", tmp_path / "ours.parquet"),
-        ("predict", media["plain"], "--model", results / "model", "-o", tmp_path / "theirs.parquet"),
+    inputs = ("--features", features.parent, "--labels", results / "labels.parquet")
+    for arguments in (
+        ("features", study / "contents" / "content.mp4", "-o", features),
+        ("train", *inputs, "-o", tmp_path / "model", *sizes),
+        ("predict", media["plain"], "--model", tmp_path / "model", "-o", tmp_path / "command.parquet"),
+        ("predict", media["plain"], "--model", results / "model", "-o", tmp_path / "study.parquet"),
     ):
-        ran = evoked(*words)
-        assert ran.code == 0, ran.err
+        result = evoked(*arguments)
+        assert result.code == 0, result.err
 
-    assert made.read_bytes() == (results / "features" / "content.mp4.safetensors").read_bytes()
-    ours, theirs = (load_file(folder / "model" / "model.safetensors") for folder in (tmp_path, results))
-    assert {n: a.tobytes() for n, a in ours.items()} == {n: a.tobytes() for n, a in theirs.items()}
-    assert read_table(tmp_path / "ours.parquet") == read_table(tmp_path / "theirs.parquet")
+    assert features.read_bytes() == (results / "features" / "content.mp4.safetensors").read_bytes()
+    from_command, from_study = (load_file(folder / "model" / "model.safetensors") for folder in (tmp_path, results))
+    assert {n: a.tobytes() for n, a in from_command.items()} == {n: a.tobytes() for n, a in from_study.items()}
+    assert read_table(tmp_path / "command.parquet") == read_table(tmp_path / "study.parquet")
 
 
 @pytest.mark.parametrize(
@@ -98,6 +100,6 @@ def test_features_and_model_are_the_study_s(evoked, media, study: Path, tmp_path
 )
 def test_a_config_with_a_mistake(evoked, media, tmp_path: Path, text: str, message: str) -> None:  # type: ignore[no-untyped-def]
     (tmp_path / "own.toml").write_text(text)
-    ran = evoked("annotate", media["plain"], "--config", tmp_path / "own.toml")
-    assert (ran.code, len(ran.lines)) == (1, 1), ran.err
-    assert message in ran.err
+    result = evoked("annotate", media["plain"], "--config", tmp_path / "own.toml")
+    assert (result.code, len(result.lines)) == (1, 1), result.err
+    assert message in result.err

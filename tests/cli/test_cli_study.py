@@ -1,6 +1,6 @@
-"""A study folder with everything in it that people put there: what can be used is used, the rest has its reason.
+"""A study folder with usable and unusable files: usable files are processed, the others are reported with a reason.
 
-What a study of good files gives, kept, changed or killed, is held by tests/study/test_run.py.
+Runs, repeated, changed and interrupted runs of a study of usable files are in tests/study/test_run.py.
 """
 
 import json
@@ -40,18 +40,18 @@ BAD = {
 }
 
 
-def study_of(root: Path, media: dict[str, Path], reactions: tuple[str, ...], contents: tuple[str, ...]) -> Path:
-    for part, names in (("reactions", reactions), ("contents", contents)):
-        (root / part).mkdir(parents=True)
+def make_study(root: Path, media: dict[str, Path], reactions: tuple[str, ...], contents: tuple[str, ...]) -> Path:
+    for folder, names in (("reactions", reactions), ("contents", contents)):
+        (root / folder).mkdir(parents=True)
         for name in names:
-            (root / part / media[name].name).symlink_to(media[name])
+            (root / folder / media[name].name).symlink_to(media[name])
     (root / "study.toml").write_text(TOML)
     return root
 
 
-def kept_files(study: Path) -> dict[str, bytes]:
-    found = [p for p in (study / "results").rglob("*") if p.is_file() and p.name != "items.json"]
-    return {str(p.relative_to(study)): p.read_bytes() for p in found}
+def result_files(study: Path) -> dict[str, bytes]:
+    paths = [p for p in (study / "results").rglob("*") if p.is_file() and p.name != "items.json"]
+    return {str(p.relative_to(study)): p.read_bytes() for p in paths}
 
 
 def failures(study: Path) -> dict[str, str]:
@@ -59,31 +59,31 @@ def failures(study: Path) -> dict[str, str]:
     return {item["name"]: item["reason"] for item in items if item["state"] == "failed"}
 
 
-def test_all_that_people_put_there(evoked, media, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    study = study_of(tmp_path / "study", media, (*GOOD, *BAD), ("content", "faceless", "noise"))
+def test_usable_and_unusable_files(evoked, media, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    study = make_study(tmp_path / "study", media, (*GOOD, *BAD), ("content", "faceless", "noise"))
     lines = [f"{media[name].name},content.mp4" for name in (*GOOD, *BAD)]
     lines += ["nobody.mp4,content.mp4", "rotated.mp4,contemt.mp4"]
     (study / "pairs.csv").write_text("\n".join(["reaction,content", *lines]) + "\n")
 
-    ran = evoked("run", study)
+    result = evoked("run", study)
 
-    assert ran.code == 1
-    assert ran.out == f"{study / 'results' / 'report.html'}\n"
-    assert "Traceback" not in ran.err
-    assert ran.lines[-1].endswith("items failed; the reasons are above and in the report")
-    why = failures(study)
-    assert set(why) >= {media[name].name for name in BAD} | {"noise.mp4", "pairs.csv"}
-    assert not set(why) & {media[name].name for name in GOOD}
+    assert result.code == 1
+    assert result.out == f"{study / 'results' / 'report.html'}\n"
+    assert "Traceback" not in result.err
+    assert result.lines[-1].endswith("items failed; the reasons are above and in the report")
+    reasons = failures(study)
+    assert set(reasons) >= {media[name].name for name in BAD} | {"noise.mp4", "pairs.csv"}
+    assert not set(reasons) & {media[name].name for name in GOOD}
     for name, reason in BAD.items():
-        assert reason in why[media[name].name]
-    assert all("\n" not in reason for reason in why.values())
-    told = [line for line in ran.lines if "pairs.csv line" in line]
-    assert any("no reaction 'nobody.mp4'" in line for line in told)
-    assert any("did you mean 'content.mp4'?" in line for line in told)
+        assert reason in reasons[media[name].name]
+    assert all("\n" not in reason for reason in reasons.values())
+    pair_notes = [line for line in result.lines if "pairs.csv line" in line]
+    assert any("no reaction 'nobody.mp4'" in line for line in pair_notes)
+    assert any("did you mean 'content.mp4'?" in line for line in pair_notes)
     labels = read_labels(study / "results" / "labels.parquet")
-    amused = labels["content.mp4"].labels
-    assert amused.valid.all()
-    assert amused.values[:, amused.names.index("amusement")].tolist() == [1] * 6
+    content_labels = labels["content.mp4"].labels
+    assert content_labels.valid.all()
+    assert content_labels.values[:, content_labels.names.index("amusement")].tolist() == [1] * 6
     pairs = read_table(study / "results" / "pairs.csv")
     assert sorted(pairs["reaction"]) == sorted(media[name].name for name in GOOD)
     assert {p.name for p in (study / "results" / "features").iterdir()} == {
@@ -91,42 +91,43 @@ def test_all_that_people_put_there(evoked, media, tmp_path: Path) -> None:  # ty
         "faceless.mp4.safetensors",
     }
 
-    before, opened = kept_files(study), Mock(side_effect=AssertionError("it was decoded, or a net was loaded"))
+    before = result_files(study)
+    opened = Mock(side_effect=AssertionError("a video was decoded, or a network was loaded"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(MediaReader, "__init__", opened)
         patch.setattr(Session, "__init__", opened)
-        again = evoked("run", study, "--json")
+        second_run = evoked("run", study, "--json")
     assert not opened.called
-    assert again.code == 1
-    assert "done" not in {item["state"] for item in json.loads(again.out)["items"]}
-    assert failures(study) == why
-    assert kept_files(study) == before
+    assert second_run.code == 1
+    assert "done" not in {item["state"] for item in json.loads(second_run.out)["items"]}
+    assert failures(study) == reasons
+    assert result_files(study) == before
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("reaction,film\nplain.mp4,content.mp4\n", r"has no column content; its first line must be reaction,content"),
+        ("reaction,video\nplain.mp4,content.mp4\n", r"has no column content; its first line must be reaction,content"),
         ("", "has no column reaction, content"),
         ("reaction,content\n", "has a header and no pairs below it"),
     ],
 )
-def test_a_pairs_table_that_is_none(evoked, media, tmp_path: Path, text: str, message: str) -> None:  # type: ignore[no-untyped-def]
-    study = study_of(tmp_path / "study", media, ("plain",), ("content",))
+def test_an_unusable_pairs_table(evoked, media, tmp_path: Path, text: str, message: str) -> None:  # type: ignore[no-untyped-def]
+    study = make_study(tmp_path / "study", media, ("plain",), ("content",))
     (study / "pairs.csv").write_text(text)
 
-    ran = evoked("run", study)
+    result = evoked("run", study)
 
-    assert (ran.code, ran.out, len(ran.lines)) == (1, "", 1), ran.err
-    assert ran.err.startswith(f"evoked: {study / 'pairs.csv'} ")
-    assert message in ran.err
+    assert (result.code, result.out, len(result.lines)) == (1, "", 1), result.err
+    assert result.err.startswith(f"evoked: {study / 'pairs.csv'} ")
+    assert message in result.err
 
 
-def test_a_folder_that_is_no_study(evoked, media, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_folders_that_are_not_a_study(evoked, media, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     (tmp_path / "file").write_text("")
     (tmp_path / "bare").mkdir()
-    empty = study_of(tmp_path / "empty", media, (), ("content",))
-    wrong = study_of(tmp_path / "wrong", media, ("plain",), ("content",))
+    empty = make_study(tmp_path / "empty", media, (), ("content",))
+    wrong = make_study(tmp_path / "wrong", media, ("plain",), ("content",))
     (wrong / "study.toml").write_text("[votes]\nquorums = 9\n")
     for root, message in (
         (tmp_path / "none", "no study folder at"),
@@ -135,39 +136,39 @@ def test_a_folder_that_is_no_study(evoked, media, tmp_path: Path) -> None:  # ty
         (empty, "holds no video. Put the recordings"),
         (wrong, "study.toml [votes]: no setting 'quorums'; there are: "),
     ):
-        ran = evoked("run", root)
-        assert (ran.code, ran.out, len(ran.lines)) == (1, "", 1), ran.err
-        assert message in ran.err
+        result = evoked("run", root)
+        assert (result.code, result.out, len(result.lines)) == (1, "", 1), result.err
+        assert message in result.err
 
 
 def test_results_that_cannot_be_written(evoked, media, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    study = study_of(tmp_path / "study", media, ("plain",), ("content",))
+    study = make_study(tmp_path / "study", media, ("plain",), ("content",))
     (study / "results").write_text("mine")
 
-    ran = evoked("run", study)
+    result = evoked("run", study)
 
-    assert (ran.code, ran.out, len(ran.lines)) == (1, "", 1), ran.err
-    assert ran.err.startswith("evoked: cannot write ")
-    assert "/results is a file, not a folder. Move it" in ran.err
+    assert (result.code, result.out, len(result.lines)) == (1, "", 1), result.err
+    assert result.err.startswith("evoked: cannot write ")
+    assert "/results is a file, not a folder. Move it" in result.err
     assert (study / "results").read_text() == "mine"
 
 
-def test_offline_without_nets(evoked, media, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+def test_offline_without_networks(evoked, media, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setenv("EVOKED_CACHE", str(tmp_path / "empty"))
-    study = study_of(tmp_path / "study", media, ("plain",), ("content",))
+    study = make_study(tmp_path / "study", media, ("plain",), ("content",))
 
-    ran = evoked("run", study, "--offline")
+    result = evoked("run", study, "--offline")
 
-    assert ran.code == 1
-    assert "Traceback" not in ran.err
-    why = failures(study)
+    assert result.code == 1
+    assert "Traceback" not in result.err
+    reasons = failures(study)
     for name in ("plain.mp4", "content.mp4"):
-        assert "we are offline. Run once with a network: evoked weights fetch" in why[name]
-    assert (study / "results" / "alignments" / "plain.mp4.json").is_file()  # what needs no net is done
+        assert "we are offline. Run once with a network: evoked weights fetch" in reasons[name]
+    assert (study / "results" / "alignments" / "plain.mp4.json").is_file()  # steps without a network are done
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("options", "message"),
     [
         (("--executor", "serial", "--workers", 2), "the executor serial has one worker, got 2; use processes or ray"),
         (
@@ -177,7 +178,9 @@ def test_offline_without_nets(evoked, media, tmp_path: Path, monkeypatch: pytest
         (("--executor", "slurm"), "'slurm' is not one of 'serial', 'processes', 'ray'"),
     ],
 )
-def test_an_executor_that_makes_no_sense(evoked, tmp_path: Path, words: tuple[object, ...], message: str) -> None:  # type: ignore[no-untyped-def]
-    ran = evoked("run", tmp_path, *words)
-    assert ran.code == 2
-    assert message in ran.err
+def test_executor_options_that_cannot_be_combined(
+    evoked, tmp_path: Path, options: tuple[object, ...], message: str
+) -> None:  # type: ignore[no-untyped-def]
+    result = evoked("run", tmp_path, *options)
+    assert result.code == 2
+    assert message in result.err
