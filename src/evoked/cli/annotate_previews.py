@@ -13,13 +13,13 @@ from evoked.core.progress import Progress, part
 from evoked.reactions.viewers.annotation import Annotation
 from evoked.reactions.viewers.preview import write_preview
 
-__all__ = ["Previews"]
+__all__ = ["PreviewTarget", "Previews"]
 
 _SUFFIXES = (".mp4", ".mov", ".mkv")
 
 
-class _Target(NamedTuple):
-    """A video to write, and whether faces are blurred in it."""
+class PreviewTarget(NamedTuple):
+    """A video to write, and whether its faces are blurred."""
 
     path: Path
     blur: bool
@@ -33,7 +33,7 @@ class Previews:
         targets: reaction → its videos.
     """
 
-    targets: Mapping[Path, Sequence[_Target]]
+    targets: Mapping[Path, Sequence[PreviewTarget]]
 
     @classmethod
     def planned(cls, reactions: Sequence[Path], content: Path | None, wanted: Mapping[str, Path | None]) -> "Previews":
@@ -51,7 +51,7 @@ class Previews:
             click.UsageError: if a file is given for several reactions, or its suffix is not that of a video.
             OutputError: if a file cannot be written, or is one of the videos that are read.
         """
-        targets: dict[Path, list[_Target]] = {r: [] for r in reactions}
+        targets: dict[Path, list[PreviewTarget]] = {r: [] for r in reactions}
         inputs = [*reactions, *([content] if content else [])]
         for option, destination in wanted.items():
             if destination is None:
@@ -61,7 +61,7 @@ class Previews:
                 if any(out.resolve() == taken.resolve() for taken in (*inputs, *_files(targets))):
                     raise OutputError(f"{option} {out}: that is another video of this command; choose another name")
                 check_writable(out)
-                targets[reaction].append(_Target(out, blur=option == "--blur"))
+                targets[reaction].append(PreviewTarget(out, blur=option == "--blur"))
         return cls(targets)
 
     def count(self, reaction: Path) -> int:
@@ -92,7 +92,7 @@ class Previews:
         return results
 
 
-def _files(targets: Mapping[Path, Sequence[_Target]]) -> list[Path]:
+def _files(targets: Mapping[Path, Sequence[PreviewTarget]]) -> list[Path]:
     return [target.path for of_reaction in targets.values() for target in of_reaction]
 
 
