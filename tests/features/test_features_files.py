@@ -94,7 +94,7 @@ def test_a_file_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"no features at .*b\.safetensors\. Make them: evoked features"):
         read_features(tmp_path / "b.safetensors")
     (tmp_path / "c.safetensors").write_text("I am a text")
-    with pytest.raises(DatasetError, match="no whole safetensors file"):
+    with pytest.raises(DatasetError, match="not a complete safetensors file"):
         read_features_provenance(tmp_path / "c.safetensors")
 
 
@@ -121,9 +121,9 @@ def test_another_width_than_wanted(stored: Path) -> None:
         read_features(stored, {"image": 2048})
 
 
-def test_a_file_that_does_not_say_what_made_it(stored: Path) -> None:
+def test_a_file_without_provenance(stored: Path) -> None:
     save_file(load_file(stored), stored)
-    with pytest.raises(DatasetError, match="does not say what made it"):
+    with pytest.raises(DatasetError, match="it has no provenance"):
         read_features(stored)
 
 

@@ -215,5 +215,5 @@ def test_wrong_plans_are_refused() -> None:
         SampleSize(((0, 48),), (("nobody",),))
     with pytest.raises(ValueError, match="needs a cast"):
         SampleSize(((0, 48),), ())
-    with pytest.raises(ValueError, match="a stretch needs"):
+    with pytest.raises(ValueError, match="a segment needs"):
         PlannedSegment(5, 5, 0)

@@ -48,7 +48,7 @@ def test_a_class_that_is_not_there_is_not_defined_and_does_not_fail() -> None:
 def test_scores_refuse_what_does_not_fit() -> None:
     with pytest.raises(ValueError, match="must have one shape"):
         label_scores(np.zeros(3, int), np.zeros(4, int))
-    with pytest.raises(ValueError, match="found must hold 0 … 2"):
+    with pytest.raises(ValueError, match="results must hold 0 … 2"):
         label_scores(np.zeros(3, int), np.array([0, 1, 3]))
     with pytest.raises(ValueError, match="at least one planted segment"):
         offset_score([], [])
@@ -133,7 +133,7 @@ def test_results_that_are_the_truth_pass_everything(study: tuple[Path, SamplePla
     assert result.wrong == ()
     assert set(result.offsets) == {r.name for r in plan.reactions}
     assert all(s.worst_s < 1e-9 and s.covered == 1 for s in result.offsets.values())
-    for lines in (result.labels, result.steady, result.ticks):
+    for lines in (result.labels, result.steady, result.frames):
         assert [(r.precision, r.recall) for r in lines] == [(1.0, 1.0)] * 3
     assert sum(r.planted for r in result.steady) < sum(r.planted for r in result.labels) == 240
     assert "10 of 10 right" in result.text()
@@ -158,7 +158,7 @@ def test_a_wrong_pair_and_a_missing_annotation_are_seen(study: tuple[Path, Sampl
     assert result.wrong == (first.name,)
     assert first.name not in result.offsets
     assert not result.passes
-    ticks = {r.name: r for r in result.ticks}
+    ticks = {r.name: r for r in result.frames}
     assert ticks["smile"].precision == 1.0
     assert ticks["smile"].recall < 1
     assert ticks["no face"].precision < 1

@@ -1,7 +1,7 @@
-"""What a staged study will hold, computed before any frame is rendered.
+"""The plan of a staged study, computed before any frame is rendered.
 
-Times are whole milliseconds: at 48 kHz and 25 frames a second every one of them is exact.
-A plan depends on the size, the seed, the rule and the film's loudness, and on nothing else.
+Times are whole milliseconds: at 48 kHz a millisecond is a whole number of samples.
+A plan depends on the size, the seed, the rule and the loudness of the source video only.
 """
 
 from collections.abc import Sequence
@@ -30,19 +30,19 @@ __all__ = [
 ]
 
 SMILE, NEUTRAL, AWAY = "s", "n", "-"  # a viewer's state in one second of content
-FRAME_MS = 40  # reactions run at 25 frames a second
+FRAME_MS = 40  # reactions have 25 frames per second
 TRIES = 200
 
 
 @dataclass(frozen=True)
 class SampleSize:
-    """How much of the film is shown to whom.
+    """The contents of a study and their viewers.
 
     Attributes:
-        spans: first second of the film and seconds, for each content.
+        spans: first second in the source video and length in seconds, for each content.
         casts: the viewers of each content.
-        apart_s: no pause nearer than this to the start or the end of a content.
-        away_s: how long an empty chair is empty.
+        apart_s: smallest distance of a pause from the start and the end of a content, seconds.
+        away_s: length of an absence (empty chair), seconds.
     """
 
     spans: tuple[tuple[int, int], ...]
@@ -58,7 +58,7 @@ class SampleSize:
 
 
 _PAIR, _THREE = ("man", "woman"), ("woman", "man", "talker")
-_FULL_STARTS = (0, 54, 108, 162, 216, 271, 325, 379, 433, 487, 541, 596)  # the whole film
+_FULL_STARTS = (0, 54, 108, 162, 216, 271, 325, 379, 433, 487, 541, 596)  # the entire source video
 SIZES: dict[str, SampleSize] = {
     "small": SampleSize(
         ((0, 48), (156, 48), (228, 48), (372, 48), (444, 48)), (_PAIR, _THREE, ("woman",), _PAIR[::-1], _PAIR)
@@ -72,7 +72,7 @@ SIZES: dict[str, SampleSize] = {
 
 @dataclass(frozen=True)
 class PlannedSegment:
-    """A span of content that a reaction plays through, in milliseconds."""
+    """A span of content that a reaction plays without interruption, in milliseconds."""
 
     content_start_ms: int
     content_end_ms: int
@@ -80,17 +80,19 @@ class PlannedSegment:
 
     def __post_init__(self) -> None:
         if not 0 <= self.content_start_ms < self.content_end_ms or self.reaction_start_ms < 0:
-            raise ValueError(f"a stretch needs 0 <= start < end on the content, from 0 on in the reaction, got {self}")
+            raise ValueError(
+                f"a segment needs 0 <= start < end in the content and a start of at least 0 in the reaction, got {self}"
+            )
 
     @property
     def reaction_end_ms(self) -> int:
-        """Millisecond of the reaction at which the stretch ends."""
+        """Millisecond of the reaction at which the segment ends."""
         return self.reaction_start_ms + self.content_end_ms - self.content_start_ms
 
 
 @dataclass(frozen=True)
 class PlannedContent:
-    """A stretch of the film, with what the rule says of each of its seconds."""
+    """A segment of the source video, with loudness and planted label of each second."""
 
     name: str
     film_start_s: int
@@ -99,7 +101,7 @@ class PlannedContent:
 
     @property
     def seconds(self) -> int:
-        """Its length; whole seconds."""
+        """Its length in whole seconds."""
         return len(self.smile)
 
 
@@ -109,15 +111,15 @@ class PlannedReaction:
 
     Attributes:
         name, content: file names.
-        viewer: who is shown, a name of VIEWERS.
+        viewer: a name of VIEWERS.
         layout: boxes in the frame.
-        stretches: where the content runs; between them it stands still and is silent.
-        talk_ms: spans of the reaction in which somebody talks over it.
-        gain: what the film's sound is multiplied by.
-        noise_db: level of the room's noise.
-        states: a letter per second of the content: s smile, n neutral, - nobody there.
+        stretches: segments in which the content plays; between them it is paused and silent.
+        talk_ms: spans of the reaction with talk, milliseconds.
+        gain: factor of the content's audio.
+        noise_db: level of the noise, dB.
+        states: a letter per second of the content: s smile, n neutral, - no face.
         duration_ms: length; a whole number of frames.
-        seed: for noise and talk.
+        seed: of noise and talk.
     """
 
     name: str
@@ -133,21 +135,21 @@ class PlannedReaction:
     seed: int
 
     def content_ms(self, reaction_ms: int) -> int | None:
-        """The content's millisecond played at a millisecond of the reaction; None where it does not run."""
+        """The content's millisecond played at a millisecond of the reaction; None where it is paused."""
         for stretch in self.stretches:
             if stretch.reaction_start_ms <= reaction_ms < stretch.reaction_end_ms:
                 return stretch.content_start_ms + reaction_ms - stretch.reaction_start_ms
         return None
 
     def state(self, reaction_ms: int) -> str:
-        """What the viewer does at a millisecond of the reaction; a plain face where the content does not run."""
+        """The viewer's state at a millisecond of the reaction; neutral where the content is paused."""
         content = self.content_ms(reaction_ms)
         return NEUTRAL if content is None else self.states[content // 1000]
 
 
 @dataclass(frozen=True)
 class SamplePlan:
-    """A whole study."""
+    """The plan of a study: its contents and reactions."""
 
     size: str
     seed: int
@@ -169,14 +171,17 @@ def make_plan(
     size_name: str = "custom",
     rule: LabelRule | None = None,
 ) -> SamplePlan:
-    """Work out a study.
+    """Plan a study.
 
     Args:
-        level_db: loudness of each second of the source video, as `levels` gives it.
-        size: what is shown to whom.
+        level_db: loudness of each second of the source video, as `smile_levels` gives it.
+        size: contents and their viewers.
         seed: seed of the random generator.
-        size_name: the size's name, kept in the plan.
+        size_name: name of the size, stored in the plan.
         rule: when viewers smile.
+
+    Returns:
+        The plan; equal arguments give equal plans.
 
     Raises:
         ValueError: if a content reaches past the end of the source video, or none of its seconds would be a smile.
@@ -202,38 +207,38 @@ def make_plan(
         )
         contents.append(content)
         away = _absences(smile, len(cast), size, np.random.default_rng([seed, 1, number]))
-        for viewer, gone in zip(cast, away, strict=True):
-            reactions.append(_reaction(len(reactions), content, viewer, gone, (size, seed)))
+        for viewer, absent in zip(cast, away, strict=True):
+            reactions.append(_reaction(len(reactions), content, viewer, absent, (size, seed)))
     return SamplePlan(size_name, seed, rule, threshold, tuple(contents), tuple(reactions))
 
 
 def _absences(
     smile: NDArray[np.bool_], viewers: int, size: SampleSize, rng: np.random.Generator
 ) -> list[NDArray[np.bool_]]:
-    """Seconds in which each viewer is away: one span that all share, and one of their own for every other.
+    """Seconds in which each viewer is away: one span for all, and a further one for every second viewer.
 
-    Drawn without a look at the rule, but drawn again where half of the content's smiles would be lost.
+    Drawn independently of the rule, but again where more than half of the content's smiles would be lost.
     """
     for _ in range(TRIES):
         shared = _span(len(smile), size.away_s, rng)
-        out = []
+        absences = []
         for viewer in range(viewers):
-            own = _span(len(smile), max(2, size.away_s - 2), rng)
-            out.append(shared | own if viewer % 2 == 1 else shared)
-        if all((smile & ~gone).sum() * 2 >= smile.sum() for gone in out):
-            return out
-    raise ValueError(f"no place for an empty chair of {size.away_s} s in a content of {len(smile)} s")
+            further = _span(len(smile), max(2, size.away_s - 2), rng)
+            absences.append(shared | further if viewer % 2 == 1 else shared)
+        if all((smile & ~absent).sum() * 2 >= smile.sum() for absent in absences):
+            return absences
+    raise ValueError(f"no place for an absence of {size.away_s} s in a content of {len(smile)} s")
 
 
 def _span(seconds: int, length: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-    out = np.zeros(seconds, dtype=np.bool_)
+    span = np.zeros(seconds, dtype=np.bool_)
     start = int(rng.integers(1, max(2, seconds - length)))
-    out[start : start + length] = True
-    return out
+    span[start : start + length] = True
+    return span
 
 
 def _reaction(
-    index: int, content: PlannedContent, viewer: str, gone: NDArray[np.bool_], drawn: tuple[SampleSize, int]
+    index: int, content: PlannedContent, viewer: str, absent: NDArray[np.bool_], drawn: tuple[SampleSize, int]
 ) -> PlannedReaction:
     size, seed = drawn
     rng = np.random.default_rng([seed, 2, index])
@@ -243,7 +248,7 @@ def _reaction(
     person = VIEWERS[viewer]
     states = "".join(
         AWAY if away else SMILE if smile and person.smile_s else NEUTRAL
-        for smile, away in zip(content.smile, gone, strict=True)
+        for smile, away in zip(content.smile, absent, strict=True)
     )
     return PlannedReaction(
         name=f"reaction_{index + 1:02d}_{viewer}.mp4",
@@ -269,7 +274,7 @@ def _layout(index: int, viewer: str) -> Layout:
 
 
 def _stretches(index: int, seconds_ms: int, apart_ms: int, rng: np.random.Generator) -> tuple[PlannedSegment, ...]:
-    """Usually an intro; every tenth recording begins after the film did; some pause, in the long run one skips."""
+    """The segments of a recording: most have an intro, every tenth begins late; some have a pause, some skip ahead."""
     intro = _odd(int(rng.integers(2000, 8000)))
     late = index % 10 == 6
     start, at = (_odd(int(rng.integers(1200, 3000))), 0) if late else (0, intro)
@@ -286,7 +291,7 @@ def _stretches(index: int, seconds_ms: int, apart_ms: int, rng: np.random.Genera
 def _talk(
     stretches: Sequence[PlannedSegment], duration_ms: int, rng: np.random.Generator
 ) -> tuple[tuple[int, int], ...]:
-    """Bouts of one to three seconds of talk, about an eighth of the time, and all of a pause."""
+    """Spans of talk: one to three seconds, about an eighth of the time, and all of a pause."""
     bouts = [(a.reaction_end_ms, b.reaction_start_ms) for a, b in pairwise(stretches)]
     for start in range(500, duration_ms - 4000, 16000):
         begin = start + int(rng.integers(0, 12000))
@@ -295,5 +300,5 @@ def _talk(
 
 
 def _odd(ms: int) -> int:
-    """A little later where the time would fall on a frame: offsets must not be whole frames."""
+    """Shift a time that falls on a frame: offsets must not be whole frames."""
     return ms + 13 if ms % FRAME_MS == 0 else ms

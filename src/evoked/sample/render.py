@@ -1,4 +1,4 @@
-"""A staged reaction, frame by frame: the film, the viewer over or beside it, and what the room hears."""
+"""Render staged videos: contents, and reactions with content, viewer and soundtrack."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -34,100 +34,118 @@ __all__ = [
 Rgb = NDArray[np.uint8]
 
 CONTENT_SIZE = (640, 360)
-CONTENT_RATE = Fraction(24)  # the film's own
+CONTENT_RATE = Fraction(24)  # of the source video
 REACTION_RATE = Fraction(1000, FRAME_MS)
-CAPTION = "staged"  # a lone frame says what it is; in the viewer's box, so that the film is matched undisturbed
+CAPTION = "staged"  # marks every frame; in the viewer's box, so that it does not disturb matching
 
 
 class SourceFootage:
-    """A viewer's frames, held in memory: the spans of each state, played to and fro without a jump.
+    """A viewer's frames in memory: the spans of each state, played forwards and backwards without a jump.
 
     Args:
         clip: the viewer's clip.
-        viewer: where in it their faces are.
-        size: width and height that frames are handed out at.
+        viewer: spans and boxes of the clip.
+        size: width and height of the frames returned.
     """
 
     def __init__(self, clip: Path, viewer: ViewerClip, size: tuple[int, int]) -> None:
         aspect = size[0] / size[1]
-        person, nobody = viewer.person(aspect), viewer.nobody(aspect)
-        plain = _frames(clip, viewer.neutral_s)
+        person, empty = viewer.person(aspect), viewer.nobody(aspect)
+        neutral = _frames(clip, viewer.neutral_s)
         self._size = size
         self._frames = {
-            NEUTRAL: [_crop(f, person) for f in plain],
-            AWAY: [_crop(f, nobody) for f in plain],
+            NEUTRAL: [_crop(f, person) for f in neutral],
+            AWAY: [_crop(f, empty) for f in neutral],
             SMILE: [_crop(f, person) for f in _frames(clip, viewer.smile_s)] if viewer.smile_s else [],
         }
         self._last: tuple[tuple[str, int], Rgb] | None = None
 
-    def picture(self, state: str, tick: int) -> Rgb:
-        """The frame of a state at a tick of REACTION_RATE, shape (height, width, 3)."""
+    def picture(self, state: str, index: int) -> Rgb:
+        """The viewer in a state, at a frame of the reaction.
+
+        Args:
+            state: SMILE, NEUTRAL or AWAY.
+            index: of the reaction's frame, at REACTION_RATE.
+
+        Returns:
+            Pixels, uint8, shape (height, width, 3).
+        """
         frames = self._frames[state]
-        there_and_back = max(1, 2 * (len(frames) - 1))
-        at = tick % there_and_back
-        key = (state, min(at, there_and_back - at))
+        period = max(1, 2 * (len(frames) - 1))
+        at = index % period
+        key = (state, min(at, period - at))
         if self._last is None or self._last[0] != key:
             self._last = (key, resize(frames[key[1]], self._size))
         return self._last[1]
 
 
-def write_content(film: Path, content: PlannedContent, heard: Sound, path: Path) -> None:
-    """Cut a stretch of the film: 640x360 at 24 frames a second, with its sound.
+def write_content(source_video: Path, content: PlannedContent, audio: Sound, path: Path) -> None:
+    """Write a segment of the source video: 640x360 at 24 frames per second, with its audio.
 
     Args:
-        film: the whole film.
-        content: which stretch.
-        heard: the content's own sound at HZ, from its second 0.
-        path: the MP4 to write; it appears when it is whole.
+        source_video: the file.
+        content: the segment.
+        audio: of the segment, mono at HZ.
+        path: the MP4 to write; it appears when it is complete.
     """
     grid = TimeGrid(CONTENT_RATE, content.seconds * int(CONTENT_RATE), Fraction(content.film_start_s))
     with VideoWriter(path, CONTENT_SIZE, CONTENT_RATE, HZ) as writer:
-        for picture in prefetch(read_media(film, frames=grid)):
+        for picture in prefetch(read_media(source_video, frames=grid)):
             assert isinstance(picture, VideoFrame)
             if picture.step % CONTENT_RATE == 0:
-                writer.sound(heard[int(picture.step / CONTENT_RATE) * HZ :][:HZ])
+                writer.sound(audio[int(picture.step / CONTENT_RATE) * HZ :][:HZ])
             writer.picture(picture.rgb(CONTENT_SIZE))
 
 
 def write_reaction(
     content: Path, clip: Path, viewer: ViewerClip, reaction: PlannedReaction, path: Path, progress: Progress = silent
 ) -> None:
-    """Stage a reaction: 1280x720 at 25 frames a second, with its sound.
+    """Render a staged reaction: 1280x720 at 25 frames per second, with its soundtrack.
 
     Args:
-        content: the file that is watched.
-        clip: the viewer's footage.
-        viewer, reaction: what is planned.
+        content: the content's file.
+        clip: the viewer's clip.
+        viewer: spans and boxes of the clip.
+        reaction: the plan.
         path: the MP4 to write.
-        progress: counts seconds of video.
+        progress: called with the seconds done and their total.
     """
     layout = reaction.layout
     footage = SourceFootage(clip, viewer, layout.viewer[2:])
-    heard = mix_sound(reaction, read_audio(content, HZ))
+    audio = mix_sound(reaction, read_audio(content, HZ))
     black = np.zeros((layout.film[3], layout.film[2], 3), dtype=np.uint8)
     screen = ScreenContent(content, layout.film[2:])
     per_frame = HZ * FRAME_MS // 1000
     with VideoWriter(path, FRAME, REACTION_RATE, HZ, quality=25, preset="ultrafast") as writer:
-        for tick in range(reaction.duration_ms // FRAME_MS):
-            ms = tick * FRAME_MS
+        for index in range(reaction.duration_ms // FRAME_MS):
+            ms = index * FRAME_MS
             at = reaction.content_ms(ms)
             if at is not None:
-                film = screen.at(at)
+                shown = screen.at(at)
             elif ms < reaction.stretches[0].reaction_start_ms or ms >= reaction.stretches[-1].reaction_end_ms:
-                film = black
-            canvas = compose_frame(film, footage.picture(reaction.state(ms), tick), reaction)
-            if tick % REACTION_RATE == 0:
-                writer.sound(heard[tick * per_frame :][:HZ])
+                shown = black
+            canvas = compose_frame(shown, footage.picture(reaction.state(ms), index), reaction)
+            if index % REACTION_RATE == 0:
+                writer.sound(audio[index * per_frame :][:HZ])
                 progress(ms / 1000, reaction.duration_ms / 1000)
             writer.picture(canvas)
 
 
-def compose_frame(film: Rgb, face: Rgb, reaction: PlannedReaction) -> Rgb:
-    """One frame: film and viewer in their boxes, the word "staged" in the viewer's lower left corner."""
+def compose_frame(content: Rgb, face: Rgb, reaction: PlannedReaction) -> Rgb:
+    """Compose a frame: content and viewer in their boxes, the word "staged" in the viewer's lower left corner.
+
+    Args:
+        content: pixels of the content, of the size of its box.
+        face: pixels of the viewer, of the size of their box.
+        reaction: the plan, with the layout.
+
+    Returns:
+        Pixels, uint8, shape (720, 1280, 3).
+    """
     layout = reaction.layout
     canvas = np.zeros((FRAME[1], FRAME[0], 3), dtype=np.uint8)
-    parts = [(layout.film, film), (layout.viewer, face)]
-    for (x, y, w, h), picture in parts if layout.over == "viewer" else reversed(parts):
+    layers = [(layout.film, content), (layout.viewer, face)]
+    for (x, y, w, h), picture in layers if layout.over == "viewer" else reversed(layers):
         canvas[y : y + h, x : x + w] = picture
     x, y, _, h = layout.viewer
     draw_text(canvas, CAPTION, (x + 6, y + h - 6), (235, 235, 235), height=12)
@@ -135,23 +153,23 @@ def compose_frame(film: Rgb, face: Rgb, reaction: PlannedReaction) -> Rgb:
 
 
 class ScreenContent:
-    """The content as it is shown: asked for later and later milliseconds, it decodes once, front to back."""
+    """The content's frames at increasing times; the file is decoded once, in order."""
 
     def __init__(self, content: Path, size: tuple[int, int]) -> None:
         self._size = size
         self._pictures = prefetch(_shown(content, size))
-        self._step, self._now = next(self._pictures)
+        self._step, self._shown = next(self._pictures)
 
     def at(self, content_ms: int) -> Rgb:
-        """The frame shown at a millisecond of the content, at the size asked for."""
+        """The frame at a millisecond of the content, in the given size."""
         wanted = content_ms * int(CONTENT_RATE) // 1000
         while self._step < wanted:
-            self._step, self._now = next(self._pictures)
-        return self._now
+            self._step, self._shown = next(self._pictures)
+        return self._shown
 
 
 def _shown(content: Path, size: tuple[int, int]) -> Iterator[tuple[int, Rgb]]:
-    """Each step's number and picture; scaled here, so that it happens in the decoder's thread."""
+    """Index and scaled pixels of each frame; scaling runs in the decoder's thread."""
     for picture in read_media(content, frames=probe(content).grid(CONTENT_RATE)):
         assert isinstance(picture, VideoFrame)
         yield picture.step, picture.rgb(size)

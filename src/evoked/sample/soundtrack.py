@@ -1,8 +1,8 @@
-"""The sound of a staged reaction: the film as the room hears it, a murmuring voice, and noise.
+"""The soundtrack of a staged reaction: the content's audio, synthetic talk, and noise.
 
-None of the real viewers' clips holds speech (the woman's and the talker's are silent, the man's is room
-tone at -59 dB), so talk is made: harmonics of a wandering pitch under the formants of vowels, in
-syllables. Words it has none, but pitch, pauses and spectrum of a voice, which is what disturbs matching.
+None of the real viewers' clips has speech (the woman's and the talker's are silent, the man's is room
+tone at -59 dB), so talk is synthesised: syllables of harmonics with a varying pitch, shaped by the formants of
+vowels. It has no words, but pitch, pauses and spectrum of a voice, which disturb matching as speech does.
 """
 
 import numpy as np
@@ -14,15 +14,23 @@ __all__ = ["HZ", "TALK_RMS", "Sound", "fade", "mix_sound", "viewer_murmur"]
 
 Sound = NDArray[np.float32]
 HZ = 48_000  # every millisecond is a whole number of samples
-TALK_RMS = 0.05  # -26 dB: about the film's louder half
-FADE_MS = 5  # so that a cut is no click
-# First three formants of five vowels in Hz, men's means (Peterson and Barney 1952), and their widths.
+TALK_RMS = 0.05  # -26 dB: about the louder half of the source video
+FADE_MS = 5  # so that a cut makes no click
+# First three formants of five vowels in Hz, means of men (Peterson and Barney 1952), and their bandwidths.
 VOWELS = ((270, 2290, 3010), (530, 1840, 2480), (730, 1090, 2440), (570, 840, 2410), (300, 870, 2240))
 WIDTHS = (80.0, 120.0, 160.0)
 
 
 def viewer_murmur(samples: int, rng: np.random.Generator) -> Sound:
-    """A voice without words, float32, shape (samples,), root mean square TALK_RMS while it speaks."""
+    """Synthetic talk without words.
+
+    Args:
+        samples: length, at HZ.
+        rng: random generator.
+
+    Returns:
+        float32, shape (samples,); root mean square TALK_RMS while it speaks.
+    """
     out = np.zeros(samples, dtype=np.float64)
     at = 0
     base_hz = float(rng.uniform(100, 190))
@@ -36,15 +44,15 @@ def viewer_murmur(samples: int, rng: np.random.Generator) -> Sound:
 
 
 def mix_sound(reaction: PlannedReaction, content: Sound) -> Sound:
-    """What a reaction's microphone hears.
+    """Mix the soundtrack of a reaction.
 
     Args:
-        reaction: its stretches, talk, gain and noise.
-        content: the content's sound at HZ, mono, from its second 0.
+        reaction: the plan: segments, talk, gain and noise.
+        content: the content's audio at HZ, mono, from its second 0.
 
     Returns:
-        float32, shape (duration_ms * 48,), in [-1, 1]. The content starts at the exact sample that the
-        stretches say; it is silent between them.
+        float32, shape (duration_ms * 48,), in [-1, 1]. The content starts at the exact sample of each
+        segment; it is silent between segments.
     """
     rng = np.random.default_rng(reaction.seed)
     out = rng.normal(0, 10 ** (reaction.noise_db / 20), _samples(reaction.duration_ms)).astype(np.float32)
@@ -59,7 +67,7 @@ def mix_sound(reaction: PlannedReaction, content: Sound) -> Sound:
 
 
 def fade(sound: Sound) -> Sound:
-    """The same, raised and lowered over FADE_MS at its ends, as a copy."""
+    """A copy with a linear fade of FADE_MS at both ends."""
     ramp = np.linspace(0, 1, min(len(sound) // 2, _samples(FADE_MS)), dtype=np.float32)
     out = sound.copy()
     out[: len(ramp)] *= ramp
@@ -72,7 +80,7 @@ def _samples(ms: int) -> int:
 
 
 def _syllable(samples: int, pitch_hz: float, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Harmonics up to 4 kHz, each as strong as the vowel's formants let it, rising and falling in loudness."""
+    """Harmonics up to 4 kHz, weighted by the formants of a vowel, with a rising and falling envelope."""
     t = np.arange(samples) / HZ
     glide = 1 + float(rng.uniform(-0.15, 0.1)) * t / max(t[-1], 1e-3)
     phase = 2 * np.pi * np.cumsum(pitch_hz * glide) / HZ

@@ -1,12 +1,12 @@
-"""Whose faces are shown: which spans of which real clips are a smile, a plain face, and no face.
+"""The viewers' clips: spans of real videos that show a smile, a neutral face, and no face.
 
-Found by looking at the frames and by the blendshapes of the face landmarker (mean of mouthSmile left
+Determined by inspection of the frames and by the blendshapes of the face landmarker (mean of mouthSmile left
 and right), 2026-11:
 
-man     single_face.mp4: 0.00-0.55 s mouthSmile 0.00; 0.75-2.25 s 0.85-0.89, teeth seen. Same take as
+man     single_face.mp4: 0.00-0.55 s mouthSmile 0.00; 0.75-2.25 s 0.85-0.89, teeth visible. Same take as
         in face_noface.mov and noface_face.mov.
 woman   WolfgangLanger_Pexels.mp4: solemn with open eyes 6.80-9.25 s, 0.00-0.02 (one hand at her chin; the face
-        is found at 0.93 and above). Before 6 s she weeps with closed eyes and drawn lips, which reads as a
+        is detected with 0.93 and above). Before 6 s she weeps with closed eyes and drawn lips, which scores as a
         smile (up to 0.93): not used. Laughs 12.75-18.25 s, 0.65-0.92. 11.4-12.1 s she speaks, 0.2: not used.
 talker  carphone_pristine.mp4: talks for 4.0 s, 0.00-0.10 throughout, and never smiles.
 
@@ -22,7 +22,7 @@ Box = tuple[int, int, int, int]  # x, y, width, height in pixels
 
 @dataclass(frozen=True)
 class ViewerClip:
-    """One real person and where their faces are found.
+    """A clip of one real person, with spans and boxes.
 
     Attributes:
         name: as used in file names and in truth.json.
@@ -30,9 +30,9 @@ class ViewerClip:
         size: width and height of the clip's frames, pixels.
         face: typical box of the face in the clip, pixels.
         tall: height of the crop that shows the person, pixels.
-        neutral_s: first and past-last second of the plain face.
+        neutral_s: first and past-last second of the neutral face.
         smile_s: the same for the smile; None where the person never smiles.
-        empty: a part of the frame that the person never enters.
+        empty: an area of the frame that the person never enters.
     """
 
     name: str
@@ -45,17 +45,17 @@ class ViewerClip:
     empty: Box
 
     def person(self, aspect: float) -> Box:
-        """The crop of this width / height around the face, inside the frame."""
+        """The crop with this aspect ratio (width / height) around the face, inside the frame."""
         return _within(self.size, self.face, self.tall, aspect)
 
     def nobody(self, aspect: float) -> Box:
-        """The largest crop of this width / height inside the empty part."""
+        """The largest crop with this aspect ratio (width / height) inside the empty area."""
         x, y, w, h = self.empty
         width = min(w, round(h * aspect))
         return x, y, width, min(h, max(1, round(width / aspect)))
 
     def face_width(self, box: tuple[int, int]) -> float:
-        """How wide the face is, in pixels, when the person is shown in a box of this width and height."""
+        """Width of the face in pixels when the person is shown in a box of this width and height."""
         return self.face[2] * box[1] / self.person(box[0] / box[1])[3]
 
 

@@ -1,7 +1,7 @@
-"""Read a staged study's results and hold them against its truth.
+"""Compare a staged study's results with its ground truth.
 
-Three questions: do the offsets of all pairs agree, do the faces' ticks say what was planted (before any
-vote), and do the labels of the contents. Formats: docs/files.md.
+Compared are the offsets of all pairs, the faces' frames at 6 Hz (before the vote), and the labels of the contents.
+Formats: docs/files.md.
 """
 
 import json
@@ -31,26 +31,26 @@ from evoked.sample.score import (
 __all__ = ["CODES", "SampleCheck", "check_sample"]
 
 CODES = {"n": 0, "s": 1, "-": 2}
-SMILE = "amusement"  # the expression that a broad smile with raised cheeks and parted lips is
+SMILE = "amusement"  # the expression of a broad smile with raised cheeks and parted lips
 
 
 @dataclass(frozen=True)
 class SampleCheck:
-    """Result of a check.
+    """Result of a comparison with the ground truth.
 
     Attributes:
-        pairs: reaction → content that the results hold, for every planted reaction; None where it has none.
+        pairs: reaction → content in the results, for every planted reaction; None where missing.
         wrong: reactions whose content is not the planted one.
-        offsets: score of each reaction that was paired rightly.
-        ticks: per-tick rows over all reactions, before the vote.
-        labels: per-second rows over all contents.
-        steady: the same without seconds that have a change within their vote's window.
+        offsets: score of each correctly paired reaction.
+        frames: scores at 6 Hz over all reactions, before the vote.
+        labels: scores per second over all contents.
+        steady: the same without seconds that have a change within the window of the vote.
     """
 
     pairs: dict[str, str | None]
     wrong: tuple[str, ...]
     offsets: dict[str, OffsetScore]
-    ticks: list[LabelScore]
+    frames: list[LabelScore]
     labels: list[LabelScore]
     steady: list[LabelScore]
 
@@ -61,19 +61,19 @@ class SampleCheck:
         return aligned and all(r.passes for r in self.labels)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; what is not defined (NaN) is None."""
-        kinds = {"labels": self.labels, "steady": self.steady, "ticks": self.ticks}
+        """Plain values for JSON; undefined values (NaN) are None."""
+        tables = {"labels": self.labels, "steady": self.steady, "ticks": self.frames}
         return {
             "note": STAGED,
             "passes": self.passes,
             "pairs": self.pairs,
             "wrong": list(self.wrong),
             "offsets": {n: {k: _defined(v) for k, v in asdict(s).items()} for n, s in self.offsets.items()},
-            **{k: [{n: _defined(v) for n, v in asdict(r).items()} for r in lines] for k, lines in kinds.items()},
+            **{k: [{n: _defined(v) for n, v in asdict(r).items()} for r in lines] for k, lines in tables.items()},
         }
 
     def text(self) -> str:
-        """The tables, for people."""
+        """The result as text tables."""
         worst = max((s.worst_s for s in self.offsets.values()), default=float("nan"), key=lambda v: (v != v, v))
         lines = [
             STAGED,
@@ -90,7 +90,7 @@ class SampleCheck:
         lines += [
             score_table(f"labels against the planted truth, every second ({bars})", self.labels),
             score_table("labels, seconds away from any change (no bars)", self.steady, judged=False),
-            score_table("faces at 6 Hz, before the vote (no bars)", self.ticks, judged=False),
+            score_table("faces at 6 Hz, before the vote (no bars)", self.frames, judged=False),
         ]
         return "\n".join(lines)
 
@@ -99,7 +99,7 @@ def check_sample(study: Path) -> SampleCheck:
     """Compare STUDY/results with STUDY/truth.json.
 
     Raises:
-        StudyError: if the study is not staged, or holds no results yet.
+        StudyError: if the study is not staged, or has no results yet.
         DatasetError: if a result cannot be read.
     """
     truth = read_truth(study)
@@ -107,35 +107,35 @@ def check_sample(study: Path) -> SampleCheck:
     if not layout.labels.is_file():
         raise StudyError(f"{study} has no results/labels.parquet yet. First: evoked run {study}")
     table_of_pairs = read_table(layout.pairs, ["reaction", "content"])
-    held = {_bare(r): str(c) for r, c in zip(table_of_pairs["reaction"], table_of_pairs["content"], strict=True)}
-    pairs = {name: held.get(_bare(name)) for name in truth["reactions"]}
+    paired = {_bare(r): str(c) for r, c in zip(table_of_pairs["reaction"], table_of_pairs["content"], strict=True)}
+    pairs = {name: paired.get(_bare(name)) for name in truth["reactions"]}
     wrong = tuple(n for n, c in pairs.items() if c is None or _bare(c) != _bare(truth["reactions"][n]["content"]))
     offsets = {
         name: offset_score(planted["segments"], _segments(_result(layout.alignments_folder, name, ".json")))
         for name, planted in truth["reactions"].items()
         if name not in wrong
     }
-    planted, found, steady = _labels(truth, layout.labels)
-    ticks = [_ticks(name, planted, layout) for name, planted in truth["reactions"].items()]
+    planted, labelled, steady = _labels(truth, layout.labels)
+    frames = [_frames(name, planted, layout) for name, planted in truth["reactions"].items()]
     return SampleCheck(
         pairs,
         wrong,
         offsets,
-        label_scores(np.concatenate([t[0] for t in ticks]), np.concatenate([t[1] for t in ticks])),
-        label_scores(planted, found),
-        label_scores(planted, found, steady),
+        label_scores(np.concatenate([t[0] for t in frames]), np.concatenate([t[1] for t in frames])),
+        label_scores(planted, labelled),
+        label_scores(planted, labelled, steady),
     )
 
 
 def _bare(name: str) -> str:
-    """A file's name without .mp4: results may name a video either way."""
+    """A file's name without .mp4: results may name a video with or without it."""
     return name.removesuffix(".mp4")
 
 
 def _result(folder: Path, name: str, suffix: str) -> Path:
-    """The result of a video: R.mp4.json where that is there, else R.json."""
-    whole = folder / f"{name}{suffix}"
-    return whole if whole.is_file() else folder / f"{_bare(name)}{suffix}"
+    """The result of a video: R.mp4.json where it exists, else R.json."""
+    path = folder / f"{name}{suffix}"
+    return path if path.is_file() else folder / f"{_bare(name)}{suffix}"
 
 
 def _segments(path: Path) -> list[dict[str, float]]:
@@ -149,36 +149,36 @@ def _segments(path: Path) -> list[dict[str, float]]:
 
 
 def _labels(truth: Mapping[str, Any], table: Path) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
-    """Planted and found class and steadiness of every second of every content; a missing second is no face."""
+    """Planted class, class in the results, and steadiness of every second; a missing second is no face."""
     labels = read_table(table, ["video", "second", "valid", SMILE])
-    said: dict[tuple[str, int], int] = {}
+    classes: dict[tuple[str, int], int] = {}
     for video, second, valid, smile in zip(*(labels[n] for n in ("video", "second", "valid", SMILE)), strict=True):
-        said[(_bare(video), int(second))] = 2 if not valid else int(smile > 0.5)
-    planted, found, steady = [], [], []
+        classes[(_bare(video), int(second))] = 2 if not valid else int(smile > 0.5)
+    planted, labelled, steady = [], [], []
     for name, content in truth["contents"].items():
         for second in range(content["seconds"]):
             planted.append(CODES[content["pooled"][second]])
-            found.append(said.get((_bare(name), second), 2))
+            labelled.append(classes.get((_bare(name), second), 2))
             steady.append(content["steady"][second] == "1")
-    return np.array(planted), np.array(found), np.array(steady, dtype=np.bool_)
+    return np.array(planted), np.array(labelled), np.array(steady, dtype=np.bool_)
 
 
-def _ticks(name: str, planted: Mapping[str, Any], layout: StudyLayout) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Planted and found class of every tick of one reaction; several faces at once: any that smiles counts."""
+def _frames(name: str, planted: Mapping[str, Any], layout: StudyLayout) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Planted class and class in the results at each frame (6 Hz) of a reaction; of several faces any smile counts."""
     steps = int(planted["duration_s"] * ANNOTATION_FPS)
     times = np.arange(steps) / ANNOTATION_FPS
     starts = np.array([span[0] for span in planted["on_reaction"]])
     codes = np.array([CODES[span[2]] for span in planted["on_reaction"]])
     truth = codes[np.searchsorted(starts, times + 1e-9, side="right") - 1]
-    found = np.full(steps, 2)
+    observed = np.full(steps, 2)
     path = _result(layout.annotations_folder, name, ".parquet")
     if path.is_file():
         seen = read_table(path, ["viewer", "time_s", "valid", SMILE])
         for time_s, valid, smile in zip(seen["time_s"], seen["valid"], seen[SMILE], strict=True):
             step = round(time_s * ANNOTATION_FPS)
             if valid and 0 <= step < steps:
-                found[step] = max(int(smile > 0.5), found[step] if found[step] != 2 else 0)
-    return truth.astype(np.int64), found.astype(np.int64)
+                observed[step] = max(int(smile > 0.5), observed[step] if observed[step] != 2 else 0)
+    return truth.astype(np.int64), observed.astype(np.int64)
 
 
 def _defined(value: object) -> object:
