@@ -2,7 +2,7 @@
 
     python benchmarks/by_picture.py [--folder GRID] [--size small] [--seed N] [--wrong N] [--seconds S] [--kept F.jsonl]
 
-Staged: these people did not watch this film. The recordings are those of benchmarks/stage.py (docs/stage.md); here
+Staged: these people did not watch this film. The recordings are those of benchmarks/stage.py (docs/staging.md); here
 their sound is left aside. Errors are over every tenth of a second that is mapped; more than 100 ms is *wrongly*.
 
 Wrong pairs, each recording in turn, none of which may be accepted: another stretch of the film; one that runs

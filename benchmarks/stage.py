@@ -4,7 +4,7 @@
                                [--wrong N] [--json OUT]
     python benchmarks/stage.py --folder GRID --within 240     again and again: goes on where it stopped
 
-Staged: these people did not watch this film. Conditions, and what each column means: docs/stage.md. With
+Staged: these people did not watch this film. Conditions, and what each column means: docs/staging.md. With
 --folder the recordings are kept there, and what was measured of each; a next call with the same size, seed and
 code goes on from there. Faces and labels are measured with the map that is found, and given the planted one.
 """

@@ -29,7 +29,7 @@ HIDDEN = 0.3  # a film face of which a viewer's picture covers more than this sh
 
 
 def known_of(takes: Sequence[Take], boxes: Boxes, made_of: dict[str, object]) -> dict[str, Any]:
-    """Everything planted, as plain values; docs/stage.md says what each one means."""
+    """The ground truth as plain values; docs/staging.md documents each key."""
     contents = {t.content.name: t.content for t in takes}
     return {
         "format": FORMAT,
