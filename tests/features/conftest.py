@@ -1,4 +1,4 @@
-"""Real films and made ones; nets by name through the cache."""
+"""Real and generated videos; models by name from the cache."""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -28,18 +28,18 @@ def woman(extractor: Extractor, cache: Cache) -> Features:
 
 @pytest.fixture(scope="session")
 def make(tmp_path_factory: pytest.TempPathFactory) -> Maker:
-    """make(pictures, rate, sound): a film of RGB pictures, with mono 16 kHz sound where given."""
-    folder = tmp_path_factory.mktemp("films")
+    """make(pictures, rate, sound): a video of RGB frames, with mono 16 kHz audio where given."""
+    folder = tmp_path_factory.mktemp("videos")
 
     def made(pictures: list[NDArray[np.uint8]], rate: int = 5, sound: NDArray[np.float32] | None = None) -> Path:
-        path = folder / f"film{len(list(folder.iterdir()))}.mp4"
+        path = folder / f"video{len(list(folder.iterdir()))}.mp4"
         height, width = pictures[0].shape[:2]
         hz = 16_000 if sound is not None else None
-        with VideoWriter(path, (width, height), Fraction(rate), hz) as film:
+        with VideoWriter(path, (width, height), Fraction(rate), hz) as writer:
             for number, rgb in enumerate(pictures):
-                film.picture(rgb)
+                writer.picture(rgb)
                 if sound is not None:
-                    film.sound(sound[number * 16_000 // rate : (number + 1) * 16_000 // rate])
+                    writer.sound(sound[number * 16_000 // rate : (number + 1) * 16_000 // rate])
         return path
 
     return made

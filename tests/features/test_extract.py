@@ -23,27 +23,27 @@ from evoked.weights.session import open_net
 pytestmark = pytest.mark.nets
 
 
-def test_a_real_film_second_by_second(extractor: Extractor, cache: Cache) -> None:
+def test_a_real_video_second_by_second(extractor: Extractor, cache: Cache) -> None:
     """5 s with sound: each row worked out again alone."""
-    film = cache.clip("bigbuckbunny.mp4")
+    content = cache.clip("bigbuckbunny.mp4")
 
-    found = extractor(film)
+    result = extractor(content)
 
-    steps = probe(film).seconds.steps
-    assert found.image.values.shape == (steps, 1280)
-    assert found.face.values.shape == (steps, 256)
-    assert found.audio.values.shape == (steps, 1024)
-    assert found.image.valid.all()
-    assert found.audio.valid.all()
+    steps = probe(content).seconds.steps
+    assert result.image.values.shape == (steps, 1280)
+    assert result.face.values.shape == (steps, 256)
+    assert result.audio.values.shape == (steps, 1024)
+    assert result.image.valid.all()
+    assert result.audio.valid.all()
     image, audio = open_net("efficientnet-lite2", cache), open_net("yamnet", cache)
-    heard = np.pad(read_audio(film, HZ), (0, HZ))
-    for picture in read_media(film, frames=probe(film).seconds):
+    heard = np.pad(read_audio(content, HZ), (0, HZ))
+    for picture in read_media(content, frames=probe(content).seconds):
         assert isinstance(picture, VideoFrame)
         blob = ((picture.rgb((260, 260)).astype(np.float32) - 127) / 128).transpose(2, 0, 1)[None]
         t = picture.step
-        np.testing.assert_allclose(found.image.values[t], image(np.ascontiguousarray(blob))[0][0], atol=5e-3)
+        np.testing.assert_allclose(result.image.values[t], image(np.ascontiguousarray(blob))[0][0], atol=5e-3)
         patch = log_mel(heard[t * HZ : t * HZ + 15600], FLOORS["yamnet"])
-        np.testing.assert_allclose(found.audio.values[t], audio(patch[None, None])[0][0], atol=1e-3)
+        np.testing.assert_allclose(result.audio.values[t], audio(patch[None, None])[0][0], atol=1e-3)
 
 
 def test_one_woman_all_along(woman: Features) -> None:
@@ -56,14 +56,14 @@ def test_one_woman_all_along(woman: Features) -> None:
 
 def test_the_two_largest_of_five(extractor: Extractor, cache: Cache, make, identity_of_group) -> None:  # type: ignore[no-untyped-def]
     group, expected = identity_of_group
-    found = extractor(make([group] * 10))
+    result = extractor(make([group] * 10))
 
-    assert found.face_valid.all()
+    assert result.face_valid.all()
     for half in (0, 1):
-        row = found.face.values[0, half * 128 : half * 128 + 128]
-        others = [cosine_similarity(row, e) for e in expected]
-        assert int(np.argmax(others)) == half  # the largest first
-        assert others[half] > 0.9
+        row = result.face.values[0, half * 128 : half * 128 + 128]
+        similarities = [cosine_similarity(row, e) for e in expected]
+        assert int(np.argmax(similarities)) == half  # the largest first
+        assert similarities[half] > 0.9
 
 
 @pytest.fixture(scope="module")
@@ -72,42 +72,42 @@ def identity_of_group(cache: Cache) -> tuple[NDArray[np.uint8], NDArray[np.float
     return group, FaceIdentity(cache)(group, FaceDetector(cache=cache)(group))
 
 
-def test_a_film_without_faces_or_sound(extractor: Extractor, cache: Cache) -> None:
-    found = extractor(cache.clip("no_face.mp4"))
+def test_a_video_without_faces_or_audio(extractor: Extractor, cache: Cache) -> None:
+    result = extractor(cache.clip("no_face.mp4"))
 
-    assert not found.face_valid.any()
-    assert (found.face.values == 0).all()
-    assert found.face.valid.all()
-    assert found.image.valid.all()
+    assert not result.face_valid.any()
+    assert (result.face.values == 0).all()
+    assert result.face.valid.all()
+    assert result.image.valid.all()
     if probe(cache.clip("no_face.mp4")).sound is None:
-        assert not found.audio.valid.any()
-        assert np.isnan(found.audio.values).all()
-    assert all(np.isfinite(rows).all() for rows in found.filled().values())
+        assert not result.audio.valid.any()
+        assert np.isnan(result.audio.values).all()
+    assert all(np.isfinite(rows).all() for rows in result.filled().values())
 
 
 def test_no_sound_at_all(extractor: Extractor, cache: Cache) -> None:
-    found = extractor(cache.clip("carphone_pristine.mp4"))
+    result = extractor(cache.clip("carphone_pristine.mp4"))
 
-    assert not found.audio.valid.any()
-    assert (found.filled()["audio"] == 0).all()
-    assert found.face_valid[:, 0].all()  # a man in his car
+    assert not result.audio.valid.any()
+    assert (result.filled()["audio"] == 0).all()
+    assert result.face_valid[:, 0].all()  # a man in his car
 
 
 def test_a_slide_repeats_its_row(extractor: Extractor, make, identity_of_group) -> None:  # type: ignore[no-untyped-def]
     """Two frames, the first shown for 4 s."""
     group = identity_of_group[0]
-    film = make([group, np.ascontiguousarray(group[::-1])], rate=1)
-    slow = film.with_name("slow.mp4")
+    content = make([group, np.ascontiguousarray(group[::-1])], rate=1)
+    slow = content.with_name("slow.mp4")
     subprocess.run(
-        ["ffmpeg", "-v", "error", "-itsscale", "4", "-i", film, "-c", "copy", slow], check=True, capture_output=True
+        ["ffmpeg", "-v", "error", "-itsscale", "4", "-i", content, "-c", "copy", slow], check=True, capture_output=True
     )
-    found = extractor(slow)
+    result = extractor(slow)
 
-    assert found.grid.steps == 5
-    for rows in (found.image.values, found.face.values):
+    assert result.grid.steps == 5
+    for rows in (result.image.values, result.face.values):
         assert (rows[1:4] == rows[0]).all()
         assert not np.allclose(rows[4], rows[0])
-    assert found.face_valid[:4].all()
+    assert result.face_valid[:4].all()
 
 
 def test_where_sound_begins_late_and_ends_early(extractor: Extractor, make) -> None:  # type: ignore[no-untyped-def]
@@ -120,19 +120,19 @@ def test_where_sound_begins_late_and_ends_early(extractor: Extractor, make) -> N
     command = ["ffmpeg", "-v", "error", "-i", silent, "-itsoffset", "2", "-i", brief]
     subprocess.run([*command, "-map", "0:v", "-map", "1:a", "-c", "copy", late], check=True, capture_output=True)
 
-    found = extractor(late)
+    result = extractor(late)
 
-    assert found.grid.steps == 6
-    assert found.audio.valid[[2, 3]].all()
-    assert not found.audio.valid[[0, 5]].any()
+    assert result.grid.steps == 6
+    assert result.audio.valid[[2, 3]].all()
+    assert not result.audio.valid[[0, 5]].any()
 
 
 def test_the_same_again(extractor: Extractor, cache: Cache) -> None:
-    film = cache.clip("bigbuckbunny.mp4")
-    one, other = extractor(film), extractor(film)
+    content = cache.clip("bigbuckbunny.mp4")
+    first, second = extractor(content), extractor(content)
 
-    for name, rows in one.filled().items():
-        np.testing.assert_array_equal(rows, other.filled()[name])
+    for name, rows in first.filled().items():
+        np.testing.assert_array_equal(rows, second.filled()[name])
 
 
 def test_progress_is_told(extractor: Extractor, cache: Cache) -> None:
@@ -144,10 +144,10 @@ def test_progress_is_told(extractor: Extractor, cache: Cache) -> None:
 
 
 def test_provenance_names_inputs_and_nets(extractor: Extractor, cache: Cache) -> None:
-    film = cache.clip("single_face.mp4")
-    told = extractor.provenance(film)
+    content = cache.clip("single_face.mp4")
+    told = extractor.provenance(content)
 
-    assert told.inputs == {film.name: "95ee1a41bfd0f50a2f9d3384eeb11dfe7601db3a173f24825d5146369216f571"}
+    assert told.inputs == {content.name: "95ee1a41bfd0f50a2f9d3384eeb11dfe7601db3a173f24825d5146369216f571"}
     assert set(told.nets) == {"efficientnet-lite2", "yunet", "sface", "yamnet"}
     assert "threads" not in told.config
 

@@ -18,7 +18,7 @@ def tone(hz: float, seconds: float = 1.0) -> NDArray[np.float32]:
 
 
 @pytest.fixture(scope="module")
-def net(cache: Cache) -> Session:
+def network(cache: Cache) -> Session:
     return open_net("yamnet", cache)
 
 
@@ -31,14 +31,14 @@ def reference(wave: NDArray[np.float64], floor: float) -> NDArray[np.float64]:
     magnitude = np.abs(seen.T) * window.sum()  # scipy divides by the window's sum
     mel = lambda f: 1127.0 * np.log(1 + f / 700.0)  # noqa: E731
     edges = [mel(125.0) + (mel(7500.0) - mel(125.0)) * k / 65 for k in range(66)]
-    found = np.zeros((len(magnitude), 64))
+    result = np.zeros((len(magnitude), 64))
     for band in range(64):
         low, middle, high = edges[band : band + 3]
         for bin in range(1, 257):
             at = mel(bin * 16000 / 512)
             weight = max(0.0, min((at - low) / (middle - low), (high - at) / (high - middle)))
-            found[:, band] += weight * magnitude[:, bin]
-    return np.asarray(np.log(found + floor))
+            result[:, band] += weight * magnitude[:, bin]
+    return np.asarray(np.log(result + floor))
 
 
 @pytest.mark.parametrize("floor", FLOORS.values(), ids=FLOORS)
@@ -49,31 +49,31 @@ def test_log_mel_of_noise_is_scipys(floor: float) -> None:
 
 @pytest.mark.nets
 @pytest.mark.parametrize("floor", FLOORS.values(), ids=FLOORS)
-def test_patches_of_a_film_are_the_references(cache: Cache, floor: float) -> None:
+def test_patches_of_a_video_equal_the_reference(cache: Cache, floor: float) -> None:
     """Frame 100 t + k of the whole sound is frame k of second t: a second is 100 hops of 160 samples."""
     heard = read_audio(cache.clip("bigbuckbunny.mp4"), HZ)
-    whole = reference(np.pad(heard, (0, HZ)).astype(np.float64), floor)
+    spectrum = reference(np.pad(heard, (0, HZ)).astype(np.float64), floor)
     cut = Patches(floor)
 
-    found = [*cut.take(AudioChunk(0, heard)), *cut.end()]
+    result = [*cut.take(AudioChunk(0, heard)), *cut.end()]
 
-    assert len(found) == -(-len(heard) // HZ) >= 5
-    for t, patch in enumerate(found):
-        np.testing.assert_allclose(patch, whole[100 * t : 100 * t + 96], atol=1e-4)
+    assert len(result) == -(-len(heard) // HZ) >= 5
+    for t, patch in enumerate(result):
+        np.testing.assert_allclose(patch, spectrum[100 * t : 100 * t + 96], atol=1e-4)
 
 
 def test_an_hour_does_not_drift() -> None:
     """Clicks at known samples of an hour; whatever is heard elsewhere would be a patch that is not at its second."""
     floor, minute = FLOORS["vggish"], 60 * HZ
     clicks = {t * HZ + 8000 for t in (0, 1, 599, 1800, 3599)} | {900 * HZ + 15_700}  # the last falls into no patch
-    cut, found = Patches(floor), []
+    cut, result = Patches(floor), []
     for start in range(0, 3600 * HZ - 4000, minute):  # the last second ends early
         samples = np.zeros(min(minute, 3600 * HZ - 4000 - start), np.float32)
         samples[[c - start for c in clicks if start <= c < start + len(samples)]] = 1.0
-        found += [patch.max(axis=1) > np.log(floor) + 0.1 for patch in cut.take(AudioChunk(start, samples))]
-    found += [patch.max(axis=1) > np.log(floor) + 0.1 for patch in cut.end()]
+        result += [patch.max(axis=1) > np.log(floor) + 0.1 for patch in cut.take(AudioChunk(start, samples))]
+    result += [patch.max(axis=1) > np.log(floor) + 0.1 for patch in cut.end()]
 
-    heard = np.array(found)  # (3600, 96)
+    heard = np.array(result)  # (3600, 96)
     assert heard.shape == (3600, 96)
     assert np.flatnonzero(heard.any(axis=1)).tolist() == [0, 1, 599, 1800, 3599]
     for t in (0, 1, 599, 1800, 3599):
@@ -106,11 +106,11 @@ def test_patches_begin_at_each_second_whatever_the_chunks() -> None:
     padded = np.pad(samples, (0, HZ))
     expected = [log_mel(padded[t * HZ : t * HZ + PATCH], FLOOR) for t in range(13)]
     for chunk in (1024, 16000, 31999, len(samples)):
-        cut, found = Patches(FLOOR), []
+        cut, result = Patches(FLOOR), []
         for start in range(0, len(samples), chunk):
-            found += list(cut.take(AudioChunk(start, samples[start : start + chunk])))
-        found += list(cut.end())
-        np.testing.assert_array_equal(found, expected)
+            result += list(cut.take(AudioChunk(start, samples[start : start + chunk])))
+        result += list(cut.end())
+        np.testing.assert_array_equal(result, expected)
 
 
 def test_sound_with_a_hole_is_refused() -> None:
@@ -126,36 +126,36 @@ def test_a_patch_of_another_length_is_refused() -> None:
 
 
 @pytest.mark.nets
-def test_yamnet_hears_what_it_should(net: Session, cache: Cache) -> None:
-    film = read_audio(cache.clip("bigbuckbunny.mp4"), HZ)
+def test_yamnet_hears_what_it_should(network: Session, cache: Cache) -> None:
+    content = read_audio(cache.clip("bigbuckbunny.mp4"), HZ)
     chord = sum(tone(f * k) / k for f in (261.6, 329.6, 392.0, 523.3) for k in range(1, 6))
     chord = 0.3 * chord * np.exp(-2 * np.arange(HZ) / HZ)
     heard = {}
-    for name, samples in {"nothing": np.zeros(HZ), "chord": chord, "film": film[3 * HZ : 4 * HZ]}.items():
-        _, scores = net(log_mel(samples[:PATCH].astype(np.float32), FLOOR)[None, None])
+    for name, samples in {"nothing": np.zeros(HZ), "chord": chord, "video": content[3 * HZ : 4 * HZ]}.items():
+        _, scores = network(log_mel(samples[:PATCH].astype(np.float32), FLOOR)[None, None])
         heard[name] = 1 / (1 + np.exp(-np.clip(scores[0], -60, 60)))
 
     assert heard["nothing"][SILENCE] > 0.95
-    assert heard["chord"].argmax() == heard["film"].argmax() == MUSIC
+    assert heard["chord"].argmax() == heard["video"].argmax() == MUSIC
     assert heard["chord"][MUSIC] > 0.9
-    assert heard["film"][MUSIC] > 0.6
+    assert heard["video"][MUSIC] > 0.6
 
 
 @pytest.mark.nets
-def test_rows_are_what_onnxruntime_gives(net: Session, cache: Cache) -> None:
+def test_rows_are_what_onnxruntime_gives(network: Session, cache: Cache) -> None:
     patches = [log_mel(tone(200 * k)[:PATCH], FLOOR) for k in range(1, 12)]
-    rows = SoundRows(net, FLOOR, 11, batch=4)
+    rows = SoundRows(network, FLOOR, 11, batch=4)
     for patch in patches:
         rows.take(patch)
 
-    theirs = onnxruntime.InferenceSession(str(cache.ready("yamnet")), providers=["CPUExecutionProvider"])
-    expected = np.concatenate([theirs.run(["features"], {"log_mel": p[None, None]})[0] for p in patches])
+    reference_session = onnxruntime.InferenceSession(str(cache.ready("yamnet")), providers=["CPUExecutionProvider"])
+    expected = np.concatenate([reference_session.run(["features"], {"log_mel": p[None, None]})[0] for p in patches])
     np.testing.assert_allclose(rows.end(), expected, atol=2e-3)
 
 
 @pytest.mark.nets
-def test_missing_seconds_are_silence_and_surplus_is_left(net: Session) -> None:
-    short, exact = SoundRows(net, FLOOR, 5, batch=2), SoundRows(net, FLOOR, 5, batch=8)
+def test_missing_seconds_are_silence_and_surplus_is_left(network: Session) -> None:
+    short, exact = SoundRows(network, FLOOR, 5, batch=2), SoundRows(network, FLOOR, 5, batch=8)
     patches = [log_mel(tone(300)[:PATCH], FLOOR)] * 3 + [log_mel(np.zeros(PATCH, np.float32), FLOOR)] * 4
     for patch in patches[:3]:
         short.take(patch)

@@ -61,21 +61,21 @@ def test_every_executor_gives_the_same_bytes(cache: Cache, tmp_path: Path, execu
         assert (tmp_path / executor / name).read_bytes() == (tmp_path / "serial" / name).read_bytes()
 
 
-@pytest.mark.parametrize("kind", ["missing", "empty", "text", "noise", "folder"])
-def test_what_is_no_video_is_one_line(tmp_path: Path, kind: str) -> None:
-    video = tmp_path / f"{kind}.mp4"
-    if kind == "folder":
+@pytest.mark.parametrize("damage", ["missing", "empty", "text", "noise", "folder"])
+def test_what_is_no_video_is_one_line(tmp_path: Path, damage: str) -> None:
+    video = tmp_path / f"{damage}.mp4"
+    if damage == "folder":
         video.mkdir()
-    elif kind != "missing":
-        video.write_bytes({"empty": b"", "text": b"I am a text\n", "noise": bytes(range(7, 250)) * 90}[kind])
+    elif damage != "missing":
+        video.write_bytes({"empty": b"", "text": b"I am a text\n", "noise": bytes(range(7, 250)) * 90}[damage])
 
     ran = evoked(video, "-o", tmp_path / "out.parquet")
 
     assert ran.returncode == 1
-    told = [line for line in ran.stderr.splitlines() if line.strip()]
-    assert len(told) == 1
-    assert told[0].startswith("evoked: ")
-    assert f"{kind}.mp4" in told[0]
+    lines = [line for line in ran.stderr.splitlines() if line.strip()]
+    assert len(lines) == 1
+    assert lines[0].startswith("evoked: ")
+    assert f"{damage}.mp4" in lines[0]
     assert ran.stdout == ""
     assert not (tmp_path / "out.parquet").exists()
 

@@ -32,13 +32,13 @@ def altered(path: Path, **changes: object) -> Path:
 
 
 def test_there_and_back(stored: Path, woman: Features) -> None:
-    found = read_features(stored)
+    result = read_features(stored)
 
     for name, rows in woman.filled().items():
-        np.testing.assert_array_equal(found.filled()[name], rows.astype(np.float16).astype(np.float32))
-    np.testing.assert_array_equal(found.face_valid, woman.face_valid)
-    np.testing.assert_array_equal(found.audio.valid, woman.audio.valid)
-    assert found.grid == woman.grid
+        np.testing.assert_array_equal(result.filled()[name], rows.astype(np.float16).astype(np.float32))
+    np.testing.assert_array_equal(result.face_valid, woman.face_valid)
+    np.testing.assert_array_equal(result.audio.valid, woman.audio.valid)
+    assert result.grid == woman.grid
     assert read_features_provenance(stored) == json.loads(MADE.as_json())
 
 
@@ -83,9 +83,9 @@ def test_too_large_for_float16(tmp_path: Path, woman: Features) -> None:
 
 
 def test_a_file_that_was_cut_off(stored: Path) -> None:
-    whole = stored.read_bytes()
-    for length in (0, 4, 100, len(whole) // 2, len(whole) - 1):
-        stored.write_bytes(whole[:length])
+    data = stored.read_bytes()
+    for length in (0, 4, 100, len(data) // 2, len(data) - 1):
+        stored.write_bytes(data[:length])
         with pytest.raises(DatasetError, match=r"a\.safetensors cannot be used: it is not a complete safetensors file"):
             read_features(stored)
 

@@ -18,7 +18,7 @@ NAMES = ("0-f1-su-ph.jpg", "45-m7-di-ph.jpg", "multi_face.jpg", "single_face.jpg
 
 
 @pytest.fixture(scope="module")
-def net(cache: Cache) -> Session:
+def network(cache: Cache) -> Session:
     return open_net("efficientnet-lite2", cache, shape=(2, 3, SIDE, SIDE))
 
 
@@ -27,40 +27,40 @@ def pictures(cache: Cache) -> list[NDArray[np.uint8]]:
     return [resize(read_image(cache.clip(name)), (SIDE, SIDE)) for name in NAMES]
 
 
-def test_rows_are_what_onnxruntime_gives(net: Session, cache: Cache, pictures: list[NDArray[np.uint8]]) -> None:
-    rows = ImageRows(net, WANTS, 4, 2)
+def test_rows_are_what_onnxruntime_gives(network: Session, cache: Cache, pictures: list[NDArray[np.uint8]]) -> None:
+    rows = ImageRows(network, WANTS, 4, 2)
     for step, rgb in enumerate(pictures):
         rows.take(step, step, rgb)
 
-    theirs = onnxruntime.InferenceSession(str(cache.ready("efficientnet-lite2")), providers=["CPUExecutionProvider"])
+    reference = onnxruntime.InferenceSession(str(cache.ready("efficientnet-lite2")), providers=["CPUExecutionProvider"])
     for row, rgb in zip(rows.end(), pictures, strict=True):
         blob = cv2.dnn.blobFromImage(rgb, 1 / 128, (SIDE, SIDE), (127, 127, 127))
-        (expected,) = theirs.run(["features"], {theirs.get_inputs()[0].name: blob})
+        (expected,) = reference.run(["features"], {reference.get_inputs()[0].name: blob})
         np.testing.assert_allclose(row, expected[0], atol=5e-3)
         assert row.shape == (WIDTH,)
 
 
-def test_a_picture_shown_again_has_the_same_row(net: Session, pictures: list[NDArray[np.uint8]]) -> None:
+def test_a_picture_shown_again_has_the_same_row(network: Session, pictures: list[NDArray[np.uint8]]) -> None:
     """Across batches too, and at the end."""
-    rows = ImageRows(net, WANTS, 7, 2)
+    rows = ImageRows(network, WANTS, 7, 2)
     shown = [0, 0, 1, 1, 1, 2, 2]
     for step, index in enumerate(shown):
         again = step > 0 and shown[step - 1] == index
         rows.take(step, index, None if again else pictures[index])
-    found = rows.end()
+    result = rows.end()
 
-    plain = ImageRows(net, WANTS, 7, 2)
+    plain = ImageRows(network, WANTS, 7, 2)
     for step, index in enumerate(shown):
         plain.take(step, step, pictures[index])
-    np.testing.assert_allclose(found, plain.end(), atol=1e-4)
-    assert (found[0] == found[1]).all()
-    assert (found[2] == found[4]).all()
-    assert (found[5] == found[6]).all()
-    assert not np.allclose(found[1], found[2])
+    np.testing.assert_allclose(result, plain.end(), atol=1e-4)
+    assert (result[0] == result[1]).all()
+    assert (result[2] == result[4]).all()
+    assert (result[5] == result[6]).all()
+    assert not np.allclose(result[1], result[2])
 
 
-def test_a_row_does_not_depend_on_the_others(net: Session, pictures: list[NDArray[np.uint8]]) -> None:
-    alone, together = ImageRows(net, WANTS, 1, 2), ImageRows(net, WANTS, 2, 2)
+def test_a_row_does_not_depend_on_the_others(network: Session, pictures: list[NDArray[np.uint8]]) -> None:
+    alone, together = ImageRows(network, WANTS, 1, 2), ImageRows(network, WANTS, 2, 2)
     alone.take(0, 0, pictures[0])
     together.take(0, 0, pictures[0])
     together.take(1, 1, pictures[1])
@@ -68,21 +68,21 @@ def test_a_row_does_not_depend_on_the_others(net: Session, pictures: list[NDArra
     np.testing.assert_array_equal(alone.end()[0], together.end()[0])
 
 
-def test_a_new_picture_needs_its_pixels(net: Session) -> None:
+def test_a_new_picture_needs_its_pixels(network: Session) -> None:
     with pytest.raises(ValueError, match="step 0 shows a new picture, 3, and needs its pixels"):
-        ImageRows(net, WANTS, 1, 2).take(0, 3, None)
+        ImageRows(network, WANTS, 1, 2).take(0, 3, None)
 
 
-def test_reduced_precision_stays_near(cache: Cache, net: Session, pictures: list[NDArray[np.uint8]]) -> None:
-    """bf16 is a setting, never the default: on 24 frames of a film the lowest cosine to f32 was .986."""
+def test_reduced_precision_stays_near(cache: Cache, network: Session, pictures: list[NDArray[np.uint8]]) -> None:
+    """bf16 is a setting, never the default: on 24 frames of a video the lowest cosine to f32 was .986."""
     try:
         half = open_net("efficientnet-lite2", cache, "bf16", shape=(2, 3, SIDE, SIDE))
     except WeightsError as error:
         pytest.skip(f"this CPU has no bf16: {error}")
-    rows = [ImageRows(n, WANTS, 4, 2) for n in (net, half)]
+    rows = [ImageRows(n, WANTS, 4, 2) for n in (network, half)]
     for step, rgb in enumerate(pictures):
-        for one in rows:
-            one.take(step, step, rgb)
+        for first in rows:
+            first.take(step, step, rgb)
 
     for full, near in zip(*(r.end() for r in rows), strict=True):
         assert np.dot(full, near) / np.linalg.norm(full) / np.linalg.norm(near) > 0.98

@@ -19,20 +19,20 @@ def drawn(n: int = 4000, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 def test_the_curve_is_scikit_learn_s() -> None:
     scores, truth = drawn()
 
-    found = reliability(scores, truth)
+    curve = reliability(scores, truth)
 
     share, score = calibration_curve(truth, scores, n_bins=10)
-    kept = found.count > 0
-    np.testing.assert_allclose(found.share[kept], share)
-    np.testing.assert_allclose(found.score[kept], score)
-    assert found.count.sum() == len(scores)
+    filled = curve.count > 0
+    np.testing.assert_allclose(curve.share[filled], share)
+    np.testing.assert_allclose(curve.score[filled], score)
+    assert curve.count.sum() == len(scores)
 
 
 def test_the_error_by_hand() -> None:
-    found = reliability([0.1, 0.1, 0.9, 1.0], [0, 1, 1, 1], bins=2)
+    curve = reliability([0.1, 0.1, 0.9, 1.0], [0, 1, 1, 1], bins=2)
 
-    assert found.count.tolist() == [2, 2]
-    assert found.error == pytest.approx((2 * 0.4 + 2 * 0.05) / 4)
+    assert curve.count.tolist() == [2, 2]
+    assert curve.error == pytest.approx((2 * 0.4 + 2 * 0.05) / 4)
     assert np.isnan(reliability([0.1], [0], bins=2).share[1])
 
 
@@ -41,19 +41,19 @@ def test_platt_is_logistic_regression_and_mends() -> None:
 
     slope, shift = platt(scores, truth)
 
-    theirs = LogisticRegression(C=1e9, tol=1e-10).fit(log_odds(scores)[:, None], truth)
-    assert slope == pytest.approx(theirs.coef_[0, 0], rel=2e-3)  # Platt's targets differ by 1 in n
-    assert shift == pytest.approx(theirs.intercept_[0], abs=2e-3)
+    regression = LogisticRegression(C=1e9, tol=1e-10).fit(log_odds(scores)[:, None], truth)
+    assert slope == pytest.approx(regression.coef_[0, 0], rel=2e-3)  # Platt's targets differ by 1 in n
+    assert shift == pytest.approx(regression.intercept_[0], abs=2e-3)
     mended = 1 / (1 + np.exp(-(slope * log_odds(scores) + shift)))
     assert reliability(mended, truth).error < 0.03 < 0.1 < reliability(scores, truth).error
 
 
 def test_platt_on_shares_of_raters() -> None:
     scores, truth = drawn(2000)
-    twice, both = np.repeat(scores, 2), np.stack([truth, np.roll(truth, 1)], axis=1)
+    twice, ratings = np.repeat(scores, 2), np.stack([truth, np.roll(truth, 1)], axis=1)
 
-    soft = platt(scores, both.mean(axis=1))
-    hard = platt(twice, both.reshape(-1))
+    soft = platt(scores, ratings.mean(axis=1))
+    hard = platt(twice, ratings.reshape(-1))
 
     assert soft == pytest.approx(hard, abs=5e-3)  # a half-yes is one yes and one no
 

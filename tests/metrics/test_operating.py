@@ -30,24 +30,24 @@ def test_equals_a_plain_search(seed: int, target: float) -> None:
     random = np.random.default_rng(seed)
     truth = random.random(120) < 0.25
     scores = np.round(np.clip(0.3 * truth + random.random(120), 0, 1), 2)  # with ties
-    found = operating_point(scores, truth, target=target)
-    assert found is not None
-    assert (found.threshold, found.reached) == searched(scores, truth, target)
-    on = scores >= found.threshold
-    assert found.precision == pytest.approx(precision_score(truth, on))
-    assert found.recall == pytest.approx(recall_score(truth, on))
+    chosen = operating_point(scores, truth, target=target)
+    assert chosen is not None
+    assert (chosen.threshold, chosen.reached) == searched(scores, truth, target)
+    on = scores >= chosen.threshold
+    assert chosen.precision == pytest.approx(precision_score(truth, on))
+    assert chosen.recall == pytest.approx(recall_score(truth, on))
 
 
 def test_a_share_counts_as_part_of_a_positive() -> None:
     random = np.random.default_rng(2)
     share, scores = random.integers(4, size=200) / 3, np.round(random.random(200), 1)
-    found = operating_point(scores, share, target=0.55)
-    assert found is not None
-    both, truth = np.tile(scores, 2), np.repeat([1, 0], 200)  # each clip twice, weighed
+    chosen = operating_point(scores, share, target=0.55)
+    assert chosen is not None
+    repeated, truth = np.tile(scores, 2), np.repeat([1, 0], 200)  # each clip twice, weighed
     weights = np.concatenate([share, 1 - share])
-    on = both >= found.threshold
-    assert found.precision == pytest.approx(precision_score(truth, on, sample_weight=weights))
-    assert found.recall == pytest.approx(recall_score(truth, on, sample_weight=weights))
+    on = repeated >= chosen.threshold
+    assert chosen.precision == pytest.approx(precision_score(truth, on, sample_weight=weights))
+    assert chosen.recall == pytest.approx(recall_score(truth, on, sample_weight=weights))
 
 
 def test_the_most_recall_that_the_precision_allows() -> None:

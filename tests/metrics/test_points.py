@@ -14,12 +14,12 @@ def test_equals_scikit_learn_at_every_threshold(beta: float) -> None:
     scores = RANDOM.integers(20, size=300) / 20
     truth = RANDOM.random(300) < 0.3
     cuts = np.array([0.5, 0.0, 0.33, 0.95, 0.1])  # in no order; some are scores themselves
-    found = precision_recall(scores, truth, cuts, beta=beta)
+    measured = precision_recall(scores, truth, cuts, beta=beta)
     for i, cut in enumerate(cuts):
         on = scores >= cut
-        assert found.precision[i] == pytest.approx(precision_score(truth, on))
-        assert found.recall[i] == pytest.approx(recall_score(truth, on))
-        assert found.f_beta[i] == pytest.approx(fbeta_score(truth, on, beta=beta))
+        assert measured.precision[i] == pytest.approx(precision_score(truth, on))
+        assert measured.recall[i] == pytest.approx(recall_score(truth, on))
+        assert measured.f_beta[i] == pytest.approx(fbeta_score(truth, on, beta=beta))
 
 
 def test_nothing_on_has_no_precision_and_no_positives_have_no_recall() -> None:

@@ -37,39 +37,39 @@ def test_weighted_equals_scikit_learn_and_equals_writing_rows_out(levels: int) -
     scores, truth = drawn(300, levels, 0.2)
     weights = RANDOM.integers(0, 4, size=300)
     weights[0] = 1
-    found = RankedScores(scores, truth).average_precision(weights)
-    assert found == pytest.approx(average_precision_score(truth, scores, sample_weight=weights), abs=1e-12)
+    score = RankedScores(scores, truth).average_precision(weights)
+    assert score == pytest.approx(average_precision_score(truth, scores, sample_weight=weights), abs=1e-12)
     rows = np.repeat(np.arange(300), weights)
-    assert found == pytest.approx(average_precision(scores[rows], truth[rows]), abs=1e-12)
+    assert score == pytest.approx(average_precision(scores[rows], truth[rows]), abs=1e-12)
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.booleans()), min_size=1, max_size=12), st.randoms())
 @settings(max_examples=200, deadline=None)
 def test_laws(rows: list[tuple[int, bool]], random: object) -> None:
     scores, truth = np.array([r[0] for r in rows], float), np.array([r[1] for r in rows])
-    found = average_precision(scores, truth)
+    score = average_precision(scores, truth)
     if not truth.any():
-        assert found is None
+        assert score is None
         return
-    assert found is not None
+    assert score is not None
     # by hand, from the definition: every distinct score is one threshold
     total, recall = 0.0, 0.0
     for cut in sorted(set(scores), reverse=True):
         on = scores >= cut
-        now = (on & truth).sum() / truth.sum()
-        total, recall = total + (now - recall) * (on & truth).sum() / on.sum(), now
-    assert found == pytest.approx(total)
-    assert truth.sum() / len(truth) ** 2 <= found <= 1
+        reached = (on & truth).sum() / truth.sum()
+        total, recall = total + (reached - recall) * (on & truth).sum() / on.sum(), reached
+    assert score == pytest.approx(total)
+    assert truth.sum() / len(truth) ** 2 <= score <= 1
     turned = np.random.default_rng(random.randrange(99)).permutation(len(rows))  # type: ignore[attr-defined]
-    assert average_precision(scores[turned], truth[turned]) == pytest.approx(found)  # order does not matter
-    assert average_precision(np.exp(scores), truth) == pytest.approx(found)  # only the ranking does
+    assert average_precision(scores[turned], truth[turned]) == pytest.approx(score)  # order does not matter
+    assert average_precision(np.exp(scores), truth) == pytest.approx(score)  # only the ranking does
 
 
 def test_another_truth_and_groups_of_rows() -> None:
     scores, truth = drawn(300, 20, 0.2)
-    other = RANDOM.random(300) < 0.4
-    assert RankedScores(scores, truth).against(other) == pytest.approx(
-        average_precision_score(other, scores), abs=1e-12
+    second_truth = RANDOM.random(300) < 0.4
+    assert RankedScores(scores, truth).against(second_truth) == pytest.approx(
+        average_precision_score(second_truth, scores), abs=1e-12
     )
     groups, weights = RANDOM.integers(9, size=300), RANDOM.integers(1, 5, size=9)
     expected = average_precision_score(truth, scores, sample_weight=weights[groups])
@@ -102,11 +102,11 @@ def test_no_positives_is_undefined_and_not_zero() -> None:
 def test_map_leaves_out_and_names_the_class_without_positives() -> None:
     scores = np.array([[0.9, 0.5, 0.2], [0.1, 0.5, 0.8], [0.4, 0.5, 0.9]])
     truth = np.array([[1, 0, 0], [0, 0, 1], [1, 0, 1]])
-    made = mean_average_precision(scores, truth, ("amusement", "surprise", "interest"))
-    assert made.each == {"amusement": 1.0, "surprise": None, "interest": 1.0}
-    assert made.value == 1.0  # not 2/3
-    assert made.undefined == ("surprise",)
-    assert made.chance == pytest.approx(2 / 3)  # of the same two classes
+    result = mean_average_precision(scores, truth, ("amusement", "surprise", "interest"))
+    assert result.each == {"amusement": 1.0, "surprise": None, "interest": 1.0}
+    assert result.value == 1.0  # not 2/3
+    assert result.undefined == ("surprise",)
+    assert result.chance == pytest.approx(2 / 3)  # of the same two classes
     nothing = mean_average_precision(scores, np.zeros((3, 3)), ("a", "b", "c"))
     assert (nothing.value, nothing.chance, nothing.undefined) == (None, None, ("a", "b", "c"))
 
@@ -114,8 +114,8 @@ def test_map_leaves_out_and_names_the_class_without_positives() -> None:
 def test_map_equals_scikit_learns_macro_mean() -> None:
     truth = RANDOM.random((500, 5)) < 0.2
     scores = RANDOM.random((500, 5)).round(2)
-    found = mean_average_precision(scores, truth, tuple("abcde")).value
-    assert found == pytest.approx(average_precision_score(truth, scores, average="macro"), abs=1e-12)
+    score = mean_average_precision(scores, truth, tuple("abcde")).value
+    assert score == pytest.approx(average_precision_score(truth, scores, average="macro"), abs=1e-12)
 
 
 @pytest.mark.parametrize(

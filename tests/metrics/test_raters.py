@@ -31,10 +31,10 @@ def sums(marks: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("case", CASES, ids=[c["name"] for c in CASES])
 def test_equal_to_independent_libraries(case: dict[str, Any]) -> None:
-    found = sums(table(case))
-    assert krippendorff_alpha(found) == pytest.approx(case["krippendorff"], abs=1e-9)
+    summed = sums(table(case))
+    assert krippendorff_alpha(summed) == pytest.approx(case["krippendorff"], abs=1e-9)
     if case["fleiss"] is not None:
-        assert fleiss_kappa(found) == pytest.approx(case["fleiss"], abs=1e-9)
+        assert fleiss_kappa(summed) == pytest.approx(case["fleiss"], abs=1e-9)
 
 
 @pytest.mark.parametrize("case", CASES, ids=[c["name"] for c in CASES])
@@ -59,14 +59,14 @@ def test_cohen_of_every_pair_equals_scikit_learn(case: dict[str, Any]) -> None:
     np.add.at(tables.reshape(7, -1), (rows[:, 0], rows[:, 1]), 1)
     wanted = []
     for i, (a, b) in enumerate(pairs):
-        both = ~np.isnan(marks[:, [a, b]]).any(axis=1)
+        rated_by_both = ~np.isnan(marks[:, [a, b]]).any(axis=1)
         kappa = cohen_kappa(tables.sum(axis=0)[i])
         if kappa is None:  # both said the same to everything
-            assert np.ptp(marks[both][:, [a, b]]) == 0
+            assert np.ptp(marks[rated_by_both][:, [a, b]]) == 0
         else:
-            wanted.append(cohen_kappa_score(marks[both, a], marks[both, b], labels=[0, 1]))
+            wanted.append(cohen_kappa_score(marks[rated_by_both, a], marks[rated_by_both, b], labels=[0, 1]))
             assert kappa == pytest.approx(wanted[-1])
-        in_three = both & (unit == 3)
+        in_three = rated_by_both & (unit == 3)
         assert tables[3, i].sum() == in_three.sum()
         assert tables[3, i, 3] == (marks[in_three][:, [a, b]].sum(axis=1) == 2).sum()
     assert mean_cohen(tables.sum(axis=0)) == pytest.approx(np.mean(wanted))
@@ -84,9 +84,9 @@ def test_what_says_nothing_of_agreement_is_undefined() -> None:
     one_rater = rater_terms([1, 0, 1], [1, 1, 1]).sum(axis=0)
     all_alike = rater_terms([3, 3], [3, 3]).sum(axis=0)
     nothing = rater_terms([], []).sum(axis=0)
-    for found in (one_rater, all_alike, nothing):
-        assert fleiss_kappa(found) is None
-        assert krippendorff_alpha(found) is None
+    for summed in (one_rater, all_alike, nothing):
+        assert fleiss_kappa(summed) is None
+        assert krippendorff_alpha(summed) is None
     assert cohen_kappa([0, 0, 0, 9]) is None
     assert cohen_kappa([0, 0, 0, 0]) is None
     assert cohen_kappa([0, 5, 0, 5]) == 0  # one never says no, the other does: chance alone

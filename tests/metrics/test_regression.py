@@ -1,4 +1,4 @@
-"""Squared error and r in films: scikit-learn and scipy agree, and so does drawing films by hand."""
+"""Squared error and r per video equal those of scikit-learn and scipy, also for resampled videos."""
 
 import numpy as np
 import pytest
@@ -8,10 +8,10 @@ from sklearn.metrics import mean_squared_error
 from evoked.metrics.regression import PairedSeries
 
 
-def series(films: int = 7, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def series(videos: int = 7, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     draw = np.random.default_rng(seed)
-    groups = np.repeat(np.arange(films), draw.integers(5, 60, films))
-    truth = np.clip(draw.normal(0, 0.3, len(groups)) + draw.normal(0, 0.3, films)[groups], -1, 1)
+    groups = np.repeat(np.arange(videos), draw.integers(5, 60, videos))
+    truth = np.clip(draw.normal(0, 0.3, len(groups)) + draw.normal(0, 0.3, videos)[groups], -1, 1)
     return 0.6 * truth + draw.normal(0, 0.2, len(groups)), truth, groups
 
 
@@ -25,11 +25,11 @@ def test_pooled_scores_are_the_libraries() -> None:
 def test_film_by_film_scores_are_the_mean_of_the_libraries() -> None:
     predicted, truth, groups = series(seed=1)
     paired = PairedSeries(predicted, truth, groups)
-    own = [groups == g for g in range(7)]
-    assert paired.video_mse() == pytest.approx(np.mean([mean_squared_error(truth[o], predicted[o]) for o in own]))
-    each = [pearsonr(predicted[o], truth[o]).statistic for o in own]
-    assert paired.video_pearson() == pytest.approx(np.mean(each))
-    np.testing.assert_allclose(paired.pearson_by_video(), each, rtol=1e-9)
+    members = [groups == g for g in range(7)]
+    assert paired.video_mse() == pytest.approx(np.mean([mean_squared_error(truth[o], predicted[o]) for o in members]))
+    correlations = [pearsonr(predicted[o], truth[o]).statistic for o in members]
+    assert paired.video_pearson() == pytest.approx(np.mean(correlations))
+    np.testing.assert_allclose(paired.pearson_by_video(), correlations, rtol=1e-9)
 
 
 def test_weights_are_films_drawn_again() -> None:
@@ -45,7 +45,7 @@ def test_weights_are_films_drawn_again() -> None:
 
 
 def test_a_constant_series_has_no_r_and_is_not_zero() -> None:
-    predicted, truth, groups = series(films=3, seed=3)
+    predicted, truth, groups = series(videos=3, seed=3)
     flat = np.where(groups == 1, 0.1, predicted)
     paired = PairedSeries(flat, truth, groups)
     assert np.isnan(paired.pearson_by_video()).tolist() == [False, True, False]

@@ -13,10 +13,10 @@ RANDOM = np.random.default_rng(11)
 
 def test_the_interval_of_a_mean_equals_scipys() -> None:
     values = RANDOM.normal(3, 2, size=60)
-    (found,) = bootstrap(60, lambda w: [float(w @ values) / 60], resamples=4000, seed=1)
-    theirs = stats.bootstrap((values,), np.mean, method="percentile", n_resamples=4000, rng=2).confidence_interval
-    assert found.low == pytest.approx(theirs.low, abs=0.06)
-    assert found.high == pytest.approx(theirs.high, abs=0.06)
+    (interval,) = bootstrap(60, lambda w: [float(w @ values) / 60], resamples=4000, seed=1)
+    reference = stats.bootstrap((values,), np.mean, method="percentile", n_resamples=4000, rng=2).confidence_interval
+    assert interval.low == pytest.approx(reference.low, abs=0.06)
+    assert interval.high == pytest.approx(reference.high, abs=0.06)
 
 
 def test_whole_videos_are_drawn_and_scored_as_if_written_out() -> None:
@@ -42,9 +42,9 @@ def test_equal_seeds_equal_intervals_and_other_seeds_others() -> None:
 
 def test_undefined_draws_are_left_out_and_counted() -> None:
     # the number exists only where group 0 was drawn: 1 − (1/2)² of the draws of two groups
-    (found, never) = bootstrap(2, lambda w: [1.0 if w[0] else None, None], resamples=2000)
-    assert (found.low, found.high) == (1.0, 1.0)
-    assert found.undefined == pytest.approx(500, abs=80)
+    (interval, never) = bootstrap(2, lambda w: [1.0 if w[0] else None, None], resamples=2000)
+    assert (interval.low, interval.high) == (1.0, 1.0)
+    assert interval.undefined == pytest.approx(500, abs=80)
     assert never == Interval(None, None, 2000, 2000)
     assert never.centred(0.5) == never
 
@@ -63,10 +63,10 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
     held = 0
     for trial in range(200):
         values = np.random.default_rng(trial).normal(size=40)
-        (found,) = bootstrap(40, lambda w, v=values: [float(w @ v) / 40], resamples=300, seed=trial)
-        assert found.low is not None
-        assert found.high is not None
-        held += found.low <= 0 <= found.high
+        (interval,) = bootstrap(40, lambda w, v=values: [float(w @ v) / 40], resamples=300, seed=trial)
+        assert interval.low is not None
+        assert interval.high is not None
+        held += interval.low <= 0 <= interval.high
     assert 175 <= held <= 199  # 190 expected; percentile intervals are a little narrow
 
 
@@ -87,8 +87,8 @@ def test_scores_are_put_in_order_once_not_at_each_draw(monkeypatch: pytest.Monke
     ranked = RankedScores(RANDOM.random(1000), RANDOM.random(1000) < 0.1, video)
     for name in ("argsort", "lexsort", "sort"):
         monkeypatch.setattr(np, name, None)
-    (found,) = bootstrap(30, lambda w: [ranked.average_precision(w)], resamples=50)
-    assert found.undefined == 0
+    (interval,) = bootstrap(30, lambda w: [ranked.average_precision(w)], resamples=50)
+    assert interval.undefined == 0
 
 
 def test_a_biased_number_has_its_bias_taken_out_of_the_interval() -> None:

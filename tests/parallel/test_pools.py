@@ -147,9 +147,9 @@ def test_ordered_and_as_ready() -> None:
 
 def test_each_worker_is_told_its_threads_and_this_process_is_left_alone() -> None:
     before = {name: os.environ.get(name) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
-    (told,) = ProcessPool(1, threads_each=3).run(limits, [0])
-    assert isinstance(told, Done)
-    assert told.result == (3, "3", "3")
+    (done,) = ProcessPool(1, threads_each=3).run(limits, [0])
+    assert isinstance(done, Done)
+    assert done.result == (3, "3", "3")
     assert {name: os.environ.get(name) for name in before} == before
     assert worker_threads() == 0
 
@@ -175,10 +175,10 @@ def test_work_that_cannot_be_sent_is_refused_in_this_process() -> None:
         list(ProcessPool(1).run(half, [lambda: 1]))  # type: ignore[list-item]
 
 
-@pytest.mark.parametrize(("workers", "each"), [(0, 1), (2, -1)])
-def test_no_workers_are_refused(workers: int, each: int) -> None:
+@pytest.mark.parametrize(("workers", "threads"), [(0, 1), (2, -1)])
+def test_no_workers_are_refused(workers: int, threads: int) -> None:
     with pytest.raises(ValueError, match="at least one worker"):
-        ProcessPool(workers, threads_each=each)
+        ProcessPool(workers, threads_each=threads)
 
 
 PARENT = """

@@ -36,9 +36,9 @@ def smiling(cache: Cache, annotator: Annotator) -> Annotation:
     return annotator(cache.clip("single_face.mp4"))
 
 
-def shares(found: Annotation, viewer: str, expression: str, start_s: float, end_s: float) -> float:
-    scores = found.viewers[viewer].scores
-    at = (found.grid.seconds >= start_s) & (found.grid.seconds < end_s) & scores.valid
+def shares(result: Annotation, viewer: str, expression: str, start_s: float, end_s: float) -> float:
+    scores = result.viewers[viewer].scores
+    at = (result.grid.seconds >= start_s) & (result.grid.seconds < end_s) & scores.valid
     return float((scores.values[at, scores.names.index(expression)] > 0.5).mean())
 
 
@@ -55,33 +55,33 @@ def test_ticks_are_a_sixth_of_a_second(smiling: Annotation) -> None:
 
 
 def test_who_leaves_is_absent_not_zero(cache: Cache, annotator: Annotator) -> None:
-    found = annotator(cache.clip("face_noface.mov"))
-    (viewer,) = found.viewers.values()
-    gone = found.grid.seconds > 3
-    assert viewer.scores.valid[found.grid.seconds < 2].all()
+    result = annotator(cache.clip("face_noface.mov"))
+    (viewer,) = result.viewers.values()
+    gone = result.grid.seconds > 3
+    assert viewer.scores.valid[result.grid.seconds < 2].all()
     assert not viewer.scores.valid[gone].any()
     assert np.isnan(viewer.scores.values[gone]).all()
 
 
 def test_where_nobody_is_there_are_no_viewers(cache: Cache, annotator: Annotator) -> None:
-    found = annotator(cache.clip("no_face.mp4"))
-    assert found.viewers == {}
-    assert [len(c) for c in annotation_to_table(found, ("amusement",)).values()] == [0, 0, 0, 0]
+    result = annotator(cache.clip("no_face.mp4"))
+    assert result.viewers == {}
+    assert [len(c) for c in annotation_to_table(result, ("amusement",)).values()] == [0, 0, 0, 0]
 
 
 def test_several_people_in_one_picture(cache: Cache, annotator: Annotator) -> None:
-    found = annotator(cache.clip("multi_face.jpg"))
-    assert found.viewers == {}  # one tick: nobody is there for long enough to be a viewer
+    result = annotator(cache.clip("multi_face.jpg"))
+    assert result.viewers == {}  # one frame: too short for a viewer
 
 
-def test_a_film_that_owns_a_face_takes_it_away(cache: Cache, annotator: Annotator) -> None:
+def test_faces_of_the_content_are_left_out(cache: Cache, annotator: Annotator) -> None:
     class Whole:
         def is_content_face(self, picture: VideoFrame, rgb: np.ndarray, box: np.ndarray) -> bool:
             return True
 
-    found = annotator(cache.clip("single_face.mp4"), Whole())
-    assert found.viewers == {}
-    assert found.content_faces == 1
+    result = annotator(cache.clip("single_face.mp4"), Whole())
+    assert result.viewers == {}
+    assert result.content_faces == 1
 
 
 def test_a_table_of_viewers_comes_back_as_it_was(smiling: Annotation, tmp_path: Path) -> None:
@@ -110,9 +110,9 @@ def test_a_still_shown_for_three_seconds_is_scored(cache: Cache, annotator: Anno
     with VideoWriter(tmp_path / "still.mp4", (picture.shape[1], picture.shape[0]), Fraction(25)) as video:
         for _ in range(75):
             video.picture(picture)
-    found = annotator(tmp_path / "still.mp4")
-    assert shares(found, "v1", "amusement", 0, 3) == 1
-    assert found.viewers["v1"].scores.valid.all()
+    result = annotator(tmp_path / "still.mp4")
+    assert shares(result, "v1", "amusement", 0, 3) == 1
+    assert result.viewers["v1"].scores.valid.all()
 
 
 def test_three_threads_say_what_one_would(cache: Cache, smiling: Annotation) -> None:
@@ -142,17 +142,17 @@ def test_a_frame_that_stays_is_looked_at_once(cache: Cache, annotator: Annotator
     with VideoWriter(tmp_path / "slow.mp4", (picture.shape[1], picture.shape[0]), Fraction(1)) as video:
         for _ in range(4):
             video.picture(picture)
-    film = Outside()
-    found = annotator(tmp_path / "slow.mp4", film)
-    assert film.asked == 4
-    assert found.viewers["v1"].scores.valid.sum() == 24
+    outside = Outside()
+    result = annotator(tmp_path / "slow.mp4", outside)
+    assert outside.asked == 4
+    assert result.viewers["v1"].scores.valid.sum() == 24
 
 
 def test_what_goes_wrong_midway_is_told_and_leaves_nothing_open(cache: Cache, annotator: Annotator) -> None:
     class Broken:
         def is_content_face(self, picture: VideoFrame, rgb: np.ndarray, box: np.ndarray) -> bool:
             if picture.step == 3:
-                raise OSError("the film cannot be read any more")
+                raise OSError("the content cannot be read any more")
             return False
 
     path = cache.clip("single_face.mp4")

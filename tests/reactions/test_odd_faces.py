@@ -28,15 +28,15 @@ def annotator(cache: Cache) -> Annotator:
     return Annotator(cache=cache)
 
 
-def film(path: Path, pictures: list[Rgb], rate: Fraction = Fraction(6)) -> Path:
+def write_video(path: Path, pictures: list[Rgb], rate: Fraction = Fraction(6)) -> Path:
     with VideoWriter(path, (pictures[0].shape[1], pictures[0].shape[0]), rate, quality=18) as writer:
         for rgb in pictures:
             writer.picture(rgb)
     return path
 
 
-def woman(cache: Cache, ticks: int) -> list[Rgb]:
-    grid = TimeGrid(Fraction(6), ticks, Fraction(13))
+def woman(cache: Cache, steps: int) -> list[Rgb]:
+    grid = TimeGrid(Fraction(6), steps, Fraction(13))
     return [
         p.rgb() for p in read_media(cache.clip("WolfgangLanger_Pexels.mp4"), frames=grid) if isinstance(p, VideoFrame)
     ]
@@ -48,10 +48,10 @@ def test_a_face_that_fills_the_frame(
 ) -> None:
     x, y, w, h = crop
     close = [resize(np.ascontiguousarray(p[y : y + h, x : x + w]), (w * 3, h * 3)) for p in woman(cache, 12)]
-    found = annotator(film(tmp_path / "close.mp4", close))
-    assert list(found.viewers) == ["v1"]
-    assert found.viewers["v1"].boxes.valid.mean() >= 0.9
-    assert (found.viewers["v1"].boxes.values[-1, 2:] > 0.5 * min(w, h) * 3).all()
+    annotation = annotator(write_video(tmp_path / "close.mp4", close))
+    assert list(annotation.viewers) == ["v1"]
+    assert annotation.viewers["v1"].boxes.valid.mean() >= 0.9
+    assert (annotation.viewers["v1"].boxes.values[-1, 2:] > 0.5 * min(w, h) * 3).all()
 
 
 def test_twenty_faces_are_twenty_people(cache: Cache, annotator: Annotator, tmp_path: Path) -> None:
@@ -63,15 +63,15 @@ def test_twenty_faces_are_twenty_people(cache: Cache, annotator: Annotator, tmp_
     cast = [resize(_square(s), (200, 200)) for s in stills]
     cast += [np.ascontiguousarray(face[:, ::-1]) for face in cast]
     pictures = []
-    for tick in range(8):
+    for frame in range(8):
         rgb = np.full((FRAME[1] + 200, FRAME[0], 3), 100, np.uint8)
         for k, face in enumerate(cast):
-            x, y = 20 + 250 * (k % 5) + 4 * (tick % 3), 10 + 225 * (k // 5) + 3 * (tick % 2)
+            x, y = 20 + 250 * (k % 5) + 4 * (frame % 3), 10 + 225 * (k // 5) + 3 * (frame % 2)
             rgb[y : y + 200, x : x + 200] = face
         pictures.append(rgb)
-    found = annotator(film(tmp_path / "twenty.mp4", pictures))
-    assert len(found.viewers) == len(cast) == 20
-    for viewer in found.viewers.values():
+    annotation = annotator(write_video(tmp_path / "twenty.mp4", pictures))
+    assert len(annotation.viewers) == len(cast) == 20
+    for viewer in annotation.viewers.values():
         assert viewer.boxes.valid.all()
         assert min(iou(viewer.boxes.values[0], box) for box in viewer.boxes.values) > 0.5
 
@@ -98,19 +98,21 @@ def test_a_face_for_a_moment_is_nobody_and_one_for_half_a_second_is(
 ) -> None:
     (face,) = woman(cache, 1)
     nobody = np.full_like(face, 110)
-    pictures = [face if 6 <= tick < 6 + shown else nobody for tick in range(16)]
-    found = annotator(film(tmp_path / "brief.mp4", pictures))
-    assert len(found.viewers) == (shown >= 3)
-    assert sum(len(seen) for seen in found.detections.at.values()) == shown  # a preview shows and hides it all the same
-    if found.viewers:
-        assert np.flatnonzero(found.viewers["v1"].boxes.valid).tolist() == [6, 7, 8, 9]
+    pictures = [face if 6 <= frame < 6 + shown else nobody for frame in range(16)]
+    annotation = annotator(write_video(tmp_path / "brief.mp4", pictures))
+    assert len(annotation.viewers) == (shown >= 3)
+    assert (
+        sum(len(seen) for seen in annotation.detections.at.values()) == shown
+    )  # a preview shows and hides it all the same
+    if annotation.viewers:
+        assert np.flatnonzero(annotation.viewers["v1"].boxes.valid).tolist() == [6, 7, 8, 9]
 
 
 def test_a_dark_and_noisy_room(cache: Cache, annotator: Annotator, tmp_path: Path) -> None:
     """A sixth of the light, noise of a tenth of that on top: the same face, and a smile is still one."""
     random, pictures = np.random.default_rng(0), woman(cache, 12)
     dim = [np.clip(p / 6 + random.normal(scale=4, size=p.shape), 0, 255).astype(np.uint8) for p in pictures]
-    bright, dark = (annotator(film(tmp_path / f"{n}.mp4", f)) for n, f in (("bright", pictures), ("dark", dim)))
+    bright, dark = (annotator(write_video(tmp_path / f"{n}.mp4", f)) for n, f in (("bright", pictures), ("dark", dim)))
     assert list(dark.viewers) == ["v1"]
     assert dark.viewers["v1"].boxes.valid.all()
     a, b = bright.viewers["v1"], dark.viewers["v1"]

@@ -1,4 +1,4 @@
-"""Previews: what is drawn is what was found, and what is hidden stays hidden from the very nets that found it."""
+"""Previews: the drawing shows the annotation, and blurred faces are not detected again."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -106,8 +106,8 @@ def test_the_films_faces_are_hidden_too(cache: Cache, annotator: Annotator, reac
     found = annotator(reaction, Whole())
     assert found.viewers == {}
     assert {one.name for seen in found.detections.at.values() for one in seen} == {CONTENT_FACE}
-    write_preview(reaction, found, tmp_path / "film.mp4", hide=True)
-    assert faces(cache, tmp_path / "film.mp4") == 0
+    write_preview(reaction, found, tmp_path / "content.mp4", hide=True)
+    assert faces(cache, tmp_path / "content.mp4") == 0
 
 
 def test_an_interruption_leaves_no_file(found: Annotation, reaction: Path, tmp_path: Path) -> None:

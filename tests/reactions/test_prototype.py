@@ -33,8 +33,8 @@ def track(rows: list[np.ndarray], hidden: tuple[int, ...] = ()) -> Track:
 
 
 def scores(row: np.ndarray) -> dict[str, float]:
-    found = PrototypeRecogniser().score(track([row] * 18))
-    return dict(zip(found.names, found.values[9].tolist(), strict=True))
+    result = PrototypeRecogniser().score(track([row] * 18))
+    return dict(zip(result.names, result.values[9].tolist(), strict=True))
 
 
 REST, LAUGH = face(), face(smile=1, upper_teeth_shown=1, eyes_narrowed=1, jaw_dropped=1)
@@ -44,8 +44,8 @@ STARTLED = face(jaw_dropped=1, inner_brows_up=1, outer_brows_up=1, eyes_wide=1)
 def test_a_ramp_starts_at_rest_and_ends_at_full() -> None:
     for action in ACTIONS:
         column = ACTION_NAMES.index(action.name)
-        both = au_intensities(track([REST, face(**{action.name.replace(" ", "_"): 1})]))
-        assert both.values[:, column] == pytest.approx([0, 1], abs=1e-4), action.name
+        intensities = au_intensities(track([REST, face(**{action.name.replace(" ", "_"): 1})]))
+        assert intensities.values[:, column] == pytest.approx([0, 1], abs=1e-4), action.name
 
 
 def test_a_resting_face_shows_nothing() -> None:
@@ -63,9 +63,9 @@ def test_a_resting_face_shows_nothing() -> None:
     ],
 )
 def test_each_prototype_is_its_own_expression_first(expression: str, row: np.ndarray) -> None:
-    found = scores(row)
-    assert found[expression] > 0.5
-    assert max(found, key=lambda n: found[n]) == expression
+    result = scores(row)
+    assert result[expression] > 0.5
+    assert max(result, key=lambda n: result[n]) == expression
 
 
 def test_a_shout_is_no_laughter() -> None:
@@ -75,9 +75,9 @@ def test_a_shout_is_no_laughter() -> None:
 
 def test_absence_stays_absence_and_does_not_touch_its_neighbours() -> None:
     rows = [LAUGH] * 30
-    whole, holed = PrototypeRecogniser().score(track(rows)), PrototypeRecogniser().score(track(rows, hidden=(3, 4)))
+    complete, holed = PrototypeRecogniser().score(track(rows)), PrototypeRecogniser().score(track(rows, hidden=(3, 4)))
     assert holed.valid.tolist() == [i not in (3, 4) for i in range(30)]
-    np.testing.assert_array_equal(holed.values[5:], whole.values[5:])
+    np.testing.assert_array_equal(holed.values[5:], complete.values[5:])
 
 
 def test_scores_of_a_short_clip_are_absolute() -> None:
@@ -107,16 +107,16 @@ def test_the_resting_face_equals_a_plain_running_median() -> None:
     rng = np.random.default_rng(4)
     rows = [rng.uniform(0.001, 0.2, len(BLENDSHAPES)).astype(np.float32) for _ in range(6 * 40)]
     recording = track(rows, hidden=tuple(range(50, 90)))
-    found = au_intensities(recording, rest_window_s=20, rest_least_s=5)
+    result = au_intensities(recording, rest_window_s=20, rest_least_s=5)
     absolute = np.stack([_plain_ramp(r) for r in rows])
     for second in (0, 7, 12, 25, 39):
         middle = second * 6 + 3
         near = [i for i in range(max(0, middle - 60), min(240, middle + 61)) if recording.valid[i]]
-        rest = np.clip(np.median(absolute[near], axis=0), -REST_CAP, REST_CAP)
+        baseline = np.clip(np.median(absolute[near], axis=0), -REST_CAP, REST_CAP)
         step = second * 6
         if recording.valid[step]:
-            expected = np.clip(absolute[step] - rest, -0.5, 1.25)
-            np.testing.assert_allclose(found.values[step], expected, atol=1e-5)
+            expected = np.clip(absolute[step] - baseline, -0.5, 1.25)
+            np.testing.assert_allclose(result.values[step], expected, atol=1e-5)
 
 
 def _plain_ramp(row: np.ndarray) -> np.ndarray:
@@ -131,10 +131,10 @@ def _plain_ramp(row: np.ndarray) -> np.ndarray:
 
 
 def test_every_score_can_be_explained() -> None:
-    told = PrototypeRecogniser().explain(track([LAUGH] * 3), 1)
-    assert told["amusement"].startswith("smile 1.0, upper teeth shown 1.0")
-    assert told["amusement"].endswith("→ amusement 1.0")
-    assert told["surprise"].endswith("→ surprise 0")
+    explanations = PrototypeRecogniser().explain(track([LAUGH] * 3), 1)
+    assert explanations["amusement"].startswith("smile 1.0, upper teeth shown 1.0")
+    assert explanations["amusement"].endswith("→ amusement 1.0")
+    assert explanations["surprise"].endswith("→ surprise 0")
     with pytest.raises(ValueError, match="nothing was seen at step 0"):
         PrototypeRecogniser().explain(track([LAUGH] * 3, hidden=(0,)), 0)
 
@@ -177,9 +177,9 @@ def test_on_real_labelled_faces_it_ranks_as_well_as_was_measured() -> None:
             shown.append(mesh(picture, faces[0]).blendshapes)
             names.append(row["expression"])
     slow = Track.masked(TimeGrid(Fraction(1, 100), len(shown)), BLENDSHAPES, np.stack(shown), np.ones(len(shown), bool))
-    found = PrototypeRecogniser().score(slow)
-    surprise = roc_auc_score([n == "surprise" for n in names], found.values[:, found.names.index("surprise")])
-    amusement = roc_auc_score([n == "happiness" for n in names], found.values[:, found.names.index("amusement")])
+    result = PrototypeRecogniser().score(slow)
+    surprise = roc_auc_score([n == "surprise" for n in names], result.values[:, result.names.index("surprise")])
+    amusement = roc_auc_score([n == "happiness" for n in names], result.values[:, result.names.index("amusement")])
     assert len(shown) >= 0.98 * len(rows)
     assert surprise >= 0.88
     assert amusement >= 0.90

@@ -40,8 +40,8 @@ def shapes(count: int, seed: int = 0) -> NDArray[np.float64]:
     return np.random.default_rng(seed).random((count, 52))
 
 
-def recogniser(**given: object) -> TrainedRecogniser:
-    return TrainedRecogniser(drawn(BLEND, **given), "0" * 64, ("amusement", "doubt"))  # type: ignore[arg-type]
+def recogniser(**stored: object) -> TrainedRecogniser:
+    return TrainedRecogniser(drawn(BLEND, **stored), "0" * 64, ("amusement", "doubt"))  # type: ignore[arg-type]
 
 
 def test_one_half_is_the_operating_point_and_order_stays() -> None:
@@ -61,10 +61,10 @@ def test_probabilities_are_the_net_s_after_calibration() -> None:
     rows = shapes(30)
     p = RecognitionForward(drawn(BLEND).config, drawn(BLEND).arrays)(rows)
 
-    told = recogniser().probabilities(track(rows)).values
+    probability = recogniser().probabilities(track(rows)).values
 
     logits = 1.5 * np.log(p / (1 - p.astype(np.float64))) + 0.3
-    np.testing.assert_allclose(told, 1 / (1 + np.exp(-logits)), atol=1e-5)
+    np.testing.assert_allclose(probability, 1 / (1 + np.exp(-logits)), atol=1e-5)
 
 
 def test_a_short_gap_holds_the_last_face_and_a_long_one_begins_anew() -> None:
@@ -72,24 +72,24 @@ def test_a_short_gap_holds_the_last_face_and_a_long_one_begins_anew() -> None:
     valid[10:14] = False  # two thirds of a second
     valid[30:48] = False  # three seconds
 
-    found = recogniser().score(track(rows, valid))
+    result = recogniser().score(track(rows, valid))
 
     held = rows.copy()
     held[10:14] = rows[9]
-    np.testing.assert_array_equal(found.valid, valid)
-    np.testing.assert_allclose(found.values[14:30], recogniser().score(track(held)).values[14:30], atol=1e-6)
-    np.testing.assert_allclose(found.values[48:], recogniser().score(track(rows[48:])).values, atol=1e-6)
+    np.testing.assert_array_equal(result.valid, valid)
+    np.testing.assert_allclose(result.values[14:30], recogniser().score(track(held)).values[14:30], atol=1e-6)
+    np.testing.assert_allclose(result.values[48:], recogniser().score(track(rows[48:])).values, atol=1e-6)
     assert [s for s, _ in forward_fill(track(rows, valid), 18)] == [slice(0, 30), slice(48, 70)]
     assert [s for s, _ in forward_fill(track(rows, valid), 19)] == [slice(0, 70)]
     assert forward_fill(track(rows, np.zeros(70, dtype=np.bool_)), 18) == []
 
 
 def test_a_choice_of_its_expressions() -> None:
-    both = recogniser().score(track(shapes(20)))
+    two = recogniser().score(track(shapes(20)))
 
-    one = TrainedRecogniser(drawn(BLEND), "0" * 64, ("doubt",)).score(track(shapes(20)))
+    single = TrainedRecogniser(drawn(BLEND), "0" * 64, ("doubt",)).score(track(shapes(20)))
 
-    np.testing.assert_array_equal(one.values[:, 0], both.values[:, 1])
+    np.testing.assert_array_equal(single.values[:, 0], two.values[:, 1])
 
 
 def test_columns_of_another_kind() -> None:
@@ -112,11 +112,11 @@ def test_the_choice_by_name(tmp_path: Path) -> None:
 
 
 def test_descriptions_that_are_not_those_of_training(tmp_path: Path) -> None:
-    given = drawn(BLEND)
-    save_recognition(tmp_path / "net", replace(given, nets={**given.nets, "face-mesh": "0" * 64}))
+    stored = drawn(BLEND)
+    save_recognition(tmp_path / "net", replace(stored, nets={**stored.nets, "face-mesh": "0" * 64}))
     with pytest.raises(CheckpointError, match="trained on another face-mesh"):
         load_trained(tmp_path / "net")
-    save_recognition(tmp_path / "name", replace(given, config=replace(given.config, describes=("facenet",))))
+    save_recognition(tmp_path / "name", replace(stored, config=replace(stored.config, describes=("facenet",))))
     with pytest.raises(CheckpointError, match="reads facenet, which this version does not make"):
         load_trained(tmp_path / "name")
 
@@ -125,21 +125,21 @@ def test_descriptions_that_are_not_those_of_training(tmp_path: Path) -> None:
 def test_the_annotator_computes_what_the_recogniser_reads(cache: Cache) -> None:
     describes = ("sface", "blendshapes")
     clip = cache.clip("single_face.mp4")
-    given = TrainedRecogniser(drawn(describes), "0" * 64, ("amusement", "doubt"))
+    stored = TrainedRecogniser(drawn(describes), "0" * 64, ("amusement", "doubt"))
 
-    found = Annotator(given, cache=cache)(clip).viewers["v1"]
+    result = Annotator(stored, cache=cache)(clip).viewers["v1"]
 
     usual = Annotator(cache=cache)(clip).viewers["v1"]
-    np.testing.assert_array_equal(found.blendshapes.values, usual.blendshapes.values)
-    grid, detect, identity = found.blendshapes.grid, FaceDetector(cache=cache), open_descriptors(("sface",), cache)
+    np.testing.assert_array_equal(result.blendshapes.values, usual.blendshapes.values)
+    grid, detect, identity = result.blendshapes.grid, FaceDetector(cache=cache), open_descriptors(("sface",), cache)
     pictures = [p.rgb() for p in read_media(clip, frames=grid) if isinstance(p, VideoFrame)]
     faces = np.concatenate([identity(rgb, detect(rgb)[:1]) for rgb in pictures])
     described = Track.masked(
         grid, column_names(describes), np.concatenate([faces, usual.blendshapes.values], axis=1), usual.boxes.valid
     )
-    expected = given.score(described).values
-    assert np.corrcoef(found.scores.values[:, 0], expected[:, 0])[0, 1] > 0.95  # boxes may differ by hairs
-    np.testing.assert_allclose(found.scores.values, expected, atol=0.1)
+    expected = stored.score(described).values
+    assert np.corrcoef(result.scores.values[:, 0], expected[:, 0])[0, 1] > 0.95  # boxes may differ by hairs
+    np.testing.assert_allclose(result.scores.values, expected, atol=0.1)
 
 
 @pytest.mark.nets

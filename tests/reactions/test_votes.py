@@ -30,7 +30,7 @@ def seconds(n: int) -> TimeGrid:
 
 
 def ballot(on: object, seen: object = None) -> Track:
-    """One viewer: `on` (ticks,) or (ticks, 2); `seen` (ticks,)."""
+    """One viewer: `on` (frames,) or (frames, 2); `seen` (frames,)."""
     values = np.asarray(on, dtype=np.float32)
     values = np.column_stack([values, 0 * values]) if values.ndim == 1 else values
     valid = np.ones(len(values), bool) if seen is None else np.asarray(seen, bool)
@@ -43,7 +43,7 @@ def someone(seed: int, steps: int) -> Track:
 
 
 def by_hand(ballots: list[Track], n: int, quorum: int) -> list[list[float | None]]:
-    """Spec section 4 as one would count it: every tick asked whether it is in the window."""
+    """Spec section 4 as one would count it: every frame is tested for whether it is in the window."""
     rows: list[list[float | None]] = []
     for t in range(n):
         row: list[float | None] = []
@@ -66,7 +66,7 @@ def rows(votes: Votes) -> list[list[float | None]]:
 
 def test_a_window_is_eighteen_ticks_centred_on_its_second() -> None:
     assert centred_window(Fraction(10), TimeGrid(SIX, 1000)) == (51, 69)
-    assert centred_window(Fraction(0), TimeGrid(SIX, 1000)) == (0, 9)  # before the film there are none
+    assert centred_window(Fraction(0), TimeGrid(SIX, 1000)) == (0, 9)  # none before the content
     assert centred_window(Fraction(10), TimeGrid(SIX, 60)) == (51, 60)
 
 
@@ -78,7 +78,7 @@ def test_votes_are_as_counted_by_hand(quorum: int) -> None:
 
 def test_half_is_off_and_one_more_is_on() -> None:
     on = np.zeros(60)
-    on[51 - 30 : 51 - 30 + 9] = 1  # 9 of the 18 ticks of second 5
+    on[51 - 30 : 51 - 30 + 9] = 1  # 9 of the 18 frames of second 5
     assert majority_vote([ballot(on)], seconds(10)).labels.values[5, 0] == 0
     on[51 - 30 + 9] = 1
     assert majority_vote([ballot(on)], seconds(10)).labels.values[5, 0] == 1
@@ -86,7 +86,7 @@ def test_half_is_off_and_one_more_is_on() -> None:
 
 def test_a_hidden_tick_is_no_vote_against() -> None:
     seen = np.zeros(60, bool)
-    seen[24:34] = True  # 10 of the 18 ticks of second 5 are visible
+    seen[24:34] = True  # 10 of the 18 frames of second 5 are visible
     on = np.zeros(60)
     on[24:30] = 1  # 6 of them are on: 6/10, though 6/18
     votes = majority_vote([ballot(on, seen)], seconds(10), VoteConfig(quorum=9))
@@ -112,9 +112,9 @@ def test_pooled_any_and_each_differ_as_they_should() -> None:
     assert pooled.viewers[5] == 3
     assert pooled.agreement[5] == pytest.approx((0.5 + 1 + 1) / 3)
     assert majority_vote(crowd, seconds(10), VoteConfig(merge="any")).labels.values[5].tolist() == [1, 0]
-    each = majority_vote_each(crowd, seconds(10))
-    assert [v.labels.values[5, 0] for v in each[:3]] == [1, 0, 0]
-    assert not each[3].labels.valid.any()
+    by_viewer = majority_vote_each(crowd, seconds(10))
+    assert [v.labels.values[5, 0] for v in by_viewer[:3]] == [1, 0, 0]
+    assert not by_viewer[3].labels.valid.any()
 
 
 def test_any_pools_the_faces_of_one_reaction_first() -> None:
@@ -132,7 +132,7 @@ def test_thresholds_are_one_for_all_or_one_each() -> None:
 
 
 def test_each_viewer_has_one_vote_however_long_they_are_seen() -> None:
-    """Two who are seen half of the time smile, one who is always seen does not: 18 ticks of 36, but 2 of 3 people."""
+    """Two who are seen half of the time smile, one who is always seen does not: 18 frames of 36, but 2 of 3 people."""
     half = np.arange(60) % 2 == 0
     crowd = [ballot(np.ones(60), half), ballot(np.ones(60), half), ballot(np.zeros(60))]
     pooled, counted = majority_vote(crowd, seconds(10)), majority_vote(crowd, seconds(10), VoteConfig(merge="viewer"))
@@ -141,24 +141,24 @@ def test_each_viewer_has_one_vote_however_long_they_are_seen() -> None:
     assert counted.agreement[5] == pytest.approx((1 + 1 + 0.5) / 3)  # of two expressions
     assert counted.ticks[5] == pooled.ticks[5] == 36
     strict = majority_vote(crowd, seconds(10), VoteConfig(merge="viewer", quorum=10))
-    assert strict.labels.values[5, 0] == 0  # who is seen at 9 ticks has no vote now
+    assert strict.labels.values[5, 0] == 0  # a viewer visible at 9 frames has no vote now
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_votes_of_viewers_are_as_counted_by_hand(seed: int) -> None:
     crowd = [someone(10 * seed + i, 48) for i in range(4)]
-    found = majority_vote(crowd, seconds(8), VoteConfig(merge="viewer", quorum=7))
+    result = majority_vote(crowd, seconds(8), VoteConfig(merge="viewer", quorum=7))
     alone = [by_hand([b], 8, 7) for b in crowd]
     for t in range(8):
-        cast = [own[t] for own in alone if own[t][0] is not None]
+        cast = [individual[t] for individual in alone if individual[t][0] is not None]
         want = [float(sum(c[k] for c in cast) > len(cast) / 2) for k in range(2)] if cast else [None, None]
-        assert rows(found)[t] == want
+        assert rows(result)[t] == want
 
 
 def test_how_many_stand_behind_a_second() -> None:
-    one, other = ballot(np.ones(60), np.arange(60) < 30), ballot(np.zeros(60))
-    votes = majority_vote([one, other], seconds(10), VoteConfig(min_viewers=2))
-    assert votes.viewers.tolist() == [2] * 7 + [1] * 3  # the window of second 6 still holds ticks 27 to 29
+    smiling, neutral = ballot(np.ones(60), np.arange(60) < 30), ballot(np.zeros(60))
+    votes = majority_vote([smiling, neutral], seconds(10), VoteConfig(min_viewers=2))
+    assert votes.viewers.tolist() == [2] * 7 + [1] * 3  # the window of second 6 still has frames 27 to 29
     assert votes.ticks.tolist() == [18, 30, 36, 36, 33, 27, 21, 18, 18, 15]
     assert votes.labels.valid.tolist() == [True] * 7 + [False] * 3
     assert votes.share.valid.all()  # known, though no label
@@ -203,7 +203,7 @@ def test_the_order_of_viewers_does_not_matter(order: list[int], merge: str) -> N
 
 
 def counting(steps: int) -> Track:
-    """A viewer whose score is the number of the tick."""
+    """A viewer whose score is the index of the frame."""
     return Track(TimeGrid(SIX, steps), ("tick",), np.arange(steps, dtype=np.float32)[:, None], np.ones(steps, bool))
 
 
@@ -242,9 +242,9 @@ def test_uncovered_seconds_have_no_label() -> None:
 
 
 def test_wrong_arguments_are_told_by_number() -> None:
-    other = Track(TimeGrid(Fraction(25), 60), NAMES, np.zeros((60, 2), np.float32), np.ones(60, bool))
+    at_25_hz = Track(TimeGrid(Fraction(25), 60), NAMES, np.zeros((60, 2), np.float32), np.ones(60, bool))
     with pytest.raises(ValueError, match=r"ballot 1 is on TimeGrid\(rate=Fraction\(25, 1\)"):
-        majority_vote([ballot(np.ones(60)), other], seconds(10))
+        majority_vote([ballot(np.ones(60)), at_25_hz], seconds(10))
     with pytest.raises(ValueError, match="at least one ballot"):
         majority_vote([], seconds(10))
     with pytest.raises(ValueError, match="one for each of 2 expressions, got 3"):

@@ -1,4 +1,4 @@
-"""The planted rule keeps its own laws, whatever the film sounds like."""
+"""The planted rule keeps its limits for any loudness."""
 
 import numpy as np
 import pytest

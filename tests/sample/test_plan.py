@@ -26,7 +26,7 @@ from evoked.sample.source_clips import VIEWERS
 
 
 def film_db(seed: int = 0) -> np.ndarray:
-    """A film as long as the real one whose loudness wanders, as a film's does."""
+    """Loudness of a video as long as the real one, varying slowly as a real one does."""
     rng = np.random.default_rng(seed)
     slow = np.convolve(rng.normal(size=640), np.ones(9) / 3, "valid")[:596]
     return -40 + 8 * slow
@@ -38,9 +38,9 @@ def plan(request: pytest.FixtureRequest) -> SamplePlan:
 
 
 def test_the_same_seed_gives_the_same_study_and_another_gives_another() -> None:
-    first, again, other = (make_plan(film_db(), SIZES["small"], seed) for seed in (1, 1, 2))
+    first, again, different = (make_plan(film_db(), SIZES["small"], seed) for seed in (1, 1, 2))
     assert first == again
-    assert first.reactions != other.reactions
+    assert first.reactions != different.reactions
 
 
 def test_the_full_sample_holds_every_second_of_the_film_once() -> None:
@@ -127,8 +127,8 @@ def test_an_inset_film_does_not_cover_the_face() -> None:
 
 def test_side_by_side_does_not_overlap() -> None:
     for left in (True, False):
-        film, viewer = side(left).film, side(left).viewer
-        assert film[0] + film[2] <= viewer[0] or viewer[0] + viewer[2] <= film[0]
+        content_box, viewer = side(left).film, side(left).viewer
+        assert content_box[0] + content_box[2] <= viewer[0] or viewer[0] + viewer[2] <= content_box[0]
 
 
 def test_a_small_face_gets_the_next_box_that_is_large_enough_or_none() -> None:
@@ -152,9 +152,9 @@ def test_states_on_the_reaction_cover_it_and_say_what_the_content_says(plan: Sam
 def test_pooled_truth_is_what_the_vote_makes_of_the_planted_ticks(plan: SamplePlan) -> None:
     """Second opinion: the real vote, on Tracks made from the planted states."""
     for content in plan.contents:
-        own = [r for r in plan.reactions if r.content == content.name]
+        watching = [r for r in plan.reactions if r.content == content.name]
         grid = TimeGrid(6, content.seconds * 6)  # type: ignore[arg-type]
-        planted = [planted_frames(r, content.seconds) for r in own]
+        planted = [planted_frames(r, content.seconds) for r in watching]
         ballots = [Track.masked(grid, ("smile",), (p == 1)[:, None].astype(float), p != 2) for p in planted]
         votes = majority_vote(ballots, TimeGrid(1, content.seconds), VoteConfig()).labels  # type: ignore[arg-type]
         expected = np.where(votes.valid, np.nan_to_num(votes.values[:, 0]), 2)
@@ -163,8 +163,8 @@ def test_pooled_truth_is_what_the_vote_makes_of_the_planted_ticks(plan: SamplePl
 
 def test_far_from_any_change_the_pooled_truth_is_the_rule(plan: SamplePlan) -> None:
     for content in plan.contents:
-        own = [r for r in plan.reactions if r.content == content.name and r.viewer != "talker"]
-        labels, steady = pooled_states([planted_frames(r, content.seconds) for r in own])
+        watching = [r for r in plan.reactions if r.content == content.name and r.viewer != "talker"]
+        labels, steady = pooled_states([planted_frames(r, content.seconds) for r in watching])
         seen = steady & (labels != 2)
         assert (labels[seen] == np.array(content.smile)[seen]).all()
         assert 0.3 < steady.mean() < 1

@@ -34,8 +34,8 @@ def frames(path: Path, numbers: list[int], size: tuple[int, int]) -> list[np.nda
     chosen = "+".join(f"eq(n\\,{n})" for n in sorted(set(numbers)))
     command = ["ffmpeg", "-v", "error", "-i", path, "-vf", f"select={chosen}", "-fps_mode", "passthrough"]
     raw = subprocess.run([*command, "-f", "rawvideo", "-pix_fmt", "rgb24", "-"], capture_output=True, check=True).stdout
-    found = np.frombuffer(raw, np.uint8).reshape(-1, size[1], size[0], 3)
-    return [found[sorted(set(numbers)).index(n)] for n in numbers]
+    pixels = np.frombuffer(raw, np.uint8).reshape(-1, size[1], size[0], 3)
+    return [pixels[sorted(set(numbers)).index(n)] for n in numbers]
 
 
 def heard(path: Path, hz: int) -> np.ndarray:
@@ -62,7 +62,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
 
 @pytest.mark.nets
 def test_the_folder_is_a_study(study: Study) -> None:
-    folder, made = study
+    folder, written = study
     assert sorted(p.name for p in folder.iterdir()) == [
         *(".sample", "README.txt", "contents", "reactions", "study.toml", "truth.json")
     ]
@@ -73,8 +73,8 @@ def test_the_folder_is_a_study(study: Study) -> None:
     readme = (folder / "README.txt").read_text()
     assert "CC BY 3.0" in readme
     assert "these people did not watch this film" in readme
-    assert len(made.made) == 3
-    assert made.kept == ()
+    assert len(written.made) == 3
+    assert written.kept == ()
     assert [s["name"] for s in read_truth(folder)["sources"]] == [
         *("bbb.mp4", "single_face.mp4", "WolfgangLanger_Pexels.mp4")
     ]
@@ -82,15 +82,15 @@ def test_the_folder_is_a_study(study: Study) -> None:
 
 @pytest.mark.nets
 def test_lengths_and_rates_are_as_planned(study: Study) -> None:
-    folder, made = study
+    folder, written = study
     show = ["ffprobe", "-v", "error", "-count_packets", "-of", "json", "-show_entries"]
     wanted = "stream=codec_name,width,height,r_frame_rate,nb_read_packets,sample_rate"
     for name, size, rate, frames in (
         ("contents/bunny_170.mp4", (640, 360), "24/1", SECONDS * 24),
-        *((f"reactions/{r.name}", FRAME, "25/1", r.duration_ms // FRAME_MS) for r in made.plan.reactions),
+        *((f"reactions/{r.name}", FRAME, "25/1", r.duration_ms // FRAME_MS) for r in written.plan.reactions),
     ):
-        said = json.loads(subprocess.run([*show, wanted, folder / name], capture_output=True, check=True).stdout)
-        picture, sound = said["streams"]
+        report = json.loads(subprocess.run([*show, wanted, folder / name], capture_output=True, check=True).stdout)
+        picture, sound = report["streams"]
         assert (picture["codec_name"], sound["codec_name"], sound["sample_rate"]) == ("h264", "aac", "48000")
         assert (picture["width"], picture["height"]) == size
         assert picture["r_frame_rate"] == rate
@@ -99,49 +99,49 @@ def test_lengths_and_rates_are_as_planned(study: Study) -> None:
 
 @pytest.mark.nets
 def test_the_film_in_the_reaction_is_the_content_at_the_mapped_time(study: Study) -> None:
-    folder, made = study
-    for reaction in made.plan.reactions:
+    folder, written = study
+    for reaction in written.plan.reactions:
         free = np.ones((FRAME[1], FRAME[0]), dtype=bool)
         x, y, w, h = reaction.layout.viewer
         free[y : y + h, x : x + w] = False
-        ticks = [(s.reaction_start_ms + s.reaction_end_ms) // 2 // FRAME_MS for s in reaction.stretches]
+        indices = [(s.reaction_start_ms + s.reaction_end_ms) // 2 // FRAME_MS for s in reaction.stretches]
         at_ms = [
             s.content_start_ms + t * FRAME_MS - s.reaction_start_ms
-            for t, s in zip(ticks, reaction.stretches, strict=True)
+            for t, s in zip(indices, reaction.stretches, strict=True)
         ]
-        shown = frames(folder / "reactions" / reaction.name, ticks, FRAME)
+        shown = frames(folder / "reactions" / reaction.name, indices, FRAME)
         for picture, ms in zip(shown, at_ms, strict=True):
             number = ms * 24 // 1000
             pair = frames(folder / "contents" / reaction.content, [number, number + 12], (640, 360))
-            here, half_a_second_later = (likeness(picture, resize(p, FRAME), free) for p in pair)
-            assert here > 0.97
-            assert here > half_a_second_later
+            similarity, half_a_second_later = (likeness(picture, resize(p, FRAME), free) for p in pair)
+            assert similarity > 0.97
+            assert similarity > half_a_second_later
 
 
 @pytest.mark.nets
 def test_the_sound_stands_at_the_planted_offset(study: Study) -> None:
-    folder, made = study
+    folder, written = study
     hz = 16000
     content = heard(folder / "contents" / "bunny_170.mp4", hz)
     assert len(content) / hz == pytest.approx(SECONDS, abs=0.05)
-    for reaction in made.plan.reactions:
+    for reaction in written.plan.reactions:
         room = heard(folder / "reactions" / reaction.name, hz)
         for s in reaction.stretches:
             piece = content[(s.content_start_ms + 500) * 16 : (s.content_end_ms - 500) * 16]
-            found = int(np.argmax(correlate(room, piece, "valid", method="fft")))
-            assert found / hz == pytest.approx((s.reaction_start_ms + 500) / 1000, abs=0.002)
+            pixels = int(np.argmax(correlate(room, piece, "valid", method="fft")))
+            assert pixels / hz == pytest.approx((s.reaction_start_ms + 500) / 1000, abs=0.002)
 
 
 @pytest.mark.nets
 def test_a_pause_freezes_the_film(study: Study) -> None:
-    folder, made = study
-    reaction = made.plan.reactions[1]
+    folder, written = study
+    reaction = written.plan.reactions[1]
     (before, after) = next(pairwise(reaction.stretches))
     assert before.reaction_end_ms + 1000 < after.reaction_start_ms
     begin, end = before.reaction_end_ms // FRAME_MS + 2, after.reaction_start_ms // FRAME_MS - 1
-    ticks = [begin, end, begin - 4, begin - 4 - (end - begin)]  # within the pause, and as far apart before it
+    indices = [begin, end, begin - 4, begin - 4 - (end - begin)]  # within the pause, and as far apart before it
     middle = (400, 300, 400, 300)
-    shown = [cut(p, middle).astype(float) for p in frames(folder / "reactions" / reaction.name, ticks, FRAME)]
+    shown = [cut(p, middle).astype(float) for p in frames(folder / "reactions" / reaction.name, indices, FRAME)]
     frozen, running = np.abs(shown[0] - shown[1]).mean(), np.abs(shown[2] - shown[3]).mean()
     assert frozen < 3  # what the encoder leaves
     assert frozen < running / 3
@@ -149,8 +149,8 @@ def test_a_pause_freezes_the_film(study: Study) -> None:
 
 @pytest.mark.nets
 def test_before_and_after_the_film_its_box_is_black(study: Study) -> None:
-    folder, made = study
-    reaction = made.plan.reactions[0]
+    folder, written = study
+    reaction = written.plan.reactions[0]
     for shown in frames(folder / "reactions" / reaction.name, [5, reaction.duration_ms // FRAME_MS - 5], FRAME):
         assert cut(shown, (400, 300, 400, 300)).max() < 20
         assert cut(shown, reaction.layout.viewer).std() > 20
@@ -159,13 +159,15 @@ def test_before_and_after_the_film_its_box_is_black(study: Study) -> None:
 @pytest.mark.nets
 def test_the_viewer_shows_the_planted_state(study: Study) -> None:
     """Each state's frames are nearer to the clip's own span of that state than to any other span."""
-    folder, made = study
-    for reaction in made.plan.reactions:
+    folder, written = study
+    for reaction in written.plan.reactions:
         viewer, box = VIEWERS[reaction.viewer], reaction.layout.viewer
         known = own_frames(viewer, box[2:])
         spans = states_on_reaction(reaction)
-        ticks = [(start + end) // 2 // FRAME_MS for start, end, _ in spans]
-        for shown, (_, _, state) in zip(frames(folder / "reactions" / reaction.name, ticks, FRAME), spans, strict=True):
+        indices = [(start + end) // 2 // FRAME_MS for start, end, _ in spans]
+        for shown, (_, _, state) in zip(
+            frames(folder / "reactions" / reaction.name, indices, FRAME), spans, strict=True
+        ):
             seen = cut(shown, box).astype(float)
             distance = {s: min(np.abs(seen - k).mean() for k in kept) for s, kept in known.items()}
             assert min(distance, key=lambda s: distance[s]) == state
@@ -190,8 +192,8 @@ def own_frames(viewer: ViewerClip, size: tuple[int, int]) -> dict[str, list[np.n
 
 @pytest.mark.nets
 def test_a_second_call_makes_nothing_and_a_lost_or_altered_file_comes_back_the_same(study: Study) -> None:
-    folder, made = study
-    first, second = (folder / "reactions" / r.name for r in made.plan.reactions)
+    folder, written = study
+    first, second = (folder / "reactions" / r.name for r in written.plan.reactions)
     before = {p: sha256(p) for p in (first, second, folder / "truth.json")}
     assert make_sample(folder, SHORT, 3, cache=default_cache(), workers=1).made == ()
     first.unlink()
@@ -206,10 +208,10 @@ def test_a_second_call_makes_nothing_and_a_lost_or_altered_file_comes_back_the_s
 @pytest.mark.nets
 def test_a_changed_setting_of_the_users_is_kept(study: Study) -> None:
     folder, _ = study
-    own = (folder / "study.toml").read_text() + "\n[training]\n"
-    (folder / "study.toml").write_text(own)
+    settings = (folder / "study.toml").read_text() + "\n[training]\n"
+    (folder / "study.toml").write_text(settings)
     make_sample(folder, SHORT, 3, cache=default_cache(), workers=1)
-    assert (folder / "study.toml").read_text() == own
+    assert (folder / "study.toml").read_text() == settings
 
 
 @pytest.mark.nets
@@ -228,21 +230,26 @@ def test_what_was_finished_before_a_failure_is_kept(
         patch.setattr(build_module, "write_reaction", full_disk)
         with pytest.raises(OutputError, match="disk full"):
             make_sample(folder, SHORT, 3, cache=default_cache(), workers=1)
-    told: list[float] = []
+    seconds_done: list[float] = []
     again = make_sample(
-        folder, SHORT, 3, cache=default_cache(), workers=1, progress=lambda done, total, note="": told.append(done)
+        folder,
+        SHORT,
+        3,
+        cache=default_cache(),
+        workers=1,
+        progress=lambda done, total, note="": seconds_done.append(done),
     )
     assert again.made == (last,)
-    assert told == sorted(told)
-    assert told[0] == 0
+    assert seconds_done == sorted(seconds_done)
+    assert seconds_done[0] == 0
 
 
 def test_boxes_are_composed_with_the_right_one_on_top() -> None:
-    film, face = (np.full((n, m, 3), v, np.uint8) for n, m, v in ((252, 448, 200), (720, 1280, 90)))
+    content_rgb, face = (np.full((n, m, 3), v, np.uint8) for n, m, v in ((252, 448, 200), (720, 1280, 90)))
     layout = inset(VIEWERS["man"])
     stretches = (PlannedSegment(0, 1000, 0),)
     within = PlannedReaction("r", "c", "man", layout, stretches, (), 1.0, -60.0, "n", 1000, 0)
-    canvas = compose_frame(film, face, within)
+    canvas = compose_frame(content_rgb, face, within)
     assert (cut(canvas, layout.film) == 200).all()
     assert canvas[600, 640].tolist() == [90, 90, 90]
     beside = PlannedReaction("r", "c", "man", side(True), stretches, (), 1.0, -60.0, "n", 1000, 0)

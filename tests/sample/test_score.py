@@ -26,10 +26,10 @@ def segment(start: float, end: float, at: float) -> dict[str, float]:
 
 def test_precision_and_recall_are_those_of_scikit_learn() -> None:
     rng = np.random.default_rng(0)
-    truth, found = rng.integers(0, 3, 500), rng.integers(0, 3, 500)
+    truth, predicted = rng.integers(0, 3, 500), rng.integers(0, 3, 500)
     where = rng.random(500) < 0.7
-    precision, recall, _, support = precision_recall_fscore_support(truth[where], found[where], labels=[0, 1, 2])
-    got = label_scores(truth, found, where)
+    precision, recall, _, support = precision_recall_fscore_support(truth[where], predicted[where], labels=[0, 1, 2])
+    got = label_scores(truth, predicted, where)
     assert [r.name for r in got] == list(CLASSES)
     assert [r.precision for r in got] == pytest.approx(precision)
     assert [r.recall for r in got] == pytest.approx(recall)
@@ -85,8 +85,8 @@ def test_the_table_says_what_is_below_the_bar() -> None:
 def study(tmp_path: Path) -> tuple[Path, SamplePlan]:
     """A staged study without media, whose results are the truth itself."""
     rng = np.random.default_rng(1)
-    film = -40 + 8 * np.convolve(rng.normal(size=640), np.ones(9) / 3, "valid")[:596]
-    plan = make_plan(film, SIZES["small"], 5, size_name="small")
+    level_db = -40 + 8 * np.convolve(rng.normal(size=640), np.ones(9) / 3, "valid")[:596]
+    plan = make_plan(level_db, SIZES["small"], 5, size_name="small")
     truth = truth_of(plan, [])
     write_truth(tmp_path / "truth.json", truth)
     results = tmp_path / "results"
@@ -117,10 +117,10 @@ def write_results(results: Path, truth: dict[str, Any], late_s: float = 0.0) -> 
 
 def write_annotation(results: Path, name: str, planted: dict[str, Any]) -> None:
     columns: dict[str, list[Any]] = {n: [] for n in ("viewer", "time_s", "valid", "amusement")}
-    for tick in range(int(planted["duration_s"] * 6)):
-        state = next(s for a, b, s in planted["on_reaction"] if a <= tick / 6 + 1e-9 < b)
+    for frame in range(int(planted["duration_s"] * 6)):
+        state = next(s for a, b, s in planted["on_reaction"] if a <= frame / 6 + 1e-9 < b)
         columns["viewer"].append("1")
-        columns["time_s"].append(tick / 6)
+        columns["time_s"].append(frame / 6)
         columns["valid"].append(state != "-")
         columns["amusement"].append(None if state == "-" else 0.9 * (state == "s"))
     write_table(results / "annotations" / f"{Path(name).stem}.parquet", columns, Provenance("annotate"))
@@ -158,10 +158,10 @@ def test_a_wrong_pair_and_a_missing_annotation_are_seen(study: tuple[Path, Sampl
     assert result.wrong == (first.name,)
     assert first.name not in result.offsets
     assert not result.passes
-    ticks = {r.name: r for r in result.frames}
-    assert ticks["smile"].precision == 1.0
-    assert ticks["smile"].recall < 1
-    assert ticks["no face"].precision < 1
+    by_class = {r.name: r for r in result.frames}
+    assert by_class["smile"].precision == 1.0
+    assert by_class["smile"].recall < 1
+    assert by_class["no face"].precision < 1
 
 
 def test_labels_that_always_say_neutral_fail(study: tuple[Path, SamplePlan]) -> None:
@@ -186,9 +186,9 @@ def test_the_command_prints_the_table_and_says_by_its_exit_code(study: tuple[Pat
     write_results(folder / "results", truth_of(plan, []), late_s=0.2)
     bad = CliRunner().invoke(sample, [str(folder), "--check", "--json"])
     assert bad.exit_code == 1
-    said = json.loads(bad.output)
-    assert said["passes"] is False
-    assert said["offsets"][plan.reactions[0].name]["worst_s"] == pytest.approx(0.2)
+    report = json.loads(bad.output)
+    assert report["passes"] is False
+    assert report["offsets"][plan.reactions[0].name]["worst_s"] == pytest.approx(0.2)
 
 
 def test_a_study_that_was_not_run_or_has_broken_results(study: tuple[Path, SamplePlan]) -> None:
