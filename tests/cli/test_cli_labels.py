@@ -25,7 +25,7 @@ def test_votes_of_each_viewer_at_given_thresholds(evoked, media, tmp_path: Path)
     assert max(table["ticks"]) == 18
     provenance = read_provenance(out)
     assert provenance is not None
-    assert provenance["config"]["votes"]["thresholds"] == ["surprise=0"]
+    assert provenance["config"]["votes"]["thresholds"] == {"surprise": 0}
 
 
 def test_json_has_each_reaction_and_is_all_of_stdout(evoked, media, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
@@ -66,8 +66,8 @@ def test_the_summary_of_a_single_viewer_is_singular(evoked, media) -> None:  # t
     ("options", "message"),
     [
         (["--labels", "--thresholds", "joy=0.3"], "no expression 'joy' to set a threshold for; there are: amusement"),
-        (["--labels", "--thresholds", "awe"], "thresholds must be like amusement=0.4"),
-        (["--labels", "--merge", "mean"], "merge must be one of pool, any, viewer"),
+        (["--labels", "--thresholds", "awe"], "must be like amusement=0.4, got 'awe'"),
+        (["--labels", "--merge", "mean"], "'mean' is not one of 'pool', 'any', 'viewer'"),
         (["--apart"], "--apart goes with --labels"),
     ],
 )
