@@ -1,6 +1,6 @@
-"""Write the list of rooms and files into docs/architecture.md, and shorten the list of modules without `__all__`.
+"""Write the list of rooms and files into docs/architecture.md.
 
-python scripts/list_rooms.py           write both
+python scripts/list_rooms.py           write it
 python scripts/list_rooms.py --check   exit 1 where the list in docs/architecture.md is out of date
 """
 
@@ -11,7 +11,6 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "evoked"
 PAGE = ROOT / "docs" / "architecture.md"
-UNLISTED = ROOT / "tests" / "modules_without_all.txt"
 BEGIN, END = "<!-- files: made by scripts/list_rooms.py -->", "<!-- end of files -->"
 
 
@@ -37,19 +36,6 @@ def page(text: str, files: str) -> str:
     return f"{head}{BEGIN}\n{files}\n{END}{rest.split(END)[1]}"
 
 
-def has_all(file: Path) -> bool:
-    """Whether a module sets `__all__`."""
-    names = [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Name)]
-    return any(name.id == "__all__" and isinstance(name.ctx, ast.Store) for name in names)
-
-
-def still_unlisted() -> list[str]:
-    """The modules of the allow-list that are there and still have no `__all__`."""
-    files = {name: SOURCE.parent.joinpath(*name.split(".")) for name in UNLISTED.read_text().split()}
-    found = {n: p.with_suffix(".py") if p.with_suffix(".py").exists() else p / "__init__.py" for n, p in files.items()}
-    return [name for name, file in found.items() if file.exists() and not has_all(file)]
-
-
 def main() -> int:
     """Write, or check, what the sources say."""
     text = PAGE.read_text()
@@ -59,7 +45,6 @@ def main() -> int:
             print(f"{PAGE.relative_to(ROOT)} is out of date. Run: python scripts/list_rooms.py", file=sys.stderr)
         return int(fresh != text)
     PAGE.write_text(fresh)
-    UNLISTED.write_text("".join(f"{name}\n" for name in still_unlisted()))
     return 0
 
 

@@ -139,19 +139,9 @@ def lists_public_names(file: Path) -> bool:
     return file.stem.startswith("_") or any(isinstance(t, ast.Name) and t.id == "__all__" for t in targets)
 
 
-UNLISTED = Path(__file__).with_name("modules_without_all.txt")
-"""Modules that do not list their public names yet, one a line. It only shrinks."""
-
-
 def test_every_module_lists_its_public_names() -> None:
     without = [name for name, file in modules().items() if not lists_public_names(file)]
-    assert sorted(set(without) - set(UNLISTED.read_text().split())) == [], "list what is public in __all__"
-
-
-def test_modules_that_list_their_public_names_are_off_the_allow_list() -> None:
-    done = {name for name, file in modules().items() if lists_public_names(file)}
-    gone = [name for name in UNLISTED.read_text().split() if name in done or name not in modules()]
-    assert gone == [], f"take these lines out of {UNLISTED.name}"
+    assert without == [], "list what is public in __all__"
 
 
 def test_names_in_all_are_there() -> None:

@@ -144,6 +144,9 @@ def affect_text(lines: Sequence[ScoreLine], quantities: Sequence[str]) -> str:
 
     Args:
         lines, quantities: as for `affect_table`.
+
+    Returns:
+        The lines, joined.
     """
     rows = affect_table(lines, quantities)
     out = []

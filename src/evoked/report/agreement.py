@@ -68,6 +68,9 @@ def render_agreement(agreement: Agreement, provenance: Provenance) -> str:
     Args:
         agreement: the results.
         provenance: of the results, shown on the page.
+
+    Returns:
+        The HTML.
     """
     colours = expression_colours(agreement.expressions)
     rows = (*agreement.rows, agreement.mean)

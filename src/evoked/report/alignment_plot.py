@@ -20,6 +20,9 @@ def map_text(offsets: OffsetMap, content_s: float, width: int = 72) -> str:
         offsets: the map.
         content_s: length of the content, in seconds.
         width: of the bars, in characters.
+
+    Returns:
+        The lines, joined.
     """
     reaction_s = max(s.reaction_end_s for s in offsets.segments)
     content_bar = _bar([(s.content_start_s, s.content_end_s) for s in offsets.segments], content_s, width)
@@ -41,6 +44,9 @@ def map_svg(offsets: OffsetMap, reaction: str, content: str, content_s: float, r
         offsets: the map.
         reaction, content: their names.
         content_s, reaction_s: their lengths, in seconds.
+
+    Returns:
+        The SVG element as text.
     """
     right, top = max(reaction_s, 1e-3), max(content_s, 1e-3)
 
@@ -105,7 +111,15 @@ def _legend() -> str:
 
 
 def map_html(svg: str, title: str) -> str:
-    """A page that holds the picture and nothing else."""
+    """A page that holds the picture and nothing else.
+
+    Args:
+        svg: an SVG element.
+        title: of the page, escaped here.
+
+    Returns:
+        The HTML.
+    """
     head = f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title></head>'
     return f'{head}\n<body style="margin:1rem">\n{svg}</body></html>\n'
 

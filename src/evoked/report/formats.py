@@ -72,6 +72,9 @@ def decimals(value: float, places: int = 2) -> str:
     Args:
         value: any finite number.
         places: decimals.
+
+    Returns:
+        The number as text.
     """
     return f"{value:.{places}f}".replace("-", "\u2212")
 
@@ -82,6 +85,9 @@ def css_percent(value: float, full: float) -> str:
     Args:
         value: a position or length.
         full: the length that is 100 %, in the same unit.
+
+    Returns:
+        The percentage with its sign, e.g. "12.500%".
     """
     return f"{100 * min(1.0, max(0.0, value / full if full else 0.0)):.3f}%"
 
@@ -113,6 +119,9 @@ def clock_axis(seconds: float, most: int = 6) -> Axis:
     Args:
         seconds: its end.
         most: greatest number of marks after the first.
+
+    Returns:
+        The axis, with marks at whole seconds.
     """
     step = next((s for s in CLOCK_STEPS if seconds <= most * s), math.ceil(seconds / most / 3600) * 3600)
     return Axis(seconds, tuple(float(t) for t in range(0, math.floor(seconds) + 1, step)) if seconds > 0 else (0.0,))
@@ -170,6 +179,9 @@ def uncovered_s(reaction: PageReaction, seconds: float) -> float:
     Args:
         reaction: with or without an alignment.
         seconds: length of the content.
+
+    Returns:
+        Seconds, 0 or more.
     """
     return sum(b - a for a, b in uncovered(reaction, seconds))
 

@@ -116,6 +116,13 @@ def load_study(study: Path) -> PageData:
 def load_prediction(table: Path, video: Path | None) -> PageData:
     """The facts of one predicted video: a predictions table and, where given, the video itself.
 
+    Args:
+        table: a predictions table.
+        video: the video that it is of; None: the page shows no video.
+
+    Returns:
+        The data of the page.
+
     Raises:
         DatasetError: if the table is absent, unreadable, or holds no expressions.
         StudyError: if `video` is no file.

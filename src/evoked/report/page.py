@@ -87,6 +87,9 @@ def render(data: PageData, shown: Mapping[str, EmbeddedVideo]) -> str:
     Args:
         data: of the page.
         shown: content name → how its video is shown.
+
+    Returns:
+        The HTML.
     """
     script = asset("page.js")
     return (

@@ -37,6 +37,9 @@ class ProvenanceReader:
         Args:
             layout: paths of the study.
             add_sentence: gets what is missing or cannot be read.
+
+        Returns:
+            Settings, inputs and networks of the results, each once.
         """
         tables = [layout.labels, *_files(layout.annotations_folder, "*.parquet")]
         self._tables([*tables, *_files(layout.predictions_folder, "*.parquet")], add_sentence)
@@ -53,6 +56,9 @@ class ProvenanceReader:
         Args:
             paths: Parquet files.
             add_sentence: gets what is missing or cannot be read.
+
+        Returns:
+            Settings, inputs and networks of the tables, each once.
         """
         self._tables(paths, add_sentence)
         return self._summary(add_sentence)

@@ -97,6 +97,9 @@ class StepRecords:
             step: e.g. "annotate".
             name: file name, or "" for a step over the whole study.
             key: from `key`.
+
+        Returns:
+            True where nothing has to be done.
         """
         record = _load(self._record(step, name))
         if record.get("key") != key:
@@ -129,6 +132,9 @@ class StepRecords:
         Args:
             step, name: of the item.
             key: from `key`.
+
+        Returns:
+            True where the outputs are in the cache.
         """
         return self._cache.holds(step, name, key)
 

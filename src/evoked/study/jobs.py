@@ -93,6 +93,9 @@ class RecogniserChoice:
         Args:
             recogniser: the open one.
             choice, names, root: as for `open_recogniser`.
+
+        Returns:
+            The choice, picklable.
         """
         return cls(choice, names, root, canonical(dict(recogniser.describe())))
 

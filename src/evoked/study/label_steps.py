@@ -101,6 +101,9 @@ class LabelSteps:
         Args:
             reaction: its name.
             candidates: names of contents.
+
+        Returns:
+            The work, for the runner.
         """
         records, source, out = self.runner.records, self.folder.reaction(reaction), self.folder.alignment(reaction)
         digests = {c: records.content_digest(self.folder.content(c)) for c in candidates}

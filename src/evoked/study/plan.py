@@ -123,6 +123,9 @@ def plan_study(root: Path, cache: Cache | None = None) -> list[PlannedItem]:
         root: the study's folder.
         cache: where the pretrained networks are.
 
+    Returns:
+        Every item, in the order of the steps.
+
     Raises:
         StudyError, DatasetError: if the folder, study.toml or pairs.csv cannot be used at all.
     """

@@ -90,6 +90,9 @@ class ResultCache:
         Args:
             step, name: of the item.
             key: under which the outputs were computed.
+
+        Returns:
+            True where all outputs are in the cache, undamaged.
         """
         return _complete(self._entries(step, name) / key[:16], key) is not None
 

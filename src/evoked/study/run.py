@@ -92,6 +92,9 @@ def stale_files(folder: StudyLayout, good: Collection[tuple[str, str]]) -> list[
     Args:
         folder: paths of the study, with the videos of today.
         good: (step, name) of the items that the run computes or keeps.
+
+    Returns:
+        The files, with the step and the item that each belonged to.
     """
     stale = []
     present = _present(folder)
