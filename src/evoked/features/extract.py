@@ -181,7 +181,7 @@ class Extractor:
             _track(grid, "image", images.end(), shown),
             _track(grid, "face", faces.rows, np.ones(grid.steps, dtype=np.bool_)),
             faces.valid,
-            _track(grid, "audio", sounds.end(), _heard(media, grid, ends.get("sound", np.inf))),
+            _track(grid, "audio", sounds.end(), _heard(media, reader, ends.get("sound", np.inf))),
             damage_lines(reader),
         )
 
@@ -279,12 +279,22 @@ class _Shown:
     search: NDArray[np.uint8] | None
 
 
-def _heard(media: Media, grid: TimeGrid, end_s: float) -> NDArray[np.bool_]:
-    """bool (T,): the seconds [t, t + 1) in which the audio stream has samples; it may break off at `end_s`."""
+def _heard(media: Media, played: MediaReader, end_s: float) -> NDArray[np.bool_]:
+    """bool (T,): the seconds [t, t + 1) in which the sound stream has something, and nothing of it is damaged.
+
+    Args:
+        media: the file.
+        played: the same, played to its end.
+        end_s: when the sound breaks off; infinite where it does not.
+    """
+    seconds = range(media.seconds.steps)
     if media.sound is None:
-        return np.zeros(grid.steps, dtype=np.bool_)
+        return np.zeros(len(seconds), dtype=np.bool_)
     first, last = media.sound.start_s, media.sound.start_s + media.sound.duration_s
-    return np.array([t + 1 > first and t < last and t < end_s for t in range(grid.steps)], dtype=np.bool_)
+    heard = np.array([t + 1 > first and t < last and t < end_s for t in seconds], dtype=np.bool_)
+    for from_s, to_s in played.lost_sound_s:
+        heard[int(from_s) : int(np.ceil(to_s))] = False
+    return heard
 
 
 def _track(grid: TimeGrid, name: str, rows: NDArray[np.float32], valid: NDArray[np.bool_]) -> Track:

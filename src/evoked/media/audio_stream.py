@@ -9,6 +9,10 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from evoked.core.damage import Damage
+from evoked.media.channel_mix import FULL_SCALE_LIMIT, ChannelMixer, Piece, mix_to_mono, piece_of
+from evoked.media.sound_damage import FormatGuard, SoundSpans
+
 __all__ = ["AudioAssembler", "AudioChunk", "mix_to_mono"]
 
 SLACK_S = Fraction(1, 100)
@@ -59,21 +63,58 @@ class AudioAssembler:
         self._resampler: av.AudioResampler | None = None
         self._taken = 0  # input samples at the source's rate, counted from second 0
         self._sent = 0  # output samples at hz
-        self._batch: list[Samples] = []
+        self._batch: list[Piece] = []
         self._pending = 0  # samples in the batch
         self._sample_of: Callable[[int], int] = int  # timestamp → sample index at the source's rate
         self._slack = 0  # samples at the source's rate
         self._begun = False
+        self._guard = FormatGuard()
+        self._mixer = ChannelMixer()
+        self._channels = 0  # of the last frame
+        self._lost = SoundSpans()
+        self._cancelled = SoundSpans()
+        self._changed: list[Damage] = []
 
     def take(self, frame: av.AudioFrame) -> Iterator[AudioChunk]:
         """Add the next decoded frame; yields the chunks that are complete with it."""
-        if frame.sample_rate != self._rate:
-            yield from self._flush()
-            self._rate = frame.sample_rate
-            self._taken = round(Fraction(self._sent * self._rate, self._hz))
-            self._sample_of = _sample_index(self._base * self._rate, self._zero * self._rate)
-            self._slack = int(SLACK_S * self._rate)
-        mono = mix_to_mono(frame)
+        for decided, good in self._guard.add(frame):
+            yield from self._add(decided, good)
+
+    def lose(self, pts: int | None, duration: int | None) -> None:
+        """Note a packet that could not be decoded; it becomes silence.
+
+        Args:
+            pts, duration: of the packet, in units of the time base; None where it does not say.
+        """
+        if pts is not None:
+            from_s = float(pts * self._base - self._zero)
+            self._lost.add(from_s, from_s + float((duration or 0) * self._base))
+
+    @property
+    def lost_s(self) -> tuple[tuple[float, float], ...]:
+        """Spans (from, to) that are silence in place of damaged sound, in seconds on the file's clock."""
+        return tuple(self._lost.spans)
+
+    @property
+    def damage(self) -> tuple[Damage, ...]:
+        """What is wrong with the sound so far."""
+        lost = self._lost.damage("sound_damaged", "damaged: its sound cannot be used {where}; silence takes its place")
+        text = "of opposite phase: its channels cancel each other {where}; the loudest channel alone is used there"
+        return (*lost, *self._changed, *self._cancelled.damage("sound_cancels", text))
+
+    def _add(self, frame: av.AudioFrame, good: bool) -> Iterator[AudioChunk]:
+        """Add a frame; silence takes its place where it is not good."""
+        if good:
+            yield from self._adapt(frame)
+        if not self._rate:  # before the first good frame: silence comes with that one's timestamp
+            at_s = 0.0 if frame.pts is None else float(frame.pts * self._base - self._zero)
+            self._lost.add(at_s, at_s + frame.samples / frame.sample_rate)
+            return
+        piece = piece_of(frame) if good else None
+        if piece is None or not _is_plausible(piece):
+            piece = Piece(np.zeros(frame.samples, dtype=np.float32))
+            at = self._taken if frame.pts is None else self._sample_of(frame.pts)
+            self._lost.add(at / self._rate, (at + frame.samples) / self._rate)
         gap = 0
         if frame.pts is not None:
             gap = self._sample_of(frame.pts) - self._taken
@@ -83,10 +124,34 @@ class AudioAssembler:
                 gap = max(min(gap, round(self._end_s * self._rate) - self._taken), 0)
         self._begun = True
         yield from self._silence(gap)
-        yield from self._push(mono[max(-gap, 0) :])
+        yield from self._push(_without_start(piece, max(-gap, 0)))
+
+    def _adapt(self, frame: av.AudioFrame) -> Iterator[AudioChunk]:
+        """Go over to the rate and the number of channels of the next frame."""
+        before, now = (self._channels, self._rate), (int(frame.layout.nb_channels), int(frame.sample_rate))
+        if now == before:
+            return
+        if now[1] != self._rate:
+            yield from self._flush()
+            self._rate = now[1]
+            self._taken = round(Fraction(self._sent * self._rate, self._hz))
+            self._sample_of = _sample_index(self._base * self._rate, self._zero * self._rate)
+            self._slack = int(SLACK_S * self._rate)
+        elif self._batch:
+            yield from self._resample(self._joined_batch())
+        self._channels = now[0]
+        if before[0]:
+            at_s = self._taken / self._rate
+            (a, a_hz), (b, b_hz) = before, now
+            text = (
+                f"not of one kind: its sound changes from {a} channels at {a_hz} Hz to {b} at {b_hz} Hz at {at_s:.2f} s"
+            )
+            self._changed.append(Damage("sound_format", text, round(at_s, 6), round(at_s, 6)))
 
     def end(self) -> Iterator[AudioChunk]:
         """No more frames: pad with silence up to the end of the file."""
+        for decided, good in self._guard.end():
+            yield from self._add(decided, good)
         if not self._rate:
             self._rate = self._hz
         yield from self._silence(round(self._end_s * self._rate) - self._taken)
@@ -96,19 +161,21 @@ class AudioAssembler:
 
     def finish(self, end_s: Fraction) -> Iterator[AudioChunk]:
         """No more frames, and the end of the file is known only now; otherwise as `end`."""
+        for decided, good in self._guard.end():
+            yield from self._add(decided, good)
         self._end_s, self._wanted = end_s, max(round(end_s * self._hz), self._sent)
         yield from self.end()
 
     def _silence(self, count: int) -> Iterator[AudioChunk]:
         while count > 0:  # in blocks, so that an hour of silence is not one array
             block = min(count, self._rate)
-            yield from self._push(np.zeros(block, dtype=np.float32))
+            yield from self._push(Piece(np.zeros(block, dtype=np.float32)))
             count -= block
 
-    def _push(self, mono: Samples) -> Iterator[AudioChunk]:
-        self._batch.append(mono)
-        self._taken += len(mono)
-        self._pending += len(mono)
+    def _push(self, piece: Piece) -> Iterator[AudioChunk]:
+        self._batch.append(piece)
+        self._taken += len(piece.mono)
+        self._pending += len(piece.mono)
         if 2 * self._pending >= self._rate:  # half a second
             yield from self._resample(self._joined_batch())
 
@@ -120,7 +187,9 @@ class AudioAssembler:
             self._resampler = None
 
     def _joined_batch(self) -> Samples:
-        samples = np.concatenate(self._batch)
+        samples, channel = self._mixer.mix(self._batch, self._rate)
+        if channel is not None:
+            self._cancelled.add((self._taken - self._pending) / self._rate, self._taken / self._rate)
         self._batch, self._pending = [], 0
         return samples
 
@@ -163,19 +232,14 @@ def _sample_index(samples_per_unit: Fraction, offset: Fraction) -> Callable[[int
     return lambda pts: (2 * (pts * factor - shift) + denominator) // (2 * denominator)
 
 
-def mix_to_mono(frame: av.AudioFrame) -> Samples:
-    """The mean of a frame's channels, float32, shape (samples,), full scale = 1."""
-    data: NDArray = frame.to_ndarray()
-    channels = frame.layout.nb_channels
-    if not frame.format.is_planar:
-        data = data.reshape(-1, channels).T
-    dtype = data.dtype
-    if dtype == np.uint8:
-        data = data.astype(np.float32) - np.float32(128)
-        scale = np.float32(1 / 128)
-    elif dtype.kind == "i":
-        scale = np.float32(1 / 2.0 ** (8 * dtype.itemsize - 1))
-    else:
-        scale = np.float32(1)
-    mean = data[0].astype(np.float32) if channels == 1 else data.mean(axis=0, dtype=np.float32)
-    return np.asarray(mean * scale, dtype=np.float32)
+def _is_plausible(piece: Piece) -> bool:
+    """Whether every value is finite and not far beyond full scale."""
+    values = piece.mono if piece.channels is None else piece.channels
+    return not len(piece.mono) or bool(np.abs(values).max() <= FULL_SCALE_LIMIT)  # false for NaN
+
+
+def _without_start(piece: Piece, count: int) -> Piece:
+    """A piece without its first samples."""
+    if not count:
+        return piece
+    return Piece(piece.mono[count:], None if piece.channels is None else piece.channels[:, count:])

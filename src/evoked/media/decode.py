@@ -13,6 +13,7 @@ from av import Packet
 from av.stream import Stream
 from numpy.typing import NDArray
 
+from evoked.core.damage import Damage, damage_texts
 from evoked.core.errors import NoPictureError, NoSoundError
 from evoked.core.time_grid import TimeGrid
 from evoked.media.audio_stream import AudioAssembler, AudioChunk
@@ -95,6 +96,7 @@ class MediaReader(Iterator[VideoFrame | AudioChunk]):
         self._reached: dict[str, StreamPosition] = {}
         self._lost: set[int] = set()
         self._enough = False
+        self._assembler: AudioAssembler | None = None
         self._items = self._run(path, frames, audio_hz, skip)
 
     def __iter__(self) -> Iterator[VideoFrame | AudioChunk]:
@@ -153,6 +155,16 @@ class MediaReader(Iterator[VideoFrame | AudioChunk]):
         """
         return np.array([self._reached["picture"].second(pts) for pts in sorted(self._lost)], dtype=np.float64)
 
+    @property
+    def lost_sound_s(self) -> tuple[tuple[float, float], ...]:
+        """Spans (from, to) that are silence in place of damaged sound, in seconds on the file's clock."""
+        return self._assembler.lost_s if self._assembler else ()
+
+    @property
+    def sound_damage(self) -> tuple[Damage, ...]:
+        """What is wrong with the decoded sound itself; known at the end of the pass."""
+        return self._assembler.damage if self._assembler else ()
+
     def _run(
         self, path: Path, grid: TimeGrid | None, hz: int | None, skip: bool
     ) -> Generator[VideoFrame | AudioChunk, None, None]:
@@ -177,6 +189,7 @@ class MediaReader(Iterator[VideoFrame | AudioChunk]):
         if hz is not None:
             source.audio.codec_context.thread_count = 1
             assembler = AudioAssembler(hz, time_base_of(source.audio), source.zero, self.media.duration_s)
+            self._assembler = assembler
             self._reached["sound"] = StreamPosition(source, source.audio)
         wanted = [source.video] if decoder else []
         streams: list[Stream] = [*wanted, source.audio] if assembler else [*wanted]
@@ -208,6 +221,7 @@ class MediaReader(Iterator[VideoFrame | AudioChunk]):
             frames = packet.decode()
         except av.error.FFmpegError:
             self.dropped += 1
+            assembler.lose(packet.pts, packet.duration)
             return
         self._reached["sound"].advance(packet)
         for frame in frames:
@@ -246,7 +260,7 @@ def damage_lines(reader: MediaReader) -> tuple[str, ...]:
     if reader.dropped:
         packets = f"{reader.dropped} packet{'s' if reader.dropped > 1 else ''}"
         lines.append(f"damaged: {packets}{reader.of_what} could not be decoded")
-    return tuple(lines)
+    return (*lines, *damage_texts(reader.sound_damage))
 
 
 class StreamPosition:
