@@ -24,6 +24,7 @@ Every message states what is wrong, where, and what to do, on one line.
 from pathlib import Path
 
 __all__ = [
+    "FILE_ERRORS",
     "AlignmentError",
     "CheckpointError",
     "DatasetError",
@@ -40,6 +41,7 @@ __all__ = [
     "WeightsMismatch",
     "WeightsMissing",
     "WorkerError",
+    "failure_of",
 ]
 
 
@@ -118,3 +120,21 @@ class OutputError(EvokedError):
 
 class WorkerError(EvokedError):
     """A worker process died, or the cluster on which it should run cannot be reached."""
+
+
+FILE_ERRORS = (EvokedError, OSError, UnicodeError)
+"""What the work on one file may raise without taking the other files with it; anything else is a bug."""
+
+
+def failure_of(error: EvokedError | OSError | UnicodeError) -> EvokedError:
+    """The error of one file as an EvokedError, on one line; an EvokedError as it is."""
+    if isinstance(error, EvokedError):
+        return error
+    if isinstance(error, OSError) and error.strerror:
+        names = f" ({error.filename})" if error.filename else ""
+        failure = EvokedError(f"{error.strerror}{names}. Check that the file can be read and is whole")
+    else:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        failure = EvokedError(f"{reason}. Check that the file can be read and is whole")
+    failure.__cause__ = error
+    return failure

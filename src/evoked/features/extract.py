@@ -166,22 +166,23 @@ class Extractor:
             raise NoPictureError(f"{path} has no picture: features describe videos. Name a file with a video stream")
         grid = media.seconds
         images, faces, sounds = self.rows(grid.steps)
+        shown_s = grid.seconds.copy()
         reader = read_media(path, frames=grid, audio_hz=audio.HZ if media.sound else None)
         for item in prefetch(self._prepared(reader, media), depth=16):
             if isinstance(item, _Shown):
+                shown_s[item.picture.step] = float(item.picture.pts_s)
                 images.take(item.picture.step, item.picture.index, item.square)
                 faces.take(item.picture, item.search)
                 progress(item.picture.step + 1, grid.steps)
             else:
                 sounds.take(item)
-        ends = reader.broke_off_s
-        shown = grid.seconds < ends.get("picture", np.inf)  # later rows would repeat the last frame
+        shown = reader.picture_valid(grid, shown_s)  # other rows would repeat an earlier frame
         faces.rows[~shown], faces.valid[~shown] = 0, False
         return Features(
             _track(grid, "image", images.end(), shown),
             _track(grid, "face", faces.rows, np.ones(grid.steps, dtype=np.bool_)),
             faces.valid,
-            _track(grid, "audio", sounds.end(), _heard(media, reader, ends.get("sound", np.inf))),
+            _track(grid, "audio", sounds.end(), _heard(media, reader)),
             damage_lines(reader),
         )
 
@@ -279,21 +280,23 @@ class _Shown:
     search: NDArray[np.uint8] | None
 
 
-def _heard(media: Media, played: MediaReader, end_s: float) -> NDArray[np.bool_]:
+def _heard(media: Media, reader: MediaReader) -> NDArray[np.bool_]:
     """bool (T,): the seconds [t, t + 1) in which the sound stream has something, and nothing of it is damaged.
 
     Args:
         media: the file.
-        played: the same, played to its end.
-        end_s: when the sound breaks off; infinite where it does not.
+        reader: the same, read to its end.
     """
     seconds = range(media.seconds.steps)
     if media.sound is None:
         return np.zeros(len(seconds), dtype=np.bool_)
     first, last = media.sound.start_s, media.sound.start_s + media.sound.duration_s
+    end_s = reader.broke_off_s.get("sound", np.inf)
     heard = np.array([t + 1 > first and t < last and t < end_s for t in seconds], dtype=np.bool_)
-    for from_s, to_s in played.lost_sound_s:
+    for from_s, to_s in reader.lost_sound_s:
         heard[int(from_s) : int(np.ceil(to_s))] = False
+    for from_s, to_s in reader.sound_gaps_s:
+        heard[int(np.ceil(from_s)) : int(to_s)] = False
     return heard
 
 

@@ -18,7 +18,7 @@ from av.stream import Disposition, Stream
 
 from evoked.core.errors import MediaError, MissingMedia
 
-__all__ = ["StreamSource", "first_stream", "open_container", "open_source", "time_base_of"]
+__all__ = ["StreamSource", "first_stream", "open_container", "open_source", "reading", "time_base_of", "unreadable"]
 
 # libav reads any text file as one of these, and renders its letters
 TEXT_ART = {"tty", "bin", "xbin", "adf", "idf"}
@@ -57,6 +57,16 @@ class StreamSource:
         assert self.sound is not None
         return self.sound
 
+    @property
+    def streams(self) -> list[Stream]:
+        """The video and the audio stream, of those that there are."""
+        return [s for s in (self.picture, self.sound) if s is not None]
+
+    @property
+    def in_decoding_order(self) -> bool:
+        """Whether the packets carry no presentation times: AVI; libav's guesses are up to two frames off there."""
+        return self.container.format.name == "avi"
+
     def on_clock(self, stream: Stream, pts: int) -> Fraction:
         """Convert a timestamp to our clock.
 
@@ -75,6 +85,26 @@ class StreamSource:
 
 
 @contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn whatever libav or the system raises while a file is read into a MediaError that names the file."""
+    try:
+        yield
+    except (av.error.FFmpegError, OSError, UnicodeError) as error:
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: Path, error: Exception) -> MediaError:
+    """The error for a file in which reading failed, with the reason on one line.
+
+    Args:
+        path: where it is.
+        error: what libav or the system raised.
+    """
+    reason = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
+    return MediaError(f"{path} cannot be read: {reason}. Copy or download it again")
+
+
+@contextmanager
 def open_container(path: Path) -> Iterator[StreamSource]:
     """Open a media file for reading, and close it.
 
@@ -84,14 +114,16 @@ def open_container(path: Path) -> Iterator[StreamSource]:
     """
     source = open_source(path)
     try:
-        yield source
+        with reading(path):
+            yield source
     finally:
         source.container.close()
 
 
 def open_source(path: Path) -> StreamSource:
     """As open_container, without closing: the caller closes `container`."""
-    return first_stream(_open(path), path)
+    with reading(path):
+        return first_stream(_open(path), path)
 
 
 def time_base_of(stream: Stream) -> Fraction:

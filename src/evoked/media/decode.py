@@ -17,11 +17,13 @@ from evoked.core.damage import Damage, damage_texts
 from evoked.core.errors import NoPictureError, NoSoundError
 from evoked.core.time_grid import TimeGrid
 from evoked.media.audio_stream import AudioAssembler, AudioChunk
-from evoked.media.container import StreamSource, open_source, time_base_of
+from evoked.media.container import StreamSource, open_source, time_base_of, unreadable
+from evoked.media.damage_log import DamageLog, StreamPosition
 from evoked.media.frame_sampler import FrameSampler, PtsGrid, VideoFrame
 from evoked.media.gop_decoder import Decoder, decoder_for
 from evoked.media.orientation import Orientation
 from evoked.media.probe import Media, no_video_error, probe
+from evoked.media.stated_length import has_one_clock
 
 __all__ = [
     "AudioChunk",
@@ -35,9 +37,6 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-
-CUT_OFF_S = 0.5
-"""A stream that ends this long before its declared end was cut off; complete files differ by hundredths."""
 
 
 def read_media(
@@ -77,7 +76,6 @@ class MediaReader(Iterator[VideoFrame | AudioChunk]):
 
     Attributes:
         media: the file's description.
-        dropped: packets that could not be decoded, and wanted frames that are missing, so far.
     """
 
     def __init__(
@@ -92,10 +90,8 @@ class MediaReader(Iterator[VideoFrame | AudioChunk]):
             raise no_video_error(path)
         if audio_hz is not None and self.media.sound is None:
             raise NoSoundError(f"{path} has no sound: name a file with an audio stream")
-        self.dropped = 0
-        self._reached: dict[str, StreamPosition] = {}
-        self._lost: set[int] = set()
-        self._enough = False
+        self._path = path
+        self._log: DamageLog | None = None
         self._assembler: AudioAssembler | None = None
         self._items = self._run(path, frames, audio_hz, skip)
 
@@ -103,16 +99,29 @@ class MediaReader(Iterator[VideoFrame | AudioChunk]):
         return self
 
     def __next__(self) -> VideoFrame | AudioChunk:
-        return next(self._items)
+        try:
+            return next(self._items)
+        except (av.error.FFmpegError, OSError, UnicodeError) as error:
+            raise unreadable(self._path, error) from error
 
     def close(self) -> None:
         """Stop, and close the file; dropping the iterator does the same."""
         self._items.close()
 
     @property
+    def dropped(self) -> int:
+        """Packets that could not be decoded, and wanted frames that are missing, so far."""
+        return self._log.dropped if self._log else 0
+
+    @property
+    def damage(self) -> tuple[Damage, ...]:
+        """What is wrong with the file, one entry per defect; known at the end of the pass."""
+        return (*(self._log.entries() if self._log else ()), *self.sound_damage)
+
+    @property
     def ended_s(self) -> float:
         """The latest end of a packet so far, in seconds on the file's clock."""
-        return float(max((r.end_s for r in self._reached.values()), default=Fraction(0)))
+        return float(max((p.end_s for p in self._positions.values()), default=Fraction(0)))
 
     @property
     def missing_s(self) -> float:
@@ -122,10 +131,10 @@ class MediaReader(Iterator[VideoFrame | AudioChunk]):
         last frame, audio is silence. A few hundredths are rounding; more is a file that was cut off.
         """
         media, missing = self.media, [Fraction(0)]
-        if "picture" in self._reached and media.picture and not self._enough:
-            missing.append(media.picture.end_s - self._reached["picture"].end_s)
-        if "sound" in self._reached and media.sound:
-            missing.append(media.sound.end_s - self._reached["sound"].end_s)
+        if self._log and "picture" in self._positions and media.picture and not self._log.enough:
+            missing.append(media.picture.end_s - self._positions["picture"].end_s)
+        if "sound" in self._positions and media.sound:
+            missing.append(media.sound.end_s - self._positions["sound"].end_s)
         return float(max(missing))
 
     @property
@@ -134,26 +143,30 @@ class MediaReader(Iterator[VideoFrame | AudioChunk]):
 
         Known at the end of the pass; only of those that were wanted. Empty for a complete file.
         """
-        media, ends = self.media, {}
-        for name, stream in (("picture", media.picture), ("sound", media.sound)):
-            if name in self._reached and stream and not (name == "picture" and self._enough):
-                end_s = self._reached[name].end_s
-                if stream.end_s - end_s > CUT_OFF_S:
-                    ends[name] = float(end_s)
-        return ends
+        return self._log.broke_off_s if self._log else {}
 
-    @property
-    def of_what(self) -> str:
-        """Which stream was read: " of its sound" or " of its picture"; "" where both were."""
-        return f" of its {next(iter(self._reached))}" if len(self._reached) == 1 else ""
+    def picture_valid(self, grid: TimeGrid, shown_s: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """At which steps the frame is the one that belongs there: not where it is missing, held, or corrupt.
 
-    @property
-    def lost_s(self) -> NDArray[np.float64]:
-        """Presentation times of frames that could not be decoded, in seconds on the file's clock, ascending.
+        Known at the end of the pass. A frame that is held because nothing else was shown is valid.
 
-        Known at the end of the pass. The frame before them is shown until the next frame that can be decoded.
+        Args:
+            grid: of the steps.
+            shown_s: when the frame of each step was first shown (`VideoFrame.pts_s`), shape (steps,).
+
+        Returns:
+            bool, shape (steps,).
         """
-        return np.array([self._reached["picture"].second(pts) for pts in sorted(self._lost)], dtype=np.float64)
+        return self._log.picture_valid(grid, shown_s) if self._log else np.ones(grid.steps, dtype=np.bool_)
+
+    @property
+    def sound_gaps_s(self) -> list[tuple[float, float]]:
+        """Stretches (from, to) in which the file has no sound although it has some before and after, in seconds."""
+        return self._log.gaps_s("sound") if self._log else []
+
+    @property
+    def _positions(self) -> dict[str, StreamPosition]:
+        return self._log.positions if self._log else {}
 
     @property
     def lost_sound_s(self) -> tuple[tuple[float, float], ...]:
@@ -178,113 +191,89 @@ class MediaReader(Iterator[VideoFrame | AudioChunk]):
         self, source: StreamSource, grid: TimeGrid | None, hz: int | None, skip: bool
     ) -> Iterator[VideoFrame | AudioChunk]:
         sampler, decoder, assembler = None, None, None
+        wanted: dict[str, Stream] = {"picture": source.video} if grid is not None else {}
+        wanted |= {"sound": source.audio} if hz is not None else {}
+        log = self._log = DamageLog(self.media, source, wanted)
         if grid is not None and self.media.picture is not None:
             video = self.media.picture
             pts_grid = PtsGrid(grid, time_base_of(source.video), source.zero)
-            sampler, decoder = (
-                FrameSampler(pts_grid, Orientation.of(video.rotation, video.mirrored)),
-                decoder_for(source, pts_grid, skip),
-            )
-            self._reached["picture"] = StreamPosition(source, source.video)
+            sampler = FrameSampler(pts_grid, Orientation.of(video.rotation, video.mirrored))
+            decoder = decoder_for(source, pts_grid, skip)
+            decoder.corrupt = log.corrupt
         if hz is not None:
             source.audio.codec_context.thread_count = 1
             assembler = AudioAssembler(hz, time_base_of(source.audio), source.zero, self.media.duration_s)
             self._assembler = assembler
-            self._reached["sound"] = StreamPosition(source, source.audio)
-        wanted = [source.video] if decoder else []
-        streams: list[Stream] = [*wanted, source.audio] if assembler else [*wanted]
-        for packet in self._packets(source, streams):
+        for packet in _packets(source, log):
             if assembler is not None and packet.stream_index == source.audio.index:
-                yield from self._decode_audio(assembler, packet)
-            elif sampler is not None and decoder is not None and not sampler.done:
-                yield from self._decode_video(sampler, decoder, packet)
+                yield from _decode_audio(assembler, packet, log)
+            elif sampler is None or decoder is None or packet.stream_index != source.video.index:
+                continue
+            elif not sampler.done:
+                yield from _decode_video(sampler, decoder, packet, log)
             if sampler is not None and sampler.done:
-                self._enough = True
+                log.enough = True
                 if assembler is None:
                     return
         if sampler is not None and decoder is not None and not sampler.done:
-            yield from self._drain_video(sampler, decoder, source)
+            yield from _drain_video(sampler, decoder, source.path, log)
         if assembler is not None:
             yield from assembler.end()
 
-    def _packets(self, source: StreamSource, streams: list[Stream]) -> Iterator[Packet]:
-        """Packets that are not empty; where the file breaks off they end, and missing_s reports it."""
-        try:
-            for packet in source.container.demux(streams):
-                if packet.size:
-                    yield packet
-        except av.error.FFmpegError:
-            self.dropped += 1
 
-    def _decode_audio(self, assembler: AudioAssembler, packet: Packet) -> Iterator[AudioChunk]:
-        try:
-            frames = packet.decode()
-        except av.error.FFmpegError:
-            self.dropped += 1
-            assembler.lose(packet.pts, packet.duration)
-            return
-        self._reached["sound"].advance(packet)
-        for frame in frames:
-            assert isinstance(frame, av.AudioFrame)
-            yield from assembler.take(frame)
+def _packets(source: StreamSource, log: DamageLog) -> Iterator[Packet]:
+    """Packets that are not empty, on one clock; where the file breaks off they end, and missing_s reports it.
 
-    def _decode_video(self, sampler: FrameSampler, decoder: Decoder, packet: Packet) -> Iterator[VideoFrame]:
-        self._reached["picture"].advance(packet)
-        for frame in decoder.feed(packet):
-            yield from sampler.push(frame)
-        self._count(decoder)
+    Where the clock may break, the packets of both streams are read even if one is wanted: only together they tell.
+    """
+    streams = list(log.wanted.values()) if has_one_clock(source) else source.streams
+    try:
+        for packet in source.container.demux(streams):
+            if packet.size:
+                yield log.clock.apply(packet)
+    except av.error.FFmpegError:
+        log.dropped += 1
 
-    def _drain_video(self, sampler: FrameSampler, decoder: Decoder, source: StreamSource) -> Iterator[VideoFrame]:
-        for frame in decoder.end():
-            yield from sampler.push(frame)
-        self._count(decoder)
-        if sampler.empty:
-            raise NoPictureError(
-                f"{source.path}: not one frame of its picture can be decoded. Copy or download it again"
-            )
-        yield from sampler.end()
 
-    def _count(self, decoder: Decoder) -> None:
-        self.dropped += decoder.dropped
-        self._lost |= decoder.lost
-        decoder.dropped = 0
-        decoder.lost.clear()
+def _decode_audio(assembler: AudioAssembler, packet: Packet, log: DamageLog) -> Iterator[AudioChunk]:
+    try:
+        frames = packet.decode()
+    except av.error.FFmpegError:
+        log.dropped += 1
+        assembler.lose(packet.pts, packet.duration)
+        return
+    log.positions["sound"].advance(packet)
+    for frame in frames:
+        assert isinstance(frame, av.AudioFrame)
+        yield from assembler.take(frame)
+
+
+def _decode_video(sampler: FrameSampler, decoder: Decoder, packet: Packet, log: DamageLog) -> Iterator[VideoFrame]:
+    log.positions["picture"].advance(packet)
+    for frame in decoder.feed(packet):
+        yield from sampler.push(frame)
+    _count(decoder, log)
+
+
+def _drain_video(sampler: FrameSampler, decoder: Decoder, path: Path, log: DamageLog) -> Iterator[VideoFrame]:
+    for frame in decoder.end():
+        yield from sampler.push(frame)
+    _count(decoder, log)
+    if sampler.empty:
+        raise NoPictureError(f"{path}: not one frame of its picture can be decoded. Copy or download it again")
+    yield from sampler.end()
+
+
+def _count(decoder: Decoder, log: DamageLog) -> None:
+    log.dropped += decoder.dropped
+    log.lost |= decoder.lost
+    decoder.dropped = 0
+    decoder.lost.clear()
 
 
 def damage_lines(reader: MediaReader) -> tuple[str, ...]:
-    """The damage of a file as messages, one per fault; known at the end of the pass."""
-    lines = [
-        f"cut off: its {name} ends after {end_s:.1f} s of {float(reader.media.duration_s):.1f} s; the rest is not valid"
-        for name, end_s in reader.broke_off_s.items()
-    ]
-    if reader.dropped:
-        packets = f"{reader.dropped} packet{'s' if reader.dropped > 1 else ''}"
-        lines.append(f"damaged: {packets}{reader.of_what} could not be decoded")
-    return (*lines, *damage_texts(reader.sound_damage))
-
-
-class StreamPosition:
-    """The presentation time up to which a stream has been read."""
-
-    def __init__(self, source: StreamSource, stream: Stream) -> None:
-        self._base, self._zero = time_base_of(stream), source.zero
-        self._end_pts: int | None = None
-
-    def advance(self, packet: Packet) -> None:
-        """Take the next packet into account."""
-        if packet.pts is not None:
-            end = packet.pts + (packet.duration or 0)
-            if self._end_pts is None or end > self._end_pts:
-                self._end_pts = end
-
-    @property
-    def end_s(self) -> Fraction:
-        """The latest end of a packet, in seconds on the file's clock; 0 before the first."""
-        return Fraction(0) if self._end_pts is None else self._end_pts * self._base - self._zero
-
-    def second(self, pts: int) -> float:
-        """A presentation timestamp of the stream in seconds on the file's clock."""
-        return float(pts * self._base - self._zero)
+    """The damage of a file as messages, one per defect; known at the end of the pass."""
+    return damage_texts(reader.damage)
 
 
 def prefetch(items: Iterator[T], depth: int = 8) -> Iterator[T]:

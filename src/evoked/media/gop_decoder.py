@@ -12,6 +12,7 @@ Other codecs are decoded in full: VP9 and AV1 gain nothing (and VP9 is inexact).
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
 from typing import Protocol
 
 import av
@@ -19,6 +20,7 @@ import numpy as np
 from av import Packet
 
 from evoked.media.container import StreamSource
+from evoked.media.damage_log import CorruptFrames
 from evoked.media.frame_sampler import PtsGrid
 from evoked.media.nal_units import PacketKind, packet_kind_reader
 from evoked.media.probe import no_timestamps_error
@@ -38,9 +40,11 @@ class Decoder(Protocol):
             last set to 0.
         lost: presentation times of these, where they are known, since it was last cleared; may include a frame
             that was obtained when its group was decoded again.
+        corrupt: gets every frame that was decoded.
     """
 
     dropped: int
+    corrupt: CorruptFrames
 
     @property
     def lost(self) -> set[int]:
@@ -69,6 +73,7 @@ def decoder_for(source: StreamSource, pts_grid: PtsGrid, skip: bool) -> Decoder:
     """
     context = source.video.codec_context
     context.thread_count = 1  # measured: frame threads do not help when the networks use the other cores
+    skip = skip and not source.in_decoding_order
     reader = packet_kind_reader(context.name, context.extradata) if skip else None
     full = FullDecoder(source)
     return full if reader is None else SparseDecoder(full, pts_grid, reader)
@@ -80,8 +85,11 @@ class FullDecoder:
     def __init__(self, source: StreamSource) -> None:
         self.dropped = 0
         self.lost: set[int] = set()
+        self.corrupt = CorruptFrames()
         self._path = source.path
         self._context = source.video.codec_context
+        self._in_decoding_order = source.in_decoding_order
+        self._waiting: list[int] = []  # times of packets whose frame is not out yet, where they carry no other
 
     def feed(self, packet: Packet) -> Iterator[av.VideoFrame]:
         """The frames that are ready after this packet."""
@@ -97,6 +105,8 @@ class FullDecoder:
         self._context.flush_buffers()
 
     def _timed(self, packet: Packet | None) -> list[av.VideoFrame]:
+        if self._in_decoding_order and packet is not None and packet.dts is not None:
+            heappush(self._waiting, packet.dts)
         try:
             frames = self._context.decode(packet)
         except av.error.EOFError:
@@ -105,9 +115,17 @@ class FullDecoder:
             self.dropped += 1
             if packet is not None and packet.pts is not None:
                 self.lost.add(packet.pts)
+                if packet.pts in self._waiting:
+                    self._waiting.remove(packet.pts)
+                    heapify(self._waiting)
             return []
+        if self._in_decoding_order:
+            for frame in frames:  # the earliest time that is left is that of the next frame in order of presentation
+                frame.pts = heappop(self._waiting) if self._waiting else frame.pts
         if any(f.pts is None for f in frames):
             raise no_timestamps_error(self._path)
+        for frame in frames:
+            self.corrupt.add(frame)
         return frames
 
 
@@ -160,6 +178,15 @@ class SparseDecoder:
     @dropped.setter
     def dropped(self, count: int) -> None:
         self._full.dropped = count
+
+    @property
+    def corrupt(self) -> CorruptFrames:
+        """Gets every frame that was decoded."""
+        return self._full.corrupt
+
+    @corrupt.setter
+    def corrupt(self, frames: CorruptFrames) -> None:
+        self._full.corrupt = frames
 
     @property
     def lost(self) -> set[int]:

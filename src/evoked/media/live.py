@@ -21,7 +21,7 @@ from evoked.core.errors import MissingMedia, NoPictureError
 from evoked.core.time_grid import TimeGrid
 from evoked.media.audio_stream import AudioAssembler, AudioChunk
 from evoked.media.container import StreamSource, first_stream, time_base_of
-from evoked.media.decode import StreamPosition
+from evoked.media.damage_log import StreamPosition
 from evoked.media.frame_sampler import FrameSampler, PtsGrid, VideoFrame
 from evoked.media.gop_decoder import FullDecoder
 from evoked.media.orientation import Orientation, orientation_of

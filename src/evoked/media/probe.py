@@ -1,6 +1,7 @@
 """Describe a media file: its streams and their times, and the presentation times of its frames."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -13,8 +14,10 @@ from numpy.typing import NDArray
 
 from evoked.core.errors import MediaError, MissingMedia, NoPictureError
 from evoked.core.time_grid import TimeGrid
+from evoked.media.clock_repair import ClockRepair
 from evoked.media.container import StreamSource, open_container, time_base_of
 from evoked.media.orientation import orientation_of
+from evoked.media.stated_length import has_one_clock, stated_end_s
 
 __all__ = [
     "AudioStream",
@@ -26,11 +29,8 @@ __all__ = [
     "probe",
 ]
 
-MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
-# Their per-stream durations come from an index that covers the complete file.
-DECLARED = {MP4}
-# Their timestamps are exact after a seek, so that reading the tail is enough.
-SEEKABLE = {MP4, "matroska,webm", "mpegts"}
+MISSING_S = Fraction(1, 2)
+"""A file that ends this long before the end that it states was cut off; whole files differ by hundredths."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +116,8 @@ class Media:
         duration_s: from second 0 to the end of video and audio, whichever is later.
         picture: the video stream; None where there is none (cover art does not count).
         sound: the audio stream; None where there is none.
+        stated_s: when the file says that it ends; None where it does not say so. Later than `duration_s` where it was
+            cut off and has no index of what is missing.
     """
 
     path: Path
@@ -123,6 +125,7 @@ class Media:
     duration_s: Fraction
     picture: VideoStream | None
     sound: AudioStream | None
+    stated_s: Fraction | None = None
 
     def __post_init__(self) -> None:
         ends = [s.end_s for s in (self.picture, self.sound) if s]
@@ -152,7 +155,7 @@ def probe(path: Path) -> Media:
         MediaError: if it is damaged in another way.
     """
     with open_container(path) as source:
-        ends_read = _PacketEnds()
+        ends_read = _PacketEnds(ClockRepair(source))
         firsts = _first_frames(source, ends_read)
         container = source.container.format.name
         if not firsts:
@@ -165,8 +168,9 @@ def probe(path: Path) -> Media:
         ends = _ends(decodable, ends_read)
         picture = _video(decodable, firsts.video, ends) if firsts.video else None
         sound = _audio(decodable, firsts.audio, ends) if firsts.audio else None
-    duration_s = max(s.end_s for s in (picture, sound) if s)
-    return Media(path, container, duration_s, picture, sound)
+        duration_s = max(s.end_s for s in (picture, sound) if s)
+        stated_s = _stated_s(decodable, duration_s)
+    return Media(path, container, duration_s, picture, sound, stated_s)
 
 
 def frame_times(path: Path) -> NDArray[np.float64]:
@@ -182,8 +186,11 @@ def frame_times(path: Path) -> NDArray[np.float64]:
     with open_container(path) as source:
         if source.picture is None:
             raise no_video_error(path)
-        timestamps = []
-        for packet in source.container.demux(source.picture):
+        timestamps, clock = [], ClockRepair(source)
+        for packet in source.container.demux(source.streams):
+            clock.apply(packet)
+            if packet.stream_index != source.picture.index:
+                continue
             if packet.size and not packet.is_discard:
                 if packet.pts is None:
                     raise no_timestamps_error(path)
@@ -222,10 +229,10 @@ def _first_frames(source: StreamSource, ends: "_PacketEnds") -> _FirstFrames:
         source: an open file, not read yet.
         ends: gets every packet that is read.
     """
-    streams = [s for s in (source.picture, source.sound) if s is not None]
+    streams = source.streams
     firsts: dict[int, object] = {}
     packets = dict.fromkeys((s.index for s in streams), 0)
-    for packet in source.container.demux(streams):
+    for packet in _readable(source, streams):
         ends.add(packet)
         if packet.stream_index in firsts:
             continue
@@ -244,6 +251,12 @@ def _first_frames(source: StreamSource, ends: "_PacketEnds") -> _FirstFrames:
     assert isinstance(video, av.VideoFrame | None)
     assert isinstance(audio, av.AudioFrame | None)
     return _FirstFrames(video, audio)
+
+
+def _readable(source: StreamSource, streams: Sequence[Stream]) -> Iterator[Packet]:
+    """The packets of some streams, up to where the file cannot be read any further."""
+    with suppress(av.error.FFmpegError):
+        yield from source.container.demux(streams)
 
 
 def _check_decodable(source: StreamSource, firsts: dict[int, object], packets: dict[int, int]) -> None:
@@ -290,13 +303,20 @@ def _audio(source: StreamSource, frame: av.AudioFrame, ends: dict[int, Fraction]
 
 
 class _PacketEnds:
-    """The latest end of each stream among the packets that were read."""
+    """The latest end of each stream among the packets that were read.
 
-    def __init__(self) -> None:
+    Args:
+        clock: makes their timestamps continuous; None where packets of the tail alone are read.
+    """
+
+    def __init__(self, clock: ClockRepair | None = None) -> None:
+        self._clock = clock
         self._end_pts: dict[int, int] = {}
 
     def add(self, packet: Packet) -> None:
         """Add the next packet; one that is empty, has no timestamp, or is hidden by an edit list is ignored."""
+        if self._clock is not None:
+            self._clock.apply(packet)
         pts = packet.pts if packet.pts is not None else packet.dts
         if packet.size and pts is not None and not packet.is_discard:
             end = pts + (packet.duration or _frame_duration(packet.stream))
@@ -317,43 +337,54 @@ def _ends(source: StreamSource, ends_read: _PacketEnds) -> dict[int, Fraction]:
         source: an open file.
         ends_read: the ends of the packets, from its beginning on, that were read already.
     """
-    streams = [s for s in (source.picture, source.sound) if s is not None]
-    container = source.container.format.name
+    streams = source.streams
     declared = {s.index: source.start_s(s) + s.duration * time_base_of(s) for s in streams if s.duration}
-    if container not in SEEKABLE or not source.container.duration:
+    if len(declared) < len(streams) or not has_one_clock(source):
         return _ends_of_all(source, streams, ends_read)
-    if container not in DECLARED or len(declared) < len(streams):
-        for back_s in (10, 60):
-            tail_ends = _ends_of_tail(source, streams, back_s)
-            if len(tail_ends) == len(streams):
-                return tail_ends
-        source.container.seek(source.container.start_time or 0)
-        return _ends_of_all(source, streams, _PacketEnds())
     if source.picture is not None:
         index = source.picture.index
-        tail_ends = _ends_of_tail(source, [source.picture], 10)
+        tail_ends = _ends_of_tail(source, source.picture, 10)
         declared[index] = max(declared[index], tail_ends.get(index, declared[index]))
     return declared
 
 
-def _ends_of_tail(source: StreamSource, streams: Sequence[Stream], back_s: int) -> dict[int, Fraction]:
-    """The latest end of each stream in the last `back_s` seconds or slightly more, where it has packets."""
+def _ends_of_tail(source: StreamSource, stream: Stream, back_s: int) -> dict[int, Fraction]:
+    """The latest end of a stream in the last `back_s` seconds or slightly more, where it has packets."""
     start, duration = source.container.start_time or 0, source.container.duration or 0
-    source.container.seek(max(start, start + duration - back_s * av.time_base))
     ends = _PacketEnds()
-    for packet in source.container.demux(streams):
-        ends.add(packet)
-    return ends.on_clock(source, streams)
+    try:
+        source.container.seek(max(start, start + duration - back_s * av.time_base))
+        for packet in source.container.demux(stream):
+            ends.add(packet)
+    except av.error.FFmpegError:
+        return {}  # the tail is missing or damaged: what the index declares is left
+    return ends.on_clock(source, [stream])
 
 
 def _ends_of_all(source: StreamSource, streams: Sequence[Stream], ends: _PacketEnds) -> dict[int, Fraction]:
-    """The latest end of each stream in the complete file: reads what was not read yet."""
-    for packet in source.container.demux(streams):
+    """The latest end of each stream in the complete file: reads what was not read yet, as far as it can be read."""
+    for packet in _readable(source, streams):
         ends.add(packet)
     end_s = ends.on_clock(source, streams)
     if len(end_s) < len(streams):
         raise no_timestamps_error(source.path)
     return end_s
+
+
+def _stated_s(source: StreamSource, duration_s: Fraction) -> Fraction | None:
+    """What the file states of its end, unless a stream that is not played (subtitles, a commentary) lasts that long."""
+    stated_s = stated_end_s(source)
+    others = [
+        s for s in source.container.streams if s.index not in {p.index for p in (source.picture, source.sound) if p}
+    ]
+    if stated_s is None or stated_s - duration_s < MISSING_S or not others:
+        return stated_s
+    with open_container(source.path) as again, suppress(av.error.FFmpegError):
+        for packet in again.container.demux():
+            if packet.pts is not None and packet.size:
+                end_pts = packet.pts + (packet.duration or 0)
+                duration_s = max(duration_s, again.on_clock(packet.stream, end_pts))
+    return stated_s if stated_s - duration_s >= MISSING_S else None
 
 
 def _frame_duration(stream: Stream) -> int:

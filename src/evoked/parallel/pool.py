@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from evoked.core.errors import EvokedError
+from evoked.core.errors import FILE_ERRORS, EvokedError, failure_of
 
 __all__ = ["Done", "Failed", "Item", "Pool", "Result", "SerialPool"]
 
@@ -34,7 +34,7 @@ class Pool(Protocol):
     def run(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Done[Item, Result] | Failed[Item]]:
         """Run `work` on each item; each item has exactly one outcome.
 
-        An EvokedError fails that item only; any other exception is a bug and stops the run.
+        An EvokedError, OSError or UnicodeError fails that item only; any other exception is a bug and stops the run.
 
         Args:
             work: the function to call with each item.
@@ -62,7 +62,7 @@ class SerialPool:
         for item in items:
             try:
                 result = work(item)
-            except EvokedError as error:
-                yield Failed(item, error)
+            except FILE_ERRORS as error:
+                yield Failed(item, failure_of(error))
             else:
                 yield Done(item, result)

@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from evoked.core.errors import EvokedError, WorkerError
+from evoked.core.errors import FILE_ERRORS, EvokedError, WorkerError, failure_of
 from evoked.parallel.pool import Done, Failed, Item, Result
 
 __all__ = [
@@ -211,8 +211,9 @@ def run_pickled(work: Callable[[Any], Any], message: bytes) -> bytes:
     """
     try:
         return pickle.dumps(("done", work(pickle.loads(message))))
-    except EvokedError as error:
-        return pickle.dumps(("failed", (type(error), str(error))))
+    except FILE_ERRORS as error:
+        failure = failure_of(error)
+        return pickle.dumps(("failed", (type(failure), str(failure))))
     except Exception:  # a bug: its traceback is sent to the parent, which stops the run
         return pickle.dumps(("bug", traceback.format_exc()))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from evoked.core.errors import EvokedError
+from evoked.core.errors import FILE_ERRORS, EvokedError, failure_of
 from evoked.core.progress import Progress, silent
 from evoked.parallel.pool import Failed, Pool
 from evoked.study.build_records import MissingOutputError, StepOutcome, StepRecords
@@ -85,16 +85,16 @@ class Runner:
 
         Returns:
             True where its outputs are in place, False where it failed, now or with the same finding before. An
-            EvokedError fails this item only; any other exception is a bug and stops the run. An interruption leaves
-            no record.
+            EvokedError, OSError or UnicodeError fails this item only; any other exception is a bug and stops the run.
+            An interruption leaves no record.
         """
         if (outcome := self._known(work)) is not None:
             return self._ended(outcome)
         try:
             with self._show.bar(f"{work.step} {work.name}".strip()) as progress:
                 note = work.do(progress)
-        except EvokedError as error:
-            return self._ended(self._failed(work, error))
+        except FILE_ERRORS as error:
+            return self._ended(self._failed(work, failure_of(error)))
         return self._ended(self._done(work, note))
 
     def do_all(self, works: Iterable[Work]) -> dict[str, bool]:

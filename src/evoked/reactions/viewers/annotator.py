@@ -135,7 +135,7 @@ class Annotator:
                     picture.step, seen.faces[i].box, seen.shapes[i], seen.on_content[i]
                 )
             progress(float(picture.time_s), float(media.duration_s))
-        fresh = _fresh(grid, shown_s, reader)
+        fresh = reader.picture_valid(grid, shown_s)
         tracks = {number: person.masked(fresh) for number, person in tracks.items()}
         return self._annotation(grid, tracks, tracker.merged_tracks(), reader, detections)
 
@@ -217,19 +217,6 @@ class Annotator:
         read, names = column_names(self.recogniser.describes), column_names(columns)
         described = Track.masked(grid, read, shapes[:, [names.index(column) for column in read]], valid)
         return Viewer(blendshapes, Track.masked(grid, BOX, boxes, valid), self.recogniser.score(described))
-
-
-def _fresh(grid: TimeGrid, shown_s: NDArray[np.float64], reader: MediaReader) -> NDArray[np.bool_]:
-    """Frames for which the file has a picture of its own: not where it is damaged or cut off.
-
-    Args:
-        grid: of the frames (6 Hz).
-        shown_s: presentation time of the picture at each frame, in seconds, shape (steps,).
-        reader: of the file, read to its end.
-    """
-    lost_s, seconds = reader.lost_s, grid.seconds
-    missed = np.searchsorted(lost_s, seconds, side="right") > np.searchsorted(lost_s, shown_s, side="right")
-    return ~missed & (seconds < reader.broke_off_s.get("picture", np.inf))
 
 
 def annotation_models(recogniser: Recogniser) -> tuple[str, ...]:

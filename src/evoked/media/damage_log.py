@@ -1,0 +1,203 @@
+"""What is wrong with a file, collected while it is read: entries for people, and which seconds are not valid."""
+
+from collections.abc import Mapping
+from fractions import Fraction
+
+import av
+import numpy as np
+from av import Packet
+from av.stream import Stream
+from numpy.typing import NDArray
+
+from evoked.core.damage import Damage
+from evoked.core.time_grid import TimeGrid
+from evoked.media.clock_repair import ClockRepair
+from evoked.media.container import StreamSource, time_base_of
+from evoked.media.probe import Media
+from evoked.media.stated_length import joined_files
+
+__all__ = ["CorruptFrames", "DamageLog", "StreamPosition"]
+
+CUT_OFF_S = 0.5
+"""A stream that ends this long before its declared end was cut off; complete files differ by hundredths."""
+SPREADS_S = 2
+"""An error in a frame spreads to the frames that are predicted from it: until the next key frame, at most so long."""
+MOST_SPANS = 20
+"""Spans that are listed one by one."""
+
+
+class StreamPosition:
+    """The presentation time up to which a stream has been read."""
+
+    def __init__(self, source: StreamSource, stream: Stream) -> None:
+        self._base, self._zero = time_base_of(stream), source.zero
+        self._end_pts: int | None = None
+
+    def advance(self, packet: Packet) -> None:
+        """Take the next packet into account."""
+        if packet.pts is not None:
+            end = packet.pts + (packet.duration or 0)
+            if self._end_pts is None or end > self._end_pts:
+                self._end_pts = end
+
+    @property
+    def end_s(self) -> Fraction:
+        """The latest end of a packet, in seconds on the file's clock; 0 before the first."""
+        return Fraction(0) if self._end_pts is None else self._end_pts * self._base - self._zero
+
+    def second(self, pts: int) -> float:
+        """A presentation timestamp of the stream in seconds on the file's clock."""
+        return float(pts * self._base - self._zero)
+
+
+class CorruptFrames:
+    """Spans of frames whose pixels are known to be wrong, in timestamps: from a corrupt frame to a key frame."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._spans: dict[int, int | None] = {}
+        self._open: int | None = None
+
+    def add(self, frame: av.VideoFrame) -> None:
+        """Take the next decoded frame into account."""
+        assert frame.pts is not None
+        if self._open is not None and frame.pts < self._open:
+            self._open = None  # its group is decoded again
+        if frame.is_corrupt:
+            self.count += frame.pts not in self._spans
+            self._open = self._open if self._open is not None else frame.pts
+            self._spans[frame.pts] = None
+        elif self._open is not None and frame.key_frame:
+            self._spans |= {pts: frame.pts for pts, end in self._spans.items() if end is None}
+            self._open = None
+
+    def spans_s(self, position: StreamPosition) -> list[tuple[float, float]]:
+        """From and to, in seconds on the file's clock, ascending and apart from each other."""
+        spans: list[tuple[float, float]] = []
+        for pts, end_pts in sorted(self._spans.items()):
+            from_s = position.second(pts)
+            to_s = from_s + SPREADS_S
+            to_s = to_s if end_pts is None else min(to_s, position.second(end_pts))
+            if spans and from_s <= spans[-1][1]:
+                spans[-1] = (spans[-1][0], max(spans[-1][1], to_s))
+            else:
+                spans.append((from_s, to_s))
+        return spans
+
+
+class DamageLog:
+    """Collects the damage of a file during one pass.
+
+    Args:
+        media: the file's description.
+        source: the file, open.
+        wanted: which streams are read: "picture", "sound" → the stream.
+
+    Attributes:
+        wanted: the streams, by name.
+        clock: every packet goes through it.
+        dropped: packets that could not be decoded, and wanted frames that are missing.
+        lost: presentation timestamps of these, where they are known.
+        corrupt: frames whose pixels are wrong.
+        enough: whether the pass ended before the video did, as no more of it was wanted.
+    """
+
+    def __init__(self, media: Media, source: StreamSource, wanted: Mapping[str, Stream]) -> None:
+        self.clock = ClockRepair(source)
+        self.dropped = 0
+        self.lost: set[int] = set()
+        self.corrupt = CorruptFrames()
+        self.enough = False
+        self.positions = {name: StreamPosition(source, stream) for name, stream in wanted.items()}
+        self._media = media
+        self._joined = joined_files(source)
+        self.wanted = wanted
+        self._indices = {name: stream.index for name, stream in wanted.items()}
+
+    @property
+    def broke_off_s(self) -> dict[str, float]:
+        """Which streams were cut off, and when: "picture", "sound" → the second on the file's clock."""
+        ends = {}
+        for name, stream in (("picture", self._media.picture), ("sound", self._media.sound)):
+            if name in self.positions and stream and not (name == "picture" and self.enough):
+                end_s = self.positions[name].end_s
+                if stream.end_s - end_s > CUT_OFF_S:
+                    ends[name] = float(end_s)
+        return ends
+
+    @property
+    def lost_s(self) -> NDArray[np.float64]:
+        """Presentation times of frames that could not be decoded, in seconds on the file's clock, ascending."""
+        return np.array([self.positions["picture"].second(pts) for pts in sorted(self.lost)], dtype=np.float64)
+
+    def gaps_s(self, name: str) -> list[tuple[float, float]]:
+        """Stretches without packets of "picture" or "sound", in seconds on the file's clock."""
+        return [(gap.from_s, gap.to_s) for gap in self.clock.gaps if gap.stream_index == self._indices.get(name)]
+
+    def picture_valid(self, grid: TimeGrid, shown_s: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """At which steps the frame is the one that belongs there: not where it is missing, held, or corrupt.
+
+        Args:
+            grid: of the steps.
+            shown_s: when the frame of each step was first shown, shape (steps,).
+
+        Returns:
+            bool, shape (steps,).
+        """
+        now, lost = grid.seconds, self.lost_s
+        missed = np.searchsorted(lost, now, side="right") > np.searchsorted(lost, shown_s, side="right")
+        missed |= now >= self.broke_off_s.get("picture", np.inf)
+        for from_s, to_s in (*self.gaps_s("picture"), *self.corrupt.spans_s(self.positions["picture"])):
+            missed |= (now >= from_s) & (now < to_s)
+        return ~missed
+
+    def entries(self) -> tuple[Damage, ...]:
+        """Every defect, the gravest first; known at the end of the pass."""
+        joined = [self._joined] if self._joined else []
+        return (*joined, *self._cut_off(), *self._undecodable(), *self.clock.damage, *self._gaps(), *self._corrupt())
+
+    def _cut_off(self) -> list[Damage]:
+        duration_s, stated_s = float(self._media.duration_s), self._media.stated_s
+        entries = [
+            Damage(
+                "cut_off",
+                f"cut off: its {name} ends after {end_s:.1f} s of {duration_s:.1f} s; the rest is not valid",
+                end_s,
+                duration_s,
+            )
+            for name, end_s in self.broke_off_s.items()
+        ]
+        if stated_s is not None and float(stated_s) - duration_s > CUT_OFF_S:
+            text = f"cut off: it ends after {duration_s:.1f} s of the {float(stated_s):.1f} s that it states"
+            entries.append(Damage("cut_off", text, duration_s, float(stated_s)))
+        return entries
+
+    def _undecodable(self) -> list[Damage]:
+        if not self.dropped:
+            return []
+        of_what = f" of its {next(iter(self.positions))}" if len(self.positions) == 1 else ""
+        packets = f"{self.dropped} packet{'s' if self.dropped > 1 else ''}"
+        lost_s = self.lost_s if "picture" in self.positions else np.zeros(0)
+        span = (float(lost_s[0]), float(lost_s[-1])) if len(lost_s) else (None, None)
+        return [Damage("undecodable", f"damaged: {packets}{of_what} could not be decoded", *span)]
+
+    def _gaps(self) -> list[Damage]:
+        entries = []
+        for name in self.positions:
+            for from_s, to_s in self.gaps_s(name)[:MOST_SPANS]:
+                text = f"gap: nothing of its {name} from {from_s:.1f} s to {to_s:.1f} s; not valid there"
+                entries.append(Damage("gap", text, from_s, to_s))
+        return entries
+
+    def _corrupt(self) -> list[Damage]:
+        if "picture" not in self.positions:
+            return []
+        spans = self.corrupt.spans_s(self.positions["picture"])
+        entries = []
+        for from_s, to_s in spans[:MOST_SPANS]:
+            text = f"damaged: wrong pixels in its picture from {from_s:.1f} s to {to_s:.1f} s; not valid there"
+            entries.append(Damage("corrupt_frames", text, from_s, to_s))
+        if len(spans) > MOST_SPANS:
+            text = f"damaged: wrong pixels in its picture in {len(spans) - MOST_SPANS} more places; not valid there"
+            entries.append(Damage("corrupt_frames", text, spans[MOST_SPANS][0], spans[-1][1]))
+        return entries

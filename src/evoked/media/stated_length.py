@@ -1,0 +1,168 @@
+"""The duration that a file states of itself, to recognise one that was cut off."""
+
+import struct
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+
+from evoked.core.damage import Damage
+from evoked.media.container import StreamSource, time_base_of
+
+__all__ = ["has_one_clock", "joined_files", "stated_end_s"]
+
+HEAD_BYTES = 1 << 16
+OPEN_SIZE = 0xFFFF_0000
+"""A size that a recorder writes which cannot go back to fill it in is above this, or 0."""
+SEGMENT_INFO, DURATION, TIMESTAMP_SCALE = b"\x15\x49\xa9\x66", b"\x44\x89", b"\x2a\xd7\xb1"
+MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
+ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
+CONTAINER_STATES = {"flv", "live_flv"}
+STREAMS_STATE = {"aiff", "w64", "flac", "caf", MP4}
+
+
+def stated_end_s(source: StreamSource) -> Fraction | None:
+    """When the file says that it ends, in seconds on its clock; None where it does not say so.
+
+    libav also estimates durations (of MPEG-TS from its last packets, of MP3 from its bit rate); these state nothing.
+    """
+    name = source.container.format.name
+    start_s = Fraction(source.container.start_time or 0, av.time_base) - source.zero
+    if name == "matroska,webm":
+        duration_s = _matroska_duration_s(_head(source.path))
+        return None if duration_s is None else duration_s - source.zero
+    if name in ("wav", "avi", "asf"):  # libav gives what is left of these
+        read = {"wav": _wave_duration_s, "avi": _avi_duration_s, "asf": _asf_duration_s}[name]
+        return read(_head(source.path))
+    if name in CONTAINER_STATES:
+        return Fraction(source.container.duration, av.time_base) + start_s if source.container.duration else None
+    if name in STREAMS_STATE or (name == "mp3" and _has_xing(_head(source.path))):
+        streams = [s for s in (source.picture, source.sound) if s is not None and s.duration]
+        return max((source.start_s(s) + s.duration * time_base_of(s) for s in streams if s.duration), default=None)
+    return None
+
+
+def has_one_clock(source: StreamSource) -> bool:
+    """Whether one index covers the complete file, so that its clock cannot break: MP4 and MOV without fragments."""
+    if source.container.format.name != MP4:
+        return False
+    return source.path.is_file() and all(kind != b"moof" for kind, _ in top_level_boxes(source.path))
+
+
+def top_level_boxes(path: Path) -> Iterator[tuple[bytes, int]]:
+    """The type and the first byte of each top-level box of an MP4 or MOV; ends where they are damaged."""
+    length = path.stat().st_size
+    with path.open("rb") as file:
+        place = 0
+        while place + 8 <= length:
+            file.seek(place)
+            header = file.read(16)
+            size = int.from_bytes(header[:4], "big")
+            if size == 1:
+                size = int.from_bytes(header[8:16], "big")
+            yield header[4:8], place
+            if size < 8:  # up to the end of the file, or damaged
+                return
+            place += size
+
+
+def joined_files(source: StreamSource) -> Damage | None:
+    """The entry for a file behind which another was put, where libav reads the first alone: MP4 and WAV."""
+    name, second = source.container.format.name, None
+    if name == "wav":
+        end = 8 + int.from_bytes(_head(source.path)[4:8], "little")
+        second = end if _bytes_at(source.path, end, 4) == b"RIFF" else None
+    elif has_one_clock(source):
+        places = [place for box, place in top_level_boxes(source.path) if box == b"ftyp"]
+        second = places[1] if len(places) > 1 else None
+    if second is None:
+        return None
+    return Damage("joined", f"joined: another file begins at byte {second} of it and is left out. Split them first")
+
+
+def _bytes_at(path: Path, place: int, count: int) -> bytes:
+    with path.open("rb") as file:
+        file.seek(place)
+        return file.read(count)
+
+
+def _wave_duration_s(head: bytes) -> Fraction | None:
+    """What the header of a WAV states: bytes of samples over bytes per second; None where it was left open."""
+    settings, data = head.find(b"fmt "), head.find(b"data")
+    if settings < 0 or data < settings or data + 8 > len(head):
+        return None
+    per_second = int.from_bytes(head[settings + 16 : settings + 20], "little")
+    size = int.from_bytes(head[data + 4 : data + 8], "little")
+    return Fraction(size, per_second) if per_second and 0 < size < OPEN_SIZE else None
+
+
+def _avi_duration_s(head: bytes) -> Fraction | None:
+    """What the main header of an AVI states: microseconds per frame times frames."""
+    place = head.find(b"avih") + 8
+    if place < 8 or place + 20 > len(head):
+        return None
+    frame_us, frames = (int.from_bytes(head[at : at + 4], "little") for at in (place, place + 16))
+    return Fraction(frame_us * frames, 1_000_000) or None
+
+
+def _asf_duration_s(head: bytes) -> Fraction | None:
+    """The play duration of the file properties of an ASF, less the time for which a player buffers."""
+    place = head.find(ASF_PROPERTIES)
+    if place < 0 or place + 88 > len(head):
+        return None
+    play, preroll = (int.from_bytes(head[place + at : place + at + 8], "little") for at in (64, 80))
+    duration_s = Fraction(play, 10_000_000) - Fraction(preroll, 1000)
+    return duration_s if duration_s > 0 else None
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(HEAD_BYTES)
+
+
+def _has_xing(head: bytes) -> bool:
+    """Whether the first frame of an MP3 states how many there are."""
+    return b"Xing" in head or b"Info" in head
+
+
+def _matroska_duration_s(head: bytes) -> Fraction | None:
+    """The Duration element of the segment information, of the first bytes of a Matroska or WebM file."""
+    info = head.find(SEGMENT_INFO)
+    while info >= 0:  # the table of contents before it names it, too
+        body = _body(head, info + len(SEGMENT_INFO))
+        elements = _elements(body)
+        ticks = elements.get(DURATION, b"")
+        if len(ticks) in (4, 8):
+            (value,) = struct.unpack(">f" if len(ticks) == 4 else ">d", ticks)
+            scale = int.from_bytes(elements.get(TIMESTAMP_SCALE, b""), "big") or 1_000_000
+            return Fraction(value) * scale / 1_000_000_000 if 0 < value < 1e15 else None
+        info = head.find(SEGMENT_INFO, info + 1)
+    return None
+
+
+def _body(data: bytes, size_at: int) -> bytes:
+    """What an EBML element holds whose size begins at a byte; nothing where it is damaged."""
+    if size_at >= len(data):
+        return b""
+    width = 9 - data[size_at].bit_length()
+    size = int.from_bytes(data[size_at : size_at + width], "big") & ((1 << 7 * width) - 1)
+    return data[size_at + width : size_at + width + size] if width <= 8 else b""
+
+
+def _elements(data: bytes) -> dict[bytes, bytes]:
+    """The child elements of an EBML element by their identifiers; ends where they are damaged."""
+    found: dict[bytes, bytes] = {}
+    place = 0
+    while place < len(data):
+        id_width = 9 - data[place].bit_length()
+        size_at = place + id_width
+        if id_width > 4 or size_at >= len(data):
+            break
+        size_width = 9 - data[size_at].bit_length()
+        if size_width > 8:
+            break
+        body = _body(data, size_at)
+        found[data[place:size_at]] = body
+        place = size_at + size_width + len(body)
+    return found
