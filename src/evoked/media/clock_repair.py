@@ -55,6 +55,7 @@ class _StreamClock:
 
     base: Fraction
     segment: int = 0
+    first: int = 0  # presentation of its first packet
     next_at: int | None = None  # of decoding
     top: int = 0  # the latest timestamp
     shown_to: int = 0  # the latest end of presentation
@@ -116,7 +117,7 @@ class ClockRepair:
             clock = self._clocks[packet.stream_index] = _StreamClock(time_base_of(packet.stream), newest)
         at = clock.microseconds(stamp)
         if self._breaks(clock, at + self._offsets[clock.segment]):
-            clock.segment = self._segment_for(clock, at)
+            clock.segment = self._segment_for(clock, at, packet)
         if self.source.in_decoding_order:
             packet.pts = packet.dts
         if shift := clock.units(self._offsets[clock.segment]):
@@ -140,25 +141,36 @@ class ClockRepair:
             return True
         return clock.next_at is not None and at + back < clock.top
 
-    def _segment_for(self, clock: _StreamClock, at: int) -> int:
+    def _segment_for(self, clock: _StreamClock, at: int, packet: Packet) -> int:
         """The offset, of those that are known, under which a timestamp follows its stream; else a new one."""
-        ahead = self._limits(clock)[1]
+        back, ahead = self._limits(clock)
         end = self._zero if self._end is None else self._end
         follows = end if clock.next_at is None else clock.next_at
         for segment in range(len(self._offsets) - 1, -1, -1):
             moved = at + self._offsets[segment]
             near = follows - OVERLAP <= moved <= max(follows, end) + min(ahead, OVERLAP)
             if segment != clock.segment and near and self._end is not None:
-                if segment > clock.segment and moved < follows:  # pieces overlap: all streams move on together
+                if segment > clock.segment and moved + back < clock.top:  # pieces overlap: all streams move on together
                     self._offsets[segment] += follows - moved
                 return segment
-        before = self._offsets[clock.segment]
-        self._offsets.append(follows - at)
-        jump = at + before - follows
+        jump = at + self._offsets[clock.segment] - follows
         if jump > WRAP // 2:  # libav takes a restart for a wrap of MPEG's 33 bits
             jump -= WRAP
+        self._offsets.append(max(follows - at, self._beside_others(clock, packet, jump)))
         self._note(follows + clock.microseconds(clock.delay), jump)
         return len(self._offsets) - 1
+
+    def _beside_others(self, clock: _StreamClock, packet: Packet, jump: int) -> int:
+        """The least offset under which no stream of a new piece overlaps its own end in the piece before.
+
+        The streams of a piece are taken to begin as those of the file did: often not at the same instant.
+        """
+        is_new_piece = packet.is_keyframe and (jump < 0 or packet.stream.type == "video")
+        if not is_new_piece or packet.pts is None or self._end is None:
+            return -(1 << 62)
+        shown = clock.microseconds(packet.pts)
+        lags = (other.shown_to - shown + clock.first - other.first for other in self._clocks.values() if other.packets)
+        return max((lag for lag in lags if abs(lag + shown - self._end) < OVERLAP), default=-(1 << 62))
 
     def _note(self, at: int, jump: int) -> None:
         second = max((at - self._zero) / SECOND, 0.0)
@@ -186,7 +198,9 @@ class ClockRepair:
     def _advance(self, clock: _StreamClock, packet: Packet, at: int) -> None:
         length = clock.microseconds(packet.duration or 0)
         shown = at if packet.pts is None else clock.microseconds(packet.pts)
-        if clock.next_at is not None:
+        if clock.next_at is None:
+            clock.first = shown
+        else:
             self._keep_gap(clock, packet.stream_index, at, shown)
             clock.ticked += max(min(at - clock.top, AHEAD), 0)
             clock.packets += 1

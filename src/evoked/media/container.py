@@ -18,12 +18,23 @@ from av.stream import Disposition, Stream
 
 from evoked.core.errors import MediaError, MissingMedia
 
-__all__ = ["StreamSource", "first_stream", "open_container", "open_source", "reading", "time_base_of", "unreadable"]
+__all__ = [
+    "READ_ERRORS",
+    "StreamSource",
+    "first_stream",
+    "open_container",
+    "open_source",
+    "reading",
+    "time_base_of",
+    "unreadable",
+]
 
 # libav reads any text file as one of these, and renders its letters
 TEXT_ART = {"tty", "bin", "xbin", "adf", "idf"}
 StreamT = TypeVar("StreamT", bound=Stream)
 
+READ_ERRORS = (av.error.FFmpegError, IndexError)
+"""What PyAV raises where a file cannot be read further; the second where a new stream appears within it."""
 NOT_PLAYED = Disposition.attached_pic | Disposition.timed_thumbnails
 
 

@@ -98,6 +98,7 @@ class DamageLog:
         clock: every packet goes through it.
         dropped: packets that could not be decoded, and wanted frames that are missing.
         lost: presentation timestamps of these, where they are known.
+        late: decoded frames that were left out, as their time is not after that of the frame before.
         corrupt: frames whose pixels are wrong.
         enough: whether the pass ended before the video did, as no more of it was wanted.
     """
@@ -107,6 +108,7 @@ class DamageLog:
         self.dropped = 0
         self.lost: set[int] = set()
         self.corrupt = CorruptFrames()
+        self.late = 0
         self.enough = False
         self.positions = {name: StreamPosition(source, stream) for name, stream in wanted.items()}
         self._media = media
@@ -154,7 +156,11 @@ class DamageLog:
     def entries(self) -> tuple[Damage, ...]:
         """Every defect, the gravest first; known at the end of the pass."""
         joined = [self._joined] if self._joined else []
-        return (*joined, *self._cut_off(), *self._undecodable(), *self.clock.damage, *self._gaps(), *self._corrupt())
+        entries = (*joined, *self._cut_off(), *self._undecodable(), *self.clock.damage, *self._gaps(), *self._corrupt())
+        if not self.late:
+            return entries
+        frames = "1 frame has a time that is" if self.late == 1 else f"{self.late} frames have times that are"
+        return (*entries, Damage("late_frames", f"clock: {frames} not after the frame before; left out"))
 
     def _cut_off(self) -> list[Damage]:
         duration_s, stated_s = float(self._media.duration_s), self._media.stated_s

@@ -17,7 +17,7 @@ from evoked.core.damage import Damage, damage_texts
 from evoked.core.errors import NoPictureError, NoSoundError
 from evoked.core.time_grid import TimeGrid
 from evoked.media.audio_stream import AudioAssembler, AudioChunk
-from evoked.media.container import StreamSource, open_source, time_base_of, unreadable
+from evoked.media.container import READ_ERRORS, StreamSource, open_source, time_base_of, unreadable
 from evoked.media.damage_log import DamageLog, StreamPosition
 from evoked.media.frame_sampler import FrameSampler, PtsGrid, VideoFrame
 from evoked.media.gop_decoder import Decoder, decoder_for
@@ -231,7 +231,7 @@ def _packets(source: StreamSource, log: DamageLog) -> Iterator[Packet]:
         for packet in source.container.demux(streams):
             if packet.size:
                 yield log.clock.apply(packet)
-    except av.error.FFmpegError:
+    except READ_ERRORS:
         log.dropped += 1
 
 
@@ -252,6 +252,7 @@ def _decode_video(sampler: FrameSampler, decoder: Decoder, packet: Packet, log: 
     log.positions["picture"].advance(packet)
     for frame in decoder.feed(packet):
         yield from sampler.push(frame)
+    log.late = sampler.late
     _count(decoder, log)
 
 

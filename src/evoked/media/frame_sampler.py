@@ -137,6 +137,9 @@ class FrameSampler:
     Args:
         pts_grid: the instants.
         orientation: of the stored frames.
+
+    Attributes:
+        late: frames that were left out, as their time is not after that of the frame before.
     """
 
     def __init__(self, pts_grid: PtsGrid, orientation: Orientation) -> None:
@@ -147,6 +150,7 @@ class FrameSampler:
         self._step = 0
         self._index = -1
         self._new = False
+        self.late = 0
 
     @property
     def done(self) -> bool:
@@ -163,7 +167,8 @@ class FrameSampler:
         pts = frame.pts
         assert pts is not None  # decoders refuse frames without one
         if self._shown is not None:
-            if pts <= self._shown.pts:  # the clock jumped back: the frame is late and is not shown
+            if pts <= self._shown.pts:  # its time has passed: it is not shown
+                self.late += 1
                 return
             while not self.done and self._instants[self._step] < pts:
                 yield self._sample(self._shown)

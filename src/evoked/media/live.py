@@ -17,10 +17,12 @@ from pathlib import Path
 import av
 from av import Packet
 
+from evoked.core.damage import Damage
 from evoked.core.errors import MissingMedia, NoPictureError
 from evoked.core.time_grid import TimeGrid
 from evoked.media.audio_stream import AudioAssembler, AudioChunk
-from evoked.media.container import StreamSource, first_stream, time_base_of
+from evoked.media.clock_repair import ClockRepair
+from evoked.media.container import READ_ERRORS, StreamSource, first_stream, time_base_of
 from evoked.media.damage_log import StreamPosition
 from evoked.media.frame_sampler import FrameSampler, PtsGrid, VideoFrame
 from evoked.media.gop_decoder import FullDecoder
@@ -125,6 +127,7 @@ class LiveReader(Iterator[VideoFrame | AudioChunk]):
         context = self._source.video.codec_context
         self._stored = (int(context.width), int(context.height))
         self._hz = audio_hz
+        self._clock = ClockRepair(self._source)
         self._video_position = StreamPosition(self._source, self._source.video)
         self._audio_position = StreamPosition(self._source, self._source.audio) if self.has_sound else None
         self._orientation: Orientation | None = None
@@ -149,6 +152,11 @@ class LiveReader(Iterator[VideoFrame | AudioChunk]):
     def reached_s(self) -> tuple[float, float]:
         """How far (video, audio) have been read, in seconds on the clock; 0 for audio where there is none."""
         return float(self._video_position.end_s), float(self._audio_position.end_s) if self._audio_position else 0.0
+
+    @property
+    def damage(self) -> tuple[Damage, ...]:
+        """Breaks of the clock that were closed so far; see ClockRepair."""
+        return self._clock.damage
 
     @property
     def size(self) -> tuple[int, int]:
@@ -215,8 +223,8 @@ class LiveReader(Iterator[VideoFrame | AudioChunk]):
                 if self._bytes.interrupted:
                     break
                 if packet.size:
-                    yield packet
-        except av.error.FFmpegError:
+                    yield self._clock.apply(packet)
+        except READ_ERRORS:
             self.dropped += 1
         if self._bytes.interrupted:
             raise KeyboardInterrupt

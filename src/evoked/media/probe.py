@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from evoked.core.errors import MediaError, MissingMedia, NoPictureError
 from evoked.core.time_grid import TimeGrid
 from evoked.media.clock_repair import ClockRepair
-from evoked.media.container import StreamSource, open_container, time_base_of
+from evoked.media.container import READ_ERRORS, StreamSource, open_container, time_base_of
 from evoked.media.orientation import orientation_of
 from evoked.media.stated_length import has_one_clock, stated_end_s
 
@@ -187,7 +187,7 @@ def frame_times(path: Path) -> NDArray[np.float64]:
         if source.picture is None:
             raise no_video_error(path)
         timestamps, clock = [], ClockRepair(source)
-        for packet in source.container.demux(source.streams):
+        for packet in _readable(source, source.streams):
             clock.apply(packet)
             if packet.stream_index != source.picture.index:
                 continue
@@ -255,7 +255,7 @@ def _first_frames(source: StreamSource, ends: "_PacketEnds") -> _FirstFrames:
 
 def _readable(source: StreamSource, streams: Sequence[Stream]) -> Iterator[Packet]:
     """The packets of some streams, up to where the file cannot be read any further."""
-    with suppress(av.error.FFmpegError):
+    with suppress(*READ_ERRORS):
         yield from source.container.demux(streams)
 
 
@@ -379,7 +379,7 @@ def _stated_s(source: StreamSource, duration_s: Fraction) -> Fraction | None:
     ]
     if stated_s is None or stated_s - duration_s < MISSING_S or not others:
         return stated_s
-    with open_container(source.path) as again, suppress(av.error.FFmpegError):
+    with open_container(source.path) as again, suppress(*READ_ERRORS):
         for packet in again.container.demux():
             if packet.pts is not None and packet.size:
                 end_pts = packet.pts + (packet.duration or 0)
