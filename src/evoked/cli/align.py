@@ -64,11 +64,13 @@ def align(reaction: Path, content: Path, output: Path | None, draw: Path | None,
         config={described.name: getattr(config, described.name) for described in describe(MatchConfig)},
         inputs={"reaction": reaction_recording.digest, "content": content_recording.digest},
         notes=matcher.damage_notes(reaction_recording, content.name),
+        damage=matcher.defects(reaction_recording, content.name),
     )
     if output:
         write_offsets(output, offsets, provenance)
     else:
-        click.echo(json.dumps(offsets.as_dict(), indent=1))
+        damage = [entry.as_dict() for entry in provenance.damage]
+        click.echo(json.dumps({**offsets.as_dict(), "damage": damage}, indent=1))
     content_s, reaction_s = (float(recording.media.duration_s) for recording in (content_recording, reaction_recording))
     if draw:
         svg = map_svg(offsets, reaction.name, content.name, content_s, reaction_s)

@@ -207,7 +207,8 @@ class AnnotateBatch:
         sections = (*(("align", "window") if content else ()), "detect", "annotate", *more)
         config = self._settings.plain(*sections) | dict(self._recogniser.describe())
         nets = {name: NETS[name].sha256 for name in annotation_models(self._recogniser)}
-        return Provenance("annotate", config, inputs, nets, (*self._settings.notes, *notes))
+        damage = tuple(entry for a in annotated for entry in a.defects)
+        return Provenance("annotate", config, inputs, nets, (*self._settings.notes, *notes), damage)
 
     def _print(self, text: str) -> None:
         """Print on stdout; with --json only the JSON is printed there."""

@@ -82,6 +82,7 @@ def reaction_row(annotated: AnnotatedReaction, table: Path | None, previews: lis
         "viewers": viewers,
         "film_people": annotated.found.content_faces,
         "notes": list(damage_lines(annotated)),
+        "damage": [entry.as_dict() for entry in annotated.defects],
         "file": str(table) if table else None,
         "previews": [str(path) for path in previews],
     }

@@ -10,6 +10,7 @@ import click
 from evoked.cli.failures import Failures, print_note
 from evoked.cli.options import config_from_options, config_options, executor_from_options, executor_options
 from evoked.cli.progress import bar
+from evoked.core.damage import damage_dicts
 from evoked.core.files import check_writable
 from evoked.core.progress import Progress
 from evoked.features.extract import FeatureConfig
@@ -78,6 +79,7 @@ def features(
                 "state": "done",
                 "seconds": outcome.result.seconds,
                 "file": str(task.output),
+                "damage": damage_dicts(outcome.result.defects),
             }
         else:
             failures.add(task.video, outcome.error)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from evoked.cli.failures import error_line
 from evoked.cli.options import config_from_options, config_options
 from evoked.cli.progress import bar
+from evoked.core.damage import of_file
 from evoked.core.errors import DatasetError, EvokedError, WeightsError
 from evoked.core.files import check_writable, sha256, write_text
 from evoked.core.provenance import Provenance
@@ -143,7 +144,8 @@ def _describe(model: Model, videos: Mapping[str, Path], folder: Path, notes: lis
                 provenance = extractor.provenance(video)
                 if not _is_valid(path, provenance):
                     features = extractor(video, progress)
-                    write_features(path, features, replace(provenance, notes=features.damage))
+                    defects = of_file(video.name, features.defects)
+                    write_features(path, features, replace(provenance, notes=features.damage, damage=defects))
                 written[film] = path
             except WeightsError:
                 raise

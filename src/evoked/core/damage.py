@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
-__all__ = ["Damage", "damage_dicts", "damage_texts"]
+__all__ = ["Damage", "FileDamage", "damage_dicts", "damage_texts", "of_file"]
 
 
 @dataclass(frozen=True)
@@ -44,3 +44,33 @@ def damage_texts(damage: Iterable[Damage]) -> tuple[str, ...]:
 def damage_dicts(damage: Iterable[Damage]) -> list[dict[str, object]]:
     """The entries as JSON values, for provenance and `--json`."""
     return [asdict(entry) for entry in damage]
+
+
+@dataclass(frozen=True)
+class FileDamage:
+    """A defect of one of several files.
+
+    Attributes:
+        file: name of the file.
+        damage: the defect.
+    """
+
+    file: str
+    damage: Damage
+
+    def as_dict(self) -> dict[str, object]:
+        """Plain values: file, kind, text, from_s, to_s."""
+        return {"file": self.file, **asdict(self.damage)}
+
+
+def of_file(file: str, damage: Iterable[Damage]) -> tuple[FileDamage, ...]:
+    """The defects of a file, each once, in order.
+
+    Args:
+        file: name of the file.
+        damage: its defects.
+
+    Returns:
+        One entry for each.
+    """
+    return tuple(FileDamage(file, entry) for entry in dict.fromkeys(damage))

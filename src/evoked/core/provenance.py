@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from evoked.core.damage import FileDamage
 from evoked.core.files import canonical
 
 __all__ = ["Provenance", "unique_names", "versions"]
@@ -28,6 +29,7 @@ class Provenance:
         inputs: name of each input (a file's name, never its path; see `unique_names`) → sha256.
         nets: name of each pretrained network → sha256 of its file.
         notes: what a reader must know, e.g. "staged: these people did not watch this video".
+        damage: defects of the inputs, with the seconds that they affect; their texts are also in the notes.
     """
 
     made_by: str
@@ -35,6 +37,7 @@ class Provenance:
     inputs: Mapping[str, str] = field(default_factory=dict)
     nets: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    damage: tuple[FileDamage, ...] = ()
 
     def as_dict(self) -> dict[str, object]:
         """Plain values, with the versions of this program and of the libraries that shape results."""
@@ -44,6 +47,7 @@ class Provenance:
             "inputs": dict(self.inputs),
             "nets": dict(self.nets),
             "notes": list(self.notes),
+            "damage": [entry.as_dict() for entry in self.damage],
             "versions": versions(),
         }
 

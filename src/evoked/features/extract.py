@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from evoked.core.damage import Damage
 from evoked.core.errors import NoPictureError
 from evoked.core.files import sha256
 from evoked.core.progress import Progress, silent
@@ -80,6 +81,7 @@ class Features:
         face_valid: bool (T, 2), which of the two are present.
         audio: (T, D); not valid where the audio has not begun, has ended, or the file has none.
         damage: of the file, one line each; not stored with the features.
+        defects: the same with kinds and seconds.
 
     Raises:
         ValueError: if they are not on one grid, or the mask does not fit.
@@ -90,6 +92,7 @@ class Features:
     face_valid: NDArray[np.bool_]
     audio: Track
     damage: tuple[str, ...] = ()
+    defects: tuple[Damage, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.image.grid == self.face.grid == self.audio.grid:
@@ -184,6 +187,7 @@ class Extractor:
             faces.valid,
             _track(grid, "audio", sounds.end(), _heard(media, reader)),
             damage_lines(reader),
+            reader.damage,
         )
 
     def rows(self, seconds: int) -> ModalityRows:

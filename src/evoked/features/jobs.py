@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
+from evoked.core.damage import Damage, of_file
 from evoked.core.progress import Progress, silent
 from evoked.core.provenance import Provenance
 from evoked.features.extract import Extractor, FeatureConfig
@@ -40,10 +41,12 @@ class FeaturesDone:
     Attributes:
         seconds: rows of the file, one per second.
         damage: damage of the file, one line each.
+        defects: the same with kinds and seconds.
     """
 
     seconds: int
     damage: tuple[str, ...] = ()
+    defects: tuple[Damage, ...] = ()
 
 
 def run_features_task(task: FeaturesTask, progress: Progress = silent) -> FeaturesDone:
@@ -66,8 +69,9 @@ def run_features_task(task: FeaturesTask, progress: Progress = silent) -> Featur
     features = extractor(task.video, progress)
     made_by = task.provenance or extractor.provenance(task.video)
     damage = tuple(f"{task.video.name}: {line}" for line in features.damage)
-    write_features(task.output, features, replace(made_by, notes=(*made_by.notes, *damage)))
-    return FeaturesDone(features.grid.steps, features.damage)
+    defects = (*made_by.damage, *of_file(task.video.name, features.defects))
+    write_features(task.output, features, replace(made_by, notes=(*made_by.notes, *damage), damage=defects))
+    return FeaturesDone(features.grid.steps, features.damage, features.defects)
 
 
 @lru_cache(maxsize=1)

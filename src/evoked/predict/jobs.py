@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
+from evoked.core.damage import of_file
 from evoked.core.errors import OutputError
 from evoked.core.files import sha256
 from evoked.core.progress import Progress, silent
@@ -84,7 +85,8 @@ def run_predict_task(task: PredictTask, progress: Progress = silent) -> Predicti
     features = predictor.features(task.video, progress)
     damage = (*features.damage, *missing_audio_note(predictor.model, features))
     provenance = predictor.provenance(task.video)
-    provenance = replace(provenance, notes=(*provenance.notes, *damage))
+    defects = of_file(task.video.name, features.defects)
+    provenance = replace(provenance, notes=(*provenance.notes, *damage), damage=(*provenance.damage, *defects))
     prediction = Prediction(predict_features(predictor.model, features), provenance, damage)
     if task.output:
         write_predictions(task.output, prediction.track, provenance, threshold=task.threshold)

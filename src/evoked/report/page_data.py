@@ -73,6 +73,29 @@ class NetworkInfo:
 
 
 @dataclass(frozen=True)
+class DamagedSpan:
+    """A defect of an input.
+
+    Attributes:
+        file: its name.
+        from_s, to_s: where, as text for the page; "" where it is the whole file or unknown.
+        text: what is wrong.
+    """
+
+    file: str
+    from_s: str
+    to_s: str
+    text: str
+
+    @classmethod
+    def from_entry(cls, entry: Mapping[str, object]) -> "DamagedSpan":
+        """From an entry of `damage` in a provenance."""
+        times = [entry.get(name) for name in ("from_s", "to_s")]
+        from_s, to_s = (f"{t:.1f}" if isinstance(t, int | float) else "" for t in times)
+        return cls(str(entry.get("file", "")), from_s, to_s, str(entry.get("text", "")))
+
+
+@dataclass(frozen=True)
 class ProvenanceSummary:
     """The provenance of all results.
 
@@ -82,6 +105,7 @@ class ProvenanceSummary:
         networks: the pretrained networks.
         inputs: file name → sha256.
         notes: of the steps, each once.
+        damage: defects of the inputs, each once.
     """
 
     config: Mapping[str, str] = field(default_factory=dict)
@@ -89,6 +113,7 @@ class ProvenanceSummary:
     networks: tuple[NetworkInfo, ...] = ()
     inputs: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    damage: tuple[DamagedSpan, ...] = ()
 
 
 @dataclass(frozen=True)

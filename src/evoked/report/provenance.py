@@ -9,7 +9,7 @@ from safetensors import safe_open
 from evoked.core.files import canonical
 from evoked.core.study_layout import StudyLayout
 from evoked.core.tables import read_provenance
-from evoked.report.page_data import NetworkInfo, ProvenanceSummary
+from evoked.report.page_data import DamagedSpan, NetworkInfo, ProvenanceSummary
 
 __all__ = ["ProvenanceReader", "licence"]
 
@@ -26,6 +26,7 @@ class ProvenanceReader:
 
     def __init__(self) -> None:
         self.notes: list[str] = []
+        self._damage: dict[DamagedSpan, None] = {}
         self._config: dict[str, list[str]] = {}
         self._versions: dict[str, set[str]] = {}
         self._networks: set[tuple[str, str]] = set()
@@ -90,6 +91,10 @@ class ProvenanceReader:
         self._networks.update(_texts(provenance.get("nets")).items())
         for name, key in _texts(provenance.get("inputs")).items():
             self._inputs.setdefault(name, {}).setdefault(key, result)
+        damage = provenance.get("damage")
+        for entry in damage if isinstance(damage, list) else ():
+            if isinstance(entry, Mapping):
+                self._damage.setdefault(DamagedSpan.from_entry(entry))
         notes = provenance.get("notes")
         self.notes.extend(str(note) for note in (notes if isinstance(notes, list) else ()))
 
@@ -105,7 +110,8 @@ class ProvenanceReader:
         }
         networks = tuple(NetworkInfo(name, key, licence(name)) for name, key in sorted(self._networks))
         versions = {name: ", ".join(sorted(numbers)) for name, numbers in sorted(self._versions.items())}
-        return ProvenanceSummary(config, versions, networks, self._named_inputs(), tuple(dict.fromkeys(self.notes)))
+        notes, damage = tuple(dict.fromkeys(self.notes)), tuple(self._damage)
+        return ProvenanceSummary(config, versions, networks, self._named_inputs(), notes, damage)
 
     def _named_inputs(self) -> dict[str, str]:
         """Input → sha256; where results use one name for different files, the name of the result is added."""

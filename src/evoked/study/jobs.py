@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from evoked.core.damage import of_file
 from evoked.core.errors import EvokedError
 from evoked.core.files import canonical
 from evoked.core.progress import Progress, silent
@@ -146,7 +147,9 @@ def run_align_task(task: AlignTask, progress: Progress = silent) -> str:
     content = next(content for content in task.contents if content.name == match.content)
     inputs = unique_names({task.reaction: task.sha256, content.path: content.sha256})
     config = {**task.config, "content": match.content, "candidates": len(task.candidates)}
-    write_offsets(task.output, match.offsets, Provenance("align", config, inputs, notes=(*task.notes, *damage)))
+    provenance = Provenance("align", config, inputs, notes=(*task.notes, *damage))
+    provenance = replace(provenance, damage=matcher.defects(task.reaction, match.content))
+    write_offsets(task.output, match.offsets, provenance)
     return "; ".join((*modality_notes(match.offsets), *damage))
 
 
@@ -169,7 +172,8 @@ def run_annotate_task(task: AnnotateTask, progress: Progress = silent) -> str:
 
     annotation = annotate_aligned(task.reaction, task.content, task.offsets, annotator, task.region, progress)
     damage = tuple(f"{task.reaction.name}: {line}" for line in annotation.damage)
-    provenance = replace(task.provenance, notes=(*task.provenance.notes, *damage))
+    defects = of_file(task.reaction.name, annotation.defects)
+    provenance = replace(task.provenance, notes=(*task.provenance.notes, *damage), damage=defects)
     write_table(task.output, annotation_to_table(annotation, task.recogniser.names), provenance)
     return "; ".join(annotation.damage if annotation.viewers else (*annotation.damage, "no viewer was seen in it"))
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+from evoked.core.damage import FileDamage, of_file
 from evoked.core.errors import AlignmentError, MediaError, NoSoundError
 from evoked.core.progress import Progress, part, silent
 from evoked.reactions.alignment.audio.align import align
@@ -116,6 +117,25 @@ class ContentMatcher:
             return reaction.damage if isinstance(reaction, Recording) else ()
         lines = self.contents[name].damage_of({stream for content, stream in read.of_contents if content == name})
         return (*read.reaction.damage, *(f"{name}: {line}" for line in lines))
+
+    def defects(self, reaction: Path | Recording, name: str) -> tuple[FileDamage, ...]:
+        """The same damage with kinds and seconds, by file.
+
+        Args:
+            reaction: as it was passed to `match`.
+            name: of the content.
+
+        Returns:
+            One entry per defect, the reaction's first.
+        """
+        path = reaction.path if isinstance(reaction, Recording) else reaction
+        read = self._read.get(path)
+        if read is None:
+            return ()
+        content = self.contents[name]
+        streams = {stream for among, stream in read.of_contents if among == name}
+        of_content = of_file(content.path.name, content.defects_of(streams))
+        return (*of_file(path.name, read.reaction.defects_of()), *of_content)
 
     def _match(self, reaction: Recording, names: tuple[str, ...], progress: Progress) -> ContentMatch:
         for name in names:

@@ -6,6 +6,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal, NoReturn
 
+from evoked.core.damage import Damage
 from evoked.core.errors import MissingMedia
 from evoked.core.files import sha256
 from evoked.core.progress import Progress, silent
@@ -34,6 +35,7 @@ class Recording:
         self._reaction_thumbnails: FrameThumbnails | None = None
         self._content_thumbnails: FrameThumbnails | None = None
         self._damage: dict[Stream, tuple[str, ...]] = {}
+        self._defects: dict[Stream, tuple[Damage, ...]] = {}
         self._notes: tuple[str, ...] = ()
 
     def __reduce__(self) -> NoReturn:
@@ -64,6 +66,7 @@ class Recording:
         if self._soundtrack is None:
             self._soundtrack = load_soundtrack(self.path, self.media)
             self._add_damage("audio", self._soundtrack.damage)
+            self._add_defects("audio", self._soundtrack.defects)
         return self._soundtrack
 
     def reaction_thumbnails(self, progress: Progress = silent) -> FrameThumbnails:
@@ -79,6 +82,7 @@ class Recording:
         if self._reaction_thumbnails is None:
             self._reaction_thumbnails = reaction_thumbnails(self.path, progress, self.media)
             self._add_damage("video", self._reaction_thumbnails.damage)
+            self._add_defects("video", self._reaction_thumbnails.defects)
         return self._reaction_thumbnails
 
     def content_thumbnails(self, progress: Progress = silent) -> FrameThumbnails:
@@ -94,6 +98,7 @@ class Recording:
         if self._content_thumbnails is None:
             self._content_thumbnails = content_thumbnails(self.path, progress, self.media)
             self._add_damage("video", self._content_thumbnails.damage)
+            self._add_defects("video", self._content_thumbnails.defects)
         return self._content_thumbnails
 
     def note(self, *lines: str) -> None:
@@ -102,6 +107,13 @@ class Recording:
 
     def _add_damage(self, stream: Stream, lines: tuple[str, ...]) -> None:
         self._damage[stream] = tuple(dict.fromkeys((*self._damage.get(stream, ()), *lines)))
+
+    def defects_of(self, streams: Collection[Stream] = STREAMS) -> tuple[Damage, ...]:
+        """Damage of some streams with kinds and seconds, as far as they have been read, each once."""
+        return tuple(dict.fromkeys(chain.from_iterable(self._defects.get(s, ()) for s in STREAMS if s in streams)))
+
+    def _add_defects(self, stream: Stream, defects: tuple[Damage, ...]) -> None:
+        self._defects[stream] = tuple(dict.fromkeys((*self._defects.get(stream, ()), *defects)))
 
     def free_sound(self) -> None:
         """Free the memory of its sound."""

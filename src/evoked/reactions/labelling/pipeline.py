@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from evoked.core.damage import FileDamage, of_file
 from evoked.core.progress import Progress, part, silent
 from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
@@ -69,6 +70,7 @@ class AnnotatedReaction:
         offsets: where the content is in it; without a content, the reaction's own time.
         content: name of the content that it shows; "" without one.
         matched: damage of the files noticed while they were matched, one line each.
+        matched_defects: the same with kinds and seconds.
     """
 
     reaction: Path
@@ -76,11 +78,17 @@ class AnnotatedReaction:
     offsets: OffsetMap
     content: str = ""
     matched: tuple[str, ...] = field(default=())
+    matched_defects: tuple[FileDamage, ...] = ()
 
     @property
     def known(self) -> tuple[str, ...]:
         """Notes for readers of the result: how the offset map was found, and damage of the files."""
         return (*modality_notes(self.offsets), *self.matched, *self.found.damage)
+
+    @property
+    def defects(self) -> tuple[FileDamage, ...]:
+        """Damage of the reaction and its content with kinds and seconds, each once."""
+        return tuple(dict.fromkeys((*self.matched_defects, *of_file(self.reaction.name, self.found.defects))))
 
     @property
     def viewers(self) -> ReactionViewers:
@@ -151,10 +159,10 @@ def annotate_reaction(
         identity = OffsetMap(0.0, (Segment(0.0, max(float(media.duration_s), 1e-3), 0.0, 0.0),))
         return AnnotatedReaction(reaction, annotator()(reaction, None, progress), identity)
     match = matcher.match(reaction, progress=part(progress, 0, MATCHING))
-    notes = matcher.damage_notes(reaction, match.content)
+    notes, defects = matcher.damage_notes(reaction, match.content), matcher.defects(reaction, match.content)
     content, remaining = matcher.paths[match.content], part(progress, MATCHING, 1)
     annotation = annotate_aligned(reaction, content, match.offsets, annotator, region, remaining)
-    return AnnotatedReaction(reaction, annotation, match.offsets, match.content, notes)
+    return AnnotatedReaction(reaction, annotation, match.offsets, match.content, notes, defects)
 
 
 def label_content(

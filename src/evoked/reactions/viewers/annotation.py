@@ -6,6 +6,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from evoked.core.damage import Damage
 from evoked.core.settings import setting, settings
 from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
@@ -80,6 +81,7 @@ class Annotation:
         dropped: packets of the video that could not be decoded.
         missing_s: seconds at the end that the file declares but does not have; nobody is visible there.
         damage: what was wrong with the file, one line each.
+        defects: the same with kinds and seconds.
         detections: every detected face, including the content's and those with too low a score or visible too briefly.
     """
 
@@ -89,4 +91,5 @@ class Annotation:
     dropped: int
     missing_s: float
     damage: tuple[str, ...] = ()
+    defects: tuple[Damage, ...] = ()
     detections: DetectionLog = field(default_factory=DetectionLog)

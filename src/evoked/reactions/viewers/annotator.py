@@ -205,7 +205,8 @@ class Annotator:
             {number: names.get(person, CONTENT_FACE) for number, person in identities.items()}
         )
         left_out = len(merged) - len(viewer_tracks)
-        return Annotation(grid, viewers, left_out, reader.dropped, reader.missing_s, damage_lines(reader), named)
+        lines, defects = damage_lines(reader), reader.damage
+        return Annotation(grid, viewers, left_out, reader.dropped, reader.missing_s, lines, defects, named)
 
     def _viewer(self, grid: TimeGrid, person: FaceTrack) -> Viewer:
         valid = np.zeros(grid.steps, dtype=np.bool_)

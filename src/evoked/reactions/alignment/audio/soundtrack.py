@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from evoked.core.damage import Damage
 from evoked.core.errors import AlignmentError
 from evoked.media.decode import audio_of, damage_lines, read_media
 from evoked.media.probe import Media
@@ -20,11 +21,13 @@ class Soundtrack:
         path: of the file.
         samples: float32, shape (n,), mono at SOUND_HZ; silence where the file breaks off.
         damage: damage of its sound, one line each; empty for an intact file.
+        defects: the same with kinds and seconds.
     """
 
     path: Path
     samples: Samples
     damage: tuple[str, ...]
+    defects: tuple[Damage, ...] = ()
 
     def refused(self, error: AlignmentError, compared: str) -> AlignmentError:
         """The error with the names of the compared files before it and the damage of the file after it.
@@ -68,4 +71,4 @@ def load_soundtrack(path: Path, media: Media | None = None) -> Soundtrack:
     """
     reader = read_media(path, audio_hz=SOUND_HZ, media=media)
     samples = audio_of(reader)
-    return Soundtrack(path, samples, damage_lines(reader))
+    return Soundtrack(path, samples, damage_lines(reader), defects=reader.damage)

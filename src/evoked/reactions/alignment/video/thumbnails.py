@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from evoked.core.damage import Damage
 from evoked.core.progress import Progress, silent
 from evoked.core.time_grid import TimeGrid
 from evoked.media.decode import VideoFrame, damage_lines, read_media
@@ -54,6 +55,7 @@ class FrameThumbnails:
         frame_s: duration of a frame of the file, in seconds; 0 where the file does not specify it.
         aspect: width to height of the picture.
         damage: damage of the video, one line each; empty for an intact one.
+        defects: the same with kinds and seconds.
     """
 
     cells: NDArray[np.uint8]
@@ -61,6 +63,7 @@ class FrameThumbnails:
     frame_s: float
     aspect: float
     damage: tuple[str, ...] = ()
+    defects: tuple[Damage, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -128,7 +131,7 @@ def _thumbnails(media: Media, stream: VideoStream, shape: tuple[int, int], progr
         progress(picture.step + 1, grid.steps)
     frame_s = 1 / float(stream.average_rate) if stream.average_rate else 0.0
     aspect = stream.width / stream.height
-    return FrameThumbnails(cells, hold / max(1, grid.steps), frame_s, aspect, damage_lines(reader))
+    return FrameThumbnails(cells, hold / max(1, grid.steps), frame_s, aspect, damage_lines(reader), reader.damage)
 
 
 def frame_changes(cells: Cells) -> Cells:
