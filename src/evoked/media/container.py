@@ -110,6 +110,9 @@ def unreadable(path: Path, error: Exception) -> MediaError:
     Args:
         path: where it is.
         error: what libav or the system raised.
+
+    Returns:
+        The error to raise.
     """
     reason = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
     return MediaError(f"{path} cannot be read: {reason}. Copy or download it again")
