@@ -153,7 +153,7 @@ def test_scores_of_spans_and_of_clips(tmp_path: Path) -> None:
     [
         ("awe\n1\n", "is no table of scores: need clip.*it has: awe"),
         ("clip\na\n", "has no expression: columns are clip"),
-        ("clip,awe\na,nan\n", r"row 1: awe must be a score within 0 … 1, got nan"),
+        ("clip,awe\na,nan\n", r"row 1: awe must be a score within 0 … 1, got None"),
         ("clip,awe\na,\n", r"row 1: awe must be a score within 0 … 1, got None"),
         ("clip,awe,joy\na,1,1\nb,1,2\nc,2,1\n", "row 2: joy must be a score within 0 … 1, got 2"),
         ("clip,awe\na,1.5\n", r"row 1: awe must be a score within 0 … 1, got 1\.5"),

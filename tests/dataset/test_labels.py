@@ -143,7 +143,7 @@ def test_order_of_rows_and_gaps(tmp_path: Path) -> None:
         ("video,second,valid,agreement,awe\na,0,true,much,1\n", "row 1: agreement must be a number from 0 to 1"),
         ("video,second,valid,amusement\na,0.5,true,1\n", "row 1: need a video, a whole second from 0"),
         ("video,second,valid,amusement\na,-1,true,1\n", "row 1: need a video, a whole second from 0"),
-        ("video,second,valid,amusement\na,0,1,1\n", "row 1: need a video, a whole second from 0 and true or false"),
+        ("video,second,valid,amusement\na,0,2,1\n", "row 1: need a video, a whole second from 0 and true or false"),
     ],
 )
 def test_a_wrong_row_is_named(tmp_path: Path, text: str, message: str) -> None:
@@ -201,7 +201,7 @@ def test_a_table_read_by_columns_is_the_one_read_by_rows(tmp_path: Path, rows: s
         ({"awe": [1, 2]}, "row 2: awe must be 0 or 1 where valid, got 2"),
         ({"awe": [1, None]}, "row 2: awe must be 0 or 1 where valid, got None"),
         ({"share_awe": [0.1, 1.5]}, "row 2: share_awe must be a number from 0 to 1, got 1.5"),
-        ({"valid": [1, 0]}, "row 1: need a video, a whole second from 0 and true or false"),
+        ({"valid": [2, 0]}, "row 1: need a video, a whole second from 0 and true or false"),
     ],
 )
 def test_a_wrong_row_of_a_parquet_table_is_named(tmp_path: Path, change: dict[str, list[object]], message: str) -> None:

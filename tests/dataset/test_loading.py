@@ -158,3 +158,16 @@ def test_a_file_that_is_wrong_is_not_loaded(tmp_path: Path, change: dict[str, np
 
     with pytest.raises(DatasetError, match=message):
         load_examples({"a.mp4": labels(9)}, tmp_path)
+
+
+def test_result_files_in_either_unicode_form_and_names_with_dots(tmp_path: Path) -> None:
+    for name in ("u\u0308ber.mp4.csv", "lecture.csv", "12.5.csv"):
+        (tmp_path / name).touch()
+
+    found = find_result_files(["\u00fcber.mp4", "lecture.1", "lecture.mp4", "12.5", "12.mp4"], tmp_path, ".csv")
+
+    assert {video: path.name for video, path in found.items()} == {
+        "\u00fcber.mp4": "u\u0308ber.mp4.csv",
+        "lecture.mp4": "lecture.csv",
+        "12.5": "12.5.csv",
+    }

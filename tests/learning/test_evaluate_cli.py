@@ -151,3 +151,31 @@ def test_wrong_use_and_wrong_files(
     code, _, err = run(capsys, monkeypatch, "--labels", study / "no.parquet", "--predictions", study / "predictions")
     assert code == 1
     assert err.startswith("evoked: no table at ")
+
+
+@pytest.mark.parametrize("dialect", ["pandas", "R", "Excel"])
+def test_tables_of_other_programs_are_scored_as_they_mean(
+    tmp_path: Path, dialect: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """007 is not 7: its predictions are right, those of 7 and 1234 are wrong in every second."""
+    separator = ";" if dialect == "Excel" else ","
+    true = {"pandas": "True", "R": "TRUE", "Excel": "WAHR"}[dialect]
+    false = {"pandas": "False", "R": "FALSE", "Excel": "FALSCH"}[dialect]
+    second = "{}.0" if dialect == "pandas" else "{}"
+    on = [(s // 5) % 2 == 1 for s in range(40)]
+    rows = [["video", "second", "valid", "viewers", "awe"]]
+    rows += [[v, second.format(s), true, "1", true if on[s] else false] for v in ("007", "12_34") for s in range(40)]
+    encoding = "utf-16" if dialect == "Excel" else "utf-8"
+    text = "\r\n".join(separator.join(row) for row in rows)
+    (tmp_path / "labels.csv").write_bytes(text.encode(encoding))
+    (tmp_path / "p").mkdir()
+    for name, right in (("007", True), ("7", False), ("12_34", True), ("1234", False)):
+        cells = [f"{s}{separator}{true}{separator}{0.9 if on[s] == right else 0.1}" for s in range(40)]
+        body = "\n".join([separator.join(("time_s", "valid", "awe")), *cells])
+        (tmp_path / "p" / f"{name}.csv").write_text(body.replace("0.", "0,") if dialect == "Excel" else body)
+
+    words = ("--labels", tmp_path / "labels.csv", "--predictions", tmp_path / "p", *QUICK, "--json")
+    code, out, _ = run(capsys, monkeypatch, *words)
+
+    assert code == 0
+    assert json.loads(out)["map"]["value"] == pytest.approx(1.0)

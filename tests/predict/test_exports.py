@@ -155,18 +155,32 @@ def test_another_suffix_and_a_taken_name_are_refused(tmp_path: Path) -> None:
     [
         ("time_s,valid\n0,true\n", "has no expression"),
         ("time_s,amusement\n0,0.5\n", "has no column valid"),
-        ("time_s,valid,amusement\n0,true,0.5\n2,true,0.5\n", "row 2: need time_s 1 .* got 2, True"),
+        ("time_s,valid,amusement\n0,true,0.5\n0,true,0.5\n", "row 2: second 0 stands there twice"),
+        ("time_s,valid,amusement\n0.5,true,0.5\n", r"row 1: time_s must be a whole second from 0, got 0\.5"),
+        ("time_s,valid,amusement\n-1,true,0.5\n", "row 1: time_s must be a whole second from 0, got -1"),
+        ("time_s,valid,amusement\nx,true,0.5\n", "row 1: time_s must be a number of seconds, got 'x'"),
+        ("time_s,valid,a\n" + "".join(f"{1000 * s},true,1\n" for s in range(9)), "1000 apart in time_s.*milliseconds"),
+        ("time_s,valid,amusement\n1e12,true,0.5\n", "more than a week"),
         ("time_s,valid,amusement\n0,true,1.5\n", r"row 1: amusement must be a number in \[0, 1\] where valid, got 1.5"),
         ("time_s,valid,awe,joy\n0,true,1,0\n1,true,1,2\n2,true,2,0\n", "row 2: joy must be a number .* got 2"),
         ("time_s,valid,amusement\n0,true,\n", "row 1: amusement must be a number .* got None"),
-        ("time_s,valid,amusement\n0,true,nan\n", "row 1: amusement must be a number .* got nan"),
-        ("time_s,valid,amusement\n0,yes,0.1\n", "row 1: need time_s 0 and true or false for valid"),
+        ("time_s,valid,amusement\n0,true,nan\n", "row 1: amusement must be a number .* got None"),
+        ("time_s,valid,amusement\n0,yes,0.1\n", "row 1: valid must be true or false, got 'yes'"),
     ],
 )
 def test_a_wrong_table_is_named_by_row(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "p.csv").write_text(text)
     with pytest.raises(DatasetError, match=message):
         read_predictions(tmp_path / "p.csv")
+
+
+def test_predictions_that_start_late_or_have_gaps_stay_at_their_seconds(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text("time_s,valid,awe\n0:00:05,TRUE,0.5\n3.0,True,0.25\n6,0,\n")
+
+    track = read_predictions(tmp_path / "p.csv")
+
+    assert track.valid.tolist() == [False, False, False, True, False, True, False]
+    assert track.values[[3, 5], 0].tolist() == [0.25, 0.5]
 
 
 def test_the_summary_says_where_the_peak_is() -> None:

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from evoked.core.errors import DatasetError
 from evoked.core.files import sha256
-from evoked.core.tables import SUFFIXES, read_table
+from evoked.core.table_times import check_unit
+from evoked.core.tables import SUFFIXES, read_names, read_table
 from evoked.dataset.labels import read_labels
 from evoked.dataset.ratings import HALF_WINDOW_S, RatedClip
 
@@ -169,13 +170,11 @@ def read_machine_scores(path: Path) -> MachineScores:
 
 
 def _read(path: Path) -> MachineScores:
-    columns = read_table(path)
-    table_type = _table_type(path, columns)
+    table_type = _table_type(path, read_names(path))
     if table_type == "labels":
         return _labels(path)
+    columns = read_table(path, check=lambda names: _check_names(path, names))
     names = tuple(n for n in columns if n not in NOT_SCORES)
-    if not names:
-        raise DatasetError(f"{path} has no expression: columns are {', '.join(columns)}")
     scores = _scores(path, columns, names)
     if table_type == "clips":
         return MachineScores(table_type, names, _clips(path, columns, scores), {}, {})
@@ -186,11 +185,18 @@ def _read(path: Path) -> MachineScores:
         rows = viewers == viewer
         if (np.diff(times[rows]) <= 0).any():
             raise DatasetError(f"{path}: time_s must rise{f' for viewer {viewer}' if viewer else ''}")
+        check_unit(path, times[rows])
         series.append(ScoreSeries(viewer, times[rows], scores[rows]))
     return MachineScores(table_type, names, {}, {path.stem: tuple(series)}, {})
 
 
-def _table_type(path: Path, columns: Columns) -> str:
+def _check_names(path: Path, names: Sequence[str]) -> None:
+    """DatasetError unless a column is an expression."""
+    if not set(names) - NOT_SCORES:
+        raise DatasetError(f"{path} has no expression: columns are {', '.join(names)}")
+
+
+def _table_type(path: Path, columns: Sequence[str]) -> str:
     has = set(columns)
     if "clip" in has or {"video", "start_s", "end_s"} <= has:
         return "clips"
@@ -297,9 +303,10 @@ def _label_score(series: Sequence[ScoreSeries], clip: RatedClip) -> NDArray[np.f
         inside = (content.time_s >= first - TOLERANCE_S) & (content.time_s <= last + TOLERANCE_S)
         if not inside.any():
             middle = (clip.start_s + clip.end_s) / 2
-            if not content.time_s[0] - 0.5 <= middle <= content.time_s[-1] + 0.5:
+            distance_s = np.abs(content.time_s - middle)
+            if distance_s.min() > 0.5:  # in a gap, or before the first or after the last
                 return np.nan
-            inside[np.argmin(np.abs(content.time_s - middle))] = True
+            inside[np.argmin(distance_s)] = True
     rows = content.scores[inside]
     rows = rows[~np.isnan(rows).any(axis=1)]
     return np.asarray(rows.mean(axis=0)) if len(rows) else np.nan

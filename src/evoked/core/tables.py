@@ -5,9 +5,13 @@ rows, {"provenance": …, "rows": […]}; for CSV, in a separate file, NAME.csv.
 CSV reader can read the table.
 """
 
+import contextlib
 import csv
 import json
-from collections.abc import Mapping, Sequence
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +19,34 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from evoked.core.csv_sheet import CsvSheet, parse_cell, text_encoding
 from evoked.core.errors import DatasetError, OutputError
 from evoked.core.files import write_text, writing
 from evoked.core.provenance import Provenance
+from evoked.core.table_times import parse_clock
 
-__all__ = ["SUFFIXES", "Columns", "check_suffix", "read_numbers", "read_provenance", "read_table", "write_table"]
+__all__ = [
+    "SUFFIXES",
+    "Columns",
+    "check_suffix",
+    "read_names",
+    "read_numbers",
+    "read_provenance",
+    "read_table",
+    "write_table",
+]
 
 SUFFIXES = (".parquet", ".csv", ".json")
+NAME_COLUMNS = frozenset(
+    {"video", "viewer", "rater", "clip", "participant", "group", "person", "reaction", "content", "recording"}
+    | {"channel", "ethnicity", "gender", "age", "part", "source"}
+)
+"""Columns that are text always: a video called 007 is not 7."""
+BOOLEAN_COLUMNS = frozenset({"valid"})
+TIME_COLUMNS = frozenset({"second", "time_s", "start_s", "end_s"})
+COUNT_COLUMNS = frozenset({"second", "viewers", "ticks"})
+"""Whole numbers, which pandas writes as 3.0 where a cell of the column is absent."""
+KNOWN = NAME_COLUMNS | BOOLEAN_COLUMNS | TIME_COLUMNS | COUNT_COLUMNS | {"agreement"}
 Columns = Mapping[str, Sequence[Any] | np.ndarray]
 
 
@@ -63,31 +88,70 @@ def write_table(path: Path, columns: Columns, provenance: Provenance) -> None:
         write_text(path.with_name(path.name + ".provenance.json"), provenance.as_json() + "\n")
 
 
-def read_table(path: Path, required: Sequence[str] = ()) -> dict[str, list[Any]]:
+def read_table(
+    path: Path, required: Sequence[str] = (), check: Callable[[Sequence[str]], None] | None = None
+) -> dict[str, list[Any]]:
     """Read a table, whether `write_table` wrote it or not.
+
+    The columns are checked before the rows are read. Column names that evoked knows may be in any case; columns of row
+    numbers (as pandas and R write them) are left out. Columns in NAME_COLUMNS are text always, `valid` is a boolean
+    (1 and 0 too), and times may be H:MM:SS. Text tables may be in any form that `CsvSheet` reads.
 
     Args:
         path: the file; its suffix chooses the format.
         required: names of columns that must be present.
+        check: receives the names of the columns, and raises DatasetError where they are not as they should be.
 
     Returns:
-        Column name → values; None where absent. CSV numbers and booleans are parsed.
+        Column name → values; None where absent. Numbers and booleans in text are parsed.
 
     Raises:
         DatasetError: if the file is absent, unreadable, or lacks a required column.
     """
     if not path.is_file():
         raise DatasetError(f"no table at {path}")
+
+    def check_names(names: Sequence[str]) -> None:
+        if repeated := [n for i, n in enumerate(names) if n and n in names[:i]]:
+            raise DatasetError(f"{path} has the column {repeated[0]!r} twice; keep one")
+        if missing := [n for n in required if n not in names]:
+            known = ", ".join(n for n in names if n) or "none"
+            raise DatasetError(f"{path} has no column {', '.join(missing)}; it has: {known}")
+        if check is not None:
+            check([n for n in names if not _is_unnamed(n)])
+
     try:
-        columns = _read(path)
-    except (OSError, ValueError, KeyError, TypeError, csv.Error, pa.ArrowException) as error:
+        columns = _read(path, check_names)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, pa.ArrowException) as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
         known = path.suffix.lower() in SUFFIXES
         form = f"a {path.suffix} table" if known else f"a table (it ends in none of {', '.join(SUFFIXES)})"
         raise DatasetError(f"{path} cannot be read as {form}: {first}") from error
-    if missing := [n for n in required if n not in columns]:
-        raise DatasetError(f"{path} has no column {', '.join(missing)}; it has: {', '.join(columns) or 'none'}")
+    for name in [n for n in columns if _is_unnamed(n)]:
+        if not _is_row_number(columns.pop(name)):
+            raise DatasetError(f"{path}: column {name!r} has no name and holds no row numbers; name it or delete it")
     return columns
+
+
+def read_names(path: Path) -> tuple[str, ...]:
+    """The names of the columns, as `read_table` gives them; of a Parquet or CSV table, no row is read.
+
+    Raises:
+        DatasetError: if the file is absent or unreadable.
+    """
+    names: list[str] = []
+
+    def stop(columns: Sequence[str]) -> None:
+        names.extend(columns)
+        raise _NamesRead
+
+    with contextlib.suppress(_NamesRead):
+        read_table(path, check=stop)
+    return tuple(names)
+
+
+class _NamesRead(Exception):
+    """Ends the reading of a table whose names alone are wanted."""
 
 
 def read_numbers(path: Path) -> dict[str, np.ndarray] | None:
@@ -133,23 +197,55 @@ def read_provenance(path: Path) -> dict[str, Any] | None:
     return json.loads(beside.read_text(encoding="utf-8")) if beside.is_file() else None
 
 
-def _read(path: Path) -> dict[str, list[Any]]:
+def _read(path: Path, check_names: Callable[[Sequence[str]], None]) -> dict[str, list[Any]]:
     suffix = path.suffix.lower()
     if suffix == ".parquet":
-        return dict(pq.read_table(path).to_pydict())
+        names = pq.read_schema(path).names
+        check_names([_known_name(n) for n in names])
+        arrays = pq.read_table(path)
+        return {_known_name(n): [_value(_known_name(n), v) for v in arrays[n].to_pylist()] for n in names}
     if suffix == ".json":
-        body = json.loads(path.read_text(encoding="utf-8"))
+        body = _json(path)
         rows = body["rows"] if isinstance(body, dict) else body
         names = list(rows[0]) if rows else []
-        return {n: [r[n] for r in rows] for n in names}
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.reader(file, strict=True)
-        names = [n.strip() for n in next(reader, [])]
-        rows = [r for r in reader if r]
-    for number, row in enumerate(rows, start=2):
-        if len(row) != len(names):
-            raise ValueError(f"line {number} has {len(row)} cells, the header has {len(names)}")
-    return {n: [_value(r[i]) for r in rows] for i, n in enumerate(names)}
+        check_names([_known_name(n) for n in names])
+        return {_known_name(n): [_value(_known_name(n), r[n]) for r in rows] for n in names}
+    if suffix != ".csv":
+        raise ValueError("its suffix is not that of a table")
+    sheet = CsvSheet(path, "numbers, with a header")
+    names = [_known_name(n) for n in sheet.names]
+    while names and not names[-1]:  # separators at the end of the header line
+        names.pop()
+    check_names(names)
+    columns: list[list[Any]] = [[] for _ in names]
+    for line, cells in sheet.rows(pad=False):
+        if any(cells[len(names) :]):
+            raise DatasetError(f"{path} line {line} has more cells than the header has names")
+        for column, name, cell in zip(columns, names, cells, strict=False):
+            column.append(_value(name, cell, sheet.separator))
+    return dict(zip(names, columns, strict=True))
+
+
+def _json(path: Path) -> Any:
+    raw = path.read_bytes()
+    return json.loads(raw.decode(text_encoding(raw[:4])))
+
+
+def _known_name(name: str) -> str:
+    """A column name without spaces around it; in lower case if evoked knows it."""
+    plain = name.strip()
+    return plain.lower() if plain.lower() in KNOWN else plain
+
+
+def _is_unnamed(name: str) -> bool:
+    return re.fullmatch(r"|Unnamed: \d+|__index_level_\d+__", name) is not None
+
+
+def _is_row_number(values: Sequence[Any]) -> bool:
+    """Whether a column is empty or counts the rows."""
+    numbers = [int(v) if isinstance(v, str) and v.isdecimal() else v for v in values]
+    count = len(numbers)
+    return all(v is None for v in numbers) or numbers in (list(range(count)), list(range(1, count + 1)))
 
 
 def _cell(value: Any) -> Any:
@@ -160,15 +256,22 @@ def _cell(value: Any) -> Any:
     return f"{value:.6g}" if isinstance(value, float) else value
 
 
-def _value(cell: str) -> Any:
-    text = cell.strip()
-    if text == "":
+def _value(name: str, value: Any, separator: str = ",") -> Any:
+    """A cell as a column of this name has it; None where absent."""
+    if isinstance(value, float) and math.isnan(value):
         return None
-    if text in ("true", "false"):
-        return text == "true"
-    for parse in (int, float):
-        try:
-            return parse(text)
-        except ValueError:
-            continue
-    return text
+    if name in NAME_COLUMNS:
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        return None if value is None or value == "" else str(value)
+    if isinstance(value, str):
+        value = parse_cell(value, separator)
+    elif isinstance(value, Decimal):
+        value = float(value)
+    if name in BOOLEAN_COLUMNS and not isinstance(value, str | bool) and value in (0, 1):
+        return bool(value)
+    if name in TIME_COLUMNS and isinstance(value, str):
+        value = parse_clock(value)
+    if name in COUNT_COLUMNS and isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value

@@ -1,6 +1,6 @@
 """Read and write labels (labels.parquet): a row per content and second."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from evoked.core.errors import DatasetError
 from evoked.core.provenance import Provenance
+from evoked.core.table_times import check_unit, has_unit_of_seconds
 from evoked.core.tables import read_numbers, read_table, write_table
 from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
@@ -152,12 +153,9 @@ def read_labels(path: Path) -> dict[str, Labels]:
     arrays = read_numbers(path)
     if arrays is not None and (labels := _from_columns(arrays)) is not None:
         return labels
-    columns = read_table(path, required=("video", "second", "valid"))  # row by row, which names the invalid one
-    if "viewer" in columns:
-        raise DatasetError(f"{path} has labels of each viewer apart; need one row per second: annotate without --apart")
+    # row by row, which names the invalid one
+    columns = read_table(path, required=("video", "second", "valid"), check=lambda names: _check_names(path, names))
     names = _expressions(columns)
-    if not names:
-        raise DatasetError(f"{path} has no expression: columns are {', '.join(columns)}")
     if not columns["video"]:
         raise DatasetError(f"{path} has no rows; annotate some reactions first")
     rows: dict[str, list[int]] = {}
@@ -170,7 +168,17 @@ def read_labels(path: Path) -> dict[str, Labels]:
                 f"got {video!r}, {second!r}, {valid!r}"
             )
         rows.setdefault(str(video), []).append(i - 1)
+    for video, indices in rows.items():
+        check_unit(f"{path}, video {video!r}", [columns["second"][i] for i in indices], "second")
     return {video: _from_rows(path, columns, names, rows[video]) for video in sorted(rows)}
+
+
+def _check_names(path: Path, names: Sequence[str]) -> None:
+    """DatasetError unless these columns are those of pooled labels."""
+    if "viewer" in names:
+        raise DatasetError(f"{path} has labels of each viewer apart; need one row per second: annotate without --apart")
+    if not _expressions(names):
+        raise DatasetError(f"{path} has no expression: columns are {', '.join(names)}")
 
 
 def _expressions(columns: Iterable[str]) -> tuple[str, ...]:
@@ -204,6 +212,8 @@ def _from_columns(arrays: dict[str, NDArray[Any]]) -> dict[str, Labels] | None:
         ):
             return None
     cuts = np.flatnonzero(np.diff(video[order])) + 1
+    if not all(has_unit_of_seconds(second[rows]) for rows in np.split(order, cuts)):
+        return None
     labels = {str(arrays["video="][video[rows[0]]]): _of_content(arrays, names, rows) for rows in np.split(order, cuts)}
     return {name: labels[name] for name in sorted(labels)}
 

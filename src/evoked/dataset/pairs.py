@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
+from evoked.core.csv_sheet import CsvSheet
 from evoked.core.errors import DatasetError
 from evoked.core.files import write_text
-from evoked.dataset.csv_sheet import CsvSheet
 
 __all__ = ["COLUMNS", "Pair", "Pairs", "read_pairs", "write_pairs"]
 

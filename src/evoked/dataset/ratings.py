@@ -13,15 +13,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from evoked.core.csv_sheet import CsvSheet, parse_cell
 from evoked.core.errors import DatasetError
 from evoked.core.expressions import EEV15
-from evoked.dataset.csv_sheet import CsvSheet
+from evoked.core.table_times import check_unit, parse_clock
 
 __all__ = ["RatedClip", "Ratings", "read_ratings"]
 
 PLACES = ("clip", "video", "viewer", "second", "start_s", "end_s")
 GROUPS = ("person", "ethnicity", "gender", "age")
 MERGES = ("majority", "any", "mean")
+LONGEST_SPAN_S = 1000  # nobody rates a clip of a quarter of an hour with one mark
 HALF_WINDOW_S = 1.5  # of a label's second: spec §4
 COLUMNS = "clip or video with start_s,end_s or second; rater; expressions as 0 or 1"
 
@@ -109,8 +111,9 @@ def read_ratings(path: Path, *, expressions: Sequence[str] = (), groups: Sequenc
     """Read a table of ratings.
 
     Args:
-        path: CSV (comma, semicolon or tab) with columns `rater`; `clip` (a file), or `video` with `start_s,
-            end_s`, or `video` with `second`; expressions; perhaps `viewer`, `person`, `ethnicity`, `gender`, `age`.
+        path: a table in any form that `CsvSheet` reads, with columns `rater`; `clip` (a file), or `video` with
+            `start_s, end_s`, or `video` with `second`; expressions; perhaps `viewer`, `person`, `ethnicity`,
+            `gender`, `age`.
         expressions: names that may be columns besides the fifteen of EEV.
         groups: further columns that describe the person who is seen.
 
@@ -157,14 +160,14 @@ class _Reader:
     """Collects lines and their problems, and builds Ratings."""
 
     def __init__(self, sheet: CsvSheet, names: tuple[str, ...], group_columns: tuple[str, ...]) -> None:
-        self.path, self.names, self.group_columns = sheet.path, names, group_columns
+        self.path, self.separator, self.names, self.group_columns = sheet.path, sheet.separator, names, group_columns
         self.problems: list[str] = []
         self.marks: dict[tuple[RatedClip, str], tuple[int, list[float]]] = {}
         self.groups: dict[RatedClip, dict[str, tuple[str, int]]] = {}
 
     def line(self, number: int, cells: Mapping[str, str]) -> None:
         try:
-            clip, rater = _clip(cells), cells["rater"]
+            clip, rater = _clip(cells, self.separator), cells["rater"]
             if not rater:
                 raise ValueError("no rater; give each a name or number")
             if (clip, rater) in self.marks:
@@ -189,6 +192,7 @@ class _Reader:
 
     def ratings(self) -> Ratings:
         self._overlaps()
+        self._units()
         if self.problems:
             more = len(self.problems) - 1
             raise DatasetError(self.problems[0] + (f" (and {more} more lines are wrong)" if more else ""))
@@ -207,6 +211,21 @@ class _Reader:
             self.names, tuple(clips), tuple(raters), indices[order, 0], indices[order, 1], marks[order], groups, notes
         )
 
+    def _units(self) -> None:
+        """Times in milliseconds would lie outside every video, and say nothing of any."""
+        clips = {clip for clip, _ in self.marks}
+        for video in sorted({clip.video for clip in clips}):
+            spans = [clip.end_s - clip.start_s for clip in clips if clip.video == video and clip.second < 0]
+            if spans and np.median(spans) >= LONGEST_SPAN_S:
+                self.problems.append(
+                    f"{self.path}: spans are {np.median(spans):g} s long in {video}; need seconds, not milliseconds"
+                )
+            check_unit(
+                f"{self.path}, video {video!r}",
+                [clip.second for clip in clips if clip.video == video and clip.second >= 0],
+                "second",
+            )
+
     def _overlaps(self) -> None:
         """Report overlapping spans of one face: frames would count twice. Windows of seconds overlap by design."""
         lines: dict[RatedClip, int] = {}
@@ -223,7 +242,7 @@ class _Reader:
                 )
 
 
-def _clip(cells: Mapping[str, str]) -> RatedClip:
+def _clip(cells: Mapping[str, str], separator: str) -> RatedClip:
     """The clip that a line rates; ValueError if it names none."""
     clip, video, viewer = (cells.get(k, "") for k in ("clip", "video", "viewer"))
     if clip:
@@ -231,29 +250,29 @@ def _clip(cells: Mapping[str, str]) -> RatedClip:
     if not video:
         raise ValueError("neither clip nor video is given")
     if cells.get("second", ""):
-        second = _number("second", cells["second"])
+        second = _number("second", cells["second"], separator)
         if second < 0 or second != int(second):
             raise ValueError(f"second must be a whole number from 0, got {cells['second']!r}")
         return RatedClip(video, "", second - HALF_WINDOW_S, second + HALF_WINDOW_S, int(second), viewer)
-    start, end = (_number(k, cells.get(k, "")) for k in ("start_s", "end_s"))
+    start, end = (_number(k, cells.get(k, ""), separator) for k in ("start_s", "end_s"))
     if not 0 <= start < end:
         raise ValueError(f"need 0 <= start_s < end_s, got {start:g} and {end:g}")
     return RatedClip(video, "", start, end, -1, viewer)
 
 
-def _number(name: str, cell: str) -> float:
-    try:
-        value = float(cell)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
+def _number(name: str, cell: str, separator: str) -> float:
+    value = parse_cell(cell, separator)
+    if isinstance(value, str):
+        value = parse_clock(value)
+    if isinstance(value, str | bool | None) or not math.isfinite(value):
         raise ValueError(f"{name} must be a number of seconds, got {cell!r}")
-    return value
+    return float(value)
 
 
 def _mark(name: str, cell: str) -> float:
-    if cell == "":
+    value = parse_cell(cell)
+    if value is None:
         return math.nan
-    if cell not in ("0", "1", "0.0", "1.0"):
+    if value not in (0, 1):  # true and false too
         raise ValueError(f"{name} must be 0 or 1, or empty where it was not rated, got {cell!r}")
-    return float(cell)
+    return float(value)

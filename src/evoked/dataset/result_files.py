@@ -1,5 +1,7 @@
 """Find the result file of a video by the video's name."""
 
+import re
+import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,6 +12,9 @@ __all__ = ["find_result_files"]
 
 def find_result_files(videos: Iterable[str], folder: Path, suffix: str) -> dict[str, Path]:
     """The result file of each video in a folder: NAME.EXT.suffix, else NAME.suffix.
+
+    Names in either Unicode form are the same (macOS writes ü as two characters). What follows the last dot of a name
+    is an extension only if it has a letter: `lecture.1` is not `lecture`.
 
     Args:
         videos: file names with their extensions, as in labels.parquet.
@@ -24,15 +29,21 @@ def find_result_files(videos: Iterable[str], folder: Path, suffix: str) -> dict[
     """
     if not folder.is_dir():
         raise DatasetError(f"no folder {folder}; make what belongs there first, or give another")
+    paths = {unicodedata.normalize("NFC", path.name): path for path in folder.iterdir() if path.name.endswith(suffix)}
     files: dict[str, Path] = {}
     videos_of: dict[Path, str] = {}
     for video in sorted(set(videos)):
-        path = folder / f"{video}{suffix}"
-        if not path.is_file():
-            path = folder / f"{Path(video).stem}{suffix}"
-        if not path.is_file():
+        names = (unicodedata.normalize("NFC", f"{name}{suffix}") for name in (video, _without_extension(video)))
+        path = next((paths[name] for name in names if name in paths and paths[name].is_file()), None)
+        if path is None:
             continue
         if path in videos_of:
             raise DatasetError(f"{path} could be of {videos_of[path]!r} or of {video!r}; name it {video}{suffix}")
         files[video], videos_of[path] = path, video
     return files
+
+
+def _without_extension(video: str) -> str:
+    """The name without its extension, which has at least one letter."""
+    stem, dot, extension = video.rpartition(".")
+    return stem if dot and stem and re.fullmatch(r"(?=.*[A-Za-z])[A-Za-z0-9]{1,5}", extension) else video

@@ -1,5 +1,6 @@
 """Read and write predictions: tables for programs, WebVTT for players, a summary for the terminal."""
 
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 from evoked.core.errors import DatasetError, OutputError
 from evoked.core.files import write_text
 from evoked.core.provenance import Provenance
+from evoked.core.table_times import whole_seconds
 from evoked.core.tables import SUFFIXES, read_table, write_table
 from evoked.core.text_table import MISSING, text_table
 from evoked.core.time_grid import TimeGrid
@@ -55,31 +57,39 @@ def write_predictions(path: Path, track: Track, provenance: Provenance, *, thres
 def read_predictions(path: Path) -> Track:
     """Read a table of predictions; each column but time_s and valid is an expression.
 
+    Rows may be in any order; seconds without a row, also before the first, are not valid.
+
     Returns:
-        1 Hz; NaN where not valid.
+        1 Hz from second 0; NaN where not valid.
 
     Raises:
-        DatasetError: if it cannot be read, has no expression, its rows are not the seconds 0, 1, 2 …, or a
+        DatasetError: if it cannot be read, has no expression, a time is no whole second or stands there twice, or a
             value is not a number in [0, 1] where valid: the first such row is named.
     """
-    columns = read_table(path, required=FIXED)
+    columns = read_table(path, required=FIXED, check=lambda names: _check_names(path, names))
     names = tuple(name for name in columns if name not in FIXED)
-    if not names:
-        raise DatasetError(f"{path} has no expression: columns are {', '.join(columns)}")
-    for i, (time_s, cell) in enumerate(zip(columns["time_s"], columns["valid"], strict=True)):
-        if time_s != i or not isinstance(cell, bool):
-            raise DatasetError(
-                f"{path} row {i + 1}: need time_s {i} and true or false for valid, got {time_s!r}, {cell!r}"
-            )
+    seconds = whole_seconds(path, columns["time_s"], "time_s")
+    for i, cell in enumerate(columns["valid"], start=1):
+        if not isinstance(cell, bool):
+            raise DatasetError(f"{path} row {i}: valid must be true or false, got {cell!r}")
     valid = np.array(columns["valid"], dtype=np.bool_)
     numbers = [[cell if isinstance(cell, int | float) else np.nan for cell in columns[name]] for name in names]
-    values = np.array(numbers, dtype=np.float64).T  # (steps, names)
+    values = np.array(numbers, dtype=np.float64).reshape(len(names), -1).T  # (rows, names)
     wrong = np.argwhere(valid[:, None] & ~((values >= 0) & (values <= 1)))  # NaN is neither
     if len(wrong):
         i, k = wrong[0]
         cell = columns[names[k]][i]
         raise DatasetError(f"{path} row {i + 1}: {names[k]} must be a number in [0, 1] where valid, got {cell!r}")
-    return Track.masked(TimeGrid(Fraction(1), len(valid)), names, values, valid)
+    steps = int(seconds.max(initial=-1)) + 1
+    on_grid, grid_valid = np.full((steps, len(names)), np.nan), np.zeros(steps, dtype=np.bool_)
+    on_grid[seconds], grid_valid[seconds] = values, valid
+    return Track.masked(TimeGrid(Fraction(1), steps), names, on_grid, grid_valid)
+
+
+def _check_names(path: Path, names: Sequence[str]) -> None:
+    """DatasetError unless a column is an expression."""
+    if not set(names) - set(FIXED):
+        raise DatasetError(f"{path} has no expression: columns are {', '.join(names)}")
 
 
 def as_vtt(track: Track, provenance: Provenance, threshold: float = 0.5) -> str:
