@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from evoked.core.errors import DatasetError
-from evoked.dataset.liris import LEAST_ROWS, SPLIT_2018, read_liris, split_of
+from evoked.dataset.liris import LEAST_ROWS, LirisVideo, read_liris
 
 
 def curve(steps: int = 90, seed: int = 0) -> np.ndarray:
@@ -43,9 +43,9 @@ def test_the_three_releases_say_the_same(tmp_path: Path) -> None:
     write_2017(tmp_path / "b", "MEDIAEVAL17_00", values)
     write_2015(tmp_path / "c", "Nuclear_Family", values)
     read = [read_liris(tmp_path / part) for part in "abc"]
-    assert [list(r.films) for r in read] == [["MEDIAEVAL18_07"], ["MEDIAEVAL17_00"], ["Nuclear_Family"]]
+    assert [list(r.videos) for r in read] == [["MEDIAEVAL18_07"], ["MEDIAEVAL17_00"], ["Nuclear_Family"]]
     for films in read:
-        (film,) = films.films.values()
+        (film,) = films.videos.values()
         assert film.affect.names == ("valence", "arousal")
         assert film.affect.grid.rate == 1
         assert film.affect.grid.steps == 90
@@ -54,23 +54,26 @@ def test_the_three_releases_say_the_same(tmp_path: Path) -> None:
         assert not film.notes
 
 
-def test_a_table_that_counts_from_one_is_the_same_film(tmp_path: Path) -> None:
-    write_2018(tmp_path, 3, curve(), first=1)
-    (film,) = read_liris(tmp_path).films.values()
-    np.testing.assert_array_equal(film.affect.values, curve().astype(np.float32))
+@pytest.mark.parametrize("first", [1, 30])
+def test_a_table_that_starts_late_starts_late(tmp_path: Path, first: int) -> None:
+    write_2018(tmp_path, 3, curve(), first=first)
+    (film,) = read_liris(tmp_path).videos.values()
+    assert np.flatnonzero(~film.affect.valid).tolist() == list(range(first))
+    np.testing.assert_array_equal(film.affect.values[first:], curve().astype(np.float32))
+    assert f"its rows start at {first} s: the seconds before are not valid" in film.notes[0]
 
 
 def test_two_tables_that_differ_by_a_row_are_cut_and_that_is_said(tmp_path: Path) -> None:
     write_2015(tmp_path, "Chatter", curve(80), longer=1)
-    (film,) = read_liris(tmp_path).films.values()
+    (film,) = read_liris(tmp_path).videos.values()
     assert film.affect.grid.steps == 80
-    assert film.notes == ("Chatter: valence has 80 rows and arousal 81: cut to 80",)
+    assert film.notes == ("Chatter: valence has 80 s and arousal 81 s: cut to 80 s",)
 
 
 def test_rows_further_apart_are_held(tmp_path: Path) -> None:
     values = curve(20)
     write_2017(tmp_path, "MEDIAEVAL17_01", values, apart=5)
-    (film,) = read_liris(tmp_path).films.values()
+    (film,) = read_liris(tmp_path).videos.values()
     np.testing.assert_array_equal(film.affect.values, np.repeat(values, 5, axis=0).astype(np.float32))
     assert "a row every 5 s" in film.notes[0]
 
@@ -80,17 +83,17 @@ def test_a_row_without_a_number_is_masked_never_zero(tmp_path: Path) -> None:
     lines = path.read_text().splitlines()
     lines[5], lines[9] = "4\tNaN\t0.5", "8\t0.5\t-"
     path.write_text("\n".join(lines))
-    (film,) = read_liris(tmp_path).films.values()
+    (film,) = read_liris(tmp_path).videos.values()
     assert np.flatnonzero(~film.affect.valid).tolist() == [4, 8]
-    assert film.notes == ("MEDIAEVAL18_00: 2 rows without a number are not used",)
+    assert film.notes == ("MEDIAEVAL18_00_Valence-Arousal.txt: 2 rows without a number are not used",)
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("Time\tValence\tArousal\n", "holds no row below its header"),
-        ("h\n" + "0\t0.1\t0.2\n" * 3, "times do not rise"),
-        ("h\n" + "".join(f"{i}\t0.1\t0.2\n" for i in range(9)), f"9 rows; a film needs {LEAST_ROWS}"),
+        ("h\n" + "0\t0.1\t0.2\n0\t0.3\t0.2\n", "times do not rise"),
+        ("h\n" + "".join(f"{i}\t0.1\t0.2\n" for i in range(9)), f"9 seconds with a value; a video needs {LEAST_ROWS}"),
         ("h\n" + "".join(f"{i}\t0.1\n" for i in range(90)), "has 2 columns"),
         ("h\n" + "".join(f"{i}\t0.1\t7\n" for i in range(90)), "values reach 7"),
         ("h\n0\t0.1\t0.2\n1\t0.1\n", "row 3 has 2 columns, the first has 3"),
@@ -101,7 +104,7 @@ def test_a_film_that_cannot_be_used_is_named_and_the_others_go_on(tmp_path: Path
     write_2018(tmp_path, 1, curve())
     (tmp_path / "MEDIAEVAL18_02_Valence-Arousal.txt").write_text(text)
     read = read_liris(tmp_path)
-    assert list(read.films) == ["MEDIAEVAL18_01"]
+    assert list(read.videos) == ["MEDIAEVAL18_01"]
     assert len(read.problems) == 1
     assert "MEDIAEVAL18_02" in read.problems[0]
     assert message in read.problems[0]
@@ -114,7 +117,7 @@ def test_half_a_film_and_a_film_twice_are_named(tmp_path: Path) -> None:
     write_2018(tmp_path, 5, curve())
     write_2018(tmp_path / "copy", 5, curve())
     read = read_liris(tmp_path)
-    assert list(read.films) == ["Whole"]
+    assert list(read.videos) == ["Whole"]
     assert [p for p in read.problems if "Half_Valence.txt is there and Half_arousal.txt is not" in p]
     assert [p for p in read.problems if "MEDIAEVAL18_05: two files" in p]
 
@@ -126,28 +129,86 @@ def test_nothing_to_read_is_one_line(tmp_path: Path) -> None:
         read_liris(tmp_path)
 
 
-def test_2018_is_split_as_the_paper_did() -> None:
-    split = split_of([f"MEDIAEVAL18_{n:02d}" for n in range(66)])
-    assert [sum(part == p for part in split.values()) for p in ("validate", "train", "test")] == [14, 40, 12]
-    assert split["MEDIAEVAL18_13"] == "validate"
-    assert split["MEDIAEVAL18_14"] == "train"
-    assert split["MEDIAEVAL18_53"] == "train"
-    assert split["MEDIAEVAL18_54"] == "test"
-    assert sorted(n for span in SPLIT_2018.values() for n in span) == list(range(66))
+def in_form(
+    folder: Path, times: list[object], values: np.ndarray, header: str = "Time\tValence\tArousal\n", **form: str
+) -> LirisVideo:
+    """What is read of a table whose row at second s has valence s / 1000 and arousal −s / 1000."""
+    separator, decimal = form.get("separator", "\t"), form.get("decimal", ".")
+    rows = [
+        separator.join([str(t), *(f"{v:.4f}".replace(".", decimal) for v in row)])
+        for t, row in zip(times, values, strict=True)
+    ]
+    text = (header + "\n".join(rows) + "\n").replace("\n", form.get("newline", "\n"))
+    (folder / "MEDIAEVAL18_00_Valence-Arousal.txt").write_bytes(text.encode(form.get("encoding", "utf-8")))
+    (video,) = read_liris(folder).videos.values()
+    return video
 
 
-@pytest.mark.parametrize("count", [3, 4, 7, 30])
-def test_other_films_are_split_at_random(count: int) -> None:
-    names = [f"film {i}" for i in range(count)]
-    split = split_of(names, seed=1)
-    assert set(split) == set(names)
-    assert set(split.values()) == {"train", "validate", "test"}
-    assert split == split_of(names[::-1], seed=1)
-    if count == 30:
-        assert sum(part == "train" for part in split.values()) == 18
-        assert split != split_of(names, seed=2)
+def line(seconds: np.ndarray) -> np.ndarray:
+    return np.stack([seconds / 1000, -seconds / 1000], axis=1)
 
 
-def test_two_films_are_too_few() -> None:
-    with pytest.raises(DatasetError, match="2 films cannot be split"):
-        split_of(["a", "b"])
+@pytest.mark.parametrize(
+    ("header", "form"),
+    [
+        ("", {}),
+        ("Time\tValence\tArousal\n", {"encoding": "utf-16"}),
+        ("Time\tValence\tArousal\n", {"encoding": "utf-8-sig", "newline": "\r\n"}),
+        ("# Time\tValence\tArousal\n\n", {"decimal": ","}),
+        ("Time;Valence;Arousal\n", {"separator": ";", "decimal": ","}),
+        ("", {"separator": ";", "decimal": ","}),
+        ("Time,Valence,Arousal\n", {"separator": ","}),
+        ("Time, Valence, Arousal\n", {"separator": ", "}),
+        ("Time Valence Arousal\n", {"separator": "   "}),
+        ("LIRIS\nTime\tValence\tArousal\n", {}),
+    ],
+)
+def test_every_form_of_a_table_is_the_same_video(tmp_path: Path, header: str, form: dict[str, str]) -> None:
+    seconds = np.arange(90)
+    video = in_form(tmp_path, list(seconds), line(seconds), header, **form)
+    assert video.notes == ()
+    np.testing.assert_array_equal(video.affect.values, line(seconds).astype(np.float32))
+
+
+def test_columns_are_told_by_the_header(tmp_path: Path) -> None:
+    seconds = np.arange(90)
+    video = in_form(tmp_path, list(seconds), line(seconds)[:, ::-1], "Time\tArousal\tValence\n")
+    np.testing.assert_array_equal(video.affect.values, line(seconds).astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("times", "at", "header", "note"),
+    [  # the times as written, the seconds that they are, …
+        ([f"0:{s // 60:02d}:{s % 60:02d}" for s in range(90)], np.arange(90), "Time\tValence\tArousal\n", ""),
+        ([1000 * s for s in range(90)], np.arange(90), "Time (ms)\tValence\tArousal\n", "taken as seconds"),
+        (list(np.arange(180) / 2), np.arange(180) / 2, "Time\tValence\tArousal\n", "a row every 0.5 s"),
+        (
+            [s for s in range(90) if not 50 <= s < 60],
+            [s for s in range(90) if not 50 <= s < 60],
+            "",
+            "10 seconds without",
+        ),
+        ([5 * s for s in range(20) if s != 9], [5 * s for s in range(20) if s != 9], "", "5 seconds without a row"),
+        ([s + 0.1 * (s % 2) for s in range(90)], np.arange(90), "", ""),
+        (sorted([*range(90), 50]), sorted([*range(90), 50]), "", "1 rows stand there twice"),
+    ],
+)
+def test_every_row_stands_at_its_time(
+    tmp_path: Path, times: list[object], at: list[float], header: str, note: str
+) -> None:
+    at = np.asarray(at, dtype=np.float64)
+    video = in_form(tmp_path, times, line(at), header)
+
+    step_s = np.median(np.diff(at)) if len(at) < 50 else 1.0
+    for second, (value, valid) in enumerate(zip(video.affect.values, video.affect.valid, strict=True)):
+        rows = at[(at <= second) & (at > second - step_s)]  # those that stand for this second
+        assert valid == bool(len(rows))
+        if valid:
+            assert value[0] == pytest.approx(rows.max() / 1000, abs=1e-6)
+    assert any(note in text for text in video.notes) if note else True
+    assert len(video.affect.valid) in (90, 100)
+
+
+def test_milliseconds_that_the_header_does_not_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="1000 apart in time, so it holds milliseconds; need seconds"):
+        in_form(tmp_path, [1000 * s for s in range(90)], line(np.arange(90)))

@@ -56,6 +56,7 @@ def test_a_table_of_every_variant_against_machine_and_people(
     assert [line.split("  ")[0] for line in first] == expected
     assert "note: planted: no video" in err
     assert "one split: 7 videos to train, 2 videos to validate, 3 videos to test" in err
+    assert "note: split at random, seed 0" in err
     told = json.loads((tmp_path / "out/ablation.json").read_text())
     with (tmp_path / "out/ablation.csv").open() as file:
         assert len(list(csv.DictReader(file))) == len(told["rows"]) == 2 * 7 * 6
@@ -98,7 +99,7 @@ def test_a_given_split_is_kept_to(
     split.write_text("video,part\nplanted-0-0000.mp4,learn\n")
     code, _, err = run(capsys, monkeypatch, *words)
     assert code == 1
-    assert "a video can be one to train, validate, test, not 'learn'" in err
+    assert "row 1: need a video and one of train, validate, test, got 'planted-0-0000.mp4', 'learn'" in err
     split.write_text("video,part\na,train\na,test\n")
     assert run(capsys, monkeypatch, *words)[2].strip().endswith("a is listed twice; list each video once")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from planted import World, video, videos
+from scipy.stats import pearsonr
 
 from evoked.cli.main import main
 from evoked.core.provenance import Provenance
@@ -148,7 +149,7 @@ def test_the_command_ends_in_table_4_and_names_what_it_leaves_out(
         assert title in told.out
     assert "films: 4 to train, 2 to validate, 1 to test" in told.out
     assert "1 test films: intervals over so few are too narrow" in told.err
-    assert "MEDIAEVAL18_57: 9 rows; a film needs 60" in told.err
+    assert "MEDIAEVAL18_57: 9 seconds with a value; a video needs 60" in told.err
     assert "left out: annotated but without a film: MEDIAEVAL18_56" in told.err
     assert "left out: films without annotations: MEDIAEVAL18_55.safetensors" in told.err
     assert "MEDIAEVAL18_46: features 80 s and affect 62 s: cut to 62 s" in told.err
@@ -160,11 +161,79 @@ def test_the_command_ends_in_table_4_and_names_what_it_leaves_out(
     assert len(saved["provenance"]["inputs"]) == 8
     page = (out / "films.html").read_text()
     assert "MEDIAEVAL18_54" in page
-    assert page.count("<svg") == 2
+    assert page.count("<svg") == 2 * 3  # a test film and two validation films
+    assert "split at random" not in told.err
     fine = load_model(out / "model")
     assert fine.expressions == ("valence", "arousal")
     own = prediction_track(fine.forward, felt("MEDIAEVAL18_54", 354)[0].features).values[:, 0]
     np.testing.assert_allclose(own, table["valence_transfer"], atol=1e-5)
+
+
+def test_development_films_alone_are_split_as_in_the_paper(
+    liris: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The paper's situation: 00-13 validate and are scored, 14-53 train, the test films have no annotations."""
+    model, folder = liris
+    for path in (folder / "annotations").glob("MEDIAEVAL18_5?_*.txt"):
+        path.unlink()
+    out = tmp_path / "out"
+    words = ("--features", folder / "features", "--epochs", 2, "--threads", 1, "--resamples", 50)
+
+    assert evoked("transfer", model, folder, "-o", out, *words) == 0
+
+    told = capsys.readouterr()
+    assert "note: no test films: the scores are those of the validation films" in told.err
+    assert "note: the epoch was chosen on the validation films" in told.err
+    assert "at random" not in told.err
+    saved = json.loads((out / "transfer.json").read_text())
+    assert saved["films"] == {
+        "train": ["MEDIAEVAL18_14", "MEDIAEVAL18_15", "MEDIAEVAL18_16", "MEDIAEVAL18_46"],
+        "validate": ["MEDIAEVAL18_00", "MEDIAEVAL18_01"],
+        "test": [],
+    }
+    assert saved["scored_part"] == "validate"
+    assert saved["scores"] == saved["validation_scores"]
+    page = (out / "films.html").read_text()
+    assert "Valence and arousal of 2 validation videos" in page
+    for score in saved["video_scores"]:  # against scipy, on what was written for the figure
+        if score["way"] == MEAN:
+            assert score["r"] is None
+            continue
+        table = read_table(out / "predictions" / f"{score['video']}.parquet")
+        true, predicted = table[score["quantity"]], table[f"{score['quantity']}_{score['way'].replace(' ', '_')}"]
+        assert score["r"] == pytest.approx(pearsonr(predicted, true).statistic, abs=1e-6)
+        assert score["mse"] == pytest.approx(np.mean((np.array(predicted) - true) ** 2), abs=1e-6)
+        assert f'<td class="n">{score["mse"]:.3f}</td>' in page
+    assert len(saved["video_scores"]) == 2 * 3 * 2
+
+
+def test_a_split_of_ones_own_and_one_at_random(
+    liris: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, folder = liris
+    words = ("--features", folder / "features", "--epochs", 1, "--threads", 1, "--resamples", 10)
+    table = tmp_path / "split.csv"
+    parts = {"14": "Validation", "15": "train", "00": "train", "54": "test", "99": "test"}
+    table.write_text("Video;Part\n" + "".join(f"MEDIAEVAL18_{n}.mp4;{part}\n" for n, part in parts.items()))
+
+    assert evoked("transfer", model, folder, "-o", tmp_path / "a", *words, "--split", table) == 0
+    told = capsys.readouterr().err
+    assert "left out: not in split.csv: MEDIAEVAL18_01, MEDIAEVAL18_16, MEDIAEVAL18_46" in told
+    assert "in split.csv, but not among the videos: MEDIAEVAL18_99.mp4" in told
+    assert json.loads((tmp_path / "a" / "transfer.json").read_text())["films"] == {
+        "train": ["MEDIAEVAL18_00", "MEDIAEVAL18_15"],
+        "validate": ["MEDIAEVAL18_14"],
+        "test": ["MEDIAEVAL18_54"],
+    }
+
+    table.write_text("video,part\nMEDIAEVAL18_14,train\n")
+    assert evoked("transfer", model, folder, "-o", tmp_path / "b", *words, "--split", table) == 1
+    assert "no video to validate" in capsys.readouterr().err
+
+    for path in (folder / "annotations").glob("MEDIAEVAL18_0?_*.txt"):
+        path.unlink()
+    assert evoked("transfer", model, folder, "-o", tmp_path / "c", *words) == 0
+    assert "note: split at random, 60:15:25, seed 0: MediaEval 2018's 00-13" in capsys.readouterr().err
 
 
 def test_what_cannot_be_run_is_one_line(

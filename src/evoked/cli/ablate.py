@@ -13,11 +13,12 @@ from evoked.cli.progress import bar
 from evoked.core.errors import DatasetError
 from evoked.core.files import check_writable, sha256
 from evoked.core.provenance import Provenance
-from evoked.core.tables import read_table, write_table
+from evoked.core.tables import write_table
 from evoked.dataset.examples import Example, join
 from evoked.dataset.labels import read_labels
 from evoked.dataset.load_examples import load_examples
 from evoked.dataset.result_files import find_result_files
+from evoked.dataset.split import read_split
 from evoked.features.files import SUFFIX
 from evoked.learning.evaluation.comparison import ScoreCell, compare_variants, comparison_text
 from evoked.learning.evaluation.evaluate import FEW
@@ -78,11 +79,11 @@ def ablate(
     labels = read_labels(labels_path)
     with bar("read features") as progress:
         loaded = load_examples(labels, features, progress)
-    chosen_split = _read_split(split_path) if split_path else None
-    split = split_videos(loaded.examples, chosen_split, config.split_seed)
+    chosen_split = read_split(split_path, [e.video for e in loaded.examples]) if split_path else None
+    split = split_videos(loaded.examples, chosen_split.parts if chosen_split else None, config.split_seed)
     notes = [*notes_of(labels_path), *loaded.notes, f"one split: {_counts(split)}"]
-    if unknown := sorted((chosen_split or {}).keys() - {e.video for e in loaded.examples}):
-        notes.append(f"in the split, but without labels and features, left out: {', '.join(unknown)}")
+    random_note = f"split at random, seed {config.split_seed}; --split FILE says which video is in which part"
+    notes += chosen_split.notes if chosen_split else [random_note]
     human_examples = _with_human_labels(human, split.test, notes) if human else ()
     if len(split.test) < FEW:
         notes.append(f"{len(split.test)} test videos: intervals over so few are too narrow")
@@ -112,13 +113,6 @@ def _counts(split: Split) -> str:
     return ", ".join(
         f"{len(videos)} video{'' if len(videos) == 1 else 's'} to {subset}" for subset, videos in split.parts.items()
     )
-
-
-def _read_split(path: Path) -> dict[str, str]:
-    columns = read_table(path, required=("video", "part"))
-    if repeated := sorted({str(v) for v in columns["video"] if columns["video"].count(v) > 1}):
-        raise DatasetError(f"{path}: {', '.join(repeated)} is listed twice; list each video once")
-    return {str(video): str(subset) for video, subset in zip(columns["video"], columns["part"], strict=True)}
 
 
 def _with_human_labels(path: Path, test: Sequence[Example], notes: list[str]) -> tuple[Example, ...]:

@@ -18,7 +18,8 @@ from evoked.core.files import check_writable, sha256, write_text
 from evoked.core.provenance import Provenance
 from evoked.core.tables import write_table
 from evoked.dataset.examples import Example
-from evoked.dataset.liris import AFFECT, LirisFilms, read_liris, split_of
+from evoked.dataset.liris import AFFECT, LirisVideos, read_liris
+from evoked.dataset.split import VideoSplit, read_split, split_liris
 from evoked.features.extract import Extractor
 from evoked.features.files import SUFFIX, read_features, read_features_provenance, write_features
 from evoked.learning.evaluation.affect_scores import FEW, AffectConfig
@@ -27,6 +28,7 @@ from evoked.learning.experiments.transfer import (
     TRANSFER,
     Outcome,
     TransferConfig,
+    check_split,
     join_affect,
     transfer_provenance,
 )
@@ -40,6 +42,7 @@ __all__ = ["File", "transfer"]
 
 File = click.Path(path_type=Path)
 _PAGE = "films.html"
+_PART_TITLES = {"test": "Test films", "validate": "Validation films (the epoch was chosen on them)"}
 _VIDEO_SUFFIXES = (".mp4", ".mkv", ".avi", ".mov", ".webm", ".m4v", ".mpg")
 
 
@@ -48,21 +51,32 @@ _VIDEO_SUFFIXES = (".mp4", ".mkv", ".avi", ".mov", ".webm", ".m4v", ".mpg")
 @click.argument("liris", type=File, metavar="LIRIS_FOLDER")
 @click.option("-o", "--output", type=File, required=True, help="folder for scores, predictions, models and the page")
 @click.option("--features", type=File, help="folder with a feature file per film; without it features are computed")
+@click.option("--split", "split_path", type=File, help="a table video,part: train, validate or test; else the paper's")
 @click.option("--json", "as_json", is_flag=True, help="print JSON instead of a table")
 @config_options(TransferConfig)
 @config_options(AffectConfig)
 @config_options(TrainConfig)
-def transfer(model: Path, liris: Path, output: Path, features: Path | None, as_json: bool, **options: object) -> None:
+def transfer(
+    model: Path,
+    liris: Path,
+    output: Path,
+    features: Path | None,
+    split_path: Path | None,
+    as_json: bool,
+    **options: object,
+) -> None:
     """Fine-tune MODEL to valence and arousal on the films of LIRIS_FOLDER, and train the same network from scratch.
 
     LIRIS_FOLDER holds, in any subfolder, the annotations of MediaEval 2018, 2016/17 or the continuous set of
     2015, and films of the same names (FILM.mp4 …). Films without annotations, annotations without a film, and
-    films that are too short are reported and left out. Prints the scores of the test films: MSE and Pearson's r of
-    valence and arousal, over all seconds and as the mean over films, with bootstrap intervals over films.
+    films that are too short are reported and left out. Prints the scores of the test films, and of the validation
+    films, on which the epoch is chosen: MSE and Pearson's r of valence and arousal, over all seconds and as the mean
+    over films, with bootstrap intervals over films. Without test films, as in the paper, the validation films are
+    scored alone.
     \f
 
     Args:
-        model, liris, output, features, as_json: the arguments and options.
+        model, liris, output, features, split_path, as_json: the arguments and options.
         **options: fields of TransferConfig, AffectConfig and TrainConfig.
 
     Raises:
@@ -76,33 +90,51 @@ def transfer(model: Path, liris: Path, output: Path, features: Path | None, as_j
     )
     check_writable(output / "transfer.json")
     loaded, films = load_model(model), read_liris(liris)
+    given_split = read_split(split_path, sorted(films.videos)) if split_path else None
+    if given_split:
+        check_split(given_split.parts, films.videos)
     notes = list(films.problems)
     feature_files, failed = _find_features(loaded, films, _Folders(liris, output, features), notes)
     examples = _load_examples(loaded, films, feature_files, notes)
+    split = given_split or (split_liris(sorted(examples)) if examples else VideoSplit({}))
+    notes += split.notes
     for line in notes:
         click.echo(f"note: {line}", err=True)
     if not examples:
         raise DatasetError(f"no film of {liris} has both annotations and features; the reasons are above")
-    split = split_of(sorted(examples))
     with bar("train") as progress:
-        outcome = run(loaded.checkpoint, examples, split, configs, state=output / "state", progress=progress)
+        outcome = run(loaded.checkpoint, examples, split.parts, configs, state=output / "state", progress=progress)
     inputs = {"model": loaded.sha256} | {
         feature_files[film].name: sha256(feature_files[film]) for film in sorted(examples)
     }
-    if len(outcome.truth) < FEW:
-        notes.append(f"{len(outcome.truth)} test films: intervals over so few are too narrow")
-        click.echo(f"note: {notes[-1]}", err=True)
+    for line in _score_notes(outcome):
+        notes.append(line)
+        click.echo(f"note: {line}", err=True)
     provenance = Provenance("transfer", transfer_provenance(configs), inputs, notes=tuple(notes))
     _write(output, outcome, provenance)
     write_model(output / "model", outcome.trained[TRANSFER], loaded.checkpoint.features, provenance)
     if as_json:
         click.echo(json.dumps([asdict(line) for line in outcome.lines], indent=1))
     else:
-        counts = ", ".join(f"{len(names)} to {subset}" for subset, names in outcome.films.items())
-        click.echo(affect_text(outcome.lines, AFFECT))
-        click.echo(f"films: {counts}; bootstrap intervals over whole test films\n{output / _PAGE}")
+        for part, lines in outcome.scores.items():
+            click.echo(f"{_PART_TITLES[part]}:\n{affect_text(lines, AFFECT)}\n")
+        counts = ", ".join(f"{len(names)} to {part}" for part, names in outcome.videos.items())
+        click.echo(f"films: {counts}; bootstrap intervals over whole films\n{output / _PAGE}")
     if failed:
         raise EvokedError(f"{failed} films could not be described; the reasons are above")
+
+
+def _score_notes(outcome: Outcome) -> list[str]:
+    """What limits the scores."""
+    notes = []
+    if outcome.scored_part == "validate":
+        notes.append("no test films: the scores are those of the validation films")
+    notes.append("the epoch was chosen on the validation films: their scores are better than those of new films")
+    for part in outcome.scores:
+        if len(outcome.videos[part]) < FEW:
+            title = "test" if part == "test" else "validation"
+            notes.append(f"{len(outcome.videos[part])} {title} films: intervals over so few are too narrow")
+    return notes
 
 
 @dataclass(frozen=True)
@@ -114,7 +146,9 @@ class _Folders:
     features: Path | None
 
 
-def _find_features(model: Model, films: LirisFilms, folders: _Folders, notes: list[str]) -> tuple[dict[str, Path], int]:
+def _find_features(
+    model: Model, films: LirisVideos, folders: _Folders, notes: list[str]
+) -> tuple[dict[str, Path], int]:
     """Film → its feature file, and the number of films whose features could not be computed."""
     if folders.features is not None:
         if not folders.features.is_dir():
@@ -122,10 +156,10 @@ def _find_features(model: Model, films: LirisFilms, folders: _Folders, notes: li
         files = {path.name.split(".")[0].lower(): path for path in sorted(folders.features.glob(f"*{SUFFIX}"))}
     else:
         files = {p.stem.lower(): p for p in sorted(folders.liris.rglob("*")) if p.suffix.lower() in _VIDEO_SUFFIXES}
-    matched = {film: files[film.lower()] for film in films.films if film.lower() in files}
-    if missing := sorted(films.films.keys() - matched.keys()):
+    matched = {film: files[film.lower()] for film in films.videos if film.lower() in files}
+    if missing := sorted(films.videos.keys() - matched.keys()):
         notes.append(f"left out: annotated but without a film: {_some(missing)}")
-    if unannotated := sorted(p.name for stem, p in files.items() if stem not in {f.lower() for f in films.films}):
+    if unannotated := sorted(p.name for stem, p in files.items() if stem not in {f.lower() for f in films.videos}):
         notes.append(f"left out: films without annotations: {_some(unannotated)}")
     if folders.features is not None:
         return matched, 0
@@ -165,13 +199,13 @@ def _is_valid(path: Path, expected: Provenance) -> bool:
 
 
 def _load_examples(
-    model: Model, films: LirisFilms, feature_files: Mapping[str, Path], notes: list[str]
+    model: Model, films: LirisVideos, feature_files: Mapping[str, Path], notes: list[str]
 ) -> dict[str, Example]:
     widths = {m.name: m.width for m in model.checkpoint.config.modalities}
     examples: dict[str, Example] = {}
     for film, path in feature_files.items():
         try:
-            examples[film] = join_affect(films.films[film], read_features(path, widths))
+            examples[film] = join_affect(films.videos[film], read_features(path, widths))
             notes += examples[film].notes
         except DatasetError as error:
             notes.append(f"left out: {error}")
@@ -190,14 +224,22 @@ def _write(output: Path, outcome: Outcome, provenance: Provenance) -> None:
             }
         write_table(output / "predictions" / f"{film}.parquet", columns, provenance)
     body = {
+        "scored_part": outcome.scored_part,
         "scores": [asdict(line) for line in outcome.lines],
-        "films": {subset: list(names) for subset, names in outcome.films.items()},
+        "validation_scores": [asdict(line) for line in outcome.scores["validate"]],
+        "video_scores": [asdict(score) for score in outcome.video_scores],
+        "films": {part: list(names) for part, names in outcome.videos.items()},
         "training": {variant: dict(trained.checkpoint.training) for variant, trained in outcome.trained.items()},
         "provenance": provenance.as_dict(),
     }
     write_text(output / "transfer.json", json.dumps(body, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     curves = [
-        VideoCurves(film, {"felt": truth, **{variant: outcome.predictions[variant][film] for variant in variants}})
+        VideoCurves(
+            film,
+            {"felt": truth, **{variant: outcome.predictions[variant][film] for variant in variants}},
+            part="test" if film in outcome.videos["test"] else "validation",
+            scores=[score for score in outcome.video_scores if score.video == film],
+        )
         for film, truth in outcome.truth.items()
     ]
     write_affect_page(output / _PAGE, curves, AFFECT, outcome.lines, provenance)

@@ -14,7 +14,16 @@ from evoked.core.provenance import Provenance
 from evoked.report.formats import NOTHING, clock, clock_axis, decimals
 from evoked.report.page import asset, environment
 
-__all__ = ["AffectCell", "AffectRow", "ScoreLine", "VideoCurves", "affect_table", "affect_text", "write_affect_page"]
+__all__ = [
+    "AffectCell",
+    "AffectRow",
+    "ScoreLine",
+    "VideoCurves",
+    "VideoScoreLine",
+    "affect_table",
+    "affect_text",
+    "write_affect_page",
+]
 
 WIDTH, HEIGHT = 900, 150  # of one panel, in SVG user units
 MOST_POINTS = 900
@@ -44,6 +53,19 @@ class ScoreLine(Protocol):
     def gain_high(self) -> float | None: ...
 
 
+class VideoScoreLine(Protocol):
+    """Scores of one video, as in `learning.evaluation.affect_scores.VideoScore`."""
+
+    @property
+    def way(self) -> str: ...
+    @property
+    def quantity(self) -> str: ...
+    @property
+    def mse(self) -> float: ...
+    @property
+    def r(self) -> float | None: ...
+
+
 @dataclass(frozen=True, eq=False)
 class VideoCurves:
     """The curves of one video.
@@ -51,10 +73,14 @@ class VideoCurves:
     Attributes:
         name: of the video.
         curves: name → values, shape (seconds, quantities), NaN where undefined; the ground truth first.
+        part: of the split: test or validation.
+        scores: of the methods, for each quantity.
     """
 
     name: str
     curves: Mapping[str, NDArray[np.floating]]
+    part: str = "test"
+    scores: Sequence[VideoScoreLine] = ()
 
 
 def write_affect_page(
@@ -68,7 +94,7 @@ def write_affect_page(
 
     Args:
         out: the HTML file.
-        videos: the test videos.
+        videos: the test videos, then the validation videos.
         quantities: names of the curves' columns, e.g. valence and arousal.
         lines: the scores.
         provenance: of the scores, shown on the page.
@@ -82,6 +108,7 @@ def write_affect_page(
         .render(
             style=asset("page.css"),
             videos=[_drawn(video, quantities) for video in videos],
+            scored="test" if any(video.part == "test" for video in videos) else "validation",
             curves=list(zip(videos[0].curves, COLOURS, strict=False)) if videos else [],
             rows=affect_table(lines, quantities),
             notes=provenance.notes,
@@ -179,6 +206,14 @@ def _drawn(video: VideoCurves, quantities: Sequence[str]) -> dict[str, object]:
     axis = clock_axis(float(seconds))
     return {
         "name": video.name,
+        "part": video.part,
+        "scores": [
+            (
+                way,
+                [(score.quantity, _number(score.mse), _number(score.r)) for score in video.scores if score.way == way],
+            )
+            for way in dict.fromkeys(score.way for score in video.scores)
+        ],
         "clock": clock(seconds),
         "ticks": [(WIDTH * t / axis.end, clock(t)) for t in axis.ticks] if axis.end else [],
         "panels": [

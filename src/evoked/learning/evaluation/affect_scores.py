@@ -11,7 +11,7 @@ from evoked.core.settings import setting, settings
 from evoked.metrics.bootstrap import Interval, bootstrap
 from evoked.metrics.regression import PairedSeries
 
-__all__ = ["FEW", "AffectConfig", "AffectScore", "Series", "low_pass", "score_affect"]
+__all__ = ["FEW", "AffectConfig", "AffectScore", "Series", "VideoScore", "low_pass", "score_affect", "score_videos"]
 
 Series = NDArray[np.floating]
 """Values of one video, (T, K)."""
@@ -60,6 +60,51 @@ class AffectScore:
     gain: float | None = None
     gain_low: float | None = None
     gain_high: float | None = None
+
+
+@dataclass(frozen=True)
+class VideoScore:
+    """Scores of one variant for one quantity of one video.
+
+    Attributes:
+        video: its name.
+        way: name of the variant.
+        quantity: valence or arousal.
+        seconds: how many were scored.
+        mse: mean squared error.
+        r: Pearson's r over time; None where it is undefined (a constant).
+    """
+
+    video: str
+    way: str
+    quantity: str
+    seconds: int
+    mse: float
+    r: float | None
+
+
+def score_videos(
+    predictions: Mapping[str, Mapping[str, Series]], truth: Mapping[str, Series], quantities: Sequence[str]
+) -> tuple[VideoScore, ...]:
+    """Score each video by itself.
+
+    Args:
+        predictions: variant → video → (T, K).
+        truth: video → (T, K); rows that are NaN anywhere are not scored.
+        quantities: names of the K columns.
+
+    Returns:
+        A score per video, variant and quantity, in that order; none of a video without a second to score.
+    """
+    scores = []
+    for video, values in truth.items():
+        valid = np.isfinite(values).all(axis=1)
+        for way, videos in predictions.items():
+            for k, quantity in enumerate(quantities if valid.any() else ()):
+                groups = np.zeros(int(valid.sum()), dtype=np.int64)
+                paired = PairedSeries(videos[video][valid, k], values[valid, k], groups)
+                scores.append(VideoScore(video, way, quantity, len(groups), paired.video_mse(), paired.video_pearson()))
+    return tuple(scores)
 
 
 def low_pass(series: Series, lowpass_hz: float) -> Series:

@@ -9,7 +9,7 @@ from evoked.core.errors import DatasetError
 from evoked.core.progress import Progress, silent
 from evoked.core.settings import setting, settings
 from evoked.dataset.examples import Example
-from evoked.dataset.liris import PARTS, split_of
+from evoked.dataset.split import PARTS, split_at_random
 from evoked.learning.evaluation.comparison import CompareConfig, Predicted
 from evoked.learning.experiments.load_or_train import TrainingJob, load_or_train, progress_of_part
 from evoked.learning.training.config import TrainConfig
@@ -119,7 +119,8 @@ def split_videos(examples: Sequence[Example], assigned: Mapping[str, str] | None
     """
     advice = "give more videos" if assigned is None else "name some in the split"
     if assigned is None:
-        assigned = split_of([e.video for e in examples], seed) if len(examples) >= len(PARTS) else {}
+        names = [e.video for e in examples]
+        assigned = split_at_random(names, seed).parts if len(names) >= len(PARTS) else {}
     if wrong := sorted({name for name in assigned.values() if name not in PARTS}):
         raise DatasetError(f"a video can be one to {', '.join(PARTS)}, not {', '.join(map(repr, wrong))}")
     parts = {name: tuple(e for e in examples if assigned.get(e.video) == name) for name in PARTS}

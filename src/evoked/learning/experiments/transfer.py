@@ -5,7 +5,7 @@ fine-tuned. The same network trained from random weights, and the constant mean 
 baselines.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -16,9 +16,18 @@ from evoked.core.errors import DatasetError
 from evoked.core.progress import Progress, silent
 from evoked.core.settings import setting, settings
 from evoked.dataset.examples import Example
-from evoked.dataset.liris import AFFECT, LEAST_ROWS, LirisFilm
+from evoked.dataset.liris import AFFECT, LEAST_ROWS, LirisVideo
+from evoked.dataset.split import PARTS
 from evoked.features.extract import Features
-from evoked.learning.evaluation.affect_scores import AffectConfig, AffectScore, Series, low_pass, score_affect
+from evoked.learning.evaluation.affect_scores import (
+    AffectConfig,
+    AffectScore,
+    Series,
+    VideoScore,
+    low_pass,
+    score_affect,
+    score_videos,
+)
 from evoked.learning.experiments.load_or_train import progress_of_part
 from evoked.learning.training.config import TrainConfig
 from evoked.learning.training.train import Trained, train
@@ -26,9 +35,19 @@ from evoked.model.checkpoint import Checkpoint
 from evoked.model.config import Answer, ModelConfig
 from evoked.predict.forward import Forward
 
-__all__ = ["MEAN", "SCRATCH", "TRANSFER", "Outcome", "TransferConfig", "join_affect", "transfer", "transfer_provenance"]
+__all__ = [
+    "MEAN",
+    "SCRATCH",
+    "TRANSFER",
+    "Outcome",
+    "TransferConfig",
+    "check_split",
+    "join_affect",
+    "transfer",
+    "transfer_provenance",
+]
 
-MEAN, SCRATCH, TRANSFER = "mean of the training films", "from scratch", "transfer"
+MEAN, SCRATCH, TRANSFER = "mean of the training videos", "from scratch", "transfer"
 HEADS: Mapping[str, Answer] = {"identity": "value", "sigmoid": "share"}
 
 
@@ -45,25 +64,40 @@ class Outcome:
     """Result of the experiment.
 
     Attributes:
-        lines: every score of every variant.
-        truth: test video → (T, 2), NaN where there is none.
-        predictions: variant → test video → (T, 2), of the first run.
+        scores: test (where there are test videos) and validate → every score of every variant over these videos.
+        truth: test or validation video → (T, 2), NaN where there is none; the test videos first.
+        predictions: variant → the same videos → (T, 2), of the first run.
         trained: variant → the model of the first run.
-        films: train, validate or test → names of the videos.
+        videos: train, validate or test → names of the videos.
     """
 
-    lines: tuple[AffectScore, ...]
+    scores: Mapping[str, tuple[AffectScore, ...]]
     truth: Mapping[str, Series]
     predictions: Mapping[str, Mapping[str, Series]]
     trained: Mapping[str, Trained]
-    films: Mapping[str, tuple[str, ...]]
+    videos: Mapping[str, tuple[str, ...]]
+
+    @property
+    def scored_part(self) -> str:
+        """The part whose scores are the result: test, or validate where there are no test videos."""
+        return next(iter(self.scores))
+
+    @property
+    def lines(self) -> tuple[AffectScore, ...]:
+        """The scores of that part."""
+        return self.scores[self.scored_part]
+
+    @property
+    def video_scores(self) -> tuple[VideoScore, ...]:
+        """Scores of each test and validation video by itself, of the first run: of the curves that are drawn."""
+        return score_videos(self.predictions, self.truth, AFFECT)
 
 
-def join_affect(film: LirisFilm, features: Features) -> Example:
+def join_affect(video: LirisVideo, features: Features) -> Example:
     """Join the features of a video with its valence and arousal, cut to the shorter of the two, with a note.
 
     Args:
-        film: annotated video.
+        video: annotated video.
         features: of the video.
 
     Returns:
@@ -72,18 +106,33 @@ def join_affect(film: LirisFilm, features: Features) -> Example:
     Raises:
         DatasetError: if fewer than LEAST_ROWS seconds have both.
     """
-    feature_s, affect_s = features.grid.steps, film.affect.grid.steps
+    feature_s, affect_s = features.grid.steps, video.affect.grid.steps
     steps = min(feature_s, affect_s)
-    valid = film.affect.valid[:steps] & features.image.valid[:steps]
+    valid = video.affect.valid[:steps] & features.image.valid[:steps]
     if int(valid.sum()) < LEAST_ROWS:
         raise DatasetError(
-            f"{film.name}: {int(valid.sum())} of {steps} seconds have features and affect; {LEAST_ROWS} are the least"
+            f"{video.name}: {int(valid.sum())} of {steps} seconds have features and affect; {LEAST_ROWS} are the least"
         )
-    cut = f"{film.name}: features {feature_s} s and affect {affect_s} s: cut to {steps} s"
-    notes = film.notes if feature_s == affect_s else (*film.notes, cut)
+    cut = f"{video.name}: features {feature_s} s and affect {affect_s} s: cut to {steps} s"
+    notes = video.notes if feature_s == affect_s else (*video.notes, cut)
     rows = {name: values[:steps].astype(np.float16) for name, values in features.filled().items()}
-    labels = np.where(valid[:, None], film.affect.values[:steps], np.float32(0)).astype(np.float32)
-    return Example(film.name, rows, labels, valid, AFFECT, notes, values=True)
+    labels = np.where(valid[:, None], video.affect.values[:steps], np.float32(0)).astype(np.float32)
+    return Example(video.name, rows, labels, valid, AFFECT, notes, values=True)
+
+
+def check_split(split: Mapping[str, str], videos: Iterable[str]) -> None:
+    """Check that there is something to train and to validate.
+
+    Args:
+        split: video → train, validate or test.
+        videos: those that there are.
+
+    Raises:
+        DatasetError: naming the part that has none of these videos.
+    """
+    used = {split.get(video) for video in videos}
+    if empty := [part for part in ("train", "validate") if part not in used]:
+        raise DatasetError(f"no video to {' and none to '.join(empty)}; give the videos of more parts of the set")
 
 
 def transfer(
@@ -95,12 +144,14 @@ def transfer(
     state: Path | None = None,
     progress: Progress = silent,
 ) -> Outcome:
-    """Train with transfer and from scratch, predict the test videos, score.
+    """Train with transfer and from scratch, predict the test and validation videos, score.
 
     Args:
         model: a content model; its modalities must be as wide as the features of the videos.
         examples: video → features and affect, of `join_affect`.
-        split: video → train, validate or test; the epoch with the smallest error on the validation videos is kept.
+        split: video → train, validate or test, others are left out; the epoch with the smallest error on the
+            validation videos is kept. Without test videos, as when their annotations are not given out, the
+            validation videos are scored alone.
         configs: of the head, of training, of the scores.
         state: a folder for the training states, from which interrupted trainings are resumed.
         progress: receives trainings done.
@@ -109,20 +160,20 @@ def transfer(
         Scores, predictions and models.
 
     Raises:
-        DatasetError: if a part of the split has no video, or widths differ.
+        DatasetError: if there is no video to train or none to validate, or widths differ.
     """
     head, training, scoring = configs
-    parts = {name: tuple(v for v in sorted(examples) if split[v] == name) for name in ("train", "validate", "test")}
-    if empty := [name for name, videos in parts.items() if not videos]:
-        raise DatasetError(f"no film to {' and none to '.join(empty)}; give the films of more parts of the set")
+    check_split(split, examples)
+    parts = {name: tuple(v for v in sorted(examples) if split.get(v) == name) for name in PARTS}
     shape = replace(model.config, expressions=AFFECT, answer=HEADS[head.head])
     train_set, validation_set = ([_scaled(examples[v], head) for v in parts[name]] for name in ("train", "validate"))
     # encoder and input gate, with the feature scale that they were trained with
     transferred = ("scale.", f"{shape.architecture}.", "input_gate.")
     start = {name: array for name, array in model.arrays.items() if name.startswith(transferred)}
-    test_set = [examples[v] for v in parts["test"]]
+    scored_parts = {name: parts[name] for name in ("test", "validate") if parts[name]}
+    scored_set = [examples[v] for videos in scored_parts.values() for v in videos]
     predictions: dict[str, list[dict[str, Series]]] = {
-        MEAN: [_constant_mean(train_set, test_set, head)],
+        MEAN: [_constant_mean(train_set, scored_set, head)],
         SCRATCH: [],
         TRANSFER: [],
     }
@@ -140,11 +191,14 @@ def transfer(
             progress=progress_of_part(progress, done, len(runs), f"{variant}, run {run + 1}"),
         )
         trained.setdefault(variant, fitted)
-        predictions[variant].append(_predict(fitted, shape, test_set, head, scoring))
-    truth = {e.video: np.where(e.valid[:, None], e.labels, np.nan) for e in test_set}
-    lines = score_affect(predictions, truth, AFFECT, scoring, baseline=SCRATCH)
+        predictions[variant].append(_predict(fitted, shape, scored_set, head, scoring))
+    truth = {e.video: np.where(e.valid[:, None], e.labels, np.nan) for e in scored_set}
+    scores = {
+        name: score_affect(predictions, {v: truth[v] for v in videos}, AFFECT, scoring, baseline=SCRATCH)
+        for name, videos in scored_parts.items()
+    }
     first_runs = {variant: by_run[0] for variant, by_run in predictions.items()}
-    return Outcome(lines, truth, first_runs, trained, parts)
+    return Outcome(scores, truth, first_runs, trained, parts)
 
 
 def transfer_provenance(configs: Sequence[object]) -> dict[str, object]:
@@ -167,16 +221,16 @@ def _affect(values: Series, head: TransferConfig) -> Series:
 
 
 def _constant_mean(
-    train_set: Sequence[Example], test_set: Sequence[Example], head: TransferConfig
+    train_set: Sequence[Example], scored_set: Sequence[Example], head: TransferConfig
 ) -> dict[str, Series]:
-    """The mean of the training videos as the prediction of every test second."""
+    """The mean of the training videos as the prediction of every second."""
     mean = _affect(np.concatenate([e.labels[e.valid] for e in train_set]).mean(axis=0), head)
-    return {e.video: np.tile(mean, (e.seconds, 1)) for e in test_set}
+    return {e.video: np.tile(mean, (e.seconds, 1)) for e in scored_set}
 
 
 def _predict(
-    fitted: Trained, shape: ModelConfig, test_set: Sequence[Example], head: TransferConfig, scoring: AffectConfig
+    fitted: Trained, shape: ModelConfig, scored_set: Sequence[Example], head: TransferConfig, scoring: AffectConfig
 ) -> dict[str, Series]:
-    """Predictions of the test videos, low-pass filtered if that is asked for."""
+    """Predictions of these videos, low-pass filtered if that is asked for."""
     forward = Forward(shape, fitted.checkpoint.arrays)
-    return {e.video: low_pass(_affect(forward(e.features), head), scoring.lowpass_hz) for e in test_set}
+    return {e.video: low_pass(_affect(forward(e.features), head), scoring.lowpass_hz) for e in scored_set}
