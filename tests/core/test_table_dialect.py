@@ -11,7 +11,7 @@ import pytest
 from evoked.core.csv_sheet import CsvSheet, parse_cell
 from evoked.core.errors import DatasetError
 from evoked.core.table_times import check_unit, parse_clock
-from evoked.core.tables import NAME_COLUMNS, read_names, read_table
+from evoked.core.tables import NAME_COLUMNS, read_names, read_provenance, read_table
 
 NAMES = ["007", "7", "12_34", "1e5", "true", "NA", "1.0", "0x1F", "١٢"]
 WANTED = {
@@ -150,3 +150,17 @@ def test_times_on_a_clock_and_in_other_units() -> None:
     for times, unit in (([0, 1000, 2000], "milliseconds"), ([0, 166666, 333333], "microseconds"), ([1e9], "a week")):
         with pytest.raises(DatasetError, match=unit):
             check_unit("t", times)
+
+
+def test_json_in_another_encoding_and_a_broken_provenance(tmp_path: Path) -> None:
+    (tmp_path / "t.json").write_bytes(json.dumps([{"video": 7, "valid": "TRUE", "awe": "0.5"}]).encode("utf-16"))
+    assert read_table(tmp_path / "t.json") == {"video": ["7"], "valid": [True], "awe": [0.5]}
+    assert read_provenance(tmp_path / "t.json") is None
+
+    (tmp_path / "t.csv").write_text(PLAIN)
+    (tmp_path / "t.csv.provenance.json").write_text("[" * 100_000)
+    with pytest.raises(DatasetError, match=r"the provenance in .*t\.csv\.provenance\.json cannot be read"):
+        read_provenance(tmp_path / "t.csv")
+    (tmp_path / "t.json").write_text("[" * 100_000)
+    with pytest.raises(DatasetError, match=r"cannot be read as a \.json table"):
+        read_table(tmp_path / "t.json")

@@ -179,3 +179,25 @@ def test_tables_of_other_programs_are_scored_as_they_mean(
 
     assert code == 0
     assert json.loads(out)["map"]["value"] == pytest.approx(1.0)
+
+
+def test_what_is_not_scored_is_said(
+    study: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One video's predictions start late and have a gap, one has two tables, one table is of no labelled video."""
+    folder = study / "predictions"
+    (folder / "v0.mp4.parquet").unlink()
+    seconds = [s for s in range(4, 30) if not 10 <= s < 15]
+    (folder / "v0.mp4.csv").write_text("time_s,valid,amusement,interest\n" + "".join(f"{s},1,0.5,1\n" for s in seconds))
+    (folder / "v1.csv").write_text("time_s,valid,amusement,interest\n0,1,0,0\n")
+    (folder / "v9.mp4.csv").write_text("not read")
+    words = ("--labels", study / "labels.parquet", "--predictions", folder, *QUICK, "--json")
+
+    code, out, err = run(capsys, monkeypatch, *words)
+
+    assert code == 0, err
+    scores = json.loads(out)
+    assert scores["rows"][0]["seconds"] == 6 * 30 - 4 - 5
+    assert "v1.mp4 has two tables of predictions: v1.mp4.parquet is used, v1.csv is not" in scores["notes"]
+    assert "predictions of no labelled video, left out: v9.mp4.csv" in scores["notes"]
+    assert "9 of 180 predicted seconds have no row or are not valid: not scored" in scores["notes"]

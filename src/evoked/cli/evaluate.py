@@ -61,15 +61,15 @@ def evaluate(
     notes = notes_of(labels_path)
     inputs = {labels_path.name: sha256(labels_path)}
     if predictions is not None:
-        tracks = gather_predictions(predictions, labels)
+        tracks, more = gather_predictions(predictions, labels)
     else:
         assert model_folder is not None
         assert features is not None
         with bar("predict") as progress:
             model = load_model(model_folder)
             tracks, more = predict_all(model, features, labels, progress)
-        notes = tuple(dict.fromkeys((*notes, *more)))
         inputs["model"] = model.sha256
+    notes = tuple(dict.fromkeys((*notes, *more)))
     with bar("intervals"):
         scores = score(tracks, labels, config, notes=notes)
     provenance = Provenance("evaluate", asdict(config), inputs, notes=notes)

@@ -185,16 +185,25 @@ def read_numbers(path: Path) -> dict[str, np.ndarray] | None:
 
 
 def read_provenance(path: Path) -> dict[str, Any] | None:
-    """The provenance of a table, or None if the file has none."""
+    """The provenance of a table, or None if the file has none.
+
+    Raises:
+        DatasetError: if the table, or the file with the provenance of a CSV, cannot be read.
+    """
     suffix = path.suffix.lower()
-    if suffix == ".parquet":
-        raw = (pq.read_schema(path).metadata or {}).get(b"evoked")
-        return json.loads(raw) if raw else None
-    if suffix == ".json":
-        body = json.loads(path.read_text(encoding="utf-8"))
-        return body.get("provenance") if isinstance(body, dict) else None
     beside = path.with_name(path.name + ".provenance.json")
-    return json.loads(beside.read_text(encoding="utf-8")) if beside.is_file() else None
+    try:
+        if suffix == ".parquet":
+            raw = (pq.read_schema(path).metadata or {}).get(b"evoked")
+            return json.loads(raw) if raw else None
+        if suffix == ".json":
+            body = _json(path)
+            return body.get("provenance") if isinstance(body, dict) else None
+        return _json(beside) if beside.is_file() else None
+    except (OSError, ValueError, RecursionError, pa.ArrowException) as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        source = path if suffix in (".parquet", ".json") else beside
+        raise DatasetError(f"the provenance in {source} cannot be read: {first}") from error
 
 
 def _read(path: Path, check_names: Callable[[Sequence[str]], None]) -> dict[str, list[Any]]:

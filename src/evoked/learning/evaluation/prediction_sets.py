@@ -1,6 +1,6 @@
 """Collect the predictions that `evaluate` scores: read from a folder, or made by a model."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from evoked.core.errors import CheckpointError, DatasetError
@@ -19,7 +19,7 @@ __all__ = ["gather_predictions", "notes_of", "predict_all"]
 ONE_MODEL = "one model predicted all videos: a fair score only of those that it did not learn from"
 
 
-def gather_predictions(folder: Path, videos: Iterable[str]) -> dict[str, Track]:
+def gather_predictions(folder: Path, videos: Iterable[str]) -> tuple[dict[str, Track], tuple[str, ...]]:
     """Read the predictions of each video: VIDEO.parquet, .csv or .json, with or without the suffix of the video.
 
     Args:
@@ -27,22 +27,38 @@ def gather_predictions(folder: Path, videos: Iterable[str]) -> dict[str, Track]:
         videos: names of the labelled videos.
 
     Returns:
-        Video → its predictions, for those that have a file.
+        Video → its predictions, for those that have a file; and notes: tables of none of the videos, a second table
+        of a video, seconds without a prediction.
 
     Raises:
         DatasetError: if there is no such folder, no file of any video is in it, or a file is no such table.
     """
     names = sorted(videos)
     paths: dict[str, Path] = {}
+    notes, unread = [], set[str]()
     for suffix in SUFFIXES:
         for video, path in find_result_files(names, folder, suffix).items():
-            paths.setdefault(video, path)
+            if paths.setdefault(video, path) != path:
+                unread.add(path.name)
+                notes.append(f"{video} has two tables of predictions: {paths[video].name} is used, {path.name} is not")
     if not paths:
         raise DatasetError(
             f"{folder} has predictions of none of {len(names)} labelled videos; "
             f"files are named like {names[0] if names else 'VIDEO'}.parquet"
         )
-    return {video: read_predictions(path) for video, path in sorted(paths.items())}
+    used = unread | {path.name for path in paths.values()}
+    tables = (path.name for path in folder.iterdir() if path.suffix in SUFFIXES and path.is_file())
+    if unused := sorted(name for name in tables if name not in used and not name.endswith(".provenance.json")):
+        notes.append(f"predictions of no labelled video, left out: {_some(unused)}")
+    tracks = {video: read_predictions(path) for video, path in sorted(paths.items())}
+    seconds = sum(track.grid.steps for track in tracks.values())
+    if absent := seconds - sum(int(track.valid.sum()) for track in tracks.values()):
+        notes.append(f"{absent} of {seconds} predicted seconds have no row or are not valid: not scored")
+    return tracks, tuple(notes)
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def predict_all(
