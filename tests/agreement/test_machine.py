@@ -177,3 +177,22 @@ def test_what_is_wrong_is_told_in_one_line(tmp_path: Path, text: str, message: s
 def test_a_table_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="no table at"):
         read_machine_scores(tmp_path / "m.csv")
+
+
+def test_a_name_with_a_dot_is_not_another_file_and_unicode_forms_are_one(tmp_path: Path) -> None:
+    rows = [f"{video},{s},true,{value}" for video, value in (("lecture.1", 1), ("u\u0308.mp4", 0)) for s in range(9)]
+    (tmp_path / "l.csv").write_text("\n".join(["video,second,valid,awe", *rows]))
+    machine = read_machine_scores(tmp_path / "l.csv")
+
+    assert machine.knows(RatedClip("lecture.1", "", 0, 3))
+    assert not machine.knows(RatedClip("lecture", "", 0, 3))
+    assert one(machine, RatedClip("videos/\u00fc.mp4", "", 0, 3)) == 0
+
+
+def test_a_clip_in_a_gap_of_predictions_has_no_score(tmp_path: Path) -> None:
+    rows = [f"{s},true,0.{s % 10}" for s in range(60) if not 20 <= s < 40]
+    (tmp_path / "a.csv").write_text("\n".join(["time_s,valid,awe", *rows]))
+    machine = read_machine_scores(tmp_path / "a.csv")
+
+    assert one(machine, RatedClip("a", "", 10.5, 13.5)) == pytest.approx(0.2)
+    assert one(machine, RatedClip("a", "", 28.5, 31.5)) is None

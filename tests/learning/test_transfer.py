@@ -226,6 +226,8 @@ def test_a_split_of_ones_own_and_one_at_random(
         "test": ["MEDIAEVAL18_54"],
     }
 
+    twin = folder / "features" / "MEDIAEVAL18_00.mp4.safetensors"
+    twin.write_bytes((folder / "features" / "MEDIAEVAL18_00.safetensors").read_bytes())
     table.write_text("video,part\nMEDIAEVAL18_14,train\n")
     assert evoked("transfer", model, folder, "-o", tmp_path / "b", *words, "--split", table) == 1
     assert "no video to validate" in capsys.readouterr().err
@@ -233,7 +235,9 @@ def test_a_split_of_ones_own_and_one_at_random(
     for path in (folder / "annotations").glob("MEDIAEVAL18_0?_*.txt"):
         path.unlink()
     assert evoked("transfer", model, folder, "-o", tmp_path / "c", *words) == 0
-    assert "note: split at random, 60:15:25, seed 0: MediaEval 2018's 00-13" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "note: split at random, 60:15:25, seed 0: MediaEval 2018's 00-13" in told
+    assert "left out: MEDIAEVAL18_00.safetensors, as MEDIAEVAL18_00.mp4.safetensors is the same film" in told
 
 
 def test_what_cannot_be_run_is_one_line(

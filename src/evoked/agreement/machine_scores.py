@@ -8,6 +8,7 @@ The columns decide which of four types a table is:
 A folder holds several annotations, or several predictions.
 """
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ from evoked.core.table_times import check_unit
 from evoked.core.tables import SUFFIXES, read_names, read_table
 from evoked.dataset.labels import read_labels
 from evoked.dataset.ratings import HALF_WINDOW_S, RatedClip
+from evoked.dataset.result_files import without_extension
 
 __all__ = ["SPANS", "TABLE_TYPES", "MachineScores", "read_machine_scores"]
 
@@ -71,7 +73,7 @@ class MachineScores:
 
     def __post_init__(self) -> None:
         for name in self.videos:
-            for key in dict.fromkeys((Path(name).name, Path(name).stem)):
+            for key in _keys(name):
                 self._index[key] = None if key in self._index else name  # None: ambiguous
         self._index.update({name: name for name in self.videos})
 
@@ -116,9 +118,8 @@ class MachineScores:
         return [series for series in self.videos[name] if clip.viewer in ("", series.viewer) or not series.viewer]
 
     def _named(self, source: str) -> str | None:
-        """The video of a rated file, found by its path, its name or its stem."""
-        keys = (source, Path(source).name, Path(source).stem)
-        return next((name for key in keys if (name := self._index.get(key))), None)
+        """The video of a rated file, found by its path, its name or its name without extension."""
+        return next((name for key in (source, *_keys(source)) if (name := self._index.get(key))), None)
 
     def _check_distinct(self, clips: Sequence[RatedClip]) -> None:
         known: dict[str, str] = {}
@@ -129,6 +130,12 @@ class MachineScores:
                     f"{known[name]} and {source} were both rated, and the machine's table has {name} alone, which may "
                     "be either: give files names of their own, in the ratings and the table"
                 )
+
+
+def _keys(source: str) -> dict[str, None]:
+    """What a file may be called in a table: its name with and without extension, in one Unicode form."""
+    name = unicodedata.normalize("NFC", Path(source).name)
+    return dict.fromkeys((name, without_extension(name)))
 
 
 def read_machine_scores(path: Path) -> MachineScores:

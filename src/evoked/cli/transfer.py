@@ -1,7 +1,7 @@
 """evoked transfer: from expressions to valence and arousal, on LIRIS-ACCEDE."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from evoked.core.provenance import Provenance
 from evoked.core.tables import write_table
 from evoked.dataset.examples import Example
 from evoked.dataset.liris import AFFECT, LirisVideos, read_liris
+from evoked.dataset.result_files import without_extension
 from evoked.dataset.split import VideoSplit, read_split, split_liris
 from evoked.features.extract import Extractor
 from evoked.features.files import SUFFIX, read_features, read_features_provenance, write_features
@@ -153,9 +154,10 @@ def _find_features(
     if folders.features is not None:
         if not folders.features.is_dir():
             raise DatasetError(f"no folder {folders.features}; make the films' features first: evoked features")
-        files = {path.name.split(".")[0].lower(): path for path in sorted(folders.features.glob(f"*{SUFFIX}"))}
+        files = _by_film(sorted(folders.features.glob(f"*{SUFFIX}")), notes)
     else:
-        files = {p.stem.lower(): p for p in sorted(folders.liris.rglob("*")) if p.suffix.lower() in _VIDEO_SUFFIXES}
+        videos = (p for p in sorted(folders.liris.rglob("*")) if p.suffix.lower() in _VIDEO_SUFFIXES)
+        files = _by_film(videos, notes)
     matched = {film: files[film.lower()] for film in films.videos if film.lower() in files}
     if missing := sorted(films.videos.keys() - matched.keys()):
         notes.append(f"left out: annotated but without a film: {_some(missing)}")
@@ -164,6 +166,16 @@ def _find_features(
     if folders.features is not None:
         return matched, 0
     return _describe(model, matched, folders.output / "features", notes)
+
+
+def _by_film(paths: Iterable[Path], notes: list[str]) -> dict[str, Path]:
+    """Film's name in lower case → its file; the second file of a film is not used, with a note."""
+    files: dict[str, Path] = {}
+    for path in paths:
+        film = without_extension(path.name.removesuffix(SUFFIX)).lower()
+        if files.setdefault(film, path) != path:
+            notes.append(f"left out: {path.name}, as {files[film].name} is the same film")
+    return files
 
 
 def _describe(model: Model, videos: Mapping[str, Path], folder: Path, notes: list[str]) -> tuple[dict[str, Path], int]:

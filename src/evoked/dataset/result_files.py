@@ -7,7 +7,7 @@ from pathlib import Path
 
 from evoked.core.errors import DatasetError
 
-__all__ = ["find_result_files"]
+__all__ = ["find_result_files", "without_extension"]
 
 
 def find_result_files(videos: Iterable[str], folder: Path, suffix: str) -> dict[str, Path]:
@@ -33,7 +33,7 @@ def find_result_files(videos: Iterable[str], folder: Path, suffix: str) -> dict[
     files: dict[str, Path] = {}
     videos_of: dict[Path, str] = {}
     for video in sorted(set(videos)):
-        names = (unicodedata.normalize("NFC", f"{name}{suffix}") for name in (video, _without_extension(video)))
+        names = (unicodedata.normalize("NFC", f"{name}{suffix}") for name in (video, without_extension(video)))
         path = next((paths[name] for name in names if name in paths and paths[name].is_file()), None)
         if path is None:
             continue
@@ -43,7 +43,7 @@ def find_result_files(videos: Iterable[str], folder: Path, suffix: str) -> dict[
     return files
 
 
-def _without_extension(video: str) -> str:
-    """The name without its extension, which has at least one letter."""
+def without_extension(video: str) -> str:
+    """A video's name without its file extension: what follows the last dot, if it has a letter (`12.5` has none)."""
     stem, dot, extension = video.rpartition(".")
     return stem if dot and stem and re.fullmatch(r"(?=.*[A-Za-z])[A-Za-z0-9]{1,5}", extension) else video

@@ -9,6 +9,7 @@ import numpy as np
 
 from evoked.core.errors import DatasetError
 from evoked.core.tables import read_table
+from evoked.dataset.result_files import without_extension
 
 __all__ = ["PARTS", "SPLIT_2018", "VideoSplit", "read_split", "split_at_random", "split_liris"]
 
@@ -115,7 +116,7 @@ def read_split(path: Path, names: Sequence[str]) -> VideoSplit:
             raise DatasetError(
                 f"{path} row {row}: need a video and one of {', '.join(PARTS)}, got {listed!r}, {value!r}"
             )
-        video = next((name for name in (listed, Path(listed).stem) if name in names), None)
+        video = next((name for name in (listed, without_extension(listed)) if name in names), None)
         if (video or listed) in (*parts, *unknown):
             raise DatasetError(f"{path} row {row}: {video or listed} stands there twice; a video is in one part")
         if video is None:
