@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evoked.agreement.machine_scores import MachineScores, read_machine_scores
+from evoked.agreement.machine_scores import MachineScores, read_machine_scores, score_names
 from evoked.core.errors import DatasetError
 from evoked.core.provenance import Provenance
 from evoked.core.tables import write_table
@@ -184,9 +184,9 @@ def test_a_name_with_a_dot_is_not_another_file_and_unicode_forms_are_one(tmp_pat
     (tmp_path / "l.csv").write_text("\n".join(["video,second,valid,awe", *rows]))
     machine = read_machine_scores(tmp_path / "l.csv")
 
-    assert machine.knows(RatedClip("lecture.1", "", 0, 3))
-    assert not machine.knows(RatedClip("lecture", "", 0, 3))
-    assert one(machine, RatedClip("videos/\u00fc.mp4", "", 0, 3)) == 0
+    assert machine.contains(RatedClip("lecture.1", "", 0, 3))
+    assert not machine.contains(RatedClip("lecture", "", 0, 3))
+    assert first_score(machine, RatedClip("videos/\u00fc.mp4", "", 0, 3)) == 0
 
 
 def test_a_clip_in_a_gap_of_predictions_has_no_score(tmp_path: Path) -> None:
@@ -194,5 +194,15 @@ def test_a_clip_in_a_gap_of_predictions_has_no_score(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("\n".join(["time_s,valid,awe", *rows]))
     machine = read_machine_scores(tmp_path / "a.csv")
 
-    assert one(machine, RatedClip("a", "", 10.5, 13.5)) == pytest.approx(0.2)
-    assert one(machine, RatedClip("a", "", 28.5, 31.5)) is None
+    assert first_score(machine, RatedClip("a", "", 10.5, 13.5)) == pytest.approx(0.2)
+    assert first_score(machine, RatedClip("a", "", 28.5, 31.5)) is None
+
+
+@pytest.mark.parametrize(
+    "header", ["clip,awe,joy", "video,second,valid,viewers,awe,joy,share_awe", "time_s,valid,awe,joy"]
+)
+def test_the_names_are_known_from_the_header(tmp_path: Path, header: str) -> None:
+    (tmp_path / "t.csv").write_bytes(header.encode() + b"\n" + b"a,0\n" * 20_000 + b"\xff\n")
+    assert score_names(tmp_path / "t.csv") == ("awe", "joy")
+    with pytest.raises(DatasetError):
+        read_machine_scores(tmp_path / "t.csv")

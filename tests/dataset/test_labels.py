@@ -11,7 +11,7 @@ import pytest
 
 from evoked.core.errors import DatasetError
 from evoked.core.provenance import Provenance
-from evoked.core.tables import read_numbers, read_provenance
+from evoked.core.tables import read_numbers, read_provenance, write_table
 from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
 from evoked.dataset.labels import Labels, _from_columns, read_labels, write_labels, write_labels_apart
@@ -210,3 +210,26 @@ def test_a_wrong_row_of_a_parquet_table_is_named(tmp_path: Path, change: dict[st
 
     with pytest.raises(DatasetError, match=message):
         read_labels(tmp_path / "l.parquet")
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+def test_labels_that_are_true_or_false(tmp_path: Path, suffix: str) -> None:
+    """As R and pandas write a logical column."""
+    if suffix == "csv":
+        (tmp_path / "l.csv").write_text("video,second,valid,awe\n007,0,TRUE,FALSE\n007,1,TRUE,TRUE\n007,3,FALSE,NA\n")
+    else:
+        columns = {"video": ["007"] * 3, "second": [0.0, 1.0, 3.0], "valid": [1, 1, 0], "awe": [False, True, None]}
+        pq.write_table(pa.table(columns), tmp_path / "l.parquet")
+
+    track = read_labels(tmp_path / f"l.{suffix}")["007"].labels
+
+    assert track.valid.tolist() == [True, True, False, False]
+    assert track.values[:2, 0].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+def test_labels_in_milliseconds_are_refused(tmp_path: Path, suffix: str) -> None:
+    columns = {"video": ["a"] * 9, "second": [1000 * s for s in range(9)], "valid": [True] * 9, "awe": [1] * 9}
+    write_table(tmp_path / f"l.{suffix}", columns, MADE)
+    with pytest.raises(DatasetError, match="video 'a': its rows are 1000 apart in second, so it holds milliseconds"):
+        read_labels(tmp_path / f"l.{suffix}")

@@ -124,3 +124,14 @@ def test_what_is_wrong_is_told_in_one_line(tmp_path: Path, text: str, message: s
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"cannot read .*ratings\.csv: No such file"):
         read_ratings(tmp_path / "ratings.csv")
+
+
+def test_marks_that_are_true_or_false_and_decimal_commas(tmp_path: Path) -> None:
+    lines = ["video;start_s;end_s;rater;awe", "007;0;1,5;01;WAHR", "007;0;1,5;1;FALSCH", "7;0:01:00;0:01:01,5;1;"]
+    (tmp_path / "r.csv").write_bytes("\r\n".join(lines).encode("utf-16"))
+
+    ratings = read_ratings(tmp_path / "r.csv")
+
+    assert [(clip.video, clip.start_s, clip.end_s) for clip in ratings.clips] == [("007", 0, 1.5), ("7", 60, 61.5)]
+    assert ratings.raters == ("01", "1")
+    assert ratings.merged("mean")[0, 0] == 0.5

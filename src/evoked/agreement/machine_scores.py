@@ -20,11 +20,11 @@ from evoked.core.errors import DatasetError
 from evoked.core.files import sha256
 from evoked.core.table_times import check_unit
 from evoked.core.tables import SUFFIXES, read_names, read_table
-from evoked.dataset.labels import read_labels
+from evoked.dataset.labels import expression_columns, read_labels
 from evoked.dataset.ratings import HALF_WINDOW_S, RatedClip
 from evoked.dataset.result_files import without_extension
 
-__all__ = ["SPANS", "TABLE_TYPES", "MachineScores", "read_machine_scores"]
+__all__ = ["SPANS", "TABLE_TYPES", "MachineScores", "read_machine_scores", "score_names"]
 
 TABLE_TYPES = ("clips", "annotation", "labels", "prediction")
 SPANS = ("mean", "last")
@@ -138,21 +138,46 @@ def _keys(source: str) -> dict[str, None]:
     return dict.fromkeys((name, without_extension(name)))
 
 
+def score_names(path: Path) -> tuple[str, ...]:
+    """The expressions of a table, or of the first table of a folder, from its header alone.
+
+    Args:
+        path: the table or the folder.
+
+    Returns:
+        Their names, in the order of the columns.
+
+    Raises:
+        DatasetError: if there is none, or its type is unknown.
+    """
+    table_path = _tables(path)[0]
+    names = read_names(table_path)
+    if _table_type(table_path, names) == "labels":
+        return expression_columns(names)
+    return tuple(n for n in names if n not in NOT_SCORES)
+
+
+def _tables(path: Path) -> list[Path]:
+    """The table, or the tables of a folder."""
+    if not path.is_dir():
+        return [path]
+    paths = sorted(
+        table_path
+        for table_path in path.iterdir()
+        if table_path.suffix in SUFFIXES and not table_path.name.endswith(".provenance.json")
+    )
+    if not paths:
+        raise DatasetError(f"{path} holds no table ({', '.join(SUFFIXES)})")
+    return paths
+
+
 def read_machine_scores(path: Path) -> MachineScores:
     """Read a table or a folder of tables.
 
     Raises:
         DatasetError: if there is none, its type is unknown, or a row is invalid.
     """
-    paths = [path]
-    if path.is_dir():
-        paths = sorted(
-            table_path
-            for table_path in path.iterdir()
-            if table_path.suffix in SUFFIXES and not table_path.name.endswith(".provenance.json")
-        )
-        if not paths:
-            raise DatasetError(f"{path} holds no table ({', '.join(SUFFIXES)})")
+    paths = _tables(path)
     tables = [_read(table_path) for table_path in paths]
     first = tables[0]
     for table, table_path in zip(tables, paths, strict=True):

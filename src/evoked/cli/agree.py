@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from evoked.agreement.agreement import agree as compare
-from evoked.agreement.machine_scores import read_machine_scores
+from evoked.agreement.machine_scores import read_machine_scores, score_names
 from evoked.agreement.paired_clips import AgreeConfig
 from evoked.agreement.results import as_text, write_agreement
 from evoked.cli.options import config_from_options, config_options
@@ -61,8 +61,9 @@ def agree(
         if output.suffix.lower() not in _SUFFIXES:
             raise OutputError(f"cannot tell what to write from {output.name!r}: end it in {', '.join(_SUFFIXES)}")
         check_writable(output)
+    names = score_names(machine)  # from the header: a wrong table of ratings is refused before the scores are read
+    ratings = read_ratings(human, expressions=(*names, *expression), groups=group)
     scores = read_machine_scores(machine)
-    ratings = read_ratings(human, expressions=(*scores.names, *expression), groups=group)
     with bar("intervals"):
         agreement = compare(scores, ratings, config)
     inputs = {**scores.inputs, human.name: sha256(human)}

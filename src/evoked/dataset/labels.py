@@ -16,7 +16,7 @@ from evoked.core.tables import read_numbers, read_table, write_table
 from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
 
-__all__ = ["LabelRows", "Labels", "read_labels", "write_labels", "write_labels_apart"]
+__all__ = ["LabelRows", "Labels", "expression_columns", "read_labels", "write_labels", "write_labels_apart"]
 
 FIXED = ("video", "second", "valid", "viewers", "ticks", "agreement")
 SHARE = "share_"
@@ -155,7 +155,7 @@ def read_labels(path: Path) -> dict[str, Labels]:
         return labels
     # row by row, which names the invalid one
     columns = read_table(path, required=("video", "second", "valid"), check=lambda names: _check_names(path, names))
-    names = _expressions(columns)
+    names = expression_columns(columns)
     if not columns["video"]:
         raise DatasetError(f"{path} has no rows; annotate some reactions first")
     rows: dict[str, list[int]] = {}
@@ -177,12 +177,12 @@ def _check_names(path: Path, names: Sequence[str]) -> None:
     """DatasetError unless these columns are those of pooled labels."""
     if "viewer" in names:
         raise DatasetError(f"{path} has labels of each viewer apart; need one row per second: annotate without --apart")
-    if not _expressions(names):
+    if not expression_columns(names):
         raise DatasetError(f"{path} has no expression: columns are {', '.join(names)}")
 
 
-def _expressions(columns: Iterable[str]) -> tuple[str, ...]:
-    """The expressions among the column names, in their order."""
+def expression_columns(columns: Iterable[str]) -> tuple[str, ...]:
+    """The columns of a labels table that are expressions, in their order: none of FIXED, and no share of another."""
     present = set(columns)
     return tuple(n for n in columns if n not in FIXED and not (n.startswith(SHARE) and n[len(SHARE) :] in present))
 
@@ -190,7 +190,7 @@ def _expressions(columns: Iterable[str]) -> tuple[str, ...]:
 def _from_columns(arrays: dict[str, NDArray[Any]]) -> dict[str, Labels] | None:
     """Labels of all contents from columns as `read_numbers` returns them; None if any row is invalid."""
     columns = [n for n in arrays if not n.endswith("=")]
-    names = _expressions(columns)
+    names = expression_columns(columns)
     complete = all(n in arrays for n in ("video", "video=", "second", "valid")) and "viewer" not in arrays
     if not complete or not names or not len(arrays["valid"]) or set(arrays) - set(columns) != {"video="}:
         return None
