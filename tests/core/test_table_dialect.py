@@ -40,6 +40,8 @@ def as_excel(text: str) -> str:
         PLAIN.replace("\n", "\r\n"),
         PLAIN.replace("\n", "\r"),
         PLAIN.replace("\n", "\n\n"),
+        "\n \n" + PLAIN,
+        "\nsep=;\n\n" + as_excel(PLAIN),
         PLAIN.replace(",", "\t"),
         as_excel(PLAIN),
         "sep=;\n" + as_excel(PLAIN),

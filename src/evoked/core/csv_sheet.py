@@ -90,12 +90,14 @@ class CsvSheet:
         self.path, self._columns = path, columns
         if path.exists() and not path.is_file():
             raise DatasetError(f"cannot read {path}: it is no regular file; it must be a table of {columns}")
+        self._skipped, self.first, stated = 0, "", ""
         with self._lines() as lines:
-            self.first = next(lines, "").rstrip("\n")
-            self._skipped = 1 if self.first.strip().lower().startswith("sep=") else 0
-            stated = self.first.strip()[4:5] if self._skipped else ""
-            if self._skipped:
-                self.first = next(lines, "").rstrip("\n")
+            for line in lines:
+                self.first = line.rstrip("\n")
+                if self.first.strip() and not self.first.lower().startswith("sep="):
+                    break
+                self._skipped += 1
+                stated = self.first[4:5] or stated
         unquoted = re.sub(r'"[^"]*"', "", self.first)
         self.separator = stated if stated in SEPARATORS else max(SEPARATORS, key=unquoted.count)
         self.names: Sequence[str] = next((cells for _, cells in self._parsed()), [])
@@ -133,7 +135,7 @@ class CsvSheet:
     def _parsed(self) -> Iterator[tuple[int, list[str]]]:
         """Number of each line and its cells, the header first."""
         with self._lines() as lines:
-            if self._skipped:
+            for _ in range(self._skipped):
                 next(lines, None)
             reader = csv.reader(lines, delimiter=self.separator, strict=True)
             try:
