@@ -161,13 +161,17 @@ def test_a_file_that_is_wrong_is_not_loaded(tmp_path: Path, change: dict[str, np
 
 
 def test_result_files_in_either_unicode_form_and_names_with_dots(tmp_path: Path) -> None:
-    for name in ("u\u0308ber.mp4.csv", "lecture.csv", "12.5.csv"):
+    (tmp_path / "day 1").mkdir()
+    for name in ("u\u0308ber.mp4.csv", "lecture.csv", "12.5.csv", "day 1/a.mp4.csv"):
         (tmp_path / name).touch()
 
-    found = find_result_files(["\u00fcber.mp4", "lecture.1", "lecture.mp4", "12.5", "12.mp4"], tmp_path, ".csv")
+    found = find_result_files(
+        ["day 1/a.mp4", "\u00fcber.mp4", "lecture.1", "lecture.mp4", "12.5", "12.mp4"], tmp_path, ".csv"
+    )
 
     assert {video: path.name for video, path in found.items()} == {
         "\u00fcber.mp4": "u\u0308ber.mp4.csv",
         "lecture.mp4": "lecture.csv",
         "12.5": "12.5.csv",
+        "day 1/a.mp4": "a.mp4.csv",
     }

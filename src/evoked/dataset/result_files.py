@@ -33,8 +33,9 @@ def find_result_files(videos: Iterable[str], folder: Path, suffix: str) -> dict[
     files: dict[str, Path] = {}
     videos_of: dict[Path, str] = {}
     for video in sorted(set(videos)):
-        names = (unicodedata.normalize("NFC", f"{name}{suffix}") for name in (video, without_extension(video)))
-        path = next((paths[name] for name in names if name in paths and paths[name].is_file()), None)
+        names = [f"{name}{suffix}" for name in (video, without_extension(video))]
+        candidates = [paths.get(unicodedata.normalize("NFC", name), folder / name) for name in names]
+        path = next((candidate for candidate in candidates if candidate.is_file()), None)
         if path is None:
             continue
         if path in videos_of:
