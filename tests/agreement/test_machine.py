@@ -162,6 +162,7 @@ def test_scores_of_spans_and_of_clips(tmp_path: Path) -> None:
         ("clip,awe\na,1\na,0\n", "row 2: a is scored twice"),
         ("clip,video,awe\n,a.mp4,1\n", "row 1: need a clip, or a video with start_s < end_s"),
         ("video,start_s,end_s,awe\na.mp4,x,3,1\n", "row 1: start_s and end_s must be numbers of seconds"),
+        ("video,start_s,end_s,awe\na.mp4,0,1e400,1\n", "row 1: start_s and end_s must be numbers of seconds"),
         ("time_s,valid,awe\n0,true,1\n0,true,1\n", "time_s must rise"),
         ("viewer,time_s,valid,awe\nv1,one,true,1\n", "row 1: time_s must be a number of seconds, got 'one'"),
         ("video,second,valid,viewer,awe\na,0,true,v1,1\n", "has labels of each viewer apart"),

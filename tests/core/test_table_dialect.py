@@ -1,17 +1,21 @@
 """Tables as spreadsheets, pandas and R write them mean the same as evoked's own."""
 
+import contextlib
 import json
 from pathlib import Path
+from random import Random
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from evoked.core.csv_sheet import CsvSheet, parse_cell
-from evoked.core.errors import DatasetError
+from evoked.core.errors import DatasetError, EvokedError
+from evoked.core.provenance import Provenance
 from evoked.core.table_times import check_unit, parse_clock
-from evoked.core.tables import NAME_COLUMNS, read_names, read_provenance, read_table
+from evoked.core.tables import NAME_COLUMNS, read_names, read_provenance, read_table, write_table
 
 NAMES = ["007", "7", "12_34", "1e5", "true", "NA", "1.0", "0x1F", "١٢"]
 WANTED = {
@@ -138,6 +142,8 @@ def test_columns_are_refused_before_rows_are_read(tmp_path: Path) -> None:
         ("Vrai", ";", True),
         ("#N/A", ";", None),
         ("yes", ",", "yes"),
+        ("9" * 20, ",", 1e20),
+        ("-" + "9" * 400, ",", -np.inf),
     ],
 )
 def test_what_a_cell_means(cell: str, separator: str, value: Any) -> None:
@@ -166,3 +172,22 @@ def test_json_in_another_encoding_and_a_broken_provenance(tmp_path: Path) -> Non
     (tmp_path / "t.json").write_text("[" * 100_000)
     with pytest.raises(DatasetError, match=r"cannot be read as a \.json table"):
         read_table(tmp_path / "t.json")
+
+
+def test_damaged_tables_of_every_format_are_refused_or_read(tmp_path: Path) -> None:
+    """Bits flipped, pieces cut and odd numbers put in: no reader ends in anything but an EvokedError of one line."""
+    rows = {"video": ["a", "a"], "second": [0, 1], "valid": [True, True], "awe": [1, 0], "time_s": [0.0, 1.0]}
+    write_table(tmp_path / "t.parquet", rows, Provenance("test"))
+    write_table(tmp_path / "t.json", rows, Provenance("test"))
+    write_table(tmp_path / "t.csv", rows, Provenance("test"))
+    tokens = (b"9" * 400, b"1e400", b"NaN", b'"', b"\n", b"\0", b"\xff", b"999999999999:00:00", b"[", b"null", b"")
+    random = Random(5)
+    for path in (tmp_path / "t.parquet", tmp_path / "t.json", tmp_path / "t.csv"):
+        whole = path.read_bytes()
+        for _ in range(150):
+            first = random.randrange(len(whole))
+            last = first + random.randrange(8)
+            path.write_bytes(whole[:first] + random.choice(tokens) + whole[last:])
+            for read in (lambda p: read_table(p, ("time_s",)), read_provenance, read_names):
+                with contextlib.suppress(EvokedError):
+                    read(path)

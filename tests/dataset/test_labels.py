@@ -140,6 +140,8 @@ def test_order_of_rows_and_gaps(tmp_path: Path) -> None:
             "video,second,valid,awe,share_awe\na,0,true,1,1.5\n",
             "row 1: share_awe must be a number from 0 to 1, got 1.5",
         ),
+        ("video,second,valid,viewers,awe\na,0,true,1.5,1\n", "row 1: viewers must be a whole number from 0, got 1.5"),
+        (f"video,second,valid,viewers,awe\na,0,true,{'9' * 400},1\n", "row 1: viewers must be a whole number"),
         ("video,second,valid,agreement,awe\na,0,true,much,1\n", "row 1: agreement must be a number from 0 to 1"),
         ("video,second,valid,amusement\na,0.5,true,1\n", "row 1: need a video, a whole second from 0"),
         ("video,second,valid,amusement\na,-1,true,1\n", "row 1: need a video, a whole second from 0"),

@@ -295,6 +295,8 @@ def _clips(path: Path, columns: Columns, scores: NDArray[np.float64]) -> dict[tu
             )
         except ValueError as error:
             raise DatasetError(f"{path} row {i + 1}: start_s and end_s must be numbers of seconds ({error})") from error
+        if not np.isfinite([clip.start_s, clip.end_s]).all():
+            raise DatasetError(f"{path} row {i + 1}: start_s and end_s must be numbers of seconds")
         if not clip.clip and not (clip.video and clip.end_s > clip.start_s):
             raise DatasetError(f"{path} row {i + 1}: need a clip, or a video with start_s < end_s")
         if _key(clip) in scores_of:

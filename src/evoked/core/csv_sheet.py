@@ -48,9 +48,10 @@ def parse_cell(cell: str, separator: str = ",") -> bool | int | float | str | No
     if "_" not in text:  # Python reads 12_34 as a number
         for parse in (int, float):
             try:
-                return parse(text)
+                number = parse(text)
             except ValueError:
                 continue
+            return number if abs(number) < 2**63 else float(text)
     if DECIMAL_COMMA.fullmatch(text) and not (separator == "," and THOUSANDS.fullmatch(text)):
         return float(text.replace(",", "."))
     return text

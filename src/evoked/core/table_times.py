@@ -15,7 +15,7 @@ LONGEST_S = 7 * 24 * 3600
 WIDEST_STEP_S = 1000
 """Rows that are multiples of this apart are in milliseconds or finer."""
 TOLERANCE_S = 1e-6
-CLOCK = re.compile(r"(\d+):([0-5]?\d):([0-5]?\d(?:[.,]\d+)?)")
+CLOCK = re.compile(r"(\d{1,6}):([0-5]?\d):([0-5]?\d(?:[.,]\d+)?)")
 
 
 def parse_clock(text: str) -> float | str:

@@ -275,12 +275,12 @@ def _value(name: str, value: Any, separator: str = ",") -> Any:
         return None if value is None or value == "" else str(value)
     if isinstance(value, str):
         value = parse_cell(value, separator)
-    elif isinstance(value, Decimal):
-        value = float(value)
+    elif isinstance(value, Decimal) or (isinstance(value, int) and abs(value) >= 2**63):
+        value = float(str(value))
     if name in BOOLEAN_COLUMNS and not isinstance(value, str | bool) and value in (0, 1):
         return bool(value)
     if name in TIME_COLUMNS and isinstance(value, str):
         value = parse_clock(value)
-    if name in COUNT_COLUMNS and isinstance(value, float) and value.is_integer():
+    if name in COUNT_COLUMNS and isinstance(value, float) and value.is_integer() and abs(value) < 2**63:
         return int(value)
     return value

@@ -192,7 +192,13 @@ def _from_columns(arrays: dict[str, NDArray[Any]]) -> dict[str, Labels] | None:
     columns = [n for n in arrays if not n.endswith("=")]
     names = expression_columns(columns)
     complete = all(n in arrays for n in ("video", "video=", "second", "valid")) and "viewer" not in arrays
-    if not complete or not names or not len(arrays["valid"]) or set(arrays) - set(columns) != {"video="}:
+    if (
+        not complete
+        or not names
+        or len({len(arrays[n]) for n in columns}) != 1
+        or not len(arrays["valid"])
+        or set(arrays) - set(columns) != {"video="}
+    ):
         return None
     video, second, valid = arrays["video"], arrays["second"], arrays["valid"]
     if second.dtype.kind not in "iu" or valid.dtype.kind != "b" or second.min() < 0:
@@ -250,7 +256,10 @@ def _from_rows(path: Path, columns: dict[str, list[Any]], names: tuple[str, ...]
         if present[second]:
             raise DatasetError(f"{path} row {i + 1}: second {second} of {columns['video'][i]!r} is in the table twice")
         present[second], valid[second] = True, columns["valid"][i]
-        viewers[second] = columns["viewers"][i] or 0 if "viewers" in columns else 0
+        count = columns["viewers"][i] or 0 if "viewers" in columns else 0
+        if not isinstance(count, int) or count < 0:
+            raise DatasetError(f"{path} row {i + 1}: viewers must be a whole number from 0, got {count!r}")
+        viewers[second] = count
         if not valid[second]:
             continue
         for k, name in enumerate(names):
