@@ -97,6 +97,7 @@ def test_a_row_without_a_number_is_masked_never_zero(tmp_path: Path) -> None:
         ("h\n" + "".join(f"{i}\t0.1\n" for i in range(90)), "has 2 columns"),
         ("h\n" + "".join(f"{i}\t0.1\t7\n" for i in range(90)), "values reach 7"),
         ("h\n0\t0.1\t0.2\n1\t0.1\n", "row 3 has 2 columns, the first has 3"),
+        ("h\n" + "".join(f"{i}\t0.1\t0.2\n" for i in range(90)) + "9", "row 92 has 1 columns, the first has 3"),
         ("h\n" + "".join(f"{i}\tx\ty\n" for i in range(90)), "no row holds both"),
     ],
 )

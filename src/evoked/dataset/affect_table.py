@@ -6,6 +6,7 @@ stands for is NaN: before the first row, and in gaps.
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,7 +121,7 @@ def _cells(path: Path) -> tuple[list[str], list[list[str]], str]:
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"{path.name} cannot be read as text: {error}") from error
     lines = [(number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip()]
-    separator = _separator(lines[-1][1]) if lines else " "
+    separator = Counter(_separator(line) for _, line in lines).most_common(1)[0][0] if lines else " "
     cells = [(number, _split(line, separator)) for number, line in lines]
     first = next((i for i, (_, row) in enumerate(cells) if any(_is_number(cell, separator) for cell in row)), None)
     if first is None:
