@@ -29,10 +29,10 @@ def table(tmp_path: Path, raw: str | bytes) -> Path:
         "reaction;content\nanna.mp4;film.mp4\nben, loud.mp4;other film.mkv\n",
         "sep=;\r\nreaction;content\r\nanna.mp4;film.mp4\r\nben, loud.mp4;other film.mkv\r\n",
         "reaction\tcontent\nanna.mp4\tfilm.mp4\nben, loud.mp4\tother film.mkv".encode("utf-16"),
-        "note;Content ; REACTION\n;film.mp4; anna.mp4\n;;\nloud;other film.mkv;ben, loud.mp4",
+        ";Content ; REACTION\n;film.mp4; anna.mp4\n;;\n;other film.mkv;ben, loud.mp4",
         COMMA.replace("\n", "\n\n"),
     ],
-    ids=["comma", "crlf", "bom", "semicolons", "excel sep", "utf-16 tabs", "more columns", "empty lines"],
+    ids=["comma", "crlf", "bom", "semicolons", "excel sep", "utf-16 tabs", "an empty column", "empty lines"],
 )
 def test_however_it_is_written_it_says_the_same(tmp_path: Path, raw: str | bytes) -> None:
     read = read_pairs(table(tmp_path, raw), REACTIONS, CONTENTS)
@@ -110,3 +110,17 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="cannot write"):
         write_pairs(tmp_path / "file" / "pairs.csv", WANTED)
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        ("reaction,content,start_s\nanna.mp4,film.mp4,2\n", "has a column start_s that is not known"),
+        ("reaction;content;note\nanna.mp4;film.mp4;\n", "has a column note that is not known"),
+        ("reaction,content,\nanna.mp4,film.mp4,late\n", "line 2: 'late' stands under no column's name"),
+        ("reaction,content,content\nanna.mp4,film.mp4,other film.mkv\n", "has a column twice"),
+    ],
+)
+def test_a_column_that_would_be_dropped_is_refused(tmp_path: Path, raw: str, message: str) -> None:
+    with pytest.raises(DatasetError, match=message):
+        read_pairs(table(tmp_path, raw), REACTIONS, CONTENTS)

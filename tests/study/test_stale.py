@@ -35,9 +35,10 @@ def test_a_plan_lists_the_files_that_the_run_removes(tmp_path: Path) -> None:
         ("label", ""): folder.labels,
         ("evaluate", ""): folder.scores,
     }
-    for path in files.values():
+    for item, path in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"result")
+        StepRecords(folder.results).write(*item, "key", [path])
     planner = Planner(StepRecords(folder.results, read_only=True))
     planner.planned += [
         PlannedItem("annotate", "r.mp4", "kept"),

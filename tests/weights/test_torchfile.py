@@ -126,3 +126,66 @@ def test_a_zip_of_something_else(tmp_path: Path) -> None:
         packed.writestr("readme.txt", "hello")
     with pytest.raises(ValueError, match=r"without data\.pkl"):
         read_state(tmp_path / "net.pth")
+
+
+def one_storage(path: Path, numbers: int, shape: tuple[int, ...], strides: tuple[int, ...], level: int) -> None:
+    """A zip as torch writes it, with one tensor over a storage of float32 zeros."""
+    torch.save({"a": torch.zeros(numbers)}, path)
+    with zipfile.ZipFile(path) as packed:
+        entries = {name: packed.read(name) for name in packed.namelist()}
+    (pickled,) = (name for name in entries if name.endswith("data.pkl"))
+
+    class Persistent(pickle.Pickler):
+        def persistent_id(self, obj: object) -> object:
+            return ("storage", torch.FloatStorage, "0", "cpu", numbers) if isinstance(obj, Storage) else None
+
+    raw = path.with_suffix(".pkl")
+    with raw.open("wb") as file:
+        Persistent(file, protocol=2).dump({"a": View(shape, strides)})
+    entries[pickled] = raw.read_bytes()
+    with zipfile.ZipFile(path, "w", level) as packed:
+        for name, data in entries.items():
+            packed.writestr(name, data)
+
+
+class Storage:
+    pass
+
+
+class View:
+    def __init__(self, shape: tuple[int, ...], strides: tuple[int, ...]) -> None:
+        self.shape, self.strides = shape, strides
+
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+        return torch._utils._rebuild_tensor_v2, (Storage(), 0, self.shape, self.strides, False, OrderedDict())
+
+
+def test_a_file_that_says_what_torch_would_is_read(tmp_path: Path) -> None:
+    one_storage(tmp_path / "a.pth", 12, (3, 4), (4, 1), zipfile.ZIP_STORED)
+    assert read_state(tmp_path / "a.pth")["a"].shape == torch.load(tmp_path / "a.pth")["a"].shape == (3, 4)
+
+
+def test_a_zip_that_unpacks_to_a_thousand_times_its_size_is_refused(tmp_path: Path) -> None:
+    one_storage(tmp_path / "a.pth", 4 << 20, (4 << 20,), (1,), zipfile.ZIP_DEFLATED)
+    assert (tmp_path / "a.pth").stat().st_size < 100_000
+    with pytest.raises(ValueError, match=r"would unpack to 167\d+, more than 4 times as many"):
+        read_state(tmp_path / "a.pth")
+
+
+def test_a_tensor_that_repeats_its_storage_without_end_is_refused(tmp_path: Path) -> None:
+    one_storage(tmp_path / "a.pth", 1, (1 << 15, 1 << 15), (0, 0), zipfile.ZIP_STORED)  # 4 GB of one number
+    with pytest.raises(ValueError, match="would unpack to 4294967296"):
+        read_state(tmp_path / "a.pth")
+
+
+def test_an_old_file_that_announces_more_than_it_holds_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.pth"
+    torch.save({"a": torch.zeros(2)}, path, _use_new_zipfile_serialization=False)
+    raw = path.read_bytes()
+    count = struct.pack("<q", 2)
+    where = raw.rindex(count)
+    claimed = raw.replace(b"K\x02", b"\x8a\x05" + (1 << 32).to_bytes(5, "little"))  # the storage's announced count
+    assert claimed != raw
+    path.write_bytes(claimed[: len(claimed) - len(raw) + where] + struct.pack("<q", 1 << 32) + raw[where + 8 :])
+    with pytest.raises(ValueError, match="would unpack to 17179869184"):
+        read_state(path)

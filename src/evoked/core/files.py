@@ -7,10 +7,15 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
-from evoked.core.errors import OutputError
+from evoked.core.errors import EvokedError, OutputError
+from evoked.core.names import LONGEST, special_file
 
-__all__ = ["canonical", "check_writable", "digest", "sha256", "write_text", "writing"]
+__all__ = ["canonical", "check_writable", "digest", "parse_json", "sha256", "temporary_path", "write_text", "writing"]
+
+DEEPEST = 64
+"""Levels of nesting in JSON files that are read."""
 
 
 @contextmanager
@@ -29,9 +34,10 @@ def writing(path: Path) -> Iterator[Path]:
     Raises:
         OutputError: if the folder cannot be created or written, or the disk is full.
     """
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    temporary = temporary_path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _check_place(path)
         temporary.touch()
         mode = temporary.stat().st_mode  # from the user's umask; some writers (safetensors) make files private
         temporary.unlink()
@@ -53,15 +59,33 @@ def check_writable(path: Path) -> None:
     Raises:
         OutputError: if the folder cannot be created or written, or the path is a folder.
     """
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    temporary = temporary_path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        _check_place(path)
         temporary.touch()
         temporary.unlink()
     except OSError as error:
         raise OutputError(f"cannot write {path}: {_reason(error, path)}") from error
+
+
+def temporary_path(path: Path) -> Path:
+    """Where a file is written before it is renamed into its place: hidden, beside it, with its suffix."""
+    ending = f".{os.getpid()}.part{path.suffix}"
+    stem = path.stem
+    if len(os.fsencode(f".{stem}{ending}")) > LONGEST:
+        stem = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
+    return path.with_name(f".{stem}{ending}")
+
+
+def _check_place(path: Path) -> None:
+    """Check that a file can be put in the place of what stands there."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if len(os.fsencode(path.name)) > LONGEST:
+        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
+    if kind := special_file(path):  # a rename would put a file in the place of the device
+        raise OutputError(f"cannot write {path}: it is {kind}, not a file. Choose another place")
 
 
 def _reason(error: OSError, path: Path) -> str:
@@ -94,7 +118,14 @@ def write_text(path: Path, text: str) -> None:
 
 
 def sha256(path: Path) -> str:
-    """The file's sha256 as 64 hex digits, read in blocks of 1 MiB."""
+    """The file's sha256 as 64 hex digits, read in blocks of 1 MiB.
+
+    Raises:
+        EvokedError: if it is a pipe or a device, which may never end.
+        OSError: if it cannot be read.
+    """
+    if kind := special_file(path):
+        raise EvokedError(f"{path} is {kind}, not a file: save what comes out of it as a file and name that")
     hasher = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 20):
@@ -110,3 +141,22 @@ def digest(value: object) -> str:
 def canonical(value: object) -> str:
     """JSON with sorted keys and no unneeded spaces: equal values give equal text."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Parse JSON that comes from a file.
+
+    Raises:
+        ValueError: if it is no JSON, is not UTF-8, or is nested deeper than DEEPEST: no file of evoked's is, and
+            whatever walks through the values would end in a RecursionError.
+    """
+    try:
+        value = json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [v for x in level if isinstance(x, dict | list) for v in (x.values() if isinstance(x, dict) else x)]
+        if not level:
+            return value
+    raise ValueError(f"it is nested too deeply, beyond {DEEPEST} levels")

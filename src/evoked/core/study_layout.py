@@ -3,7 +3,15 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["StudyLayout"]
+from evoked.core.names import derived_name
+
+__all__ = ["MEDIA", "StudyLayout"]
+
+MEDIA = {
+    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv", ".flv"),
+    *(".3gp", ".ogv", ".mxf", ".vob"),
+}
+"""Suffixes of files that are taken for videos; every other thing in the folders is passed over and named."""
 
 
 @dataclass(frozen=True)
@@ -79,19 +87,19 @@ class StudyLayout:
 
     def alignment(self, reaction: str) -> Path:
         """The offset map of a reaction."""
-        return self.alignments_folder / f"{reaction}.json"
+        return self.alignments_folder / derived_name(reaction, ".json")
 
     def annotation(self, reaction: str) -> Path:
         """The viewers' scores of a reaction."""
-        return self.annotations_folder / f"{reaction}.parquet"
+        return self.annotations_folder / derived_name(reaction, ".parquet")
 
     def features(self, content: str) -> Path:
         """The features of a content."""
-        return self.features_folder / f"{content}.safetensors"
+        return self.features_folder / derived_name(content, ".safetensors")
 
     def prediction(self, content: str) -> Path:
         """The predictions for a content."""
-        return self.predictions_folder / f"{content}.parquet"
+        return self.predictions_folder / derived_name(content, ".parquet")
 
     @property
     def labels(self) -> Path:

@@ -21,7 +21,8 @@ import pyarrow.parquet as pq
 
 from evoked.core.csv_sheet import CsvSheet, parse_cell, text_encoding
 from evoked.core.errors import DatasetError, OutputError
-from evoked.core.files import write_text, writing
+from evoked.core.files import parse_json, write_text, writing
+from evoked.core.names import derived_name
 from evoked.core.provenance import Provenance
 from evoked.core.table_times import parse_clock
 
@@ -85,7 +86,7 @@ def write_table(path: Path, columns: Columns, provenance: Provenance) -> None:
             writer = csv.writer(file)
             writer.writerow(table.column_names)
             writer.writerows([_cell(v) for v in row.values()] for row in table.to_pylist())
-        write_text(path.with_name(path.name + ".provenance.json"), provenance.as_json() + "\n")
+        write_text(_beside(path), provenance.as_json() + "\n")
 
 
 def read_table(
@@ -191,11 +192,11 @@ def read_provenance(path: Path) -> dict[str, Any] | None:
         DatasetError: if the table, or the file with the provenance of a CSV, cannot be read.
     """
     suffix = path.suffix.lower()
-    beside = path.with_name(path.name + ".provenance.json")
+    beside = _beside(path)
     try:
         if suffix == ".parquet":
             raw = (pq.read_schema(path).metadata or {}).get(b"evoked")
-            return json.loads(raw) if raw else None
+            return parse_json(raw) if raw else None
         if suffix == ".json":
             body = _json(path)
             return body.get("provenance") if isinstance(body, dict) else None
@@ -204,6 +205,11 @@ def read_provenance(path: Path) -> dict[str, Any] | None:
         first = (str(error).splitlines() or [type(error).__name__])[0]
         source = path if suffix in (".parquet", ".json") else beside
         raise DatasetError(f"the provenance in {source} cannot be read: {first}") from error
+
+
+def _beside(path: Path) -> Path:
+    """Where the provenance of a CSV file is."""
+    return path.with_name(derived_name(path.name, ".provenance.json"))
 
 
 def _read(path: Path, check_names: Callable[[Sequence[str]], None]) -> dict[str, list[Any]]:

@@ -53,7 +53,7 @@ def read_pairs(path: Path, reactions: Sequence[str], contents: Sequence[str]) ->
     """Read a table of reactions and contents.
 
     Comma, semicolon or tab; UTF-8 with or without BOM, or UTF-16 with one; a line `sep=;` before the
-    header; names in either Unicode form (macOS writes ü as two letters); further columns; empty lines.
+    header; names in either Unicode form (macOS writes ü as two letters); empty lines.
 
     Args:
         path: a CSV file with columns `reaction` and `content`.
@@ -65,7 +65,7 @@ def read_pairs(path: Path, reactions: Sequence[str], contents: Sequence[str]) ->
         line is a problem; the others are still used.
 
     Raises:
-        DatasetError: if the file is absent, is no such table, lacks a column, or has no line at all.
+        DatasetError: if the file is absent, is no such table, lacks a column, has a further one, or has no line at all.
     """
     pairs: dict[str, tuple[int, Pair]] = {}
     problems: list[str] = []
@@ -119,8 +119,18 @@ def _lines(path: Path) -> Iterator[tuple[int, tuple[str, str]]]:
             f"{path} has no column {', '.join(missing)}; its first line must be reaction,content"
             f" and is {sheet.first.strip()!r:.80}"
         )
+    names = [name for name in sheet.header if name]
+    if unknown := [name for name in names if name not in COLUMNS]:
+        raise DatasetError(
+            f"{path} has a column {', '.join(unknown)} that is not known, and nothing is done with it; "
+            f"take it out: the columns are {', '.join(COLUMNS)}"
+        )
+    if len(set(names)) < len(names):
+        raise DatasetError(f"{path} has a column twice; its first line must be {','.join(COLUMNS)}")
     reaction, content = (list(sheet.header).index(name) for name in COLUMNS)
     for number, cells in sheet.rows():
+        if unnamed := [cell for name, cell in zip(sheet.header, cells, strict=True) if cell and not name]:
+            raise DatasetError(f"{path} line {number}: {unnamed[0]!r} stands under no column's name; take it out")
         yield number, (cells[reaction], cells[content])
 
 

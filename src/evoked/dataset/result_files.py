@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from evoked.core.errors import DatasetError
+from evoked.core.names import derived_name
 
 __all__ = ["find_result_files", "without_extension"]
 
@@ -33,7 +34,7 @@ def find_result_files(videos: Iterable[str], folder: Path, suffix: str) -> dict[
     files: dict[str, Path] = {}
     videos_of: dict[Path, str] = {}
     for video in sorted(set(videos)):
-        names = [f"{name}{suffix}" for name in (video, without_extension(video))]
+        names = [derived_name(name, suffix) for name in (video, without_extension(video))]
         candidates = [paths.get(unicodedata.normalize("NFC", name), folder / name) for name in names]
         path = next((candidate for candidate in candidates if candidate.is_file()), None)
         if path is None:

@@ -5,7 +5,6 @@ times the reading time. Several metadata keys would be written in any order; wit
 bytes.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from evoked.core.errors import DatasetError
-from evoked.core.files import writing
+from evoked.core.files import parse_json, writing
 from evoked.core.provenance import Provenance
 from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
@@ -213,7 +212,7 @@ def _opened(path: Path) -> Any:
 
 def _provenance(path: Path, file: Any) -> dict[str, Any]:
     try:
-        provenance = json.loads((file.metadata() or {})[KEY])
+        provenance = parse_json((file.metadata() or {})[KEY])
     except (KeyError, ValueError) as error:
         raise _wrong(path, "it has no provenance") from error
     if not isinstance(provenance, dict):

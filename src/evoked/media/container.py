@@ -17,6 +17,7 @@ from av.container import InputContainer
 from av.stream import Disposition, Stream
 
 from evoked.core.errors import MediaError, MissingMedia
+from evoked.core.names import is_utf8, printable, special_file
 
 __all__ = [
     "READ_ERRORS",
@@ -175,11 +176,15 @@ def _best(container: InputContainer, stream_type: Literal["video", "audio"], str
 
 
 def _open(path: Path) -> InputContainer:
+    if not is_utf8(path):
+        raise MissingMedia(f"{printable(path)} has a name that is not UTF-8, which results cannot hold: rename it")
     try:
         if not path.exists():
             raise MissingMedia(f"no media file at {path}: check the name")
         if path.is_dir():
             raise MissingMedia(f"{path} is a folder, not a media file: name a file in it")
+        if kind := special_file(path):
+            raise MissingMedia(f"{path} is {kind}, not a media file: save what comes out of it as a file and name that")
         if path.is_file() and path.stat().st_size == 0:
             raise MissingMedia(f"{path} is empty (0 bytes): copy or download it again")
         # "file:" keeps a colon in the name from being read as a protocol; genpts computes the

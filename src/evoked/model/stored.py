@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from evoked.core.errors import CheckpointError
-from evoked.core.files import write_text, writing
+from evoked.core.files import parse_json, write_text, writing
 
 __all__ = ["StoredModel", "read_arrays", "write_arrays"]
 
@@ -130,8 +130,8 @@ class StoredModel:
 
     def _parsed(self, text: str, path: Path) -> dict[str, Any]:
         try:
-            about = json.loads(text)
-        except json.JSONDecodeError as error:
+            about = parse_json(text)
+        except ValueError as error:
             raise CheckpointError(f"{path} is damaged: {error}. Train the {self.name} again") from error
         if not isinstance(about, dict):
             raise CheckpointError(f"{path} is not a {self.name}'s description. Train the {self.name} again")

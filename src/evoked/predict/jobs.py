@@ -8,6 +8,7 @@ from pathlib import Path
 from evoked.core.damage import of_file
 from evoked.core.errors import OutputError
 from evoked.core.files import sha256
+from evoked.core.names import derived_name
 from evoked.core.progress import Progress, silent
 from evoked.core.provenance import Provenance
 from evoked.core.track import Track
@@ -133,7 +134,7 @@ def output_paths(videos: Sequence[Path], output: Path | None, suffix: str | None
         reason = f"{len(videos)} videos cannot all go to {output}" if len(videos) > 1 else "--format goes with a folder"
         raise OutputError(f"{reason}; name a folder, and the kind of file with --format")
     extension = "." + (suffix or "parquet").lstrip(".")
-    files = {video: output / f"{video.name}{extension}" for video in videos}
+    files = {video: output / derived_name(video.name, extension) for video in videos}
     check_format(output / f"x{extension}")
     if len(set(files.values())) < len(files):
         raise OutputError(

@@ -4,7 +4,6 @@ What is missing or cannot be read becomes a sentence on the page (and on stderr)
 study is useful as well.
 """
 
-import json
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -12,7 +11,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from evoked.core.errors import EvokedError, StudyError
-from evoked.core.study_layout import StudyLayout
+from evoked.core.files import parse_json
+from evoked.core.names import is_utf8, original_name
+from evoked.core.study_layout import MEDIA, StudyLayout
 from evoked.core.tables import read_table
 from evoked.core.track import Track
 from evoked.dataset.labels import Labels, read_labels
@@ -180,10 +181,11 @@ def _staging(notes: Iterable[str]) -> tuple[str, ...]:
 
 
 def media_files(folder: Path) -> dict[str, Path]:
-    """Name → path of the files of a folder, without hidden ones."""
+    """Name → path of the videos of a folder, without hidden ones."""
     if not folder.is_dir():
         return {}
-    return {p.name: p for p in sorted(folder.iterdir()) if p.is_file() and not p.name.startswith(HIDDEN)}
+    videos = sorted(p for p in folder.iterdir() if p.suffix.lower() in MEDIA and p.is_file())
+    return {p.name: p for p in videos if not p.name.startswith(HIDDEN) and is_utf8(p.name)}
 
 
 def named_files(key: str, files: Mapping[str, Path]) -> str:
@@ -196,6 +198,7 @@ def named_files(key: str, files: Mapping[str, Path]) -> str:
     Returns:
         The name of the file `key`, or of the only file with this stem; `key` where there is none.
     """
+    key = original_name(key, files)
     if key in files:
         return key
     same = [name for name, path in files.items() if path.stem == key]
@@ -305,7 +308,7 @@ def _items(layout: StudyLayout, gaps: MissingParts) -> tuple[LogItem, ...]:
 
 
 def _read_items(path: Path) -> tuple[LogItem, ...]:
-    rows = json.loads(path.read_text(encoding="utf-8"))
+    rows = parse_json(path.read_text(encoding="utf-8"))
     return tuple(
         LogItem(str(r["kind"]), str(r["name"]), str(r["step"]), str(r["state"]).lower(), str(r.get("reason") or ""))
         for r in rows

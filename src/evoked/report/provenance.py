@@ -6,7 +6,7 @@ from pathlib import Path
 
 from safetensors import safe_open
 
-from evoked.core.files import canonical
+from evoked.core.files import canonical, parse_json
 from evoked.core.study_layout import StudyLayout
 from evoked.core.tables import read_provenance
 from evoked.report.page_data import DamagedSpan, NetworkInfo, ProvenanceSummary
@@ -103,7 +103,7 @@ class ProvenanceReader:
             add_sentence("made", "No result records its provenance.")
         config = {
             step if len(texts) == 1 else f"{step} ({number})": json.dumps(
-                json.loads(text), indent=1, ensure_ascii=False
+                parse_json(text), indent=1, ensure_ascii=False
             )
             for step, texts in sorted(self._config.items())
             for number, text in enumerate(texts, start=1)
@@ -139,11 +139,11 @@ def _texts(value: object) -> dict[str, str]:
 
 
 def _json_provenance(path: Path) -> dict[str, object] | None:
-    body = json.loads(path.read_text(encoding="utf-8"))
+    body = parse_json(path.read_text(encoding="utf-8"))
     return body.get("provenance") if isinstance(body, dict) else None
 
 
 def _tensor_provenance(path: Path) -> dict[str, object] | None:
     with safe_open(path, framework="numpy") as file:
         raw = (file.metadata() or {}).get("evoked")
-    return json.loads(raw) if raw else None
+    return parse_json(raw) if raw else None

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.errors import OutputError, StudyError
-from evoked.core.files import digest, sha256, write_text
+from evoked.core.files import digest, parse_json, sha256, write_text
 from evoked.core.progress import Progress, silent
 from evoked.media.decode import read_audio
 from evoked.parallel.pool import Failed, Pool, SerialPool
@@ -158,7 +158,7 @@ def claim_folder(folder: Path, size: str, seed: int) -> None:
     identity = {"maker": MAKER, "size": size, "seed": seed}
     if marker.is_file():
         try:
-            recorded = json.loads(marker.read_text(encoding="utf-8"))
+            recorded = parse_json(marker.read_text(encoding="utf-8"))
         except ValueError as error:
             raise StudyError(f"{marker} cannot be read: {error}. Remove {folder} and make the sample again") from error
         if recorded != identity:
@@ -248,7 +248,7 @@ def _levels(folder: Path, source_video: Path) -> tuple[NDArray[np.float64], Soun
     """Loudness of each second of the source video, and its audio where that had to be decoded."""
     path, key = folder / ".sample" / "levels.json", [MAKER, HZ, clip(SOURCE_VIDEO).sha256]
     if path.is_file():
-        cached = json.loads(path.read_text(encoding="utf-8"))
+        cached = parse_json(path.read_text(encoding="utf-8"))
         if cached["key"] == key:
             return np.array(cached["level_db"]), None
     audio = read_audio(source_video, HZ)
@@ -274,7 +274,7 @@ def _finished(job: RenderJob) -> bool:
     if not job.path.is_file() or not record.is_file():
         return False
     try:
-        recorded = json.loads(record.read_text(encoding="utf-8"))
+        recorded = parse_json(record.read_text(encoding="utf-8"))
     except ValueError:
         return False  # the record is written again with its file
     return bool(recorded == {"key": job.key, "sha256": sha256(job.path)})

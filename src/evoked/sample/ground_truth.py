@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.errors import StudyError
-from evoked.core.files import write_text
+from evoked.core.files import parse_json, write_text
 from evoked.sample.layout import FRAME
 from evoked.sample.plan import AWAY, NEUTRAL, SMILE, PlannedReaction, SamplePlan
 from evoked.sample.source_clips import VIEWERS
@@ -162,7 +162,7 @@ def read_truth(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise StudyError(f"{folder} holds no truth.json: it is no staged study. Make one with: evoked sample {folder}")
     try:
-        truth: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        truth: dict[str, Any] = parse_json(path.read_text(encoding="utf-8"))
         version = truth["format"]
     except (ValueError, KeyError, TypeError) as error:
         raise StudyError(f"{path} cannot be read: {error}. Make the sample again") from error

@@ -4,7 +4,6 @@ Compared are the offsets of all pairs, the faces' frames at 6 Hz (before the vot
 Formats: docs/files.md.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.errors import DatasetError, StudyError
+from evoked.core.files import parse_json
+from evoked.core.names import derived_name
 from evoked.core.study_layout import StudyLayout
 from evoked.core.tables import read_table
 from evoked.sample.ground_truth import ANNOTATION_FPS, STAGED, read_truth
@@ -134,7 +135,7 @@ def _bare(name: str) -> str:
 
 def _result(folder: Path, name: str, suffix: str) -> Path:
     """The result of a video: R.mp4.json where it exists, else R.json."""
-    path = folder / f"{name}{suffix}"
+    path = folder / derived_name(name, suffix)
     return path if path.is_file() else folder / f"{_bare(name)}{suffix}"
 
 
@@ -142,7 +143,7 @@ def _segments(path: Path) -> list[dict[str, float]]:
     if not path.is_file():
         return []
     try:
-        segments: list[dict[str, float]] = json.loads(path.read_text(encoding="utf-8"))["segments"]
+        segments: list[dict[str, float]] = parse_json(path.read_text(encoding="utf-8"))["segments"]
     except (ValueError, KeyError, TypeError) as error:
         raise DatasetError(f"{path} cannot be read as an alignment: {error}") from error
     return segments

@@ -10,12 +10,14 @@ record too, with the reason: searching an hour of content takes minutes and woul
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from evoked.core.errors import OutputError
-from evoked.core.files import canonical, digest, sha256, write_text
+from evoked.core.files import canonical, digest, parse_json, sha256, write_text
+from evoked.study.own_results import OwnResults
 from evoked.study.result_cache import ResultCache, file_name
 
 __all__ = ["KINDS", "MissingOutputError", "State", "StepKey", "StepOutcome", "StepRecords"]
@@ -61,12 +63,16 @@ class StepRecords:
     Args:
         results: the results folder; records name outputs relative to it.
         read_only: write nothing, not even cached digests.
+
+    Attributes:
+        own: which of the results evoked wrote.
     """
 
     def __init__(self, results: Path, *, read_only: bool = False) -> None:
         self._results = results
         self._read_only = read_only
         self._state = results / "state"
+        self.own = OwnResults(results, self._state)
         self._cache = ResultCache(results, self._state / "parked")
         self._digests_json = self._state / "digests.json"
         self._digests: dict[str, object] = _load(self._digests_json)
@@ -87,7 +93,8 @@ class StepRecords:
         computed = sha256(path)
         self._digests[str(path.resolve())] = [*stamp, computed]
         if not self._read_only:
-            write_text(self._digests_json, canonical(self._digests))
+            with suppress(OutputError):  # on a disk that cannot be written it is computed again by the next run
+                write_text(self._digests_json, canonical(self._digests))
         return computed
 
     def is_kept(self, step: str, name: str, key: str) -> bool:
@@ -184,9 +191,7 @@ class StepRecords:
             gone: whether a file is gone of which nothing was cached.
         """
         for step, names in present.items():
-            for name in [n for n in self._cache.names(step) if n not in names]:
-                self._cache.forget(step, name)
-                gone = True
+            gone = self._cache.forget_others(step, names) or gone
         for step in study_steps if gone else ():
             self._cache.forget(step, "")
 
@@ -293,7 +298,7 @@ KINDS = {"of": "input", "inputs": "input", "source": "input", "parts": "input", 
 def _load(path: Path) -> dict[str, object]:
     """A JSON object; empty where there is no such file or it is damaged: the work is then done again."""
     try:
-        body = json.loads(path.read_text(encoding="utf-8"))
+        body = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return body if isinstance(body, dict) else {}

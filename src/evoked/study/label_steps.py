@@ -1,12 +1,12 @@
 """The steps of a study that end in labels: pair, align, annotate, label."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
 from evoked.core.errors import AlignmentError, DatasetError, EvokedError, NoPictureError
+from evoked.core.files import parse_json
 from evoked.core.progress import Progress
 from evoked.core.provenance import Provenance, unique_names
 from evoked.core.study_layout import StudyLayout
@@ -30,6 +30,7 @@ from evoked.study.jobs import (
     run_align_task,
     run_annotate_task,
 )
+from evoked.study.passed_over import passed_over
 from evoked.study.runner import Runner, Work
 from evoked.study.settings import Settings
 from evoked.weights.cache import Cache, CacheLocation
@@ -66,9 +67,18 @@ class LabelSteps:
         pairs = {name: self.paired(name) for name in aligned}
         used = [Pair(r, c) for r, c in sorted(pairs.items())]
         if not _holds(self.folder.pairs, used):  # a second run writes nothing
-            write_pairs(self.folder.pairs, used)
+            self._write_pairs(used)
         works = (work for name in aligned if (work := self.annotate_work(name, pairs[name])) is not None)
         self.label({name: pairs[name] for name in self._succeeded(works)})
+
+    def _write_pairs(self, used: list[Pair]) -> None:
+        """Write the pairs that were used; a table that a user put there is set aside."""
+        records, out = self.runner.records, self.folder.pairs
+        for path, place in records.own.begin("pairs", "", (out,)):
+            self.runner.set_aside(path, place)
+        write_pairs(out, used)
+        records.write("pairs", "", records.key(pairs=[[p.reaction, p.content] for p in used]), (out,))
+        records.own.end("pairs", "")
 
     def _succeeded(self, works: Iterable[Work]) -> list[str]:
         """Names of the items whose outputs are in place after the work."""
@@ -214,7 +224,7 @@ def _holds(path: Path, pairs: list[Pair]) -> bool:
 def content_of(alignment: Path) -> str:
     """The content that an alignment of a study is about; AlignmentError if the file does not say."""
     try:
-        return str(json.loads(alignment.read_text(encoding="utf-8"))["provenance"]["config"]["content"])
+        return str(parse_json(alignment.read_text(encoding="utf-8"))["provenance"]["config"]["content"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise AlignmentError(f"{alignment} does not say which content it is of; delete it and run again") from error
 
@@ -268,7 +278,7 @@ def _levels(
 
 
 def playable(folder: StudyLayout, runner: Runner) -> tuple[dict[str, Media], list[str]]:
-    """The videos of a study that can be decoded; the others are reported as failed.
+    """The videos of a study that can be decoded; the others are reported as failed, other things as left out.
 
     Args:
         folder: paths of the study.
@@ -277,6 +287,9 @@ def playable(folder: StudyLayout, runner: Runner) -> tuple[dict[str, Media], lis
     Returns:
         Content → its media description, and names of the reactions.
     """
+    for alone in passed_over(folder.root):
+        tell = runner.fail if alone.failed else runner.leave_out
+        tell(f"check {alone.role}", alone.name, alone.why)
     contents = {}
     for name in folder.contents:
         if (media := _probed(folder.content(name), "content", runner)) is not None:

@@ -8,16 +8,12 @@ from typing import Any
 
 from evoked.core.errors import StudyError
 from evoked.core.expressions import EEV5
+from evoked.core.names import is_utf8, printable
 from evoked.core.settings import from_mapping, setting, settings
-from evoked.core.study_layout import StudyLayout
+from evoked.core.study_layout import MEDIA, StudyLayout
+from evoked.study.passed_over import is_video
 
-__all__ = ["MEDIA", "StudyHeader", "config_values", "open_study", "parse_sections", "read_toml", "read_toml_file"]
-
-MEDIA = {
-    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".wmv", ".flv"),
-    *(".3gp", ".ogv", ".mxf", ".vob"),
-}
-"""Suffixes of files that are taken for videos; other files in the folders are ignored."""
+__all__ = ["StudyHeader", "config_values", "open_study", "parse_sections", "read_toml", "read_toml_file"]
 
 
 @settings
@@ -38,12 +34,14 @@ def open_study(root: Path) -> StudyLayout:
     """
     if not root.is_dir():
         raise StudyError(f"no study folder at {root}. Make one with contents/ and reactions/, or: evoked sample {root}")
+    if not is_utf8(root):
+        raise StudyError(f"{printable(root)} has a name that is not UTF-8, which results cannot hold: rename it")
     names = {}
     for subfolder in ("contents", "reactions"):
         folder = root / subfolder
         if not folder.is_dir():
             raise StudyError(f"{root} has no folder {subfolder}/. Put the {_description(subfolder)} there")
-        names[subfolder] = tuple(sorted(p.name for p in folder.iterdir() if _is_video(p)))
+        names[subfolder] = tuple(sorted(p.name for p in folder.iterdir() if is_video(p)))
         if not names[subfolder]:
             videos = _description(subfolder)
             raise StudyError(f"{folder} holds no video. Put the {videos} there ({', '.join(sorted(MEDIA))})")
@@ -68,7 +66,7 @@ def read_toml_file(path: Path) -> dict[str, object]:
     """
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise StudyError(f"{path} cannot be read: {error}") from error
 
 
@@ -102,17 +100,14 @@ def parse_sections(
         raise StudyError(str(error)) from error
     if not about.expressions or len(set(about.expressions)) != len(about.expressions):
         raise StudyError("study.toml: expressions must be one or more different names")
+    if strange := [name for name in about.expressions if not name.isprintable() or name != name.strip() or not name]:
+        raise StudyError(f"study.toml: {strange[0]!r} is no name of an expression: no line breaks, no spaces around it")
     return about, configs
 
 
 def config_values(config: Any) -> dict[str, Any]:
     """A config, any frozen dataclass of settings, as plain JSON values, for keys and provenance."""
     return {f.name: list(v) if isinstance(v := getattr(config, f.name), tuple) else v for f in fields(config)}
-
-
-def _is_video(path: Path) -> bool:
-    """By suffix; hidden files are left by killed programs or by file managers."""
-    return path.suffix.lower() in MEDIA and not path.name.startswith(".") and path.is_file()
 
 
 def _description(subfolder: str) -> str:

@@ -11,8 +11,9 @@ from evoked.core.study_layout import StudyLayout
 from evoked.study.build_records import StepKey, StepOutcome, StepRecords
 from evoked.study.label_steps import LabelSteps, playable
 from evoked.study.layout import open_study
+from evoked.study.own_results import SET_ASIDE
 from evoked.study.prediction_steps import PredictionSteps
-from evoked.study.run import stale_files
+from evoked.study.run import HALF_WRITTEN, stale_files
 from evoked.study.runner import Runner, Work
 from evoked.study.settings import Settings, read_settings
 from evoked.weights.cache import Cache
@@ -105,7 +106,9 @@ class Planner(Runner):
         """Record which result files would be removed if every item that would be done succeeds."""
         good = {(i.step, i.name) for i in self.planned if i.state in ("to do", "kept")}
         for file in stale_files(folder, good):
-            why = f"{file.path.relative_to(folder.root)}: {file.why}"
+            own = HALF_WRITTEN.fullmatch(file.path.name) or self.records.own.holds(file.step, file.path)
+            kept = "" if own else f"; evoked did not write it, so it is moved to {SET_ASIDE}/"
+            why = f"{file.path.relative_to(folder.root)}: {file.why}{kept}"
             self.planned.append(PlannedItem(file.step, file.name, "to remove", why))
 
     def to_do(self, *steps: str) -> list[PlannedItem]:

@@ -8,19 +8,21 @@ checked, when a run asks for that key again. Only `StepRecords` reads this cache
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from evoked.core.errors import OutputError
-from evoked.core.files import sha256, write_text
+from evoked.core.files import parse_json, sha256, write_text
+from evoked.core.names import derived_name
 
 __all__ = ["EACH", "RECORD", "ResultCache", "file_name"]
 
 EACH = 2
 """How many results are cached for one step of one file: the one before, and one for a change tried in between."""
 RECORD = "record.json"
+SUFFIX = ".json"
 
 
 class ResultCache:
@@ -96,10 +98,22 @@ class ResultCache:
         """
         return _complete(self._entries(step, name) / key[:16], key) is not None
 
-    def names(self, step: str) -> Iterator[str]:
-        """Names of the files for which results of a step are cached."""
+    def forget_others(self, step: str, names: Collection[str]) -> bool:
+        """Delete what is cached of one step for all files but some.
+
+        Args:
+            step: e.g. "annotate".
+            names: of the files whose results stay.
+
+        Returns:
+            Whether something was deleted.
+        """
+        kept, gone = {file_name(name) for name in names}, False
         with suppress(OSError):
-            yield from (unquote(p.name) for p in (self._folder / step).iterdir())
+            for entries in [p for p in (self._folder / step).iterdir() if p.name not in kept]:
+                shutil.rmtree(entries, ignore_errors=True)
+                gone = True
+        return gone
 
     def forget(self, step: str, name: str) -> None:
         """Delete all cached results of one step for one file.
@@ -115,14 +129,14 @@ class ResultCache:
 
 
 def file_name(name: str) -> str:
-    """An item's name as one component of a path."""
-    return quote(name, safe=" ") or "all"
+    """An item's name as one component of a path; room is left for a suffix."""
+    return derived_name(quote(name, safe=" "), SUFFIX).removesuffix(SUFFIX) or "all"
 
 
 def _complete(entry: Path, key: str) -> dict[str, str] | None:
     """Output → sha256 of an entry, if all of its files are there and unchanged."""
     try:
-        record = json.loads((entry / RECORD).read_text(encoding="utf-8"))
+        record = parse_json((entry / RECORD).read_text(encoding="utf-8"))
         outputs: dict[str, str] = record["outputs"]
         same = record["key"] == key and all(sha256(entry / str(n)) == s for n, s in enumerate(outputs.values()))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

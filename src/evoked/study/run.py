@@ -5,10 +5,13 @@ check → align → annotate → label            (label_steps.py)
             → hold out → evaluate → train → report
 """
 
+import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from evoked.core.errors import OutputError
+from evoked.core.names import original_name
 from evoked.core.study_layout import StudyLayout
 from evoked.parallel.pool import Pool
 from evoked.study.build_records import StepOutcome, StepRecords
@@ -29,6 +32,8 @@ VIDEO_FILES = (
     ("features", "features", ".safetensors"),
 )
 """Step, folder and suffix of the results that there are one of per video."""
+HALF_WRITTEN = re.compile(r"\..+\.\d+\.part\.\w+")
+"""What `writing` calls a file before it is whole."""
 NOT_GOOD = "its step failed, was left out or has no input"
 
 
@@ -62,12 +67,24 @@ def run_study(
     described = predictions.describe(sorted(contents))
     if not any(item.step == "label" for item in runner.failed) and described:
         predictions.learn(described)
-    remove_stale(folder, runner.records, runner.items)
+    for path, place in remove_stale(folder, runner.records, runner.items):
+        runner.set_aside(path, place)
     not_done = [[i.step, i.name, i.reason] for i in runner.items if i.state in ("failed", "left out")]
-    runner.records.write_items(runner.items)
+    _write_items(runner)
     predictions.report({"failed": not_done})
-    runner.records.write_items(runner.items)
+    _write_items(runner)
     return runner.items
+
+
+def _write_items(runner: Runner) -> None:
+    """Write the log of the run; one that keeps everything needs no log, such as on a disk that is read-only."""
+    try:
+        runner.records.write_items(runner.items)
+    except OutputError as error:
+        if any(item.state not in ("kept", "left out") for item in runner.items):
+            raise
+        if runner.items[-1].step == "report":
+            runner.leave_out("log", "", f"nothing was to be done, and that could not be noted: {error}")
 
 
 class StaleFile(NamedTuple):
@@ -100,14 +117,14 @@ def stale_files(folder: StudyLayout, good: Collection[tuple[str, str]]) -> list[
     present = _present(folder)
     for step, subfolder, suffix in VIDEO_FILES:
         for path in sorted((folder.results / subfolder).glob(f"*{suffix}")):
-            name = path.name.removesuffix(suffix)
-            if path.name.startswith("."):
+            name = original_name(path.name.removesuffix(suffix), present[step])
+            if HALF_WRITTEN.fullmatch(path.name):
                 stale.append(StaleFile(step, "", path, "half-written by a run that was killed"))
             elif (step, name) not in good:
                 why = NOT_GOOD if name in present[step] else "its video is gone"
                 stale.append(StaleFile(step, name, path, why))
     for path in sorted((folder.results / "predictions").glob("*.parquet")):
-        name = path.name.removesuffix(".parquet")
+        name = original_name(path.name.removesuffix(".parquet"), present["features"])
         if ("hold out", "") not in good or ("features", name) not in good:
             stale.append(StaleFile("hold out", name, path, NOT_GOOD))
     for step, path in (("label", folder.labels), ("evaluate", folder.scores)):
@@ -116,16 +133,20 @@ def stale_files(folder: StudyLayout, good: Collection[tuple[str, str]]) -> list[
     return stale
 
 
-def remove_stale(folder: StudyLayout, records: StepRecords, items: Sequence[StepOutcome]) -> None:
+def remove_stale(folder: StudyLayout, records: StepRecords, items: Sequence[StepOutcome]) -> list[tuple[Path, Path]]:
     """Remove results that the run neither computed nor kept: of videos that are gone, or that fail now.
 
     Left in place they would look like results of the videos that are in the folder today. Results of videos that are
-    still there are cached first: correcting a line of pairs.csv must not cost the work again.
+    still there are cached first: correcting a line of pairs.csv must not cost the work again. A file that evoked did
+    not write is set aside.
 
     Args:
         folder: paths of the study, with the videos of today.
         records: of the study.
         items: how the items of the run ended.
+
+    Returns:
+        Where each file was that was set aside, and where it is now.
     """
     good = {(item.step, item.name) for item in items if item.state in ("done", "kept")}
     present = _present(folder)
@@ -135,10 +156,15 @@ def remove_stale(folder: StudyLayout, records: StepRecords, items: Sequence[Step
         records.archive(file.step, file.name)
     for step in (step for step in STUDY_STEPS if (step, "") not in good):
         records.archive(step, "")
+    moved = []
     for file in stale:
-        file.path.unlink(missing_ok=True)
+        if HALF_WRITTEN.fullmatch(file.path.name) or records.own.holds(file.step, file.path):
+            file.path.unlink(missing_ok=True)
+        elif file.path.is_file():
+            moved.append((file.path, records.own.set_aside(file.path)))
     gone = any(file.name not in present[file.step] for file in of_videos)
     records.forget_gone(present, (*STUDY_STEPS, "train"), gone)
+    return moved
 
 
 def _present(folder: StudyLayout) -> dict[str, tuple[str, ...]]:

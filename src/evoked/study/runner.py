@@ -90,6 +90,7 @@ class Runner:
         """
         if (outcome := self._known(work)) is not None:
             return self._ended(outcome)
+        self._begin(work)
         try:
             with self._show.bar(f"{work.step} {work.name}".strip()) as progress:
                 note = work.do(progress)
@@ -115,6 +116,8 @@ class Runner:
         for item in ended.values():
             self._show.item(item)
         waiting = {work.name: work for work in works if work.name not in ended}
+        for work in waiting.values():
+            self._begin(work)
         if waiting:
             workers = min(getattr(self._executor, "workers", 1), len(waiting))
             parallel = f", {workers} at once" if workers > 1 else ""
@@ -134,15 +137,33 @@ class Runner:
         """The outcome of an item that need not be done; None where it must be done."""
         if self.records.is_kept(work.step, work.name, work.key):
             return StepOutcome(work.step, work.name, "kept")
+        if work.archive and self.records.can_recall(work.step, work.name, work.key):
+            self._begin(work)  # the outputs of today are replaced
         if work.archive and self.records.recall(work.step, work.name, work.key):
+            self.records.own.end(work.step, work.name)
             return StepOutcome(work.step, work.name, "kept")
         if work.findings and (reason := self.records.refusal(work.step, work.name, work.key)):
             return StepOutcome(work.step, work.name, "failed", reason)
         return None
 
+    def _begin(self, work: Work) -> None:
+        for path, place in self.records.own.begin(work.step, work.name, work.outputs):
+            self.set_aside(path, place)
+
+    def set_aside(self, path: Path, place: Path) -> None:
+        """Record that a file among the results, which evoked did not write, was moved.
+
+        Args:
+            path: where it was.
+            place: where it is now.
+        """
+        reason = f"evoked did not write this file, or it was changed since: it is kept as {place}"
+        self.leave_out("set aside", path.name, reason)
+
     def _failed(self, work: Work, error: EvokedError) -> StepOutcome:
         if isinstance(error, work.findings):
             self.records.refuse(work.step, work.name, work.key, str(error))
+        self.records.own.end(work.step, work.name, work.outputs)
         return StepOutcome(work.step, work.name, "failed", str(error))
 
     def _done(self, work: Work, note: str | None) -> StepOutcome:
@@ -150,6 +171,7 @@ class Runner:
             self.records.write(work.step, work.name, work.key, work.outputs)
         except MissingOutputError as error:
             return StepOutcome(work.step, work.name, "failed", str(error))
+        self.records.own.end(work.step, work.name)
         return StepOutcome(work.step, work.name, "done", note or "")
 
     def fail(self, step: str, name: str, reason: str) -> None:

@@ -2,9 +2,12 @@
 
 A .pth is a pickle, and a pickle may call any function. This reader allows only what a state dictionary needs
 (an ordered dictionary, tensors and their storages) and refuses everything else. Both formats are read: the zip
-of torch ≥ 1.6 and the older sequence of pickles. Source of the formats: torch/serialization.py.
+of torch ≥ 1.6 and the older sequence of pickles. What is unpacked is bounded by the size of the file: torch does
+not compress, so that a file that unpacks to much more than it weighs was not written by it. Source of the formats:
+torch/serialization.py.
 """
 
+import math
 import pickle
 import zipfile
 from collections import OrderedDict
@@ -20,6 +23,9 @@ __all__ = ["MAGIC", "PROTOCOL", "read_state"]
 
 MAGIC = 0x1950A86A20F9469CFC6C  # first pickle of the older format
 PROTOCOL = 1001
+TIMES = 4
+"""How much more than the file weighs may be unpacked from it; weights that several layers share count for each."""
+SPARE = 1 << 20
 DTYPES: dict[str, type[np.generic]] = {
     "DoubleStorage": np.float64,
     "FloatStorage": np.float32,
@@ -44,9 +50,17 @@ def read_state(path: Path) -> dict[str, NDArray]:
         state = _read_zip(path) if zipfile.is_zipfile(path) else _read_sequence(path)
         if not isinstance(state, dict) or not all(isinstance(v, _Tensor) for v in state.values()):
             raise ValueError("it holds no plain state dictionary (names and tensors)")
+        _check_size(sum(tensor.bytes for tensor in state.values()), path)
         return {str(name): tensor.array() for name, tensor in state.items()}
     except Exception as e:  # a damaged pickle or zip raises nearly anything: 14 types were seen
         raise ValueError(f"{path.name} is no state dictionary that can be read: {e}") from e
+
+
+def _check_size(count: int, path: Path) -> None:
+    """ValueError if so many bytes would be unpacked from a file as none that torch wrote holds."""
+    size = path.stat().st_size
+    if count > TIMES * size + SPARE:
+        raise ValueError(f"its {size} bytes would unpack to {count}, more than {TIMES} times as many")
 
 
 @dataclass
@@ -66,6 +80,11 @@ class _Tensor:
     offset: int
     shape: tuple[int, ...]
     strides: tuple[int, ...]
+
+    @property
+    def bytes(self) -> int:
+        """Size of the array."""
+        return math.prod((abs(n) for n in self.shape), start=np.dtype(self.storage.dtype).itemsize)
 
     def array(self) -> NDArray:
         dtype = np.dtype(self.storage.dtype)
@@ -125,6 +144,7 @@ class _Unpickler(pickle.Unpickler):
 def _read_zip(path: Path) -> object:
     with zipfile.ZipFile(path) as packed:
         names = packed.namelist()
+        _check_size(sum(entry.file_size for entry in packed.infolist()), path)
         stem = next((n.removesuffix("data.pkl") for n in names if n.endswith("/data.pkl")), None)
         if stem is None:
             raise ValueError("it is a zip without data.pkl")
@@ -148,5 +168,6 @@ def _read_sequence(path: Path) -> object:
             count = int.from_bytes(file.read(8), "little")
             if count != storage.count:
                 raise ValueError(f"storage {key} has {count} numbers, {storage.count} were announced")
+            _check_size(count * np.dtype(storage.dtype).itemsize, path)
             storage.data = file.read(count * np.dtype(storage.dtype).itemsize)
     return state

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from evoked.core.errors import DatasetError
-from evoked.core.files import write_text
+from evoked.core.files import parse_json, write_text
 from evoked.core.provenance import Provenance
 from evoked.core.text_table import MISSING, text_table
 
@@ -123,7 +123,7 @@ def read_scores(path: Path) -> Scores:
         DatasetError: if the file cannot be read or does not hold scores.
     """
     try:
-        body = json.loads(path.read_text(encoding="utf-8"))
+        body = parse_json(path.read_text(encoding="utf-8"))
         rows = tuple(_row_from(row) for row in body["rows"])
         return Scores(
             expressions=_names(body.get("expressions", [row.name for row in rows]), "expressions"),

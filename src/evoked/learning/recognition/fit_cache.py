@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from evoked.core.errors import CheckpointError
-from evoked.core.files import digest
+from evoked.core.files import digest, parse_json
 from evoked.core.progress import Progress
 from evoked.learning.recognition.config import RecogniserConfig, recogniser_settings
 from evoked.learning.recognition.cross_fit import FitResult, Trial, fit_recogniser
@@ -68,7 +68,7 @@ def _read(path: Path, key: str) -> FitResult | None:
     """A cached training; None where the file is missing, has another key, or is damaged."""
     try:
         arrays, text = read_arrays(path)
-        stored = json.loads(text)
+        stored = parse_json(text)
         if stored["key"] != key:
             return None
         losses = tuple(

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from evoked.core.errors import CheckpointError
-from evoked.core.files import canonical
+from evoked.core.files import canonical, parse_json
 from evoked.core.rows import blocks
 from evoked.dataset.examples import Example
 from evoked.learning.training.config import TrainConfig
@@ -166,7 +166,7 @@ def load_state(folder: Path, key: str, network: Network, optimiser: torch.optim.
             f"{str(error).removesuffix('Train the model again')}Delete it to train from the start"
         ) from error
     try:
-        plain = json.loads(text)
+        plain = parse_json(text)
         written = plain.pop("format")
         if isinstance(written, int) and written > FORMAT:
             raise CheckpointError(

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.errors import AlignmentError
-from evoked.core.files import write_text
+from evoked.core.files import parse_json, write_text
 from evoked.core.provenance import Provenance
 from evoked.core.time_grid import TimeGrid
 
@@ -211,7 +211,7 @@ def read_offsets(path: Path) -> OffsetMap:
         AlignmentError: if the file is absent or is no offset map.
     """
     try:
-        return offsets_from(json.loads(path.read_text(encoding="utf-8")))
+        return offsets_from(parse_json(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise AlignmentError(f"no offset map at {path}: {error.strerror or error}") from error
     except (ValueError, KeyError, TypeError) as error:

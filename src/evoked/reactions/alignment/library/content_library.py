@@ -9,6 +9,8 @@ stored; the few contents that are aligned in full are read from their own files.
 """
 
 import json
+import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,7 +20,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from evoked.core.errors import LibraryError
-from evoked.core.files import digest, sha256, write_text, writing
+from evoked.core.files import digest, parse_json, sha256, write_text, writing
 from evoked.core.provenance import Provenance
 from evoked.media.decode import read_audio
 from evoked.reactions.alignment.audio.fingerprints import fingerprint, key_limit
@@ -114,7 +116,7 @@ class ContentLibrary:
         """
         state = {**FORMAT, "contents": [[e.name, e.sha256] for e in self.entries]}
         try:
-            body = json.loads((self.folder / "index.json").read_text(encoding="utf-8"))
+            body = parse_json((self.folder / "index.json").read_text(encoding="utf-8"))
             if body["of"] == digest(state):
                 return self._opened(body["places"])
         except (OSError, ValueError, KeyError, TypeError):
@@ -206,10 +208,13 @@ class ContentLibrary:
     def _read(self) -> tuple[Entry, ...]:
         path = self.folder / "contents.json"
         try:
-            body = json.loads(path.read_text(encoding="utf-8"))
+            body = parse_json(path.read_text(encoding="utf-8"))
             if body["settings"] != FORMAT:
                 raise LibraryError(f"{self.folder} was made by another version of evoked: make it again")
-            return tuple(Entry(**e) for e in body["contents"])
+            entries = tuple(Entry(**e) for e in body["contents"])
+            for entry in entries:
+                _check_entry(entry)
+            return entries
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise LibraryError(f"{path} is no list of contents ({error}): make the library again") from error
 
@@ -221,3 +226,12 @@ class ContentLibrary:
             "provenance": Provenance("library add", FORMAT, inputs).as_dict(),
         }
         write_text(self.folder / "contents.json", json.dumps(body, indent=1, ensure_ascii=False) + "\n")
+
+
+def _check_entry(entry: Entry) -> None:
+    """ValueError unless an entry is as `add` writes it: its digest becomes part of a path."""
+    texts = isinstance(entry.name, str) and isinstance(entry.path, str) and isinstance(entry.sha256, str)
+    if not texts or not re.fullmatch("[0-9a-f]{64}", entry.sha256):
+        raise ValueError(f"{str(entry.sha256)[:80]!r} of {str(entry.name)[:80]!r} is no sha256")
+    if not isinstance(entry.seconds, int | float) or not 0 < entry.seconds < math.inf:
+        raise ValueError(f"{entry.name!r} has no duration")
