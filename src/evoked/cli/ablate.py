@@ -8,7 +8,10 @@ from pathlib import Path
 import click
 import numpy as np
 
+from evoked.cli.extras import need_torch
 from evoked.cli.options import config_from_options, config_options
+from evoked.cli.outputs import check_folder, claim, force_option
+from evoked.cli.paths import InputPath, OutputPath
 from evoked.cli.progress import bar
 from evoked.core.errors import DatasetError
 from evoked.core.files import check_writable, sha256
@@ -29,7 +32,7 @@ from evoked.model.config import ModelSettings
 
 __all__ = ["File", "ablate"]
 
-File = click.Path(path_type=Path)
+File = InputPath()
 _RESULTS = ("ablation.csv", "ablation.json")
 
 
@@ -40,8 +43,9 @@ _RESULTS = ("ablation.csv", "ablation.json")
 @click.option(
     "--split", "split_path", type=File, help="a table video,part: train, validate or test; else a random split"
 )
-@click.option("-o", "--output", type=File, required=True, help="folder for the table and, in runs/, all models")
+@click.option("-o", "--output", type=OutputPath(), required=True, help="folder for the table and, in runs/, all models")
 @click.option("--json", "as_json", is_flag=True, help="print JSON instead of a table")
+@force_option
 @config_options(AblateConfig)
 @config_options(ModelSettings)
 @config_options(TrainConfig)
@@ -69,11 +73,13 @@ def ablate(
         click.UsageError: if a setting is rejected.
         EvokedError: if an input or the output cannot be used, or training fails.
     """
+    need_torch("ablate")
     config, model, training = (
         config_from_options(AblateConfig, options),
         config_from_options(ModelSettings, options),
         config_from_options(TrainConfig, options),
     )
+    check_folder(output)
     for name in _RESULTS:
         check_writable(output / name)
     labels = read_labels(labels_path)
@@ -87,6 +93,12 @@ def ablate(
     human_examples = _with_human_labels(human, split.test, notes) if human else ()
     if len(split.test) < FEW:
         notes.append(f"{len(split.test)} test videos: intervals over so few are too narrow")
+    tables = [path for path in (labels_path, human, split_path) if path]
+    subsets = {e.video: subset for subset, videos in split.parts.items() for e in videos}
+    files = find_result_files(subsets, features, SUFFIX)
+    inputs = {path.name: sha256(path) for path in [*tables, *files.values()]}
+    for name in _RESULTS:
+        claim(output / name, "ablate", lambda: inputs, tables)
     selected = variants(model, training, config.only)
     with bar("train") as progress:
         runs = run_variants(selected, split, config.seeds, output / "runs", features=loaded.made, progress=progress)
@@ -98,10 +110,6 @@ def ablate(
                 for variant, predictions in runs.items()
             }
             cells += compare_variants(human_runs, human_examples, FULL, "human", config)
-    tables = [path for path in (labels_path, human, split_path) if path]
-    subsets = {e.video: subset for subset, videos in split.parts.items() for e in videos}
-    files = find_result_files(subsets, features, SUFFIX)
-    inputs = {path.name: sha256(path) for path in [*tables, *files.values()]}
     settings = {"ablate": asdict(config), "model": asdict(model), "train": asdict(training), "split": subsets}
     _write(output, cells, Provenance("ablate", settings, inputs, notes=tuple(dict.fromkeys(notes))))
     for note in dict.fromkeys(notes):

@@ -1,14 +1,18 @@
 """evoked align: temporal alignment of a reaction with a content."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import click
 
 from evoked.cli.failures import print_note
 from evoked.cli.options import config_from_options, config_options
+from evoked.cli.outputs import claim, file_in, force_option, sign_page
+from evoked.cli.paths import InputPath, OutputPath
 from evoked.cli.progress import bar
-from evoked.core.files import check_writable, write_text
+from evoked.core.files import write_text
+from evoked.core.names import derived_name
 from evoked.core.provenance import Provenance
 from evoked.core.settings import describe
 from evoked.reactions.alignment.config import MatchConfig
@@ -21,12 +25,11 @@ __all__ = ["align", "alignment_text"]
 
 
 @click.command()
-@click.argument("reaction", type=click.Path(path_type=Path))
-@click.argument("content", type=click.Path(path_type=Path))
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="write the offset map to this JSON file instead of stdout"
-)
-@click.option("--draw", type=click.Path(path_type=Path), help="draw the offset map to this file: .svg or .html")
+@click.argument("reaction", type=InputPath())
+@click.argument("content", type=InputPath())
+@click.option("-o", "--output", type=OutputPath(), help="write the offset map to this JSON file instead of stdout")
+@click.option("--draw", type=OutputPath(), help="draw the offset map to this file: .svg or .html")
+@force_option
 @config_options(MatchConfig)
 def align(reaction: Path, content: Path, output: Path | None, draw: Path | None, **options: object) -> None:
     """Find where REACTION plays CONTENT: by the sound they have in common, else by the picture.
@@ -41,16 +44,16 @@ def align(reaction: Path, content: Path, output: Path | None, draw: Path | None,
         **options: fields of MatchConfig.
 
     Raises:
-        click.UsageError: if --draw has another suffix.
+        click.UsageError: if a setting is rejected.
         EvokedError: if a file cannot be used, or no alignment is found.
     """
     config = config_from_options(MatchConfig, options)
-    if draw and draw.suffix not in (".svg", ".html"):
-        raise click.UsageError(f"--draw writes .svg or .html, got {draw}")
-    for path in (output, draw):
-        if path:
-            check_writable(path)
+    output = output and file_in(output, derived_name(reaction.name, ".json"), (".json",))
+    draw = draw and file_in(draw, derived_name(reaction.name, ".svg"), (".svg", ".html"))
     reaction_recording, content_recording = Recording(reaction), Recording(content)
+    for path in filter(None, (output, draw)):
+        inputs = partial(_inputs, reaction_recording, content_recording)
+        claim(path, "align", inputs, (reaction, content))
     matcher = ContentMatcher({content.name: content_recording}, config)
     try:
         with bar(f"align {reaction.name}") as progress:
@@ -62,7 +65,7 @@ def align(reaction: Path, content: Path, output: Path | None, draw: Path | None,
     provenance = Provenance(
         "align",
         config={described.name: getattr(config, described.name) for described in describe(MatchConfig)},
-        inputs={"reaction": reaction_recording.digest, "content": content_recording.digest},
+        inputs=_inputs(reaction_recording, content_recording),
         notes=matcher.damage_notes(reaction_recording, content.name),
         damage=matcher.defects(reaction_recording, content.name),
     )
@@ -74,9 +77,14 @@ def align(reaction: Path, content: Path, output: Path | None, draw: Path | None,
     content_s, reaction_s = (float(recording.media.duration_s) for recording in (content_recording, reaction_recording))
     if draw:
         svg = map_svg(offsets, reaction.name, content.name, content_s, reaction_s)
-        write_text(draw, svg if draw.suffix == ".svg" else map_html(svg, f"{reaction.name} and {content.name}"))
+        write_text(draw, svg if draw.suffix.lower() == ".svg" else map_html(svg, f"{reaction.name} and {content.name}"))
+        sign_page(draw, "align", provenance.inputs)
     click.echo(map_text(offsets, content_s), err=True)
     click.echo(alignment_text(offsets, reaction.name, content.name, content_s), err=True)
+
+
+def _inputs(reaction: Recording, content: Recording) -> dict[str, str]:
+    return {"reaction": reaction.digest, "content": content.digest}
 
 
 def alignment_text(offsets: OffsetMap, reaction: str, content: str, content_s: float) -> str:

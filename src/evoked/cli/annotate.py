@@ -1,5 +1,6 @@
 """evoked annotate: the viewers of reaction videos and their expressions."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,10 @@ from evoked.cli.annotate_batch import AnnotateBatch, AnnotateRequest, AnnotateSe
 from evoked.cli.annotate_previews import Previews
 from evoked.cli.failures import Failures
 from evoked.cli.options import NO_RENAMES, config_from_options, config_options
+from evoked.cli.outputs import check_folder, claim, digests_of, force_option
+from evoked.cli.paths import InputPath, OutputPath
 from evoked.core.errors import OutputError
-from evoked.core.files import check_writable
+from evoked.core.names import derived_name
 from evoked.core.settings import describe
 from evoked.core.tables import SUFFIXES, check_suffix
 from evoked.faces.detect import DetectConfig
@@ -23,7 +26,7 @@ from evoked.study.settings import read_settings_file
 
 __all__ = ["RENAMED", "SECTIONS", "File", "annotate"]
 
-File = click.Path(path_type=Path)
+File = InputPath()
 SECTIONS: dict[str, type] = {
     "align": MatchConfig,
     "window": ContentRegionConfig,
@@ -36,20 +39,25 @@ RENAMED = {"align": {"min_score": "align_min_score"}, "window": {"min_score": "r
 
 
 @click.command()
-@click.argument("reactions", nargs=-1, required=True, type=File)
+@click.argument("reactions", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--content", type=File, help="the video that was watched: faces in it are left out")
-@click.option("-o", "--output", type=File, help=f"file ({', '.join(SUFFIXES)}), or a folder for several reactions")
+@click.option(
+    "-o", "--output", type=OutputPath(), help=f"file ({', '.join(SUFFIXES)}), or a folder for several reactions"
+)
 @click.option("--labels", is_flag=True, help="write the majority vote of all viewers, a row per second of the content")
 @click.option(
     "--apart", is_flag=True, help="with --labels: the majority vote of each viewer, a row per viewer and second"
 )
 @click.option(
-    "--preview", type=File, help="also write the video with boxes, names and scores (.mp4, .mov, .mkv or a folder)"
+    "--preview",
+    type=OutputPath(),
+    help="also write the video with boxes, names and scores (.mp4, .mov, .mkv or a folder)",
 )
-@click.option("--blur", type=File, help="the same with every detected face blurred, also those in the content")
+@click.option("--blur", type=OutputPath(), help="the same with every detected face blurred, also those in the content")
 @click.option("--offline", is_flag=True, help="use only networks that are in the cache")
 @click.option("--json", "as_json", is_flag=True, help="print JSON: a row per reaction, and the file of labels")
 @click.option("--config", "config_path", type=File, help="a study.toml with settings; options given here override it")
+@force_option
 @config_options(DetectConfig)
 @config_options(AnnotateConfig)
 @config_options(VoteConfig)
@@ -79,10 +87,12 @@ def annotate(
     if options["apart"] and not options["labels"]:
         raise click.UsageError("--apart goes with --labels")
     reactions = tuple(dict.fromkeys(reactions))
+    if options["labels"] and output is not None and output.is_dir():
+        output /= "labels.parquet"
     batch = AnnotateBatch(
         AnnotateRequest(content, output, options["labels"], options["apart"], options["as_json"], options["offline"]),
         settings,
-        _tables(reactions, output, options["labels"]),
+        _tables(reactions, output, options["labels"], content),
         Previews.planned(reactions, content, {"--preview": options["preview"], "--blur": options["blur"]}),
         Failures(len(reactions), "reactions", "annotated"),
     )
@@ -117,7 +127,7 @@ def _is_given(ctx: click.Context, option: str) -> bool:
     return source is not None and source.name not in ("DEFAULT", "DEFAULT_MAP")
 
 
-def _tables(reactions: tuple[Path, ...], output: Path | None, labels: bool) -> dict[Path, Path]:
+def _tables(reactions: tuple[Path, ...], output: Path | None, labels: bool, content: Path | None) -> dict[Path, Path]:
     """The file of each reaction's table, checked to be writable."""
     names = [r.name for r in reactions]
     if repeated := {n for n in names if names.count(n) > 1}:
@@ -126,13 +136,15 @@ def _tables(reactions: tuple[Path, ...], output: Path | None, labels: bool) -> d
         raise click.UsageError("--labels needs -o FILE")
     if output is None:
         return {}
-    if labels or (len(reactions) == 1 and not output.is_dir()):
+    videos = (*reactions, *([content] if content else []))
+    if labels or (len(reactions) == 1 and output.suffix and not output.is_dir()):
         check_suffix(output)
-        check_writable(output)
+        claim(output, "annotate", partial(digests_of, *videos), videos)
         return {} if labels else {reactions[0]: output}
     if output.suffix.lower() in SUFFIXES and not output.is_dir():
         raise click.UsageError(f"{len(reactions)} reactions need a folder, not the file {output.name}")
-    tables = {r: output / f"{r.name}.parquet" for r in reactions}
-    for path in tables.values():
-        check_writable(path)
+    check_folder(output)
+    tables = {r: output / derived_name(r.name, ".parquet") for r in reactions}
+    for reaction, path in tables.items():
+        claim(path, "annotate", partial(digests_of, reaction, content), videos)
     return tables

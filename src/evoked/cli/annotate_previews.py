@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import click
 
+from evoked.cli.outputs import claim
 from evoked.core.errors import EvokedError, OutputError
-from evoked.core.files import check_writable
+from evoked.core.files import canonical, sha256
+from evoked.core.names import derived_name
 from evoked.core.progress import Progress, part
 from evoked.reactions.viewers.annotation import Annotation
 from evoked.reactions.viewers.preview import write_preview
@@ -60,7 +63,7 @@ class Previews:
                 out = _file(option, destination, reaction, len(reactions))
                 if any(out.resolve() == taken.resolve() for taken in (*inputs, *_files(targets))):
                     raise OutputError(f"{option} {out}: that is another video of this command; choose another name")
-                check_writable(out)
+                claim(out, f"annotate {option}", partial(_inputs, reaction), inputs)
                 targets[reaction].append(PreviewTarget(out, blur=option == "--blur"))
         return cls(targets)
 
@@ -84,12 +87,19 @@ class Previews:
         for i, (out, blur) in enumerate(targets):
             drawing = part(progress, i / len(targets), (i + 1) / len(targets), f"drawing {out.name}")
             try:
-                write_preview(reaction, annotation, out, hide=blur, progress=drawing)
+                made_by = "annotate --blur" if blur else "annotate --preview"
+                comment = canonical({"inputs": _inputs(reaction), "made_by": made_by})
+                write_preview(reaction, annotation, out, hide=blur, comment=comment, progress=drawing)
             except EvokedError as error:
                 results.append(error)
             else:
                 results.append(out)
         return results
+
+
+def _inputs(reaction: Path) -> dict[str, str]:
+    """The input of a preview; without the file's name, because a blurred video is made to be shared."""
+    return {"reaction": sha256(reaction)}
 
 
 def _files(targets: Mapping[Path, Sequence[PreviewTarget]]) -> list[Path]:
@@ -106,4 +116,4 @@ def _file(option: str, destination: Path, reaction: Path, count: int) -> Path:
         raise click.UsageError(
             f"{option} writes a video ({', '.join(_SUFFIXES)}) or into a folder, got {destination.name}"
         )
-    return destination / f"{reaction.name}.mp4"
+    return destination / derived_name(reaction.name, ".mp4")

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import click
 
-from evoked.core.files import check_writable
+from evoked.cli.outputs import claim, file_in, force_option
+from evoked.cli.paths import InputPath, OutputPath
+from evoked.core.files import digest
 from evoked.model.checkpoint import load_checkpoint
 from evoked.predict.onnx_export import write_onnx
 
@@ -12,8 +14,9 @@ __all__ = ["export"]
 
 
 @click.command()
-@click.argument("model", type=click.Path(path_type=Path))
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="the file to write, NAME.onnx")
+@click.argument("model", type=InputPath())
+@click.option("-o", "--output", required=True, type=OutputPath(), help="the file to write, NAME.onnx")
+@force_option
 def export(model: Path, output: Path) -> None:
     """Write MODEL as an ONNX file, for other runtimes and languages.
 
@@ -28,6 +31,8 @@ def export(model: Path, output: Path) -> None:
     Raises:
         EvokedError: if the model or the output cannot be used.
     """
-    check_writable(output)
-    write_onnx(output, load_checkpoint(model))
+    output = file_in(output, f"{model.resolve().name}.onnx", (".onnx",))
+    checkpoint = load_checkpoint(model)
+    claim(output, "export", lambda: {"model": digest(checkpoint.about())})
+    write_onnx(output, checkpoint)
     click.echo(str(output))

@@ -3,15 +3,18 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import click
 
 from evoked.cli.failures import Failures, print_note
 from evoked.cli.options import config_from_options, config_options, executor_from_options, executor_options
+from evoked.cli.outputs import check_folder, claim, digests_of, file_in, force_option
+from evoked.cli.paths import OutputPath
 from evoked.cli.progress import bar
 from evoked.core.damage import damage_dicts
-from evoked.core.files import check_writable
+from evoked.core.names import derived_name
 from evoked.core.progress import Progress
 from evoked.features.extract import FeatureConfig
 from evoked.features.files import SUFFIX
@@ -31,10 +34,11 @@ _Outcome = Done[FeaturesTask, FeaturesDone] | Failed[FeaturesTask]
     "-o",
     "--output",
     required=True,
-    type=click.Path(path_type=Path),
-    help="One video: the file to write, or an existing folder. Several: a folder, created if needed.",
+    type=OutputPath(),
+    help="One video: the file to write (.safetensors), or a folder. Several: a folder, created if needed.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, a row per video.")
+@force_option
 @executor_options
 @config_options(FeatureConfig)
 def features(
@@ -63,8 +67,8 @@ def features(
     """
     config = config_from_options(FeatureConfig, options)
     targets = _targets(videos, output)
-    for target in targets.values():
-        check_writable(target)
+    for video, target in targets.items():
+        claim(target, "features", partial(digests_of, video), videos)
     pool = executor_from_options(executor, workers=workers, address=address, threads=config.threads)
     cache = CacheLocation.of(default_cache(offline=offline))
     tasks = [FeaturesTask(video, target, config, cache) for video, target in targets.items()]
@@ -119,14 +123,16 @@ def _with_progress(tasks: list[FeaturesTask], pool: Pool, progress: Progress) ->
 
 
 def _targets(videos: tuple[Path, ...], output: Path) -> dict[Path, Path]:
-    """Video → the file to write; click.UsageError if two videos have the same file."""
+    """Video → the file to write; click.UsageError if two would share one."""
     if len(set(videos)) < len(videos):
-        raise click.UsageError("a video is given twice: name each once")
-    if len(videos) == 1 and not output.is_dir():
-        return {videos[0]: output}
+        raise click.UsageError("a video is given twice")
+    if len(videos) == 1 and output.suffix and not output.is_dir():
+        return {videos[0]: file_in(output, "", (SUFFIX,))}
     if output.is_file():
         raise click.UsageError(f"{output} is a file: name a folder for several videos")
-    shared = [name for name, count in Counter(v.stem for v in videos).items() if count > 1]
-    if shared:
-        raise click.UsageError(f"two videos would both be written as {shared[0]}{SUFFIX}: run them one by one")
-    return {video: output / f"{video.stem}{SUFFIX}" for video in videos}
+    check_folder(output)
+    stems = Counter(video.stem for video in videos)
+    names = {video: derived_name(video.stem if stems[video.stem] == 1 else video.name, SUFFIX) for video in videos}
+    if shared := [name for name, count in Counter(names.values()).items() if count > 1]:
+        raise click.UsageError(f"two videos would both be written as {shared[0]}: write them into two folders")
+    return {video: output / name for video, name in names.items()}

@@ -1,6 +1,7 @@
 """evoked library: audio fingerprints of many contents, and which of them a reaction plays."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import click
@@ -9,8 +10,11 @@ import numpy as np
 from evoked.cli.align import alignment_text
 from evoked.cli.failures import Failures, print_note
 from evoked.cli.options import config_from_options, config_options
+from evoked.cli.outputs import check_folder, claim, digests_of, force_option
+from evoked.cli.paths import InputPath, OutputPath
 from evoked.core.errors import AlignmentError, EvokedError, NoSoundError, OutputError
 from evoked.core.files import check_writable
+from evoked.core.names import derived_name
 from evoked.reactions.alignment.config import AlignConfig
 from evoked.reactions.alignment.library.content_library import ContentLibrary
 from evoked.reactions.alignment.library.identify import ContentMatch
@@ -35,7 +39,7 @@ def library() -> None:
 
 
 @library.command()
-@click.argument("folder", metavar="LIBRARY", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="LIBRARY", type=InputPath())
 @click.argument("contents", metavar="CONTENT...", nargs=-1, required=True, type=click.Path(path_type=Path))
 def add(folder: Path, contents: tuple[Path, ...]) -> None:
     """Add CONTENT... to LIBRARY, a folder; contents that it already has are left unchanged.
@@ -67,12 +71,11 @@ def add(folder: Path, contents: tuple[Path, ...]) -> None:
 
 
 @library.command()
-@click.argument("folder", metavar="LIBRARY", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("folder", metavar="LIBRARY", type=InputPath(exists=True, file_okay=False))
 @click.argument("reactions", metavar="REACTION...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="write each offset map to this folder, as REACTION.json"
-)
+@click.option("-o", "--output", type=OutputPath(), help="write each offset map to this folder, as REACTION.json")
 @click.option("--json", "as_json", is_flag=True, help="print the offset maps with provenance, one JSON object per line")
+@force_option
 @config_options(AlignConfig)
 def find(folder: Path, reactions: tuple[Path, ...], output: Path | None, as_json: bool, **options: object) -> None:
     """Identify the content of LIBRARY that each REACTION plays; a reaction that plays none fails.
@@ -94,9 +97,12 @@ def find(folder: Path, reactions: tuple[Path, ...], output: Path | None, as_json
         names = [path.name for path in reactions]
         if repeated := {name for name in names if names.count(name) > 1}:
             raise OutputError(f"two reactions are called {min(repeated)}: rename one, or write to two folders")
-        for name in names:
-            check_writable(output / f"{name}.json")
+        check_folder(output)
     content_library = ContentLibrary(folder)
+    contents = {entry.name: entry.sha256 for entry in content_library.entries}
+    files = {path: output / derived_name(path.name, ".json") for path in reactions} if output else {}
+    for path, file in files.items():
+        claim(file, "library find", partial(_inputs, path, contents))
     failures = Failures(len(reactions), "reactions", "found")
     for path in reactions:
         try:
@@ -104,7 +110,7 @@ def find(folder: Path, reactions: tuple[Path, ...], output: Path | None, as_json
             match = _identify(content_library, reaction, config)
             provenance = content_library.provenance({path.name: reaction.digest}, match.content)
             if output:
-                write_offsets(output / f"{path.name}.json", match.offsets, provenance)
+                write_offsets(files[path], match.offsets, provenance)
         except EvokedError as error:
             failures.add(path, error)
             continue
@@ -116,6 +122,11 @@ def find(folder: Path, reactions: tuple[Path, ...], output: Path | None, as_json
         length = next(e.seconds for e in content_library.entries if e.name == match.content)
         click.echo(alignment_text(match.offsets, path.name, match.content, length), err=True)
     failures.end()
+
+
+def _inputs(reaction: Path, contents: dict[str, str]) -> dict[str, str]:
+    """The inputs that an offset map may have: the reaction and any content of the library."""
+    return contents | digests_of(reaction)
 
 
 def _identify(content_library: ContentLibrary, reaction: Recording, config: AlignConfig) -> ContentMatch:
@@ -140,7 +151,7 @@ def _advice(reaction: Path) -> str:
 
 
 @library.command("list")
-@click.argument("folder", metavar="LIBRARY", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("folder", metavar="LIBRARY", type=InputPath(exists=True, file_okay=False))
 def list_(folder: Path) -> None:
     """Print the contents of LIBRARY: name, seconds and file, separated by tabs."""
     for entry in ContentLibrary(folder).entries:

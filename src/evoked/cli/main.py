@@ -10,6 +10,7 @@ import sys
 import click
 
 from evoked import __version__
+from evoked.cli.streams import StreamError, end_output, open_streams
 from evoked.core.errors import EvokedError, TrainingError
 
 __all__ = ["COMMANDS", "LazyGroup", "evoked", "main"]
@@ -89,14 +90,18 @@ def evoked() -> None:
 
 def main() -> None:
     """Run a command; an EvokedError is printed as one line on stderr with exit code 1, never as a traceback."""
+    open_streams()
     try:
         code = evoked.main(standalone_mode=False)
+        end_output()
     except click.ClickException as error:
         error.show()
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted: finished results are kept; run the same command again to continue", err=True)
         sys.exit(130)
+    except StreamError as error:
+        sys.exit(end_output(error))
     except EvokedError as error:
         click.echo(f"evoked: {error}", err=True)
         sys.exit(1)

@@ -9,9 +9,10 @@ import click
 
 from evoked.cli.failures import Failures, print_note
 from evoked.cli.options import executor_from_options, executor_options
+from evoked.cli.outputs import check_folder, claim, digests_of, force_option
+from evoked.cli.paths import InputPath, OutputPath
 from evoked.cli.predict_live import print_live_predictions
 from evoked.cli.progress import bar
-from evoked.core.files import check_writable
 from evoked.parallel.executors import ExecutorName
 from evoked.parallel.pool import Done, Failed, Pool, SerialPool
 from evoked.predict.jobs import Prediction, PredictTask, output_paths, run_predict_task
@@ -21,14 +22,14 @@ from evoked.weights.cache import CacheLocation, default_cache
 
 __all__ = ["File", "predict"]
 
-File = click.Path(path_type=Path)
+File = InputPath()
 _Outcome = Done[PredictTask, Prediction] | Failed[PredictTask]
 
 
 @click.command()
-@click.argument("videos", nargs=-1, required=True, type=File)
+@click.argument("videos", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--model", required=True, type=File, help="folder of a trained model")
-@click.option("-o", "--output", type=File, help=f"file ({', '.join(FORMATS)}), or folder for several videos")
+@click.option("-o", "--output", type=OutputPath(), help=f"file ({', '.join(FORMATS)}), or folder for several videos")
 @click.option(
     "--format",
     "suffix",
@@ -46,6 +47,7 @@ _Outcome = Done[PredictTask, Prediction] | Failed[PredictTask]
 @click.option(
     "--live", is_flag=True, help="predict while a file is being written, from a pipe, or from - (standard input)"
 )
+@force_option
 @executor_options
 def predict(
     videos: tuple[Path, ...],
@@ -88,10 +90,12 @@ def predict(
         )
         return
     load_model(model).feature_config(threads)  # a wrong model is reported once, not per video
+    if output and (len(videos) > 1 or not output.suffix):
+        check_folder(output)
     targets = output_paths(list(dict.fromkeys(videos)), output, suffix)
-    for target in targets.values():
+    for video, target in targets.items():
         if target:
-            check_writable(target)
+            claim(target, "predict", partial(_inputs, video, model), videos)
     pool = executor_from_options(executor, workers=workers, address=address, threads=threads)
     cache = CacheLocation.of(default_cache(offline=offline))
     tasks = [PredictTask(video, model, cache, target, threshold, threads) for video, target in targets.items()]
@@ -113,6 +117,11 @@ def predict(
         failed = [{"video": str(video), "reason": reason} for video, reason in failures.reported]
         click.echo(json.dumps({"videos": rows, "failed": failed}, indent=1, ensure_ascii=False, allow_nan=False))
     failures.end()
+
+
+def _inputs(video: Path, model: Path) -> dict[str, str]:
+    """The inputs of a prediction, as its provenance names them."""
+    return digests_of(video) | {"model": load_model(model).sha256}
 
 
 def _outcomes(tasks: list[PredictTask], pool: Pool) -> Iterator[_Outcome]:

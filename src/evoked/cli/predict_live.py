@@ -6,10 +6,10 @@ from pathlib import Path
 import click
 import numpy as np
 
-from evoked.core.files import check_writable
+from evoked.cli.outputs import claim, file_in
 from evoked.predict.live import LivePredictor, LiveSecond, collect_live
 from evoked.predict.predictor import load_model
-from evoked.predict.writers import check_format, write_predictions
+from evoked.predict.writers import FORMATS, write_predictions
 from evoked.report.formats import clock
 from evoked.weights.cache import default_cache
 
@@ -41,8 +41,8 @@ def print_live_predictions(
         EvokedError: if the video, the model, a network or the output cannot be used.
     """
     if output:
-        check_format(output)
-        check_writable(output)
+        output = file_in(output, "live.csv", FORMATS)
+        claim(output, "predict", dict, [video])  # a live video does not come twice: an existing file is of another one
     model = load_model(model_folder, threads)
     predictor = LivePredictor(model, default_cache(offline=offline), threads)
     seconds: list[LiveSecond] = []
@@ -69,5 +69,7 @@ def _line(second: LiveSecond, names: tuple[str, ...], threshold: float, as_json:
     scores = {name: round(float(value), 6) for name, value in zip(names, second.values, strict=True)}
     if as_json:
         return json.dumps({"time_s": float(second.second), "valid": True} | scores)
-    columns = "  ".join(f"{name} {value:.2f}{'*' if value >= threshold else ' '}" for name, value in scores.items())
+    columns = "  ".join(
+        f"{' '.join(name.split())} {value:.2f}{'*' if value >= threshold else ' '}" for name, value in scores.items()
+    )
     return f"{clock(second.second)}  {columns}".rstrip()

@@ -10,6 +10,8 @@ import click
 import numpy as np
 
 from evoked.cli.options import config_from_options, config_options
+from evoked.cli.outputs import check_folder, claim, force_option
+from evoked.cli.paths import InputPath, OutputPath
 from evoked.cli.progress import bar
 from evoked.core.errors import EvokedError, TrainingError
 from evoked.core.files import check_writable, sha256
@@ -22,8 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["File", "recogniser"]
 
-File = click.Path(path_type=Path)
-_FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
+File = InputPath()
+_FOLDER = InputPath(exists=True, file_okay=False)
 _FACES, _STATE = "faces", "state"
 
 
@@ -45,7 +47,7 @@ def recogniser() -> None:
 
 @recogniser.command()
 @click.argument("ratings", type=File)
-@click.option("-o", "--output", type=File, required=True, help="folder for the recogniser")
+@click.option("-o", "--output", type=OutputPath(), required=True, help="folder for the recogniser")
 @click.option("--faces", type=File, help="folder of face descriptors computed before  [default: OUTPUT/faces]")
 @click.option(
     "--expression", multiple=True, help="a column of the ratings that is an expression, besides the fifteen of EEV"
@@ -53,6 +55,7 @@ def recogniser() -> None:
 @click.option("--group", multiple=True, help="a further column that describes the person")
 @click.option("--videos", type=_FOLDER, help="folder of the videos, if not that of the table; by path or file name")
 @click.option("--json", "as_json", is_flag=True, help="print the metrics as JSON")
+@force_option
 @config_options(RecogniserConfig)
 def train(
     ratings: Path,
@@ -86,6 +89,7 @@ def train(
 
     config = config_from_options(RecogniserConfig, options)
     rated_clips = read_ratings(ratings, expressions=expression, groups=group)
+    check_folder(output)
     check_writable(output / "recogniser.json")
     notes = [*rated_clips.notes, *_rating_notes(rated_clips)]
     dataset, problems = _load_clips(rated_clips, ratings, videos, config.descriptors, faces or output / _FACES)
@@ -93,6 +97,7 @@ def train(
     for line in notes:  # printed first, because they often explain a failure below
         click.echo(f"note: {line}", err=True)
     inputs = {ratings.name: sha256(ratings)} | dict(dataset.digests)
+    claim(output / "recogniser.json", "recogniser train", lambda: inputs, [ratings])
     provenance = Provenance("recogniser train", {"train": recogniser_settings(config)}, inputs, notes=tuple(notes))
     with bar("train") as progress:
         recognition, metrics = train_recogniser(dataset, config, provenance, progress, state=output / _STATE)

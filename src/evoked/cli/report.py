@@ -6,22 +6,28 @@ from pathlib import Path
 import click
 
 from evoked.cli.options import config_from_options, config_options
+from evoked.cli.outputs import claim, digests_of, file_in, force_option, sign_page
+from evoked.cli.paths import InputPath, OutputPath
 from evoked.cli.progress import bar
+from evoked.core.files import digest
+from evoked.core.names import derived_name, printable
 from evoked.report.config import ReportConfig
 from evoked.report.load_results import load_prediction, load_study
 from evoked.report.page import default_place, kept_previews, write_page
 
 __all__ = ["File", "report"]
 
-File = click.Path(path_type=Path)
+File = InputPath()
+_SUFFIXES = (".html", ".htm")
 
 
 @click.command()
 @click.argument("study", required=False, type=File)
-@click.option("-o", "--output", type=File, help="the page to write  [default: STUDY/results/report.html]")
+@click.option("-o", "--output", type=OutputPath(), help="the page to write  [default: STUDY/results/report.html]")
 @click.option("--prediction", type=File, help="a table written by evoked predict: show this video, without a study")
 @click.option("--video-file", type=File, help="with --prediction: the video that was predicted")
 @click.option("--json", "as_json", is_flag=True, help="print JSON: path of the page, and what it does not show")
+@force_option
 @config_options(ReportConfig)
 def report(
     study: Path | None,
@@ -50,16 +56,22 @@ def report(
     if video_file is not None and prediction is None:
         raise click.UsageError("--video-file goes with --prediction; a study has its videos")
     if study is not None:
-        page_data, target, previews = load_study(study), output or default_place(study), kept_previews(study)
+        inputs = _study_inputs(study)
+        target = file_in(output, "report.html", _SUFFIXES) if output else default_place(study)
+        if output:
+            claim(target, "report", lambda: inputs)
+        page_data, previews = load_study(study), kept_previews(study)
     else:
         assert prediction is not None
-        page_data, target, previews = (
-            load_prediction(prediction, video_file),
-            output or prediction.with_suffix(".html"),
-            None,
-        )
+        inputs = digests_of(prediction, video_file)
+        name = derived_name(prediction.stem, ".html")
+        target = file_in(output, name, _SUFFIXES) if output else prediction.with_name(name)
+        claim(target, "report", lambda: inputs, [prediction, *([video_file] if video_file else [])])
+        page_data, previews = load_prediction(prediction, video_file), None
     with bar("previews") as progress:
         path = write_page(page_data, target, config, previews, progress)
+    if output or prediction:
+        sign_page(path, "report", inputs)
     for section, sentences in page_data.missing.items():
         for sentence in sentences:
             click.echo(f"{section}: {sentence}", err=True)
@@ -68,3 +80,9 @@ def report(
         click.echo(json.dumps({"page": str(path), "missing": missing}, indent=1, ensure_ascii=False))
     else:
         click.echo(str(path))
+
+
+def _study_inputs(study: Path) -> dict[str, str]:
+    """Which study a page shows: the name of its folder, and a digest of the names of its videos."""
+    videos = [sorted(printable(p.name) for p in (study / name).glob("*")) for name in ("contents", "reactions")]
+    return {study.resolve().name: digest(videos)}

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from evoked.cli.options import executor_from_options, executor_options
+from evoked.cli.paths import InputPath
 from evoked.cli.progress import bar
 from evoked.core.errors import EvokedError
 from evoked.core.progress import Progress
@@ -60,7 +61,7 @@ class Terminal:
 
 
 @click.command()
-@click.argument("study", type=click.Path(path_type=Path))
+@click.argument("study", type=InputPath())
 @executor_options
 @click.option("--dry-run", is_flag=True, help="print what would be done, and why; run and write nothing")
 @click.option("--json", "as_json", is_flag=True, help="print how each item ended as JSON")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from evoked.cli.paths import OutputPath
 from evoked.cli.progress import bar
 from evoked.sample.build import make_sample
 from evoked.sample.ground_truth import STAGED
@@ -16,7 +17,7 @@ __all__ = ["sample"]
 
 
 @click.command()
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="DIR", type=OutputPath())
 @click.option(
     "--size", type=click.Choice(tuple(SIZES)), default="small", show_default=True, help="how much of the source video"
 )

@@ -9,9 +9,11 @@ from typing import Any
 import click
 
 from evoked.cli.options import config_from_options, config_options
+from evoked.cli.outputs import check_folder, claim, force_option
+from evoked.cli.paths import InputPath, OutputPath
 from evoked.cli.progress import bar
 from evoked.core.errors import EvokedError, TrainingError
-from evoked.core.files import sha256
+from evoked.core.files import parse_json, sha256
 from evoked.core.settings import from_mapping
 from evoked.dataset.labels import read_labels
 from evoked.dataset.load_examples import load_examples
@@ -23,14 +25,14 @@ from evoked.model.config import ModelSettings
 
 __all__ = ["File", "train"]
 
-File = click.Path(path_type=Path)
+File = InputPath()
 
 
 @click.command()
 @click.argument("study", required=False, type=File)
 @click.option("--features", type=File, help="folder with a feature file per video")
 @click.option("--labels", "labels_path", type=File, help="labels.parquet of a study, or such a CSV")
-@click.option("-o", "--output", type=File, help="folder for the model")
+@click.option("-o", "--output", type=OutputPath(), help="folder for the model")
 @click.option(
     "--validate", multiple=True, metavar="VIDEO", help="score this video after each epoch instead of training on it"
 )
@@ -38,6 +40,7 @@ File = click.Path(path_type=Path)
     "--config", "config_path", type=File, help="TOML with [model] and [train]; options given here override it"
 )
 @click.option("--json", "as_json", is_flag=True, help="print the training report as JSON")
+@force_option
 @config_options(ModelSettings)
 @config_options(TrainConfig)
 @click.pass_context
@@ -85,7 +88,7 @@ def train(
         if config.patience and not validate:
             raise click.UsageError("--patience needs a validation video: give --validate VIDEO")
         folder = _train_files(features, labels_path, output, validate, model, config)
-    report = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    report = parse_json((folder / "model.json").read_text(encoding="utf-8"))
     if as_json:
         click.echo(
             json.dumps({"model": str(folder), "training": report["training"], "notes": _notes(report)}, indent=1)
@@ -106,6 +109,7 @@ def _train_files(
 ) -> Path:
     from evoked.learning.training.model_folder import train_model
 
+    check_folder(output)
     labels = read_labels(labels_path)
     with bar("read features") as progress:
         loaded = load_examples(labels, features, progress)
@@ -113,6 +117,7 @@ def _train_files(
         raise click.UsageError(f"--validate: no features and labels of {', '.join(sorted(unknown))}")
     files = find_result_files(labels, features, SUFFIX)
     inputs = {labels_path.name: sha256(labels_path)} | {path.name: sha256(path) for path in files.values()}
+    claim(output / "model.json", "train", lambda: inputs, [labels_path])
     with bar("train") as progress:
         train_model(
             output,
@@ -161,7 +166,7 @@ def _from_toml(path: Path) -> dict[str, Any]:
         settings: dict[str, Any] = {
             name: from_mapping(config, tables.get(name, {}), f"[{name}]") for name, config in configs.items()
         }
-    except (OSError, ValueError) as error:  # errors of TOML and of Unicode are ValueErrors
+    except (OSError, ValueError, RecursionError) as error:  # errors of TOML and of Unicode are ValueErrors
         raise TrainingError(f"{path} cannot be used: {error}") from error
     return {setting: getattr(settings[name], setting) for name in configs for setting in tables.get(name, {})}
 

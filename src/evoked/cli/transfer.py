@@ -9,12 +9,16 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from evoked.cli.extras import need_torch
 from evoked.cli.failures import error_line
 from evoked.cli.options import config_from_options, config_options
+from evoked.cli.outputs import check_folder, claim, force_option
+from evoked.cli.paths import InputPath, OutputPath
 from evoked.cli.progress import bar
 from evoked.core.damage import of_file
 from evoked.core.errors import DatasetError, EvokedError, WeightsError
 from evoked.core.files import check_writable, sha256, write_text
+from evoked.core.names import derived_name
 from evoked.core.provenance import Provenance
 from evoked.core.tables import write_table
 from evoked.dataset.examples import Example
@@ -35,13 +39,12 @@ from evoked.learning.experiments.transfer import (
 )
 from evoked.learning.experiments.transfer import transfer as run
 from evoked.learning.training.config import TrainConfig
-from evoked.learning.training.model_folder import write_model
 from evoked.predict.predictor import Model, load_model
 from evoked.report.affect import VideoCurves, affect_text, write_affect_page
 
 __all__ = ["File", "transfer"]
 
-File = click.Path(path_type=Path)
+File = InputPath()
 _PAGE = "films.html"
 _PART_TITLES = {"test": "Test films", "validate": "Validation films (the epoch was chosen on them)"}
 _VIDEO_SUFFIXES = (".mp4", ".mkv", ".avi", ".mov", ".webm", ".m4v", ".mpg")
@@ -50,10 +53,13 @@ _VIDEO_SUFFIXES = (".mp4", ".mkv", ".avi", ".mov", ".webm", ".m4v", ".mpg")
 @click.command()
 @click.argument("model", type=File)
 @click.argument("liris", type=File, metavar="LIRIS_FOLDER")
-@click.option("-o", "--output", type=File, required=True, help="folder for scores, predictions, models and the page")
+@click.option(
+    "-o", "--output", type=OutputPath(), required=True, help="folder for scores, predictions, models and the page"
+)
 @click.option("--features", type=File, help="folder with a feature file per film; without it features are computed")
 @click.option("--split", "split_path", type=File, help="a table video,part: train, validate or test; else the paper's")
 @click.option("--json", "as_json", is_flag=True, help="print JSON instead of a table")
+@force_option
 @config_options(TransferConfig)
 @config_options(AffectConfig)
 @config_options(TrainConfig)
@@ -84,11 +90,15 @@ def transfer(
         click.UsageError: if a setting is rejected.
         EvokedError: if an input or the output cannot be used, training fails, or a film could not be used.
     """
+    need_torch("transfer")
+    from evoked.learning.training.model_folder import write_model  # here: it imports torch, and a help text needs none
+
     configs = (
         config_from_options(TransferConfig, options),
         config_from_options(TrainConfig, options),
         config_from_options(AffectConfig, options),
     )
+    check_folder(output)
     check_writable(output / "transfer.json")
     loaded, films = load_model(model), read_liris(liris)
     given_split = read_split(split_path, sorted(films.videos)) if split_path else None
@@ -103,11 +113,12 @@ def transfer(
         click.echo(f"note: {line}", err=True)
     if not examples:
         raise DatasetError(f"no film of {liris} has both annotations and features; the reasons are above")
-    with bar("train") as progress:
-        outcome = run(loaded.checkpoint, examples, split.parts, configs, state=output / "state", progress=progress)
     inputs = {"model": loaded.sha256} | {
         feature_files[film].name: sha256(feature_files[film]) for film in sorted(examples)
     }
+    claim(output / "transfer.json", "transfer", lambda: inputs)
+    with bar("train") as progress:
+        outcome = run(loaded.checkpoint, examples, split.parts, configs, state=output / "state", progress=progress)
     for line in _score_notes(outcome):
         notes.append(line)
         click.echo(f"note: {line}", err=True)
@@ -183,7 +194,7 @@ def _describe(model: Model, videos: Mapping[str, Path], folder: Path, notes: lis
     written: dict[str, Path] = {}
     extractor: Extractor | None = None
     for done, (film, video) in enumerate(videos.items()):
-        path = folder / f"{video.name}{SUFFIX}"
+        path = folder / derived_name(video.name, SUFFIX)
         with bar(f"features {done + 1} of {len(videos)}, {video.name}") as progress:
             extractor = extractor or Extractor(model.feature_config())
             try:

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from evoked.core.errors import OutputError
 from evoked.core.files import writing
+from evoked.media.container import open_container
 
-__all__ = ["VideoWriter"]
+__all__ = ["VideoWriter", "read_comment"]
 
 AAC_RATES = (7350, 8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000)
 
@@ -33,6 +34,7 @@ class VideoWriter:
         sound_hz: samples per second of the mono audio; None for no audio.
         quality: libx264's crf: 0 lossless, 18 hardly visible loss, 23 default, 51 worst.
         preset: libx264's: "ultrafast" … "veryslow".
+        comment: written into the file's metadata.
 
     Raises:
         OutputError: if it cannot be written (folder, permission, full disk); also while writing.
@@ -47,6 +49,7 @@ class VideoWriter:
         sound_hz: int | None = None,
         quality: int = 23,
         preset: str = "veryfast",
+        comment: str = "",
     ) -> None:
         if min(size) < 1 or rate <= 0:
             raise ValueError(f"size and rate must be above zero, got {size[0]}x{size[1]} at {rate} per second")
@@ -55,6 +58,7 @@ class VideoWriter:
         if sound_hz is not None and sound_hz not in AAC_RATES:
             raise ValueError(f"sound_hz must be one of {AAC_RATES}, got {sound_hz}")
         self.path, self.size, self.rate, self.sound_hz = path, size, Fraction(rate), sound_hz
+        self._comment = comment
         self._options = {"crf": str(quality), "preset": preset}
         self._stack = ExitStack()
         self._scaler = VideoReformatter()
@@ -67,6 +71,8 @@ class VideoWriter:
             stack.push(self._finish)
             options = {"movflags": "+faststart"} if self.path.suffix.lower() in (".mp4", ".mov") else {}
             self._container = av.open(f"file:{partial}", "w", options=options)
+            if self._comment:
+                self._container.metadata["comment"] = self._comment
             self._add_streams()
             self._stack = stack.pop_all()
         return self
@@ -133,6 +139,13 @@ class VideoWriter:
                     self._container.mux(self._audio.encode(None))
         finally:
             self._container.close()
+
+
+def read_comment(path: Path) -> str:
+    """The comment in a video's metadata; "" where there is none. Raises as `open_container` does."""
+    with open_container(path) as source:
+        tags = {name.lower(): text for name, text in source.container.metadata.items()}  # Matroska has COMMENT
+        return str(tags.get("comment", ""))
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from evoked.model.config import Modality, dilations
 from evoked.predict.head_graph import build_head
 from evoked.weights.onnx_builder import GraphBuilder
 
-__all__ = ["as_onnx", "write_onnx"]
+__all__ = ["as_onnx", "read_metadata", "write_onnx"]
 
 
 def write_onnx(path: Path, checkpoint: Checkpoint) -> None:
@@ -41,6 +41,12 @@ def write_onnx(path: Path, checkpoint: Checkpoint) -> None:
     model = as_onnx(checkpoint)
     with writing(path) as temporary:
         onnx.save(model, temporary)
+
+
+def read_metadata(path: Path) -> str:
+    """What `write_onnx` wrote of the model into the file's metadata; KeyError where it is no such file."""
+    model = onnx.load(path, load_external_data=False)
+    return str({entry.key: entry.value for entry in model.metadata_props}["evoked"])
 
 
 def as_onnx(checkpoint: Checkpoint) -> onnx.ModelProto:

@@ -14,7 +14,7 @@ from evoked.features.files import SUFFIX, read_features
 from evoked.predict.predictor import Model, predict_features
 from evoked.predict.writers import read_predictions
 
-__all__ = ["gather_predictions", "notes_of", "predict_all"]
+__all__ = ["gather_predictions", "notes_of", "predict_all", "prediction_files"]
 
 ONE_MODEL = "one model predicted all videos: a fair score only of those that it did not learn from"
 
@@ -33,9 +33,35 @@ def gather_predictions(folder: Path, videos: Iterable[str]) -> tuple[dict[str, T
     Raises:
         DatasetError: if there is no such folder, no file of any video is in it, or a file is no such table.
     """
+    paths, notes = _choose_files(folder, videos)
+    tracks = {video: read_predictions(path) for video, path in sorted(paths.items())}
+    seconds = sum(track.grid.steps for track in tracks.values())
+    if absent := seconds - sum(int(track.valid.sum()) for track in tracks.values()):
+        notes.append(f"{absent} of {seconds} predicted seconds have no row or are not valid: not scored")
+    return tracks, tuple(notes)
+
+
+def prediction_files(folder: Path, videos: Iterable[str]) -> dict[str, Path]:
+    """The files that `gather_predictions` reads.
+
+    Args:
+        folder: with the files.
+        videos: names of the labelled videos.
+
+    Returns:
+        Video → file.
+
+    Raises:
+        DatasetError: if there is no such folder, or no file of any video is in it.
+    """
+    return _choose_files(folder, videos)[0]
+
+
+def _choose_files(folder: Path, videos: Iterable[str]) -> tuple[dict[str, Path], list[str]]:
+    """The table of each video, and notes on tables that are not read."""
     names = sorted(videos)
     paths: dict[str, Path] = {}
-    notes, unread = [], set[str]()
+    notes, unread = list[str](), set[str]()
     for suffix in SUFFIXES:
         for video, path in find_result_files(names, folder, suffix).items():
             if paths.setdefault(video, path) != path:
@@ -50,11 +76,7 @@ def gather_predictions(folder: Path, videos: Iterable[str]) -> tuple[dict[str, T
     tables = (path.name for path in folder.iterdir() if path.suffix in SUFFIXES and path.is_file())
     if unused := sorted(name for name in tables if name not in used and not name.endswith(".provenance.json")):
         notes.append(f"predictions of no labelled video, left out: {_some(unused)}")
-    tracks = {video: read_predictions(path) for video, path in sorted(paths.items())}
-    seconds = sum(track.grid.steps for track in tracks.values())
-    if absent := seconds - sum(int(track.valid.sum()) for track in tracks.values()):
-        notes.append(f"{absent} of {seconds} predicted seconds have no row or are not valid: not scored")
-    return tracks, tuple(notes)
+    return paths, notes
 
 
 def _some(names: Sequence[str]) -> str:

@@ -1,4 +1,7 @@
-"""Train a model of an experiment once: read it from its folder if it exists, else train and write it."""
+"""Train a model of an experiment once: read it from its folder if it exists, else train and write it.
+
+torch is imported where a training begins, not above: the settings of an experiment are read for a help text, too.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,9 +12,6 @@ from evoked.core.progress import Progress, silent
 from evoked.core.provenance import Provenance
 from evoked.dataset.examples import Example
 from evoked.learning.training.config import TrainConfig
-from evoked.learning.training.model_folder import load_if_current, write_model
-from evoked.learning.training.resume import FILE, job_key
-from evoked.learning.training.train import fitting, train
 from evoked.model.checkpoint import Checkpoint, load_checkpoint
 from evoked.model.config import ModelSettings
 
@@ -36,6 +36,9 @@ class TrainingJob:
 
     def key(self) -> str:
         """A digest of data and settings, including epochs and patience; DatasetError if the videos do not fit."""
+        from evoked.learning.training.resume import job_key
+        from evoked.learning.training.train import fitting
+
         shape = fitting(self.train, self.validate, self.model)
         key = job_key(self.train, self.validate, shape, self.config)
         return digest([key, self.config.epochs, self.config.patience])
@@ -66,6 +69,10 @@ def load_or_train(
     Raises:
         DatasetError, TrainingError, OutputError: as `train` does.
     """
+    from evoked.learning.training.model_folder import load_if_current, write_model
+    from evoked.learning.training.resume import FILE
+    from evoked.learning.training.train import train
+
     key = job.key()
     checkpoint = load_if_current(folder, made_by, key)
     if checkpoint is not None:

@@ -8,7 +8,7 @@ baselines.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -30,10 +30,12 @@ from evoked.learning.evaluation.affect_scores import (
 )
 from evoked.learning.experiments.load_or_train import progress_of_part
 from evoked.learning.training.config import TrainConfig
-from evoked.learning.training.train import Trained, train
 from evoked.model.checkpoint import Checkpoint
 from evoked.model.config import Answer, ModelConfig
 from evoked.predict.forward import Forward
+
+if TYPE_CHECKING:  # torch is imported where a training begins: a help text needs none
+    from evoked.learning.training.train import Trained
 
 __all__ = [
     "MEAN",
@@ -74,7 +76,7 @@ class Outcome:
     scores: Mapping[str, tuple[AffectScore, ...]]
     truth: Mapping[str, Series]
     predictions: Mapping[str, Mapping[str, Series]]
-    trained: Mapping[str, Trained]
+    trained: Mapping[str, "Trained"]
     videos: Mapping[str, tuple[str, ...]]
 
     @property
@@ -177,6 +179,8 @@ def transfer(
         SCRATCH: [],
         TRANSFER: [],
     }
+    from evoked.learning.training.train import train
+
     trained: dict[str, Trained] = {}
     runs = [(variant, run) for run in range(head.repeats) for variant in (SCRATCH, TRANSFER)]
     for done, (variant, run) in enumerate(runs):
@@ -229,7 +233,7 @@ def _constant_mean(
 
 
 def _predict(
-    fitted: Trained, shape: ModelConfig, scored_set: Sequence[Example], head: TransferConfig, scoring: AffectConfig
+    fitted: "Trained", shape: ModelConfig, scored_set: Sequence[Example], head: TransferConfig, scoring: AffectConfig
 ) -> dict[str, Series]:
     """Predictions of these videos, low-pass filtered if that is asked for."""
     forward = Forward(shape, fitted.checkpoint.arrays)

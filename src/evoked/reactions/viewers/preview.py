@@ -33,7 +33,9 @@ BLUR_MARGIN = 0.25  # share of the box added at each side before blurring: hair,
 BLUR_POINTS = 6  # cells across that a blurred face is reduced to: too few to recognise anybody
 
 
-def write_preview(path: Path, annotation: Annotation, out: Path, *, hide: bool, progress: Progress = silent) -> None:
+def write_preview(
+    path: Path, annotation: Annotation, out: Path, *, hide: bool, comment: str = "", progress: Progress = silent
+) -> None:
     """Write a copy of a reaction video with the annotation drawn in.
 
     Viewers have a green box, their name and their highest scores at that frame; people of the content a
@@ -46,6 +48,7 @@ def write_preview(path: Path, annotation: Annotation, out: Path, *, hide: bool, 
         out: the video to write (.mp4, .mov, .mkv); complete, or absent after an error.
         hide: blur every detected face, also the content's. A face that was not detected (turned far away,
             tiny, dark) is not blurred: check the preview before sharing it.
+        comment: written into the metadata of the file.
         progress: called with the seconds done and their total.
 
     Raises:
@@ -58,7 +61,7 @@ def write_preview(path: Path, annotation: Annotation, out: Path, *, hide: bool, 
     rate = min(MAX_RATE, media.picture.average_rate or MAX_RATE)
     hz = SOUND_HZ if media.sound else None
     size = (media.picture.width, media.picture.height)
-    with VideoWriter(out, size, rate, hz, preset="veryfast") as writer:
+    with VideoWriter(out, size, rate, hz, preset="veryfast", comment=comment) as writer:
         for item in prefetch(read_media(path, frames=media.grid(rate), audio_hz=hz)):
             if isinstance(item, VideoFrame):
                 rgb = item.rgb().copy()

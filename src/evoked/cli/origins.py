@@ -1,0 +1,74 @@
+"""What made a file: read from the provenance in it, whatever its format."""
+
+import re
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+from evoked.core.files import digest, parse_json
+from evoked.core.tables import read_provenance
+
+__all__ = ["Origin", "read_origin"]
+
+
+class Origin(NamedTuple):
+    """What made a file.
+
+    Attributes:
+        made_by: the verb or step.
+        inputs: name → sha256.
+    """
+
+    made_by: str
+    inputs: Mapping[str, str]
+
+
+def read_origin(path: Path) -> Origin | None:
+    """What made a file; None if it does not say, or is no file of evoked's."""
+    try:
+        told = READERS[path.suffix.lower()](path)
+    except Exception:  # a file of any content: pyarrow, safetensors, PyAV and onnx have error classes of their own
+        return None
+    if not isinstance(told, Mapping) or not isinstance(told.get("made_by"), str):
+        return None
+    inputs = told.get("inputs")
+    return Origin(told["made_by"], {str(k): str(v) for k, v in inputs.items()} if isinstance(inputs, Mapping) else {})
+
+
+def _tensors(path: Path) -> object:
+    from evoked.features.files import read_features_provenance
+
+    return read_features_provenance(path)
+
+
+def _subtitles(path: Path) -> object:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return parse_json(next(after for line, after in pairwise(lines) if line.startswith("NOTE evoked")))
+
+
+def _page(path: Path) -> object:
+    notes = re.findall(r"<!-- evoked (\{.*\}) -->", path.read_text(encoding="utf-8")[-(1 << 20) :])
+    return parse_json(notes[-1])
+
+
+def _video(path: Path) -> object:
+    from evoked.media.write import read_comment
+
+    return parse_json(read_comment(path))
+
+
+def _graph(path: Path) -> object:
+    from evoked.predict.onnx_export import read_metadata
+
+    return {"made_by": "export", "inputs": {"model": digest(parse_json(read_metadata(path)))}}
+
+
+READERS: Mapping[str, Callable[[Path], object]] = {
+    **dict.fromkeys((".parquet", ".csv", ".json"), read_provenance),
+    ".safetensors": _tensors,
+    ".vtt": _subtitles,
+    **dict.fromkeys((".html", ".htm", ".svg"), _page),
+    **dict.fromkeys((".mp4", ".mov", ".mkv"), _video),
+    ".onnx": _graph,
+}

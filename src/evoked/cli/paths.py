@@ -1,0 +1,57 @@
+"""Types of path arguments: what can never be read or written is told before anything else."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from evoked.core.errors import EvokedError, OutputError
+from evoked.core.names import is_utf8, printable, special_file
+
+__all__ = ["InputPath", "OutputPath"]
+
+
+class InputPath(click.Path):
+    """A file or folder that is read: no pipe, socket or device, and of a name that results can hold.
+
+    Several videos in one command are no InputPath: each is looked at when its turn comes, and the others go on.
+
+    Args:
+        settings: as click.Path takes them.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(path_type=Path, **settings)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        path = Path(value)
+        _check_name(path)
+        if kind := special_file(path):
+            raise EvokedError(f"{path} is {kind}, not a file: save what comes out of it as a file and name that")
+        return Path(str(super().convert(path, param, ctx)))
+
+
+class OutputPath(click.Path):
+    """A file or folder that is written; one that ends in a slash is a folder, and is made."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        path = Path(value)
+        _check_name(path)
+        if kind := special_file(path):
+            raise OutputError(f"cannot write {path}: it is {kind}, not a file. Choose another place")
+        if str(value).endswith(("/", os.sep)):
+            try:
+                path.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                what = "it is a file, not a folder" if path.exists() else error.strerror
+                raise OutputError(f"cannot make the folder {value}: {what}. Choose another place") from error
+        return path
+
+
+def _check_name(path: Path) -> None:
+    if not is_utf8(path):
+        raise EvokedError(f"{printable(path)} has a name that is not UTF-8, which results cannot hold: rename it")
