@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from evoked.core.files import digest, parse_json
+from evoked.core.names import derived_name
 from evoked.core.tables import read_provenance
 
 __all__ = ["Origin", "read_origin"]
@@ -34,6 +35,12 @@ def read_origin(path: Path) -> Origin | None:
         return None
     inputs = told.get("inputs")
     return Origin(told["made_by"], {str(k): str(v) for k, v in inputs.items()} if isinstance(inputs, Mapping) else {})
+
+
+def _csv(path: Path) -> object:
+    """The provenance beside a table, which is written after it: a table that is newer was edited."""
+    beside = path.with_name(derived_name(path.name, ".provenance.json"))
+    return read_provenance(path) if path.stat().st_mtime_ns <= beside.stat().st_mtime_ns else None
 
 
 def _tensors(path: Path) -> object:
@@ -65,7 +72,8 @@ def _graph(path: Path) -> object:
 
 
 READERS: Mapping[str, Callable[[Path], object]] = {
-    **dict.fromkeys((".parquet", ".csv", ".json"), read_provenance),
+    **dict.fromkeys((".parquet", ".json"), read_provenance),
+    ".csv": _csv,
     ".safetensors": _tensors,
     ".vtt": _subtitles,
     **dict.fromkeys((".html", ".htm", ".svg"), _page),

@@ -69,4 +69,4 @@ def _reason(path: Path, folder: str) -> str:
     if path.name.startswith("."):
         return "a hidden file is passed over: rename it if it is meant"
     what = f"a file that ends in {path.suffix}" if path.suffix else "a file without a suffix"
-    return f"{what} is passed over: convert it, or rename it if it is one of {', '.join(sorted(MEDIA))}"
+    return f"{what} is passed over: if it is a video, convert it to MP4 or Matroska"
