@@ -69,7 +69,7 @@ def test_what_is_no_video_is_one_line(tmp_path: Path, damage: str) -> None:
     elif damage != "missing":
         video.write_bytes({"empty": b"", "text": b"I am a text\n", "noise": bytes(range(7, 250)) * 90}[damage])
 
-    ran = evoked(video, "-o", tmp_path / "out.parquet")
+    ran = evoked(video, "-o", tmp_path / "out.safetensors")
 
     assert ran.returncode == 1
     lines = [line for line in ran.stderr.splitlines() if line.strip()]
@@ -77,7 +77,7 @@ def test_what_is_no_video_is_one_line(tmp_path: Path, damage: str) -> None:
     assert lines[0].startswith("evoked: ")
     assert f"{damage}.mp4" in lines[0]
     assert ran.stdout == ""
-    assert not (tmp_path / "out.parquet").exists()
+    assert not (tmp_path / "out.safetensors").exists()
 
 
 def test_json_says_how_each_ended(cache: Cache, tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_json_says_how_each_ended(cache: Cache, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["a/x.mp4", "b/x.mkv", "-o", "out"], "both be written as x.safetensors"),
+        (["a/x.mp4", "b/x.mp4", "-o", "out"], "both be written as x.mp4.safetensors"),
         (["a.mp4", "a.mp4", "-o", "out"], "a video is given twice"),
         (["a.mp4", "b.mp4", "-o", __file__], "name a folder for several"),
         (["a.mp4", "-o", "out", "--detector-size", "5"], "detector_size and closeup_size must be at least 32"),

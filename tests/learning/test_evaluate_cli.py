@@ -85,7 +85,7 @@ def test_predictions_are_scored(
     made = written.pop("provenance")
     assert printed == written
     assert made["config"]["resamples"] == 50
-    assert set(made["inputs"]) == {"labels.parquet"}
+    assert set(made["inputs"]) == {"labels.parquet", *(p.name for p in (study / "predictions").iterdir())}
     assert made["notes"] == [STAGED]
 
     scores = np.concatenate([read_predictions(p).values for p in sorted((study / "predictions").iterdir())])

@@ -40,7 +40,7 @@ def test_each_thing_that_is_not_used_is_named_once(study: Path) -> None:
         ("study", "pairs.xlsx"),
     }  # fmt: skip
     assert told["content", "season2/"] == "a folder with 2 videos is passed over: put videos into contents/ itself"
-    assert told["content", "clip.F4V"].startswith("a file that ends in .F4V is passed over: if it is a video, convert it")
+    assert told["content", "clip.F4V"].startswith("a file that ends in .F4V is passed over: if it is a video")
     assert told["reaction", "pipe.mp4"] == "a pipe is passed over: only files are read"
     assert told["reaction", r"bad\xff.mp4"].startswith("its name is not UTF-8")
     assert [alone.name for alone in passed_over(study) if alone.failed] == [r"bad\xff.mp4"]
