@@ -48,13 +48,16 @@ def by_hand(ballots: list[Track], n: int, quorum: int) -> list[list[float | None
     for t in range(n):
         row: list[float | None] = []
         for name in range(2):
+            window = [
+                i for i in range(ballots[0].grid.steps) if abs(Fraction(i, 6) - t + Fraction(1, 12)) < Fraction(3, 2)
+            ]
             on = seen = 0
             for b in ballots:
-                for i in range(b.grid.steps):
-                    if abs(Fraction(i, 6) - t + Fraction(1, 12)) < Fraction(3, 2) and b.valid[i]:
+                for i in window:
+                    if b.valid[i]:
                         seen += 1
                         on += bool(b.values[i, name] >= 0.5)
-            row.append(None if seen < quorum else float(on > seen / 2))
+            row.append(None if seen * 18 < quorum * len(window) else float(on > seen / 2))
         rows.append(row)
     return rows
 
@@ -92,6 +95,28 @@ def test_a_hidden_tick_is_no_vote_against() -> None:
     votes = majority_vote([ballot(on, seen)], seconds(10), VoteConfig(quorum=9))
     assert votes.labels.values[5, 0] == 1
     assert votes.share.values[5, 0] == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize(
+    ("second", "frames", "needed"),
+    [(0, 9, 5), (1, 15, 8), (2, 18, 9), (8, 18, 9), (9, 15, 8)],  # half of the frames in the content, rounded up
+)
+def test_at_the_edges_the_quorum_is_the_same_share_of_fewer_frames(second: int, frames: int, needed: int) -> None:
+    window = [i for i in range(60) if second * 6 - 9 <= i < second * 6 + 9]  # 60 frames are all that the content has
+    assert len(window) == frames
+    for visible in (needed - 1, needed):
+        seen = np.zeros(60, bool)
+        seen[window[:visible]] = True
+        for merge in ("pool", "any", "viewer"):
+            votes = majority_vote([ballot(np.ones(60), seen)], seconds(10), VoteConfig(merge=merge))
+            assert bool(votes.labels.valid[second]) == (visible == needed), merge
+
+
+def test_one_unseen_frame_does_not_cost_a_first_second() -> None:
+    seen = np.arange(60) != 4
+    votes = majority_vote([ballot(np.ones(60), seen)], seconds(10))
+    assert votes.labels.valid.all()
+    assert votes.ticks[0] == 8
 
 
 def test_below_quorum_is_nothing_rather_than_zero() -> None:

@@ -40,7 +40,9 @@ STAGED = "staged: these people did not watch this film"
 FORMAT = 1
 ANNOTATION_FPS = 6
 WINDOW_FRAMES = 18  # in a vote's window of 3 s
-QUORUM = 9  # fewest visible frames for a label: half of one viewer's window
+QUORUM = (
+    9  # fewest visible frames for a label: half of one viewer's window; at the content's ends half of what is there
+)
 CLASSES = ("neutral", "smile", "no face")
 
 
@@ -92,7 +94,7 @@ def pooled_states(viewers: Sequence[NDArray[np.int8]]) -> SecondLabels:
 
     Returns:
         The labels: a smile if more than half of the visible frames in [t - 1.5 s, t + 1.5 s) are
-        smiles, no face if fewer than QUORUM are visible.
+        smiles, no face if fewer than QUORUM are visible (at the content's ends the same share of fewer frames).
     """
     stack = np.stack(viewers)  # (viewers, frames)
     seconds = stack.shape[1] // ANNOTATION_FPS
@@ -101,7 +103,8 @@ def pooled_states(viewers: Sequence[NDArray[np.int8]]) -> SecondLabels:
         first = t * ANNOTATION_FPS - WINDOW_FRAMES // 2
         window = stack[:, max(0, first) : first + WINDOW_FRAMES]
         visible = int((window != 2).sum())
-        labels[t] = 2 if visible < QUORUM else int(2 * (window == 1).sum() > visible)
+        enough = visible * WINDOW_FRAMES >= QUORUM * window.shape[1]
+        labels[t] = int(2 * (window == 1).sum() > visible) if enough else 2
         steady[t] = bool((window == window[:, :1]).all())
     return SecondLabels(labels, steady)
 

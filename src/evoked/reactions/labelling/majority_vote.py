@@ -2,9 +2,10 @@
 
 The vote at a second counts the 18 frames (6 Hz) of the 3 s window centred on it; an expression is on if more than
 half of the visible frames are on (Sun et al. 2020, section 3.2, specify no more than "majority"). Two rules are
-choices of this implementation: ties are off, and frames without a visible face do not vote. Frames of all faces of
-all reactions are pooled, because the paper has one label vector per second of a content and does not describe how
-several reactions are merged. Votes are counted as integers, so that results do not depend on the order of viewers.
+choices of this implementation: ties are off, and frames without a visible face do not vote. Windows at the ends of
+the content hold fewer frames, and the quorum shrinks with them (`quorum_frames`). Frames of all faces of all reactions
+are pooled, because the paper has one label vector per second of a content and does not describe how several
+reactions are merged. Votes are counted as integers, so that results do not depend on the order of viewers.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,6 +30,7 @@ __all__ = [
     "majority_vote_each",
     "onto_content",
     "operating_thresholds",
+    "quorum_frames",
     "viewer_grid",
 ]
 
@@ -45,7 +47,12 @@ class VoteConfig:
         "pool: frames of all faces vote together; any: on if the vote of one reaction is on; "
         "viewer: each viewer has one vote, the majority of their frames",
     )
-    quorum: int = setting(9, "fewest visible frames (6 Hz) in a second's 3 s window (18 per viewer) for a label", ge=1)
+    quorum: int = setting(
+        9,
+        "fewest visible frames (6 Hz) in a second's 3 s window (18 per viewer) for a label; the same share of the "
+        "frames of a window that the content's first or last second cuts short",
+        ge=1,
+    )
     min_viewers: int = setting(1, "fewest viewers visible in a second's window for a label", ge=1)
     reaction_lag_s: float = setting(0.0, "seconds a face is taken to be behind the content")
     thresholds: dict[str, Share] = setting(
@@ -76,7 +83,7 @@ class Votes:
     """Labels of a content, one per second, with the counts of the votes.
 
     Attributes:
-        labels: 1 Hz, 0 or 1; valid where there are at least `quorum` visible frames (6 Hz) and `min_viewers` viewers.
+        labels: 1 Hz, 0 or 1; valid where enough frames (6 Hz) are visible (`quorum_frames`) and `min_viewers` viewers.
         viewers: int64, shape (seconds,): viewers with at least one visible frame in the window.
         ticks: int64, shape (seconds,): visible frames (6 Hz) of all viewers in the window.
         share: 1 Hz, share of the votes that are on, in [0, 1]: of the visible frames, or with merge "viewer" of
@@ -163,9 +170,11 @@ def majority_vote(
     config = config or VoteConfig()
     _check(ballots, reactions)
     names = ballots[0].names
-    on, seen = _counts(ballots, seconds, _levels(thresholds, len(names)))
+    bounds = np.array([centred_window(seconds.second(i), ballots[0].grid) for i in range(seconds.steps)]).reshape(-1, 2)
+    on, seen = _counts(ballots, bounds, _levels(thresholds, len(names)))
     viewers = (seen > 0).sum(axis=0)
-    result, voted = _merged(on, seen, config, reactions)
+    quorum = quorum_frames(config.quorum, bounds[:, 1] - bounds[:, 0], ballots[0].grid)
+    result, voted = _merged(on, seen, config, quorum, reactions)
     valid = result.valid & (viewers >= config.min_viewers)
     labels = result.labels & valid[:, None]
     majorities = 2 * on > seen[:, :, None]  # (viewers, seconds, names)
@@ -220,6 +229,24 @@ def centred_window(second: Fraction, grid: TimeGrid) -> tuple[int, int]:
     return min(max(first, 0), grid.steps), min(max(end, 0), grid.steps)
 
 
+def quorum_frames(quorum: int, frames: NDArray[np.int64], grid: TimeGrid) -> NDArray[np.int64]:
+    """The fewest visible frames for a label, of windows that hold a given number of frames.
+
+    A whole window needs `quorum`; one that holds fewer frames needs the same share of them, rounded up.
+
+    Args:
+        quorum: for a whole window (18 frames at 6 Hz).
+        frames: of each window, from `centred_window`.
+        grid: of the frames.
+
+    Returns:
+        A number for each window, at least 1.
+    """
+    whole = WINDOW_S * grid.rate
+    scaled = -(-quorum * frames * whole.denominator // whole.numerator)  # rounded up, in integers
+    return np.maximum(scaled, 1)
+
+
 @dataclass(frozen=True, eq=False)
 class _Majority:
     """Result of counting votes: labels and shares (seconds, names), and where there is a label (seconds,)."""
@@ -230,20 +257,24 @@ class _Majority:
 
 
 def _merged(
-    on: NDArray[np.int64], seen: NDArray[np.int64], config: VoteConfig, reactions: Sequence[str] | None
+    on: NDArray[np.int64],
+    seen: NDArray[np.int64],
+    config: VoteConfig,
+    quorum: NDArray[np.int64],
+    reactions: Sequence[str] | None,
 ) -> tuple[_Majority, NDArray[np.bool_]]:
     """The result of the vote, and where any vote was cast (seconds,)."""
     if config.merge == "viewer":
-        votes = seen >= config.quorum  # (viewers, seconds)
+        votes = seen >= quorum  # (viewers, seconds)
         yes, cast = ((2 * on > seen[:, :, None]) & votes[:, :, None]).sum(axis=0), votes.sum(axis=0)
-        result = _majority(yes, cast, 1)
+        result = _majority(yes, cast, np.ones_like(cast))
         return result, result.valid.copy()
     if config.merge == "pool":
         groups = np.zeros(len(seen), dtype=np.int64)
     else:
         groups = np.unique(list(reactions) if reactions else np.arange(len(seen)), return_inverse=True)[1]
     members = [groups == g for g in range(int(groups.max()) + 1)]
-    results = [_majority(on[rows].sum(axis=0), seen[rows].sum(axis=0), config.quorum) for rows in members]
+    results = [_majority(on[rows].sum(axis=0), seen[rows].sum(axis=0), quorum) for rows in members]
     merged = _Majority(
         np.any([r.labels for r in results], axis=0),
         np.max([r.share for r in results], axis=0),
@@ -252,7 +283,7 @@ def _merged(
     return merged, np.any(seen > 0, axis=0)
 
 
-def _majority(on: NDArray[np.int64], seen: NDArray[np.int64], quorum: int) -> _Majority:
+def _majority(on: NDArray[np.int64], seen: NDArray[np.int64], quorum: NDArray[np.int64]) -> _Majority:
     """Majority of the counts, shape (seconds, names) and (seconds,); off and 0 where nothing was visible."""
     valid = seen >= quorum
     labels = (2 * on > seen[:, None]) & valid[:, None]
@@ -260,10 +291,9 @@ def _majority(on: NDArray[np.int64], seen: NDArray[np.int64], quorum: int) -> _M
 
 
 def _counts(
-    ballots: Sequence[Track], seconds: TimeGrid, levels: NDArray[np.float32]
+    ballots: Sequence[Track], bounds: NDArray[np.int64], levels: NDArray[np.float32]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Frames that are on (viewers, seconds, names) and that are visible (viewers, seconds)."""
-    bounds = np.array([centred_window(seconds.second(i), ballots[0].grid) for i in range(seconds.steps)]).reshape(-1, 2)
+    """Frames within each window that are on (viewers, seconds, names) and that are visible (viewers, seconds)."""
     seen = np.stack([b.valid for b in ballots])  # (viewers, frames)
     on = np.stack([np.nan_to_num(b.values, nan=-np.inf) >= levels for b in ballots]) & seen[:, :, None]
     return _within(on, bounds), _within(seen, bounds)
