@@ -59,9 +59,9 @@ def whoami(_: int) -> int:
 
 
 def leave_traces(folder: str) -> None:
-    """A mark at the start, and one at the end two seconds later."""
+    """A mark at the start, and one at the end a long time later."""
     Path(folder, "began").touch()
-    time.sleep(2)
+    time.sleep(300)
     Path(folder, "ended").touch()
 
 
@@ -191,15 +191,15 @@ if __name__ == "__main__":
 
 
 def test_a_killed_parent_leaves_no_process_behind(tmp_path: Path) -> None:
-    """kill -9 of the parent: the worker ends its item, finds nobody to tell, and leaves quietly."""
+    """kill -9 of the parent: the worker leaves its item, which nobody waits for, and ends quietly."""
     script = tmp_path / "parent.py"
     script.write_text(PARENT)
-    around = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    around = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
     parent = subprocess.Popen([sys.executable, script, tmp_path], env=around, stderr=subprocess.PIPE, text=True)
     until(lambda: (tmp_path / "began").exists())
     parent.kill()
     _, said = parent.communicate(timeout=20)  # returns when the last holder of stderr is gone: the worker too
-    assert (tmp_path / "ended").exists()
+    assert not (tmp_path / "ended").exists()
     assert "Error" not in said
 
 

@@ -1,15 +1,19 @@
 """The command line: commands and exit codes; nothing here computes.
 
-Results go to stdout, notes and progress to stderr. Exit code 0: done; 1: something failed; 2: wrong usage.
+Results go to stdout, notes and progress to stderr. Exit code 0: done; 1: something failed; 2: wrong usage;
+130, 143, 129: ended by Ctrl-C, SIGTERM, SIGHUP.
 Each command is a module of this package and is imported only when it is run.
 """
 
 import importlib
 import sys
+from contextlib import suppress
+from typing import NoReturn
 
 import click
 
 from evoked import __version__
+from evoked.cli.interrupts import catch_signals, exit_code, interruption_note, was_received
 from evoked.cli.streams import StreamError, end_output, open_streams
 from evoked.core.errors import EvokedError, TrainingError
 
@@ -91,6 +95,7 @@ def evoked() -> None:
 def main() -> None:
     """Run a command; an EvokedError is printed as one line on stderr with exit code 1, never as a traceback."""
     open_streams()
+    catch_signals()
     try:
         code = evoked.main(standalone_mode=False)
         end_output()
@@ -98,14 +103,23 @@ def main() -> None:
         error.show()
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted: finished results are kept; run the same command again to continue", err=True)
-        sys.exit(130)
+        _end_interrupted()
     except StreamError as error:
         sys.exit(end_output(error))
     except EvokedError as error:
         click.echo(f"evoked: {error}", err=True)
         sys.exit(1)
+    except Exception:
+        if not was_received():
+            raise
+        _end_interrupted()  # the terminal is gone, or a library wrapped the interruption
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _end_interrupted() -> NoReturn:
+    with suppress(OSError):  # after SIGHUP the terminal may be gone
+        click.echo(interruption_note(sys.argv[1:]), err=True)
+    sys.exit(exit_code())
 
 
 if __name__ == "__main__":

@@ -4,12 +4,14 @@ import os
 import pickle
 import signal
 import sys
+import threading
+import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -191,12 +193,32 @@ def _serve(connection: Connection, work: bytes, limit: int) -> None:
     """Main loop of a worker process: receive an item, work, send the outcome; until the connection is closed."""
     set_worker_threads(limit)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is handled by the parent, which terminates this process
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that half-written files are removed
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # likewise
+    signal.signal(signal.SIGTERM, _leave)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the parent is gone or has closed the connection
         function = pickle.loads(work)
         connection.send_bytes(b"ready")
         while True:
             connection.send_bytes(run_pickled(function, connection.recv_bytes()))
+
+
+def _leave(*_: object) -> None:
+    """End this process so that half-written files are removed; a second signal does not cut that short."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(1)
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent is gone, however it went: nobody waits for the result."""
+    parent = parent_process()
+    if parent is None:
+        return
+    wait([parent.sentinel])
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(GRACE_S)
+    os._exit(1)
 
 
 def run_pickled(work: Callable[[Any], Any], message: bytes) -> bytes:

@@ -2,6 +2,8 @@
 
 import os
 import pickle
+import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -52,6 +54,7 @@ class RayPool:
         if ray.is_initialized():
             return
         options = {"include_dashboard": False, "num_cpus": workers * self._cpus} if address is None else {}
+        on_term = signal.getsignal(signal.SIGTERM)
         try:
             ray.init(address=address or "local", log_to_driver=False, configure_logging=False, **options)
         except (ConnectionError, RuntimeError, ValueError) as error:
@@ -59,6 +62,8 @@ class RayPool:
             raise WorkerError(
                 f"no Ray cluster at {address or 'this machine'}: {reason}. Start one: ray start --head"
             ) from error
+        if on_term is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, on_term)  # Ray sets its own, which ends with exit code 1
 
     def run(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Done[Item, Result] | Failed[Item]]:
         """Run `work` on each item; outcomes come as they become ready; see Pool.

@@ -84,6 +84,10 @@ def run_distributed(work: Callable[[Fabric, Progress], T], config: TrainConfig, 
     listener.start()
     try:
         fabric.launch(_guarded, work, queue, config.threads)  # type: ignore[arg-type]  # it passes the others on
+    except BaseException:
+        for process in multiprocessing.active_children():  # a signal to this process does not reach them
+            process.terminate()
+        raise
     finally:
         queue.put(None)
         listener.join()
