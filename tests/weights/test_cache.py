@@ -220,7 +220,9 @@ class TestProcesses:
 
         out = [p.communicate(timeout=30)[0].strip() for p in (first, second)]
 
-        assert said == "evoked: waiting for another process that fetches a\n"
+        begin = f"evoked: {tmp_path / 'incoming'} is in use by process {first.pid} (fetching a, since "
+        assert said.startswith(begin)
+        assert said.endswith("): waiting for it\n")
         assert out == [str(tmp_path / "nets" / "a.bin")] * 2
         assert site.asked == ["/a"]
         assert held(tmp_path) == ["a.bin"]

@@ -15,6 +15,7 @@ from evoked.cli.paths import InputPath, OutputPath
 from evoked.cli.progress import bar
 from evoked.core.errors import DatasetError
 from evoked.core.files import check_writable, sha256
+from evoked.core.locks import locked
 from evoked.core.provenance import Provenance
 from evoked.core.tables import write_table
 from evoked.dataset.examples import Example, join
@@ -100,7 +101,7 @@ def ablate(
     for name in _RESULTS:
         claim(output / name, "ablate", lambda: inputs, tables)
     selected = variants(model, training, config.only)
-    with bar("train") as progress:
+    with locked(output, "evoked ablate"), bar("train") as progress:
         runs = run_variants(selected, split, config.seeds, output / "runs", features=loaded.made, progress=progress)
     with bar("intervals"):
         cells = compare_variants(runs, split.test, FULL, "machine", config)

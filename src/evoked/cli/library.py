@@ -54,7 +54,7 @@ def add(folder: Path, contents: tuple[Path, ...]) -> None:
         EvokedError: if a content or the folder cannot be used.
     """
     check_writable(folder / "contents.json")
-    content_library = ContentLibrary(folder)
+    content_library = ContentLibrary(folder, waiting=_print_waiting)
     failures, added = Failures(len(contents), "contents", "added"), 0
     for i, path in enumerate(contents):
         try:
@@ -98,7 +98,7 @@ def find(folder: Path, reactions: tuple[Path, ...], output: Path | None, as_json
         if repeated := {name for name in names if names.count(name) > 1}:
             raise OutputError(f"two reactions are called {min(repeated)}: rename one, or write to two folders")
         check_folder(output)
-    content_library = ContentLibrary(folder)
+    content_library = ContentLibrary(folder, waiting=_print_waiting)
     contents = {entry.name: entry.sha256 for entry in content_library.entries}
     files = {path: output / derived_name(path.name, ".json") for path in reactions} if output else {}
     for path, file in files.items():
@@ -148,6 +148,10 @@ def _identify(content_library: ContentLibrary, reaction: Recording, config: Alig
 
 def _advice(reaction: Path) -> str:
     return f"If you know the content: evoked align {reaction} CONTENT --by video"
+
+
+def _print_waiting(line: str) -> None:
+    click.echo(f"note: {line}", err=True)
 
 
 @library.command("list")

@@ -15,6 +15,7 @@ from evoked.cli.paths import InputPath, OutputPath
 from evoked.cli.progress import bar
 from evoked.core.errors import EvokedError, TrainingError
 from evoked.core.files import check_writable, sha256
+from evoked.core.locks import locked
 from evoked.core.provenance import Provenance
 from evoked.dataset.ratings import Ratings, read_ratings
 from evoked.learning.recognition.config import RecogniserConfig
@@ -99,7 +100,7 @@ def train(
     inputs = {ratings.name: sha256(ratings)} | dict(dataset.digests)
     claim(output / "recogniser.json", "recogniser train", lambda: inputs, [ratings])
     provenance = Provenance("recogniser train", {"train": recogniser_settings(config)}, inputs, notes=tuple(notes))
-    with bar("train") as progress:
+    with locked(output, "evoked recogniser train"), bar("train") as progress:
         recognition, metrics = train_recogniser(dataset, config, provenance, progress, state=output / _STATE)
     curves = {row.name: row.curve for row in metrics}
     write_recogniser(output, recognition, reliability_svg(curves, {row.name: row.error for row in metrics}))

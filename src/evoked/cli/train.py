@@ -14,6 +14,7 @@ from evoked.cli.paths import InputPath, OutputPath
 from evoked.cli.progress import bar
 from evoked.core.errors import EvokedError, TrainingError
 from evoked.core.files import parse_json, sha256
+from evoked.core.locks import locked
 from evoked.core.settings import from_mapping
 from evoked.dataset.labels import read_labels
 from evoked.dataset.load_examples import load_examples
@@ -78,7 +79,8 @@ def train(
             raise click.UsageError(
                 f"the settings of a study are in its study.toml; leave out {', '.join(sorted(extra))}"
             )
-        folder = _train_study(study)
+        with locked(study, "evoked train"):
+            folder = _train_study(study)
     elif features is None or labels_path is None or output is None:
         raise click.UsageError("give a STUDY, or --features DIR, --labels FILE and -o DIR")
     else:
@@ -87,7 +89,8 @@ def train(
         model, config = config_from_options(ModelSettings, options), config_from_options(TrainConfig, options)
         if config.patience and not validate:
             raise click.UsageError("--patience needs a validation video: give --validate VIDEO")
-        folder = _train_files(features, labels_path, output, validate, model, config)
+        with locked(output, "evoked train"):
+            folder = _train_files(features, labels_path, output, validate, model, config)
     report = parse_json((folder / "model.json").read_text(encoding="utf-8"))
     if as_json:
         click.echo(

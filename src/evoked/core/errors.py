@@ -14,6 +14,7 @@ EvokedError                 something outside the program is wrong: a file, a de
 ├── CheckpointError         a trained model's file
 ├── TrainingError           training cannot start here, or has diverged (no such device, a loss that is not finite)
 ├── StudyError              a study folder or its study.toml
+├── BusyError               another process works on the same folder
 ├── OutputError             a result could not be written (disk full, no permission)
 └── WorkerError             a worker process died, or there is nowhere to run one
 
@@ -26,6 +27,7 @@ from pathlib import Path
 __all__ = [
     "FILE_ERRORS",
     "AlignmentError",
+    "BusyError",
     "CheckpointError",
     "DatasetError",
     "EvokedError",
@@ -116,6 +118,10 @@ class StudyError(EvokedError):
 
 class OutputError(EvokedError):
     """A result could not be written."""
+
+
+class BusyError(EvokedError):
+    """Another process works on the same folder."""
 
 
 class WorkerError(EvokedError):

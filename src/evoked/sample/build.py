@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from evoked.core.errors import OutputError, StudyError
 from evoked.core.files import digest, parse_json, sha256, write_text
+from evoked.core.locks import locked
 from evoked.core.progress import Progress, silent
 from evoked.media.decode import read_audio
 from evoked.parallel.pool import Failed, Pool, SerialPool
@@ -109,6 +110,7 @@ def make_sample(
 
     Raises:
         StudyError: if the folder holds something else.
+        BusyError: if another process works in the folder.
         OutputError: if it cannot be written.
         WeightsError: if the real media are not available.
         ValueError: if there is no such size.
@@ -117,6 +119,14 @@ def make_sample(
         raise ValueError(f"no size {size!r}; there are: {', '.join(SIZES)}")
     size_name, size_spec = (size, SIZES[size]) if isinstance(size, str) else ("custom", size)
     claim_folder(folder, size_name, seed)
+    with locked(folder, "evoked sample"):
+        return _make_sample(folder, (size_name, size_spec, seed), cache, progress, workers)
+
+
+def _make_sample(
+    folder: Path, recipe: tuple[str, SampleSize, int], cache: Cache, progress: Progress, workers: int | None
+) -> MadeFile:
+    size_name, size_spec, seed = recipe
     _remove_partial_files(folder)
     source_video = cache.clip(SOURCE_VIDEO)
     clips = {name: cache.clip(VIEWERS[name].clip) for cast in size_spec.casts for name in cast}

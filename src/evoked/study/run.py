@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from evoked.core.errors import OutputError
+from evoked.core.locks import locked
 from evoked.core.names import original_name
 from evoked.core.study_layout import StudyLayout
 from evoked.parallel.pool import Pool
@@ -54,10 +55,16 @@ def run_study(
 
     Raises:
         StudyError, DatasetError: if the folder, study.toml or pairs.csv cannot be used at all.
+        BusyError: if another process runs the study.
         OutputError: if results or records cannot be written: going on would be useless.
     """
     folder = open_study(root)
-    settings = read_settings(root)
+    with locked(root, "evoked run"):
+        return _run(folder, show, cache, executor)
+
+
+def _run(folder: StudyLayout, show: ProgressView, cache: Cache | None, executor: Pool | None) -> list[StepOutcome]:
+    settings = read_settings(folder.root)
     runner = Runner(StepRecords(folder.results), show, executor)
     cache = cache or Cache()
     contents, reactions = playable(folder, runner)

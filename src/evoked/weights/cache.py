@@ -20,6 +20,7 @@ from typing import Literal
 
 from evoked.core.errors import WeightsMismatch, WeightsMissing
 from evoked.core.files import digest, sha256, write_text
+from evoked.core.locks import locked
 from evoked.core.progress import Progress, silent
 from evoked.weights import package_files
 from evoked.weights.catalogue import NETS, Address, FilePart, Member, OwnFile, PretrainedNet, SampleClip, find_net
@@ -229,11 +230,9 @@ class Cache:
         incoming = self.root / "incoming"
         try:
             incoming.mkdir(parents=True, exist_ok=True)
-            lock = (incoming / f"{name}.lock").open("a")
         except OSError as error:
             raise package_files.disk_error(error, self.root) from error
-        with lock:
-            _wait(lock.fileno(), lambda: self._say(f"waiting for another process that fetches {name}"))
+        with locked(incoming, f"fetching {name}", waiting=self._say, name=f"{name}.lock"):
             scratch = incoming / name
             shutil.rmtree(scratch, ignore_errors=True)  # left by a process that was killed
             try:
@@ -322,19 +321,3 @@ def _sealed(target: Path) -> bool:
     """True if a converted file is present and unaltered."""
     seal = _seal(target)
     return target.is_file() and seal.is_file() and seal.read_text().strip() == sha256(target)
-
-
-def _wait(lock: int, waiting: Callable[[], None]) -> None:
-    """Lock an open file exclusively until it is closed; the system releases it if the process dies."""
-    if sys.platform == "win32":
-        import msvcrt
-
-        msvcrt.locking(lock, msvcrt.LK_LOCK, 1)
-        return
-    import fcntl
-
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        waiting()
-        fcntl.flock(lock, fcntl.LOCK_EX)

@@ -4,14 +4,15 @@
     LIBRARY/marks/SHA256.safetensors the postings (hashes) of one content
     LIBRARY/places.npy, starts.npy   the index of all contents, built from the postings
 
-Adding continues where it was interrupted, and an index of other contents is rebuilt from the postings. Sounds are not
+Processes take turns: each lists its contents beside those that others added meanwhile. Adding continues where it was
+interrupted, and an index of other contents is rebuilt from the postings. Sounds are not
 stored; the few contents that are aligned in full are read from their own files.
 """
 
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from safetensors.numpy import load_file, save_file
 
 from evoked.core.errors import LibraryError
 from evoked.core.files import digest, parse_json, sha256, write_text, writing
+from evoked.core.locks import locked
 from evoked.core.provenance import Provenance
 from evoked.media.decode import read_audio
 from evoked.reactions.alignment.audio.fingerprints import fingerprint, key_limit
@@ -60,19 +62,24 @@ class Entry:
     seconds: float
 
 
+def _without_a_word(_line: str) -> None: ...
+
+
 class ContentLibrary:
     """A library of contents on disk.
 
     Args:
         folder: its folder; created when the first content is added.
+        waiting: called with one line before waiting for another process that writes to it.
 
     Raises:
         LibraryError: if the folder holds no library, or one of another format.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, waiting: Callable[[str], None] = _without_a_word) -> None:
         self.folder = folder
-        self.entries: tuple[Entry, ...] = self._read() if (folder / "contents.json").exists() else ()
+        self._waiting = waiting
+        self.entries: tuple[Entry, ...] = self._read()
 
     def add(self, path: Path, name: str | None = None) -> bool:
         """Add a content.
@@ -92,20 +99,22 @@ class ContentLibrary:
         """
         sha = sha256(path)
         name = name or path.name
-        if any(e.sha256 == sha for e in self.entries):
+        if self._holds(sha, name):
             return False
-        if any(e.name == name for e in self.entries):
-            raise LibraryError(f"{self.folder} holds another content called {name}: rename one of the two")
         sound = read_audio(path, SOUND_HZ)
         postings = postings_of(fingerprint(sound, SOUND_HZ))
         if not len(postings.keys):
             raise LibraryError(f"{path} has no sound to be recognised by: it is silent, or shorter than half a second")
         arrays = {"keys": postings.keys, "frames": postings.frames, "total": np.array([postings.total])}
-        with writing(self._postings_path(sha)) as temporary:
-            save_file(arrays, temporary)
         entry = Entry(name, str(path.absolute()), sha, round(len(sound) / SOUND_HZ, 3))
-        self.entries = tuple(sorted((*self.entries, entry), key=lambda e: e.name))
-        self._write()
+        with locked(self.folder, "evoked library add", waiting=self._waiting):
+            self.entries = self._read()  # others may have added some meanwhile, this one too
+            if self._holds(sha, name):
+                return False
+            with writing(self._postings_path(sha)) as temporary:
+                save_file(arrays, temporary)
+            self.entries = tuple(sorted((*self.entries, entry), key=lambda e: e.name))
+            self._write()
         return True
 
     def index(self) -> InvertedIndex:
@@ -114,14 +123,12 @@ class ContentLibrary:
         Raises:
             LibraryError: if the postings of a content are missing or damaged.
         """
-        state = {**FORMAT, "contents": [[e.name, e.sha256] for e in self.entries]}
-        try:
-            body = parse_json((self.folder / "index.json").read_text(encoding="utf-8"))
-            if body["of"] == digest(state):
-                return self._opened(body["places"])
-        except (OSError, ValueError, KeyError, TypeError):
-            pass  # missing, incomplete or damaged: it is rebuilt from the postings
-        return self._built(digest(state))
+        state = digest({**FORMAT, "contents": [[e.name, e.sha256] for e in self.entries]})
+        if (index := self._index_on_disk(state)) is not None:
+            return index
+        with locked(self.folder, "evoked library", waiting=self._waiting):
+            index = self._index_on_disk(state)  # another process may have built it meanwhile
+            return self._built(state) if index is None else index
 
     def find(self, reaction: Samples, config: AlignConfig | None = None) -> ContentMatch:
         """The content that a reaction plays the most of; see `identify_content`.
@@ -152,6 +159,22 @@ class ContentLibrary:
         entry = self._entry(content)
         config = {"contents": len(self.entries), "content": content, **FORMAT}
         return Provenance("library find", config, {**reaction, content: entry.sha256})
+
+    def _index_on_disk(self, state: str) -> InvertedIndex | None:
+        """The index on disk; None where it is missing, incomplete, damaged or of other contents."""
+        try:
+            body = parse_json((self.folder / "index.json").read_text(encoding="utf-8"))
+            return self._opened(body["places"]) if body["of"] == state else None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def _holds(self, sha: str, name: str) -> bool:
+        """Whether a file is in the library, by its bytes; LibraryError if its name is another's."""
+        if any(e.sha256 == sha for e in self.entries):
+            return True
+        if any(e.name == name for e in self.entries):
+            raise LibraryError(f"{self.folder} holds another content called {name}: rename one of the two")
+        return False
 
     def _sound(self, name: str) -> Samples:
         entry = self._entry(name)
@@ -206,7 +229,10 @@ class ContentLibrary:
         return InvertedIndex(tuple(e.name for e in self.entries), starts, mapped, SOUND_HZ)
 
     def _read(self) -> tuple[Entry, ...]:
+        """The contents that are listed now; LibraryError if the list is damaged."""
         path = self.folder / "contents.json"
+        if not path.exists():
+            return ()
         try:
             body = parse_json(path.read_text(encoding="utf-8"))
             if body["settings"] != FORMAT:
