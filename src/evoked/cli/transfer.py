@@ -18,6 +18,7 @@ from evoked.cli.progress import bar
 from evoked.core.damage import of_file
 from evoked.core.errors import DatasetError, EvokedError, WeightsError
 from evoked.core.files import check_writable, sha256, write_text
+from evoked.core.locks import locked
 from evoked.core.names import derived_name
 from evoked.core.provenance import Provenance
 from evoked.core.tables import write_table
@@ -117,7 +118,7 @@ def transfer(
         feature_files[film].name: sha256(feature_files[film]) for film in sorted(examples)
     }
     claim(output / "transfer.json", "transfer", lambda: inputs)
-    with bar("train") as progress:
+    with locked(output, "evoked transfer"), bar("train") as progress:
         outcome = run(loaded.checkpoint, examples, split.parts, configs, state=output / "state", progress=progress)
     for line in _score_notes(outcome):
         notes.append(line)
