@@ -62,8 +62,8 @@ def test_every_verb_is_there_and_helps() -> None:
         assert "Usage:" in shown.output
 
 
-@pytest.mark.parametrize("verb", ["ablate", "transfer"])
-def test_without_torch_a_verb_says_what_to_install(verb: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("line", ["ablate --features folder --labels labels.csv", "transfer model folder"])
+def test_without_torch_a_command_says_what_to_install(line: str, tmp_path: Path) -> None:
     """As the base install has it: torch cannot be found."""
     (tmp_path / "sitecustomize.py").write_text(
         "import sys\nclass No:\n    def find_spec(self, name, path=None, target=None):\n"
@@ -72,7 +72,7 @@ def test_without_torch_a_verb_says_what_to_install(verb: str, tmp_path: Path) ->
     )
     paths = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
     ended = subprocess.run(
-        [sys.executable, "-m", "evoked.cli.main", verb, "model", "folder", "-o", "out"],
+        [sys.executable, "-m", "evoked.cli.main", *line.split(), "-o", "out"],
         capture_output=True,
         text=True,
         cwd=tmp_path,

@@ -137,9 +137,9 @@ def test_two_reactions_of_one_name_are_refused(evoked, media, tmp_path: Path) ->
 
 def test_the_installed_command(media, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     program = Path(sys.executable).parent / "evoked"
-    for command in ("align", "features"):
+    for command, name in (("align", "x.json"), ("features", "x.safetensors")):
         contents = [media["content"]] if command == "align" else []
-        call = [program, command, media["noise"], *contents, "-o", tmp_path / "x"]
+        call = [program, command, media["noise"], *contents, "-o", tmp_path / name]
         completed = subprocess.run(call, capture_output=True, text=True, check=False)
         assert (completed.returncode, completed.stdout) == (1, "")
         assert completed.stderr.count("\n") == 1

@@ -1,4 +1,4 @@
-"""What a verb needs beyond the base installation: checked before any work."""
+"""What a command needs beyond the base installation: checked before any work."""
 
 import importlib.util
 
@@ -7,11 +7,18 @@ from evoked.core.errors import TrainingError
 __all__ = ["need_torch"]
 
 
-def need_torch(verb: str) -> None:
+def need_torch(command: str) -> None:
     """Check that torch is installed.
+
+    Args:
+        command: its name, for the message.
 
     Raises:
         TrainingError: if it is not; names the extra that brings it.
     """
-    if importlib.util.find_spec("torch") is None:
-        raise TrainingError(f"evoked {verb} needs torch, which is not installed. Run: pip install 'evoked[train]'")
+    try:
+        found = importlib.util.find_spec("torch") is not None
+    except (ImportError, ValueError):
+        found = False
+    if not found:
+        raise TrainingError(f"evoked {command} needs torch, which is not installed. Run: pip install 'evoked[train]'")

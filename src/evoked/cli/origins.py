@@ -17,7 +17,7 @@ class Origin(NamedTuple):
     """What made a file.
 
     Attributes:
-        made_by: the verb or step.
+        made_by: the command or step.
         inputs: name → sha256.
     """
 

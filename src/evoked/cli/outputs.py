@@ -1,8 +1,8 @@
-"""Where results go, by one rule for every verb that writes.
+"""Where results go, by one rule for every command that writes.
 
 A name that ends in a slash, or a folder that is there, is a folder; the suffix of a file says what is written, and one
-that says nothing else is refused. A file that is there is replaced without a word only if the same verb made it from
-the inputs of this command; one that evoked did not write, or made of other inputs, needs --force.
+that says nothing else is refused. A file that is there is replaced without a word only if the same command made it
+from the same inputs; one that evoked did not write, or made of other inputs, needs --force.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -50,6 +50,9 @@ def file_in(output: Path, name: str, suffixes: Sequence[str]) -> Path:
         name: of the file in a folder.
         suffixes: that can be written.
 
+    Returns:
+        The file, or the one of that name in the folder.
+
     Raises:
         OutputError: if the name ends in none of the suffixes.
     """
@@ -89,7 +92,7 @@ def claim(place: Path, made_by: str, inputs: Callable[[], Mapping[str, str]], re
 
     Args:
         place: the file.
-        made_by: the verb, as provenance names it.
+        made_by: the command, as provenance names it.
         inputs: gives name → sha256 of what this command reads; only called where a file is there.
         read: files that this command reads: none of them is ever replaced.
 
@@ -120,7 +123,7 @@ def sign_page(page: Path, made_by: str, inputs: Mapping[str, str]) -> None:
 
     Args:
         page: an HTML or SVG file.
-        made_by: the verb.
+        made_by: the command.
         inputs: name → sha256.
     """
     with writing(page) as temporary:

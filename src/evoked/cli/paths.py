@@ -25,6 +25,19 @@ class InputPath(click.Path):
         super().__init__(path_type=Path, **settings)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Check the path of an argument.
+
+        Args:
+            value: what was typed, or a default.
+            param, ctx: as click gives them.
+
+        Returns:
+            The path.
+
+        Raises:
+            EvokedError: if it is a pipe, socket or device, or its name is not UTF-8.
+            click.BadParameter: if it does not meet the settings.
+        """
         path = Path(value)
         _check_name(path)
         if kind := special_file(path):
@@ -39,6 +52,19 @@ class OutputPath(click.Path):
         super().__init__(path_type=Path)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Check the path of an output; make the folder that it names with a slash at its end.
+
+        Args:
+            value: what was typed, or a default.
+            param, ctx: as click gives them.
+
+        Returns:
+            The path.
+
+        Raises:
+            EvokedError: if its name is not UTF-8.
+            OutputError: if it is a pipe, socket or device, or the folder cannot be made.
+        """
         path = Path(value)
         _check_name(path)
         if kind := special_file(path):

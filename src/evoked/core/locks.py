@@ -37,6 +37,9 @@ def locked(
         waiting: called with one line before waiting for another process; None: it is refused instead.
         name: of the file.
 
+    Yields:
+        Once, while the lock is held.
+
     Raises:
         BusyError: if another process has the lock, and it is not waited for.
         OutputError: if the folder cannot be made, or the file cannot be opened.

@@ -68,6 +68,9 @@ class OwnResults:
             step: that writes such files.
             path: of the file, below the results folder.
             name: of the item that it is probably of, whose record is looked at first.
+
+        Returns:
+            True if a record holds its sha256, or an item was interrupted while it wrote the file.
         """
         return self._recorded(step, path, name) or self._began(step, path)
 
