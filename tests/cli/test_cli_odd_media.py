@@ -101,7 +101,7 @@ def test_align(evoked, media: dict[str, Path], tmp_path: Path, name: str) -> Non
         ((media[name], media["content"]), late_s),
         ((media["plain"], media[name]), -late_s),
     ):
-        result = evoked("align", *arguments, "-o", tmp_path / "map.json")
+        result = evoked("align", *arguments, "-o", tmp_path / "map.json", "--force")
         assert (result.code, result.out) == (0, ""), result.err
         assert f"{arguments[0].name} plays " in result.lines[-1]  # after a drawing of the offset map
         assert not [line for line in result.lines if line.startswith(("note:", "evoked:"))]
