@@ -79,7 +79,7 @@ def test_only_failures_are_red(study: Path) -> None:
     write_items(study / "results", [{"kind": "align", "name": "a.mp4", "step": "align", "state": "done", "reason": ""}])
     page = page_of(study)
     assert '<span class="state ">0 failed</span>' in page
-    assert '<span class="state done">1 done</span>' in page
+    assert '<span class="state ">1 in place</span>' in page
 
 
 def test_an_undefined_class_is_not_zero(study: Path) -> None:
@@ -194,3 +194,20 @@ def test_a_place_that_cannot_be_written_is_one_line(study: Path) -> None:
 def test_settings_out_of_range_are_refused(name: str, value: object) -> None:
     with pytest.raises(ValueError, match=name):
         ReportConfig(**{name: value})  # type: ignore[arg-type]
+
+
+def test_which_run_made_a_result_does_not_change_the_page(study: Path, tmp_path: Path) -> None:
+    """One undisturbed run, against an interrupted one and its repetition; the page itself is listed by neither."""
+    rows = [{"kind": "annotate", "name": f"{name}.mp4", "step": "annotate", "reason": ""} for name in "ab"]
+    page = {"kind": "report", "name": "", "step": "report", "state": "done", "reason": ""}
+    runs = (
+        [row | {"state": "done", "reason": "no viewer was seen in it"} for row in rows],
+        [rows[0] | {"state": "kept"}, rows[1] | {"state": "done"}],
+        [*(row | {"state": "kept"} for row in rows), page],
+    )
+    pages = []
+    for number, items in enumerate(runs):
+        write_items(study / "results", items)
+        pages.append(write_report(study, ReportConfig(), tmp_path / f"{number}.html").read_bytes())
+    assert pages[0] == pages[1] == pages[2]
+    assert b"2 in place" in pages[0]

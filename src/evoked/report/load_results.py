@@ -308,8 +308,13 @@ def _items(layout: StudyLayout, gaps: MissingParts) -> tuple[LogItem, ...]:
 
 
 def _read_items(path: Path) -> tuple[LogItem, ...]:
+    """The items but the page itself. Which run made a result is no part of it, nor what only that run noted."""
     rows = parse_json(path.read_text(encoding="utf-8"))
-    return tuple(
-        LogItem(str(r["kind"]), str(r["name"]), str(r["step"]), str(r["state"]).lower(), str(r.get("reason") or ""))
-        for r in rows
-    )
+    return tuple(_log_item(row) for row in rows if row["step"] != "report")
+
+
+def _log_item(row: Mapping[str, object]) -> LogItem:
+    kind, name, step, state = (str(row[key]) for key in ("kind", "name", "step", "state"))
+    if state.lower() in ("done", "kept"):
+        return LogItem(kind, name, step, "in place")
+    return LogItem(kind, name, step, state.lower(), str(row.get("reason") or ""))

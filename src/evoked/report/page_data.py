@@ -54,7 +54,7 @@ class PageReaction:
 
 @dataclass(frozen=True)
 class LogItem:
-    """How one step of one file ended. `state` is done, failed, kept or left out."""
+    """How one step of one file ended. `state` is in place, failed or left out."""
 
     kind: str
     name: str
