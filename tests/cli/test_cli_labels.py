@@ -69,6 +69,9 @@ def test_the_summary_of_a_single_viewer_is_singular(evoked, media) -> None:  # t
         (["--labels", "--thresholds", "awe"], "must be like amusement=0.4, got 'awe'"),
         (["--labels", "--merge", "mean"], "'mean' is not one of 'pool', 'any', 'viewer'"),
         (["--apart"], "--apart goes with --labels"),
+        (["--quorum", "5"], "--quorum goes with --labels"),
+        (["--max-bridge-s", "20"], "--max-bridge-s goes with --content"),
+        (["--region-min-score", "0.3"], "--region-min-score goes with --content"),
     ],
 )
 def test_wrong_usage_is_reported_before_the_work(evoked, tmp_path: Path, options: list[str], message: str) -> None:  # type: ignore[no-untyped-def]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evoked.core.errors import MissingMedia, NoPictureError
+from evoked.core.errors import EvokedError, MissingMedia, NoPictureError
 from evoked.core.provenance import Provenance
 from evoked.core.tables import read_table, write_table
 from evoked.faces.detect import Face, FaceDetector
@@ -18,6 +18,7 @@ from evoked.faces.video_detector import VideoFaceDetector
 from evoked.media.decode import VideoFrame, read_media
 from evoked.media.images import read_image
 from evoked.media.write import VideoWriter
+from evoked.reactions.expressions.prototype import PrototypeRecogniser
 from evoked.reactions.viewers.annotation import AnnotateConfig, Annotation
 from evoked.reactions.viewers.annotation_table import annotation_to_table, table_to_tracks
 from evoked.reactions.viewers.annotator import Annotator
@@ -184,3 +185,10 @@ def test_sound_alone_shows_nobody(annotator: Annotator, tmp_path: Path) -> None:
             out.mux(packet)
     with pytest.raises(NoPictureError, match="no picture"):
         annotator(tmp_path / "a.wav")
+
+
+def test_a_recogniser_in_the_config_is_used_or_refused(tmp_path: Path) -> None:
+    with pytest.raises(EvokedError, match="no recogniser in"):
+        Annotator(config=AnnotateConfig(recogniser=str(tmp_path)))
+    with pytest.raises(ValueError, match="not both"):
+        Annotator(PrototypeRecogniser(), AnnotateConfig(recogniser=str(tmp_path)))

@@ -180,6 +180,17 @@ def test_votes_of_viewers_are_as_counted_by_hand(seed: int) -> None:
         assert rows(result)[t] == want
 
 
+def test_a_threshold_of_the_config_is_used_or_refused() -> None:
+    viewer = ballot(np.full((60, 2), 0.45))
+    config = VoteConfig(thresholds={NAMES[0]: 0.4})
+    assert majority_vote([viewer], seconds(10), config).labels.values[5].tolist() == [1, 0]
+    assert majority_vote_each([viewer], seconds(10), config)[0].labels.values[5].tolist() == [1, 0]
+    both = majority_vote([viewer], seconds(10), config, thresholds=[0.4, 0.3])  # as the config, and the recogniser's
+    assert both.labels.values[5].tolist() == [1, 1]
+    with pytest.raises(ValueError, match=r"sets the threshold of .* to 0\.4, but 0\.5 is given"):
+        majority_vote([viewer], seconds(10), config, thresholds=0.5)
+
+
 def test_how_many_stand_behind_a_second() -> None:
     smiling, neutral = ballot(np.ones(60), np.arange(60) < 30), ballot(np.zeros(60))
     votes = majority_vote([smiling, neutral], seconds(10), VoteConfig(min_viewers=2))

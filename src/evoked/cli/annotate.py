@@ -86,6 +86,7 @@ def annotate(
     settings = _settings(ctx, options)
     if options["apart"] and not options["labels"]:
         raise click.UsageError("--apart goes with --labels")
+    _refuse_unused(ctx, content, options["labels"])
     reactions = tuple(dict.fromkeys(reactions))
     if options["labels"] and output is not None and output.is_dir():
         output /= "labels.parquet"
@@ -120,6 +121,19 @@ def _settings(ctx: click.Context, options: dict[str, Any]) -> AnnotateSettings:
         return AnnotateSettings(**configs)
     root = None if _is_given(ctx, "recogniser") else path.parent
     return AnnotateSettings(**configs, expressions=study.about.expressions, root=root, notes=study.notes)
+
+
+def _refuse_unused(ctx: click.Context, content: Path | None, labels: bool) -> None:
+    """click.UsageError for a setting on the command line of a step that is not done; a study.toml may hold it."""
+    for section, needs, is_there in (
+        ("align", "--content", content is not None),
+        ("window", "--content", content is not None),
+        ("votes", "--labels", labels),
+    ):
+        for field in describe(SECTIONS[section]):
+            option = RENAMED.get(section, NO_RENAMES).get(field.name, field.name)
+            if not is_there and _is_given(ctx, option):
+                raise click.UsageError(f"--{option.replace('_', '-')} goes with {needs}")
 
 
 def _is_given(ctx: click.Context, option: str) -> bool:

@@ -1,7 +1,7 @@
 """The work of evoked annotate: one reaction after another, each written and reported when it is done."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from evoked.reactions.alignment.config import MatchConfig
 from evoked.reactions.alignment.matcher import ContentMatcher
 from evoked.reactions.content_region.detector import ContentRegionConfig
 from evoked.reactions.expressions.choose import open_recogniser
+from evoked.reactions.expressions.recogniser import PROTOTYPE
 from evoked.reactions.labelling.majority_vote import VoteConfig
 from evoked.reactions.labelling.pipeline import AnnotatedReaction, annotate_reaction
 from evoked.reactions.viewers.annotation import AnnotateConfig
@@ -127,7 +128,8 @@ class AnnotateBatch:
     @cached_property
     def _annotator(self) -> Annotator:
         cache = default_cache(offline=self._request.offline)
-        return Annotator(self._recogniser, self._settings.annotate, self._settings.detect, cache)
+        config = replace(self._settings.annotate, recogniser=PROTOTYPE)  # the one it names is open already
+        return Annotator(self._recogniser, config, self._settings.detect, cache)
 
     def add(self, reaction: Path) -> None:
         """Annotate a reaction; write its table and its preview videos."""

@@ -21,7 +21,7 @@ from evoked.reactions.alignment.matcher import ContentMatcher, modality_notes
 from evoked.reactions.alignment.offset_map import OffsetMap, write_offsets
 from evoked.reactions.content_region.detector import ContentRegionConfig
 from evoked.reactions.expressions.choose import open_recogniser
-from evoked.reactions.expressions.recogniser import Recogniser
+from evoked.reactions.expressions.recogniser import PROTOTYPE, Recogniser
 from evoked.reactions.labelling.pipeline import annotate_aligned
 from evoked.reactions.viewers.annotation import AnnotateConfig
 from evoked.reactions.viewers.annotation_table import annotation_to_table
@@ -190,4 +190,5 @@ def _annotator(
     recogniser = open_recogniser(choice.choice, choice.names, choice.root)
     if canonical(dict(recogniser.describe())) != choice.described:
         raise EvokedError(f"the recogniser {choice.choice} was replaced while the study ran: run it again")
-    return Annotator(recogniser, config, detect, cache.open())
+    opened = replace(config, recogniser=PROTOTYPE)  # the one it names is open already
+    return Annotator(recogniser, opened, detect, cache.open())

@@ -146,7 +146,7 @@ def majority_vote(
     seconds: TimeGrid,
     config: VoteConfig | None = None,
     *,
-    thresholds: float | Sequence[float] = 0.5,
+    thresholds: float | Sequence[float] | None = None,
     reactions: Sequence[str] | None = None,
 ) -> Votes:
     """One label per expression and second, by majority.
@@ -155,8 +155,9 @@ def majority_vote(
         ballots: one Track per viewer on the content's time (`onto_content`), all on one grid with
             the same names. Their order does not matter.
         seconds: the content's 1 Hz grid.
-        config: merging and quorum; reaction_lag_s is used when ballots are moved and thresholds by `levels`, not here.
-        thresholds: a frame is on where its score is at or above this; one number, or one per name.
+        config: merging, quorum and thresholds; reaction_lag_s is used when ballots are moved, not here.
+        thresholds: a frame is on where its score is at or above this; one number, or one per name. None: those of the
+            config, else 0.5.
         reactions: the reaction of each ballot, for merge "any"; None: every ballot is a reaction of its own.
 
     Returns:
@@ -165,13 +166,14 @@ def majority_vote(
         the frames of each viewer: a viewer with fewer has no vote.
 
     Raises:
-        ValueError: if there are no ballots, they differ in grid or names, or counts do not match.
+        ValueError: if there are no ballots, they differ in grid or names, counts do not match, or the config sets
+            another threshold than is given.
     """
     config = config or VoteConfig()
     _check(ballots, reactions)
     names = ballots[0].names
     bounds = np.array([centred_window(seconds.second(i), ballots[0].grid) for i in range(seconds.steps)]).reshape(-1, 2)
-    on, seen = _counts(ballots, bounds, _levels(thresholds, len(names)))
+    on, seen = _counts(ballots, bounds, _levels(thresholds, names, config))
     viewers = (seen > 0).sum(axis=0)
     quorum = quorum_frames(config.quorum, bounds[:, 1] - bounds[:, 0], ballots[0].grid)
     result, voted = _merged(on, seen, config, quorum, reactions)
@@ -195,15 +197,15 @@ def majority_vote_each(
     seconds: TimeGrid,
     config: VoteConfig | None = None,
     *,
-    thresholds: float | Sequence[float] = 0.5,
+    thresholds: float | Sequence[float] | None = None,
 ) -> tuple[Votes, ...]:
     """The votes of each viewer alone.
 
     Args:
         ballots: one Track per viewer on the content's time, as for `majority_vote`.
         seconds: the content's 1 Hz grid.
-        config: quorum.
-        thresholds: a frame is on where its score is at or above this; one number, or one per name.
+        config: quorum and thresholds.
+        thresholds: as for `majority_vote`.
 
     Returns:
         Votes for each ballot, in order.
@@ -307,10 +309,23 @@ def _within(flags: NDArray[np.bool_], bounds: NDArray[np.int64]) -> NDArray[np.i
     return counts
 
 
-def _levels(thresholds: float | Sequence[float], names: int) -> NDArray[np.float32]:
+def _levels(
+    thresholds: float | Sequence[float] | None, names: tuple[str, ...], config: VoteConfig
+) -> NDArray[np.float32]:
+    """The threshold of each expression; one that the config sets is never left unused."""
+    if thresholds is None:
+        return np.array(config.levels(names), dtype=np.float32)
     levels = np.atleast_1d(np.asarray(thresholds, dtype=np.float32))
-    if levels.shape not in ((1,), (names,)):
-        raise ValueError(f"thresholds must be one number or one for each of {names} expressions, got {levels.size}")
+    if levels.shape not in ((1,), (len(names),)):
+        raise ValueError(
+            f"thresholds must be one number or one for each of {len(names)} expressions, got {levels.size}"
+        )
+    given = dict(zip(names, np.broadcast_to(levels, len(names)), strict=True))
+    for name, level in zip(names, config.levels(names), strict=True):
+        if name in config.thresholds and given[name] != np.float32(level):
+            raise ValueError(
+                f"the config sets the threshold of {name} to {level}, but {given[name]:g} is given as well"
+            )
     return levels
 
 

@@ -29,8 +29,8 @@ from evoked.faces.tracker import FaceTracker
 from evoked.faces.video_detector import FrameFaces, VideoFaceDetector
 from evoked.media.decode import MediaReader, VideoFrame, damage_lines, prefetch, read_media
 from evoked.media.probe import no_video_error, probe
-from evoked.reactions.expressions.prototype import PrototypeRecogniser
-from evoked.reactions.expressions.recogniser import Recogniser
+from evoked.reactions.expressions.choose import open_recogniser
+from evoked.reactions.expressions.recogniser import PROTOTYPE, Recogniser
 from evoked.reactions.viewers.annotation import AnnotateConfig, Annotation, ContentFaces, Viewer
 from evoked.reactions.viewers.face_detections import CONTENT_FACE, DetectionLog
 from evoked.reactions.viewers.face_tracks import FaceTrack, overlapping_tracks
@@ -75,9 +75,14 @@ class Annotator:
     """Annotates any number of reactions with models that are loaded once.
 
     Args:
-        recogniser: turns descriptions of a face into expression scores; only descriptions it reads are computed.
+        recogniser: turns descriptions of a face into expression scores; only descriptions it reads are computed. None:
+            the one that `config.recogniser` names, for all of its expressions.
         config, detect: settings.
         cache: where the models are.
+
+    Raises:
+        ValueError: if a recogniser is given here and another is named in the config.
+        EvokedError: if the recogniser that the config names cannot be opened.
     """
 
     def __init__(
@@ -87,8 +92,12 @@ class Annotator:
         detect: DetectConfig | None = None,
         cache: Cache | None = None,
     ) -> None:
-        self.recogniser: Recogniser = recogniser or PrototypeRecogniser()
         self.config = config or AnnotateConfig()
+        if recogniser is not None and self.config.recogniser != PROTOTYPE:
+            raise ValueError(
+                f"give a recogniser or name one in the config, not both: the config names {self.config.recogniser!r}"
+            )
+        self.recogniser: Recogniser = recogniser or open_recogniser(self.config.recogniser)
         detect = detect or DetectConfig()
         self._min_score = detect.min_score
         lowest = min(self._min_score, self.config.min_tracked_score)
