@@ -321,6 +321,7 @@ def test_a_changed_recogniser_redoes_only_what_depends_on_it(study: Path, tmp_pa
         (study / "study.toml").write_text(TOML + '[annotate]\nrecogniser = "mine"\n')
         code, items, stderr = run(study)
         assert code == 1
+        assert items == []  # nothing was begun
         assert "study.toml [annotate] recogniser: no recogniser in" in stderr
     finally:
         (study / "study.toml").write_text(TOML)

@@ -1,6 +1,5 @@
 """evoked recogniser: train an expression recogniser on rated clips, and evaluate one."""
 
-import importlib.util
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +12,8 @@ from evoked.cli.options import config_from_options, config_options
 from evoked.cli.outputs import check_folder, claim, force_option
 from evoked.cli.paths import InputPath, OutputPath
 from evoked.cli.progress import bar
-from evoked.core.errors import EvokedError, TrainingError
+from evoked.core.errors import EvokedError
+from evoked.core.extras import require_training
 from evoked.core.files import check_writable, sha256
 from evoked.core.locks import locked
 from evoked.core.provenance import Provenance
@@ -28,11 +28,6 @@ __all__ = ["File", "recogniser"]
 File = InputPath()
 _FOLDER = InputPath(exists=True, file_okay=False)
 _FACES, _STATE = "faces", "state"
-
-
-def _require_torch() -> None:
-    if importlib.util.find_spec("torch") is None:
-        raise TrainingError("training needs torch, which is not installed. Run: pip install 'evoked[train]'")
 
 
 @click.group()
@@ -82,7 +77,7 @@ def train(
         click.UsageError: if a setting is rejected.
         EvokedError: if an input or the output cannot be used, or a clip could not be used.
     """
-    _require_torch()
+    require_training("evoked recogniser train")
     from evoked.learning.recognition.config import recogniser_settings
     from evoked.learning.recognition.held_out_metrics import metrics_json, metrics_table
     from evoked.learning.recognition.train_recogniser import train_recogniser, write_recogniser

@@ -15,6 +15,7 @@ from evoked.cli.options import executor_from_options, executor_options
 from evoked.cli.paths import InputPath
 from evoked.cli.progress import bar
 from evoked.core.errors import EvokedError
+from evoked.core.extras import INSTALL_TRAINING, missing_for_training
 from evoked.core.progress import Progress
 from evoked.parallel.executors import ExecutorName
 from evoked.parallel.pool import Pool, SerialPool
@@ -94,6 +95,12 @@ def run(
         _print_plan(plan_study(study, cache), as_json)
         return
     pool = _pool(executor, workers, threads, address)
+    if missing := missing_for_training():
+        click.echo(
+            f"note: {missing[0]} is not installed, so nothing can be trained: held-out predictions, scores and the "
+            f"model are left out unless an earlier run made them. To have them: {INSTALL_TRAINING}",
+            err=True,
+        )
     items = run_study(study, Terminal(timed=pool is None), cache, pool)
     counted = Counter(item.state for item in items)
     page = study / "results" / "report.html"

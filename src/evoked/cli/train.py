@@ -1,6 +1,5 @@
 """evoked train: train the content model on features and labels."""
 
-import importlib.util
 import json
 import tomllib
 from pathlib import Path
@@ -13,6 +12,7 @@ from evoked.cli.outputs import check_folder, claim, force_option
 from evoked.cli.paths import InputPath, OutputPath
 from evoked.cli.progress import bar
 from evoked.core.errors import EvokedError, TrainingError
+from evoked.core.extras import require_training
 from evoked.core.files import parse_json, sha256
 from evoked.core.locks import locked
 from evoked.core.settings import from_mapping
@@ -72,8 +72,7 @@ def train(
         click.UsageError: if the options cannot be combined.
         EvokedError: if an input or the output cannot be used, or training fails.
     """
-    if importlib.util.find_spec("torch") is None:
-        raise TrainingError("training needs torch, which is not installed. Run: pip install 'evoked[train]'")
+    require_training("evoked train")
     if study is not None:
         if extra := [name for name in ctx.params if name not in ("study", "as_json") and _is_given(ctx, name)]:
             raise click.UsageError(

@@ -15,7 +15,7 @@ from evoked.study.own_results import SET_ASIDE
 from evoked.study.prediction_steps import PredictionSteps
 from evoked.study.run import HALF_WRITTEN, stale_files
 from evoked.study.runner import Runner, Work
-from evoked.study.settings import Settings, read_settings
+from evoked.study.settings import Settings, checked_settings
 from evoked.weights.cache import Cache
 
 __all__ = ["PlannedItem", "Planner", "plan_study"]
@@ -132,7 +132,8 @@ def plan_study(root: Path, cache: Cache | None = None) -> list[PlannedItem]:
     Raises:
         StudyError, DatasetError: if the folder, study.toml or pairs.csv cannot be used at all.
     """
-    folder, settings = open_study(root), read_settings(root)
+    folder = open_study(root)
+    settings = checked_settings(folder)
     planner = Planner(StepRecords(folder.results, read_only=True))
     _plan(folder, settings, planner, cache or Cache())
     return planner.planned

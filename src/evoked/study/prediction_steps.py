@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from evoked.core.errors import WeightsMissing
+from evoked.core.extras import INSTALL_TRAINING, missing_for_training
 from evoked.core.progress import Progress
 from evoked.core.provenance import Provenance
 from evoked.core.study_layout import StudyLayout
@@ -30,7 +31,7 @@ from evoked.weights.catalogue import NETS
 
 __all__ = ["CODE", "HELD_OUT", "PredictionSteps"]
 
-CODE = {"features": 3, "hold out": 1, "evaluate": 1, "train": 1, "report": 1}
+CODE = {"features": 3, "hold out": 1, "evaluate": 1, "train": 1, "report": 2}
 """Code version of each step; see `label_steps.CODE`."""
 HELD_OUT = "held out: predicted by a model that did not learn from this video"
 
@@ -126,7 +127,7 @@ class PredictionSteps:
                 )
                 write_predictions(self.folder.prediction(name), track, provenance)
 
-        return self.runner.do(Work("hold out", "", key, outputs, do))
+        return self._train(Work("hold out", "", key, outputs, do))
 
     def evaluate(self, contents: Sequence[str]) -> bool:
         """Score the held-out predictions of these contents against the labels; whether the scores are in place."""
@@ -177,7 +178,17 @@ class PredictionSteps:
                 progress=progress,
             )
 
-        return self.runner.do(Work("train", "", key, outputs, do))
+        return self._train(Work("train", "", key, outputs, do))
+
+    def _train(self, work: Work) -> bool:
+        """Do work that trains; it is left out where the packages for it are missing and no earlier result holds."""
+        missing = missing_for_training()
+        if missing and not self.runner.has(work):
+            self.runner.leave_out(
+                work.step, work.name, f"{missing[0]} is not installed, so nothing is trained: {INSTALL_TRAINING}"
+            )
+            return False
+        return self.runner.do(work)
 
     def report(self, log: Mapping[str, object]) -> bool:
         """Write the page; whether it is in place. `log` is what it shows besides the results, as JSON values."""

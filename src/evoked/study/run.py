@@ -20,7 +20,7 @@ from evoked.study.label_steps import LabelSteps, playable
 from evoked.study.layout import open_study
 from evoked.study.prediction_steps import PredictionSteps
 from evoked.study.runner import ProgressView, Runner
-from evoked.study.settings import read_settings
+from evoked.study.settings import Settings, checked_settings
 from evoked.weights.cache import Cache
 
 __all__ = ["STUDY_STEPS", "StaleFile", "remove_stale", "run_study", "stale_files"]
@@ -59,14 +59,12 @@ def run_study(
         OutputError: if results or records cannot be written: going on would be useless.
     """
     folder = open_study(root)
+    settings = checked_settings(folder)
     with locked(root, "evoked run"):
-        return _run(folder, show, cache, executor)
+        return _run(folder, settings, Runner(StepRecords(folder.results), show, executor), cache or Cache())
 
 
-def _run(folder: StudyLayout, show: ProgressView, cache: Cache | None, executor: Pool | None) -> list[StepOutcome]:
-    settings = read_settings(folder.root)
-    runner = Runner(StepRecords(folder.results), show, executor)
-    cache = cache or Cache()
+def _run(folder: StudyLayout, settings: Settings, runner: Runner, cache: Cache) -> list[StepOutcome]:
     contents, reactions = playable(folder, runner)
     labels = LabelSteps(folder, settings, runner, cache, contents)
     labels.run(reactions)

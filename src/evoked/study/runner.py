@@ -98,6 +98,11 @@ class Runner:
             return self._ended(self._failed(work, failure_of(error)))
         return self._ended(self._done(work, note))
 
+    def has(self, work: Work) -> bool:
+        """Whether `do` would not have to work: the outputs are kept, or can be put back."""
+        records, item = self.records, (work.step, work.name, work.key)
+        return records.is_kept(*item) or (work.archive and records.can_recall(*item))
+
     def do_all(self, works: Iterable[Work]) -> dict[str, bool]:
         """Do independent pieces of work, in parallel where there is an executor.
 

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evoked.core.errors import StudyError
+from evoked.core.errors import EvokedError, StudyError
 from evoked.core.settings import setting, settings
+from evoked.core.study_layout import StudyLayout
+from evoked.dataset.pairs import read_pairs
 from evoked.faces.detect import DetectConfig
 from evoked.features.extract import FeatureConfig
 from evoked.learning.evaluation.evaluate import EvaluateConfig
@@ -14,12 +16,13 @@ from evoked.learning.training.config import TrainConfig
 from evoked.model.config import ModelSettings
 from evoked.reactions.alignment.config import MatchConfig
 from evoked.reactions.content_region.detector import ContentRegionConfig
+from evoked.reactions.expressions.choose import open_recogniser
 from evoked.reactions.labelling.majority_vote import VoteConfig
 from evoked.reactions.viewers.annotation import AnnotateConfig
 from evoked.report.config import ReportConfig
 from evoked.study.layout import StudyHeader, config_values, parse_sections, read_toml, read_toml_file
 
-__all__ = ["SECTIONS", "FoldConfig", "Settings", "read_settings", "read_settings_file"]
+__all__ = ["SECTIONS", "FoldConfig", "Settings", "checked_settings", "read_settings", "read_settings_file"]
 
 
 @settings
@@ -81,6 +84,29 @@ class Settings:
 def read_settings(root: Path) -> Settings:
     """The settings of a study folder; StudyError if study.toml contains a mistake."""
     return _settings(read_toml(root), root / "study.toml")
+
+
+def checked_settings(folder: StudyLayout) -> Settings:
+    """The settings of a study, checked against each other and with pairs.csv before any work.
+
+    Args:
+        folder: paths of the study.
+
+    Returns:
+        The settings.
+
+    Raises:
+        StudyError: if study.toml contains a mistake, or the recogniser cannot score the expressions.
+        DatasetError: if pairs.csv cannot be used at all.
+    """
+    settings = read_settings(folder.root)
+    try:
+        open_recogniser(settings.annotate.recogniser, settings.about.expressions, folder.root)
+    except EvokedError as error:
+        raise StudyError(f"{folder.settings_toml} [annotate] recogniser: {error}") from error
+    if folder.pairs_csv.exists():
+        read_pairs(folder.pairs_csv, folder.reactions, folder.contents)
+    return settings
 
 
 def read_settings_file(path: Path) -> Settings:

@@ -1,0 +1,36 @@
+"""Packages of optional extras: whether they are installed, without importing them."""
+
+import importlib.util
+
+from evoked.core.errors import TrainingError
+
+__all__ = ["INSTALL_TRAINING", "TRAINING", "missing_for_training", "require_training"]
+
+TRAINING = ("torch", "lightning_fabric")
+"""Packages that every training needs."""
+INSTALL_TRAINING = "pip install 'evoked[train]'"
+
+
+def missing_for_training() -> tuple[str, ...]:
+    """The packages of TRAINING that are not installed."""
+    return tuple(name for name in TRAINING if not _is_installed(name))
+
+
+def require_training(command: str) -> None:
+    """Check before any work that a command can train.
+
+    Args:
+        command: named in the message.
+
+    Raises:
+        TrainingError: if a package is not installed.
+    """
+    if missing := missing_for_training():
+        raise TrainingError(f"{command} needs {missing[0]}, which is not installed. Run: {INSTALL_TRAINING}")
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except (ImportError, ValueError):
+        return False
