@@ -8,12 +8,12 @@ from pathlib import Path
 import click
 import numpy as np
 
-from evoked.cli.extras import need_torch
 from evoked.cli.options import config_from_options, config_options
 from evoked.cli.outputs import check_folder, claim, force_option
 from evoked.cli.paths import InputPath, OutputPath
 from evoked.cli.progress import bar
 from evoked.core.errors import DatasetError
+from evoked.core.extras import require_training
 from evoked.core.files import check_writable, sha256
 from evoked.core.locks import locked
 from evoked.core.provenance import Provenance
@@ -74,7 +74,7 @@ def ablate(
         click.UsageError: if a setting is rejected.
         EvokedError: if an input or the output cannot be used, or training fails.
     """
-    need_torch("ablate")
+    require_training("evoked ablate")
     config, model, training = (
         config_from_options(AblateConfig, options),
         config_from_options(ModelSettings, options),

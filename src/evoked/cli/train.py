@@ -88,6 +88,7 @@ def train(
         model, config = config_from_options(ModelSettings, options), config_from_options(TrainConfig, options)
         if config.patience and not validate:
             raise click.UsageError("--patience needs a validation video: give --validate VIDEO")
+        check_folder(output)
         with locked(output, "evoked train"):
             folder = _train_files(features, labels_path, output, validate, model, config)
     report = parse_json((folder / "model.json").read_text(encoding="utf-8"))
@@ -111,7 +112,6 @@ def _train_files(
 ) -> Path:
     from evoked.learning.training.model_folder import train_model
 
-    check_folder(output)
     labels = read_labels(labels_path)
     with bar("read features") as progress:
         loaded = load_examples(labels, features, progress)

@@ -9,7 +9,6 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.cli.extras import need_torch
 from evoked.cli.failures import error_line
 from evoked.cli.options import config_from_options, config_options
 from evoked.cli.outputs import check_folder, claim, force_option
@@ -17,6 +16,7 @@ from evoked.cli.paths import InputPath, OutputPath
 from evoked.cli.progress import bar
 from evoked.core.damage import of_file
 from evoked.core.errors import DatasetError, EvokedError, WeightsError
+from evoked.core.extras import require_training
 from evoked.core.files import check_writable, sha256, write_text
 from evoked.core.locks import locked
 from evoked.core.names import derived_name
@@ -91,7 +91,7 @@ def transfer(
         click.UsageError: if a setting is rejected.
         EvokedError: if an input or the output cannot be used, training fails, or a film could not be used.
     """
-    need_torch("transfer")
+    require_training("evoked transfer")
     from evoked.learning.training.model_folder import write_model  # here: it imports torch, and a help text needs none
 
     configs = (
