@@ -53,7 +53,7 @@ def test_the_map_goes_to_stdout_and_the_talk_to_stderr(pair: tuple[Path, Path]) 
     assert segment["reaction_start_s"] - segment["content_start_s"] == pytest.approx(4.25, abs=0.005)
     assert set(segment) == {"content_start_s", "content_end_s", "reaction_start_s", "score", "rate"}
     assert body["score"] >= 12
-    assert list(body) == ["by", "score", "segments"]  # where it comes from stands in the file of -o
+    assert list(body) == ["by", "score", "segments", "damage"]  # where it comes from stands in the file of -o
     assert [line.split()[0] for line in talk(done)] == ["content", "reaction", "content", "seen.mp4"]
     assert "seen.mp4 plays 2" in done.stderr
 

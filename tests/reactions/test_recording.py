@@ -18,7 +18,7 @@ from evoked.media.write import VideoWriter
 from evoked.reactions.alignment.config import SOUND_HZ
 from evoked.reactions.alignment.recording import Recording, as_recording, is_same_recording
 
-MAX_OPENS = 3  # describe, decode, digest
+MAX_OPENS = 4  # header, describe, decode, digest
 
 
 def clip(path: Path, sound: np.ndarray | None, seconds: int) -> Path:
@@ -55,7 +55,7 @@ def traced(log: Path, code: str, *args: object) -> subprocess.CompletedProcess[s
     return done
 
 
-def test_align_opens_a_file_three_times_at_most(pair: tuple[Path, Path], tmp_path: Path) -> None:
+def test_align_opens_a_file_four_times_at_most(pair: tuple[Path, Path], tmp_path: Path) -> None:
     done = traced(tmp_path / "log", "from evoked.cli.main import main; main()", "align", *pair, "-o", tmp_path / "map")
     assert done.returncode == 0, done.stderr
     assert "by audio" in done.stderr
@@ -64,7 +64,7 @@ def test_align_opens_a_file_three_times_at_most(pair: tuple[Path, Path], tmp_pat
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "avi", "ts"])
-def test_a_file_is_opened_once_to_be_probed(pair: tuple[Path, Path], tmp_path: Path, suffix: str) -> None:
+def test_a_file_is_opened_twice_to_be_probed(pair: tuple[Path, Path], tmp_path: Path, suffix: str) -> None:
     if shutil.which("ffmpeg") is None:
         pytest.skip("ffmpeg makes these clips: install it")
     path = tmp_path / f"clip.{suffix}"
@@ -72,7 +72,7 @@ def test_a_file_is_opened_once_to_be_probed(pair: tuple[Path, Path], tmp_path: P
     code = "import sys; from pathlib import Path; from evoked.media.probe import probe; print(probe(Path(sys.argv[1])))"
     done = traced(tmp_path / "log", code, path)
     assert done.returncode == 0, done.stderr
-    assert opens(tmp_path / "log", path) == 1
+    assert 1 <= opens(tmp_path / "log", path) <= 2  # its header, and libav
 
 
 def test_each_part_is_read_once(pair: tuple[Path, Path]) -> None:

@@ -179,10 +179,8 @@ class ClockRepair:
         if self._count[kind] > MOST_ENTRIES:
             return
         way = "jump ahead" if jump > 0 else "go back"
-        text = (
-            f"clock: at {second:.1f} s its timestamps {way} by {abs(jump) / SECOND:.1f} s; they are continued without"
-        )
-        self._entries.append(Damage(kind, text, second, second))
+        text = f"clock: at {second:.1f} s its timestamps {way} by {abs(jump) / SECOND:.1f} s"
+        self._entries.append(Damage(kind, f"{text}; the times after it are moved to follow", second, second))
 
     def _mend_presentation(self, clock: _StreamClock, packet: Packet) -> None:
         """Replace a presentation time that is far from the time of decoding."""

@@ -2,8 +2,11 @@
 
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from pathlib import Path
+from typing import BinaryIO
 
 import av
 
@@ -30,14 +33,14 @@ def stated_end_s(source: StreamSource) -> Fraction | None:
     name = source.container.format.name
     start_s = Fraction(source.container.start_time or 0, av.time_base) - source.zero
     if name == "matroska,webm":
-        duration_s = _matroska_duration_s(_head(source.path))
+        duration_s = _matroska_duration_s(_header(source.path).head)
         return None if duration_s is None else duration_s - source.zero
     if name in ("wav", "avi", "asf"):  # libav gives what is left of these
         read = {"wav": _wave_duration_s, "avi": _avi_duration_s, "asf": _asf_duration_s}[name]
-        return read(_head(source.path))
+        return read(_header(source.path).head)
     if name in CONTAINER_STATES:
         return Fraction(source.container.duration, av.time_base) + start_s if source.container.duration else None
-    if name in STREAMS_STATE or (name == "mp3" and _has_xing(_head(source.path))):
+    if name in STREAMS_STATE or (name == "mp3" and _has_xing(_header(source.path).head)):
         streams = [s for s in (source.picture, source.sound) if s is not None and s.duration]
         return max((source.start_s(s) + s.duration * time_base_of(s) for s in streams if s.duration), default=None)
     return None
@@ -47,44 +50,21 @@ def has_one_clock(source: StreamSource) -> bool:
     """Whether one index covers the complete file, so that its clock cannot break: MP4 and MOV without fragments."""
     if source.container.format.name != MP4:
         return False
-    return source.path.is_file() and all(kind != b"moof" for kind, _ in top_level_boxes(source.path))
-
-
-def top_level_boxes(path: Path) -> Iterator[tuple[bytes, int]]:
-    """The type and the first byte of each top-level box of an MP4 or MOV; ends where they are damaged."""
-    length = path.stat().st_size
-    with path.open("rb") as file:
-        place = 0
-        while place + 8 <= length:
-            file.seek(place)
-            header = file.read(16)
-            size = int.from_bytes(header[:4], "big")
-            if size == 1:
-                size = int.from_bytes(header[8:16], "big")
-            yield header[4:8], place
-            if size < 8:  # up to the end of the file, or damaged
-                return
-            place += size
+    return source.path.is_file() and all(kind != b"moof" for kind, _ in _header(source.path).boxes)
 
 
 def joined_files(source: StreamSource) -> Damage | None:
     """The entry for a file behind which another was put, where libav reads the first alone: MP4 and WAV."""
     name, second = source.container.format.name, None
     if name == "wav":
-        end = 8 + int.from_bytes(_head(source.path)[4:8], "little")
-        second = end if _bytes_at(source.path, end, 4) == b"RIFF" else None
+        header = _header(source.path)
+        second = header.riff_end if header.after_riff == b"RIFF" else None
     elif has_one_clock(source):
-        places = [place for box, place in top_level_boxes(source.path) if box == b"ftyp"]
+        places = [place for box, place in _header(source.path).boxes if box == b"ftyp"]
         second = places[1] if len(places) > 1 else None
     if second is None:
         return None
     return Damage("joined", f"joined: another file begins at byte {second} of it and is left out. Split them first")
-
-
-def _bytes_at(path: Path, place: int, count: int) -> bytes:
-    with path.open("rb") as file:
-        file.seek(place)
-        return file.read(count)
 
 
 def _wave_duration_s(head: bytes) -> Fraction | None:
@@ -116,9 +96,55 @@ def _asf_duration_s(head: bytes) -> Fraction | None:
     return duration_s if duration_s > 0 else None
 
 
-def _head(path: Path) -> bytes:
+@dataclass(frozen=True)
+class _Header:
+    """What the structure of a file says without its packets.
+
+    Attributes:
+        head: its first bytes.
+        boxes: type and first byte of each top-level box, where it is an MP4 or MOV.
+        riff_end, after_riff: where the first RIFF chunk ends, where it is one, and the four bytes there.
+    """
+
+    head: bytes
+    boxes: tuple[tuple[bytes, int], ...]
+    riff_end: int
+    after_riff: bytes
+
+
+def _header(path: Path) -> _Header:
+    """Read once per file, as long as it does not change."""
+    state = path.stat()
+    return _read_header(path, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=16)
+def _read_header(path: Path, size: int, _modified_ns: int) -> _Header:
     with path.open("rb") as file:
-        return file.read(HEAD_BYTES)
+        head = file.read(HEAD_BYTES)
+        is_mp4 = head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
+        boxes = tuple(_boxes(file, size)) if is_mp4 else ()
+        riff_end, after = 0, b""
+        if head[:4] == b"RIFF":
+            riff_end = 8 + int.from_bytes(head[4:8], "little")
+            file.seek(riff_end)
+            after = file.read(4)
+    return _Header(head, boxes, riff_end, after)
+
+
+def _boxes(file: BinaryIO, length: int) -> Iterator[tuple[bytes, int]]:
+    """The type and the first byte of each top-level box; ends where they are damaged."""
+    place = 0
+    while place + 8 <= length:
+        file.seek(place)
+        header = file.read(16)
+        size = int.from_bytes(header[:4], "big")
+        if size == 1:
+            size = int.from_bytes(header[8:16], "big")
+        yield header[4:8], place
+        if size < 8:  # up to the end of the file, or damaged
+            return
+        place += size
 
 
 def _has_xing(head: bytes) -> bool:
