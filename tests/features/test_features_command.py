@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -110,3 +111,33 @@ def test_wrong_use(arguments: list[str], message: str) -> None:
 
     assert result.exit_code == 2
     assert message in result.stderr
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg makes these clips")
+def test_damage_is_told_in_every_place_and_its_seconds_are_not_valid(cache: Cache, tmp_path: Path) -> None:
+    pieces = []
+    for name, starts_s in (("a.ts", 0), ("b.ts", 7)):
+        source = ("-f", "lavfi", "-i", "testsrc=s=160x120:r=15:d=3", "-f", "lavfi", "-i", "sine=d=3")
+        codecs = ("-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:a", "mp2", "-output_ts_offset", str(starts_s))
+        subprocess.run(["ffmpeg", "-v", "error", *source, *codecs, str(tmp_path / name)], check=True)
+        pieces.append((tmp_path / name).read_bytes())
+    video, cut, out = tmp_path / "gap.ts", tmp_path / "cut.mkv", tmp_path / "out"
+    video.write_bytes(pieces[0] + pieces[1] + pieces[0])
+    whole = tmp_path / "whole.mkv"
+    subprocess.run(["ffmpeg", "-v", "error", "-i", str(tmp_path / "a.ts"), "-c", "copy", str(whole)], check=True)
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size * 6 // 10])
+
+    ran = evoked(video, cut, "-o", out, "--json", "--offline")
+
+    assert ran.returncode == 0, ran.stderr
+    rows = {Path(row["video"]).name: row for row in json.loads(ran.stdout)}
+    gaps = [d for d in rows["gap.ts"]["damage"] if d["kind"] == "gap"]
+    assert [(round(d["from_s"]), round(d["to_s"])) for d in gaps] == [(3, 7), (3, 7)]
+    assert rows["gap.ts"]["seconds"] in (13, 14)  # 3 s, a gap of 4 s, 3 s and 3 s
+    assert [d["kind"] for d in rows["cut.mkv"]["damage"] if d["kind"] != "undecodable"] == ["cut_off"]
+    for name, row in rows.items():
+        provenance = read_features_provenance(out / f"{Path(name).stem}.safetensors")
+        assert [{k: v for k, v in d.items() if k != "file"} for d in provenance["damage"]] == row["damage"]
+        for entry in row["damage"]:
+            assert entry["text"] in ran.stderr
+    assert np.flatnonzero(~read_features(out / "gap.safetensors").image.valid).tolist() == [4, 5, 6]

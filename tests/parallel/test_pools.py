@@ -32,6 +32,15 @@ def wrong_weights(name: str) -> None:
     raise WeightsMismatch(name, Path("/cache/x"), "a" * 64, "b" * 64)
 
 
+def unreadable(n: int) -> int:
+    """1 is a file that is not there; 2 a name that is not UTF-8."""
+    if n == 1:
+        Path("/nowhere/film.mp4").read_bytes()
+    if n == 2:
+        b"\xff".decode()
+    return n
+
+
 def buggy(n: int) -> int:
     return {}[n]  # type: ignore[index]
 
@@ -214,3 +223,12 @@ def until(happened: Callable[[], bool], seconds: float = 20) -> None:
     while not happened():
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.02)
+
+
+@pytest.mark.parametrize("make", [SerialPool, lambda: ProcessPool(1)], ids=["serial", "processes"])
+def test_an_error_of_the_system_fails_its_file_alone(make: Callable[[], Pool]) -> None:
+    outcomes = list(make().run(unreadable, [1, 2, 3]))
+    failed = {o.item: str(o.error) for o in outcomes if isinstance(o, Failed)}
+    assert {o.item for o in outcomes if isinstance(o, Done)} == {3}
+    assert "No such file or directory (/nowhere/film.mp4)" in failed[1]
+    assert "can't decode byte 0xff" in failed[2]

@@ -8,7 +8,9 @@ import pytest
 from report_study import EEV5, SECONDS, STAGED, write_predictions
 
 from evoked.core.errors import DatasetError, StudyError
+from evoked.report.config import ReportConfig
 from evoked.report.load_results import load_prediction, load_study, named_files
+from evoked.report.page import write_report
 from evoked.report.page_data import LogItem
 
 
@@ -212,3 +214,18 @@ def test_one_predicted_video(tmp_path: Path) -> None:
         load_prediction(table, tmp_path / "no.mp4")
     with pytest.raises(DatasetError, match="no table at"):
         load_prediction(tmp_path / "no.parquet", None)
+
+
+def test_damage_of_the_files_is_on_the_page(study: Path) -> None:
+    path = next((study / "results/alignments").glob("*.json"))
+    body = json.loads(path.read_text())
+    damage = {"file": "r.ts", "kind": "gap", "text": "gap: nothing of its sound", "from_s": 4.0, "to_s": 9.25}
+    body["provenance"]["damage"] = [damage, damage, {**damage, "from_s": None, "to_s": None}]
+    path.write_text(json.dumps(body))
+
+    spans = load_study(study).provenance.damage
+
+    assert [(s.file, s.from_s, s.to_s) for s in spans] == [("r.ts", "4.0", "9.2"), ("r.ts", "", "")]
+    page = write_report(study, ReportConfig(video="none")).read_text()
+    assert "Damage of the files" in page
+    assert page.count("gap: nothing of its sound") == 2

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 import numpy as np
 
+from evoked.cli.failures import print_note
 from evoked.cli.outputs import claim, file_in
 from evoked.predict.live import LivePredictor, LiveSecond, collect_live
 from evoked.predict.predictor import load_model
@@ -51,6 +52,8 @@ def print_live_predictions(
             seconds.append(second)
             click.echo(_line(second, model.expressions, threshold, as_json))
     finally:
+        for entry in predictor.damage:
+            print_note(video, entry.text)
         if seconds:
             work = np.array(
                 [s.work_s for s in seconds[1:] or seconds]

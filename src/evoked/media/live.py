@@ -155,8 +155,11 @@ class LiveReader(Iterator[VideoFrame | AudioChunk]):
 
     @property
     def damage(self) -> tuple[Damage, ...]:
-        """Breaks of the clock that were closed so far; see ClockRepair."""
-        return self._clock.damage
+        """Breaks of the clock that were closed, and packets that could not be decoded, so far."""
+        if not self.dropped:
+            return self._clock.damage
+        packets = f"{self.dropped} packet{'s' if self.dropped > 1 else ''}"
+        return (*self._clock.damage, Damage("undecodable", f"damaged: {packets} could not be decoded"))
 
     @property
     def size(self) -> tuple[int, int]:

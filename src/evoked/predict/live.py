@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from evoked.core.damage import Damage, damage_texts, of_file
 from evoked.core.provenance import Provenance
 from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
@@ -48,6 +49,9 @@ class LivePredictor:
         cache: where the pretrained networks are.
         threads: of the networks; 0 = as many as there are cores.
 
+    Attributes:
+        damage: of the stream, known when it has ended.
+
     Raises:
         CheckpointError, WeightsError: as Predictor.
     """
@@ -57,6 +61,7 @@ class LivePredictor:
         self._extractor = Extractor(model.feature_config(threads, cache), cache, batch=1)
         self._sha256 = ""
         self._name = ""
+        self.damage: tuple[Damage, ...] = ()
 
     def __call__(self, path: Path | None, patience_s: float = 10.0) -> Iterator[LiveSecond]:
         """Predict a growing file, a pipe or standard input.
@@ -80,7 +85,7 @@ class LivePredictor:
                 values = RANGES[forward.config.answer](forward.predict_next(second.rows, carry))[0]
                 yield LiveSecond(second.step, values, time.monotonic() - second.came_s)
         finally:
-            self._sha256 = reader.sha256
+            self._sha256, self.damage = reader.sha256, reader.damage
             reader.close()
 
     def provenance(self) -> Provenance:
@@ -88,7 +93,9 @@ class LivePredictor:
         notes = tuple(str(note) for note in self._model.checkpoint.provenance.get("notes", ()))
         config = {"features": self._extractor.config.as_dict(), "live": True}
         inputs = {self._name: self._sha256, "model": self._model.sha256}
-        return Provenance("predict", config, inputs, self._extractor.nets, notes)
+        notes = (*notes, *damage_texts(self.damage))
+        damage = of_file(self._name, self.damage)
+        return Provenance("predict", config, inputs, self._extractor.nets, notes, damage)
 
 
 def collect_live(seconds: list[LiveSecond], expressions: tuple[str, ...]) -> Track:
