@@ -52,7 +52,10 @@ def damage_suffix(path: Path, damage: tuple[str, ...]) -> str:
     Returns:
         A space and the damage in brackets; "" for an intact file.
     """
-    return f" ({path.name} is {'; '.join(damage)})" if damage else ""
+    if not damage:
+        return ""
+    verb = " is" if damage[0].startswith(("cut off", "damaged")) else ":"
+    return f" ({path.name}{verb} {'; '.join(damage)})"
 
 
 def load_soundtrack(path: Path, media: Media | None = None) -> Soundtrack:
