@@ -99,6 +99,7 @@ class ChannelMixer:
 
     def __init__(self) -> None:
         self._chosen: int | None = None  # channel; None: the mean
+        self._begun = False
 
     def mix(self, pieces: Sequence[Piece], rate: int) -> tuple[Samples, int | None]:
         """The next block in mono.
@@ -112,6 +113,8 @@ class ChannelMixer:
         """
         mono = np.concatenate([piece.mono for piece in pieces])
         before, self._chosen = self._chosen, self._choice(pieces, mono)
+        if not self._begun:  # there is nothing to fade from
+            before, self._begun = self._chosen, True
         if before is None and self._chosen is None:
             return mono, None
         mixed, faded = _picked(pieces, self._chosen), _picked(pieces, before)
