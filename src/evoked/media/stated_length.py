@@ -1,10 +1,10 @@
 """The duration that a file states of itself, to recognise one that was cut off."""
 
+import hashlib
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,7 +13,7 @@ import av
 from evoked.core.damage import Damage
 from evoked.media.container import StreamSource, time_base_of
 
-__all__ = ["has_one_clock", "joined_files", "stated_end_s"]
+__all__ = ["has_one_clock", "joined_files", "sha256_with_header", "stated_end_s"]
 
 HEAD_BYTES = 1 << 16
 OPEN_SIZE = 0xFFFF_0000
@@ -112,23 +112,55 @@ class _Header:
     after_riff: bytes
 
 
+_HEADERS: dict[tuple[Path, int, int], _Header] = {}
+"""Headers that were read, by path, size and time of change; the oldest goes where there are MAX_HEADERS."""
+MAX_HEADERS = 16
+
+
+def sha256_with_header(path: Path) -> str:
+    """The sha256 of a file, 64 hex digits; its header is kept, so that `probe` need not open it for that again.
+
+    Raises:
+        OSError: if it cannot be read.
+    """
+    key = _header_key(path)
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        _keep_header(key, _read_header(file, key[1]))
+    return digest
+
+
 def _header(path: Path) -> _Header:
     """Read once per file, as long as it does not change."""
+    key = _header_key(path)
+    if (header := _HEADERS.get(key)) is None:
+        with path.open("rb") as file:
+            header = _keep_header(key, _read_header(file, key[1]))
+    return header
+
+
+def _header_key(path: Path) -> tuple[Path, int, int]:
     state = path.stat()
-    return _read_header(path, state.st_size, state.st_mtime_ns)
+    return path, state.st_size, state.st_mtime_ns
 
 
-@lru_cache(maxsize=16)
-def _read_header(path: Path, size: int, _modified_ns: int) -> _Header:
-    with path.open("rb") as file:
-        head = file.read(HEAD_BYTES)
-        is_mp4 = head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
-        boxes = tuple(_boxes(file, size)) if is_mp4 else ()
-        riff_end, after = 0, b""
-        if head[:4] == b"RIFF":
-            riff_end = 8 + int.from_bytes(head[4:8], "little")
-            file.seek(riff_end)
-            after = file.read(4)
+def _keep_header(key: tuple[Path, int, int], header: _Header) -> _Header:
+    while len(_HEADERS) >= MAX_HEADERS:
+        _HEADERS.pop(next(iter(_HEADERS)), None)
+    _HEADERS[key] = header
+    return header
+
+
+def _read_header(file: BinaryIO, size: int) -> _Header:
+    file.seek(0)
+    head = file.read(HEAD_BYTES)
+    is_mp4 = head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
+    boxes = tuple(_boxes(file, size)) if is_mp4 else ()
+    riff_end, after = 0, b""
+    if head[:4] == b"RIFF":
+        riff_end = 8 + int.from_bytes(head[4:8], "little")
+        file.seek(riff_end)
+        after = file.read(4)
     return _Header(head, boxes, riff_end, after)
 
 

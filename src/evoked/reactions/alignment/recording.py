@@ -8,9 +8,9 @@ from typing import Literal, NoReturn
 
 from evoked.core.damage import Damage
 from evoked.core.errors import MissingMedia
-from evoked.core.files import sha256
 from evoked.core.progress import Progress, silent
 from evoked.media.probe import Media, probe
+from evoked.media.stated_length import sha256_with_header
 from evoked.reactions.alignment.audio.soundtrack import Soundtrack, load_soundtrack
 from evoked.reactions.alignment.video.thumbnails import FrameThumbnails, content_thumbnails, reaction_thumbnails
 
@@ -49,7 +49,7 @@ class Recording:
     @cached_property
     def digest(self) -> str:
         """Its sha256, 64 hex digits."""
-        return sha256(self.path)
+        return sha256_with_header(self.path)
 
     @property
     def damage(self) -> tuple[str, ...]:
