@@ -33,7 +33,8 @@ preview_height = 72
 REACTIONS = ("rotated", "late_clock")
 SECTIONS = ("window", "detect", "annotate")
 OPTIONS = ("--max-bridge-s", 20, "--align-min-score", 10, "--frame-pairs", 24, "--region-min-score", 0.3)
-OPTIONS += ("--min-score", 0.55, "--quorum", 7)
+OPTIONS += ("--min-score", 0.55)
+VOTE_OPTIONS = ("--quorum", 7)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +62,8 @@ def test_annotations_and_labels_equal_those_of_the_study(
 
     result = evoked(*command, "-o", tmp_path / "annotations")
     assert result.code == 0, result.err
-    result = evoked(*command, "--labels", "-o", tmp_path / "labels.parquet")
+    vote = () if source == "study.toml" else VOTE_OPTIONS
+    result = evoked(*command, *vote, "--labels", "-o", tmp_path / "labels.parquet")
     assert result.code == 0, result.err
 
     results = study / "results"

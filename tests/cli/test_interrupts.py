@@ -78,8 +78,11 @@ def test_workers_end_with_their_parent(videos: tuple[Path, Path], tmp_path: Path
     process.send_signal(sent)  # to the parent alone
     _, said = process.communicate(timeout=PATIENCE_S)  # returns when the last holder of stderr is gone
     until(lambda: not session_members(process.pid))
-    assert list((tmp_path / "out").iterdir()) == []
+    written = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert [name for name in written if not name.endswith(".safetensors") or name.startswith(".")] == []  # none in half
     assert "Traceback" not in said
+    if len(written) == 2:  # both were done before the signal was
+        return
     if sent is signal.SIGKILL:
         assert process.returncode == -9
     else:

@@ -99,7 +99,7 @@ def test_json_says_how_each_ended(cache: Cache, tmp_path: Path) -> None:
         (["a/x.mp4", "b/x.mp4", "-o", "out"], "both be written as x.mp4.safetensors"),
         (["a.mp4", "a.mp4", "-o", "out"], "a video is given twice"),
         (["a.mp4", "b.mp4", "-o", __file__], "name a folder for several"),
-        (["a.mp4", "-o", "out", "--detector-size", "5"], "detector_size and closeup_size must be at least 32"),
+        (["a.mp4", "-o", "out", "--detector-size", "5"], "detector_size must be at least 32"),
         (["a.mp4"], "Missing option"),
         (["a.mp4", "-o", "out", "--executor", "serial", "--workers", "2"], "serial has one worker, got 2"),
         (["a.mp4", "-o", "out", "--address", "auto"], "an address is for the executor ray"),

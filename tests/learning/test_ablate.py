@@ -101,7 +101,7 @@ def test_a_given_split_is_kept_to(
     assert code == 1
     assert "row 1: need a video and one of train, validate, test, got 'planted-0-0000.mp4', 'learn'" in err
     split.write_text("video,part\na,train\na,test\n")
-    assert run(capsys, monkeypatch, *words)[2].strip().endswith("a is listed twice; list each video once")
+    assert run(capsys, monkeypatch, *words)[2].strip().endswith("a is listed twice; a video is in one part")
 
 
 def test_what_is_asked_wrongly_is_refused(

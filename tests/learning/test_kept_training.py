@@ -57,7 +57,7 @@ def test_resuming_equals_not_stopping(after: float, uninterrupted: Recognition, 
 
 def test_other_settings_or_damage_are_learnt_again(tmp_path: Path) -> None:
     learn(tmp_path)
-    other_settings = replace(QUICK, dropout="0.5")
+    other_settings = replace(QUICK, dropout=0.5)
     assert same(learn(tmp_path, other_settings), learn(None, other_settings))
     written = (tmp_path / "turn-1.safetensors").read_bytes()
     (tmp_path / "turn-1.safetensors").write_bytes(written[: len(written) // 2])

@@ -200,7 +200,8 @@ def test_people_and_videos_stay_together(tmp_path: Path) -> None:
     [
         ("clip,rater,bliss\na.mp4,r,1\n", "'bliss' is no known expression"),
         ("video,start_s,end_s,rater,doubt\nv,0,3,r,1\nv,2,5,r,0\n", "overlap; rate each instant once"),
-        ("clip,rater,doubt\na.mp4,r,nan\n", "must be 0 or 1"),
+        ("clip,rater,doubt\na.mp4,r,nan\n", "holds no mark"),
+        ("clip,rater,doubt\na.mp4,r,2\n", "must be 0 or 1"),
     ],
 )
 def test_ratings_that_cannot_be(text: str, message: str, tmp_path: Path) -> None:

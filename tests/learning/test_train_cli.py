@@ -211,7 +211,7 @@ def test_files_that_cannot_be_used_are_one_line_and_exit_1(
 def test_without_torch_it_says_how_to_get_it(
     given: list[object], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("evoked.cli.train.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("evoked.core.extras.importlib.util.find_spec", lambda name: None)
 
     code, _, err = run(capsys, monkeypatch, *given)
 

@@ -224,7 +224,7 @@ def test_wrong_arguments_are_value_errors() -> None:
         align(np.zeros((2, 80000), np.float32), cut(60, 80), HZ)
     with pytest.raises(ValueError, match="at least 4000"):
         align(cut(60, 80), cut(60, 80), 2000)
-    with pytest.raises(ValueError, match="above zero"):
+    with pytest.raises(ValueError, match="min_score must be above 0"):
         AlignConfig(min_score=0)
     with pytest.raises(ValueError, match="min_share"):
         AlignConfig(min_share=1.5)

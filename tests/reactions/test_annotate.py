@@ -170,7 +170,7 @@ def test_bad_files_are_named(annotator: Annotator, tmp_path: Path) -> None:
 
 
 def test_settings_out_of_range_are_refused() -> None:
-    with pytest.raises(ValueError, match="within 0 … 1"):
+    with pytest.raises(ValueError, match="min_mesh_score must be at most 1"):
         AnnotateConfig(min_mesh_score=2)
 
 

@@ -56,7 +56,9 @@ def traced(log: Path, code: str, *args: object) -> subprocess.CompletedProcess[s
 
 
 def test_align_opens_a_file_three_times_at_most(pair: tuple[Path, Path], tmp_path: Path) -> None:
-    done = traced(tmp_path / "log", "from evoked.cli.main import main; main()", "align", *pair, "-o", tmp_path / "map.json")
+    done = traced(
+        tmp_path / "log", "from evoked.cli.main import main; main()", "align", *pair, "-o", tmp_path / "map.json"
+    )
     assert done.returncode == 0, done.stderr
     assert "by audio" in done.stderr
     for path in pair:

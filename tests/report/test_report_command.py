@@ -54,7 +54,7 @@ def test_wrong_use_is_exit_2_and_says_what_is_right(study: Path, tmp_path: Path)
         ((), "either a STUDY folder or --prediction"),
         ((study, "--prediction", "x.parquet"), "either a STUDY folder or --prediction"),
         ((study, "--video-file", "x.mp4"), "--video-file goes with --prediction"),
-        ((study, "--video", "stream"), "video must be one of embed, link, none"),
+        ((study, "--video", "stream"), "'stream' is not one of 'embed', 'link', 'none'"),
     ):
         done = evoked(*words)
         assert done.returncode == 2

@@ -19,7 +19,7 @@ Config = TypeVar("Config")
 Share = Annotated[float, pydantic.Field(ge=0, le=1)]
 """A share, probability or score: a number within 0 … 1."""
 
-STRICT = pydantic.ConfigDict(strict=True, arbitrary_types_allowed=True, allow_inf_nan=False)
+STRICT = pydantic.ConfigDict(strict=True, arbitrary_types_allowed=True, allow_inf_nan=False, extra="forbid")
 
 
 def setting(default: Any = ..., help: str = "", **limits: Any) -> Any:
@@ -126,6 +126,7 @@ WANTED = {
     "less_than_equal": "at most {le}",
     "literal_error": "one of {expected}",
     "string_type": "text",
+    "unexpected_keyword_argument": "left out: there is no such setting",
     "too_short": "a list of {min_length} or more",
     "tuple_type": "a list",
 }

@@ -105,7 +105,7 @@ def read_split(path: Path, names: Sequence[str]) -> VideoSplit:
         The split; videos that the table does not name are left out, and names that are no video, with a note each.
 
     Raises:
-        DatasetError: if the table cannot be read, a video stands there twice, or a part is none of PARTS.
+        DatasetError: if the table cannot be read, a video is listed twice, or a part is none of PARTS.
     """
     columns = read_table(path, required=("video", "part"))
     parts: dict[str, str] = {}
@@ -118,7 +118,7 @@ def read_split(path: Path, names: Sequence[str]) -> VideoSplit:
             )
         video = next((name for name in (listed, without_extension(listed)) if name in names), None)
         if (video or listed) in (*parts, *unknown):
-            raise DatasetError(f"{path} row {row}: {video or listed} stands there twice; a video is in one part")
+            raise DatasetError(f"{path} row {row}: {video or listed} is listed twice; a video is in one part")
         if video is None:
             unknown.append(listed)
         else:
