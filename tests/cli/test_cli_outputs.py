@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 import pytest
 
+from evoked.cli.file_provenance import read_origin
 from evoked.cli.main import COMMANDS
 from evoked.cli.main import evoked as group
-from evoked.cli.origins import read_origin
 from evoked.cli.paths import InputPath, OutputPath
 
 pytestmark = pytest.mark.nets

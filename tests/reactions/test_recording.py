@@ -18,7 +18,7 @@ from evoked.media.write import VideoWriter
 from evoked.reactions.alignment.config import SOUND_HZ
 from evoked.reactions.alignment.recording import Recording, as_recording, is_same_recording
 
-MAX_OPENS = 3  # digest and header, describe, decode
+MAX_OPENS = 3  # describe, decode, digest
 
 
 def clip(path: Path, sound: np.ndarray | None, seconds: int) -> Path:

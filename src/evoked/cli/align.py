@@ -54,9 +54,6 @@ def align(reaction: Path, content: Path, output: Path | None, draw: Path | None,
     for path in filter(None, (output, draw)):
         inputs = partial(_inputs, reaction_recording, content_recording)
         claim(path, "align", inputs, (reaction, content))
-    for recording in (reaction_recording, content_recording):
-        if recording.path.is_file():
-            _ = recording.digest  # reads the header too, which probe would open the file for
     matcher = ContentMatcher({content.name: content_recording}, config)
     try:
         with bar(f"align {reaction.name}") as progress:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from evoked.cli.origins import read_origin
+from evoked.cli.file_provenance import read_origin
 from evoked.core.errors import OutputError
 from evoked.core.files import canonical, check_writable, sha256, writing
 from evoked.core.provenance import unique_names

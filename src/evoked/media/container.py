@@ -5,6 +5,7 @@ already honours edit lists and priming samples in a stream's start time, so that
 its first video frame and its first audible sample at 0.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from av.stream import Disposition, Stream
 
 from evoked.core.errors import MediaError, MissingMedia
 from evoked.core.names import is_utf8, printable, special_file
+from evoked.media.file_header import header_from
 
 __all__ = [
     "READ_ERRORS",
@@ -187,8 +189,13 @@ def _open(path: Path) -> InputContainer:
             raise MissingMedia(f"{path} is {kind}, not a media file: save what comes out of it as a file and name that")
         if path.is_file() and path.stat().st_size == 0:
             raise MissingMedia(f"{path} is empty (0 bytes): copy or download it again")
-        # "file:" keeps a colon in the name from being read as a protocol; genpts computes the
-        # presentation times that AVI omits
+        # genpts computes the presentation times that AVI omits
+        with path.open("rb") as file:
+            if header_from(path, file).has_signature:  # libav reads from the file that is open: no second opening
+                os.lseek(file.fileno(), 0, os.SEEK_SET)  # Python's own position is that of its buffer
+                options = {"fflags": "+genpts", "fd": str(file.fileno())}
+                return av.open("fd:", metadata_errors="replace", options=options)
+        # its name helps to recognise it; "file:" keeps a colon in the name from being read as a protocol
         return av.open(f"file:{path}", metadata_errors="replace", options={"fflags": "+genpts"})
     except av.error.InvalidDataError as error:
         if _is_mp4(path):

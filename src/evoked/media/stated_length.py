@@ -1,21 +1,16 @@
 """The duration that a file states of itself, to recognise one that was cut off."""
 
-import hashlib
 import struct
-from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
-from typing import BinaryIO
 
 import av
 
 from evoked.core.damage import Damage
 from evoked.media.container import StreamSource, time_base_of
+from evoked.media.file_header import header_of
 
-__all__ = ["has_one_clock", "joined_files", "sha256_with_header", "stated_end_s"]
+__all__ = ["has_one_clock", "joined_files", "stated_end_s"]
 
-HEAD_BYTES = 1 << 16
 OPEN_SIZE = 0xFFFF_0000
 """A size that a recorder writes which cannot go back to fill it in is above this, or 0."""
 SEGMENT_INFO, DURATION, TIMESTAMP_SCALE = b"\x15\x49\xa9\x66", b"\x44\x89", b"\x2a\xd7\xb1"
@@ -33,14 +28,14 @@ def stated_end_s(source: StreamSource) -> Fraction | None:
     name = source.container.format.name
     start_s = Fraction(source.container.start_time or 0, av.time_base) - source.zero
     if name == "matroska,webm":
-        duration_s = _matroska_duration_s(_header(source.path).head)
+        duration_s = _matroska_duration_s(header_of(source.path).head)
         return None if duration_s is None else duration_s - source.zero
     if name in ("wav", "avi", "asf"):  # libav gives what is left of these
         read = {"wav": _wave_duration_s, "avi": _avi_duration_s, "asf": _asf_duration_s}[name]
-        return read(_header(source.path).head)
+        return read(header_of(source.path).head)
     if name in CONTAINER_STATES:
         return Fraction(source.container.duration, av.time_base) + start_s if source.container.duration else None
-    if name in STREAMS_STATE or (name == "mp3" and _has_xing(_header(source.path).head)):
+    if name in STREAMS_STATE or (name == "mp3" and _has_xing(header_of(source.path).head)):
         streams = [s for s in (source.picture, source.sound) if s is not None and s.duration]
         return max((source.start_s(s) + s.duration * time_base_of(s) for s in streams if s.duration), default=None)
     return None
@@ -50,17 +45,17 @@ def has_one_clock(source: StreamSource) -> bool:
     """Whether one index covers the complete file, so that its clock cannot break: MP4 and MOV without fragments."""
     if source.container.format.name != MP4:
         return False
-    return source.path.is_file() and all(kind != b"moof" for kind, _ in _header(source.path).boxes)
+    return source.path.is_file() and all(kind != b"moof" for kind, _ in header_of(source.path).boxes)
 
 
 def joined_files(source: StreamSource) -> Damage | None:
     """The entry for a file behind which another was put, where libav reads the first alone: MP4 and WAV."""
     name, second = source.container.format.name, None
     if name == "wav":
-        header = _header(source.path)
+        header = header_of(source.path)
         second = header.riff_end if header.after_riff == b"RIFF" else None
     elif has_one_clock(source):
-        places = [place for box, place in _header(source.path).boxes if box == b"ftyp"]
+        places = [place for box, place in header_of(source.path).boxes if box == b"ftyp"]
         second = places[1] if len(places) > 1 else None
     if second is None:
         return None
@@ -94,89 +89,6 @@ def _asf_duration_s(head: bytes) -> Fraction | None:
     play, preroll = (int.from_bytes(head[place + at : place + at + 8], "little") for at in (64, 80))
     duration_s = Fraction(play, 10_000_000) - Fraction(preroll, 1000)
     return duration_s if duration_s > 0 else None
-
-
-@dataclass(frozen=True)
-class _Header:
-    """What the structure of a file says without its packets.
-
-    Attributes:
-        head: its first bytes.
-        boxes: type and first byte of each top-level box, where it is an MP4 or MOV.
-        riff_end, after_riff: where the first RIFF chunk ends, where it is one, and the four bytes there.
-    """
-
-    head: bytes
-    boxes: tuple[tuple[bytes, int], ...]
-    riff_end: int
-    after_riff: bytes
-
-
-_HEADERS: dict[tuple[Path, int, int], _Header] = {}
-"""Headers that were read, by path, size and time of change; the oldest goes where there are MAX_HEADERS."""
-MAX_HEADERS = 16
-
-
-def sha256_with_header(path: Path) -> str:
-    """The sha256 of a file, 64 hex digits; its header is kept, so that `probe` need not open it for that again.
-
-    Raises:
-        OSError: if it cannot be read.
-    """
-    key = _header_key(path)
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        _keep_header(key, _read_header(file, key[1]))
-    return digest
-
-
-def _header(path: Path) -> _Header:
-    """Read once per file, as long as it does not change."""
-    key = _header_key(path)
-    if (header := _HEADERS.get(key)) is None:
-        with path.open("rb") as file:
-            header = _keep_header(key, _read_header(file, key[1]))
-    return header
-
-
-def _header_key(path: Path) -> tuple[Path, int, int]:
-    state = path.stat()
-    return path, state.st_size, state.st_mtime_ns
-
-
-def _keep_header(key: tuple[Path, int, int], header: _Header) -> _Header:
-    while len(_HEADERS) >= MAX_HEADERS:
-        _HEADERS.pop(next(iter(_HEADERS)), None)
-    _HEADERS[key] = header
-    return header
-
-
-def _read_header(file: BinaryIO, size: int) -> _Header:
-    file.seek(0)
-    head = file.read(HEAD_BYTES)
-    is_mp4 = head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
-    boxes = tuple(_boxes(file, size)) if is_mp4 else ()
-    riff_end, after = 0, b""
-    if head[:4] == b"RIFF":
-        riff_end = 8 + int.from_bytes(head[4:8], "little")
-        file.seek(riff_end)
-        after = file.read(4)
-    return _Header(head, boxes, riff_end, after)
-
-
-def _boxes(file: BinaryIO, length: int) -> Iterator[tuple[bytes, int]]:
-    """The type and the first byte of each top-level box; ends where they are damaged."""
-    place = 0
-    while place + 8 <= length:
-        file.seek(place)
-        header = file.read(16)
-        size = int.from_bytes(header[:4], "big")
-        if size == 1:
-            size = int.from_bytes(header[8:16], "big")
-        yield header[4:8], place
-        if size < 8:  # up to the end of the file, or damaged
-            return
-        place += size
 
 
 def _has_xing(head: bytes) -> bool:

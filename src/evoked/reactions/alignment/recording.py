@@ -9,8 +9,8 @@ from typing import Literal, NoReturn
 from evoked.core.damage import Damage
 from evoked.core.errors import MissingMedia
 from evoked.core.progress import Progress, silent
+from evoked.media.file_header import sha256_with_header
 from evoked.media.probe import Media, probe
-from evoked.media.stated_length import sha256_with_header
 from evoked.reactions.alignment.audio.soundtrack import Soundtrack, load_soundtrack
 from evoked.reactions.alignment.video.thumbnails import FrameThumbnails, content_thumbnails, reaction_thumbnails
 
