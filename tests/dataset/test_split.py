@@ -71,7 +71,7 @@ def test_two_films_are_too_few() -> None:
         ("film,part\na,train\n", "has no column video"),
         ("video,part\na,learn\n", "row 1: need a video and one of train, validate, test, got 'a', 'learn'"),
         ("video,part\n,train\n", "row 1: need a video"),
-        ("video,part\na,train\na.mp4,test\n", "row 2: a stands there twice"),
+        ("video,part\na,train\na.mp4,test\n", "row 2: a is listed twice"),
     ],
 )
 def test_a_wrong_row_is_named(tmp_path: Path, text: str, message: str) -> None:
