@@ -100,8 +100,11 @@ def alignment_text(offsets: OffsetMap, reaction: str, content: str, content_s: f
         One line.
     """
     first, count = offsets.segments[0], len(offsets.segments)
+    tracks = {reaction: offsets.reaction_audio_track, content: offsets.content_audio_track}
+    named = " and ".join(f"audio track {track} of {name}" for name, track in tracks.items() if track)
     return (
         f"{reaction} plays {offsets.covered_s:.1f} of {content_s:.1f} s of {content} in {count} "
         f"segment{'s' if count > 1 else ''}; its second {first.content_start_s:.3f} is at "
         f"{first.reaction_start_s:.3f} s, score {offsets.score:.1f}, by {offsets.by}"
+        f"{f' ({named})' if named else ''}"
     )

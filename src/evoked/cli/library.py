@@ -15,6 +15,7 @@ from evoked.cli.paths import InputPath, OutputPath
 from evoked.core.errors import AlignmentError, EvokedError, NoSoundError, OutputError
 from evoked.core.files import check_writable
 from evoked.core.names import derived_name
+from evoked.media.probe import probe, track_notes
 from evoked.reactions.alignment.config import AlignConfig
 from evoked.reactions.alignment.library.content_library import ContentLibrary
 from evoked.reactions.alignment.library.identify import ContentMatch
@@ -41,7 +42,14 @@ def library() -> None:
 @library.command()
 @click.argument("folder", metavar="LIBRARY", type=InputPath())
 @click.argument("contents", metavar="CONTENT...", nargs=-1, required=True, type=click.Path(path_type=Path))
-def add(folder: Path, contents: tuple[Path, ...]) -> None:
+@click.option(
+    "--audio-track",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="which audio track of each CONTENT, from 1; 0: the one that a player plays",
+)
+def add(folder: Path, contents: tuple[Path, ...], audio_track: int) -> None:
     """Add CONTENT... to LIBRARY, a folder; contents that it already has are left unchanged.
 
     \f
@@ -49,6 +57,7 @@ def add(folder: Path, contents: tuple[Path, ...]) -> None:
     Args:
         folder: of the library.
         contents: videos to add.
+        audio_track: which audio track of each, from 1; 0: the one that a player plays.
 
     Raises:
         EvokedError: if a content or the folder cannot be used.
@@ -58,11 +67,13 @@ def add(folder: Path, contents: tuple[Path, ...]) -> None:
     failures, added = Failures(len(contents), "contents", "added"), 0
     for i, path in enumerate(contents):
         try:
-            is_new = content_library.add(path)
+            is_new = content_library.add(path, audio_track=audio_track)
         except EvokedError as error:
             failures.add(path, error)
             continue
         added += is_new
+        for line in track_notes(probe(path, audio_track)):
+            print_note(path, line)
         click.echo(f"{i + 1} of {len(contents)}: {path.name}{'' if is_new else ' is in the library already'}", err=True)
     if content_library.entries:
         content_library.index()
@@ -133,17 +144,16 @@ def _identify(content_library: ContentLibrary, reaction: Recording, config: Alig
     """The content that a reaction plays; for a silent one the error names the command that aligns by picture."""
     path = reaction.path
     try:
-        samples = reaction.soundtrack.samples
+        return content_library.find_recording(reaction, config)
     except NoSoundError as error:
         raise NoSoundError(f"{path} has no sound, and a library is searched by sound. {_advice(path)}") from error
-    for line in reaction.damage:
-        print_note(path, line)
-    try:
-        return content_library.find(samples, config)
     except AlignmentError as error:
-        if (np.abs(samples) >= _SILENCE).any():
+        if (np.abs(reaction.soundtrack.samples) >= _SILENCE).any():
             raise
         raise AlignmentError(f"{path} is silent, and a library is searched by sound. {_advice(path)}") from error
+    finally:
+        for line in reaction.damage:
+            print_note(path, line)
 
 
 def _advice(reaction: Path) -> str:

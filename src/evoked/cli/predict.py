@@ -48,6 +48,13 @@ _Outcome = Done[PredictTask, Prediction] | Failed[PredictTask]
     "--live", is_flag=True, help="predict while a file is being written, from a pipe, or from - (standard input)"
 )
 @force_option
+@click.option(
+    "--audio-track",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="which audio track of each video, from 1; 0: the one that a player plays",
+)
 @executor_options
 def predict(
     videos: tuple[Path, ...],
@@ -55,6 +62,7 @@ def predict(
     output: Path | None,
     suffix: str | None,
     threshold: float,
+    audio_track: int,
     executor: ExecutorName | None,
     workers: int,
     threads: int,
@@ -73,7 +81,7 @@ def predict(
     \f
 
     Args:
-        videos, model, output, suffix, threshold: the arguments and options.
+        videos, model, output, suffix, threshold, audio_track: the arguments and options.
         executor, workers, threads, address, offline, as_json, live: the other options.
 
     Raises:
@@ -81,9 +89,10 @@ def predict(
         EvokedError: if a video, the model, a network or the output cannot be used.
     """
     if live:
-        if len(videos) != 1 or workers != 1 or executor or address or suffix:
+        if len(videos) != 1 or workers != 1 or executor or address or suffix or audio_track:
             raise click.UsageError(
-                "--live takes one VIDEO, or - for standard input; without --executor, --workers, --address and --format"
+                "--live takes one VIDEO, or - for standard input; without --executor, --workers, --address, "
+                "--audio-track and --format"
             )
         print_live_predictions(
             videos[0], model, output, threshold=threshold, threads=threads, offline=offline, as_json=as_json
@@ -98,7 +107,9 @@ def predict(
             claim(target, "predict", partial(_inputs, video, model), videos)
     pool = executor_from_options(executor, workers=workers, address=address, threads=threads)
     cache = CacheLocation.of(default_cache(offline=offline))
-    tasks = [PredictTask(video, model, cache, target, threshold, threads) for video, target in targets.items()]
+    tasks = [
+        PredictTask(video, model, cache, target, threshold, threads, audio_track) for video, target in targets.items()
+    ]
     as_typed = dict(zip(tasks, targets.items(), strict=True))  # the paths in a task are absolute
     rows: list[dict[str, object]] = []
     failures = Failures(len(tasks), "videos", "predicted")

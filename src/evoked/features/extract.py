@@ -52,6 +52,8 @@ class FeatureConfig:
     detector_size: int = setting(480, "longest side at which frames are searched for faces, pixels")
     min_score: float = setting(0.6, "faces less certain than this are left out", gt=0, lt=1)
 
+    audio_track: int = setting(0, "which audio track is described, from 1; 0: the one that a player plays", ge=0)
+
     def __post_init__(self) -> None:
         if self.features not in SETS:
             raise ValueError(f"features must be one of {', '.join(SETS)}, got {self.features!r}")
@@ -59,7 +61,7 @@ class FeatureConfig:
         DetectConfig(detector_size=self.detector_size, min_score=self.min_score)  # raises for values out of range
 
     def as_dict(self) -> dict[str, object]:
-        """Settings that affect the result; the number of threads does not."""
+        """Settings that affect the features of every video; threads do not, the audio track is chosen per video."""
         models = {"features": self.features, "face_net": self.face_net}
         return models | {"precision": self.precision, "detector_size": self.detector_size, "min_score": self.min_score}
 
@@ -150,12 +152,13 @@ class Extractor:
         self._describe, self._width = open_descriptors((chosen.face,), cache, count), width_of((chosen.face,))
         self.nets = digests(self.config, cache)
 
-    def __call__(self, path: Path, progress: Progress = silent) -> Features:
+    def __call__(self, path: Path, progress: Progress = silent, audio_track: int | None = None) -> Features:
         """Describe one video.
 
         Args:
             path: a video file; its audio is described if it has any.
             progress: called with the seconds done and their total.
+            audio_track: which of its audio tracks, from 1; 0: the one that a player plays; None: as the config says.
 
         Returns:
             The features, one row per second.
@@ -164,13 +167,13 @@ class Extractor:
             NoPictureError: if the file has no video stream.
             MediaError: if the file is not a media file.
         """
-        media = probe(path)
+        media = probe(path, self.config.audio_track if audio_track is None else audio_track)
         if media.picture is None:
             raise NoPictureError(f"{path} has no picture: features describe videos. Name a file with a video stream")
         grid = media.seconds
         images, faces, sounds = self.rows(grid.steps)
         shown_s = grid.seconds.copy()
-        reader = read_media(path, frames=grid, audio_hz=audio.HZ if media.sound else None)
+        reader = read_media(path, frames=grid, audio_hz=audio.HZ if media.sound else None, media=media)
         for item in prefetch(self._prepared(reader, media), depth=16):
             if isinstance(item, _Shown):
                 shown_s[item.picture.step] = float(item.picture.pts_s)

@@ -51,6 +51,8 @@ class StreamSource:
         picture: the video stream that a player shows, or None; cover art does not count.
         sound: the audio stream that a player plays, or None.
         zero: the file's own time, in seconds, that is second 0 of our clock.
+        audio_track: which of the file's audio streams `sound` is, from 1; 0: it has none.
+        audio_tracks: a name of each audio stream for people, such as "track 2 (eng)".
     """
 
     path: Path
@@ -58,6 +60,8 @@ class StreamSource:
     picture: av.VideoStream | None
     sound: av.AudioStream | None
     zero: Fraction
+    audio_track: int = 0
+    audio_tracks: tuple[str, ...] = ()
 
     @property
     def video(self) -> av.VideoStream:
@@ -122,14 +126,21 @@ def unreadable(path: Path, error: Exception) -> MediaError:
 
 
 @contextmanager
-def open_container(path: Path) -> Iterator[StreamSource]:
+def open_container(path: Path, audio_track: int = 0) -> Iterator[StreamSource]:
     """Open a media file for reading, and close it.
+
+    Args:
+        path: a media file.
+        audio_track: which of its audio streams is read, from 1; 0: the one that a player plays.
+
+    Returns:
+        The open file.
 
     Raises:
         MissingMedia: if it is absent, a folder, empty, or not a media file.
-        MediaError: if it cannot be read, or was cut off before its index.
+        MediaError: if it cannot be read, was cut off before its index, or has no such audio track.
     """
-    source = open_source(path)
+    source = open_source(path, audio_track)
     try:
         with reading(path):
             yield source
@@ -137,10 +148,10 @@ def open_container(path: Path) -> Iterator[StreamSource]:
         source.container.close()
 
 
-def open_source(path: Path) -> StreamSource:
+def open_source(path: Path, audio_track: int = 0) -> StreamSource:
     """As open_container, without closing: the caller closes `container`."""
     with reading(path):
-        return first_stream(_open(path), path)
+        return first_stream(_open(path), path, audio_track)
 
 
 def time_base_of(stream: Stream) -> Fraction:
@@ -149,18 +160,20 @@ def time_base_of(stream: Stream) -> Fraction:
     return stream.time_base
 
 
-def first_stream(container: InputContainer, path: Path) -> StreamSource:
+def first_stream(container: InputContainer, path: Path, audio_track: int = 0) -> StreamSource:
     """Choose the streams of an open container that a player presents.
 
     Args:
         container: the open container; closed where it has no such stream.
         path: where it is, for messages.
+        audio_track: which of its audio streams, from 1; 0: the one that a player plays.
 
     Returns:
         The container with its video and audio stream.
 
     Raises:
         MissingMedia: if there is neither video nor audio.
+        MediaError: if there is no such audio track.
     """
     pictures = [s for s in container.streams.video if s.codec_context and not s.disposition & NOT_PLAYED]
     sounds = [s for s in container.streams.audio if s.codec_context]
@@ -169,7 +182,35 @@ def first_stream(container: InputContainer, path: Path) -> StreamSource:
         raise MissingMedia(f"{path} is no media file: it holds no picture and no sound. Name a video or sound file")
     starts = [s.start_time * time_base_of(s) for s in (*pictures, *sounds) if s.start_time is not None]
     zero = Fraction(min(starts, default=0))
-    return StreamSource(path, container, _best(container, "video", pictures), _best(container, "audio", sounds), zero)
+    tracks = tuple(container.streams.audio)
+    sound = _best(container, "audio", sounds)
+    if audio_track:
+        if not 1 <= audio_track <= len(tracks) or tracks[audio_track - 1] not in sounds:
+            container.close()
+            raise MediaError(f"{path} has no audio track {audio_track} that can be read: {_count(len(tracks))}")
+        sound = tracks[audio_track - 1]
+    return StreamSource(
+        path,
+        container,
+        _best(container, "video", pictures),
+        sound,
+        zero,
+        tracks.index(sound) + 1 if sound is not None else 0,
+        tuple(_track_name(track, number) for number, track in enumerate(tracks, start=1)),
+    )
+
+
+def _count(tracks: int) -> str:
+    if not tracks:
+        return "it has none"
+    return "it has one" if tracks == 1 else f"it has {tracks}; name one from 1 to {tracks}"
+
+
+def _track_name(track: av.AudioStream, number: int) -> str:
+    """A name of an audio stream for people: its number, its language and its title."""
+    words = [" ".join(str(track.metadata.get(key, "")).split()) for key in ("language", "title")]
+    about = ", ".join(word for word in words if word and word != "und")
+    return f"track {number} ({about})" if about else f"track {number}"
 
 
 def _best(container: InputContainer, stream_type: Literal["video", "audio"], streams: list[StreamT]) -> StreamT | None:

@@ -22,7 +22,7 @@ from evoked.media.damage_log import DamageLog, StreamPosition
 from evoked.media.frame_sampler import FrameSampler, PtsGrid, VideoFrame
 from evoked.media.gop_decoder import Decoder, decoder_for
 from evoked.media.orientation import Orientation
-from evoked.media.probe import Media, no_video_error, probe
+from evoked.media.probe import Media, no_video_error, probe, track_notes
 from evoked.media.stated_length import has_one_clock
 
 __all__ = [
@@ -174,6 +174,11 @@ class MediaReader(Iterator[VideoFrame | AudioChunk]):
         return self._assembler.lost_s if self._assembler else ()
 
     @property
+    def reads_sound(self) -> bool:
+        """Whether the sound is read, and the pass has begun."""
+        return self._assembler is not None
+
+    @property
     def sound_damage(self) -> tuple[Damage, ...]:
         """What is wrong with the decoded sound itself; known at the end of the pass."""
         return self._assembler.damage if self._assembler else ()
@@ -181,7 +186,7 @@ class MediaReader(Iterator[VideoFrame | AudioChunk]):
     def _run(
         self, path: Path, grid: TimeGrid | None, hz: int | None, skip: bool
     ) -> Generator[VideoFrame | AudioChunk, None, None]:
-        source = open_source(path)
+        source = open_source(path, self.media.sound.track if self.media.sound else 0)
         try:
             yield from self._pass(source, grid, hz, skip)
         finally:
@@ -273,8 +278,9 @@ def _count(decoder: Decoder, log: DamageLog) -> None:
 
 
 def damage_lines(reader: MediaReader) -> tuple[str, ...]:
-    """The damage of a file as messages, one per defect; known at the end of the pass."""
-    return damage_texts(reader.damage)
+    """Messages at the end of the pass: one per defect of the file, and which of several audio tracks was read."""
+    tracks = track_notes(reader.media) if reader.reads_sound else ()
+    return (*damage_texts(reader.damage), *tracks)
 
 
 def prefetch(items: Iterator[T], depth: int = 8) -> Iterator[T]:

@@ -27,6 +27,8 @@ __all__ = [
     "no_timestamps_error",
     "no_video_error",
     "probe",
+    "track_notes",
+    "track_of_several",
 ]
 
 MISSING_S = Fraction(1, 2)
@@ -87,6 +89,7 @@ class AudioStream:
         channels: number of channels.
         start_s: when the audio begins, in seconds on the file's clock.
         duration_s: from then to its end, seconds; exact to one codec frame.
+        track: which of the file's audio streams it is, from 1.
     """
 
     codec: str
@@ -94,6 +97,7 @@ class AudioStream:
     channels: int
     start_s: Fraction
     duration_s: Fraction
+    track: int = 1
 
     def __post_init__(self) -> None:
         if self.sample_rate < 1 or self.channels < 1:
@@ -118,6 +122,7 @@ class Media:
         sound: the audio stream; None where there is none.
         stated_s: when the file says that it ends; None where it does not say so. Later than `duration_s` where it was
             cut off and has no index of what is missing.
+        audio_tracks: a name of each of the file's audio streams for people, in order.
     """
 
     path: Path
@@ -126,6 +131,7 @@ class Media:
     picture: VideoStream | None
     sound: AudioStream | None
     stated_s: Fraction | None = None
+    audio_tracks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         ends = [s.end_s for s in (self.picture, self.sound) if s]
@@ -146,15 +152,22 @@ class Media:
         return TimeGrid.covering(stream.end_s, rate)
 
 
-def probe(path: Path) -> Media:
+def probe(path: Path, audio_track: int = 0) -> Media:
     """Describe a media file: reads its index or its tail, and decodes its first video and audio frame.
+
+    Args:
+        path: a media file.
+        audio_track: which of its audio streams is described and read, from 1; 0: the one that a player plays.
+
+    Returns:
+        Its description.
 
     Raises:
         MissingMedia: if it is absent, a folder, empty, or no media file.
         NoPictureError: if it has a video stream of which not one frame can be decoded.
-        MediaError: if it is damaged in another way.
+        MediaError: if it is damaged in another way, or has no such audio track.
     """
-    with open_container(path) as source:
+    with open_container(path, audio_track) as source:
         ends_read = _PacketEnds(ClockRepair(source))
         firsts = _first_frames(source, ends_read)
         container = source.container.format.name
@@ -170,7 +183,24 @@ def probe(path: Path) -> Media:
         sound = _audio(decodable, firsts.audio, ends) if firsts.audio else None
         duration_s = max(s.end_s for s in (picture, sound) if s)
         stated_s = _stated_s(decodable, duration_s)
-    return Media(path, container, duration_s, picture, sound, stated_s)
+        tracks = source.audio_tracks
+    return Media(path, container, duration_s, picture, sound, stated_s, tracks)
+
+
+def track_of_several(media: Media) -> int:
+    """The audio track that is described, from 1; 0 where the file has one or none."""
+    return media.sound.track if media.sound is not None and len(media.audio_tracks) > 1 else 0
+
+
+def track_notes(media: Media) -> tuple[str, ...]:
+    """A line for people on which of several audio tracks is used; none where there is one."""
+    track = track_of_several(media)
+    if not track:
+        return ()
+    names = list(media.audio_tracks)
+    used = names.pop(track - 1)
+    rest = " and ".join(names) if len(names) < 4 else f"the other {len(names)}"
+    return (f"{len(names) + 1} audio tracks: {used} is used, not {rest}",)
 
 
 def frame_times(path: Path) -> NDArray[np.float64]:
@@ -299,6 +329,7 @@ def _audio(source: StreamSource, frame: av.AudioFrame, ends: dict[int, Fraction]
         channels=int(frame.layout.nb_channels),
         start_s=start_s,
         duration_s=max(ends[stream.index] - start_s, Fraction(0)),
+        track=source.audio_track,
     )
 
 

@@ -33,6 +33,7 @@ class PredictTask:
         output: the file to write; None: nothing is written, the caller takes the prediction from the result.
         threshold: for .vtt.
         threads: of the networks; 0 = as many as there are cores.
+        audio_track: which of the video's audio tracks, from 1; 0: the one that a player plays.
     """
 
     video: Path
@@ -41,6 +42,7 @@ class PredictTask:
     output: Path | None = None
     threshold: float = 0.5
     threads: int = 0
+    audio_track: int = 0
 
     def __post_init__(self) -> None:
         folder = self.cache.folder and self.cache.folder.absolute()
@@ -78,12 +80,14 @@ def run_predict_task(task: PredictTask, progress: Progress = silent) -> Predicti
     Raises:
         EvokedError: if the video, the model, a network or the output cannot be used.
     """
-    if probe(task.video).picture is None:  # an unusable file is reported before any network is fetched
+    if (
+        probe(task.video, task.audio_track).picture is None
+    ):  # an unusable file is reported before any network is fetched
         raise no_video_error(task.video)
     arrays = task.model / ARRAYS
     digest = sha256(arrays) if arrays.is_file() else ""  # a missing one is reported by load_model
     predictor = _predictor(task.model, digest, task.threads, task.cache)
-    features = predictor.features(task.video, progress)
+    features = predictor.features(task.video, progress, task.audio_track)
     damage = (*features.damage, *missing_audio_note(predictor.model, features))
     provenance = predictor.provenance(task.video)
     defects = of_file(task.video.name, features.defects)

@@ -167,12 +167,13 @@ class Predictor:
         """
         return predict_features(self.model, self.features(path, progress))
 
-    def features(self, path: Path, progress: Progress = silent) -> Features:
+    def features(self, path: Path, progress: Progress = silent, audio_track: int = 0) -> Features:
         """Describe a video for the model.
 
         Args:
             path: a media file with a picture.
             progress: called with the seconds done and their total.
+            audio_track: which of its audio tracks, from 1; 0: the one that a player plays.
 
         Returns:
             Its features, and what was wrong with the file.
@@ -180,7 +181,7 @@ class Predictor:
         Raises:
             MediaError: if it is no media file or has no picture.
         """
-        return self._extractor(path, progress)
+        return self._extractor(path, progress, audio_track)
 
     def provenance(self, path: Path) -> Provenance:
         """Provenance of a video's prediction: video, model, networks, and the notes of the model's training."""

@@ -62,7 +62,8 @@ class PredictionSteps:
         config = self.settings.features.as_dict()
         nets = self._digests()
         sha = self.runner.records.content_digest(source)
-        key = self.runner.records.key(code=CODE["features"], source=sha, config=config, nets=nets)
+        track = {"audio_track": self.settings.features.audio_track} if self.settings.features.audio_track else {}
+        key = self.runner.records.key(code=CODE["features"], source=sha, config={**config, **track}, nets=nets)
         provenance = Provenance("features", config, {content: sha}, nets)
         task = FeaturesTask(source, out, self.settings.features, CacheLocation.of(self.cache), provenance)
         return Work("features", content, key, (out,), partial(_describe, task))

@@ -1,10 +1,11 @@
 """Settings of the alignment: thresholds of a match, and which modality is compared."""
 
-from typing import Literal, get_args
+from dataclasses import replace
+from typing import Literal, TypeVar, get_args
 
 from evoked.core.settings import setting, settings
 
-__all__ = ["MODALITIES", "SOUND_HZ", "AlignConfig", "MatchConfig"]
+__all__ = ["MODALITIES", "SOUND_HZ", "AlignConfig", "MatchConfig", "own_speed_only"]
 
 SOUND_HZ = 8000
 
@@ -35,11 +36,23 @@ class AlignConfig:
     max_pitch_semitones: float = setting(
         2.0, "largest change of the content's pitch that is searched, in semitones", ge=0, le=12
     )
-
+    audio_track: int = setting(
+        0,
+        "audio track of the reaction, from 1; 0: the one that a player plays, and the others where it does not match",
+        ge=0,
+    )
     spectrum_fallback: bool = setting(
         False,
         "where nothing else matches in less than a minute, accept a match of spectra: see docs/alignment.md",
     )
+
+
+ConfigT = TypeVar("ConfigT", bound=AlignConfig)
+
+
+def own_speed_only(config: ConfigT) -> ConfigT:
+    """The settings of a quick search: at the content's own speed and pitch."""
+    return replace(config, max_speed_change=0.0, max_pitch_semitones=0.0, spectrum_fallback=False)
 
 
 Modalities = Literal["auto", "audio", "video"]
@@ -54,6 +67,11 @@ class MatchConfig(AlignConfig):
         ValueError: if a value is out of its range, or `by` is none of MODALITIES.
     """
 
+    content_audio_track: int = setting(
+        0,
+        "audio track of the content, from 1; 0: the one that a player plays, and the others where it does not match",
+        ge=0,
+    )
     by: Modalities = setting(
         "auto", "what is compared: audio, video, or auto: audio, and video for what that leaves open"
     )

@@ -13,10 +13,11 @@ from pathlib import Path
 from evoked.core.damage import FileDamage, of_file
 from evoked.core.errors import AlignmentError, MediaError, NoSoundError
 from evoked.core.progress import Progress, part, silent
+from evoked.media.probe import track_of_several
 from evoked.reactions.alignment.audio.align import align
 from evoked.reactions.alignment.audio.gcc_phat import Samples
 from evoked.reactions.alignment.audio.soundtrack import damage_suffix
-from evoked.reactions.alignment.config import SOUND_HZ, MatchConfig
+from evoked.reactions.alignment.config import SOUND_HZ, MatchConfig, own_speed_only
 from evoked.reactions.alignment.fusion import (
     MIN_CONFIRMING_SCORE,
     MIN_OPEN_S,
@@ -33,6 +34,8 @@ from evoked.reactions.alignment.video.align import align_by_video
 
 __all__ = ["ContentMatcher", "modality_notes"]
 
+MAX_ATTEMPTS = 24
+"""Most pairs of audio tracks that are compared before a reaction is refused."""
 SEARCH_NOTE = "looking for the content in the video"
 MODALITY_NOTES = {
     "video": "aligned by video: no sound in common",
@@ -52,6 +55,15 @@ class _ReadStreams:
 
     reaction: Recording
     of_contents: set[tuple[str, Stream]] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class _AudioTracks:
+    """Tracks that are compared: of the reaction, and of contents; 0: the one that a player plays."""
+
+    reaction: int
+    names: tuple[str, ...]
+    content: int = 0
 
 
 class ContentMatcher:
@@ -166,21 +178,57 @@ class ContentMatcher:
         self._read[reaction.path].of_contents.update((name, stream) for name in names)
 
     def _by_audio(self, reaction: Recording, names: tuple[str, ...]) -> ContentMatch:
+        """The content at the audio tracks that the config names or a player plays, else at the others."""
+        attempts = self._attempts(reaction, names)
+        if len(attempts) == 1:
+            return self._by_tracks(reaction, names, self.config)
+        refusal: AlignmentError | NoSoundError | None = None
+        for config in (own_speed_only(self.config), self.config):
+            for attempt in attempts:
+                self._use_tracks(reaction, names, attempt)
+                try:
+                    return self._by_tracks(reaction, attempt.names, config)
+                except (AlignmentError, NoSoundError) as error:
+                    refusal = refusal or error
+                except MediaError:
+                    if attempt is attempts[0]:
+                        raise
+        self._use_tracks(reaction, names, attempts[0])
+        raise AlignmentError(f"{refusal}. The other audio tracks were tried as well") from refusal
+
+    def _attempts(self, reaction: Recording, names: tuple[str, ...]) -> list[_AudioTracks]:
+        """What is compared with what, the tracks that a player plays first."""
+        self._use_tracks(reaction, names, _AudioTracks(self.config.audio_track, names))
+        tracks = [self.config.audio_track]
+        if not self.config.audio_track:
+            tracks += reaction.other_tracks
+        attempts = [_AudioTracks(track, names) for track in tracks]
+        if not self.config.content_audio_track:
+            for name in names:
+                for number in self.contents[name].other_tracks:
+                    attempts += [_AudioTracks(track, (name,), number) for track in tracks]
+        return attempts[:MAX_ATTEMPTS]
+
+    def _use_tracks(self, reaction: Recording, names: tuple[str, ...], tracks: _AudioTracks) -> None:
+        reaction.choose_track(tracks.reaction)
+        for name in names:
+            chosen = tracks.content if name in tracks.names and tracks.content else self.config.content_audio_track
+            self.contents[name].choose_track(chosen)
+
+    def _by_tracks(self, reaction: Recording, names: tuple[str, ...], config: MatchConfig) -> ContentMatch:
         soundtrack = reaction.soundtrack
         compared = self._compared(reaction, names)
         try:
             if len(names) == 1:
                 self._note_read(reaction, "audio", *names)
-                return ContentMatch(
-                    names[0], align(soundtrack.samples, self._sound_of(names[0]), SOUND_HZ, self.config)
-                )
+                return ContentMatch(names[0], align(soundtrack.samples, self._sound_of(names[0]), SOUND_HZ, config))
             names = tuple(name for name in names if self.contents[name].media.sound is not None)
             if not names:
                 raise AlignmentError("no content has sound")
             self._note_read(reaction, "audio", *names)
             if self._library is None or self._library.contents != names:
                 self._library = MemoryLibrary(names, self._sound_of, SOUND_HZ, self.config)
-            return self._library.identify(soundtrack.samples)
+            return self._library.identify(soundtrack.samples, config)
         except AlignmentError as error:
             raise soundtrack.refused(error, compared) from error
 
@@ -230,7 +278,11 @@ class ContentMatcher:
                     offsets = fill_by_video(offsets, thumbnails, content.content_thumbnails(), self.config)
                 except MediaError as error:  # the map by audio is kept
                     reaction.note(f"not compared by video: {error}")
-        return replace(match, offsets=extend_to_ends(offsets, *durations_s))
+        offsets = extend_to_ends(offsets, *durations_s)
+        if "audio" in offsets.by:
+            tracks = track_of_several(reaction_media), track_of_several(content_media)
+            offsets = replace(offsets, reaction_audio_track=tracks[0], content_audio_track=tracks[1])
+        return replace(match, offsets=offsets)
 
     def _sound_of(self, name: str) -> Samples:
         for content_name, content in self.contents.items():

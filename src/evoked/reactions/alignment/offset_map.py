@@ -30,6 +30,8 @@ __all__ = [
     "write_offsets",
 ]
 
+TRACKS = ("reaction_audio_track", "content_audio_track")
+
 
 @dataclass(frozen=True)
 class Segment:
@@ -90,6 +92,8 @@ class OffsetMap:
             to where it was played first.
         by: modality: "audio" or "video"; "audio and video" where the map was found by audio and its gaps were
             filled by video, "video and audio" likewise.
+        reaction_audio_track, content_audio_track: which of a file's several audio tracks was compared, from 1; 0: it
+            has one or none, or its sound was not compared.
 
     Raises:
         ValueError: if there is no segment, or two overlap on either clock.
@@ -98,6 +102,8 @@ class OffsetMap:
     score: float
     segments: tuple[Segment, ...]
     by: str = "audio"
+    reaction_audio_track: int = 0
+    content_audio_track: int = 0
 
     def __post_init__(self) -> None:
         if not self.segments:
@@ -158,10 +164,12 @@ class OffsetMap:
         return steps
 
     def as_dict(self) -> dict[str, object]:
-        """Plain values, seconds rounded to 1e-6, rates to 1e-9."""
+        """Plain values, seconds rounded to 1e-6, rates to 1e-9; audio tracks only of files that have several."""
+        tracks = {name: getattr(self, name) for name in TRACKS if getattr(self, name)}
         digits = {"score": 3, "rate": 9}
         return {
             "by": self.by,
+            **tracks,
             "score": round(self.score, 3),
             "segments": [{k: round(v, digits.get(k, 6)) for k, v in asdict(s).items()} for s in self.segments],
         }
@@ -230,7 +238,8 @@ def offsets_from(values: Mapping[str, object]) -> OffsetMap:
     if not isinstance(segments, list):
         raise TypeError(f"segments must be a list, got {type(segments).__name__}")
     by = str(values.get("by", "audio")).replace("sound", "audio").replace("picture", "video")
-    return OffsetMap(float(values["score"]), tuple(Segment(**s) for s in segments), by)  # type: ignore[arg-type]
+    score, tracks = float(values["score"]), [int(str(values.get(name, 0))) for name in TRACKS]  # type: ignore[arg-type]
+    return OffsetMap(score, tuple(Segment(**s) for s in segments), by, *tracks)
 
 
 def _ceil(value: Fraction) -> int:

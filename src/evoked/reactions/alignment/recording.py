@@ -27,10 +27,14 @@ class Recording:
 
     Args:
         path: a media file; nothing is read yet.
+
+    Attributes:
+        audio_track: which of its audio streams is read, from 1; 0: the one that a player plays.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.audio_track = 0
         self._soundtrack: Soundtrack | None = None
         self._reaction_thumbnails: FrameThumbnails | None = None
         self._content_thumbnails: FrameThumbnails | None = None
@@ -44,7 +48,21 @@ class Recording:
     @cached_property
     def media(self) -> Media:
         """Its description; MediaError or a subclass if it cannot be read."""
-        return probe(self.path)
+        return probe(self.path, self.audio_track)
+
+    def choose_track(self, audio_track: int) -> None:
+        """Read another of its audio streams from now on: its number from 1, or 0 for the one that a player plays."""
+        if audio_track != self.audio_track:
+            self.audio_track = audio_track
+            self.__dict__.pop("media", None)
+            self._soundtrack = None
+            self._damage.pop("audio", None)
+
+    @property
+    def other_tracks(self) -> tuple[int, ...]:
+        """Its audio streams without the one that is read, from 1."""
+        now = self.media.sound.track if self.media.sound else 0
+        return tuple(n for n in range(1, len(self.media.audio_tracks) + 1) if n != now)
 
     @cached_property
     def digest(self) -> str:
@@ -65,7 +83,7 @@ class Recording:
         """All its sound (115 MB for an hour); NoSoundError if it has none, MediaError if it cannot be read."""
         if self._soundtrack is None:
             self._soundtrack = load_soundtrack(self.path, self.media)
-            self._add_damage("audio", self._soundtrack.damage)
+            self._add_damage("audio", (*self._soundtrack.damage, *self._soundtrack.notes))
             self._add_defects("audio", self._soundtrack.defects)
         return self._soundtrack
 

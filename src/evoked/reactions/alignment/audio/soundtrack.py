@@ -6,7 +6,7 @@ from pathlib import Path
 from evoked.core.damage import Damage
 from evoked.core.errors import AlignmentError
 from evoked.media.decode import audio_of, damage_lines, read_media
-from evoked.media.probe import Media
+from evoked.media.probe import Media, track_notes
 from evoked.reactions.alignment.audio.gcc_phat import Samples
 from evoked.reactions.alignment.config import SOUND_HZ
 
@@ -22,12 +22,14 @@ class Soundtrack:
         samples: float32, shape (n,), mono at SOUND_HZ; silence where the file breaks off.
         damage: damage of its sound, one line each; empty for an intact file.
         defects: the same with kinds and seconds.
+        notes: which of several audio tracks it is.
     """
 
     path: Path
     samples: Samples
     damage: tuple[str, ...]
     defects: tuple[Damage, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def refused(self, error: AlignmentError, compared: str) -> AlignmentError:
         """The error with the names of the compared files before it and the damage of the file after it.
@@ -74,4 +76,6 @@ def load_soundtrack(path: Path, media: Media | None = None) -> Soundtrack:
     """
     reader = read_media(path, audio_hz=SOUND_HZ, media=media)
     samples = audio_of(reader)
-    return Soundtrack(path, samples, damage_lines(reader), defects=reader.damage)
+    notes = track_notes(reader.media)
+    damage = tuple(line for line in damage_lines(reader) if line not in notes)
+    return Soundtrack(path, samples, damage, reader.damage, notes)

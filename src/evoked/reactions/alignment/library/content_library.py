@@ -13,21 +13,22 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from evoked.core.errors import LibraryError
+from evoked.core.errors import AlignmentError, LibraryError
 from evoked.core.files import digest, parse_json, sha256, write_text, writing
 from evoked.core.locks import locked
 from evoked.core.provenance import Provenance
-from evoked.media.decode import read_audio
+from evoked.media.probe import probe, track_of_several
 from evoked.reactions.alignment.audio.fingerprints import fingerprint, key_limit
 from evoked.reactions.alignment.audio.gcc_phat import Samples
-from evoked.reactions.alignment.config import SOUND_HZ, AlignConfig
+from evoked.reactions.alignment.audio.soundtrack import load_soundtrack
+from evoked.reactions.alignment.config import SOUND_HZ, AlignConfig, own_speed_only
 from evoked.reactions.alignment.library.identify import ContentMatch, identify_content
 from evoked.reactions.alignment.library.inverted_index import (
     KEEP_ONE_IN,
@@ -37,6 +38,7 @@ from evoked.reactions.alignment.library.inverted_index import (
     count_keys,
     postings_of,
 )
+from evoked.reactions.alignment.recording import Recording
 
 __all__ = ["ContentLibrary", "Entry"]
 
@@ -54,12 +56,14 @@ class Entry:
         path: absolute path of its file when it was added.
         sha256: digest of the file.
         seconds: duration of its sound.
+        audio_track: which of the file's several audio tracks it is, from 1; 0: it has one.
     """
 
     name: str
     path: str
     sha256: str
     seconds: float
+    audio_track: int = 0
 
 
 def _without_a_word(_line: str) -> None: ...
@@ -81,37 +85,40 @@ class ContentLibrary:
         self._waiting = waiting
         self.entries: tuple[Entry, ...] = self._read()
 
-    def add(self, path: Path, name: str | None = None) -> bool:
+    def add(self, path: Path, name: str | None = None, audio_track: int = 0) -> bool:
         """Add a content.
 
         Its postings are written before it is listed, so that an interruption loses those of one content at most.
 
         Args:
             path: of its file.
-            name: in the library; None: the name of the file.
+            name: in the library; None: the name of the file, with the audio track where one is named.
+            audio_track: which of its audio tracks, from 1; 0: the one that a player plays.
 
         Returns:
-            False if the library holds a content of the same bytes already, under any name.
+            False if the library holds a content of the same bytes (and of this track) already, under any name.
 
         Raises:
             MediaError or a subclass: if the file has no sound that can be read.
             LibraryError: if another content has this name.
         """
         sha = sha256(path)
-        name = name or path.name
-        if self._holds(sha, name):
+        name = name or (f"{path.name} track {audio_track}" if audio_track else path.name)
+        media = probe(path, audio_track)
+        track = track_of_several(media)
+        if self._holds(sha, track, name):
             return False
-        sound = read_audio(path, SOUND_HZ)
+        sound = load_soundtrack(path, media).samples
         postings = postings_of(fingerprint(sound, SOUND_HZ))
         if not len(postings.keys):
             raise LibraryError(f"{path} has no sound to be recognised by: it is silent, or shorter than half a second")
         arrays = {"keys": postings.keys, "frames": postings.frames, "total": np.array([postings.total])}
-        entry = Entry(name, str(path.absolute()), sha, round(len(sound) / SOUND_HZ, 3))
+        entry = Entry(name, str(path.absolute()), sha, round(len(sound) / SOUND_HZ, 3), track)
         with locked(self.folder, "evoked library add", waiting=self._waiting):
             self.entries = self._read()  # others may have added some meanwhile, this one too
-            if self._holds(sha, name):
+            if self._holds(sha, track, name):
                 return False
-            with writing(self._postings_path(sha)) as temporary:
+            with writing(self._postings_path(sha, track)) as temporary:
                 save_file(arrays, temporary)
             self.entries = tuple(sorted((*self.entries, entry), key=lambda e: e.name))
             self._write()
@@ -146,6 +153,40 @@ class ContentLibrary:
         """
         return identify_content(reaction, self.index(), self._sound, config)
 
+    def find_recording(self, reaction: Recording, config: AlignConfig | None = None) -> ContentMatch:
+        """The content that a recording plays the most of, at the audio track that a player plays, else at another.
+
+        Args:
+            reaction: the recording; its sound is kept.
+            config: thresholds of a match, and the audio track, where one is named.
+
+        Returns:
+            The content, and the map.
+
+        Raises:
+            AlignmentError: if it plays none of them.
+            NoSoundError: if it has no sound.
+            LibraryError: as `find`.
+        """
+        config = config or AlignConfig()
+        reaction.choose_track(config.audio_track)
+        others = () if config.audio_track else reaction.other_tracks
+        refusal: AlignmentError | None = None
+        for attempt in (own_speed_only(config), config) if others else (config,):
+            for track in (config.audio_track, *others):
+                reaction.choose_track(track)
+                try:
+                    match = self.find(reaction.soundtrack.samples, attempt)
+                except AlignmentError as error:
+                    refusal = refusal or error
+                    continue
+                tracks = track_of_several(reaction.media), self._entry(match.content).audio_track
+                offsets = replace(match.offsets, reaction_audio_track=tracks[0], content_audio_track=tracks[1])
+                return replace(match, offsets=offsets)
+        reaction.choose_track(config.audio_track)
+        also = ". The other audio tracks were tried as well" if others else ""
+        raise AlignmentError(f"{refusal}{also}") from refusal
+
     def provenance(self, reaction: Mapping[str, str], content: str) -> Provenance:
         """The provenance that `evoked library find` writes with a map.
 
@@ -168,9 +209,9 @@ class ContentLibrary:
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def _holds(self, sha: str, name: str) -> bool:
-        """Whether a file is in the library, by its bytes; LibraryError if its name is another's."""
-        if any(e.sha256 == sha for e in self.entries):
+    def _holds(self, sha: str, audio_track: int, name: str) -> bool:
+        """Whether a track of a file is in the library, by its bytes; LibraryError if its name is another's."""
+        if any((e.sha256, e.audio_track) == (sha, audio_track) for e in self.entries):
             return True
         if any(e.name == name for e in self.entries):
             raise LibraryError(f"{self.folder} holds another content called {name}: rename one of the two")
@@ -183,16 +224,16 @@ class ContentLibrary:
             raise LibraryError(f"{name} is not at {path} any more: add it again from where it is now")
         if sha256(path) != entry.sha256:
             raise LibraryError(f"{path} has changed since it was added: add it again under another name")
-        return read_audio(path, SOUND_HZ)
+        return load_soundtrack(path, probe(path, entry.audio_track)).samples
 
     def _entry(self, name: str) -> Entry:
         return next(e for e in self.entries if e.name == name)
 
-    def _postings_path(self, sha: str) -> Path:
-        return self.folder / "marks" / f"{sha}.safetensors"
+    def _postings_path(self, sha: str, audio_track: int) -> Path:
+        return self.folder / "marks" / (f"{sha}-{audio_track}.safetensors" if audio_track else f"{sha}.safetensors")
 
     def _read_postings(self, entry: Entry) -> FingerprintPostings:
-        path = self._postings_path(entry.sha256)
+        path = self._postings_path(entry.sha256, entry.audio_track)
         try:
             arrays = load_file(path)
             postings = FingerprintPostings(arrays["keys"], arrays["frames"], int(arrays["total"][0]))
@@ -248,7 +289,7 @@ class ContentLibrary:
         inputs = {e.name: e.sha256 for e in self.entries}
         body = {
             "settings": FORMAT,
-            "contents": [asdict(e) for e in self.entries],
+            "contents": [_plain(e) for e in self.entries],
             "provenance": Provenance("library add", FORMAT, inputs).as_dict(),
         }
         write_text(self.folder / "contents.json", json.dumps(body, indent=1, ensure_ascii=False) + "\n")
@@ -261,3 +302,10 @@ def _check_entry(entry: Entry) -> None:
         raise ValueError(f"{str(entry.sha256)[:80]!r} of {str(entry.name)[:80]!r} is no sha256")
     if not isinstance(entry.seconds, int | float) or not 0 < entry.seconds < math.inf:
         raise ValueError(f"{entry.name!r} has no duration")
+    if type(entry.audio_track) is not int or entry.audio_track < 0:
+        raise ValueError(f"{entry.name!r} has no audio track {str(entry.audio_track)[:80]!r}")
+
+
+def _plain(entry: Entry) -> dict[str, object]:
+    """An entry as JSON values; the audio track only where a file has several."""
+    return {name: value for name, value in asdict(entry).items() if name != "audio_track" or value}

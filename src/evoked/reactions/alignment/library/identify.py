@@ -6,20 +6,21 @@ contents than with ten.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from evoked.core.errors import AlignmentError
 from evoked.reactions.alignment.audio.align import align
 from evoked.reactions.alignment.audio.fingerprints import fingerprint
 from evoked.reactions.alignment.audio.gcc_phat import Samples
 from evoked.reactions.alignment.audio.speed_pitch import speed_pitch_grid
-from evoked.reactions.alignment.config import SOUND_HZ, AlignConfig
+from evoked.reactions.alignment.config import SOUND_HZ, AlignConfig, own_speed_only
 from evoked.reactions.alignment.library.inverted_index import InvertedIndex, build_index, count_keys, postings_of
 from evoked.reactions.alignment.offset_map import OffsetMap
 
 __all__ = ["ContentMatch", "MemoryLibrary", "identify_content"]
 
 MAX_ALIGNED = 3  # contents that are aligned in full
+LIKELY_SHARE = 0.5  # share of the reaction that a content covers at its own speed from which no other speed is tried
 
 
 @dataclass(frozen=True)
@@ -58,23 +59,46 @@ def identify_content(
     config = config or AlignConfig()
     if not index.names:
         raise AlignmentError("there are no contents to compare with")
-    matches: list[ContentMatch] = []
-    reason = "no audio hash is shared"
-    ranked = index.ranked(reaction_sound, speed_pitch_grid(config.max_speed_change, config.max_pitch_semitones))[
-        :MAX_ALIGNED
-    ]
-    # Other speeds only where none matches at its own: the search takes some seconds for each wrong content
-    for attempt in (replace(config, max_speed_change=0.0, max_pitch_semitones=0.0), config):
-        for name, _ in ranked:
+    search = _Search(reaction_sound, index.hz, sound_of)
+    # Other speeds only where none matches at its own: looking for them takes seconds, and for each wrong content again
+    own_speed = index.ranked(reaction_sound, ())[:MAX_ALIGNED]
+    likely = search.best(own_speed, own_speed_only(config))
+    if likely is not None and likely.offsets.covered_s >= LIKELY_SHARE * len(reaction_sound) / index.hz:
+        return likely
+    changes = speed_pitch_grid(config.max_speed_change, config.max_pitch_semitones)
+    ranked = index.ranked(reaction_sound, changes)[:MAX_ALIGNED]
+    for attempt in dict.fromkeys((own_speed_only(config), config)):
+        match = search.best(ranked, attempt)
+        if match is not None:
+            return match
+    raise AlignmentError(f"the reaction plays none of {len(index.names)} contents ({search.reason})")
+
+
+class _Search:
+    """Aligns a reaction with contents, with each at the same settings once."""
+
+    def __init__(self, reaction_sound: Samples, hz: int, sound_of: Callable[[str], Samples]) -> None:
+        self.reason = "no audio hash is shared"
+        self._reaction_sound, self._hz, self._sound_of = reaction_sound, hz, sound_of
+        self._results: dict[tuple[str, AlignConfig], ContentMatch | str] = {}
+
+    def best(self, ranked: Sequence[tuple[str, int]], config: AlignConfig) -> ContentMatch | None:
+        """The match of which most is covered; None where none of the contents matches."""
+        results = [self._result(name, config) for name, _ in ranked]
+        for (name, _), result in zip(ranked, results, strict=True):
+            if isinstance(result, str):
+                self.reason = f"nearest {name}: {result}"
+        matches = [result for result in results if isinstance(result, ContentMatch)]
+        return max(matches, key=lambda match: (match.offsets.covered_s, match.offsets.score), default=None)
+
+    def _result(self, name: str, config: AlignConfig) -> ContentMatch | str:
+        if (name, config) not in self._results:
             try:
-                matches.append(ContentMatch(name, align(reaction_sound, sound_of(name), index.hz, attempt)))
+                offsets = align(self._reaction_sound, self._sound_of(name), self._hz, config)
+                self._results[name, config] = ContentMatch(name, offsets)
             except AlignmentError as error:
-                reason = f"nearest {name}: {error}"
-        if matches:
-            break
-    else:
-        raise AlignmentError(f"the reaction plays none of {len(index.names)} contents ({reason})")
-    return max(matches, key=lambda p: (p.offsets.covered_s, p.offsets.score))
+                self._results[name, config] = str(error)
+        return self._results[name, config]
 
 
 class MemoryLibrary:
@@ -107,13 +131,20 @@ class MemoryLibrary:
             reaction_sound, speed_pitch_grid(self._config.max_speed_change, self._config.max_pitch_semitones)
         )
 
-    def identify(self, reaction_sound: Samples) -> ContentMatch:
+    def identify(self, reaction_sound: Samples, config: AlignConfig | None = None) -> ContentMatch:
         """The content that a reaction plays the most of.
+
+        Args:
+            reaction_sound: float32, shape (samples,), mono at `hz`.
+            config: thresholds of a match; None: those of the library.
+
+        Returns:
+            The content, and the map.
 
         Raises:
             AlignmentError: if it has nothing in common with any of them, or is silent.
         """
-        return identify_content(reaction_sound, self._built_index(), self._sound_of, self._config)
+        return identify_content(reaction_sound, self._built_index(), self._sound_of, config or self._config)
 
     def _built_index(self) -> InvertedIndex:
         if self._index is None:
