@@ -82,6 +82,8 @@ def _at_another_speed(
     reaction: Samples, content: Samples, hz: int, content_prints: AudioFingerprint, config: AlignConfig
 ) -> tuple[SpeedPitch, list[AlignedRun]] | None:
     """The change of speed or pitch of a content, and its chain on the content's clock; None where none is found."""
+    if not (config.max_speed_change or config.max_pitch_semitones):
+        return None
     shorter_s = min(len(reaction), len(content)) / hz
     change, votes = estimate_speed_pitch(
         reaction, content_prints, speed_pitch_grid(config.max_speed_change, config.max_pitch_semitones)

@@ -7,12 +7,14 @@ overlap match on one line, each far better than at any other moment, the content
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
 from evoked.core.errors import AlignmentError
+from evoked.parallel.thread_map import thread_map
 from evoked.reactions.alignment.chaining import (
     MIN_RUN_S,
     AlignedRun,
@@ -180,8 +182,8 @@ def region_hypotheses(
         hypotheses: list[RegionHypothesis] = []
         for speed in speeds:
             searched = SearchedContent(content, speed, block)
-            results = (search_region(reaction, start, searched, content.aspect) for start in starts)
-            hypotheses += [result for result in results if result]
+            search = partial(search_region, reaction, content=searched, aspect=content.aspect)
+            hypotheses += [result for result in thread_map(search, starts) if result]
         hypotheses.sort(key=lambda hypothesis: hypothesis.rival - hypothesis.score)
         yield from hypotheses[:MAX_FOLLOWED]
 
@@ -204,8 +206,11 @@ def follow_region(
         return _mirrored(content_changes(content, speed, SHAPE), hypothesis.mirrored)
 
     def matches_at(speed: float) -> list[BlockMatch]:
-        return list(match_blocks(rows * weight, content_rows(speed) * weight, speed, hop))
+        if speed not in known:
+            known[speed] = list(match_blocks(rows * weight, content_rows(speed) * weight, speed, hop))
+        return known[speed]
 
+    known: dict[float, list[BlockMatch]] = {}  # speed → matches, as long as the weight is the same
     box = refine_box(reaction, content_rows(hypothesis.speed), hypothesis)
     rows, weight = crop_box(reaction.cells, box, SHAPE), np.ones(SHAPE[0] * SHAPE[1], np.float32)
     hop = max(HOP_FRAMES, len(rows) // MAX_PROBED_BLOCKS)
@@ -220,6 +225,7 @@ def follow_region(
     on_lines = [m for line in lines if _disjoint_blocks(line) >= 2 for m in line]
     if on_lines:  # the blocks are matched again without the cells that something else covers
         weight = _weight(rows, content_rows(speed), on_lines, speed)
+        known.clear()
         matches = matches_at(speed)
         speed, lines = fit_lines(_clear(matches), speed, MAX_DRIFT / 4 if max_speed_change > 0 else 0.0)
     return FollowedRun(box, hypothesis.mirrored, speed, rows, weight, tuple(map(tuple, lines)), len(matches))

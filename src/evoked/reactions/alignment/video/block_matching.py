@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.fft import next_fast_len
 
 from evoked.core.run_lengths import run_lengths
+from evoked.parallel.thread_map import thread_map
 from evoked.reactions.alignment.chaining import AlignedRun, viterbi_segments
 from evoked.reactions.alignment.peak_interpolation import parabolic_peak
 from evoked.reactions.alignment.video.box_search import climb_box
@@ -175,17 +176,20 @@ def match_blocks(rows: Cells, content_rows: Cells, speed: float, hop: int = HOP_
     """
     block = min(BLOCK_FRAMES, len(rows))
     matcher = BlockMatcher(content_rows, block)
-    for start in range(0, len(rows) - block + 1, hop):
+
+    def match(start: int) -> BlockMatch | None:
         score = matcher.correlations(rows[start : start + block])
         at = int(np.argmax(score))
         rivals = np.concatenate([score[: max(0, at - SAME_MOMENT_FRAMES)], score[at + SAME_MOMENT_FRAMES + 1 :]])
         middle = start + block / 2
         content_middle = float(matcher.lags[at]) + parabolic_peak(score, at) + block / 2
         if not len(rivals):
-            continue  # no other moment to compare with
+            return None  # no other moment to compare with
         median = float(np.median(rivals))
         above = (float(score[at]) - median) / (1.4826 * float(np.median(np.abs(rivals - median))) + 0.01)
-        yield BlockMatch(middle, content_middle * speed, float(score[at]), float(rivals.max()), above)
+        return BlockMatch(middle, content_middle * speed, float(score[at]), float(rivals.max()), above)
+
+    yield from filter(None, thread_map(match, range(0, len(rows) - block + 1, hop)))
 
 
 def blocks_speed(

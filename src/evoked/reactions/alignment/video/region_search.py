@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import next_fast_len
+from scipy.fft import next_fast_len, rfft
 
 from evoked.reactions.alignment.video.thumbnails import (
     Box,
@@ -89,7 +89,7 @@ class SearchedContent:
         self.energy += ENERGY_PRIOR * float(np.median(self.energy[self.energy > 0])) if self.moves else 1.0
         self.scale = (1 / np.sqrt(self.energy)).astype(np.float32)
         variants = np.stack([rows, mirror(rows, SHAPE)]).astype(np.float32)  # as it is, and mirrored
-        self.spectra: Spectra = np.fft.rfft(np.ascontiguousarray(variants.transpose(0, 2, 1)), self.size)
+        self.spectra: Spectra = rfft(np.ascontiguousarray(variants.transpose(0, 2, 1)), self.size)
 
 
 def search_region(
@@ -180,7 +180,7 @@ def _rectangle_rows(block: NDArray[np.uint8], size: int, aspect: float) -> Itera
             rows_of = {k: v for k, v in rows_of.items() if k >= i}
             for k in used_rows:
                 if k not in rows_of:
-                    rows_of[k] = np.fft.rfft(np.ascontiguousarray(changes[:, k].T), size).conj()
+                    rows_of[k] = rfft(np.ascontiguousarray(changes[:, k].T), size).conj()
             box = (i - padding[0]) * down, across * SHAPE[1] * 2, down * SHAPE[0] * 2
             count = changes.shape[2] - 2 * SHAPE[1] + 2
             boxes = [((j - padding[1]) * across, *box) for j in range(count)]
