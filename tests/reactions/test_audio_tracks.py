@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from evoked.core.damage import Damage
 from evoked.core.errors import AlignmentError, MediaError
 from evoked.media.decode import audio_of, read_media
 from evoked.media.probe import probe, track_notes
@@ -36,7 +37,7 @@ def delayed(sound: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.concatenate([np.zeros(int(DELAY_S * HZ), np.float32), sound])
 
 
-def movie(path: Path, *tracks: NDArray[np.float32], languages: tuple[str, ...] = ()) -> Path:
+def movie(path: Path, *tracks: NDArray[np.float32], languages: tuple[str, ...] = (), codec: str = "flac") -> Path:
     """A file with a small picture and these mono audio tracks; the first is the one that a player plays."""
     words: list[object] = ["ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i", "testsrc=s=64x48:r=5"]
     maps: list[object] = ["-map", "0:v"]
@@ -47,7 +48,7 @@ def movie(path: Path, *tracks: NDArray[np.float32], languages: tuple[str, ...] =
         maps += ["-map", f"{i + 1}:a", f"-disposition:a:{i}", "default" if i == 0 else "0"]
     for i, language in enumerate(languages):
         maps += [f"-metadata:s:a:{i}", f"language={language}"]
-    end = ["-t", max(map(len, tracks)) / HZ, "-c:v", "libx264", "-preset", "ultrafast", "-c:a", "flac", path]
+    end = ["-t", max(map(len, tracks)) / HZ, "-c:v", "libx264", "-preset", "ultrafast", "-c:a", codec, path]
     subprocess.run([str(word) for word in (*words, *maps, *end)], check=True)
     return path
 
@@ -142,6 +143,24 @@ def test_a_track_is_what_ffmpeg_reads_under_its_number(folder: Path, track: int)
     theirs = np.frombuffer(subprocess.run(command, capture_output=True, check=True).stdout, np.float32)
     ours = audio_of(read_media(path, audio_hz=HZ, media=probe(path, track)))
     np.testing.assert_allclose(ours, theirs, atol=1e-6)
+
+
+def test_damage_of_a_track_that_is_not_used_is_not_told(folder: Path, tmp_path: Path) -> None:
+    broken = modulated(6, 18)
+    broken[5 * HZ : 6 * HZ] = np.nan
+    path = movie(tmp_path / "broken.mkv", broken, delayed(modulated(1)), codec="pcm_f32le")
+    recording = Recording(path)
+    matcher = ContentMatcher({"film.mkv": folder / "film.mkv"})
+    assert "sound_damaged" in [entry.kind for entry in first_track_defects(path)]
+    assert matcher.match(recording).offsets.reaction_audio_track == 2
+    assert recording.damage == ("2 audio tracks: track 2 is used, not track 1",)
+    assert matcher.defects(recording, "film.mkv") == ()
+
+
+def first_track_defects(path: Path) -> tuple[Damage, ...]:
+    recording = Recording(path)
+    assert len(recording.soundtrack.samples)
+    return recording.defects_of()
 
 
 def evoked(*words: object) -> subprocess.CompletedProcess[str]:

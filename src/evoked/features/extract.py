@@ -51,7 +51,6 @@ class FeatureConfig:
     threads: int = setting(0, "threads of the networks; 0: as many as the process may use", ge=0)
     detector_size: int = setting(480, "longest side at which frames are searched for faces, pixels")
     min_score: float = setting(0.6, "faces less certain than this are left out", gt=0, lt=1)
-
     audio_track: int = setting(0, "which audio track is described, from 1; 0: the one that a player plays", ge=0)
 
     def __post_init__(self) -> None:

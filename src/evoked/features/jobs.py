@@ -62,9 +62,8 @@ def run_features_task(task: FeaturesTask, progress: Progress = silent) -> Featur
     Raises:
         EvokedError: if the video, a network or the output cannot be used.
     """
-    if (
-        probe(task.video, task.config.audio_track).picture is None
-    ):  # an unusable file is reported before any network is fetched
+    # an unusable file is reported before any network is fetched
+    if probe(task.video, task.config.audio_track).picture is None:
         raise no_video_error(task.video)
     networks = tuple(sorted(task.provenance.nets.items())) if task.provenance else ()
     extractor = _extractor(task.config, task.cache, networks)

@@ -80,9 +80,8 @@ def run_predict_task(task: PredictTask, progress: Progress = silent) -> Predicti
     Raises:
         EvokedError: if the video, the model, a network or the output cannot be used.
     """
-    if (
-        probe(task.video, task.audio_track).picture is None
-    ):  # an unusable file is reported before any network is fetched
+    # an unusable file is reported before any network is fetched
+    if probe(task.video, task.audio_track).picture is None:
         raise no_video_error(task.video)
     arrays = task.model / ARRAYS
     digest = sha256(arrays) if arrays.is_file() else ""  # a missing one is reported by load_model

@@ -57,6 +57,7 @@ class Recording:
             self.__dict__.pop("media", None)
             self._soundtrack = None
             self._damage.pop("audio", None)
+            self._defects.pop("audio", None)
 
     @property
     def other_tracks(self) -> tuple[int, ...]:
