@@ -72,6 +72,7 @@ class AudioAssembler:
         self._mixer = ChannelMixer()
         self._channels = 0  # of the last frame
         self._lost = SoundSpans()
+        self._undecoded = SoundSpans()
         self._cancelled = SoundSpans()
         self._changed: list[Damage] = []
 
@@ -81,19 +82,19 @@ class AudioAssembler:
             yield from self._add(decided, good)
 
     def lose(self, pts: int | None, duration: int | None) -> None:
-        """Note a packet that could not be decoded; it becomes silence.
+        """Note a packet that could not be decoded; it becomes silence. The reader counts it and tells of it.
 
         Args:
             pts, duration: of the packet, in units of the time base; None where it does not say.
         """
         if pts is not None:
             from_s = float(pts * self._base - self._zero)
-            self._lost.add(from_s, from_s + float((duration or 0) * self._base))
+            self._undecoded.add(from_s, from_s + float((duration or 0) * self._base))
 
     @property
     def lost_s(self) -> tuple[tuple[float, float], ...]:
         """Spans (from, to) that are silence in place of damaged sound, in seconds on the file's clock."""
-        return tuple(self._lost.spans)
+        return tuple(sorted((*self._lost.spans, *self._undecoded.spans)))
 
     @property
     def damage(self) -> tuple[Damage, ...]:
