@@ -149,7 +149,15 @@ def open_container(path: Path, audio_track: int = 0) -> Iterator[StreamSource]:
 
 
 def open_source(path: Path, audio_track: int = 0) -> StreamSource:
-    """As open_container, without closing: the caller closes `container`."""
+    """As open_container, without closing: the caller closes `container`.
+
+    Args:
+        path: a media file.
+        audio_track: which of its audio streams is read, from 1; 0: the one that a player plays.
+
+    Returns:
+        The open file.
+    """
     with reading(path):
         return first_stream(_open(path), path, audio_track)
 
