@@ -66,13 +66,13 @@ def test_damage_of_either_audio_is_reported(evoked, media, tmp_path: Path) -> No
 
     assert result.code == 0, result.err
     notes = (read_provenance(tmp_path / "out.csv") or {})["notes"]
-    assert [lost in note for note in notes] == [True, False, True, False]  # packets, then the silent seconds, of each
+    assert [lost in note for note in notes] == [True, True]
     assert all(note.startswith("reaction.mp4: ") for note in notes)
-    assert ["content.mp4: damaged" in note for note in notes] == [False, False, True, True]
+    assert "content.mp4: damaged" in notes[1]
     assert result.err.count(lost) == 2
     assert evoked("align", reaction, content, "-o", tmp_path / "map.json").code == 0
     notes = json.loads((tmp_path / "map.json").read_text())["provenance"]["notes"]
-    assert [lost in note for note in notes] == [True, False, True, False]
+    assert [lost in note for note in notes] == [True, True]
 
 
 class SilentView:
