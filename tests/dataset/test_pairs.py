@@ -117,7 +117,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     [
         ("reaction,content,start_s\nanna.mp4,film.mp4,2\n", "has a column start_s that is not known"),
         ("reaction;content;note\nanna.mp4;film.mp4;\n", "has a column note that is not known"),
-        ("reaction,content,\nanna.mp4,film.mp4,late\n", "line 2: 'late' stands under no column's name"),
+        ("reaction,content,\nanna.mp4,film.mp4,late\n", "line 2: 'late' has no column name above it"),
         ("reaction,content,content\nanna.mp4,film.mp4,other film.mkv\n", "has a column twice"),
     ],
 )

@@ -155,7 +155,7 @@ def test_another_suffix_and_a_taken_name_are_refused(tmp_path: Path) -> None:
     [
         ("time_s,valid\n0,true\n", "has no expression"),
         ("time_s,amusement\n0,0.5\n", "has no column valid"),
-        ("time_s,valid,amusement\n0,true,0.5\n0,true,0.5\n", "row 2: second 0 stands there twice"),
+        ("time_s,valid,amusement\n0,true,0.5\n0,true,0.5\n", "row 2: second 0 is in the table twice"),
         ("time_s,valid,amusement\n0.5,true,0.5\n", r"row 1: time_s must be a whole second from 0, got 0\.5"),
         ("time_s,valid,amusement\n-1,true,0.5\n", "row 1: time_s must be a whole second from 0, got -1"),
         ("time_s,valid,amusement\nx,true,0.5\n", "row 1: time_s must be a number of seconds, got 'x'"),

@@ -28,13 +28,15 @@ class Origin(NamedTuple):
 def read_origin(path: Path) -> Origin | None:
     """What made a file; None if it does not say, or is no file of evoked's."""
     try:
-        told = READERS[path.suffix.lower()](path)
+        recorded = READERS[path.suffix.lower()](path)
     except Exception:  # a file of any content: pyarrow, safetensors, PyAV and onnx have error classes of their own
         return None
-    if not isinstance(told, Mapping) or not isinstance(told.get("made_by"), str):
+    if not isinstance(recorded, Mapping) or not isinstance(recorded.get("made_by"), str):
         return None
-    inputs = told.get("inputs")
-    return Origin(told["made_by"], {str(k): str(v) for k, v in inputs.items()} if isinstance(inputs, Mapping) else {})
+    inputs = recorded.get("inputs")
+    return Origin(
+        recorded["made_by"], {str(k): str(v) for k, v in inputs.items()} if isinstance(inputs, Mapping) else {}
+    )
 
 
 def _csv(path: Path) -> object:

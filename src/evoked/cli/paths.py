@@ -1,4 +1,4 @@
-"""Types of path arguments: what can never be read or written is told before anything else."""
+"""Types of path arguments: paths that can never be read or written are refused before any work."""
 
 import os
 from pathlib import Path

@@ -71,7 +71,7 @@ def whole_seconds(path: Path, times: list[object], column: str) -> NDArray[np.in
         Shape (n,): seconds from 0, in the order of the rows.
 
     Raises:
-        DatasetError: naming the first row whose time is no whole second from 0 or stands there before, or if the
+        DatasetError: naming the first row whose time is no whole second from 0 or is in the table before, or if the
             times are not in seconds.
     """
     for i, cell in enumerate(times, start=1):
@@ -86,5 +86,5 @@ def whole_seconds(path: Path, times: list[object], column: str) -> NDArray[np.in
     _, first = np.unique(rounded, return_index=True)
     if len(repeated := np.setdiff1d(np.arange(len(rounded)), first)):
         i = int(repeated[0])
-        raise DatasetError(f"{path} row {i + 1}: second {rounded[i]} stands there twice; keep one row")
+        raise DatasetError(f"{path} row {i + 1}: second {rounded[i]} is in the table twice; keep one row")
     return rounded

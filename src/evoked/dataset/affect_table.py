@@ -1,7 +1,7 @@
 """A table of valence and arousal over time, in any of the forms in which LIRIS-ACCEDE writes it, at 1 Hz.
 
-Every row stands at its time, however the rows are numbered. Rows up to 1.5 s apart: a second has the value of the row
-nearest to it, at most half a step away. Rows further apart: each value is held until the next. A second that no row
+Every row is placed at its time, however the rows are numbered. Rows up to 1.5 s apart: a second has the value of the
+row nearest to it, at most half a step away. Rows further apart: each value is held until the next. A second that no row
 stands for is NaN: before the first row, and in gaps.
 """
 

@@ -130,7 +130,7 @@ def _lines(path: Path) -> Iterator[tuple[int, tuple[str, str]]]:
     reaction, content = (list(sheet.header).index(name) for name in COLUMNS)
     for number, cells in sheet.rows():
         if unnamed := [cell for name, cell in zip(sheet.header, cells, strict=True) if cell and not name]:
-            raise DatasetError(f"{path} line {number}: {unnamed[0]!r} stands under no column's name; take it out")
+            raise DatasetError(f"{path} line {number}: {unnamed[0]!r} has no column name above it; remove it")
         yield number, (cells[reaction], cells[content])
 
 

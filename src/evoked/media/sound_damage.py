@@ -11,9 +11,9 @@ __all__ = ["FormatGuard", "SoundSpans"]
 LASTING_S = 0.25
 """A number of channels or a rate that holds for less than this, between others, is damage and no change."""
 APART_S = 1.0
-"""Spans nearer than this are told as one."""
-MAX_TOLD = 3
-"""More spans than this are told in one line."""
+"""Spans nearer than this are reported as one."""
+MAX_REPORTED = 3
+"""More spans than this are reported in one line."""
 
 
 class FormatGuard:
@@ -83,11 +83,11 @@ class SoundSpans:
         Returns:
             An entry per span; one for all where there are many.
         """
-        told: Sequence[tuple[float, float]] = self.spans
-        if len(told) > MAX_TOLD:
-            first_s, last_s = told[0][0], max(to_s for _, to_s in told)
-            where = f"in {len(told)} places between {first_s:.1f} and {last_s:.1f} s"
+        reported: Sequence[tuple[float, float]] = self.spans
+        if len(reported) > MAX_REPORTED:
+            first_s, last_s = reported[0][0], max(to_s for _, to_s in reported)
+            where = f"in {len(reported)} places between {first_s:.1f} and {last_s:.1f} s"
             return (Damage(kind, text.format(where=where), first_s, last_s),)
         return tuple(
-            Damage(kind, text.format(where=f"from {a:.2f} to {b:.2f} s"), round(a, 6), round(b, 6)) for a, b in told
+            Damage(kind, text.format(where=f"from {a:.2f} to {b:.2f} s"), round(a, 6), round(b, 6)) for a, b in reported
         )

@@ -63,7 +63,7 @@ def read_predictions(path: Path) -> Track:
         1 Hz from second 0; NaN where not valid.
 
     Raises:
-        DatasetError: if it cannot be read, has no expression, a time is no whole second or stands there twice, or a
+        DatasetError: if it cannot be read, has no expression, a time is no whole second or is in the table twice, or a
             value is not a number in [0, 1] where valid: the first such row is named.
     """
     columns = read_table(path, required=FIXED, check=lambda names: _check_names(path, names))

@@ -317,7 +317,7 @@ def metrics_notes(rows: Sequence[ClassMetrics]) -> tuple[str, ...]:
     never = [r.name for r in rows if not r.positives]
     notes = [f"no clip shows {', '.join(never)}: average precision is undefined there"] if never else []
     always = [r.name for r in rows if r.clips and r.positives == r.clips]
-    return (*notes, *([f"every clip shows {', '.join(always)}: nothing can be told apart there"] if always else []))
+    return (*notes, *([f"every clip shows {', '.join(always)}: nothing can be distinguished there"] if always else []))
 
 
 def _threshold(p: NDArray[np.float64], labels: NDArray[np.float64], target: float) -> tuple[float, str]:
