@@ -21,6 +21,18 @@ PATIENCE_S = 60.0  # a hang is a failure; nothing is measured
 FRESH = "the same command starts from the beginning"
 
 
+def heeding_signals() -> None:
+    """A test run under nohup leaves SIGHUP ignored to what it starts: back to what a terminal gives."""
+    for sent in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(sent, signal.SIG_DFL)
+
+
+def started(words: list[str]) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [*EVOKED, *words], stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=heeding_signals
+    )
+
+
 def until(met: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while not met():
@@ -73,7 +85,7 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_workers_end_with_their_parent(videos: tuple[Path, Path], tmp_path: Path, sent: signal.Signals) -> None:
     words = ["features", *map(str, videos), "-o", str(tmp_path / "out"), "--workers", "2"]
-    process = subprocess.Popen([*EVOKED, *words], stderr=subprocess.PIPE, text=True, start_new_session=True)
+    process = started(words)
     until(lambda: len(readers(process.pid, videos[0]) | readers(process.pid, videos[1])) == 2)
     process.send_signal(sent)  # to the parent alone
     _, said = process.communicate(timeout=PATIENCE_S)  # returns when the last holder of stderr is gone
@@ -95,7 +107,7 @@ def test_workers_end_with_their_parent(videos: tuple[Path, Path], tmp_path: Path
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGHUP])
 def test_without_workers_it_ends_alike(videos: tuple[Path, Path], tmp_path: Path, sent: signal.Signals) -> None:
     words = ["annotate", str(videos[0]), "-o", str(tmp_path / "out" / "a.csv")]
-    process = subprocess.Popen([*EVOKED, *words], stderr=subprocess.PIPE, text=True, start_new_session=True)
+    process = started(words)
     until(lambda: bool(readers(process.pid, videos[0])))
     process.send_signal(sent)
     process.send_signal(sent)  # a second one changes nothing
