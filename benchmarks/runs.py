@@ -16,7 +16,7 @@ from evoked.learning.training.config import TrainConfig
 from evoked.learning.training.train import train
 from evoked.metrics.average_precision import mean_average_precision
 from evoked.model.config import ModelSettings
-from evoked.predict.forward import Forward
+from evoked.prediction.forward import Forward
 from staging.planted_features import Planted, World, plant_all
 
 WAYS = {"128 runs of 1": (128, 1), "32 runs of 4": (32, 4), "8 runs of 16": (8, 16)}

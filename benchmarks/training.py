@@ -24,7 +24,7 @@ from evoked.learning.training.config import RATE, TrainConfig
 from evoked.learning.training.losses import clip_each, cross_entropy
 from evoked.model.config import ModelConfig, ModelSettings
 from evoked.model.network import Network
-from evoked.predict.forward import Forward
+from evoked.prediction.forward import Forward
 
 WIDTHS = {
     "paper": {"image": 2048, "face": 2048, "audio": 128},

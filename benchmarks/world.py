@@ -27,7 +27,7 @@ from evoked.learning.training.config import TrainConfig
 from evoked.model.checkpoint import load_checkpoint
 from evoked.model.config import ModelSettings
 from evoked.model.network import Network
-from evoked.predict.forward import Forward
+from evoked.prediction.forward import Forward
 from evoked.report.affect import affect_text as affect_text
 from staging.bayes_bound import bounds, knowable, knowable_affect
 from staging.planted_features import Planted, World, plant_all

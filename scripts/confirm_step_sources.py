@@ -38,9 +38,9 @@ STEPS: dict[str, tuple[str, ...]] = {
         "dataset/examples.py",
         "dataset/load_examples.py",
         "dataset/folds.py",
-        "predict",
+        "prediction",
     ),
-    "evaluate": ("metrics", "learning/evaluation", "dataset/folds.py", "dataset/labels.py", "predict/writers.py"),
+    "evaluate": ("metrics", "learning/evaluation", "dataset/folds.py", "dataset/labels.py", "prediction/writers.py"),
     "train": TRAINING,
 }
 """Step → files and folders below src/evoked whose code makes its results."""

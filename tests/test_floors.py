@@ -20,7 +20,7 @@ FLOORS = [
     {"media", "weights", "model", "parallel"},
     {"faces", "sample"},
     {"features", "reactions"},
-    {"dataset", "predict"},
+    {"dataset", "prediction"},
     {"learning", "agreement"},
     {"report"},
     {"study"},
@@ -44,7 +44,7 @@ HOMES = {
     "av": {"media"},
     "cv2": {"media"},
     "openvino": {"weights"},
-    "onnx": {"weights", "predict"},  # predict lays out graphs; weights alone runs them
+    "onnx": {"weights", "prediction"},  # prediction lays out graphs; weights alone runs them
     "onnxruntime": {"weights"},
     "h5py": {"weights"},
     "torch": {"model", "learning"},

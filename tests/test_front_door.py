@@ -30,7 +30,7 @@ def test_asking_for_help_loads_nothing_heavy() -> None:
 
 
 def test_predicting_needs_no_torch() -> None:
-    assert "torch" not in loaded("import evoked.predict.predictor, evoked.cli.predict, evoked.cli.annotate")
+    assert "torch" not in loaded("import evoked.prediction.predictor, evoked.cli.predict, evoked.cli.annotate")
 
 
 def test_every_public_name_is_listed_and_there() -> None:

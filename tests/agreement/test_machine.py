@@ -14,7 +14,7 @@ from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
 from evoked.dataset.labels import write_labels
 from evoked.dataset.ratings import RatedClip
-from evoked.predict.writers import write_predictions
+from evoked.prediction.writers import write_predictions
 from evoked.reactions.labelling.majority_vote import VoteConfig, majority_vote
 
 NAMES = ("awe", "pain")

@@ -14,7 +14,7 @@ from evoked.core.expressions import EEV5
 from evoked.core.tables import read_provenance, read_table
 from evoked.features.extract import Features
 from evoked.features.files import read_features
-from evoked.predict.writers import read_predictions
+from evoked.prediction.writers import read_predictions
 
 pytestmark = pytest.mark.nets
 

@@ -10,7 +10,7 @@ import pytest
 
 from evoked.features import jobs as features_jobs
 from evoked.features.extract import FeatureConfig
-from evoked.predict import jobs
+from evoked.prediction import jobs
 from evoked.reactions.viewers.annotator import MODELS as ANNOTATION_MODELS
 from evoked.weights.cache import default_cache
 from evoked.weights.catalogue import NETS

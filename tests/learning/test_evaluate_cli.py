@@ -20,8 +20,8 @@ from evoked.features.extract import Features
 from evoked.features.files import write_features
 from evoked.model.checkpoint import Checkpoint, save_checkpoint
 from evoked.model.config import ModelSettings, shapes
-from evoked.predict.predictor import load_model, predict_features
-from evoked.predict.writers import read_predictions, write_predictions
+from evoked.prediction.predictor import load_model, predict_features
+from evoked.prediction.writers import read_predictions, write_predictions
 
 NAMES = ("amusement", "interest")
 STAGED = "staged: these people did not watch this film"

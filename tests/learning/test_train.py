@@ -13,7 +13,7 @@ from evoked.learning.training.config import ResolvedTrainConfig, TrainConfig
 from evoked.learning.training.train import Trained, train
 from evoked.metrics.average_precision import average_precision, chance_level, mean_average_precision
 from evoked.model.config import ModelSettings
-from evoked.predict.forward import Forward
+from evoked.prediction.forward import Forward
 
 SMALL = ModelSettings(image_units=16, face_units=8, audio_units=24, window_s=8)
 QUICK = TrainConfig(epochs=2, threads=1)

@@ -17,7 +17,7 @@ from evoked.dataset.labels import Labels, write_labels
 from evoked.features.extract import Features
 from evoked.features.files import read_features, write_features
 from evoked.model.checkpoint import load_checkpoint
-from evoked.predict.forward import Forward
+from evoked.prediction.forward import Forward
 
 STAGED = "staged: these people did not watch this film"
 UNITS = ("--image-units", 8, "--face-units", 6, "--audio-units", 8)

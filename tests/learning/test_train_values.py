@@ -12,7 +12,7 @@ from evoked.learning.training.config import TrainConfig
 from evoked.learning.training.train import train
 from evoked.model.checkpoint import load_checkpoint, save_checkpoint
 from evoked.model.config import ModelConfig, ModelSettings
-from evoked.predict.forward import Forward
+from evoked.prediction.forward import Forward
 
 SMALL = ModelSettings(image_units=8, face_units=8, audio_units=16, window_s=8, dropout=0.1)
 QUICK = TrainConfig(epochs=12, learning_rate=3e-3, threads=1, monitor="loss")

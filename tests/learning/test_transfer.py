@@ -25,7 +25,7 @@ from evoked.learning.training.config import TrainConfig
 from evoked.learning.training.model_folder import write_model
 from evoked.learning.training.train import Trained, train
 from evoked.model.config import ModelSettings
-from evoked.predict.predictor import load_model, prediction_track
+from evoked.prediction.predictor import load_model, prediction_track
 
 WORLD = World(noise=1.0)
 SETTINGS = ModelSettings(image_units=8, face_units=8, audio_units=16, window_s=8, dropout=0.1)

@@ -10,7 +10,7 @@ from safetensors.numpy import load_file, save_file
 
 from evoked.core.errors import CheckpointError, OutputError
 from evoked.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from evoked.predict.forward import Forward
+from evoked.prediction.forward import Forward
 
 
 def saved(folder: Path, **choices: object) -> Checkpoint:

@@ -7,7 +7,7 @@ import pytest
 
 from evoked.core.expressions import EEV5
 from evoked.model.config import ARCHITECTURES, Modality, ModelConfig, ModelSettings, config_from, dilations, shapes
-from evoked.predict.encoders import RUNTIME_ENCODERS
+from evoked.prediction.encoders import RUNTIME_ENCODERS
 
 PAPER = {"image": 2048, "face": 2048, "audio": 128}
 OPEN = {"image": 1280, "face": 256, "audio": 1024}

@@ -30,8 +30,8 @@ from evoked.media.decode import VideoFrame, read_audio, read_media
 from evoked.media.probe import probe
 from evoked.model.checkpoint import Checkpoint, save_checkpoint
 from evoked.model.config import ModelSettings, shapes
-from evoked.predict import jobs
-from evoked.predict.predictor import load_model
+from evoked.prediction import jobs
+from evoked.prediction.predictor import load_model
 from evoked.study.prediction_steps import PredictionSteps
 from evoked.study.settings import SECTIONS
 from evoked.weights.cache import Cache, default_cache

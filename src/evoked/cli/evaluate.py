@@ -19,7 +19,7 @@ from evoked.learning.evaluation.evaluate import EvaluateConfig
 from evoked.learning.evaluation.evaluate import evaluate as score
 from evoked.learning.evaluation.prediction_sets import gather_predictions, notes_of, predict_all, prediction_files
 from evoked.learning.evaluation.scores import scores_table, write_scores
-from evoked.predict.predictor import load_model
+from evoked.prediction.predictor import load_model
 
 __all__ = ["File", "evaluate"]
 

@@ -8,7 +8,7 @@ from evoked.cli.outputs import claim, file_in, force_option
 from evoked.cli.paths import InputPath, OutputPath
 from evoked.core.files import digest
 from evoked.model.checkpoint import load_checkpoint
-from evoked.predict.onnx_export import write_onnx
+from evoked.prediction.onnx_export import write_onnx
 
 __all__ = ["export"]
 

@@ -68,7 +68,7 @@ def _video(path: Path) -> object:
 
 
 def _graph(path: Path) -> object:
-    from evoked.predict.onnx_export import read_metadata
+    from evoked.prediction.onnx_export import read_metadata
 
     return {"made_by": "export", "inputs": {"model": digest(parse_json(read_metadata(path)))}}
 

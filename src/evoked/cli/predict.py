@@ -15,9 +15,9 @@ from evoked.cli.predict_live import print_live_predictions
 from evoked.cli.progress import bar
 from evoked.parallel.executors import ExecutorName
 from evoked.parallel.pool import Done, Failed, Pool, SerialPool
-from evoked.predict.jobs import Prediction, PredictTask, output_paths, run_predict_task
-from evoked.predict.predictor import load_model
-from evoked.predict.writers import FORMATS, prediction_summary
+from evoked.prediction.jobs import Prediction, PredictTask, output_paths, run_predict_task
+from evoked.prediction.predictor import load_model
+from evoked.prediction.writers import FORMATS, prediction_summary
 from evoked.weights.cache import CacheLocation, default_cache
 
 __all__ = ["File", "predict"]

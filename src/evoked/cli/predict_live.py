@@ -8,9 +8,9 @@ import numpy as np
 
 from evoked.cli.failures import print_note
 from evoked.cli.outputs import claim, file_in
-from evoked.predict.live import LivePredictor, LiveSecond, collect_live
-from evoked.predict.predictor import load_model
-from evoked.predict.writers import FORMATS, write_predictions
+from evoked.prediction.live import LivePredictor, LiveSecond, collect_live
+from evoked.prediction.predictor import load_model
+from evoked.prediction.writers import FORMATS, write_predictions
 from evoked.report.formats import clock
 from evoked.weights.cache import default_cache
 

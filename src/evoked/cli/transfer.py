@@ -40,7 +40,7 @@ from evoked.learning.experiments.transfer import (
 )
 from evoked.learning.experiments.transfer import transfer as run
 from evoked.learning.training.config import TrainConfig
-from evoked.predict.predictor import Model, load_model
+from evoked.prediction.predictor import Model, load_model
 from evoked.report.affect import VideoCurves, affect_text, write_affect_page
 
 __all__ = ["File", "transfer"]

@@ -19,7 +19,7 @@ from evoked.core.track import Track
 from evoked.dataset.labels import Labels, read_labels
 from evoked.dataset.statistics import statistics
 from evoked.learning.evaluation.scores import Scores, read_scores
-from evoked.predict.writers import read_predictions
+from evoked.prediction.writers import read_predictions
 from evoked.reactions.alignment.offset_map import read_offsets
 from evoked.report.page_data import (
     LogItem,

@@ -22,7 +22,7 @@ from evoked.learning.evaluation.evaluate import evaluate
 from evoked.learning.evaluation.scores import write_scores
 from evoked.learning.training.config import HISTORY
 from evoked.model.checkpoint import ABOUT, ARRAYS
-from evoked.predict.writers import read_predictions, write_predictions
+from evoked.prediction.writers import read_predictions, write_predictions
 from evoked.report.page import write_report
 from evoked.study.runner import Runner, Work
 from evoked.study.settings import Settings

@@ -11,8 +11,8 @@ from evoked.core.track import Track
 from evoked.dataset.load_examples import feature_nets
 from evoked.dataset.result_files import find_result_files
 from evoked.features.files import SUFFIX, read_features
-from evoked.predict.predictor import Model, predict_features
-from evoked.predict.writers import read_predictions
+from evoked.prediction.predictor import Model, predict_features
+from evoked.prediction.writers import read_predictions
 
 __all__ = ["gather_predictions", "notes_of", "predict_all", "prediction_files"]
 

@@ -14,7 +14,7 @@ from evoked.learning.evaluation.comparison import CompareConfig, Predicted
 from evoked.learning.experiments.load_or_train import TrainingJob, load_or_train, progress_of_part
 from evoked.learning.training.config import TrainConfig
 from evoked.model.config import ModelSettings
-from evoked.predict.forward import Forward
+from evoked.prediction.forward import Forward
 
 __all__ = ["FULL", "VARIANTS", "AblateConfig", "Split", "Variant", "run_variants", "split_videos", "variants"]
 

@@ -12,8 +12,8 @@ from evoked.dataset.folds import Fold, audit
 from evoked.learning.experiments.load_or_train import TrainingJob, load_or_train, progress_of_part
 from evoked.learning.training.config import TrainConfig
 from evoked.model.config import ModelSettings
-from evoked.predict.forward import Forward
-from evoked.predict.predictor import prediction_track
+from evoked.prediction.forward import Forward
+from evoked.prediction.predictor import prediction_track
 
 __all__ = ["HeldOut", "cross_validate"]
 

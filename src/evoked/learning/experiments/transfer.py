@@ -32,7 +32,7 @@ from evoked.learning.experiments.load_or_train import progress_of_part
 from evoked.learning.training.config import TrainConfig
 from evoked.model.checkpoint import Checkpoint
 from evoked.model.config import Answer, ModelConfig
-from evoked.predict.forward import Forward
+from evoked.prediction.forward import Forward
 
 if TYPE_CHECKING:  # torch is imported where a training begins: a help text needs none
     from evoked.learning.training.train import Trained

@@ -12,7 +12,7 @@ from float64_model import predict, small_config, some_arrays, some_features
 from evoked.core.expressions import EEV5
 from evoked.model.config import ModelSettings
 from evoked.model.network import Network
-from evoked.predict.forward import Forward
+from evoked.prediction.forward import Forward
 
 CHOICES = [
     {},
@@ -176,6 +176,6 @@ def test_a_negative_number_of_threads_is_refused() -> None:
 
 
 def test_it_loads_no_torch() -> None:
-    code = "import sys, evoked.predict.forward, evoked.model.checkpoint; sys.exit('torch' in sys.modules)"
+    code = "import sys, evoked.prediction.forward, evoked.model.checkpoint; sys.exit('torch' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

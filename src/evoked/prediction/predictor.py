@@ -18,7 +18,7 @@ from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
 from evoked.features.extract import Extractor, FeatureConfig, Features, digests
 from evoked.model.checkpoint import ARRAYS, Checkpoint, load_checkpoint
-from evoked.predict.forward import Forward
+from evoked.prediction.forward import Forward
 from evoked.weights.cache import Cache, default_cache
 
 __all__ = ["RANGES", "Model", "Predictor", "load_model", "predict_features", "predict_video", "prediction_track"]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.model.config import Modality, ModelConfig, dilations
-from evoked.predict.gru_graph import GruLayer, gru_block, gru_projection, steps_per_block
+from evoked.prediction.gru_graph import GruLayer, gru_block, gru_projection, steps_per_block
 from evoked.weights.session import Session
 
 __all__ = ["RUNTIME_ENCODERS", "Array", "GruRuntimeEncoder", "RuntimeEncoder", "TcnRuntimeEncoder"]

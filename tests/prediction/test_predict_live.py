@@ -14,9 +14,9 @@ import pytest
 from evoked.features.extract import Extractor
 from evoked.features.live import LiveRows
 from evoked.media.live import LiveReader
-from evoked.predict.live import LivePredictor, collect_live
-from evoked.predict.predictor import Predictor, load_model
-from evoked.predict.writers import read_predictions
+from evoked.prediction.live import LivePredictor, collect_live
+from evoked.prediction.predictor import Predictor, load_model
+from evoked.prediction.writers import read_predictions
 
 pytestmark = [
     pytest.mark.nets,

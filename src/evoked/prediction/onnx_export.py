@@ -19,7 +19,7 @@ from evoked.core.errors import CheckpointError, OutputError
 from evoked.core.files import writing
 from evoked.model.checkpoint import Checkpoint
 from evoked.model.config import Modality, dilations
-from evoked.predict.head_graph import build_head
+from evoked.prediction.head_graph import build_head
 from evoked.weights.onnx_builder import GraphBuilder
 
 __all__ = ["as_onnx", "read_metadata", "write_onnx"]

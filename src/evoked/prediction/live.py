@@ -17,7 +17,7 @@ from evoked.features.audio import HZ
 from evoked.features.extract import Extractor
 from evoked.features.live import LiveRows
 from evoked.media.live import LiveReader
-from evoked.predict.predictor import RANGES, Model
+from evoked.prediction.predictor import RANGES, Model
 from evoked.weights.cache import Cache
 
 __all__ = ["LivePredictor", "LiveSecond", "collect_live"]

@@ -11,8 +11,8 @@ import pytest
 
 from evoked.core.files import sha256
 from evoked.model.checkpoint import ARRAYS, load_checkpoint, save_checkpoint
-from evoked.predict.jobs import PredictTask, run_predict_task
-from evoked.predict.writers import read_predictions
+from evoked.prediction.jobs import PredictTask, run_predict_task
+from evoked.prediction.writers import read_predictions
 from evoked.weights.cache import Cache, CacheLocation, default_cache
 
 

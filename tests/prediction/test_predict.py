@@ -14,7 +14,7 @@ from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
 from evoked.features.extract import Features, extract
 from evoked.features.files import read_features, write_features
-from evoked.predict.predictor import Predictor, load_model, predict_features, predict_video
+from evoked.prediction.predictor import Predictor, load_model, predict_features, predict_video
 
 NETS = pytest.mark.nets
 WIDTHS = {"image": 1280, "face": 256, "audio": 1024}

@@ -12,8 +12,8 @@ import pytest
 from evoked.cli.main import main
 from evoked.core.errors import OutputError
 from evoked.core.tables import read_provenance
-from evoked.predict.jobs import output_paths
-from evoked.predict.writers import read_predictions
+from evoked.prediction.jobs import output_paths
+from evoked.prediction.writers import read_predictions
 
 NETS = pytest.mark.nets
 

@@ -15,8 +15,8 @@ from evoked.core.errors import CheckpointError, OutputError
 from evoked.core.expressions import EEV5
 from evoked.model.checkpoint import Checkpoint, save_checkpoint
 from evoked.model.config import ModelConfig, ModelSettings, shapes
-from evoked.predict.forward import Forward
-from evoked.predict.onnx_export import as_onnx, write_onnx
+from evoked.prediction.forward import Forward
+from evoked.prediction.onnx_export import as_onnx, write_onnx
 
 WIDTHS = {"image": 24, "face": 16, "audio": 10}
 SMALL = ModelSettings(image_units=12, face_units=6, audio_units=8, window_s=11)

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from evoked.core.progress import Progress, silent
 from evoked.core.rows import Rows
 from evoked.model.config import Modality, ModelConfig, shapes
-from evoked.predict.encoders import RUNTIME_ENCODERS, RuntimeEncoder
-from evoked.predict.head_graph import head_model
+from evoked.prediction.encoders import RUNTIME_ENCODERS, RuntimeEncoder
+from evoked.prediction.head_graph import head_model
 from evoked.weights.session import Session
 
 __all__ = ["Array", "Forward"]

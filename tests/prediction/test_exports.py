@@ -16,7 +16,7 @@ from evoked.core.provenance import Provenance
 from evoked.core.tables import read_provenance
 from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
-from evoked.predict.writers import as_vtt, check_format, prediction_summary, read_predictions, write_predictions
+from evoked.prediction.writers import as_vtt, check_format, prediction_summary, read_predictions, write_predictions
 
 MADE = Provenance("predict", {"model": "m"}, {"video --> 1.mp4": "ab"}, notes=("staged: so and so",))
 NAMES = ("amusement", "interest")

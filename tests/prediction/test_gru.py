@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from evoked.predict.gru_graph import MAX_BLOCK_STEPS, GruLayer, gru_block, gru_projection, steps_per_block
+from evoked.prediction.gru_graph import MAX_BLOCK_STEPS, GruLayer, gru_block, gru_projection, steps_per_block
 from evoked.weights.session import Session
 
 NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")

@@ -15,8 +15,8 @@ from evoked.core.track import Track
 from evoked.features.extract import Features
 from evoked.media.probe import no_video_error, probe
 from evoked.model.checkpoint import ARRAYS
-from evoked.predict.predictor import Model, Predictor, load_model, predict_features
-from evoked.predict.writers import FORMATS, check_format, write_predictions
+from evoked.prediction.predictor import Model, Predictor, load_model, predict_features
+from evoked.prediction.writers import FORMATS, check_format, write_predictions
 from evoked.weights.cache import CacheLocation
 
 __all__ = ["PredictTask", "Prediction", "missing_audio_note", "output_paths", "run_predict_task"]
