@@ -129,21 +129,21 @@ class AudioAssembler:
 
     def _adapt(self, frame: av.AudioFrame) -> Iterator[AudioChunk]:
         """Go over to the rate and the number of channels of the next frame."""
-        before, now = (self._channels, self._rate), (int(frame.layout.nb_channels), int(frame.sample_rate))
-        if now == before:
+        before, after = (self._channels, self._rate), (int(frame.layout.nb_channels), int(frame.sample_rate))
+        if after == before:
             return
-        if now[1] != self._rate:
+        if after[1] != self._rate:
             yield from self._flush()
-            self._rate = now[1]
+            self._rate = after[1]
             self._taken = round(Fraction(self._sent * self._rate, self._hz))
             self._sample_of = _sample_index(self._base * self._rate, self._zero * self._rate)
             self._slack = int(SLACK_S * self._rate)
         elif self._batch:
             yield from self._resample(self._joined_batch())
-        self._channels = now[0]
+        self._channels = after[0]
         if before[0]:
             at_s = self._taken / self._rate
-            (a, a_hz), (b, b_hz) = before, now
+            (a, a_hz), (b, b_hz) = before, after
             text = (
                 f"not of one kind: its sound changes from {a} channels at {a_hz} Hz to {b} at {b_hz} Hz at {at_s:.2f} s"
             )

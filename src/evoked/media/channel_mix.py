@@ -134,9 +134,9 @@ class ChannelMixer:
         loudest = int(energies.argmax())
         if energies[loudest] < SILENCE * len(mono):
             return self._chosen
-        kept = self._chosen if self._chosen is not None and self._chosen < count else None
-        if kept is not None and mean_energy < STILL_BELOW * energies[loudest]:
-            return loudest if energies[loudest] > LOUDER * energies[kept] else kept
+        chosen = self._chosen if self._chosen is not None and self._chosen < count else None
+        if chosen is not None and mean_energy < STILL_BELOW * energies[loudest]:
+            return loudest if energies[loudest] > LOUDER * energies[chosen] else chosen
         share = CANCELLED_SHARE.get(count, CANCELLED_SHARE_OF_MANY)
         cancelled = mean_energy * count**2 < share * float(energies.sum())
         return loudest if cancelled and mean_energy < FAR_BELOW * energies[loudest] else None

@@ -103,8 +103,8 @@ class ClockRepair:
     def damage(self) -> tuple[Damage, ...]:
         """Discontinuities that were closed, in order; the text of the last says where more were."""
         more = sum(max(count - MOST_ENTRIES, 0) for count in self._count.values())
-        rest = [Damage("clock_jump", f"clock: {more} more breaks in its timestamps were closed")] if more else []
-        return (*self._entries, *rest)
+        summary = [Damage("clock_jump", f"clock: {more} more breaks in its timestamps were closed")] if more else []
+        return (*self._entries, *summary)
 
     def apply(self, packet: Packet) -> Packet:
         """Move a packet's timestamps in place, and give the packet."""
@@ -169,18 +169,19 @@ class ClockRepair:
         if not is_new_piece or packet.pts is None or self._end is None:
             return -(1 << 62)
         shown = clock.microseconds(packet.pts)
-        lags = (other.shown_to - shown + clock.first - other.first for other in self._clocks.values() if other.packets)
+        begun = [stream_clock for stream_clock in self._clocks.values() if stream_clock.packets]
+        lags = (begun_clock.shown_to - shown + clock.first - begun_clock.first for begun_clock in begun)
         return max((lag for lag in lags if abs(lag + shown - self._end) < OVERLAP), default=-(1 << 62))
 
     def _note(self, at: int, jump: int) -> None:
         second = max((at - self._zero) / SECOND, 0.0)
-        kind = "clock_jump" if jump > 0 else "clock_restart"
-        self._count[kind] += 1
-        if self._count[kind] > MOST_ENTRIES:
+        damage_kind = "clock_jump" if jump > 0 else "clock_restart"
+        self._count[damage_kind] += 1
+        if self._count[damage_kind] > MOST_ENTRIES:
             return
-        way = "jump ahead" if jump > 0 else "go back"
-        text = f"clock: at {second:.1f} s its timestamps {way} by {abs(jump) / SECOND:.1f} s"
-        self._entries.append(Damage(kind, f"{text}; the times after it are moved to follow", second, second))
+        direction = "jump ahead" if jump > 0 else "go back"
+        text = f"clock: at {second:.1f} s its timestamps {direction} by {abs(jump) / SECOND:.1f} s"
+        self._entries.append(Damage(damage_kind, f"{text}; the times after it are moved to follow", second, second))
 
     def _mend_presentation(self, clock: _StreamClock, packet: Packet) -> None:
         """Replace a presentation time that is far from the time of decoding."""

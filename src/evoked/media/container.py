@@ -234,8 +234,10 @@ def _open(path: Path) -> InputContainer:
             raise MissingMedia(f"no media file at {path}: check the name")
         if path.is_dir():
             raise MissingMedia(f"{path} is a folder, not a media file: name a file in it")
-        if kind := special_file(path):
-            raise MissingMedia(f"{path} is {kind}, not a media file: save what comes out of it as a file and name that")
+        if file_type := special_file(path):
+            raise MissingMedia(
+                f"{path} is {file_type}, not a media file: save what comes out of it as a file and name that"
+            )
         if path.is_file() and path.stat().st_size == 0:
             raise MissingMedia(f"{path} is empty (0 bytes): copy or download it again")
         # genpts computes the presentation times that AVI omits

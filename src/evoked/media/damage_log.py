@@ -146,11 +146,11 @@ class DamageLog:
         Returns:
             bool, shape (steps,).
         """
-        now, lost = grid.seconds, self.lost_s
-        missed = np.searchsorted(lost, now, side="right") > np.searchsorted(lost, shown_s, side="right")
-        missed |= now >= self.broke_off_s.get("picture", np.inf)
+        step_s, lost = grid.seconds, self.lost_s
+        missed = np.searchsorted(lost, step_s, side="right") > np.searchsorted(lost, shown_s, side="right")
+        missed |= step_s >= self.broke_off_s.get("picture", np.inf)
         for from_s, to_s in (*self.gaps_s("picture"), *self.corrupt.spans_s(self.positions["picture"])):
-            missed |= (now >= from_s) & (now < to_s)
+            missed |= (step_s >= from_s) & (step_s < to_s)
         return ~missed
 
     def entries(self) -> tuple[Damage, ...]:

@@ -199,8 +199,8 @@ def track_notes(media: Media) -> tuple[str, ...]:
         return ()
     names = list(media.audio_tracks)
     used = names.pop(track - 1)
-    rest = " and ".join(names) if len(names) < 4 else f"the other {len(names)}"
-    return (f"{len(names) + 1} audio tracks: {used} is used, not {rest}",)
+    unused = " and ".join(names) if len(names) < 4 else f"the other {len(names)}"
+    return (f"{len(names) + 1} audio tracks: {used} is used, not {unused}",)
 
 
 def frame_times(path: Path) -> NDArray[np.float64]:
@@ -405,10 +405,10 @@ def _ends_of_all(source: StreamSource, streams: Sequence[Stream], ends: _PacketE
 def _stated_s(source: StreamSource, duration_s: Fraction) -> Fraction | None:
     """What the file states of its end, unless a stream that is not played (subtitles, a commentary) lasts that long."""
     stated_s = stated_end_s(source)
-    others = [
+    unplayed = [
         s for s in source.container.streams if s.index not in {p.index for p in (source.picture, source.sound) if p}
     ]
-    if stated_s is None or stated_s - duration_s < MISSING_S or not others:
+    if stated_s is None or stated_s - duration_s < MISSING_S or not unplayed:
         return stated_s
     with open_container(source.path) as again, suppress(*READ_ERRORS):
         for packet in again.container.demux():

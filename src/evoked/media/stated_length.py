@@ -45,7 +45,7 @@ def has_one_clock(source: StreamSource) -> bool:
     """Whether one index covers the complete file, so that its clock cannot break: MP4 and MOV without fragments."""
     if source.container.format.name != MP4:
         return False
-    return source.path.is_file() and all(kind != b"moof" for kind, _ in header_of(source.path).boxes)
+    return source.path.is_file() and all(box_type != b"moof" for box_type, _ in header_of(source.path).boxes)
 
 
 def joined_files(source: StreamSource) -> Damage | None:
@@ -122,7 +122,7 @@ def _body(data: bytes, size_at: int) -> bytes:
 
 def _elements(data: bytes) -> dict[bytes, bytes]:
     """The child elements of an EBML element by their identifiers; ends where they are damaged."""
-    found: dict[bytes, bytes] = {}
+    elements: dict[bytes, bytes] = {}
     place = 0
     while place < len(data):
         id_width = 9 - data[place].bit_length()
@@ -133,6 +133,6 @@ def _elements(data: bytes) -> dict[bytes, bytes]:
         if size_width > 8:
             break
         body = _body(data, size_at)
-        found[data[place:size_at]] = body
+        elements[data[place:size_at]] = body
         place = size_at + size_width + len(body)
-    return found
+    return elements
