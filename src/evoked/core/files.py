@@ -84,8 +84,8 @@ def _check_place(path: Path) -> None:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if len(os.fsencode(path.name)) > LONGEST:
         raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
-    if kind := special_file(path):  # a rename would put a file in the place of the device
-        raise OutputError(f"cannot write {path}: it is {kind}, not a file. Choose another place")
+    if file_type := special_file(path):  # a rename would put a file in the place of the device
+        raise OutputError(f"cannot write {path}: it is {file_type}, not a file. Choose another place")
 
 
 def _reason(error: OSError, path: Path) -> str:
@@ -124,8 +124,8 @@ def sha256(path: Path) -> str:
         EvokedError: if it is a pipe or a device, which may never end.
         OSError: if it cannot be read.
     """
-    if kind := special_file(path):
-        raise EvokedError(f"{path} is {kind}, not a file: save what comes out of it as a file and name that")
+    if file_type := special_file(path):
+        raise EvokedError(f"{path} is {file_type}, not a file: save what comes out of it as a file and name that")
     hasher = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 20):

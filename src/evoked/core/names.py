@@ -28,7 +28,7 @@ def special_file(path: Path) -> str | None:
         mode = path.stat().st_mode
     except (OSError, ValueError):  # absent, or not to be looked at: whoever opens it says so
         return None
-    return next((kind for is_kind, kind in KINDS if is_kind(mode)), None)
+    return next((file_type for is_kind, file_type in KINDS if is_kind(mode)), None)
 
 
 def is_utf8(name: str | Path) -> bool:
@@ -59,12 +59,12 @@ def derived_name(name: str, suffix: str) -> str:
     Returns:
         At most 255 bytes in UTF-8.
     """
-    whole = f"{name}{suffix}"
-    if len(os.fsencode(whole)) <= LONGEST:
-        return whole
+    full_name = f"{name}{suffix}"
+    if len(os.fsencode(full_name)) <= LONGEST:
+        return full_name
     mark = f"~{hashlib.sha256(os.fsencode(name)).hexdigest()[:DIGITS]}{suffix}"
-    kept = os.fsencode(name)[: LONGEST - len(os.fsencode(mark))].decode("utf-8", "ignore")
-    return kept + mark
+    shortened = os.fsencode(name)[: LONGEST - len(os.fsencode(mark))].decode("utf-8", "ignore")
+    return shortened + mark
 
 
 def original_name(short: str, names: Iterable[str]) -> str:
@@ -77,10 +77,10 @@ def original_name(short: str, names: Iterable[str]) -> str:
     Returns:
         The one of `names` that was shortened to `short`; `short` itself where it is a whole name, or of none of them.
     """
-    kept, mark, digits = short.rpartition("~")
+    shortened, mark, digits = short.rpartition("~")
     if not mark or len(digits) != DIGITS:
         return short
     for name in names:
-        if name.startswith(kept) and hashlib.sha256(os.fsencode(name)).hexdigest()[:DIGITS] == digits:
+        if name.startswith(shortened) and hashlib.sha256(os.fsencode(name)).hexdigest()[:DIGITS] == digits:
             return name
     return short

@@ -49,8 +49,8 @@ def settings(cls: type[Config]) -> type[Config]:
     Returns:
         The dataclass.
     """
-    made: Any = pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)(cls)
-    check: Callable[..., None] = made.__init__
+    settings_class: Any = pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)(cls)
+    check: Callable[..., None] = settings_class.__init__
 
     @wraps(check)
     def init(self: object, *values: object, **named: object) -> None:
@@ -59,8 +59,8 @@ def settings(cls: type[Config]) -> type[Config]:
         except pydantic.ValidationError as error:
             raise ValueError(_one_line(error)) from None
 
-    made.__init__ = init
-    return made  # type: ignore[no-any-return]
+    settings_class.__init__ = init
+    return settings_class  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)
