@@ -55,9 +55,9 @@ def _click_type(described: Setting) -> dict[str, Any]:
         read = _split_commas if described.type is tuple else _split_pairs
         default = () if described.type is dict else described.default
         return {"multiple": True, "default": default, "show_default": True, "callback": read}
-    kind = click.Choice(described.choices) if described.choices else described.type
+    click_type = click.Choice(described.choices) if described.choices else described.type
     shown = described.default is not None and described.type is not bool
-    return {"type": kind, "default": described.default, "show_default": shown}
+    return {"type": click_type, "default": described.default, "show_default": shown}
 
 
 def _split_commas(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:

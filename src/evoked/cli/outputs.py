@@ -110,11 +110,11 @@ def claim(place: Path, made_by: str, inputs: Callable[[], Mapping[str, str]], re
     if origin is None:
         raise OutputError(f"{place} is there, and evoked did not write it: choose another place, or give --force")
     if origin.made_by != made_by:
-        what = f"evoked {origin.made_by}"
-        raise OutputError(f"{place} is there, made by {what}: choose another place, or give --force")
-    given = inputs()
-    if strange := sorted(name for name, sha in origin.inputs.items() if given.get(name) != sha):
-        how = "as it was before" if strange[0] in given else "which this command does not read"
+        command = f"evoked {origin.made_by}"
+        raise OutputError(f"{place} is there, made by {command}: choose another place, or give --force")
+    current = inputs()
+    if strange := sorted(name for name, sha in origin.inputs.items() if current.get(name) != sha):
+        how = "as it was before" if strange[0] in current else "which this command does not read"
         raise OutputError(f"{place} is there, made of {strange[0]}, {how}: choose another place, or give --force")
 
 

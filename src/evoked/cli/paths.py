@@ -40,8 +40,8 @@ class InputPath(click.Path):
         """
         path = Path(value)
         _check_name(path)
-        if kind := special_file(path):
-            raise EvokedError(f"{path} is {kind}, not a file: save what comes out of it as a file and name that")
+        if file_type := special_file(path):
+            raise EvokedError(f"{path} is {file_type}, not a file: save what comes out of it as a file and name that")
         return Path(str(super().convert(path, param, ctx)))
 
 
@@ -67,14 +67,14 @@ class OutputPath(click.Path):
         """
         path = Path(value)
         _check_name(path)
-        if kind := special_file(path):
-            raise OutputError(f"cannot write {path}: it is {kind}, not a file. Choose another place")
+        if file_type := special_file(path):
+            raise OutputError(f"cannot write {path}: it is {file_type}, not a file. Choose another place")
         if str(value).endswith(("/", os.sep)):
             try:
                 path.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                what = "it is a file, not a folder" if path.exists() else error.strerror
-                raise OutputError(f"cannot make the folder {value}: {what}. Choose another place") from error
+                problem = "it is a file, not a folder" if path.exists() else error.strerror
+                raise OutputError(f"cannot make the folder {value}: {problem}. Choose another place") from error
         return path
 
 

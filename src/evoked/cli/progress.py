@@ -58,9 +58,9 @@ class _Lines:
         self._printed = time_s
         elapsed_s = time_s - self._started
         share = done / total if total else 0.0
-        left = f", {elapsed_s * (1 / share - 1):.0f} s left" if 0 < share <= 1 else ""
+        remaining = f", {elapsed_s * (1 / share - 1):.0f} s left" if 0 < share <= 1 else ""
         print(
-            f"{self._label}: {share:.0%}, {elapsed_s:.0f} s elapsed{left}{f', {note}' if note else ''}",
+            f"{self._label}: {share:.0%}, {elapsed_s:.0f} s elapsed{remaining}{f', {note}' if note else ''}",
             file=sys.stderr,
             flush=True,
         )

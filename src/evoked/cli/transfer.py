@@ -129,9 +129,9 @@ def transfer(
     if as_json:
         click.echo(json.dumps([asdict(line) for line in outcome.lines], indent=1))
     else:
-        for part, lines in outcome.scores.items():
-            click.echo(f"{_PART_TITLES[part]}:\n{affect_text(lines, AFFECT)}\n")
-        counts = ", ".join(f"{len(names)} to {part}" for part, names in outcome.videos.items())
+        for subset, lines in outcome.scores.items():
+            click.echo(f"{_PART_TITLES[subset]}:\n{affect_text(lines, AFFECT)}\n")
+        counts = ", ".join(f"{len(names)} to {subset}" for subset, names in outcome.videos.items())
         click.echo(f"films: {counts}; bootstrap intervals over whole films\n{output / _PAGE}")
     if failed:
         raise EvokedError(f"{failed} films could not be described; the reasons are above")
@@ -143,10 +143,10 @@ def _score_notes(outcome: Outcome) -> list[str]:
     if outcome.scored_part == "validate":
         notes.append("no test films: the scores are those of the validation films")
     notes.append("the epoch was chosen on the validation films: their scores are better than those of new films")
-    for part in outcome.scores:
-        if len(outcome.videos[part]) < FEW:
-            title = "test" if part == "test" else "validation"
-            notes.append(f"{len(outcome.videos[part])} {title} films: intervals over so few are too narrow")
+    for subset in outcome.scores:
+        if len(outcome.videos[subset]) < FEW:
+            title = "test" if subset == "test" else "validation"
+            notes.append(f"{len(outcome.videos[subset])} {title} films: intervals over so few are too narrow")
     return notes
 
 
@@ -252,7 +252,7 @@ def _write(output: Path, outcome: Outcome, provenance: Provenance) -> None:
         "scores": [asdict(line) for line in outcome.lines],
         "validation_scores": [asdict(line) for line in outcome.scores["validate"]],
         "video_scores": [asdict(score) for score in outcome.video_scores],
-        "films": {part: list(names) for part, names in outcome.videos.items()},
+        "films": {subset: list(names) for subset, names in outcome.videos.items()},
         "training": {variant: dict(trained.checkpoint.training) for variant, trained in outcome.trained.items()},
         "provenance": provenance.as_dict(),
     }
