@@ -150,19 +150,19 @@ def affect_table(lines: Sequence[ScoreLine], quantities: Sequence[str]) -> list[
     by_column = {(line.way, line.quantity, line.score): line for line in lines}
     return [
         {
-            "way": way,
+            "way": variant,
             "cells": [
                 {
                     "title": f"{quantity[0].upper()}-{title}",
-                    "value": _number(by_column[way, quantity, score].value),
-                    "span": _span(by_column[way, quantity, score].low, by_column[way, quantity, score].high),
-                    "gain": _gain(by_column[way, quantity, score]),
+                    "value": _number(by_column[variant, quantity, score].value),
+                    "span": _span(by_column[variant, quantity, score].low, by_column[variant, quantity, score].high),
+                    "gain": _gain(by_column[variant, quantity, score]),
                 }
                 for score, title in COLUMNS
                 for quantity in quantities
             ],
         }
-        for way in dict.fromkeys(line.way for line in lines)
+        for variant in dict.fromkeys(line.way for line in lines)
     ]
 
 
@@ -209,10 +209,14 @@ def _drawn(video: VideoCurves, quantities: Sequence[str]) -> dict[str, object]:
         "part": video.part,
         "scores": [
             (
-                way,
-                [(score.quantity, _number(score.mse), _number(score.r)) for score in video.scores if score.way == way],
+                variant,
+                [
+                    (score.quantity, _number(score.mse), _number(score.r))
+                    for score in video.scores
+                    if score.way == variant
+                ],
             )
-            for way in dict.fromkeys(score.way for score in video.scores)
+            for variant in dict.fromkeys(score.way for score in video.scores)
         ],
         "clock": clock(seconds),
         "ticks": [(WIDTH * t / axis.end, clock(t)) for t in axis.ticks] if axis.end else [],

@@ -314,7 +314,7 @@ def _read_items(path: Path) -> tuple[LogItem, ...]:
 
 
 def _log_item(row: Mapping[str, object]) -> LogItem:
-    kind, name, step, state = (str(row[key]) for key in ("kind", "name", "step", "state"))
+    item_type, name, step, state = (str(row[key]) for key in ("kind", "name", "step", "state"))
     if state.lower() in ("done", "kept"):
-        return LogItem(kind, name, step, "in place")
-    return LogItem(kind, name, step, state.lower(), str(row.get("reason") or ""))
+        return LogItem(item_type, name, step, "in place")
+    return LogItem(item_type, name, step, state.lower(), str(row.get("reason") or ""))

@@ -62,8 +62,8 @@ class Recording:
     @property
     def other_tracks(self) -> tuple[int, ...]:
         """Its audio streams without the one that is read, from 1."""
-        now = self.media.sound.track if self.media.sound else 0
-        return tuple(n for n in range(1, len(self.media.audio_tracks) + 1) if n != now)
+        current = self.media.sound.track if self.media.sound else 0
+        return tuple(n for n in range(1, len(self.media.audio_tracks) + 1) if n != current)
 
     @cached_property
     def digest(self) -> str:

@@ -244,8 +244,8 @@ def quorum_frames(quorum: int, frames: NDArray[np.int64], grid: TimeGrid) -> NDA
     Returns:
         A number for each window, at least 1.
     """
-    whole = WINDOW_S * grid.rate
-    scaled = -(-quorum * frames * whole.denominator // whole.numerator)  # rounded up, in integers
+    full_window = WINDOW_S * grid.rate
+    scaled = -(-quorum * frames * full_window.denominator // full_window.numerator)  # rounded up, in integers
     return np.maximum(scaled, 1)
 
 
@@ -320,11 +320,11 @@ def _levels(
         raise ValueError(
             f"thresholds must be one number or one for each of {len(names)} expressions, got {levels.size}"
         )
-    given = dict(zip(names, np.broadcast_to(levels, len(names)), strict=True))
+    level_of = dict(zip(names, np.broadcast_to(levels, len(names)), strict=True))
     for name, level in zip(names, config.levels(names), strict=True):
-        if name in config.thresholds and given[name] != np.float32(level):
+        if name in config.thresholds and level_of[name] != np.float32(level):
             raise ValueError(
-                f"the config sets the threshold of {name} to {level}, but {given[name]:g} is given as well"
+                f"the config sets the threshold of {name} to {level}, but {level_of[name]:g} is given as well"
             )
     return levels
 

@@ -170,10 +170,10 @@ class ContentLibrary:
         """
         config = config or AlignConfig()
         reaction.choose_track(config.audio_track)
-        others = () if config.audio_track else reaction.other_tracks
+        other_tracks = () if config.audio_track else reaction.other_tracks
         refusal: AlignmentError | None = None
-        for attempt in (own_speed_only(config), config) if others else (config,):
-            for track in (config.audio_track, *others):
+        for attempt in (own_speed_only(config), config) if other_tracks else (config,):
+            for track in (config.audio_track, *other_tracks):
                 reaction.choose_track(track)
                 try:
                     match = self.find(reaction.soundtrack.samples, attempt)
@@ -184,7 +184,7 @@ class ContentLibrary:
                 offsets = replace(match.offsets, reaction_audio_track=tracks[0], content_audio_track=tracks[1])
                 return replace(match, offsets=offsets)
         reaction.choose_track(config.audio_track)
-        also = ". The other audio tracks were tried as well" if others else ""
+        also = ". The other audio tracks were tried as well" if other_tracks else ""
         raise AlignmentError(f"{refusal}{also}") from refusal
 
     def provenance(self, reaction: Mapping[str, str], content: str) -> Provenance:
