@@ -49,13 +49,13 @@ def split_liris(names: Sequence[str], seed: int = 0) -> VideoSplit:
     Raises:
         DatasetError: if they must be split at random and are fewer than three.
     """
-    part_of = {number: part for part, numbers in SPLIT_2018.items() for number in numbers}
+    part_of = {number: subset for subset, numbers in SPLIT_2018.items() for number in numbers}
     matches = {name: re.fullmatch(r"MEDIAEVAL18_(\d+)", name, re.IGNORECASE) for name in names}
     numbers = {name: int(match[1]) for name, match in matches.items() if match}
     if strangers := sorted(name for name in names if numbers.get(name) not in part_of):
         return split_at_random(names, seed, f"{strangers[0]} is not one of MediaEval 2018's 00-65")
     parts = {name: part_of[number] for name, number in numbers.items()}
-    if absent := [part for part in ("train", "validate") if part not in parts.values()]:
+    if absent := [subset for subset in ("train", "validate") if subset not in parts.values()]:
         numbers_of = {"train": "14-53", "validate": "00-13"}
         return split_at_random(
             names, seed, f"MediaEval 2018's {numbers_of[absent[0]]}, which {absent[0]}, are not here"
@@ -111,8 +111,8 @@ def read_split(path: Path, names: Sequence[str]) -> VideoSplit:
     parts: dict[str, str] = {}
     unknown: list[str] = []
     for row, (listed, value) in enumerate(zip(columns["video"], columns["part"], strict=True), start=1):
-        part = SYNONYMS.get(str(value).lower(), str(value).lower())
-        if listed is None or part not in PARTS:
+        subset = SYNONYMS.get(str(value).lower(), str(value).lower())
+        if listed is None or subset not in PARTS:
             raise DatasetError(
                 f"{path} row {row}: need a video and one of {', '.join(PARTS)}, got {listed!r}, {value!r}"
             )
@@ -122,7 +122,7 @@ def read_split(path: Path, names: Sequence[str]) -> VideoSplit:
         if video is None:
             unknown.append(listed)
         else:
-            parts[video] = part
+            parts[video] = subset
     notes = []
     if unknown:
         notes.append(f"in {path.name}, but not among the videos: {_some(unknown)}")

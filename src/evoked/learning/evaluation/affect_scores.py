@@ -99,11 +99,13 @@ def score_videos(
     scores = []
     for video, values in truth.items():
         valid = np.isfinite(values).all(axis=1)
-        for way, videos in predictions.items():
+        for variant, videos in predictions.items():
             for k, quantity in enumerate(quantities if valid.any() else ()):
                 groups = np.zeros(int(valid.sum()), dtype=np.int64)
                 paired = PairedSeries(videos[video][valid, k], values[valid, k], groups)
-                scores.append(VideoScore(video, way, quantity, len(groups), paired.video_mse(), paired.video_pearson()))
+                scores.append(
+                    VideoScore(video, variant, quantity, len(groups), paired.video_mse(), paired.video_pearson())
+                )
     return tuple(scores)
 
 

@@ -133,7 +133,7 @@ def check_split(split: Mapping[str, str], videos: Iterable[str]) -> None:
         DatasetError: naming the part that has none of these videos.
     """
     used = {split.get(video) for video in videos}
-    if empty := [part for part in ("train", "validate") if part not in used]:
+    if empty := [subset for subset in ("train", "validate") if subset not in used]:
         raise DatasetError(f"no video to {' and none to '.join(empty)}; give the videos of more parts of the set")
 
 
