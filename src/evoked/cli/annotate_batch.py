@@ -167,7 +167,7 @@ class AnnotateBatch:
             EvokedError: if a reaction failed.
         """
         request = self._request
-        if request.content is None and any(annotated.found.viewers for annotated in self._annotated):
+        if request.content is None and any(annotated.annotation.viewers for annotated in self._annotated):
             click.echo(_NO_CONTENT, err=True)
         if request.labels and self._annotated and request.output:
             self._write_labels(request.output)
@@ -178,7 +178,7 @@ class AnnotateBatch:
         self._failures.end()
 
     def _write_previews(self, annotated: AnnotatedReaction, progress: Progress) -> list[Path | EvokedError]:
-        return self._previews.write(annotated.reaction, annotated.found, progress)
+        return self._previews.write(annotated.reaction, annotated.annotation, progress)
 
     def _annotate(self, progress: Progress, reaction: Path) -> AnnotatedReaction:
         return annotate_reaction(reaction, self._matcher, lambda: self._annotator, self._settings.window, progress)
@@ -188,7 +188,7 @@ class AnnotateBatch:
         path = self._tables.get(annotated.reaction)
         if path is None:
             return summary_text(annotated)
-        table = annotation_to_table(annotated.found, self._recogniser.names)
+        table = annotation_to_table(annotated.annotation, self._recogniser.names)
         write_table(path, table, self._provenance([annotated]))
         return str(path)
 
@@ -205,7 +205,7 @@ class AnnotateBatch:
     def _provenance(self, annotated: list[AnnotatedReaction], *more: str) -> Provenance:
         content = [self._request.content] if self._request.content else []
         inputs = unique_names({path: sha256(path) for path in [*(a.reaction for a in annotated), *content]})
-        notes = tuple(f"{a.reaction.name}: {line}" for a in annotated for line in a.known)
+        notes = tuple(f"{a.reaction.name}: {line}" for a in annotated for line in a.notes)
         sections = (*(("align", "window") if content else ()), "detect", "annotate", *more)
         config = self._settings.plain(*sections) | dict(self._recogniser.describe())
         nets = {name: NETS[name].sha256 for name in annotation_models(self._recogniser)}

@@ -42,12 +42,12 @@ def valid_length_s(annotation: Annotation) -> float:
 
 def damage_lines(annotated: AnnotatedReaction) -> tuple[str, ...]:
     """Notes on a reaction that its table does not show: damage of the files, and that nobody was seen."""
-    return (*annotated.known, *(() if annotated.found.viewers else ("no viewer was seen in it",)))
+    return (*annotated.notes, *(() if annotated.annotation.viewers else ("no viewer was seen in it",)))
 
 
 def summary_text(annotated: AnnotatedReaction) -> str:
     """Summary for a terminal: how long each viewer is visible, and the share of each expression."""
-    annotation = annotated.found
+    annotation = annotated.annotation
     count, left_out = len(annotation.viewers), annotation.content_faces
     lines = [f"{annotated.reaction}: {valid_length_s(annotation):.1f} s, {count} viewer{'' if count == 1 else 's'}"]
     for viewer in expression_summary(annotation):
@@ -56,7 +56,7 @@ def summary_text(annotated: AnnotatedReaction) -> str:
     if left_out:
         people = "person who belongs" if left_out == 1 else "people who belong"
         lines.append(f"  left out: {left_out} {people} to the content")
-    lines += [f"  {line}" for line in annotated.known]
+    lines += [f"  {line}" for line in annotated.notes]
     return "\n".join(lines)
 
 
@@ -73,14 +73,14 @@ def reaction_row(annotated: AnnotatedReaction, table: Path | None, previews: lis
     """
     viewers = [
         {"viewer": v.name, "seen_s": round(v.seen_s, 3), "shares": {n: round(s, 4) for n, s in v.shares.items()}}
-        for v in expression_summary(annotated.found)
+        for v in expression_summary(annotated.annotation)
     ]
     return {
         "reaction": str(annotated.reaction),
         "state": "done",
-        "seconds": round(valid_length_s(annotated.found), 3),
+        "seconds": round(valid_length_s(annotated.annotation), 3),
         "viewers": viewers,
-        "film_people": annotated.found.content_faces,
+        "content_people": annotated.annotation.content_faces,
         "notes": list(damage_lines(annotated)),
         "damage": [entry.as_dict() for entry in annotated.defects],
         "file": str(table) if table else None,

@@ -66,34 +66,34 @@ class AnnotatedReaction:
 
     Attributes:
         reaction: its file.
-        found: its viewers and their scores.
+        annotation: its viewers and their scores.
         offsets: where the content is in it; without a content, the reaction's own time.
         content: name of the content that it shows; "" without one.
-        matched: damage of the files noticed while they were matched, one line each.
-        matched_defects: the same with kinds and seconds.
+        match_damage: damage of the files noticed while they were matched, one line each.
+        match_defects: the same with kinds and seconds.
     """
 
     reaction: Path
-    found: Annotation
+    annotation: Annotation
     offsets: OffsetMap
     content: str = ""
-    matched: tuple[str, ...] = field(default=())
-    matched_defects: tuple[FileDamage, ...] = ()
+    match_damage: tuple[str, ...] = field(default=())
+    match_defects: tuple[FileDamage, ...] = ()
 
     @property
-    def known(self) -> tuple[str, ...]:
+    def notes(self) -> tuple[str, ...]:
         """Notes for readers of the result: how the offset map was found, and damage of the files."""
-        return (*modality_notes(self.offsets), *self.matched, *self.found.damage)
+        return (*modality_notes(self.offsets), *self.match_damage, *self.annotation.damage)
 
     @property
     def defects(self) -> tuple[FileDamage, ...]:
         """Damage of the reaction and its content with kinds and seconds, each once."""
-        return tuple(dict.fromkeys((*self.matched_defects, *of_file(self.reaction.name, self.found.defects))))
+        return tuple(dict.fromkeys((*self.match_defects, *of_file(self.reaction.name, self.annotation.defects))))
 
     @property
     def viewers(self) -> ReactionViewers:
         """The viewers: the input of the vote."""
-        scores = {name: viewer.scores for name, viewer in self.found.viewers.items()}
+        scores = {name: viewer.scores for name, viewer in self.annotation.viewers.items()}
         return ReactionViewers(self.reaction.name, scores, self.offsets)
 
 
