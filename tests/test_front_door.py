@@ -11,7 +11,21 @@ import pytest
 
 import evoked
 
-HEAVY = {"av", "cv2", "jinja2", "onnx", "onnxruntime", "openvino", "pyarrow", "ray", "safetensors", "scipy", "torch"}
+HEAVY = {
+    "av",
+    "cv2",
+    "jinja2",
+    "matplotlib",
+    "onnx",
+    "onnxruntime",
+    "openvino",
+    "pandas",
+    "pyarrow",
+    "ray",
+    "safetensors",
+    "scipy",
+    "torch",
+}
 
 
 def loaded(code: str) -> set[str]:

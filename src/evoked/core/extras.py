@@ -2,9 +2,9 @@
 
 import importlib.util
 
-from evoked.core.errors import TrainingError
+from evoked.core.errors import EvokedError, TrainingError
 
-__all__ = ["INSTALL_TRAINING", "TRAINING", "missing_for_training", "require_training"]
+__all__ = ["INSTALL_TRAINING", "TRAINING", "missing_for_training", "require_module", "require_training"]
 
 TRAINING = ("torch", "lightning_fabric")
 """Packages that every training needs."""
@@ -27,6 +27,20 @@ def require_training(command: str) -> None:
     """
     if missing := missing_for_training():
         raise TrainingError(f"{command} needs {missing[0]}, which is not installed. Run: {INSTALL_TRAINING}")
+
+
+def require_module(module: str, user: str) -> None:
+    """Check that a package which few calls need is installed.
+
+    Args:
+        module: name that is imported; pip knows it by the same name.
+        user: what needs it, named in the message.
+
+    Raises:
+        EvokedError: if it is not installed.
+    """
+    if not _is_installed(module):
+        raise EvokedError(f"{user} needs {module}, which is not installed. Run: pip install {module}")
 
 
 def _is_installed(name: str) -> bool:

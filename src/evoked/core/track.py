@@ -5,11 +5,18 @@ functions store, plot and compare them.
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from evoked.core.extras import require_module
 from evoked.core.time_grid import TimeGrid
+
+if TYPE_CHECKING:
+    import matplotlib.axes
+    import pandas
+    import pyarrow
 
 __all__ = ["Track"]
 
@@ -72,3 +79,63 @@ class Track:
         masked = np.array(values, dtype=np.float32)
         masked[~valid] = np.nan
         return cls(grid, names, masked, np.asarray(valid, dtype=np.bool_))
+
+    def __len__(self) -> int:
+        """The number of rows."""
+        return self.grid.steps
+
+    def __getitem__(self, name: str) -> NDArray[np.float32]:
+        """One column, shape (grid.steps,); NaN where not valid. KeyError for a name that it does not have."""
+        if name not in self.names:
+            raise KeyError(f"no column {name!r}; there are: {', '.join(self.names)}")
+        return self.values[:, self.names.index(name)]
+
+    def __repr__(self) -> str:
+        rate = self.grid.rate
+        start = f" from {float(self.grid.start):g} s" if self.grid.start else ""
+        names = ", ".join(self.names[:5]) + (f", … {len(self.names)} columns" if len(self.names) > 5 else "")
+        hz = rate if rate.denominator == 1 else f"{float(rate):g}"
+        return f"Track({len(self)} steps at {hz} Hz{start}, {int(self.valid.sum())} valid: {names})"
+
+    def to_pandas(self) -> "pandas.DataFrame":
+        """A data frame with a column per name; the index is `time_s`, and rows that are not valid are NaN.
+
+        Raises:
+            EvokedError: if pandas is not installed.
+        """
+        require_module("pandas", "to_pandas()")
+        import pandas
+
+        index = pandas.Index(self.grid.seconds, name="time_s")
+        return pandas.DataFrame(self.values.copy(), index=index, columns=pandas.Index(self.names))
+
+    def to_arrow(self) -> "pyarrow.Table":
+        """A table with `time_s`, `valid` and a float column per name, null where not valid."""
+        import pyarrow
+
+        absent = ~self.valid
+        columns = {name: pyarrow.array(self[name], mask=absent) for name in self.names}
+        return pyarrow.table({"time_s": self.grid.seconds, "valid": self.valid, **columns})
+
+    def plot(self, ax: "matplotlib.axes.Axes | None" = None) -> "matplotlib.axes.Axes":
+        """Draw a line per column over time, with gaps where not valid.
+
+        Args:
+            ax: the axes to draw on; a new figure where None.
+
+        Returns:
+            The axes, with units and a legend.
+
+        Raises:
+            EvokedError: if matplotlib is not installed.
+        """
+        require_module("matplotlib", "plot()")
+        from matplotlib import pyplot
+
+        axes = pyplot.subplots(figsize=(10, 3.5), layout="constrained")[1] if ax is None else ax
+        for name in self.names:
+            axes.plot(self.grid.seconds, self[name], label=name, linewidth=1.4)
+        axes.set_xlabel("time (s)")
+        axes.set_ylabel("score")
+        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, title=None)
+        return axes

@@ -7,12 +7,12 @@ from pathlib import Path
 from evoked.core.damage import Damage, of_file
 from evoked.core.progress import Progress, silent
 from evoked.core.provenance import Provenance
-from evoked.features.extract import Extractor, FeatureConfig
+from evoked.features.extract import Extractor, FeatureConfig, Features
 from evoked.features.files import write_features
 from evoked.media.probe import no_video_error, probe
 from evoked.weights.cache import CacheLocation
 
-__all__ = ["FeaturesDone", "FeaturesTask", "run_features_task"]
+__all__ = ["FeaturesDone", "FeaturesTask", "extract_once", "run_features_task"]
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,26 @@ def run_features_task(task: FeaturesTask, progress: Progress = silent) -> Featur
     defects = (*made_by.damage, *of_file(task.video.name, features.defects))
     write_features(task.output, features, replace(made_by, notes=(*made_by.notes, *damage), damage=defects))
     return FeaturesDone(features.grid.steps, features.damage, features.defects)
+
+
+def extract_once(video: Path, config: FeatureConfig, cache: CacheLocation, progress: Progress = silent) -> Features:
+    """Describe a video and write nothing; the networks are loaded once per process.
+
+    Args:
+        video: a media file with a picture.
+        config: the set of networks, and their settings.
+        cache: where the networks are.
+        progress: called with the seconds done and their total.
+
+    Returns:
+        Its features.
+
+    Raises:
+        EvokedError: if the video or a network cannot be used.
+    """
+    if probe(video, config.audio_track).picture is None:
+        raise no_video_error(video)
+    return _extractor(config, cache, ())(video, progress)
 
 
 @lru_cache(maxsize=1)

@@ -1,0 +1,50 @@
+"""Arguments of the Python API: paths as text, and settings as keyword arguments."""
+
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any, TypeVar
+
+from evoked.core.progress import Progress, silent
+from evoked.core.settings import describe
+
+__all__ = ["File", "as_path", "or_silent", "settings_of"]
+
+File = str | PathLike[str]
+Config = TypeVar("Config")
+
+
+def as_path(file: File) -> Path:
+    """A path of text or of a Path; `~` is the home folder.
+
+    Raises:
+        TypeError: if it is neither.
+    """
+    return Path(file).expanduser()
+
+
+def or_silent(progress: Progress | None) -> Progress:
+    """The progress callable; one that does nothing where it is None."""
+    return progress or silent
+
+
+def settings_of(function: str, values: Mapping[str, object], *configs: type) -> list[Any]:
+    """Make the config objects of a function from its keyword arguments.
+
+    Args:
+        function: its name, for messages.
+        values: setting → value; the settings that are left out keep their defaults.
+        configs: classes decorated with `settings`, each setting in one of them.
+
+    Returns:
+        One object per class, in order.
+
+    Raises:
+        TypeError: for a setting that none of the classes has.
+        ValueError: for a value of another type or out of its range.
+    """
+    fields = {config: {setting.name for setting in describe(config)} for config in configs}
+    known = set().union(*fields.values())
+    if unknown := [name for name in values if name not in known]:
+        raise TypeError(f"{function}() has no setting {unknown[0]!r}; there are: {', '.join(sorted(known))}")
+    return [config(**{name: values[name] for name in values if name in fields[config]}) for config in configs]
