@@ -67,7 +67,7 @@ def test_importing_evoked_loads_not_even_numpy() -> None:
 def test_every_verb_is_there_and_helps() -> None:
     from click.testing import CliRunner
 
-    from evoked.cli.main import COMMANDS
+    from evoked.cli.command_list import COMMANDS
     from evoked.cli.main import evoked as command
 
     for verb in COMMANDS:

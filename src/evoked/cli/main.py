@@ -5,6 +5,7 @@ Results go to stdout, notes and progress to stderr. Exit code 0: done; 1: someth
 Each command is a module of this package and is imported only when it is run.
 """
 
+import difflib
 import importlib
 import sys
 from contextlib import suppress
@@ -13,30 +14,12 @@ from typing import NoReturn
 import click
 
 from evoked import __version__
+from evoked.cli.command_list import ALIASES, COMMANDS, GROUPS
 from evoked.cli.interrupts import catch_signals, exit_code, interruption_note, was_received
 from evoked.cli.streams import StreamError, end_output, open_streams
 from evoked.core.errors import EvokedError, TrainingError
 
-__all__ = ["COMMANDS", "LazyGroup", "evoked", "main"]
-
-COMMANDS = {
-    "sample": "make a study from real media, with staged reactions and a known ground truth",
-    "run": "take a study folder from videos to a report",
-    "annotate": "find the viewers in reaction videos and score their expressions at 6 Hz",
-    "align": "find the temporal alignment of a reaction with a content",
-    "library": "keep audio fingerprints of many contents; identify the content of a reaction",
-    "features": "compute the features of a content video, once a second: image, faces, audio",
-    "train": "train the content model on a study's labels and features",
-    "agree": "compare scores with human ratings of faces, and raters with each other",
-    "recogniser": "train an expression recogniser on rated clips, and evaluate one",
-    "evaluate": "score predictions against labels, with chance levels and intervals",
-    "ablate": "train the model without one component at a time, and score all on the same videos",
-    "predict": "predict what a new video evokes",
-    "export": "write a trained model as an ONNX file",
-    "transfer": "fine-tune a model to valence and arousal on LIRIS-ACCEDE",
-    "report": "write the report page of a study",
-    "weights": "list, fetch and verify the pretrained networks; show their licences",
-}
+__all__ = ["LazyGroup", "evoked", "main"]
 
 _TRAIN_EXTRA = ("torch", "lightning_fabric", "scipy", "tensorboardX")
 """Packages of the extra `train`, imported only by commands that train."""
@@ -73,7 +56,32 @@ class LazyGroup(click.Group):
                 f"evoked {name} needs {error.name}, which is not installed. Run: pip install 'evoked[train]'"
             ) from error
         assert isinstance(command, click.Command)
+        examples = "".join(f"  {line}\n" for line in COMMANDS[name].examples)
+        command.epilog = f"\b\nExample{'s' if len(COMMANDS[name].examples) > 1 else ''}:\n{examples}"
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command of a command line.
+
+        Args:
+            ctx: of the group.
+            args: the words of the command line, the command first.
+
+        Returns:
+            Its name, the command, and the other words.
+
+        Raises:
+            click.UsageError: if there is none of that name; it suggests similar ones.
+        """
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            name = args[0]
+            similar = [f"evoked {ALIASES[name]}"] if name in ALIASES else []
+            similar = similar or [f"evoked {close}" for close in difflib.get_close_matches(name, COMMANDS, n=2)]
+            hint = f" Did you mean: {', '.join(similar)}?" if similar else ""
+            raise click.UsageError(f"no command {name!r}.{hint}", ctx)
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands with their help texts.
@@ -82,8 +90,9 @@ class LazyGroup(click.Group):
             ctx: of the group.
             formatter: takes the text.
         """
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        for heading, commands in GROUPS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(name, line.help) for name, line in commands.items()], col_max=14)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
