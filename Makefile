@@ -40,14 +40,17 @@ test-ray: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m ray
 
 check: setup
-	$(BIN)/ruff format --check src tests benchmarks scripts
-	$(BIN)/ruff check src tests benchmarks scripts
+	$(BIN)/ruff format --check src tests benchmarks scripts docs
+	$(BIN)/ruff check src tests benchmarks scripts docs
 	$(BIN)/mypy
 	bash scripts/check_commits.sh
 
-# What the documentation takes from the sources.
+# What the documentation takes from the sources, then the site (docs/_build/html/index.html); a warning fails.
 docs: setup
 	$(BIN)/python scripts/list_rooms.py
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo "site: $(CURDIR)/docs/_build/html/index.html"
 
 bench: setup
 	$(BIN)/python benchmarks/run.py
