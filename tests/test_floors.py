@@ -31,7 +31,7 @@ INNER_FLOORS = {
     "evoked.reactions": [{"alignment", "expressions"}, {"content_region", "viewers"}, {"labelling"}],
     "evoked.reactions.alignment": [
         {"config", "offset_map", "viterbi", "peak_interpolation"},
-        {"chaining"},
+        {"chaining", "known_offset"},
         {"audio", "video"},
         {"fusion", "recording"},
         {"library"},

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from evoked.api.arguments import File, as_path, or_silent, settings_of
 from evoked.core.extras import require_module
@@ -14,13 +14,19 @@ from evoked.core.track import Track
 from evoked.faces.detect import DetectConfig
 from evoked.media.probe import probe
 from evoked.reactions.alignment.config import MatchConfig
+from evoked.reactions.alignment.known_offset import known_offsets_of_files
 from evoked.reactions.alignment.matcher import ContentMatcher
 from evoked.reactions.alignment.offset_map import OffsetMap
 from evoked.reactions.content_region.detector import ContentRegionConfig
 from evoked.reactions.expressions.choose import open_recogniser
 from evoked.reactions.expressions.recogniser import PROTOTYPE
 from evoked.reactions.labelling.majority_vote import VoteConfig, Votes, operating_thresholds
-from evoked.reactions.labelling.pipeline import AnnotatedReaction, annotate_reaction, label_content
+from evoked.reactions.labelling.pipeline import (
+    AnnotatedReaction,
+    annotate_known,
+    annotate_reaction,
+    label_content,
+)
 from evoked.reactions.viewers.annotation import AnnotateConfig
 from evoked.reactions.viewers.annotation_table import annotation_to_table
 from evoked.reactions.viewers.annotator import Annotator
@@ -81,12 +87,23 @@ class ViewerScores(Mapping[str, Track]):
         return pandas.DataFrame(annotation_to_table(self.annotated.annotation, self.expressions))
 
 
-def align(reaction: File, content: File, *, progress: Progress | None = None, **settings: object) -> OffsetMap:
+def align(
+    reaction: File,
+    content: File,
+    *,
+    offset_s: float | None = None,
+    rate: float = 1.0,
+    progress: Progress | None = None,
+    **settings: object,
+) -> OffsetMap:
     """Find where a reaction video plays a content: by the sound they have in common, else by the picture.
 
     Args:
         reaction: a recording of people who watch.
         content: the video that they watch.
+        offset_s: where it is known: the second of the reaction at which the content's second 0 is played, below 0
+            where the recording began later. Nothing is searched then.
+        rate: with offset_s: reaction seconds for each content second.
         progress: called with the work done, its total (None if unknown) and a note.
         **settings: those of `[align]` in study.toml, such as `by="video"`.
 
@@ -99,6 +116,8 @@ def align(reaction: File, content: File, *, progress: Progress | None = None, **
         TypeError, ValueError: for a setting that does not exist, or a value that is not accepted.
     """
     (config,) = settings_of("align", settings, MatchConfig)
+    if offset_s is not None:
+        return known_offsets_of_files(as_path(reaction), as_path(content), offset_s, rate)
     matcher = ContentMatcher({as_path(content).name: as_path(content)}, config)
     return matcher.match(as_path(reaction), progress=or_silent(progress)).offsets
 
@@ -107,6 +126,7 @@ def annotate(
     reaction: File,
     content: File | None = None,
     *,
+    offsets: OffsetMap | None = None,
     expressions: Sequence[str] | None = None,
     offline: bool = False,
     progress: Progress | None = None,
@@ -117,6 +137,7 @@ def annotate(
     Args:
         reaction: a recording of people who watch.
         content: the video that they watch; None: faces of a video on the screen also count as viewers.
+        offsets: where the content is in the reaction, if that is known: from `align` or `read_offsets`.
         expressions: names of those that are scored; None: all of the recogniser.
         offline: use only networks that are in the cache.
         progress: called with the work done, its total and a note.
@@ -142,7 +163,13 @@ def annotate(
     def annotator() -> Annotator:
         return _annotator(names, config, detect, CacheLocation.of(default_cache(offline=offline)))
 
-    done = annotate_reaction(as_path(reaction), matcher, annotator, region, or_silent(progress))
+    shown = or_silent(progress)
+    if offsets is None:
+        done = annotate_reaction(as_path(reaction), matcher, annotator, region, shown)
+    elif content is None:
+        raise ValueError("annotate() with offsets needs the content that they are of")
+    else:
+        done = annotate_known(as_path(reaction), as_path(content), offsets, annotator, region, shown)
     return ViewerScores(
         done.reaction,
         done.content,
@@ -213,7 +240,7 @@ def label(
     recordings = [reactions] if isinstance(reactions, str | PathLike) else list(reactions)
     voting = {name: value for name, value in settings.items() if name in VoteConfig.__dataclass_fields__}
     settings_of("label", voting, VoteConfig)  # a wrong value is reported before the work
-    others = {name: value for name, value in settings.items() if name not in voting}
+    others: dict[str, Any] = {name: value for name, value in settings.items() if name not in voting}
     shown = or_silent(progress)
     viewers = [
         annotate(

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from evoked.cli.failures import print_note
-from evoked.cli.options import config_from_options, config_options
+from evoked.cli.options import config_from_options, config_options, offset_options
 from evoked.cli.outputs import claim, file_in, force_option, sign_page
 from evoked.cli.paths import InputPath, OutputPath
 from evoked.cli.progress import bar
@@ -16,8 +16,9 @@ from evoked.core.names import derived_name
 from evoked.core.provenance import Provenance
 from evoked.core.settings import describe
 from evoked.reactions.alignment.config import MatchConfig
+from evoked.reactions.alignment.known_offset import known_offsets_of_files
 from evoked.reactions.alignment.matcher import ContentMatcher
-from evoked.reactions.alignment.offset_map import OffsetMap, write_offsets
+from evoked.reactions.alignment.offset_map import KNOWN, OffsetMap, write_offsets
 from evoked.reactions.alignment.recording import Recording
 from evoked.report.alignment_plot import map_html, map_svg, map_text
 
@@ -29,9 +30,18 @@ __all__ = ["align", "alignment_text"]
 @click.argument("content", type=InputPath())
 @click.option("-o", "--output", type=OutputPath(), help="write the offset map to this JSON file instead of stdout")
 @click.option("--draw", type=OutputPath(), help="draw the offset map to this file: .svg or .html")
+@offset_options
 @force_option
 @config_options(MatchConfig)
-def align(reaction: Path, content: Path, output: Path | None, draw: Path | None, **options: object) -> None:
+def align(
+    reaction: Path,
+    content: Path,
+    output: Path | None,
+    draw: Path | None,
+    offset_s: float | None,
+    rate: float,
+    **options: object,
+) -> None:
     """Find where REACTION plays CONTENT: by the sound they have in common, else by the picture.
 
     Prints JSON with `by` (sound, picture, or both), `score` and `segments` (content_start_s, content_end_s,
@@ -40,7 +50,7 @@ def align(reaction: Path, content: Path, output: Path | None, draw: Path | None,
     \f
 
     Args:
-        reaction, content, output, draw: the arguments and options.
+        reaction, content, output, draw, offset_s, rate: the arguments and options.
         **options: fields of MatchConfig.
 
     Raises:
@@ -56,15 +66,20 @@ def align(reaction: Path, content: Path, output: Path | None, draw: Path | None,
         claim(path, "align", inputs, (reaction, content))
     matcher = ContentMatcher({content.name: content_recording}, config)
     try:
-        with bar(f"align {reaction.name}") as progress:
-            offsets = matcher.match(reaction_recording, progress=progress).offsets
+        if offset_s is not None:
+            offsets = known_offsets_of_files(reaction, content, offset_s, rate)
+        else:
+            with bar(f"align {reaction.name}") as progress:
+                offsets = matcher.match(reaction_recording, progress=progress).offsets
     finally:
         for recording in (reaction_recording, content_recording):
             for line in recording.damage:
                 print_note(recording.path, line)
     provenance = Provenance(
         "align",
-        config={described.name: getattr(config, described.name) for described in describe(MatchConfig)},
+        config={"offset_s": offset_s, "rate": rate}
+        if offset_s is not None
+        else {described.name: getattr(config, described.name) for described in describe(MatchConfig)},
         inputs=_inputs(reaction_recording, content_recording),
         notes=matcher.damage_notes(reaction_recording, content.name),
         damage=matcher.defects(reaction_recording, content.name),
@@ -101,10 +116,10 @@ def alignment_text(offsets: OffsetMap, reaction: str, content: str, content_s: f
     """
     first, count = offsets.segments[0], len(offsets.segments)
     tracks = {reaction: offsets.reaction_audio_track, content: offsets.content_audio_track}
+    how = "by the offset that was given" if offsets.by == KNOWN else f"score {offsets.score:.1f}, by {offsets.by}"
     named = " and ".join(f"audio track {track} of {name}" for name, track in tracks.items() if track)
     return (
         f"{reaction} plays {offsets.covered_s:.1f} of {content_s:.1f} s of {content} in {count} "
         f"segment{'s' if count > 1 else ''}; its second {first.content_start_s:.3f} is at "
-        f"{first.reaction_start_s:.3f} s, score {offsets.score:.1f}, by {offsets.by}"
-        f"{f' ({named})' if named else ''}"
+        f"{first.reaction_start_s:.3f} s, {how}{f' ({named})' if named else ''}"
     )

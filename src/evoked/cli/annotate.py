@@ -9,7 +9,7 @@ import click
 from evoked.cli.annotate_batch import AnnotateBatch, AnnotateRequest, AnnotateSettings
 from evoked.cli.annotate_previews import Previews
 from evoked.cli.failures import Failures
-from evoked.cli.options import NO_RENAMES, config_from_options, config_options
+from evoked.cli.options import NO_RENAMES, config_from_options, config_options, offset_options
 from evoked.cli.outputs import check_folder, claim, digests_of, force_option
 from evoked.cli.paths import InputPath, OutputPath
 from evoked.core.errors import OutputError
@@ -19,6 +19,8 @@ from evoked.core.tables import SUFFIXES, check_suffix
 from evoked.faces.detect import DetectConfig
 from evoked.media.probe import no_video_error, probe
 from evoked.reactions.alignment.config import MatchConfig
+from evoked.reactions.alignment.known_offset import known_offsets_of_files
+from evoked.reactions.alignment.offset_map import OffsetMap, read_offsets
 from evoked.reactions.content_region.detector import ContentRegionConfig
 from evoked.reactions.labelling.majority_vote import VoteConfig
 from evoked.reactions.viewers.annotation import AnnotateConfig
@@ -41,6 +43,8 @@ RENAMED = {"align": {"min_score": "align_min_score"}, "window": {"min_score": "r
 @click.command()
 @click.argument("reactions", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--content", type=File, help="the video that was watched: faces in it are left out")
+@offset_options
+@click.option("--alignment", type=File, help="the JSON file of evoked align for this reaction; nothing is searched")
 @click.option(
     "-o", "--output", type=OutputPath(), help=f"file ({', '.join(SUFFIXES)}), or a folder for several reactions"
 )
@@ -88,10 +92,13 @@ def annotate(
         raise click.UsageError("--apart goes with --labels")
     _refuse_unused(ctx, content, options["labels"])
     reactions = tuple(dict.fromkeys(reactions))
+    known = _known_offsets(reactions, content, options)
     if options["labels"] and output is not None and output.is_dir():
         output /= "labels.parquet"
     batch = AnnotateBatch(
-        AnnotateRequest(content, output, options["labels"], options["apart"], options["as_json"], options["offline"]),
+        AnnotateRequest(
+            content, output, options["labels"], options["apart"], options["as_json"], options["offline"], known
+        ),
         settings,
         _tables(reactions, output, options["labels"], content),
         Previews.planned(reactions, content, {"--preview": options["preview"], "--blur": options["blur"]}),
@@ -121,6 +128,21 @@ def _settings(ctx: click.Context, options: dict[str, Any]) -> AnnotateSettings:
         return AnnotateSettings(**configs)
     root = None if _is_given(ctx, "recogniser") else path.parent
     return AnnotateSettings(**configs, expressions=study.about.expressions, root=root, notes=study.notes)
+
+
+def _known_offsets(reactions: tuple[Path, ...], content: Path | None, options: dict[str, Any]) -> OffsetMap | None:
+    """The map that --alignment or --offset-s give; None without them."""
+    offset_s, rate, alignment = (options.pop(name) for name in ("offset_s", "rate", "alignment"))
+    if offset_s is None and alignment is None:
+        return None
+    option = "--offset-s" if alignment is None else "--alignment"
+    if offset_s is not None and alignment is not None:
+        raise click.UsageError("give either --offset-s or --alignment")
+    if content is None:
+        raise click.UsageError(f"{option} goes with --content")
+    if len(reactions) > 1:
+        raise click.UsageError(f"{option} is of one reaction; for several, annotate them one by one, or make a study")
+    return read_offsets(alignment) if alignment else known_offsets_of_files(reactions[0], content, offset_s, rate)
 
 
 def _refuse_unused(ctx: click.Context, content: Path | None, labels: bool) -> None:

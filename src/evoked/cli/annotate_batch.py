@@ -22,11 +22,12 @@ from evoked.faces.detect import DetectConfig
 from evoked.parallel.pool import Failed, SerialPool
 from evoked.reactions.alignment.config import MatchConfig
 from evoked.reactions.alignment.matcher import ContentMatcher
+from evoked.reactions.alignment.offset_map import OffsetMap
 from evoked.reactions.content_region.detector import ContentRegionConfig
 from evoked.reactions.expressions.choose import open_recogniser
 from evoked.reactions.expressions.recogniser import PROTOTYPE
 from evoked.reactions.labelling.majority_vote import VoteConfig
-from evoked.reactions.labelling.pipeline import AnnotatedReaction, annotate_reaction
+from evoked.reactions.labelling.pipeline import AnnotatedReaction, annotate_known, annotate_reaction
 from evoked.reactions.viewers.annotation import AnnotateConfig
 from evoked.reactions.viewers.annotation_table import annotation_to_table
 from evoked.reactions.viewers.annotator import Annotator, annotation_models
@@ -83,6 +84,7 @@ class AnnotateRequest:
         apart: write the votes of each viewer, not of all together.
         as_json: print JSON only.
         offline: use only networks that are in the cache.
+        offsets: where the content is in the reaction, if that is known; None: it is searched.
     """
 
     content: Path | None
@@ -91,6 +93,7 @@ class AnnotateRequest:
     apart: bool
     as_json: bool
     offline: bool
+    offsets: OffsetMap | None = None
 
 
 class AnnotateBatch:
@@ -181,7 +184,10 @@ class AnnotateBatch:
         return self._previews.write(annotated.reaction, annotated.annotation, progress)
 
     def _annotate(self, progress: Progress, reaction: Path) -> AnnotatedReaction:
-        return annotate_reaction(reaction, self._matcher, lambda: self._annotator, self._settings.window, progress)
+        region, offsets, content = self._settings.window, self._request.offsets, self._request.content
+        if offsets is not None and content is not None:
+            return annotate_known(reaction, content, offsets, lambda: self._annotator, region, progress)
+        return annotate_reaction(reaction, self._matcher, lambda: self._annotator, region, progress)
 
     def _write_table(self, annotated: AnnotatedReaction) -> str:
         """Write a reaction's table and return its path; if it has no file, return a summary."""
@@ -208,6 +214,8 @@ class AnnotateBatch:
         notes = tuple(f"{a.reaction.name}: {line}" for a in annotated for line in a.notes)
         sections = (*(("align", "window") if content else ()), "detect", "annotate", *more)
         config = self._settings.plain(*sections) | dict(self._recogniser.describe())
+        if self._request.offsets is not None:
+            config["align"] = self._request.offsets.as_dict()
         nets = {name: NETS[name].sha256 for name in annotation_models(self._recogniser)}
         damage = tuple(entry for a in annotated for entry in a.defects)
         return Provenance("annotate", config, inputs, nets, (*self._settings.notes, *notes), damage)

@@ -10,7 +10,14 @@ from evoked.core.settings import Setting, describe
 from evoked.parallel.executors import EXECUTORS, ExecutorName, open_executor
 from evoked.parallel.pool import Pool
 
-__all__ = ["NO_RENAMES", "config_from_options", "config_options", "executor_from_options", "executor_options"]
+__all__ = [
+    "NO_RENAMES",
+    "config_from_options",
+    "config_options",
+    "executor_from_options",
+    "executor_options",
+    "offset_options",
+]
 
 Config = TypeVar("Config")
 Command = Callable[..., Any]
@@ -101,6 +108,24 @@ def config_from_options(
         return config(**fields)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+
+
+def offset_options(command: Command) -> Command:
+    """Decorator that adds --offset-s and --rate, for a recording whose alignment is known, to a click command."""
+    rate = click.option(
+        "--rate",
+        type=click.FloatRange(0, min_open=True),
+        default=1.0,
+        show_default=True,
+        help="with --offset-s: reaction seconds for each content second",
+    )
+    offset = click.option(
+        "--offset-s",
+        type=float,
+        help="second of the reaction at which the content begins, where it is known (from a trigger); below 0 where "
+        "the recording began later. Nothing is searched then",
+    )
+    return offset(rate(command))
 
 
 def executor_options(command: Command) -> Command:

@@ -28,7 +28,7 @@ from evoked.reactions.alignment.fusion import (
     uncovered_s,
 )
 from evoked.reactions.alignment.library.identify import ContentMatch, MemoryLibrary
-from evoked.reactions.alignment.offset_map import OffsetMap, Segment
+from evoked.reactions.alignment.offset_map import KNOWN, OffsetMap, Segment
 from evoked.reactions.alignment.recording import Recording, Stream, as_recording, is_same_recording
 from evoked.reactions.alignment.video.align import align_by_video
 
@@ -40,6 +40,7 @@ SEARCH_NOTE = "looking for the content in the video"
 MODALITY_NOTES = {
     "video": "aligned by video: no sound in common",
     "video and audio": "aligned by video, and by audio where nothing is seen",
+    KNOWN: "aligned by the offset that was given: nothing was compared",
     "audio and video": "aligned by audio, and by video where nothing is heard",
 }
 

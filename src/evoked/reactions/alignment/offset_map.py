@@ -20,6 +20,7 @@ from evoked.core.provenance import Provenance
 from evoked.core.time_grid import TimeGrid
 
 __all__ = [
+    "KNOWN",
     "OffsetMap",
     "Segment",
     "exact",
@@ -30,6 +31,8 @@ __all__ = [
     "write_offsets",
 ]
 
+KNOWN = "known offset"
+"""`by` of a map that was given, not found."""
 TRACKS = ("reaction_audio_track", "content_audio_track")
 
 
@@ -91,7 +94,7 @@ class OffsetMap:
             to what was skipped makes a map whose reaction times step back; what is played again is mapped
             to where it was played first.
         by: modality: "audio" or "video"; "audio and video" where the map was found by audio and its gaps were
-            filled by video, "video and audio" likewise.
+            filled by video, "video and audio" likewise; "known offset" where it was given and nothing was compared.
         reaction_audio_track, content_audio_track: which of a file's several audio tracks was compared, from 1; 0: it
             has one or none, or its sound was not compared.
 

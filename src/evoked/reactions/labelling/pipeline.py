@@ -36,6 +36,7 @@ __all__ = [
     "AnnotatedReaction",
     "ReactionViewers",
     "annotate_aligned",
+    "annotate_known",
     "annotate_reaction",
     "label_content",
     "label_each_viewer",
@@ -163,6 +164,31 @@ def annotate_reaction(
     content, remaining = matcher.paths[match.content], part(progress, MATCHING, 1)
     annotation = annotate_aligned(reaction, content, match.offsets, annotator, region, remaining)
     return AnnotatedReaction(reaction, annotation, match.offsets, match.content, notes, defects)
+
+
+def annotate_known(
+    reaction: Path,
+    content: Path,
+    offsets: OffsetMap,
+    annotator: Callable[[], Annotator],
+    region: ContentRegionConfig,
+    progress: Progress = silent,
+) -> AnnotatedReaction:
+    """Annotate the viewers of a reaction whose offset map is given: nothing is searched.
+
+    Args:
+        reaction, content, offsets, annotator, region, progress: as `annotate_aligned`.
+
+    Returns:
+        The annotation, with the content and the map.
+
+    Raises:
+        AlignmentError, MediaError, WeightsError: as `annotate_aligned`.
+    """
+    if probe(reaction).picture is None:
+        raise no_video_error(reaction)  # reported at once, before any model is loaded
+    annotation = annotate_aligned(reaction, content, offsets, annotator, region, progress)
+    return AnnotatedReaction(reaction, annotation, offsets, content.name)
 
 
 def label_content(
