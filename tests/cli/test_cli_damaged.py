@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from evoked.core.progress import Progress, silent
+from evoked.core.step_outcome import StepOutcome
 from evoked.core.tables import read_provenance, read_table
-from evoked.study.build_records import StepOutcome, StepRecords
+from evoked.study.build_records import StepRecords
 from evoked.study.label_steps import LabelSteps, playable
 from evoked.study.layout import open_study
 from evoked.study.runner import Runner

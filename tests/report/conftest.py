@@ -23,15 +23,14 @@ def study(tmp_path: Path) -> Path:
     write_items(
         results,
         [
-            {"kind": "reaction", "name": "watching.mp4", "step": "annotate", "state": "done", "reason": ""},
+            {"name": "watching.mp4", "step": "annotate", "state": "done", "reason": ""},
             {
-                "kind": "reaction",
                 "name": "broken.mp4",
                 "step": "annotate",
                 "state": "failed",
                 "reason": "no media <in> it",
             },
-            {"kind": "content", "name": "first.mp4", "step": "features", "state": "kept", "reason": ""},
+            {"name": "first.mp4", "step": "features", "state": "kept", "reason": ""},
         ],
     )
     return folder

@@ -8,10 +8,10 @@ import pytest
 from report_study import EEV5, SECONDS, STAGED, write_predictions
 
 from evoked.core.errors import DatasetError, StudyError
+from evoked.core.step_outcome import StepOutcome
 from evoked.report.config import ReportConfig
 from evoked.report.load_results import load_prediction, load_study, named_files
 from evoked.report.page import write_report
-from evoked.report.page_data import LogItem
 
 
 def test_all_that_the_writers_wrote_is_found(study: Path) -> None:
@@ -30,7 +30,7 @@ def test_all_that_the_writers_wrote_is_found(study: Path) -> None:
     assert facts.scores is not None
     assert facts.scores.map.value == 0.5
     assert facts.scores.rows[-1].ap is None
-    assert LogItem("reaction", "broken.mp4", "annotate", "failed", "no media <in> it") in facts.items
+    assert StepOutcome("annotate", "broken.mp4", "failed", "no media <in> it") in facts.items
     assert facts.statistics is not None
     assert facts.statistics.valid_seconds == 72
     assert facts.missing == {}

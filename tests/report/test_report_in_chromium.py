@@ -59,7 +59,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_scores(results)
     write_reaction(results, wild, viewers=("<img src=x onerror=document.title='owned'>", "2"))
     write_text(results / "pairs.csv", f'reaction,content\n"{wild.replace(chr(34), chr(34) * 2)}",counting.mp4\n')
-    write_items(results, [{"kind": "a", "name": NASTY, "step": "b", "state": "failed", "reason": NASTY}])
+    write_items(results, [{"name": NASTY, "step": "b", "state": "failed", "reason": NASTY}])
     return write_report(study, ReportConfig(preview_height=90))
 
 

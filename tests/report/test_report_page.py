@@ -63,7 +63,7 @@ def test_the_summary_says_staged_scores_chance_and_interval(study: Path) -> None
 
 
 def test_a_failure_of_the_whole_study_has_a_name_and_its_reason(study: Path) -> None:
-    row = {"kind": "hold out", "name": "", "step": "hold out", "state": "failed", "reason": "that needs two videos"}
+    row = {"name": "", "step": "hold out", "state": "failed", "reason": "that needs two videos"}
     write_items(study / "results", [row])
     (study / "results/scores.json").unlink()
 
@@ -76,7 +76,7 @@ def test_a_failure_of_the_whole_study_has_a_name_and_its_reason(study: Path) -> 
 
 def test_only_failures_are_red(study: Path) -> None:
     assert '<span class="state failed">1 failed</span>' in page_of(study)
-    write_items(study / "results", [{"kind": "align", "name": "a.mp4", "step": "align", "state": "done", "reason": ""}])
+    write_items(study / "results", [{"name": "a.mp4", "step": "align", "state": "done", "reason": ""}])
     page = page_of(study)
     assert '<span class="state ">0 failed</span>' in page
     assert '<span class="state ">1 in place</span>' in page
@@ -132,7 +132,7 @@ def test_names_are_harmless_everywhere(study: Path) -> None:
     stem = NASTY.replace("/", "_")
     write_predictions(results, stem)
     write_reaction(results, stem, viewers=("<i>1</i>",))
-    write_items(results, [{"kind": "<u>", "name": NASTY, "step": "&lt;", "state": "<failed>", "reason": "</style>"}])
+    write_items(results, [{"name": NASTY, "step": "&lt;<u>", "state": "failed", "reason": "</style>"}])
     (study / "study.toml").write_text(f"name = {json.dumps(NASTY)}\nnote = {json.dumps(NASTY)}\n")
 
     page = Elements(page_of(study))
@@ -198,8 +198,8 @@ def test_settings_out_of_range_are_refused(name: str, value: object) -> None:
 
 def test_which_run_made_a_result_does_not_change_the_page(study: Path, tmp_path: Path) -> None:
     """One undisturbed run, against an interrupted one and its repetition; the page itself is listed by neither."""
-    rows = [{"kind": "annotate", "name": f"{name}.mp4", "step": "annotate", "reason": ""} for name in "ab"]
-    page = {"kind": "report", "name": "", "step": "report", "state": "done", "reason": ""}
+    rows = [{"name": f"{name}.mp4", "step": "annotate", "reason": ""} for name in "ab"]
+    page = {"name": "", "step": "report", "state": "done", "reason": ""}
     runs = (
         [row | {"state": "done", "reason": "no viewer was seen in it"} for row in rows],
         [rows[0] | {"state": "kept"}, rows[1] | {"state": "done"}],

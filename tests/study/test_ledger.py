@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from evoked.study.build_records import StepOutcome, StepRecords
+from evoked.core.step_outcome import StepOutcome
+from evoked.study.build_records import StepRecords
 
 
 @pytest.fixture
@@ -82,7 +83,7 @@ def test_a_digest_is_read_again_when_the_file_changed(tmp_path: Path, output: Pa
 def test_how_the_run_ended_is_written_for_people(tmp_path: Path) -> None:
     StepRecords(tmp_path).write_items([StepOutcome("annotate", "r.mp4", "failed", "no face")])
     rows = json.loads((tmp_path / "state" / "items.json").read_text())
-    assert rows == [{"kind": "annotate", "step": "annotate", "name": "r.mp4", "state": "failed", "reason": "no face"}]
+    assert rows == [{"step": "annotate", "name": "r.mp4", "state": "failed", "reason": "no face"}]
 
 
 def test_a_record_says_what_changed(tmp_path: Path, output: Path) -> None:

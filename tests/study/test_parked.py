@@ -8,8 +8,9 @@ import pytest
 
 from evoked.core.errors import OutputError
 from evoked.core.files import sha256, write_text
+from evoked.core.step_outcome import StepOutcome
 from evoked.core.study_layout import StudyLayout
-from evoked.study.build_records import StepOutcome, StepRecords
+from evoked.study.build_records import StepRecords
 from evoked.study.result_cache import EACH
 from evoked.study.run import remove_stale
 

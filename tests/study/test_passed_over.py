@@ -10,8 +10,9 @@ from test_runner import Quiet
 from evoked.core.errors import StudyError
 from evoked.core.files import write_text
 from evoked.core.progress import Progress
+from evoked.core.step_outcome import StepOutcome
 from evoked.core.study_layout import StudyLayout
-from evoked.study.build_records import StepOutcome, StepRecords
+from evoked.study.build_records import StepRecords
 from evoked.study.layout import open_study
 from evoked.study.passed_over import passed_over
 from evoked.study.run import remove_stale

@@ -10,7 +10,8 @@ import pytest
 from evoked.core.errors import AlignmentError, MediaError, WeightsError
 from evoked.core.files import write_text
 from evoked.core.progress import Progress, silent
-from evoked.study.build_records import StepOutcome, StepRecords
+from evoked.core.step_outcome import StepOutcome
+from evoked.study.build_records import StepRecords
 from evoked.study.runner import Runner, Work
 
 

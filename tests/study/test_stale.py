@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from evoked.core.step_outcome import StepOutcome
 from evoked.core.study_layout import StudyLayout
-from evoked.study.build_records import StepOutcome, StepRecords
+from evoked.study.build_records import StepRecords
 from evoked.study.plan import PlannedItem, Planner
 from evoked.study.run import remove_stale
 

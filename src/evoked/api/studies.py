@@ -7,6 +7,7 @@ from pathlib import Path
 
 from evoked.api.arguments import File, as_path, or_silent
 from evoked.core.progress import Progress
+from evoked.core.step_outcome import StepOutcome
 from evoked.core.study_layout import StudyLayout
 from evoked.core.track import Track
 from evoked.dataset.labels import Labels, read_labels
@@ -14,7 +15,6 @@ from evoked.learning.evaluation.scores import Scores, read_scores
 from evoked.parallel.executors import ExecutorName, open_executor
 from evoked.prediction.predictor import Model, load_model
 from evoked.prediction.writers import read_predictions
-from evoked.study.build_records import StepOutcome
 from evoked.study.layout import open_study
 from evoked.study.run import run_study
 from evoked.weights.cache import default_cache

@@ -17,9 +17,9 @@ from evoked.cli.progress import bar
 from evoked.core.errors import EvokedError
 from evoked.core.extras import INSTALL_TRAINING, missing_for_training
 from evoked.core.progress import Progress
+from evoked.core.step_outcome import StepOutcome
 from evoked.parallel.executors import ExecutorName
 from evoked.parallel.pool import Pool, SerialPool
-from evoked.study.build_records import StepOutcome
 from evoked.study.plan import PlannedItem, plan_study
 from evoked.study.run import run_study
 from evoked.weights.cache import default_cache

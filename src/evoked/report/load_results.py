@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from evoked.core.errors import EvokedError, StudyError
-from evoked.core.files import parse_json
 from evoked.core.names import is_utf8, original_name
+from evoked.core.step_outcome import StepOutcome, read_outcomes
 from evoked.core.study_layout import MEDIA, StudyLayout
 from evoked.core.tables import read_table
 from evoked.core.track import Track
@@ -21,12 +21,7 @@ from evoked.dataset.statistics import statistics
 from evoked.learning.evaluation.scores import Scores, read_scores
 from evoked.prediction.writers import read_predictions
 from evoked.reactions.alignment.offset_map import read_offsets
-from evoked.report.page_data import (
-    LogItem,
-    PageContent,
-    PageData,
-    PageReaction,
-)
+from evoked.report.page_data import PageContent, PageData, PageReaction
 from evoked.report.provenance import ProvenanceReader
 from evoked.report.timelines import presences
 
@@ -250,7 +245,7 @@ def _contents(
 # --- scores and reactions -----------------------------------------------------------------------------------
 
 
-def _scores(layout: StudyLayout, gaps: MissingParts, items: tuple[LogItem, ...]) -> Scores | None:
+def _scores(layout: StudyLayout, gaps: MissingParts, items: tuple[StepOutcome, ...]) -> Scores | None:
     path = layout.scores
     if not path.is_file():
         reasons = [i.reason for i in items if i.step in ("hold out", "evaluate") and i.state in ("failed", "left out")]
@@ -299,7 +294,7 @@ def _pairs(layout: StudyLayout, gaps: MissingParts) -> dict[str, str]:
 # --- items -----------------------------------------------------------------------------------------
 
 
-def _items(layout: StudyLayout, gaps: MissingParts) -> tuple[LogItem, ...]:
+def _items(layout: StudyLayout, gaps: MissingParts) -> tuple[StepOutcome, ...]:
     path = layout.step_outcomes
     if not path.is_file():
         gaps.add("items", "There is no processing log: results/state/items.json does not exist.")
@@ -307,14 +302,6 @@ def _items(layout: StudyLayout, gaps: MissingParts) -> tuple[LogItem, ...]:
     return gaps.attempt("items", path, _read_items) or ()
 
 
-def _read_items(path: Path) -> tuple[LogItem, ...]:
-    """The items but the page itself. Which run made a result is no part of it, nor what only that run noted."""
-    rows = parse_json(path.read_text(encoding="utf-8"))
-    return tuple(_log_item(row) for row in rows if row["step"] != "report")
-
-
-def _log_item(row: Mapping[str, object]) -> LogItem:
-    item_type, name, step, state = (str(row[key]) for key in ("kind", "name", "step", "state"))
-    if state.lower() in ("done", "kept"):
-        return LogItem(item_type, name, step, "in place")
-    return LogItem(item_type, name, step, state.lower(), str(row.get("reason") or ""))
+def _read_items(path: Path) -> tuple[StepOutcome, ...]:
+    """The items but the page itself: whether it was made now or before is no part of it."""
+    return tuple(item for item in read_outcomes(path) if item.step != "report")

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from evoked.core.step_outcome import StepOutcome
 from evoked.core.track import Track
 from evoked.dataset.labels import Labels
 from evoked.dataset.statistics import Statistics
 from evoked.learning.evaluation.scores import Scores
 from evoked.reactions.alignment.offset_map import OffsetMap
 
-__all__ = ["LogItem", "NetworkInfo", "PageContent", "PageData", "PageReaction", "ProvenanceSummary", "VisibleSpan"]
+__all__ = ["NetworkInfo", "PageContent", "PageData", "PageReaction", "ProvenanceSummary", "VisibleSpan"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,17 +51,6 @@ class PageReaction:
     length_s: float
     viewers: tuple[VisibleSpan, ...]
     alignment: OffsetMap | None
-
-
-@dataclass(frozen=True)
-class LogItem:
-    """How one step of one file ended. `state` is in place, failed or left out."""
-
-    kind: str
-    name: str
-    step: str
-    state: str
-    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -135,6 +125,6 @@ class PageData:
     reactions: tuple[PageReaction, ...] = ()
     statistics: Statistics | None = None
     scores: Scores | None = None
-    items: tuple[LogItem, ...] = ()
+    items: tuple[StepOutcome, ...] = ()
     provenance: ProvenanceSummary = field(default_factory=ProvenanceSummary)
     missing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

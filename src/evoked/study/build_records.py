@@ -11,36 +11,15 @@ record too, with the reason: searching an hour of content takes minutes and woul
 import json
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from evoked.core.errors import OutputError
 from evoked.core.files import canonical, digest, parse_json, sha256, write_text
+from evoked.core.step_outcome import StepOutcome, write_outcomes
 from evoked.study.own_results import OwnResults
 from evoked.study.result_cache import ResultCache, file_name
 
-__all__ = ["KINDS", "MissingOutputError", "State", "StepKey", "StepOutcome", "StepRecords"]
-
-State = Literal["done", "kept", "failed", "left out"]
-
-
-@dataclass(frozen=True)
-class StepOutcome:
-    """How one step ended for one file.
-
-    Attributes:
-        step: e.g. "annotate".
-        name: file name, or "" for a step over the whole study.
-        state: done now, kept from an earlier run, failed, or left out: the study lacks what the step needs, which is
-            no failure.
-        reason: why it failed or was left out, one line; for a done item what was wrong with its file, mostly "".
-    """
-
-    step: str
-    name: str
-    state: State
-    reason: str = ""
+__all__ = ["KINDS", "MissingOutputError", "StepKey", "StepRecords"]
 
 
 class MissingOutputError(OutputError):
@@ -248,8 +227,7 @@ class StepRecords:
 
     def write_items(self, items: Sequence[StepOutcome]) -> None:
         """Write how every item of the run ended to state/items.json, for the report and for people."""
-        rows = [{"kind": i.step, "step": i.step, "name": i.name, "state": i.state, "reason": i.reason} for i in items]
-        write_text(self._state / "items.json", json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
+        write_outcomes(self._state / "items.json", items)
 
     def _unchanged(self, outputs: object) -> bool:
         """Whether every output is as it was recorded."""

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Literal
 
 from evoked.core.progress import Progress, silent
+from evoked.core.step_outcome import StepOutcome
 from evoked.core.study_layout import StudyLayout
-from evoked.study.build_records import StepKey, StepOutcome, StepRecords
+from evoked.study.build_records import StepKey, StepRecords
 from evoked.study.label_steps import LabelSteps, playable
 from evoked.study.layout import open_study
 from evoked.study.own_results import SET_ASIDE

@@ -13,9 +13,10 @@ from typing import NamedTuple
 from evoked.core.errors import OutputError
 from evoked.core.locks import locked
 from evoked.core.names import original_name
+from evoked.core.step_outcome import StepOutcome
 from evoked.core.study_layout import StudyLayout
 from evoked.parallel.pool import Pool
-from evoked.study.build_records import StepOutcome, StepRecords
+from evoked.study.build_records import StepRecords
 from evoked.study.label_steps import LabelSteps, playable
 from evoked.study.layout import open_study
 from evoked.study.prediction_steps import PredictionSteps
@@ -153,7 +154,7 @@ def remove_stale(folder: StudyLayout, records: StepRecords, items: Sequence[Step
     Returns:
         Where each file was that was set aside, and where it is now.
     """
-    good = {(item.step, item.name) for item in items if item.state in ("done", "kept")}
+    good = {(item.step, item.name) for item in items if item.in_place}
     present = _present(folder)
     stale = stale_files(folder, good)
     of_videos = [file for file in stale if file.name and file.step in present]

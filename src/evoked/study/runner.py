@@ -8,8 +8,9 @@ from typing import Protocol
 
 from evoked.core.errors import FILE_ERRORS, EvokedError, failure_of
 from evoked.core.progress import Progress, silent
+from evoked.core.step_outcome import StepOutcome
 from evoked.parallel.pool import Failed, Pool
-from evoked.study.build_records import MissingOutputError, StepOutcome, StepRecords
+from evoked.study.build_records import MissingOutputError, StepRecords
 
 __all__ = ["ProgressView", "Runner", "Work", "run_work"]
 
