@@ -1,9 +1,12 @@
-"""Predict one video of several, in whichever process the executor runs it, and write the result."""
+"""Predict and write: the one function that does both, and a video to predict as a task of an executor."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from evoked.core.damage import of_file
 from evoked.core.errors import OutputError
@@ -11,15 +14,17 @@ from evoked.core.files import sha256
 from evoked.core.names import derived_name
 from evoked.core.progress import Progress, silent
 from evoked.core.provenance import Provenance
+from evoked.core.rows import Rows
 from evoked.core.track import Track
 from evoked.features.extract import Features
 from evoked.media.probe import no_video_error, probe
 from evoked.model.checkpoint import ARRAYS
-from evoked.prediction.predictor import Model, Predictor, load_model, predict_features
+from evoked.prediction.forward import Forward
+from evoked.prediction.predictor import Model, Predictor, load_model, model_rows, prediction_track
 from evoked.prediction.writers import FORMATS, check_format, write_predictions
 from evoked.weights.cache import CacheLocation
 
-__all__ = ["PredictTask", "Prediction", "missing_audio_note", "output_paths", "run_predict_task"]
+__all__ = ["PredictTask", "Prediction", "missing_audio_note", "output_paths", "predict_and_write", "run_predict_task"]
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ class Prediction:
     """Result of a task.
 
     Attributes:
-        track: 1 Hz, as `predict_features` returns it.
+        track: 1 Hz, as `predict_and_write` returns it.
         provenance: of the prediction.
         damage: what was wrong with the file or is missing from it, one line each.
     """
@@ -91,10 +96,41 @@ def run_predict_task(task: PredictTask, progress: Progress = silent) -> Predicti
     provenance = predictor.provenance(task.video)
     defects = of_file(task.video.name, features.defects)
     provenance = replace(provenance, notes=(*provenance.notes, *damage), damage=(*provenance.damage, *defects))
-    prediction = Prediction(predict_features(predictor.model, features), provenance, damage)
-    if task.output:
-        write_predictions(task.output, prediction.track, provenance, threshold=task.threshold)
-    return prediction
+    rows, forward = model_rows(predictor.model, features), predictor.model.forward
+    track = predict_and_write(forward, rows, features.image.valid, task.output, provenance, threshold=task.threshold)
+    return Prediction(track, provenance, damage)
+
+
+def predict_and_write(
+    forward: Forward,
+    rows: Mapping[str, Rows],
+    valid: NDArray[np.bool_] | None,
+    output: Path | None,
+    provenance: Provenance,
+    *,
+    threshold: float = 0.5,
+) -> Track:
+    """Predict every second of a video and write the prediction: for the command line and for a study alike.
+
+    Args:
+        forward: the model.
+        rows: modality → features, shape (T, D), zeros where absent.
+        valid: bool (T,), where there is a picture; None: see `prediction_track`.
+        output: the file, in the format of its suffix; None: nothing is written.
+        provenance: of the prediction.
+        threshold: for .vtt.
+
+    Returns:
+        The prediction, 1 Hz.
+
+    Raises:
+        ValueError: if the features do not fit the model.
+        OutputError: if the file cannot be written.
+    """
+    track = prediction_track(forward, rows, valid)
+    if output:
+        write_predictions(output, track, provenance, threshold=threshold)
+    return track
 
 
 def missing_audio_note(model: Model, features: Features) -> tuple[str, ...]:

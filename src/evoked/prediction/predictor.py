@@ -21,7 +21,16 @@ from evoked.model.checkpoint import ARRAYS, Checkpoint, load_checkpoint
 from evoked.prediction.forward import Forward
 from evoked.weights.cache import Cache, default_cache
 
-__all__ = ["RANGES", "Model", "Predictor", "load_model", "predict_features", "predict_video", "prediction_track"]
+__all__ = [
+    "RANGES",
+    "Model",
+    "Predictor",
+    "load_model",
+    "model_rows",
+    "predict_features",
+    "predict_video",
+    "prediction_track",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,9 +117,6 @@ def load_model(folder: Path, threads: int = 0) -> Model:
 def predict_features(model: Model, features: Features, progress: Progress = silent) -> Track:
     """Predict a video from its features.
 
-    Features are rounded to float16, as they are stored and trained on, so that a video and its feature file give the
-    same predictions.
-
     Args:
         model: from load_model.
         features: of one video.
@@ -118,6 +124,25 @@ def predict_features(model: Model, features: Features, progress: Progress = sile
 
     Returns:
         1 Hz, in the ranges of RANGES; valid where there is a picture.
+
+    Raises:
+        CheckpointError: if the features are not as wide as those that the model was trained on.
+    """
+    return prediction_track(model.forward, model_rows(model, features), features.image.valid, progress)
+
+
+def model_rows(model: Model, features: Features) -> dict[str, NDArray[np.float16]]:
+    """The features of a video as a model reads them.
+
+    They are rounded to float16, as they are stored and trained on, so that a video and its feature file give the same
+    predictions.
+
+    Args:
+        model: from load_model.
+        features: of one video.
+
+    Returns:
+        Modality → (T, D), zeros where absent.
 
     Raises:
         CheckpointError: if the features are not as wide as those that the model was trained on.
@@ -132,7 +157,7 @@ def predict_features(model: Model, features: Features, progress: Progress = sile
                 f"the model in {model.folder} reads {m.width} numbers of {m.name} a second, there are "
                 f"{width or 'none'}. {RETRAIN}"
             )
-    return prediction_track(model.forward, rows, features.image.valid, progress)
+    return rows
 
 
 class Predictor:
