@@ -16,8 +16,8 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "src" / "evoked"
 TARGET = ROOT / "tests" / "study" / "step_sources.json"
 SEEING = ("core/time_grid.py", "core/track.py", "media", "weights", "faces")
-TRAINING = ("model", "learning/training", "dataset/examples.py", "dataset/load_examples.py")
 PIPELINE, JOBS = "reactions/labelling/pipeline.py", "study/jobs.py"
+PREDICTION_JOBS = "study/prediction_jobs.py"
 STEPS: dict[str, tuple[str, ...]] = {
     "align": ("core/time_grid.py", "media", "reactions/alignment", JOBS),
     "annotate": (*SEEING, "reactions/content_region", "reactions/viewers", "reactions/expressions", PIPELINE, JOBS),
@@ -28,20 +28,30 @@ STEPS: dict[str, tuple[str, ...]] = {
         "reactions/alignment/offset_map.py",
         "dataset/labels.py",
         "study/label_steps.py",
+        JOBS,
     ),
     "features": (*SEEING, "features"),
     "hold out": (
         "model",
         "learning/training",
         "learning/experiments/cross_validation.py",
+        "learning/experiments/load_or_train.py",
+        PREDICTION_JOBS,
         "core/track.py",
         "dataset/examples.py",
         "dataset/load_examples.py",
         "dataset/folds.py",
         "prediction",
     ),
-    "evaluate": ("metrics", "learning/evaluation", "dataset/folds.py", "dataset/labels.py", "prediction/writers.py"),
-    "train": TRAINING,
+    "evaluate": (
+        "metrics",
+        "learning/evaluation",
+        "dataset/folds.py",
+        "dataset/labels.py",
+        "prediction/writers.py",
+        PREDICTION_JOBS,
+    ),
+    "train": ("model", "learning/training", "dataset/examples.py", "dataset/load_examples.py", PREDICTION_JOBS),
 }
 """Step → files and folders below src/evoked whose code makes its results."""
 

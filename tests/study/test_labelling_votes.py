@@ -13,7 +13,7 @@ from evoked.core.tables import write_table
 from evoked.core.time_grid import TimeGrid
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment, write_offsets
 from evoked.reactions.labelling.majority_vote import VoteConfig, Votes
-from evoked.study.label_steps import votes_of
+from evoked.study.jobs import AnnotatedFiles, votes_of
 from evoked.study.settings import read_settings
 
 NAMES = ("amusement", "surprise")
@@ -32,7 +32,8 @@ def annotated(folder: StudyLayout, reaction: str, scores: tuple[float, float], c
 
 
 def voted(folder: StudyLayout, config: VoteConfig, *reactions: str) -> Votes:
-    return votes_of(folder, reactions, TimeGrid(Fraction(1), 10), NAMES, config)
+    files = [AnnotatedFiles(name, folder.annotation(name), folder.alignment(name)) for name in reactions]
+    return votes_of(files, TimeGrid(Fraction(1), 10), NAMES, config)
 
 
 def test_the_operating_point_of_the_recogniser_reaches_the_vote(tmp_path: Path) -> None:

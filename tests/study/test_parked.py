@@ -149,6 +149,7 @@ def test_stale_results_are_removed_and_can_be_restored(tmp_path: Path) -> None:
         folder,
         records,
         [StepOutcome("annotate", "anna.mp4", "kept"), StepOutcome("pairs", "ben.mp4", "failed", "a typing error")],
+        {},
     )
 
     assert [p.name for p in sorted(folder.results.glob("annotations/*"))] == ["anna.mp4.parquet"]
@@ -165,11 +166,14 @@ def test_with_a_recording_everything_derived_from_it_is_deleted(tmp_path: Path, 
     records = results_of(tmp_path, "anna.mp4", "ben.mp4")
     both = StudyLayout(tmp_path, ("content.mp4",), ("anna.mp4", "ben.mp4"))
     if cached_before:
-        remove_stale(both, records, [])
+        remove_stale(both, records, [], {})
         assert len(cached(both.results)) == 3
 
     remove_stale(
-        StudyLayout(tmp_path, ("content.mp4",), ("anna.mp4",)), records, [StepOutcome("annotate", "anna.mp4", "kept")]
+        StudyLayout(tmp_path, ("content.mp4",), ("anna.mp4",)),
+        records,
+        [StepOutcome("annotate", "anna.mp4", "kept")],
+        {},
     )
 
     everything = [p for p in both.results.rglob("*") if p.is_file()]

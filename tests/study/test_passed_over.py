@@ -123,7 +123,7 @@ def test_a_stale_file_of_the_users_is_set_aside_and_evokeds_is_removed(tmp_path:
     runner.do(work(layout, "evoked's", "1"))
     write_text(layout.alignment("other.mp4"), HAND_MADE)
 
-    moved = remove_stale(layout, runner.records, [StepOutcome("align", "r.mp4", "failed", "damaged")])
+    moved = remove_stale(layout, runner.records, [StepOutcome("align", "r.mp4", "failed", "damaged")], {})
 
     assert sorted(layout.alignments_folder.iterdir()) == []
     assert aside(layout) == [HAND_MADE]

@@ -20,7 +20,7 @@ def test_a_half_written_file_does_not_count_as_a_reaction_that_is_gone(tmp_path:
     partial = folder.annotation("r.mp4").with_name(".r.mp4.123.part.parquet")
     partial.write_bytes(b"half")
 
-    remove_stale(folder, records, [StepOutcome("annotate", "r.mp4", "failed", "interrupted")])
+    remove_stale(folder, records, [StepOutcome("annotate", "r.mp4", "failed", "interrupted")], {})
 
     assert not partial.exists()
     assert records.recall("label", "", records.key(code=1))  # archived labels were not deleted
@@ -55,5 +55,5 @@ def test_a_plan_lists_the_files_that_the_run_removes(tmp_path: Path) -> None:
     assert all(path.exists() for path in files.values())
 
     outcomes = [StepOutcome("annotate", "r.mp4", "kept"), StepOutcome("label", "", "done")]
-    remove_stale(folder, StepRecords(folder.results), outcomes)
+    remove_stale(folder, StepRecords(folder.results), outcomes, {})
     assert {item for item, path in files.items() if not path.exists()} == set(listed)

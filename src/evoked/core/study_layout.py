@@ -126,6 +126,10 @@ class StudyLayout:
         """Models and predictions of the held-out folds."""
         return self.results / "folds"
 
+    def fold(self, number: int) -> Path:
+        """The folder of the model of a held-out fold, numbered from 0."""
+        return self.folds / f"fold-{number}"
+
     @property
     def scores(self) -> Path:
         """The scores."""
@@ -140,6 +144,11 @@ class StudyLayout:
     def state(self) -> Path:
         """The folder of the state that the next run reuses."""
         return self.results / "state"
+
+    @property
+    def training_state(self) -> Path:
+        """The folder of what an interrupted training resumes from; folders of the folds in it."""
+        return self.state / "training"
 
     @property
     def step_outcomes(self) -> Path:

@@ -12,12 +12,13 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import unquote
 
 from evoked.core.errors import OutputError
 from evoked.core.files import canonical, digest, parse_json, sha256, write_text
 from evoked.core.step_outcome import StepOutcome, write_outcomes
 from evoked.study.own_results import OwnResults
-from evoked.study.result_cache import ResultCache, file_name
+from evoked.study.result_cache import WHOLE_STUDY, ResultCache, file_name
 
 __all__ = ["KINDS", "MissingOutputError", "StepKey", "StepRecords"]
 
@@ -161,18 +162,23 @@ class StepRecords:
         if isinstance(outputs, dict) and outputs and self._unchanged(outputs):
             self._cache.put(step, name, str(record["key"]), outputs, wanted=wanted)
 
+    def names(self, step: str) -> list[str]:
+        """Names of the files that have a record of a step; not the record of a step over the whole study."""
+        stems = sorted(path.stem for path in (self._state / step).glob("*.json"))
+        return [unquote(stem) for stem in stems if stem != WHOLE_STUDY]
+
     def forget_gone(self, present: Mapping[str, Collection[str]], study_steps: Collection[str], gone: bool) -> None:
         """Delete cached results of files that are gone: data derived from a face is deleted with its recording.
 
         Args:
             present: step → names of the files that are in the study today.
-            study_steps: steps over the whole study, whose results contain something of every file.
+            study_steps: steps whose results contain something of every file.
             gone: whether a file is gone of which nothing was cached.
         """
         for step, names in present.items():
             gone = self._cache.forget_others(step, names) or gone
         for step in study_steps if gone else ():
-            self._cache.forget(step, "")
+            self._cache.forget_others(step, ())
 
     def write(self, step: str, name: str, key: str, outputs: Sequence[Path]) -> None:
         """Record that an item was done.

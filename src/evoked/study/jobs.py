@@ -1,40 +1,49 @@
-"""The long steps on reactions, align and annotate, as tasks that can run in any process (features: features.jobs).
+"""Align, annotate and label as tasks that can run in any process (prediction_jobs.py: the steps after them).
 
 A task is frozen and picklable and contains paths, never open files; the function beside it does the work and writes
 the output. Networks and content fingerprints are loaded once per process. The runner writes the records, not the task.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 from evoked.core.damage import of_file
-from evoked.core.errors import EvokedError
+from evoked.core.errors import DatasetError, EvokedError
 from evoked.core.files import canonical
 from evoked.core.progress import Progress, silent
 from evoked.core.provenance import Provenance, unique_names
-from evoked.core.tables import write_table
+from evoked.core.tables import read_provenance, read_table, write_table
+from evoked.core.time_grid import TimeGrid
+from evoked.dataset.labels import write_labels
 from evoked.faces.detect import DetectConfig
 from evoked.reactions.alignment.config import MatchConfig
 from evoked.reactions.alignment.matcher import ContentMatcher, modality_notes
-from evoked.reactions.alignment.offset_map import OffsetMap, write_offsets
+from evoked.reactions.alignment.offset_map import OffsetMap, read_offsets, write_offsets
 from evoked.reactions.content_region.detector import ContentRegionConfig
 from evoked.reactions.expressions.choose import open_recogniser
 from evoked.reactions.expressions.recogniser import PROTOTYPE, Recogniser
-from evoked.reactions.labelling.pipeline import annotate_aligned
+from evoked.reactions.labelling.majority_vote import VoteConfig, Votes, operating_thresholds
+from evoked.reactions.labelling.pipeline import ReactionViewers, annotate_aligned, label_content
 from evoked.reactions.viewers.annotation import AnnotateConfig
-from evoked.reactions.viewers.annotation_table import annotation_to_table
+from evoked.reactions.viewers.annotation_table import annotation_to_table, table_to_tracks
 from evoked.reactions.viewers.annotator import Annotator
 from evoked.weights.cache import CacheLocation
 
 __all__ = [
     "AlignTask",
     "AnnotateTask",
+    "AnnotatedFiles",
     "ContentFile",
+    "LabelTask",
+    "LabelledContent",
     "RecogniserChoice",
     "run_align_task",
     "run_annotate_task",
+    "run_label_task",
+    "votes_of",
 ]
 
 
@@ -127,6 +136,41 @@ class AnnotateTask:
     cache: CacheLocation
 
 
+class AnnotatedFiles(NamedTuple):
+    """A reaction that votes: its name, the table of its viewers, and its offset map."""
+
+    reaction: str
+    annotation: Path
+    offsets: Path
+
+
+class LabelledContent(NamedTuple):
+    """A content to be labelled: its name, its time grid at 1 Hz, and its reactions."""
+
+    name: str
+    seconds: TimeGrid
+    reactions: tuple[AnnotatedFiles, ...]
+
+
+@dataclass(frozen=True)
+class LabelTask:
+    """The vote of all viewers, for every content.
+
+    Attributes:
+        contents: with the files of their reactions.
+        names: expressions.
+        votes: settings.
+        output: the file of the labels.
+        provenance: of the labels.
+    """
+
+    contents: tuple[LabelledContent, ...]
+    names: tuple[str, ...]
+    votes: VoteConfig
+    output: Path
+    provenance: Provenance
+
+
 def run_align_task(task: AlignTask, progress: Progress = silent) -> str:
     """Find which candidate a reaction shows, and where, and write the offset map.
 
@@ -176,6 +220,67 @@ def run_annotate_task(task: AnnotateTask, progress: Progress = silent) -> str:
     provenance = replace(task.provenance, notes=(*task.provenance.notes, *damage), damage=defects)
     write_table(task.output, annotation_to_table(annotation, task.recogniser.names), provenance)
     return "; ".join(annotation.damage if annotation.viewers else (*annotation.damage, "no viewer was seen in it"))
+
+
+def run_label_task(task: LabelTask, progress: Progress = silent) -> None:
+    """Vote: one label vector per content second, for every content; and write the labels.
+
+    Args:
+        task: the contents, their annotated reactions and the settings.
+        progress: called with the contents done and their total.
+
+    Raises:
+        AlignmentError, DatasetError, OutputError: if a file cannot be used or written.
+    """
+    votes = {}
+    for number, content in enumerate(task.contents, start=1):
+        votes[content.name] = votes_of(content.reactions, content.seconds, task.names, task.votes)
+        progress(number, len(task.contents))
+    write_labels(task.output, votes, task.provenance)
+
+
+def votes_of(
+    reactions: Sequence[AnnotatedFiles], seconds: TimeGrid, names: tuple[str, ...], config: VoteConfig
+) -> Votes:
+    """The votes of all viewers of some reactions to one content.
+
+    Args:
+        reactions: the content's reactions, sorted by name.
+        seconds: the content's time grid at 1 Hz.
+        names: expressions.
+        config: settings of the vote.
+
+    Returns:
+        The labels of each second; a second without enough visible viewers is not valid.
+
+    Raises:
+        AlignmentError: if an offset map cannot be read.
+        DatasetError: if an annotation cannot be read, or was computed by a different recogniser from the others.
+    """
+    annotated = []
+    for reaction, path, map_path in reactions:
+        offsets = read_offsets(map_path)
+        table = read_table(path, ("viewer", "time_s", "valid", *names))
+        try:
+            viewers = table_to_tracks(table, names)
+        except ValueError as error:
+            raise DatasetError(f"{path}: {error}; delete it and run again") from error
+        annotated.append(ReactionViewers(reaction, viewers, offsets))
+    return label_content(annotated, seconds, names, config, _levels(reactions, names, config))
+
+
+def _levels(reactions: Sequence[AnnotatedFiles], names: tuple[str, ...], config: VoteConfig) -> tuple[float, ...]:
+    """The threshold of each expression: set in study.toml, or else by the recogniser of the annotations."""
+    operating: dict[str, float] | None = None
+    for _, path, _ in reactions:
+        try:
+            thresholds = operating_thresholds((read_provenance(path) or {}).get("config", {}))
+        except ValueError as error:
+            raise DatasetError(f"{path}: {error}; delete it and run again") from error
+        if operating is not None and thresholds != operating:
+            raise DatasetError(f"{path} was made by another recogniser than the others; delete it and run again")
+        operating = thresholds
+    return config.levels(names, operating)
 
 
 @lru_cache(maxsize=1)

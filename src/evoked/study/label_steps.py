@@ -7,28 +7,25 @@ from pathlib import Path
 
 from evoked.core.errors import AlignmentError, DatasetError, EvokedError, NoPictureError
 from evoked.core.files import parse_json
-from evoked.core.progress import Progress
 from evoked.core.provenance import Provenance, unique_names
 from evoked.core.study_layout import StudyLayout
-from evoked.core.tables import read_provenance, read_table
-from evoked.core.time_grid import TimeGrid
-from evoked.dataset.labels import write_labels
 from evoked.dataset.pairs import Pair, read_pairs, write_pairs
 from evoked.media.probe import Media, probe
 from evoked.reactions.alignment.offset_map import read_offsets
 from evoked.reactions.expressions.choose import open_recogniser
 from evoked.reactions.expressions.recogniser import Recogniser
-from evoked.reactions.labelling.majority_vote import VoteConfig, Votes, operating_thresholds
-from evoked.reactions.labelling.pipeline import ReactionViewers, label_content
-from evoked.reactions.viewers.annotation_table import table_to_tracks
 from evoked.reactions.viewers.annotator import annotation_models
 from evoked.study.jobs import (
     AlignTask,
+    AnnotatedFiles,
     AnnotateTask,
     ContentFile,
+    LabelledContent,
+    LabelTask,
     RecogniserChoice,
     run_align_task,
     run_annotate_task,
+    run_label_task,
 )
 from evoked.study.passed_over import passed_over
 from evoked.study.runner import Runner, Work
@@ -36,7 +33,7 @@ from evoked.study.settings import Settings
 from evoked.weights.cache import Cache, CacheLocation
 from evoked.weights.catalogue import NETS as CATALOGUE
 
-__all__ = ["CODE", "LabelSteps", "content_of", "playable", "votes_of"]
+__all__ = ["CODE", "LabelSteps", "content_of", "playable"]
 
 CODE = {"align": 4, "annotate": 5, "label": 3}
 """Code version of each step, raised by one whenever its code changes its results: older results are then recomputed."""
@@ -193,17 +190,18 @@ class LabelSteps:
         maps = {f"{r}.json": records.content_digest(self.folder.alignment(r)) for r in parts}
         inputs = {**{r: str(annotation) for r, (_, annotation, _) in parts.items()}, **maps}
         provenance = Provenance("label", settings, inputs, notes=self.settings.notes)
+        contents = tuple(
+            LabelledContent(
+                name, self.contents[name].seconds, self._annotated(r for r, c in pairs.items() if c == name)
+            )
+            for name in sorted(lengths)
+        )
+        task = LabelTask(contents, names, self.settings.votes, self.folder.labels, provenance)
+        return self.runner.do(Work("label", "", key, (self.folder.labels,), partial(run_label_task, task)))
 
-        def do(progress: Progress) -> None:
-            votes = {}
-            for number, content in enumerate(sorted(lengths), start=1):
-                reactions = [r for r, c in pairs.items() if c == content]
-                seconds = self.contents[content].seconds
-                votes[content] = votes_of(self.folder, reactions, seconds, names, self.settings.votes)
-                progress(number, len(lengths))
-            write_labels(self.folder.labels, votes, provenance)
-
-        return self.runner.do(Work("label", "", key, (self.folder.labels,), do))
+    def _annotated(self, reactions: Iterable[str]) -> tuple[AnnotatedFiles, ...]:
+        folder = self.folder
+        return tuple(AnnotatedFiles(r, folder.annotation(r), folder.alignment(r)) for r in sorted(reactions))
 
     def _open_recogniser(self) -> Recogniser:
         if self._recogniser is None:
@@ -227,54 +225,6 @@ def content_of(alignment: Path) -> str:
         return str(parse_json(alignment.read_text(encoding="utf-8"))["provenance"]["config"]["content"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise AlignmentError(f"{alignment} does not say which content it is of; delete it and run again") from error
-
-
-def votes_of(
-    folder: StudyLayout, reactions: Sequence[str], seconds: TimeGrid, names: tuple[str, ...], config: VoteConfig
-) -> Votes:
-    """The votes of all viewers of some reactions to one content.
-
-    Args:
-        folder: paths of the study.
-        reactions: names of the content's reactions.
-        seconds: the content's time grid at 1 Hz.
-        names: expressions.
-        config: settings of the vote.
-
-    Returns:
-        The labels of each second; a second without enough visible viewers is not valid.
-
-    Raises:
-        AlignmentError: if an offset map cannot be read.
-        DatasetError: if an annotation cannot be read, or was computed by a different recogniser from the others.
-    """
-    annotated = []
-    for reaction in sorted(reactions):
-        offsets = read_offsets(folder.alignment(reaction))
-        table = read_table(folder.annotation(reaction), ("viewer", "time_s", "valid", *names))
-        try:
-            viewers = table_to_tracks(table, names)
-        except ValueError as error:
-            raise DatasetError(f"{folder.annotation(reaction)}: {error}; delete it and run again") from error
-        annotated.append(ReactionViewers(reaction, viewers, offsets))
-    return label_content(annotated, seconds, names, config, _levels(folder, reactions, names, config))
-
-
-def _levels(
-    folder: StudyLayout, reactions: Sequence[str], names: tuple[str, ...], config: VoteConfig
-) -> tuple[float, ...]:
-    """The threshold of each expression: set in study.toml, or else by the recogniser of the annotations."""
-    operating: dict[str, float] | None = None
-    for reaction in sorted(reactions):
-        path = folder.annotation(reaction)
-        try:
-            thresholds = operating_thresholds((read_provenance(path) or {}).get("config", {}))
-        except ValueError as error:
-            raise DatasetError(f"{path}: {error}; delete it and run again") from error
-        if operating is not None and thresholds != operating:
-            raise DatasetError(f"{path} was made by another recogniser than the others; delete it and run again")
-        operating = thresholds
-    return config.levels(names, operating)
 
 
 def playable(folder: StudyLayout, runner: Runner) -> tuple[dict[str, Media], list[str]]:

@@ -1,6 +1,6 @@
 """The dry run: what a run would do, and why. Nothing is done and nothing is written."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +59,7 @@ class Planner(Runner):
     def do(self, work: Work) -> bool:
         """Record what would be done with a piece of work; True where its outputs are in place and are kept."""
         records, item = self.records, (work.step, work.name)
+        self.outputs[item] = work.outputs
         if records.is_kept(*item, work.key):
             self.planned.append(PlannedItem(*item, "kept"))
             return True
@@ -74,6 +75,9 @@ class Planner(Runner):
     def do_all(self, works: Iterable[Work]) -> dict[str, bool]:
         """Record what would be done with independent pieces of work."""
         return {work.name: self.do(work) for work in works}
+
+    def cache_before(self, works: Sequence[Work]) -> None:
+        """Nothing: nothing is overwritten."""
 
     def fail(self, step: str, name: str, reason: str) -> None:
         """Record that the work of an item could not begin.
@@ -106,7 +110,7 @@ class Planner(Runner):
     def remove_stale(self, folder: StudyLayout) -> None:
         """Record which result files would be removed if every item that would be done succeeds."""
         good = {(i.step, i.name) for i in self.planned if i.state in ("to do", "kept")}
-        for file in stale_files(folder, good):
+        for file in stale_files(folder, good, self.outputs):
             own = HALF_WRITTEN.fullmatch(file.path.name) or self.records.own.holds(file.step, file.path)
             kept = "" if own else f"; evoked did not write it, so it is moved to {SET_ASIDE}/"
             why = f"{file.path.relative_to(folder.root)}: {file.why}{kept}"

@@ -1,39 +1,44 @@
-"""The steps of a study that predict: features, held-out predictions, scores, the model, the report page.
-
-The trainer takes seconds to import, so only a run that trains imports it; a run that keeps everything ends sooner.
-"""
+"""The steps of a study that predict: features, held-out predictions, scores, the model, the report page."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
-from evoked.core.errors import WeightsMissing
+from evoked.core.errors import FILE_ERRORS, WeightsMissing, failure_of
 from evoked.core.extras import INSTALL_TRAINING, missing_for_training
 from evoked.core.progress import Progress
 from evoked.core.provenance import Provenance
 from evoked.core.study_layout import StudyLayout
-from evoked.dataset.folds import make_folds
+from evoked.dataset.folds import Fold, make_folds
 from evoked.dataset.labels import read_labels
-from evoked.dataset.load_examples import LoadedExamples, load_examples
 from evoked.features.extract import digests
 from evoked.features.jobs import FeaturesTask, run_features_task
-from evoked.learning.evaluation.evaluate import evaluate
-from evoked.learning.evaluation.scores import write_scores
 from evoked.learning.training.config import HISTORY
 from evoked.model.checkpoint import ABOUT, ARRAYS
-from evoked.prediction.writers import read_predictions, write_predictions
-from evoked.report.page import write_report
+from evoked.study.prediction_jobs import (
+    EvaluateTask,
+    FoldTask,
+    ReportTask,
+    TrainTask,
+    load_study_examples,
+    run_evaluate_task,
+    run_fold_task,
+    run_report_task,
+    run_train_task,
+)
 from evoked.study.runner import Runner, Work
 from evoked.study.settings import Settings
 from evoked.weights.cache import Cache, CacheLocation
 from evoked.weights.catalogue import NETS
 
-__all__ = ["CODE", "HELD_OUT", "PredictionSteps"]
+__all__ = ["CODE", "HELD_OUT", "MODEL_FILES", "PredictionSteps"]
 
-CODE = {"features": 4, "hold out": 1, "evaluate": 1, "train": 1, "report": 2}
+CODE = {"features": 4, "hold out": 2, "evaluate": 1, "train": 1, "report": 2}
 """Code version of each step; see `label_steps.CODE`."""
 HELD_OUT = "held out: predicted by a model that did not learn from this video"
+LABELS = "labels.parquet"
+MODEL_FILES = (ARRAYS, ABOUT, HISTORY)
+"""Files of a model's folder."""
 
 
 @dataclass
@@ -80,116 +85,109 @@ class PredictionSteps:
     def learn(self, contents: Sequence[str]) -> None:
         """Cross-validate over these contents, score the held-out predictions, then train on all of the contents."""
         inputs = {name: self.runner.records.content_digest(self.folder.features(name)) for name in sorted(contents)}
-        inputs["labels.parquet"] = self.runner.records.content_digest(self.folder.labels)
+        inputs[LABELS] = self.runner.records.content_digest(self.folder.labels)
         labelled = [name for name in read_labels(self.folder.labels) if name in inputs]
         if len(labelled) == 1:  # labels, model and page do not need held-out scores
             only = f"{labelled[0]} is the only content with labels, and held-out scores need two"
             self.runner.leave_out("hold out", "", f"{only}: add another content and its reactions to have them")
-        elif self.hold_out(labelled, inputs):
-            self.evaluate(labelled)
+        elif folds := self.hold_out(labelled, inputs):
+            self.evaluate(labelled, folds)
         self.train(inputs)
 
-    def hold_out(self, contents: Sequence[str], inputs: Mapping[str, str]) -> bool:
-        """Predict each content by a model that was trained on others.
+    def hold_out(self, contents: Sequence[str], inputs: Mapping[str, str]) -> tuple[Fold, ...]:
+        """Predict each content by a model that was trained on others; the folds do not depend on each other.
 
         Args:
             contents: names of the contents with labels and features.
             inputs: file name → sha256 of the features and the labels.
 
         Returns:
-            Whether the predictions are in place.
+            The folds; nothing unless all predictions are in place.
         """
-        config = self.settings.plain("model", "train", "folds")
-        key = self.runner.records.key(code=CODE["hold out"], inputs=inputs, config=config)
-        outputs = [self.folder.prediction(name) for name in contents]
+        try:
+            loaded = load_study_examples(self.folder.labels, self.folder.features_folder, contents)
+            lengths = {example.video: example.seconds for example in loaded.examples}
+            folds = make_folds(lengths, self.settings.folds.count, seed=self.settings.folds.seed)
+        except FILE_ERRORS as error:
+            self.runner.fail("hold out", "", str(failure_of(error)))
+            return ()
+        works = [self.fold_work(fold, inputs) for fold in folds]
+        if self._left_out("hold out", works):
+            works = [work for work in works if self.runner.has(work)]
+        self.runner.cache_before(works)
+        if self.settings.train.device == "cuda" or self.settings.train.devices > 1:  # each training has them to itself
+            done = {work.name: self.runner.do(work) for work in works}
+        else:
+            done = self.runner.do_all(works)
+        return folds if len(done) == len(folds) and all(done.values()) else ()
 
-        def do(progress: Progress) -> None:
-            from evoked.learning.experiments.cross_validation import cross_validate
+    def fold_work(self, fold: Fold, inputs: Mapping[str, str]) -> Work:
+        """The work of predicting the contents that a fold holds out.
 
-            loaded = self._examples(contents)
-            folds = make_folds(
-                {e.video: e.seconds for e in loaded.examples},
-                self.settings.folds.count,
-                seed=self.settings.folds.seed,
-            )
-            held_out = cross_validate(
-                loaded.examples,
-                self.settings.model,
-                self.settings.train,
-                folds,
-                self.folder.folds,
-                features=loaded.made,
-                progress=progress,
-            )
-            for name, track in held_out.predictions.items():
-                fold = next(f for f in held_out.folds if name in f.held_out)
-                provenance = Provenance(
-                    "hold out", {**config, "fold": fold.as_dict()}, inputs, notes=(*self.settings.notes, HELD_OUT)
-                )
-                write_predictions(self.folder.prediction(name), track, provenance)
+        Args:
+            fold: which contents are trained on, and which are predicted.
+            inputs: file name → sha256 of the features and the labels.
 
-        return self._train(Work("hold out", "", key, outputs, do))
+        Returns:
+            The work, for the runner.
+        """
+        layout, settings, name = self.folder, self.settings, f"fold-{fold.number}"
+        config = settings.plain("model", "train", "folds")
+        key = self.runner.records.key(code=CODE["hold out"], inputs=inputs, config=config, fold=fold.as_dict())
+        config["fold"] = fold.as_dict()
+        provenance = Provenance("hold out", config, inputs, notes=(*settings.notes, HELD_OUT))
+        predictions = tuple((video, layout.prediction(video)) for video in fold.held_out)
+        folder, state = layout.fold(fold.number), layout.training_state / name
+        places = (layout.labels, layout.features_folder, settings.model, settings.train, folder, state)
+        task = FoldTask(fold, *places, predictions, provenance)
+        outputs = [*(folder / file for file in MODEL_FILES), *(path for _, path in predictions)]
+        return Work("hold out", name, key, outputs, partial(run_fold_task, task))
 
-    def evaluate(self, contents: Sequence[str]) -> bool:
-        """Score the held-out predictions of these contents against the labels; whether the scores are in place."""
-        records = self.runner.records
-        inputs = {f"{name}.parquet": records.content_digest(self.folder.prediction(name)) for name in contents}
-        inputs["labels.parquet"] = records.content_digest(self.folder.labels)
+    def evaluate(self, contents: Sequence[str], folds: Sequence[Fold]) -> bool:
+        """Score the held-out predictions against the labels.
+
+        Args:
+            contents: names of the contents with predictions.
+            folds: that held them out.
+
+        Returns:
+            Whether the scores are in place.
+        """
+        records, notes = self.runner.records, self.settings.notes
+        predictions = tuple((name, self.folder.prediction(name)) for name in contents)
+        inputs = {f"{name}.parquet": records.content_digest(path) for name, path in predictions}
+        inputs[LABELS] = records.content_digest(self.folder.labels)
         config = self.settings.plain("evaluate", "folds")
         key = records.key(code=CODE["evaluate"], inputs=inputs, config=config)
-
-        def do(progress: Progress) -> None:
-            labels = read_labels(self.folder.labels)
-            predictions = {name: read_predictions(self.folder.prediction(name)) for name in contents}
-            folds = make_folds(
-                {name: predictions[name].grid.steps for name in contents},
-                self.settings.folds.count,
-                seed=self.settings.folds.seed,
-            )
-            scores = evaluate(
-                predictions,
-                {name: labels[name] for name in contents},
-                self.settings.evaluate,
-                folds=[f.held_out for f in folds],
-                notes=self.settings.notes,
-            )
-            write_scores(self.folder.scores, scores, Provenance("evaluate", config, inputs, notes=self.settings.notes))
-
-        return self.runner.do(Work("evaluate", "", key, (self.folder.scores,), do))
+        task = EvaluateTask(
+            self.folder.labels,
+            predictions,
+            tuple(fold.held_out for fold in folds),
+            self.settings.evaluate,
+            self.folder.scores,
+            Provenance("evaluate", config, inputs, notes=notes),
+        )
+        return self.runner.do(Work("evaluate", "", key, (self.folder.scores,), partial(run_evaluate_task, task)))
 
     def train(self, inputs: Mapping[str, str]) -> bool:
         """Train on every content in `inputs`: the model that predicts new videos; whether it is in place."""
-        config = self.settings.plain("model", "train")
+        layout, settings = self.folder, self.settings
+        config = settings.plain("model", "train")
         key = self.runner.records.key(code=CODE["train"], inputs=inputs, config=config)
-        outputs = [self.folder.model / name for name in (ARRAYS, ABOUT, HISTORY)]
+        contents = tuple(name for name in inputs if name != LABELS)
+        places = (layout.labels, layout.features_folder, settings.model, settings.train, layout.model)
+        task = TrainTask(contents, *places, layout.training_state, inputs, settings.notes)
+        outputs = [layout.model / name for name in MODEL_FILES]
+        work = Work("train", "", key, outputs, partial(run_train_task, task))
+        return not self._left_out("train", [work]) and self.runner.do(work)
 
-        def do(progress: Progress) -> None:
-            from evoked.learning.training.model_folder import train_model
-
-            loaded = self._examples([name for name in inputs if name != "labels.parquet"])
-            state = self.folder.results / "state" / "training"
-            train_model(
-                self.folder.model,
-                loaded,
-                self.settings.model,
-                self.settings.train,
-                inputs=inputs,
-                state=state,
-                notes=self.settings.notes,
-                progress=progress,
-            )
-
-        return self._train(Work("train", "", key, outputs, do))
-
-    def _train(self, work: Work) -> bool:
-        """Do work that trains; it is left out where the packages for it are missing and no earlier result holds."""
+    def _left_out(self, step: str, works: Sequence[Work]) -> bool:
+        """Leave a step out where the packages for training are missing and no earlier results hold; whether it is."""
         missing = missing_for_training()
-        if missing and not self.runner.has(work):
-            self.runner.leave_out(
-                work.step, work.name, f"{missing[0]} is not installed, so nothing is trained: {INSTALL_TRAINING}"
-            )
+        if not missing or all(self.runner.has(work) for work in works):
             return False
-        return self.runner.do(work)
+        self.runner.leave_out(step, "", f"{missing[0]} is not installed, so nothing is trained: {INSTALL_TRAINING}")
+        return True
 
     def report(self, log: Mapping[str, object]) -> bool:
         """Write the page; whether it is in place. `log` is what it shows besides the results, as JSON values."""
@@ -204,21 +202,10 @@ class PredictionSteps:
         inputs = {str(p.relative_to(results)): self.runner.records.content_digest(p) for p in files}
         config = self.settings.plain("report", "about")
         key = self.runner.records.key(code=CODE["report"], inputs=inputs, config=config, given=log)
-
-        def do(progress: Progress) -> None:
-            write_report(self.folder.root, self.settings.report, self.folder.report, progress)
-
+        do = partial(run_report_task, ReportTask(self.folder.root, self.settings.report, self.folder.report))
         return self.runner.do(
             Work("report", "", key, (self.folder.report,), do, archive=False)
         )  # large, and quickly written
-
-    def _examples(self, contents: Sequence[str]) -> LoadedExamples:
-        labels = read_labels(self.folder.labels)
-        wanted = {name: rows for name, rows in labels.items() if name in set(contents)}
-        loaded = load_examples(wanted, Path(self.folder.results / "features"))
-        missing = sorted(labels.keys() - wanted.keys())
-        note = f"labelled but without features, left out: {', '.join(missing)}"
-        return replace(loaded, notes=(*loaded.notes, note)) if missing else loaded
 
 
 def _describe(task: FeaturesTask, progress: Progress) -> str:

@@ -17,12 +17,14 @@ from evoked.core.errors import OutputError
 from evoked.core.files import parse_json, sha256, write_text
 from evoked.core.names import derived_name
 
-__all__ = ["EACH", "RECORD", "ResultCache", "file_name"]
+__all__ = ["EACH", "RECORD", "WHOLE_STUDY", "ResultCache", "file_name"]
 
 EACH = 2
 """How many results are cached for one step of one file: the one before, and one for a change tried in between."""
 RECORD = "record.json"
 SUFFIX = ".json"
+WHOLE_STUDY = "all"
+"""`file_name` of an item that is no file."""
 
 
 class ResultCache:
@@ -115,14 +117,6 @@ class ResultCache:
                 gone = True
         return gone
 
-    def forget(self, step: str, name: str) -> None:
-        """Delete all cached results of one step for one file.
-
-        Args:
-            step, name: of the item.
-        """
-        shutil.rmtree(self._entries(step, name), ignore_errors=True)
-
     def _entries(self, step: str, name: str) -> Path:
         """The folder of an item's entries, one per key."""
         return self._folder / step / file_name(name)
@@ -130,7 +124,7 @@ class ResultCache:
 
 def file_name(name: str) -> str:
     """An item's name as one component of a path; room is left for a suffix."""
-    return derived_name(quote(name, safe=" "), SUFFIX).removesuffix(SUFFIX) or "all"
+    return derived_name(quote(name, safe=" "), SUFFIX).removesuffix(SUFFIX) or WHOLE_STUDY
 
 
 def _complete(entry: Path, key: str) -> dict[str, str] | None:

@@ -6,7 +6,8 @@ check → align → annotate → label            (label_steps.py)
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +20,7 @@ from evoked.parallel.pool import Pool
 from evoked.study.build_records import StepRecords
 from evoked.study.label_steps import LabelSteps, playable
 from evoked.study.layout import open_study
-from evoked.study.prediction_steps import PredictionSteps
+from evoked.study.prediction_steps import MODEL_FILES, PredictionSteps
 from evoked.study.runner import ProgressView, Runner
 from evoked.study.settings import Settings, checked_settings
 from evoked.weights.cache import Cache
@@ -73,7 +74,7 @@ def _run(folder: StudyLayout, settings: Settings, runner: Runner, cache: Cache) 
     described = predictions.describe(sorted(contents))
     if not any(item.step == "label" for item in runner.failed) and described:
         predictions.learn(described)
-    for path, place in remove_stale(folder, runner.records, runner.items):
+    for path, place in remove_stale(folder, runner.records, runner.items, runner.outputs):
         runner.set_aside(path, place)
     not_done = [[i.step, i.name, i.reason] for i in runner.items if i.state in ("failed", "left out")]
     _write_items(runner)
@@ -109,12 +110,16 @@ class StaleFile(NamedTuple):
     why: str
 
 
-def stale_files(folder: StudyLayout, good: Collection[tuple[str, str]]) -> list[StaleFile]:
+def stale_files(
+    folder: StudyLayout, good: Collection[tuple[str, str]], outputs: Mapping[tuple[str, str], Sequence[Path]]
+) -> list[StaleFile]:
     """Result files that do not belong to any item of a run.
 
     Args:
         folder: paths of the study, with the videos of today.
-        good: (step, name) of the items that the run computes or keeps.
+        good: (step, name) of the items that the run computes or keeps; ("hold out", ""): all folds, which are not
+            known yet.
+        outputs: the same for the files of the folds; others are told by their names.
 
     Returns:
         The files, with the step and the item that each belonged to.
@@ -129,17 +134,27 @@ def stale_files(folder: StudyLayout, good: Collection[tuple[str, str]]) -> list[
             elif (step, name) not in good:
                 why = NOT_GOOD if name in present[step] else "its video is gone"
                 stale.append(StaleFile(step, name, path, why))
-    for path in sorted((folder.results / "predictions").glob("*.parquet")):
+    held_out = {path for item, paths in outputs.items() if item[0] == "hold out" and item in good for path in paths}
+    all_folds = ("hold out", "") in good
+    for path in sorted(folder.predictions_folder.glob("*.parquet")):
         name = original_name(path.name.removesuffix(".parquet"), present["features"])
-        if ("hold out", "") not in good or ("features", name) not in good:
+        if not (all_folds or path in held_out) or ("features", name) not in good:
             stale.append(StaleFile("hold out", name, path, NOT_GOOD))
+    for path in sorted(folder.folds.glob("fold-*/*")):
+        if HALF_WRITTEN.fullmatch(path.name) or (path.name in MODEL_FILES and not (all_folds or path in held_out)):
+            stale.append(StaleFile("hold out", path.parent.name, path, NOT_GOOD))
     for step, path in (("label", folder.labels), ("evaluate", folder.scores)):
         if (step, "") not in good and path.exists():
             stale.append(StaleFile(step, "", path, NOT_GOOD))
     return stale
 
 
-def remove_stale(folder: StudyLayout, records: StepRecords, items: Sequence[StepOutcome]) -> list[tuple[Path, Path]]:
+def remove_stale(
+    folder: StudyLayout,
+    records: StepRecords,
+    items: Sequence[StepOutcome],
+    outputs: Mapping[tuple[str, str], Sequence[Path]],
+) -> list[tuple[Path, Path]]:
     """Remove results that the run neither computed nor kept: of videos that are gone, or that fail now.
 
     Left in place they would look like results of the videos that are in the folder today. Results of videos that are
@@ -150,24 +165,29 @@ def remove_stale(folder: StudyLayout, records: StepRecords, items: Sequence[Step
         folder: paths of the study, with the videos of today.
         records: of the study.
         items: how the items of the run ended.
+        outputs: (step, name) → files of the items.
 
     Returns:
         Where each file was that was set aside, and where it is now.
     """
     good = {(item.step, item.name) for item in items if item.in_place}
     present = _present(folder)
-    stale = stale_files(folder, good)
+    stale = stale_files(folder, good, outputs)
     of_videos = [file for file in stale if file.name and file.step in present]
     for file in of_videos:
         records.archive(file.step, file.name)
-    for step in (step for step in STUDY_STEPS if (step, "") not in good):
-        records.archive(step, "")
+    of_study = [("label", ""), ("evaluate", ""), *(("hold out", name) for name in records.names("hold out"))]
+    for item in (item for item in of_study if item not in good):
+        records.archive(*item)
     moved = []
     for file in stale:
         if HALF_WRITTEN.fullmatch(file.path.name) or records.own.holds(file.step, file.path):
             file.path.unlink(missing_ok=True)
         elif file.path.is_file():
             moved.append((file.path, records.own.set_aside(file.path)))
+        if file.path.is_relative_to(folder.folds):
+            with suppress(OSError):
+                file.path.parent.rmdir()  # unless the user keeps something in it
     gone = any(file.name not in present[file.step] for file in of_videos)
     records.forget_gone(present, (*STUDY_STEPS, "train"), gone)
     return moved

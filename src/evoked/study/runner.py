@@ -73,16 +73,18 @@ class Runner:
     Attributes:
         records: the same.
         items: how every item ended, in order.
+        outputs: (step, name) → the files of each item that was to be done, whether or not it was.
     """
 
     def __init__(self, records: StepRecords, show: ProgressView, executor: Pool | None = None) -> None:
         self.records = records
         self._executor = executor
         self.items: list[StepOutcome] = []
+        self.outputs: dict[tuple[str, str], Sequence[Path]] = {}
         self._show = show
 
     def do(self, work: Work) -> bool:
-        """Do a piece of work unless its result is kept.
+        """Do a piece of work in this process, with all of its threads, unless its result is kept.
 
         Returns:
             True where its outputs are in place, False where it failed, now or with the same finding before. An
@@ -98,6 +100,18 @@ class Runner:
         except FILE_ERRORS as error:
             return self._ended(self._failed(work, failure_of(error)))
         return self._ended(self._done(work, note))
+
+    def cache_before(self, works: Sequence[Work]) -> None:
+        """Cache the step's results before works begin that may overwrite each other's: a content changes its fold.
+
+        Args:
+            works: all works of one step; their outputs do not overlap, but may overlap those of an earlier run.
+        """
+        records, keys = self.records, {work.name: work.key for work in works}
+        for step in {work.step for work in works}:
+            for name in records.names(step):
+                if name not in keys or not records.is_kept(step, name, keys[name]):
+                    records.archive(step, name, wanted=keys.get(name, ""))
 
     def has(self, work: Work) -> bool:
         """Whether `do` would not have to work: the outputs are kept, or can be put back."""
@@ -141,6 +155,7 @@ class Runner:
 
     def _known(self, work: Work) -> StepOutcome | None:
         """The outcome of an item that need not be done; None where it must be done."""
+        self.outputs[work.step, work.name] = work.outputs
         if self.records.is_kept(work.step, work.name, work.key):
             return StepOutcome(work.step, work.name, "kept")
         if work.archive and self.records.can_recall(work.step, work.name, work.key):

@@ -1,93 +1,68 @@
-"""Cross-validation: every video is predicted once, by a model trained on the other folds."""
+"""Cross-validation: every video is predicted once, by a model that was trained on the other folds."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from evoked.core.errors import DatasetError
 from evoked.core.progress import Progress, silent
-from evoked.core.track import Track
-from evoked.dataset.examples import Example
 from evoked.dataset.folds import Fold, audit
-from evoked.learning.experiments.load_or_train import TrainingJob, load_or_train, progress_of_part
+from evoked.dataset.load_examples import LoadedExamples
+from evoked.learning.experiments.load_or_train import TrainingJob, load_or_train
 from evoked.learning.training.config import TrainConfig
+from evoked.model.checkpoint import Checkpoint
 from evoked.model.config import ModelSettings
-from evoked.prediction.forward import Forward
-from evoked.prediction.predictor import prediction_track
 
-__all__ = ["HeldOut", "cross_validate"]
+__all__ = ["FoldModel", "train_fold"]
 
 MAKER = "fold"
 
 
-@dataclass(frozen=True, eq=False)
-class HeldOut:
-    """Predictions of held-out videos.
+class FoldModel(NamedTuple):
+    """The model of a fold.
 
     Attributes:
-        predictions: video → probabilities, each from a model that did not learn from it.
-        folds: the folds.
-        reused: numbers of the folds whose model existed already.
-        notes: of the trainings, each once.
+        checkpoint: trained on the fold's training videos alone.
+        reused: whether it existed already.
     """
 
-    predictions: dict[str, Track]
-    folds: tuple[Fold, ...]
-    reused: tuple[int, ...]
-    notes: tuple[str, ...]
+    checkpoint: Checkpoint
+    reused: bool
 
 
-def cross_validate(
-    examples: Sequence[Example],
+def train_fold(
+    loaded: LoadedExamples,
+    fold: Fold,
     model: ModelSettings,
     config: TrainConfig,
-    folds: Sequence[Fold],
     folder: Path,
-    *,
-    features: Mapping[str, object] | None = None,
+    state: Path | None = None,
     progress: Progress = silent,
-) -> HeldOut:
-    """Train once per fold and predict the held-out videos.
+) -> FoldModel:
+    """Train the model that predicts the held-out videos of a fold. Folds do not depend on each other.
 
-    Each fold's model is in `folder/fold-N`; one trained on the same examples with the same settings is
-    reused, an interrupted training is resumed. The result is the same.
+    A model in the folder that was trained on the same examples with the same settings is reused, an interrupted
+    training is resumed. The result is the same.
 
     Args:
-        examples: all videos that the folds name.
+        loaded: all videos that the fold names, and how their features were made.
+        fold: from `make_folds`; audited again here.
         model: settings of the model.
         config: settings of training; without validation, so that the held-out videos select nothing.
-        folds: from `make_folds`; audited again here.
-        folder: for the models.
-        features: networks and settings the features were made with, for the model files.
-        progress: receives folds done.
+        folder: for the model.
+        state: for what an interrupted training resumes from; None: `folder`.
+        progress: receives training steps.
 
     Returns:
-        The predictions of every held-out video.
+        The model.
 
     Raises:
-        DatasetError: if a fold leaks or names a video without features and labels, or as `train` does.
+        DatasetError: if the fold leaks or names a video without features and labels, or as `train` does.
     """
-    audit(folds)
-    by_name = {example.video: example for example in examples}
-    if missing := sorted({v for f in folds for v in (*f.train, *f.held_out)} - set(by_name)):
+    audit([fold])
+    by_name = {example.video: example for example in loaded.examples}
+    if missing := sorted({*fold.train, *fold.held_out} - set(by_name)):
         raise DatasetError(f"fold videos without features and labels: {', '.join(missing)}")
-    predictions: dict[str, Track] = {}
-    reused, notes = [], []
-    for fold in folds:
-        label = f"fold {fold.number + 1} of {len(folds)}"
-        checkpoint, existed = load_or_train(
-            TrainingJob(tuple(by_name[v] for v in fold.train), (), model, config),
-            folder / f"fold-{fold.number}",
-            MAKER,
-            {"fold": fold.as_dict()},
-            features=features,
-            progress=progress_of_part(progress, fold.number, len(folds), label),
-        )
-        if existed:
-            reused.append(fold.number)
-        notes += [str(note) for note in checkpoint.provenance.get("notes", ())]
-        forward = Forward(checkpoint.config, checkpoint.arrays, threads=config.threads or 0)
-        for video in fold.held_out:
-            predictions[video] = prediction_track(forward, by_name[video].features)
-        progress(fold.number + 1, len(folds), f"{label} done")
-    return HeldOut(predictions, tuple(folds), tuple(reused), tuple(dict.fromkeys(notes)))
+    job = TrainingJob(tuple(by_name[video] for video in fold.train), (), model, config)
+    details = {"fold": fold.as_dict()}
+    trained = load_or_train(job, folder, MAKER, details, features=loaded.made, state=state, progress=progress)
+    return FoldModel(*trained)

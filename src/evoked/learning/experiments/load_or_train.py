@@ -51,6 +51,7 @@ def load_or_train(
     details: Mapping[str, object],
     *,
     features: Mapping[str, object] | None = None,
+    state: Path | None = None,
     progress: Progress = silent,
 ) -> tuple[Checkpoint, bool]:
     """Read the model of a job from its folder, or train it there; an interrupted training is resumed.
@@ -61,6 +62,7 @@ def load_or_train(
         made_by: name of the experiment, for the provenance.
         details: further entries of the provenance; JSON values.
         features: networks and settings the features were made with, for the model file.
+        state: folder that an interrupted training resumes from; None: `folder`.
         progress: receives the steps of training.
 
     Returns:
@@ -77,9 +79,10 @@ def load_or_train(
     checkpoint = load_if_current(folder, made_by, key)
     if checkpoint is not None:
         return checkpoint, True
-    trained = train(job.train, job.model, job.config, validation=job.validate, state=folder, progress=progress)
+    state = state or folder
+    trained = train(job.train, job.model, job.config, validation=job.validate, state=state, progress=progress)
     write_model(folder, trained, features or {}, Provenance(made_by, {"key": key, **details}))
-    (folder / FILE).unlink(missing_ok=True)  # three times the size of the model, and no longer needed
+    (state / FILE).unlink(missing_ok=True)  # three times the size of the model, and no longer needed
     return load_checkpoint(folder), False
 
 
