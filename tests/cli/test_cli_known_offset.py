@@ -96,3 +96,72 @@ def test_a_mistake(evoked, media, options: tuple[object, ...], message: str) -> 
 def test_one_offset_is_not_for_two_reactions(evoked, media) -> None:  # type: ignore[no-untyped-def]
     words = ("annotate", media["plain"], media["rotated"], "--content", media["content"], "--offset-s", 1)
     assert "is of one reaction" in evoked(*words).err
+
+
+@pytest.fixture(scope="module")
+def study(media, headphones: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:  # type: ignore[no-untyped-def]
+    """A content, a recording that plays it, and one of a viewer with headphones."""
+    root = tmp_path_factory.mktemp("offsets") / "study"
+    for folder, videos in (("contents", (media["content"],)), ("reactions", (media["plain"], headphones))):
+        (root / folder).mkdir(parents=True)
+        for video in videos:
+            (root / folder / video.name).symlink_to(video)
+    (root / "study.toml").write_text("[model]\nimage_units = 8\nwindow_s = 3\n[train]\nepochs = 1\nthreads = 1\n")
+    return root
+
+
+def test_a_study_takes_offsets_from_pairs_csv_and_searches_the_rest(evoked, study: Path) -> None:  # type: ignore[no-untyped-def]
+    (study / "pairs.csv").write_text(f"reaction;content;offset_s\nheadphones.mp4;content.mp4;{START_S}\n")
+    result = evoked("run", study, "--json")
+    states = {(i["step"], i["name"]): (i["state"], i["reason"]) for i in json.loads(result.out)["items"]}
+    assert states["align", "headphones.mp4"] == ("done", "aligned by the offset that was given: nothing was compared")
+    assert states["align", "plain.mp4"][0] == "done"
+    offsets = {n: api.read_offsets(study / "results" / "alignments" / f"{n}.mp4.json") for n in ("headphones", "plain")}
+    assert (offsets["headphones"].by, offsets["plain"].by) == ("known offset", "audio")
+    assert offsets["headphones"].reaction_time(1.0) == START_S + 1
+    labels = api.read_labels(study / "results" / "labels.parquet")["content.mp4"]
+    assert labels.viewers[3] == 2
+
+    (study / "pairs.csv").write_text(f"reaction;content;offset_s\nheadphones.mp4;content.mp4;{START_S + 0.5}\n")
+    plan = {line.split(": ")[1]: line for line in evoked("run", study, "--dry-run").out.splitlines()}
+    assert "align headphones.mp4" in plan
+    assert "align plain.mp4" not in plan  # another line's offset does not concern it
+
+
+def test_a_study_takes_alignment_files(evoked, study: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (study / "pairs.csv").unlink(missing_ok=True)
+    (study / "alignments").mkdir(exist_ok=True)
+    given = study / "alignments" / "headphones.mp4.json"
+    paths = (study / "reactions" / "headphones.mp4", study / "contents" / "content.mp4")
+    assert evoked("align", *paths, "--offset-s", START_S, "-o", given, "--force").code == 0
+    before = given.read_bytes()
+    evoked("run", study)
+    written = study / "results" / "alignments" / "headphones.mp4.json"
+    assert api.read_offsets(written) == api.read_offsets(given)
+    assert given.read_bytes() == before
+    given.write_text("{}")
+    result = evoked("run", study, "--dry-run")
+    assert "failed: pairs headphones.mp4" in result.out
+    assert "is no offset map" in result.out
+    given.unlink()
+
+
+@pytest.mark.parametrize(
+    ("line", "match", "said"),
+    [
+        ("headphones.mp4,content.mp4,1.5,", "listed", "plain.mp4: pairs.csv does not say what was watched"),
+        ("headphones.mp4,content.mp4,late,", "all", "pairs.csv line 2: offset_s 'late' is no number"),
+        ("headphones.mp4,content.mp4,12000000,", "all", "is too large for seconds"),
+        ("headphones.mp4,content.mp4,,1.05", "all", "a rate without offset_s"),
+        ("headphones.mp4,content.mp4,1,-1", "all", "rate must be above 0"),
+    ],
+)
+def test_lines_of_pairs_csv(evoked, study: Path, line: str, match: str, said: str) -> None:  # type: ignore[no-untyped-def]
+    settings = (study / "study.toml").read_text()
+    (study / "pairs.csv").write_text(f"reaction,content,offset_s,rate\n{line}\n")
+    (study / "study.toml").write_text(f'match = "{match}"\n{settings}')
+    try:
+        assert said in evoked("run", study, "--dry-run").out
+    finally:
+        (study / "study.toml").write_text(settings)
+        (study / "pairs.csv").unlink()

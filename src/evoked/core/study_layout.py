@@ -57,6 +57,10 @@ class StudyLayout:
         """The pairs of reaction and content, where the user gives them."""
         return self.root / "pairs.csv"
 
+    def given_alignment(self, reaction: str) -> Path:
+        """The alignment of a reaction, where the user gives it; results hold the one that is used."""
+        return self.root / "alignments" / derived_name(reaction, ".json")
+
     def content(self, name: str) -> Path:
         """A content video."""
         return self.contents_folder / name

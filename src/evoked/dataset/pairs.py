@@ -1,28 +1,40 @@
-"""pairs.csv: which content each reaction video shows."""
+"""pairs.csv: which content each reaction video shows, and where, if that is known."""
 
 import csv
 import io
+import math
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from evoked.core.csv_sheet import CsvSheet
+from evoked.core.csv_sheet import CsvSheet, parse_cell
 from evoked.core.errors import DatasetError
 from evoked.core.files import write_text
 
-__all__ = ["COLUMNS", "Pair", "Pairs", "read_pairs", "write_pairs"]
+__all__ = ["COLUMNS", "OPTIONAL", "Pair", "Pairs", "read_pairs", "write_pairs"]
 
 COLUMNS = ("reaction", "content")
+OPTIONAL = ("offset_s", "rate")
+LONGEST_S = 1_000_000
+"""No recording is longer: such an offset is in milliseconds."""
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Pair:
-    """A reaction video and the content that it shows; both are file names."""
+    """A reaction video and the content that it shows; both are file names.
+
+    Attributes:
+        reaction, content: file names.
+        offset_s: second of the reaction at which the content's second 0 is played; None: it is searched.
+        rate: with offset_s: reaction seconds for each content second.
+    """
 
     reaction: str
     content: str
+    offset_s: float | None = None
+    rate: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -32,10 +44,12 @@ class Pairs:
     Attributes:
         pairs: of the valid lines, in the file's order; each reaction is listed once.
         problems: a message for each invalid line, with its number: what is wrong and what to do.
+        named: reactions that are named on any line, valid or not.
     """
 
     pairs: tuple[Pair, ...]
     problems: tuple[str, ...] = ()
+    named: frozenset[str] = frozenset()
 
     def sound(self) -> tuple[Pair, ...]:
         """The pairs, if every line is valid.
@@ -56,7 +70,7 @@ def read_pairs(path: Path, reactions: Sequence[str], contents: Sequence[str]) ->
     header; names in either Unicode form (macOS writes ü as two letters); empty lines.
 
     Args:
-        path: a CSV file with columns `reaction` and `content`.
+        path: a CSV file with columns `reaction` and `content`, and optionally `offset_s` and `rate`.
         reactions: file names that a line may name.
         contents: likewise.
 
@@ -70,15 +84,17 @@ def read_pairs(path: Path, reactions: Sequence[str], contents: Sequence[str]) ->
     pairs: dict[str, tuple[int, Pair]] = {}
     problems: list[str] = []
     known = tuple({_plain(name): name for name in names} for names in (reactions, contents))
-    lines = 0
+    lines, named = 0, set[str]()
     for number, cells in _lines(path):
         lines += 1
         line = f"{path.name} line {number}"
-        wrong = [text for i in (0, 1) if (text := _name_problem(COLUMNS[i], cells[i], known[i]))]
-        if wrong:
-            problems.append(f"{line}: {'; '.join(wrong)}")
+        named |= {name for plain, name in known[0].items() if plain == _plain(cells["reaction"])}
+        wrong = [text for i, name in enumerate(COLUMNS) if (text := _name_problem(name, cells[name], known[i]))]
+        offset_s, rate, unclear = _offset(cells)
+        if wrong or unclear:
+            problems.append(f"{line}: {'; '.join((*wrong, *unclear))}")
             continue
-        pair = Pair(known[0][_plain(cells[0])], known[1][_plain(cells[1])])
+        pair = Pair(known[0][_plain(cells["reaction"])], known[1][_plain(cells["content"])], offset_s, rate)
         if pair.reaction in pairs:
             first, before = pairs[pair.reaction]
             problems.append(
@@ -91,7 +107,7 @@ def read_pairs(path: Path, reactions: Sequence[str], contents: Sequence[str]) ->
         raise DatasetError(
             f"{path} has a header and no pairs below it; add lines of reaction,content or delete the file"
         )
-    return Pairs(tuple(pair for _, pair in pairs.values()), tuple(problems))
+    return Pairs(tuple(pair for _, pair in pairs.values()), tuple(problems), frozenset(named))
 
 
 def write_pairs(path: Path, pairs: Sequence[Pair]) -> None:
@@ -106,13 +122,20 @@ def write_pairs(path: Path, pairs: Sequence[Pair]) -> None:
     """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows((p.reaction, p.content) for p in pairs)
+    if any(pair.offset_s is not None for pair in pairs):
+        writer.writerow((*COLUMNS, *OPTIONAL))
+        writer.writerows(
+            (p.reaction, p.content, *(("", "") if p.offset_s is None else (repr(p.offset_s), repr(p.rate))))
+            for p in pairs
+        )
+    else:
+        writer.writerow(COLUMNS)
+        writer.writerows((p.reaction, p.content) for p in pairs)
     write_text(path, out.getvalue())
 
 
-def _lines(path: Path) -> Iterator[tuple[int, tuple[str, str]]]:
-    """Line number and the two cells of every line below the header that is not empty."""
+def _lines(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    """Line number and the cells, by column, of every line below the header that is not empty."""
     sheet = CsvSheet(path, ",".join(COLUMNS))
     if missing := [name for name in COLUMNS if name not in sheet.header]:
         raise DatasetError(
@@ -120,18 +143,36 @@ def _lines(path: Path) -> Iterator[tuple[int, tuple[str, str]]]:
             f" and is {sheet.first.strip()!r:.80}"
         )
     names = [name for name in sheet.header if name]
-    if unknown := [name for name in names if name not in COLUMNS]:
+    if unknown := [name for name in names if name not in (*COLUMNS, *OPTIONAL)]:
         raise DatasetError(
             f"{path} has a column {', '.join(unknown)} that is not known, and nothing is done with it; "
-            f"take it out: the columns are {', '.join(COLUMNS)}"
+            f"take it out: the columns are {', '.join((*COLUMNS, *OPTIONAL))}"
         )
     if len(set(names)) < len(names):
         raise DatasetError(f"{path} has a column twice; its first line must be {','.join(COLUMNS)}")
-    reaction, content = (list(sheet.header).index(name) for name in COLUMNS)
     for number, cells in sheet.rows():
         if unnamed := [cell for name, cell in zip(sheet.header, cells, strict=True) if cell and not name]:
             raise DatasetError(f"{path} line {number}: {unnamed[0]!r} has no column name above it; remove it")
-        yield number, (cells[reaction], cells[content])
+        yield number, dict(zip(sheet.header, cells, strict=True))
+
+
+def _offset(cells: dict[str, str]) -> tuple[float | None, float, list[str]]:
+    """The offset and rate of a line, and what is wrong with them."""
+    wrong, values = [], {}
+    for name in OPTIONAL:
+        value = parse_cell(cells.get(name, ""), ";")
+        if value is not None and (isinstance(value, bool | str) or not math.isfinite(value)):
+            wrong.append(f"{name} {cells[name]!r} is no number")
+        elif value is not None:
+            values[name] = float(value)
+    offset_s, rate = values.get("offset_s"), values.get("rate", 1.0)
+    if offset_s is not None and abs(offset_s) > LONGEST_S:
+        wrong.append(f"offset_s {offset_s:g} is too large for seconds; give seconds of the recording")
+    if not rate > 0:
+        wrong.append(f"rate must be above 0, got {rate:g}")
+    if "rate" in values and offset_s is None and not wrong:
+        wrong.append("a rate without offset_s; give both, or leave both empty to have them found")
+    return offset_s, rate, wrong
 
 
 def _name_problem(column: str, cell: str, known: dict[str, str]) -> str | None:

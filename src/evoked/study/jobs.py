@@ -20,8 +20,9 @@ from evoked.core.time_grid import TimeGrid
 from evoked.dataset.labels import write_labels
 from evoked.faces.detect import DetectConfig
 from evoked.reactions.alignment.config import MatchConfig
+from evoked.reactions.alignment.known_offset import known_offsets_of_files
 from evoked.reactions.alignment.matcher import ContentMatcher, modality_notes
-from evoked.reactions.alignment.offset_map import OffsetMap, read_offsets, write_offsets
+from evoked.reactions.alignment.offset_map import KNOWN, OffsetMap, read_offsets, write_offsets
 from evoked.reactions.content_region.detector import ContentRegionConfig
 from evoked.reactions.expressions.choose import open_recogniser
 from evoked.reactions.expressions.recogniser import PROTOTYPE, Recogniser
@@ -37,6 +38,7 @@ __all__ = [
     "AnnotateTask",
     "AnnotatedFiles",
     "ContentFile",
+    "GivenAlignment",
     "LabelTask",
     "LabelledContent",
     "RecogniserChoice",
@@ -56,6 +58,30 @@ class ContentFile(NamedTuple):
 
 
 @dataclass(frozen=True)
+class GivenAlignment:
+    """An alignment that is not searched.
+
+    Attributes:
+        content: name of the content.
+        offset_s, rate: of pairs.csv; offset_s is None where a file is given.
+        file: an alignment file of the user's; None where an offset is given.
+        sha256: of the file.
+    """
+
+    content: str
+    offset_s: float | None = None
+    rate: float = 1.0
+    file: Path | None = None
+    sha256: str = ""
+
+    def as_dict(self) -> dict[str, object]:
+        """Plain values, for keys and provenance."""
+        if self.file is not None:
+            return {"file": self.file.name, "sha256": self.sha256}
+        return {"offset_s": self.offset_s, "rate": self.rate}
+
+
+@dataclass(frozen=True)
 class AlignTask:
     """A reaction to be aligned.
 
@@ -68,6 +94,7 @@ class AlignTask:
         match: settings of the matcher.
         config: the same as plain values, for provenance.
         notes: go into every result.
+        given: the alignment, where it is known; None: it is searched.
     """
 
     reaction: Path
@@ -78,6 +105,7 @@ class AlignTask:
     match: MatchConfig
     config: dict[str, object]
     notes: tuple[str, ...]
+    given: GivenAlignment | None = None
 
 
 @dataclass(frozen=True)
@@ -185,6 +213,8 @@ def run_align_task(task: AlignTask, progress: Progress = silent) -> str:
         AlignmentError: if it shows none of the candidates.
         MediaError, OutputError: if a file cannot be used or written.
     """
+    if task.given is not None:
+        return _write_given(task, task.given)
     matcher = _matcher(task.contents, task.match)
     match = matcher.match(task.reaction, task.candidates, progress)
     damage = matcher.damage_notes(task.reaction, match.content)
@@ -195,6 +225,19 @@ def run_align_task(task: AlignTask, progress: Progress = silent) -> str:
     provenance = replace(provenance, damage=matcher.defects(task.reaction, match.content))
     write_offsets(task.output, match.offsets, provenance)
     return "; ".join((*modality_notes(match.offsets), *damage))
+
+
+def _write_given(task: AlignTask, given: GivenAlignment) -> str:
+    """Write the offset map of an alignment that is known, and return the note on it."""
+    content = next(content for content in task.contents if content.name == given.content)
+    if given.file is not None:
+        offsets = replace(read_offsets(given.file), by=KNOWN)
+    else:
+        offsets = known_offsets_of_files(task.reaction, content.path, given.offset_s or 0.0, given.rate)
+    inputs = unique_names({task.reaction: task.sha256, content.path: content.sha256})
+    config = {"given": given.as_dict(), "content": given.content}
+    write_offsets(task.output, offsets, Provenance("align", config, inputs, notes=task.notes))
+    return "; ".join(modality_notes(offsets))
 
 
 def run_annotate_task(task: AnnotateTask, progress: Progress = silent) -> str:

@@ -1,7 +1,7 @@
 """The steps of a study that end in labels: pair, align, annotate, label."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from evoked.study.jobs import (
     AnnotatedFiles,
     AnnotateTask,
     ContentFile,
+    GivenAlignment,
     LabelledContent,
     LabelTask,
     RecogniserChoice,
@@ -56,6 +57,8 @@ class LabelSteps:
     contents: Mapping[str, Media]
     _recogniser: Recogniser | None = None
     _content_files: tuple[ContentFile, ...] = ()
+    _given: dict[str, GivenAlignment] = field(default_factory=dict)
+    _refused: set[str] = field(default_factory=set)
 
     def run(self, reactions: Sequence[str]) -> None:
         """Pair, align, annotate and label the reactions of these names; those that fail are reported and left out."""
@@ -82,25 +85,73 @@ class LabelSteps:
         return [name for name, good in self.runner.do_all(works).items() if good]
 
     def wanted(self, reactions: Sequence[str]) -> dict[str, tuple[str, ...]]:
-        """Reaction → names of the contents it may show: the one in pairs.csv, or all where there is no pairs.csv."""
+        """Reaction → names of the contents it may show: the one that pairs.csv or a given alignment names, else all."""
+        listed = self._listed(reactions)
+        self._given = self._given_alignments(reactions, listed)
+        known = {name: pair.content for name, pair in listed.items()}
+        known |= {name: given.content for name, given in self._given.items()}
+        by_sound = self.settings.align.by == "audio"
+        usable = tuple(name for name, media in self.contents.items() if media.sound is not None or not by_sound)
+        searched = [name for name in reactions if name not in known and name not in self._refused]
+        if searched and self.folder.pairs_csv.exists() and self.settings.about.match == "listed":
+            for name in searched:
+                reason = (
+                    'pairs.csv does not say what was watched; add a line for it, or set match = "all" in study.toml'
+                )
+                self.runner.fail("pairs", name, reason)
+            searched = []
+        elif searched and not usable:
+            reason = "no content has sound, so reactions cannot be found by it: say in pairs.csv who watched what"
+            self.runner.fail("pairs", "contents", reason)
+            searched = []
+        for name, content in known.items():
+            if content not in self.contents:
+                self.runner.fail("pairs", name, f"its content {content} cannot be used")
+        used = {name: (content,) for name, content in known.items() if content in self.contents}
+        return {name: used.get(name, usable) for name in reactions if name in used or name in searched}
+
+    def _listed(self, reactions: Sequence[str]) -> dict[str, Pair]:
+        """Reaction → its valid line in pairs.csv; wrong lines are reported, and their reactions are not searched."""
+        self._refused = set()
         if not self.folder.pairs_csv.exists():
-            by_sound = self.settings.align.by == "audio"
-            usable = tuple(name for name, media in self.contents.items() if media.sound is not None or not by_sound)
-            if not usable:
-                reason = "no content has sound, so reactions cannot be found by it: say in pairs.csv who watched what"
-                self.runner.fail("pairs", "contents", reason)
-                return {}
-            return dict.fromkeys(reactions, usable)
+            return {}
         pairs = read_pairs(self.folder.pairs_csv, self.folder.reactions, self.folder.contents)
         for problem in pairs.problems:
             self.runner.fail("pairs", "pairs.csv", problem)
-        watched = {p.reaction: p.content for p in pairs.pairs}
+        listed = {pair.reaction: pair for pair in pairs.pairs if pair.reaction in reactions}
+        self._refused = {name for name in pairs.named if name in reactions and name not in listed}
+        for name in sorted(self._refused):
+            self.runner.fail("pairs", name, "its line in pairs.csv is wrong; see above")
+        return listed
+
+    def _given_alignments(self, reactions: Sequence[str], listed: Mapping[str, Pair]) -> dict[str, GivenAlignment]:
+        """Reaction → the alignment that pairs.csv or a file in alignments/ gives."""
+        given = {}
         for name in reactions:
-            if name not in watched:
-                self.runner.fail("pairs", name, "pairs.csv does not say what was watched; add a line for it")
-            elif watched[name] not in self.contents:
-                self.runner.fail("pairs", name, f"its content {watched[name]} cannot be used")
-        return {n: (watched[n],) for n in reactions if watched.get(n) in self.contents}
+            pair, file = listed.get(name), self.folder.given_alignment(name)
+            if pair is not None and pair.offset_s is not None:
+                given[name] = GivenAlignment(pair.content, pair.offset_s, pair.rate)
+            elif file.is_file() and name not in self._refused:
+                try:
+                    read_offsets(file)
+                    content = pair.content if pair else self._content_of_file(file)
+                except EvokedError as error:
+                    self.runner.fail("pairs", name, str(error))
+                    self._refused.add(name)
+                    continue
+                given[name] = GivenAlignment(content, file=file, sha256=self.runner.records.content_digest(file))
+        return given
+
+    def _content_of_file(self, file: Path) -> str:
+        """The content that a given alignment is of: by its digest in the provenance, or the only one there is."""
+        if len(self.contents) == 1:
+            return next(iter(self.contents))
+        provenance = parse_json(file.read_text(encoding="utf-8")).get("provenance") or {}
+        digests = set(map(str, dict(provenance.get("inputs") or {}).values()))
+        for name in self.contents:
+            if self.runner.records.content_digest(self.folder.content(name)) in digests:
+                return name
+        raise DatasetError(f"{file} does not say which content it is of: add a line for its reaction to pairs.csv")
 
     def align_work(self, reaction: str, candidates: tuple[str, ...]) -> Work:
         """The work of finding which candidate a reaction shows, and where.
@@ -116,12 +167,19 @@ class LabelSteps:
         digests = {c: records.content_digest(self.folder.content(c)) for c in candidates}
         sha = records.content_digest(source)
         config = self.settings.plain("align")
-        key = records.key(code=CODE["align"], of={"reaction": sha, "contents": digests}, settings=config)
+        given = self._given.get(reaction)
+        of = {"reaction": sha, "contents": digests}
+        if given is None:
+            key = records.key(code=CODE["align"], of=of, settings=config)
+        else:
+            key = records.key(code=CODE["align"], of=of, given=given.as_dict())
         if not self._content_files:
             files = {c: self.folder.content(c) for c in self.contents}
             self._content_files = tuple(ContentFile(c, file, records.content_digest(file)) for c, file in files.items())
         settings = self.settings
-        task = AlignTask(source, sha, self._content_files, candidates, out, settings.align, config, settings.notes)
+        task = AlignTask(
+            source, sha, self._content_files, candidates, out, settings.align, config, settings.notes, given
+        )
         return Work("align", reaction, key, (out,), partial(run_align_task, task), findings=(AlignmentError,))
 
     def paired(self, reaction: str) -> str:

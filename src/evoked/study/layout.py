@@ -4,7 +4,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from evoked.core.errors import StudyError
 from evoked.core.expressions import EEV5
@@ -23,6 +23,9 @@ class StudyHeader:
     name: str = setting("", "title of the report; the folder's name where empty")
     note: str = setting("", "one sentence shown with all results, e.g. that the data is staged")
     staged: bool = setting(False, "true where the people did not really watch these contents")
+    match: Literal["all", "listed"] = setting(
+        "all", "reactions without a line in pairs.csv: all: their content is searched among all; listed: left out"
+    )
     expressions: tuple[str, ...] = setting(EEV5, "the expressions that are scored, labelled and predicted")
 
 

@@ -147,8 +147,8 @@ def align_by_video(
     if best is None or (best.proofs < MIN_BLOCKS and not (confirmed and segments and confirmed(segments))):
         raise AlignmentError(
             "the content is not clearly visible in the reaction. Check that they belong together and that the content "
-            "keeps its position in the frame for a dozen seconds with motion; if it is known when the content began, give "
-            "that second: --offset-s, or the column offset_s of pairs.csv"
+            "keeps its position in the frame for a dozen seconds with motion; if it is known when the content began, "
+            "give that second: --offset-s, or the column offset_s of pairs.csv"
         )
     return _checked_map(segments, config, min(reaction.seconds, content.seconds))
 
