@@ -23,7 +23,7 @@ from evoked.media.container import StreamSource
 from evoked.media.damage_log import CorruptFrames
 from evoked.media.frame_sampler import PtsGrid
 from evoked.media.nal_units import PacketKind, packet_kind_reader
-from evoked.media.probe import no_timestamps_error
+from evoked.media.stream_ends import no_timestamps_error
 
 __all__ = ["DecodePlan", "Decoder", "FullDecoder", "PacketGroup", "SparseDecoder", "decoder_for"]
 

@@ -1,38 +1,36 @@
 """Describe a media file: its streams and their times, and the presentation times of its frames."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
-from av import Packet
-from av.stream import Stream
 from numpy.typing import NDArray
 
 from evoked.core.errors import MediaError, MissingMedia, NoPictureError
 from evoked.core.time_grid import TimeGrid
 from evoked.media.clock_repair import ClockRepair
-from evoked.media.container import READ_ERRORS, StreamSource, open_container, time_base_of
+from evoked.media.container import StreamSource, open_container, time_base_of
 from evoked.media.orientation import orientation_of
-from evoked.media.stated_length import has_one_clock, stated_end_s
+from evoked.media.stream_ends import (
+    PacketEnds,
+    ends_of_streams,
+    no_timestamps_error,
+    readable_packets,
+    stated_end_of_played,
+)
 
 __all__ = [
     "AudioStream",
     "Media",
     "VideoStream",
     "frame_times",
-    "no_timestamps_error",
     "no_video_error",
     "probe",
     "track_notes",
     "track_of_several",
 ]
-
-MISSING_S = Fraction(1, 2)
-"""A file that ends this long before the end that it states was cut off; whole files differ by hundredths."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +166,7 @@ def probe(path: Path, audio_track: int = 0) -> Media:
         MediaError: if it is damaged in another way, or has no such audio track.
     """
     with open_container(path, audio_track) as source:
-        ends_read = _PacketEnds(ClockRepair(source))
+        ends_read = PacketEnds(ClockRepair(source))
         firsts = _first_frames(source, ends_read)
         container = source.container.format.name
         if not firsts:
@@ -178,11 +176,11 @@ def probe(path: Path, audio_track: int = 0) -> Media:
             picture=source.picture if firsts.video else None,
             sound=source.sound if firsts.audio else None,
         )
-        ends = _ends(decodable, ends_read)
+        ends = ends_of_streams(decodable, ends_read)
         picture = _video(decodable, firsts.video, ends) if firsts.video else None
         sound = _audio(decodable, firsts.audio, ends) if firsts.audio else None
         duration_s = max(s.end_s for s in (picture, sound) if s)
-        stated_s = _stated_s(decodable, duration_s)
+        stated_s = stated_end_of_played(decodable, duration_s)
         tracks = source.audio_tracks
     return Media(path, container, duration_s, picture, sound, stated_s, tracks)
 
@@ -217,7 +215,7 @@ def frame_times(path: Path) -> NDArray[np.float64]:
         if source.picture is None:
             raise no_video_error(path)
         timestamps, clock = [], ClockRepair(source)
-        for packet in _readable(source, source.streams):
+        for packet in readable_packets(source, source.streams):
             clock.apply(packet)
             if packet.stream_index != source.picture.index:
                 continue
@@ -234,11 +232,6 @@ def no_video_error(path: Path) -> NoPictureError:
     return NoPictureError(f"{path} has no picture: name a file with a video stream")
 
 
-def no_timestamps_error(path: Path) -> MediaError:
-    """The error for a raw stream, whose frames have no presentation times."""
-    return MediaError(f"{path} does not say when its frames are shown: put it into a container (MP4, MKV) first")
-
-
 def _check_span(start_s: Fraction, duration_s: Fraction) -> None:
     if start_s < 0 or duration_s < 0:
         raise ValueError(f"a stream must lie on the clock, got start {start_s} s, duration {duration_s} s")
@@ -252,7 +245,7 @@ class _FirstFrames:
     audio: av.AudioFrame | None
 
 
-def _first_frames(source: StreamSource, ends: "_PacketEnds") -> _FirstFrames:
+def _first_frames(source: StreamSource, ends: PacketEnds) -> _FirstFrames:
     """Decode the first frame of each stream.
 
     Args:
@@ -262,7 +255,7 @@ def _first_frames(source: StreamSource, ends: "_PacketEnds") -> _FirstFrames:
     streams = source.streams
     firsts: dict[int, object] = {}
     packets = dict.fromkeys((s.index for s in streams), 0)
-    for packet in _readable(source, streams):
+    for packet in readable_packets(source, streams):
         ends.add(packet)
         if packet.stream_index in firsts:
             continue
@@ -281,12 +274,6 @@ def _first_frames(source: StreamSource, ends: "_PacketEnds") -> _FirstFrames:
     assert isinstance(video, av.VideoFrame | None)
     assert isinstance(audio, av.AudioFrame | None)
     return _FirstFrames(video, audio)
-
-
-def _readable(source: StreamSource, streams: Sequence[Stream]) -> Iterator[Packet]:
-    """The packets of some streams, up to where the file cannot be read any further."""
-    with suppress(*READ_ERRORS):
-        yield from source.container.demux(streams)
 
 
 def _check_decodable(source: StreamSource, firsts: dict[int, object], packets: dict[int, int]) -> None:
@@ -331,94 +318,3 @@ def _audio(source: StreamSource, frame: av.AudioFrame, ends: dict[int, Fraction]
         duration_s=max(ends[stream.index] - start_s, Fraction(0)),
         track=source.audio_track,
     )
-
-
-class _PacketEnds:
-    """The latest end of each stream among the packets that were read.
-
-    Args:
-        clock: makes their timestamps continuous; None where packets of the tail alone are read.
-    """
-
-    def __init__(self, clock: ClockRepair | None = None) -> None:
-        self._clock = clock
-        self._end_pts: dict[int, int] = {}
-
-    def add(self, packet: Packet) -> None:
-        """Add the next packet; one that is empty, has no timestamp, or is hidden by an edit list is ignored."""
-        if self._clock is not None:
-            self._clock.apply(packet)
-        pts = packet.pts if packet.pts is not None else packet.dts
-        if packet.size and pts is not None and not packet.is_discard:
-            end = pts + (packet.duration or _frame_duration(packet.stream))
-            self._end_pts[packet.stream_index] = max(end, self._end_pts.get(packet.stream_index, end))
-
-    def on_clock(self, source: StreamSource, streams: Sequence[Stream]) -> dict[int, Fraction]:
-        """The ends of some streams in seconds on the file's clock, by stream index."""
-        return {s.index: source.on_clock(s, self._end_pts[s.index]) for s in streams if s.index in self._end_pts}
-
-
-def _ends(source: StreamSource, ends_read: _PacketEnds) -> dict[int, Fraction]:
-    """When each stream ends, in seconds on the clock, by stream index.
-
-    An index that covers the complete file is used where it declares a later end than the packets, which may be
-    cut off. It may also declare an earlier one (measured: slides with B-frames, 0.6 s), so the packets are read, too.
-
-    Args:
-        source: an open file.
-        ends_read: the ends of the packets, from its beginning on, that were read already.
-    """
-    streams = source.streams
-    declared = {s.index: source.start_s(s) + s.duration * time_base_of(s) for s in streams if s.duration}
-    if len(declared) < len(streams) or not has_one_clock(source):
-        return _ends_of_all(source, streams, ends_read)
-    if source.picture is not None:
-        index = source.picture.index
-        tail_ends = _ends_of_tail(source, source.picture, 10)
-        declared[index] = max(declared[index], tail_ends.get(index, declared[index]))
-    return declared
-
-
-def _ends_of_tail(source: StreamSource, stream: Stream, back_s: int) -> dict[int, Fraction]:
-    """The latest end of a stream in the last `back_s` seconds or slightly more, where it has packets."""
-    start, duration = source.container.start_time or 0, source.container.duration or 0
-    ends = _PacketEnds()
-    try:
-        source.container.seek(max(start, start + duration - back_s * av.time_base))
-        for packet in source.container.demux(stream):
-            ends.add(packet)
-    except av.error.FFmpegError:
-        return {}  # the tail is missing or damaged: what the index declares is left
-    return ends.on_clock(source, [stream])
-
-
-def _ends_of_all(source: StreamSource, streams: Sequence[Stream], ends: _PacketEnds) -> dict[int, Fraction]:
-    """The latest end of each stream in the complete file: reads what was not read yet, as far as it can be read."""
-    for packet in _readable(source, streams):
-        ends.add(packet)
-    end_s = ends.on_clock(source, streams)
-    if len(end_s) < len(streams):
-        raise no_timestamps_error(source.path)
-    return end_s
-
-
-def _stated_s(source: StreamSource, duration_s: Fraction) -> Fraction | None:
-    """What the file states of its end, unless a stream that is not played (subtitles, a commentary) lasts that long."""
-    stated_s = stated_end_s(source)
-    unplayed = [
-        s for s in source.container.streams if s.index not in {p.index for p in (source.picture, source.sound) if p}
-    ]
-    if stated_s is None or stated_s - duration_s < MISSING_S or not unplayed:
-        return stated_s
-    with open_container(source.path) as again, suppress(*READ_ERRORS):
-        for packet in again.container.demux():
-            if packet.pts is not None and packet.size:
-                end_pts = packet.pts + (packet.duration or 0)
-                duration_s = max(duration_s, again.on_clock(packet.stream, end_pts))
-    return stated_s if stated_s - duration_s >= MISSING_S else None
-
-
-def _frame_duration(stream: Stream) -> int:
-    """The duration of a frame that has none of its own, in units of the stream's time base."""
-    rate = getattr(stream, "average_rate", None)
-    return round(1 / (rate * time_base_of(stream))) if rate else 0
