@@ -13,7 +13,8 @@ import numpy as np
 from scipy.stats import t
 
 from evoked.learning.recognition.config import RecogniserConfig
-from evoked.learning.recognition.cross_fit import fit_recogniser, shape_of, window_scores
+from evoked.learning.recognition.cross_fit import fit_recogniser, shape_of
+from evoked.learning.recognition.descriptor_windows import window_scores
 from evoked.learning.recognition.held_out_metrics import calibrations, cross_calibrated
 from evoked.learning.recognition.training_clips import ClipDataset
 from evoked.metrics.average_precision import average_precision

@@ -16,14 +16,13 @@ from evoked.learning.recognition.cross_fit import (
     FitResult,
     Trial,
     cross_fit,
-    descriptor_window,
     fit_recogniser,
     positive_weights,
     rated_loss,
     refit_all,
     shape_of,
-    window_scores,
 )
+from evoked.learning.recognition.descriptor_windows import descriptor_window, window_scores
 from evoked.learning.recognition.held_out_metrics import at_points, class_metrics, cross_calibrated, held_out_points
 from evoked.learning.recognition.train_recogniser import train_recogniser
 from evoked.learning.recognition.training_clips import ClipDataset

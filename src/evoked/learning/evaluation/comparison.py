@@ -5,7 +5,7 @@ interval over videos that of the choice of videos. The difference to the baselin
 resample of videos, so that what the two variants have in common cancels.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,7 +16,7 @@ from evoked.core.settings import setting, settings
 from evoked.core.text_table import MISSING, text_table
 from evoked.dataset.examples import Example
 from evoked.metrics.average_precision import RankedScores
-from evoked.metrics.bootstrap import bootstrap
+from evoked.metrics.bootstrap import Interval, bootstrap
 
 __all__ = ["CHANCE", "MAP", "CompareConfig", "Predicted", "ScoreCell", "compare_variants", "comparison_text"]
 
@@ -95,58 +95,81 @@ def compare_variants(
         ]
         for name, runs in variants.items()
     }
-    shown = [k for k in range(len(names)) if positive[:, k].any()]
-    base = list(variants).index(baseline)
-
-    def scores(weights: NDArray[np.int64] | None) -> NDArray[np.float64]:
-        """Mean over seeds, (variants, K + 1); NaN where undefined."""
-        return np.stack([_row(runs, shown, weights).mean(axis=0) for runs in ranked.values()])
-
-    def values_and_gains(weights: NDArray[np.int64]) -> list[float | None]:
-        values = scores(weights)
-        return [None if np.isnan(x) else float(x) for x in np.stack([values, values - values[base]]).ravel()]
-
+    comparison = _Comparison(ranked, [k for k in range(len(names)) if positive[:, k].any()], baseline)
     intervals = bootstrap(
         len(used),
-        values_and_gains,
+        comparison.values_and_gains,
         resamples=config.resamples,
         seed=config.bootstrap_seed,
         level=config.confidence_level,
     )
-    estimates, columns = scores(None), [*names, MAP]
     chances = [float(positive[:, k].mean()) for k in range(len(names))]
-    mean_chance = float(np.mean([chances[k] for k in shown])) if shown else None
-    cells = [ScoreCell(labels, CHANCE, n, c) for n, c in zip(columns, [*chances, mean_chance], strict=True)]
-    for v, (variant, runs) in enumerate(ranked.items()):
-        by_seed = _row(runs, shown, None)
+    mean_chance = float(np.mean([chances[k] for k in comparison.scored])) if comparison.scored else None
+    columns = [*names, MAP]
+    by_chance = [ScoreCell(labels, CHANCE, n, c) for n, c in zip(columns, [*chances, mean_chance], strict=True)]
+    return (*by_chance, *_variant_cells(comparison, intervals, columns, labels))
+
+
+@dataclass(frozen=True, eq=False)
+class _Comparison:
+    """Variants that are scored on the same seconds.
+
+    Attributes:
+        ranked: variant → per run (seed) and expression, the ranked scores.
+        scored: indices of the expressions that have positives.
+        baseline: the variant that the others are compared with.
+    """
+
+    ranked: Mapping[str, Sequence[Sequence[RankedScores]]]
+    scored: Sequence[int]
+    baseline: str
+
+    def by_seed(self, variant: str, weights: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
+        """Average precision of each run of a variant, (seeds, K + 1), MAP last; NaN where undefined."""
+        runs = self.ranked[variant]
+        out = np.full((len(runs), len(runs[0]) + 1), np.nan)
+        for s, run in enumerate(runs):
+            for k in self.scored:
+                ap = run[k].average_precision(weights)
+                out[s, k] = np.nan if ap is None else ap
+            defined = out[s, :-1][~np.isnan(out[s, :-1])]
+            out[s, -1] = defined.mean() if len(defined) else np.nan
+        return out
+
+    def values(self, weights: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
+        """Mean over seeds, (variants, K + 1); NaN where undefined."""
+        return np.stack([self.by_seed(variant, weights).mean(axis=0) for variant in self.ranked])
+
+    def gains(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Differences to the baseline, (variants, K + 1)."""
+        return np.asarray(values - values[list(self.ranked).index(self.baseline)])
+
+    def values_and_gains(self, weights: NDArray[np.int64]) -> list[float | None]:
+        """All values, then all gains, row by row: what is resampled; None where undefined."""
+        values = self.values(weights)
+        return [None if np.isnan(x) else float(x) for x in np.stack([values, self.gains(values)]).ravel()]
+
+
+def _variant_cells(
+    comparison: _Comparison, intervals: Sequence[Interval], columns: Sequence[str], labels: str
+) -> Iterator[ScoreCell]:
+    """A cell per variant and column; the intervals are those of `values_and_gains`."""
+    values = comparison.values()
+    gains = comparison.gains(values)
+    for v, variant in enumerate(comparison.ranked):
+        by_seed = comparison.by_seed(variant)
         for k, name in enumerate(columns):
-            value = float(estimates[v, k])
+            value = float(values[v, k])
             if np.isnan(value):
-                cells.append(ScoreCell(labels, variant, name, None))
+                yield ScoreCell(labels, variant, name, None)
                 continue
             spread = float(by_seed[:, k].std(ddof=1)) if len(by_seed) > 1 else None
             index = v * len(columns) + k
-            span, of_gain = intervals[index], intervals[len(variants) * len(columns) + index]
+            span, of_gain = intervals[index], intervals[values.size + index]
             cell = ScoreCell(labels, variant, name, value, spread, span.low, span.high)
-            if variant != baseline:
-                gain = float(estimates[v, k] - estimates[base, k])
-                cell = replace(cell, gain=gain, gain_low=of_gain.low, gain_high=of_gain.high)
-            cells.append(cell)
-    return tuple(cells)
-
-
-def _row(
-    runs: Sequence[Sequence[RankedScores]], shown: Sequence[int], weights: NDArray[np.int64] | None
-) -> NDArray[np.float64]:
-    """Average precision of each run, (seeds, K + 1), MAP last, over the `shown` classes with positives."""
-    out = np.full((len(runs), len(runs[0]) + 1), np.nan)
-    for s, run in enumerate(runs):
-        for k in shown:
-            ap = run[k].average_precision(weights)
-            out[s, k] = np.nan if ap is None else ap
-        defined = out[s, :-1][~np.isnan(out[s, :-1])]
-        out[s, -1] = defined.mean() if len(defined) else np.nan
-    return out
+            if variant != comparison.baseline:
+                cell = replace(cell, gain=float(gains[v, k]), gain_low=of_gain.low, gain_high=of_gain.high)
+            yield cell
 
 
 def _pooled(run: Predicted, used: Sequence[Example]) -> NDArray[np.floating]:

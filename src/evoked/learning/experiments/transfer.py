@@ -5,12 +5,13 @@ fine-tuned. The same network trained from random weights, and the constant mean 
 baselines.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from evoked.core.errors import DatasetError
 from evoked.core.progress import Progress, silent
@@ -169,9 +170,6 @@ def transfer(
     parts = {name: tuple(v for v in sorted(examples) if split.get(v) == name) for name in PARTS}
     shape = replace(model.config, expressions=AFFECT, answer=HEADS[head.head])
     train_set, validation_set = ([_scaled(examples[v], head) for v in parts[name]] for name in ("train", "validate"))
-    # encoder and input gate, with the feature scale that they were trained with
-    transferred = ("scale.", f"{shape.architecture}.", "input_gate.")
-    start = {name: array for name, array in model.arrays.items() if name.startswith(transferred)}
     scored_parts = {name: parts[name] for name in ("test", "validate") if parts[name]}
     scored_set = [examples[v] for videos in scored_parts.values() for v in videos]
     predictions: dict[str, list[dict[str, Series]]] = {
@@ -179,21 +177,9 @@ def transfer(
         SCRATCH: [],
         TRANSFER: [],
     }
-    from evoked.learning.training.train import train
-
     trained: dict[str, Trained] = {}
-    runs = [(variant, run) for run in range(head.repeats) for variant in (SCRATCH, TRANSFER)]
-    for done, (variant, run) in enumerate(runs):
-        config = replace(training, seed=training.seed + run, monitor="loss")
-        fitted = train(
-            train_set,
-            shape,
-            config,
-            validation=validation_set,
-            start=start if variant == TRANSFER else None,
-            state=state / f"{variant.replace(' ', '-')}-{run}" if state else None,
-            progress=progress_of_part(progress, done, len(runs), f"{variant}, run {run + 1}"),
-        )
+    job = _TransferJob(train_set, validation_set, shape, replace(training, monitor="loss"), _transferred(model))
+    for variant, fitted in _train_runs(job, head.repeats, state, progress):
         trained.setdefault(variant, fitted)
         predictions[variant].append(_predict(fitted, shape, scored_set, head, scoring))
     truth = {e.video: np.where(e.valid[:, None], e.labels, np.nan) for e in scored_set}
@@ -203,6 +189,45 @@ def transfer(
     }
     first_runs = {variant: by_run[0] for variant, by_run in predictions.items()}
     return Outcome(scores, truth, first_runs, trained, parts)
+
+
+@dataclass(frozen=True, eq=False)
+class _TransferJob:
+    """What all trainings of the experiment have in common; `start`: the weights that are transferred."""
+
+    train_set: Sequence[Example]
+    validation_set: Sequence[Example]
+    shape: ModelConfig
+    config: TrainConfig
+    start: Mapping[str, NDArray[np.float32]]
+
+
+def _transferred(model: Checkpoint) -> dict[str, NDArray[np.float32]]:
+    """Encoder and input gate, with the feature scale that they were trained with."""
+    prefixes = ("scale.", f"{model.config.architecture}.", "input_gate.")
+    return {name: array for name, array in model.arrays.items() if name.startswith(prefixes)}
+
+
+def _train_runs(
+    job: _TransferJob, repeats: int, state: Path | None, progress: Progress
+) -> Iterator[tuple[str, "Trained"]]:
+    """Train every variant with every seed; the variant with the model, in the order in which they are trained."""
+    from evoked.learning.training.train import train
+
+    runs = [(variant, run) for run in range(repeats) for variant in (SCRATCH, TRANSFER)]
+    for done, (variant, run) in enumerate(runs):
+        yield (
+            variant,
+            train(
+                job.train_set,
+                job.shape,
+                replace(job.config, seed=job.config.seed + run),
+                validation=job.validation_set,
+                start=job.start if variant == TRANSFER else None,
+                state=state / f"{variant.replace(' ', '-')}-{run}" if state else None,
+                progress=progress_of_part(progress, done, len(runs), f"{variant}, run {run + 1}"),
+            ),
+        )
 
 
 def transfer_provenance(configs: Sequence[object]) -> dict[str, object]:

@@ -22,12 +22,13 @@ from evoked.core.errors import DatasetError, TrainingError
 from evoked.core.progress import Progress, silent
 from evoked.dataset.folds import Fold, audit, make_folds
 from evoked.learning.recognition.config import RecogniserConfig
+from evoked.learning.recognition.descriptor_windows import descriptor_window, window_scores
 from evoked.learning.recognition.training_clips import ClipDataset
 from evoked.learning.training.losses import clip_each
-from evoked.model.recognition import RecognitionConfig, RecognitionForward
+from evoked.model.recognition import RecognitionConfig
 from evoked.model.recognition_network import RecognitionNetwork
 
-__all__ = ["CrossFit", "FitResult", "Trial", "cross_fit", "fit_recogniser", "refit_all", "shape_of", "window_scores"]
+__all__ = ["CrossFit", "Fit", "FitResult", "Trial", "cross_fit", "fit_recogniser", "refit_all", "shape_of"]
 
 EPSILON = 1e-5
 DEAD = 1e-4
@@ -298,48 +299,6 @@ def _epoch(
                 mean.lerp_(current, 1 - decay)
         total += value * len(batch)
     return total / len(order)
-
-
-def descriptor_window(rows: NDArray[np.float32], ticks: int, random: np.random.Generator) -> NDArray[np.float32]:
-    """One window of a clip: its end, padded with its first row; of a longer clip a random window.
-
-    Args:
-        rows: (T, D) descriptors at 6 Hz.
-        ticks: frames in the window.
-        random: chooses the window.
-
-    Returns:
-        (ticks, D).
-    """
-    end = len(rows) if len(rows) <= ticks else int(random.integers(ticks, len(rows) + 1))
-    taken = rows[max(0, end - ticks) : end]
-    return np.concatenate([np.repeat(taken[:1], ticks - len(taken), axis=0), taken])
-
-
-def window_scores(
-    shape: RecognitionConfig, arrays: dict[str, NDArray[np.float32]], clips: Sequence[NDArray[np.float32]]
-) -> NDArray[np.float64]:
-    """Score each clip as the mean over all windows inside it; a short clip has one window.
-
-    Args:
-        shape: the network's shape.
-        arrays: its weights, by name.
-        clips: (T, D) descriptors of each clip.
-
-    Returns:
-        (n, K) in [0, 1].
-    """
-    windows = [_windows_of(rows, shape.ticks) for rows in clips]
-    p = RecognitionForward(shape, arrays).windows(np.concatenate(windows)).astype(np.float64)
-    ends = np.cumsum([len(clip_windows) for clip_windows in windows])
-    return np.stack([clip_scores.mean(axis=0) for clip_scores in np.split(p, ends[:-1])])
-
-
-def _windows_of(rows: NDArray[np.float32], ticks: int) -> NDArray[np.float32]:
-    """Every window inside a clip, (n, ticks, D); of a short clip one, padded with its first row."""
-    short = ticks - len(rows)
-    padded = np.concatenate([np.repeat(rows[:1], short, axis=0), rows]) if short > 0 else rows
-    return np.lib.stride_tricks.sliding_window_view(padded, ticks, axis=0).transpose(0, 2, 1)
 
 
 def positive_weights(labels: NDArray[np.float64], balance: str) -> NDArray[np.float32]:

@@ -1,6 +1,5 @@
 """From rated clips to a recogniser on disk: cross-fit, calibration, operating points, final training on all clips."""
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from evoked.core.progress import Progress, silent
 from evoked.core.provenance import Provenance
 from evoked.faces.descriptors import models_of
 from evoked.learning.recognition.config import RecogniserConfig, recogniser_settings
-from evoked.learning.recognition.cross_fit import FitResult, cross_fit, refit_all, shape_of
+from evoked.learning.recognition.cross_fit import CrossFit, Fit, FitResult, cross_fit, refit_all, shape_of
 from evoked.learning.recognition.fit_cache import cached_fit
 from evoked.learning.recognition.held_out_metrics import (
     ClassMetrics,
@@ -56,16 +55,7 @@ def train_recogniser(
         raise DatasetError(
             f"no rater saw {' or '.join(rated.expressions)} in any clip that can be used: there is nothing to learn"
         )
-
-    def fit(
-        name: str,
-        train: ClipDataset,
-        validation: ClipDataset | None,
-        fit_config: RecogniserConfig,
-        fit_progress: Progress,
-    ) -> FitResult:
-        return cached_fit(state / f"{name}.safetensors" if state else None, train, validation, fit_config, fit_progress)
-
+    fit = _fit_in(state)
     crossed = cross_fit(rated, config, progress, fit=fit)
     calibration, points, calibrated, predicted = held_out_points(
         crossed.scores, rated.labels, crossed.fold, config.target_precision
@@ -74,7 +64,43 @@ def train_recogniser(
         rated.expressions, calibrated, rated.labels, rated.people, points, predicted, uncalibrated=crossed.scores
     )
     fitted = refit_all(rated, crossed, config, progress, fit=fit)
-    training = {
+    nets = {name: NETS[name].sha256 for name in models_of(config.descriptors)}
+    training_provenance = Provenance(
+        provenance.made_by, provenance.config, provenance.inputs, nets, (*provenance.notes, *metrics_notes(class_rows))
+    )
+    recognition = Recognition(
+        shape_of(rated, config),
+        fitted.arrays,
+        calibration,
+        points,
+        nets,
+        metrics_json(class_rows),
+        _training_record(rated, config, crossed, fitted),
+        training_provenance.as_dict(),
+    )
+    return recognition, class_rows
+
+
+def _fit_in(state: Path | None) -> Fit:
+    """A training function that caches finished trainings in a folder, if there is one."""
+
+    def fit(
+        name: str,
+        train: ClipDataset,
+        validation: ClipDataset | None,
+        config: RecogniserConfig,
+        progress: Progress,
+    ) -> FitResult:
+        return cached_fit(state / f"{name}.safetensors" if state else None, train, validation, config, progress)
+
+    return fit
+
+
+def _training_record(
+    rated: ClipDataset, config: RecogniserConfig, crossed: CrossFit, fitted: FitResult
+) -> dict[str, object]:
+    """What the recogniser's file says of its training."""
+    return {
         "config": recogniser_settings(config),
         "clips": len(rated.clips),
         "people": len(set(rated.people)),
@@ -83,22 +109,6 @@ def train_recogniser(
         "tried_in_turns": [[asdict(trial) for trial in fold_trials] for fold_trials in crossed.tried],
         "loss": [round(training_loss, 6) for training_loss, _ in fitted.losses],
     }
-    nets = {name: NETS[name].sha256 for name in models_of(config.descriptors)}
-    training_provenance = Provenance(
-        provenance.made_by, provenance.config, provenance.inputs, nets, (*provenance.notes, *metrics_notes(class_rows))
-    )
-    metrics: Mapping[str, object] = metrics_json(class_rows)
-    recognition = Recognition(
-        shape_of(rated, config),
-        fitted.arrays,
-        calibration,
-        points,
-        nets,
-        metrics,
-        training,
-        training_provenance.as_dict(),
-    )
-    return recognition, class_rows
 
 
 def write_recogniser(folder: Path, recognition: Recognition, reliability_svg: str) -> None:

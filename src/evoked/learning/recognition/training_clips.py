@@ -108,29 +108,30 @@ def load_rated_clips(
         except WeightsError:
             raise  # every clip would fail
         except EvokedError as error:
-            name, message = clip.clip or clip.video, str(error)
-            for path in (
-                root / name,
-                root / Path(name).name,
-            ):  # as in the table: these lines are saved in the checkpoint
-                message = message.replace(str(path), name)
-            problems.append(f"{clip}: {message}" if str(clip) not in message else message)
+            problems.append(_problem(clip, root, error))
         else:
             used.append(i)
             rows.append(np.concatenate([descriptors for _, descriptors in forward_fill(track, track.grid.steps + 1)]))
         progress(i + 1, len(ratings.clips))
     if not used:
         raise DatasetError(f"none of the {len(ratings.clips)} rated clips can be used; the first: {problems[0]}")
-    names = tuple(str(ratings.clips[i]) for i in used)
     rated = ClipDataset(
         ratings.expressions,
-        names,
+        tuple(str(ratings.clips[i]) for i in used),
         tuple(rows),
         labels[used],
         tuple(people[i] for i in used),
         unique_names(digests.known),
     )
     return rated, tuple(problems)
+
+
+def _problem(clip: RatedClip, root: Path, error: EvokedError) -> str:
+    """Why a clip cannot be used; its file as the table names it, as these lines are saved in the checkpoint."""
+    name, message = clip.clip or clip.video, str(error)
+    for path in (root / name, root / Path(name).name):
+        message = message.replace(str(path), name)
+    return message if str(clip) in message else f"{clip}: {message}"
 
 
 def _several_viewers(clips: Sequence[RatedClip]) -> dict[str, str]:
