@@ -86,11 +86,8 @@ def ablate(
     labels = read_labels(labels_path)
     with bar("read features") as progress:
         loaded = load_examples(labels, features, progress)
-    chosen_split = read_split(split_path, [e.video for e in loaded.examples]) if split_path else None
-    split = split_videos(loaded.examples, chosen_split.parts if chosen_split else None, config.split_seed)
-    notes = [*notes_of(labels_path), *loaded.notes, f"one split: {_counts(split)}"]
-    random_note = f"split at random, seed {config.split_seed}; --split FILE says which video is in which part"
-    notes += chosen_split.notes if chosen_split else [random_note]
+    split, split_notes = _split(loaded.examples, split_path, config.split_seed)
+    notes = [*notes_of(labels_path), *loaded.notes, *split_notes]
     human_examples = _with_human_labels(human, split.test, notes) if human else ()
     if len(split.test) < FEW:
         notes.append(f"{len(split.test)} test videos: intervals over so few are too narrow")
@@ -106,16 +103,20 @@ def ablate(
     with bar("intervals"):
         cells = compare_variants(runs, split.test, FULL, "machine", config)
         if human_examples:
-            human_runs = {
-                variant: [{e.video: run[e.video] for e in human_examples} for run in predictions]
-                for variant, predictions in runs.items()
-            }
-            cells += compare_variants(human_runs, human_examples, FULL, "human", config)
+            cells += compare_variants(runs, human_examples, FULL, "human", config)
     settings = {"ablate": asdict(config), "model": asdict(model), "train": asdict(training), "split": subsets}
     _write(output, cells, Provenance("ablate", settings, inputs, notes=tuple(dict.fromkeys(notes))))
     for note in dict.fromkeys(notes):
         click.echo(f"note: {note}", err=True)
     click.echo(json.dumps([asdict(c) for c in cells], indent=1) if as_json else comparison_text(cells, FULL))
+
+
+def _split(examples: Sequence[Example], split_path: Path | None, seed: int) -> tuple[Split, list[str]]:
+    """The split of a table, or one at random, and what is to be said of it."""
+    chosen = read_split(split_path, [e.video for e in examples]) if split_path else None
+    split = split_videos(examples, chosen.parts if chosen else None, seed)
+    random_note = f"split at random, seed {seed}; --split FILE says which video is in which part"
+    return split, [f"one split: {_counts(split)}", *(chosen.notes if chosen else [random_note])]
 
 
 def _counts(split: Split) -> str:

@@ -23,6 +23,10 @@ from evoked.weights.cache import CacheLocation, default_cache
 __all__ = ["File", "predict"]
 
 File = InputPath()
+_LIVE_USAGE = (
+    "--live takes one VIDEO, or - for standard input; without --executor, --workers, --address, --audio-track and "
+    "--format"
+)
 _Outcome = Done[PredictTask, Prediction] | Failed[PredictTask]
 
 
@@ -90,10 +94,7 @@ def predict(
     """
     if live:
         if len(videos) != 1 or workers != 1 or executor or address or suffix or audio_track:
-            raise click.UsageError(
-                "--live takes one VIDEO, or - for standard input; without --executor, --workers, --address, "
-                "--audio-track and --format"
-            )
+            raise click.UsageError(_LIVE_USAGE)
         print_live_predictions(
             videos[0], model, output, threshold=threshold, threads=threads, offline=offline, as_json=as_json
         )
@@ -111,10 +112,16 @@ def predict(
         PredictTask(video, model, cache, target, threshold, threads, audio_track) for video, target in targets.items()
     ]
     as_typed = dict(zip(tasks, targets.items(), strict=True))  # the paths in a task are absolute
+    outcomes = ((*as_typed[outcome.item], outcome) for outcome in _outcomes(tasks, pool))
+    _print_outcomes(outcomes, Failures(len(tasks), "videos", "predicted"), threshold, as_json)
+
+
+def _print_outcomes(
+    outcomes: Iterator[tuple[Path, Path | None, _Outcome]], failures: Failures, threshold: float, as_json: bool
+) -> None:
+    """Print every prediction (video, target, outcome) as it comes; EvokedError at the end if one failed."""
     rows: list[dict[str, object]] = []
-    failures = Failures(len(tasks), "videos", "predicted")
-    for outcome in _outcomes(tasks, pool):
-        video, target = as_typed[outcome.item]
+    for video, target, outcome in outcomes:
         if isinstance(outcome, Failed):
             failures.add(video, outcome.error)
             continue

@@ -101,40 +101,35 @@ def transfer(
     )
     check_folder(output)
     check_writable(output / "transfer.json")
-    loaded, films = load_model(model), read_liris(liris)
-    given_split = read_split(split_path, sorted(films.videos)) if split_path else None
-    if given_split:
-        check_split(given_split.parts, films.videos)
-    notes = list(films.problems)
-    feature_files, failed = _find_features(loaded, films, _Folders(liris, output, features), notes)
-    examples = _load_examples(loaded, films, feature_files, notes)
-    split = given_split or (split_liris(sorted(examples)) if examples else VideoSplit({}))
-    notes += split.notes
-    for line in notes:
-        click.echo(f"note: {line}", err=True)
-    if not examples:
-        raise DatasetError(f"no film of {liris} has both annotations and features; the reasons are above")
-    inputs = {"model": loaded.sha256} | {
-        feature_files[film].name: sha256(feature_files[film]) for film in sorted(examples)
-    }
-    claim(output / "transfer.json", "transfer", lambda: inputs)
+    loaded = load_model(model)
+    data = _load_data(loaded, _Folders(liris, output, features), split_path)
+    claim(output / "transfer.json", "transfer", lambda: data.inputs)
     with locked(output, "evoked transfer"), bar("train") as progress:
-        outcome = run(loaded.checkpoint, examples, split.parts, configs, state=output / "state", progress=progress)
-    for line in _score_notes(outcome):
-        notes.append(line)
-        click.echo(f"note: {line}", err=True)
-    provenance = Provenance("transfer", transfer_provenance(configs), inputs, notes=tuple(notes))
+        outcome = run(loaded.checkpoint, data.examples, data.split, configs, state=output / "state", progress=progress)
+    score_notes = _score_notes(outcome)
+    _print_notes(score_notes)
+    notes = (*data.notes, *score_notes)
+    provenance = Provenance("transfer", transfer_provenance(configs), data.inputs, notes=notes)
     _write(output, outcome, provenance)
     write_model(output / "model", outcome.trained[TRANSFER], loaded.checkpoint.features, provenance)
+    _print_scores(outcome, output / _PAGE, as_json)
+    if data.failed:
+        raise EvokedError(f"{data.failed} films could not be described; the reasons are above")
+
+
+def _print_notes(notes: Iterable[str]) -> None:
+    for line in notes:
+        click.echo(f"note: {line}", err=True)
+
+
+def _print_scores(outcome: Outcome, page: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([asdict(line) for line in outcome.lines], indent=1))
-    else:
-        for subset, lines in outcome.scores.items():
-            click.echo(f"{_PART_TITLES[subset]}:\n{affect_text(lines, AFFECT)}\n")
-        counts = ", ".join(f"{len(names)} to {subset}" for subset, names in outcome.videos.items())
-        click.echo(f"films: {counts}; bootstrap intervals over whole films\n{output / _PAGE}")
-    if failed:
-        raise EvokedError(f"{failed} films could not be described; the reasons are above")
+        return
+    for subset, lines in outcome.scores.items():
+        click.echo(f"{_PART_TITLES[subset]}:\n{affect_text(lines, AFFECT)}\n")
+    counts = ", ".join(f"{len(names)} to {subset}" for subset, names in outcome.videos.items())
+    click.echo(f"films: {counts}; bootstrap intervals over whole films\n{page}")
 
 
 def _score_notes(outcome: Outcome) -> list[str]:
@@ -157,6 +152,45 @@ class _Folders:
     liris: Path
     output: Path
     features: Path | None
+
+
+@dataclass(frozen=True, eq=False)
+class _Data:
+    """What is learnt from and scored.
+
+    Attributes:
+        examples: film → its features, valence and arousal.
+        split: film → train, validate or test.
+        inputs: name → SHA-256 of the model and of the feature files.
+        failed: number of films whose features could not be computed.
+        notes: what was left out, and how the films were split.
+    """
+
+    examples: Mapping[str, Example]
+    split: Mapping[str, str]
+    inputs: Mapping[str, str]
+    failed: int
+    notes: tuple[str, ...]
+
+
+def _load_data(model: Model, folders: _Folders, split_path: Path | None) -> _Data:
+    """Read annotations, features and split, and print the notes; DatasetError if no film can be used."""
+    films = read_liris(folders.liris)
+    given_split = read_split(split_path, sorted(films.videos)) if split_path else None
+    if given_split:
+        check_split(given_split.parts, films.videos)
+    notes = list(films.problems)
+    feature_files, failed = _find_features(model, films, folders, notes)
+    examples = _load_examples(model, films, feature_files, notes)
+    split = given_split or (split_liris(sorted(examples)) if examples else VideoSplit({}))
+    notes += split.notes
+    _print_notes(notes)
+    if not examples:
+        raise DatasetError(f"no film of {folders.liris} has both annotations and features; the reasons are above")
+    inputs = {"model": model.sha256} | {
+        feature_files[film].name: sha256(feature_files[film]) for film in sorted(examples)
+    }
+    return _Data(examples, split.parts, inputs, failed, tuple(notes))
 
 
 def _find_features(
