@@ -1,13 +1,13 @@
-"""Whose face is it: staged reactions of known layout, and the faces of their film that are taken for viewers.
+"""Whose face is it: staged reactions of known layout, and the faces of their content that are taken for viewers.
 
     python benchmarks/viewers.py [--seconds 12] [--look LOOK] [--json]
 
-Two films: an animated one, whose rabbit is found as a face, and a real person's face, as in a talk. Layouts of
-the stage (viewer in a corner, beside the film, film inset in the viewer's picture) and no film in sight; each as
+Two contents: an animated one, whose rabbit is found as a face, and a real person's face, as in a talk. Layouts of the
+stage (viewer in a corner, beside the content, content inset in the viewer's picture) and no content in sight; each as
 it is, mirrored (the whole frame, as many recordings are) and with the viewer's picture in low light and noise.
-A face whose centre lies in the film's visible part is the film's; "taken" is the share of those ticks at which a
-viewer's box stands there. "seen" is the share of ticks at which the viewer is. Nothing here uses sound: the offset
-is given, what is measured is the picture.
+A face whose centre lies in the content's visible part is the content's; "taken" is the share of those faces for which
+a viewer's box is there. "seen" is the share of frames at which the viewer is. Nothing here uses sound: the offset is
+given, what is measured is the picture.
 """
 
 import argparse
@@ -36,15 +36,15 @@ from evoked.weights.cache import default_cache
 
 Rgb = NDArray[np.uint8]
 RATE = Fraction(12)
-LOOKS = ("plain", "mirrored", "dark viewer", "mirrored film")
+LOOKS = ("plain", "mirrored", "dark viewer", "mirrored content")
 
 
 @dataclass(frozen=True)
 class Story:
-    """A film, where it is played from, and who watches."""
+    """A content, where it is played from, and who watches."""
 
     name: str
-    film: str
+    clip: str
     start_s: int
     watcher: ViewerClip
 
@@ -55,7 +55,7 @@ STORIES = (Story("animated", SOURCE_VIDEO, 130, WOMAN), Story("a person", WOMAN.
 def layouts(viewer: ViewerClip) -> dict[str, Layout]:
     """By name; "unseen" shows the viewer alone."""
     made = {"corner": corner(viewer, 3, 3), "side": side(viewer_left=True)}
-    made["inset"] = inset(viewer) if viewer is WOMAN else Layout("inset", (16, 16, 432, 242), (0, 0, *FRAME), "film")
+    made["inset"] = inset(viewer) if viewer is WOMAN else Layout("inset", (16, 16, 432, 242), (0, 0, *FRAME), "content")
     made["unseen"] = Layout("unseen", (0, 0, 0, 0), (0, 0, *FRAME), "viewer")
     return made
 
@@ -76,18 +76,20 @@ def frames(story: Story, layout: Layout, look: str, steps: int) -> Iterator[Rgb]
     random = np.random.default_rng(0)
     people = faces_of(story.watcher, layout.viewer[2] / layout.viewer[3])
     grid = TimeGrid(RATE, steps, Fraction(story.start_s))
-    for picture in read_media(default_cache().clip(story.film), frames=grid):
+    for picture in read_media(default_cache().clip(story.clip), frames=grid):
         assert isinstance(picture, VideoFrame)
         face = resize(people[picture.step % len(people)], (layout.viewer[2], layout.viewer[3]))
         if look == "dark viewer":
             noisy = face.astype(np.float32) / 5 + random.normal(scale=4, size=face.shape)
             face = np.clip(noisy, 0, 255).astype(np.uint8)
         parts = [(layout.viewer, face)]
-        if layout.film[2]:
-            shown = picture.rgb((layout.film[2], layout.film[3]))
-            parts.append((layout.film, np.ascontiguousarray(shown[:, ::-1]) if look == "mirrored film" else shown))
+        if layout.content[2]:
+            shown = picture.rgb((layout.content[2], layout.content[3]))
+            parts.append(
+                (layout.content, np.ascontiguousarray(shown[:, ::-1]) if look == "mirrored content" else shown)
+            )
         canvas = np.full((FRAME[1], FRAME[0], 3), 16, np.uint8)
-        for (x, y, w, h), rgb in parts if layout.over == "film" else reversed(parts):
+        for (x, y, w, h), rgb in parts if layout.over == "content" else reversed(parts):
             canvas[y : y + h, x : x + w] = rgb
         yield np.ascontiguousarray(canvas[:, ::-1]) if look == "mirrored" else canvas
 
@@ -100,10 +102,10 @@ def holds(box: Box, centre: NDArray[np.floating]) -> bool:
 
 def tried(story: Story, layout: Layout, look: str, steps: int, annotator: Annotator) -> dict[str, float | str | None]:
     """Stage one reaction, annotate it, and count."""
-    film_box, viewer_box = layout.film, layout.viewer
+    content_box, viewer_box = layout.content, layout.viewer
     if look == "mirrored":
-        film_box, viewer_box = ((FRAME[0] - x - w, y, w, h) for x, y, w, h in (film_box, viewer_box))
-    content = default_cache().clip(story.film)
+        content_box, viewer_box = ((FRAME[0] - x - w, y, w, h) for x, y, w, h in (content_box, viewer_box))
+    content = default_cache().clip(story.clip)
     seconds = float(steps / RATE)
     offsets = OffsetMap(50.0, (Segment(float(story.start_s), story.start_s + seconds, 0.0, 50.0),))
     with TemporaryDirectory() as folder:
@@ -111,24 +113,24 @@ def tried(story: Story, layout: Layout, look: str, steps: int, annotator: Annota
         with VideoWriter(path, FRAME, RATE) as writer:
             for rgb in frames(story, layout, look, steps):
                 writer.picture(rgb)
-        film = open_content_filter(path, content, offsets)
-        found = annotator(path, film)
-        detect, theirs, taken, boxes = FaceDetector(threads=1), 0, 0, []
-        for viewer in found.viewers.values():
+        content_filter = open_content_filter(path, content, offsets)
+        annotation = annotator(path, content_filter)
+        detect, content_faces, taken, boxes = FaceDetector(threads=1), 0, 0, []
+        for viewer in annotation.viewers.values():
             boxes += [(t, viewer.boxes.values[t]) for t in np.flatnonzero(viewer.boxes.valid)]
-        on_top = viewer_box if layout.over == "viewer" else film_box
-        films = lambda c: holds(film_box, c) and not (layout.over == "viewer" and holds(on_top, c))  # noqa: E731
+        on_top = viewer_box if layout.over == "viewer" else content_box
+        in_content = lambda c: holds(content_box, c) and not (layout.over == "viewer" and holds(on_top, c))  # noqa: E731
         for picture in read_media(path, frames=probe(path).grid(Fraction(6))):
             assert isinstance(picture, VideoFrame)
-            theirs += sum(films(f.centre) for f in detect(picture.rgb()) if f.box[2] >= 24)
-        taken = sum(films(box[:2] + box[2:] / 2) for _, box in boxes)
-        seen = {t for t, box in boxes if not films(box[:2] + box[2:] / 2)}
+            content_faces += sum(in_content(f.centre) for f in detect(picture.rgb()) if f.box[2] >= 24)
+        taken = sum(in_content(box[:2] + box[2:] / 2) for _, box in boxes)
+        seen = {t for t, box in boxes if not in_content(box[:2] + box[2:] / 2)}
     error = None
-    if film is not None and film_box[2]:
-        error = float(np.abs(np.array(film.matcher.region.box) - film_box).max())
+    if content_filter is not None and content_box[2]:
+        error = float(np.abs(np.array(content_filter.matcher.region.box) - content_box).max())
     return {
-        "film": story.name, "layout": layout.kind, "look": look, "film_faces": theirs, "taken": taken,
-        "seen": len(seen) / found.grid.steps, "viewers": len(found.viewers), "rectangle_px": error,
+        "content": story.name, "layout": layout.kind, "look": look, "content_faces": content_faces, "taken": taken,
+        "seen": len(seen) / annotation.grid.steps, "viewers": len(annotation.viewers), "rectangle_px": error,
     }  # fmt: skip
 
 
@@ -138,26 +140,26 @@ def main() -> None:
     words.add_argument("--seconds", type=int, default=12)
     words.add_argument("--look", choices=LOOKS, help="only this one")
     words.add_argument("--json", action="store_true")
-    given = words.parse_args()
-    annotator, steps = Annotator(), given.seconds * int(RATE)
+    options = words.parse_args()
+    annotator, steps = Annotator(), options.seconds * int(RATE)
     rows = [
         tried(story, layout, look, steps, annotator)
         for story in STORIES
         for layout in layouts(story.watcher).values()
         for look in LOOKS
-        if given.look in (None, look) and (layout.film[2] or look in ("plain", "dark viewer"))
+        if options.look in (None, look) and (layout.content[2] or look in ("plain", "dark viewer"))
     ]
-    if given.json:
+    if options.json:
         print(json.dumps(rows))
         return
-    print("| film | layout | look | film-face ticks | taken for a viewer | viewer seen | viewers | rectangle |")
+    print("| content | layout | look | content faces | taken for a viewer | viewer seen | viewers | rectangle |")
     print("|---|---|---|---|---|---|---|---|")
     for row in rows:
         error = "not found" if row["rectangle_px"] is None else f"{row['rectangle_px']:.1f} px"
-        print(f"| {row['film']} | {row['layout']} | {row['look']} | {row['film_faces']} | {row['taken']} | "
+        print(f"| {row['content']} | {row['layout']} | {row['look']} | {row['content_faces']} | {row['taken']} | "
               f"{100 * float(row['seen'] or 0):.0f} % | {row['viewers']} | {error} |")  # fmt: skip
-    theirs, taken = (sum(int(row[k] or 0) for row in rows) for k in ("film_faces", "taken"))
-    print(f"\n{taken} of {theirs} film-face ticks taken for viewers: {100 * taken / max(1, theirs):.2f} %")
+    content_faces, taken = (sum(int(row[k] or 0) for row in rows) for k in ("content_faces", "taken"))
+    print(f"\n{taken} of {content_faces} content faces taken for viewers: {100 * taken / max(1, content_faces):.2f} %")
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from evoked.sample.plan import FRAME_MS, SIZES, PlannedReaction, PlannedSegment,
 from evoked.sample.source_clips import VIEWERS
 
 
-def film_db(seed: int = 0) -> np.ndarray:
+def source_db(seed: int = 0) -> np.ndarray:
     """Loudness of a video as long as the real one, varying slowly as a real one does."""
     rng = np.random.default_rng(seed)
     slow = np.convolve(rng.normal(size=640), np.ones(9) / 3, "valid")[:596]
@@ -34,16 +34,16 @@ def film_db(seed: int = 0) -> np.ndarray:
 
 @pytest.fixture(scope="module", params=["small", "full"])
 def plan(request: pytest.FixtureRequest) -> SamplePlan:
-    return make_plan(film_db(), SIZES[request.param], 7, size_name=request.param)
+    return make_plan(source_db(), SIZES[request.param], 7, size_name=request.param)
 
 
 def test_the_same_seed_gives_the_same_study_and_another_gives_another() -> None:
-    first, again, different = (make_plan(film_db(), SIZES["small"], seed) for seed in (1, 1, 2))
+    first, again, different = (make_plan(source_db(), SIZES["small"], seed) for seed in (1, 1, 2))
     assert first == again
     assert first.reactions != different.reactions
 
 
-def test_the_full_sample_holds_every_second_of_the_film_once() -> None:
+def test_the_full_sample_holds_every_second_of_the_source_video_once() -> None:
     seconds = [s for start, length in SIZES["full"].spans for s in range(start, start + length)]
     assert seconds == list(range(596))
 
@@ -98,7 +98,7 @@ def test_viewers_follow_the_rule_unless_they_are_away_or_never_smile(plan: Sampl
 
 def test_every_face_is_wide_enough_and_every_box_inside_the_frame(plan: SamplePlan) -> None:
     for r in plan.reactions:
-        for x, y, w, h in (r.layout.film, r.layout.viewer):
+        for x, y, w, h in (r.layout.content, r.layout.viewer):
             assert 0 <= x < x + w <= FRAME[0]
             assert 0 <= y < y + h <= FRAME[1]
             assert x % 2 == y % 2 == w % 2 == h % 2 == 0
@@ -116,18 +116,18 @@ def test_crops_stand_inside_the_clip_and_the_empty_one_away_from_the_face(viewer
         assert x + width < viewer.face[0] or x > viewer.face[0] + viewer.face[2]
 
 
-def test_an_inset_film_does_not_cover_the_face() -> None:
+def test_an_inset_content_does_not_cover_the_face() -> None:
     for viewer in (VIEWERS["man"], VIEWERS["woman"]):
         layout = inset(viewer)
         x, _, w, _ = viewer.person(FRAME[0] / FRAME[1])
         scale = FRAME[0] / w
         left, right = (viewer.face[0] - x) * scale, (viewer.face[0] + viewer.face[2] - x) * scale
-        assert layout.film[0] + layout.film[2] < left or layout.film[0] > right
+        assert layout.content[0] + layout.content[2] < left or layout.content[0] > right
 
 
 def test_side_by_side_does_not_overlap() -> None:
     for left in (True, False):
-        content_box, viewer = side(left).film, side(left).viewer
+        content_box, viewer = side(left).content, side(left).viewer
         assert content_box[0] + content_box[2] <= viewer[0] or viewer[0] + viewer[2] <= content_box[0]
 
 
@@ -208,7 +208,7 @@ def test_a_folder_without_truth_or_with_a_broken_one(tmp_path: Path) -> None:
 
 def test_wrong_plans_are_refused() -> None:
     with pytest.raises(ValueError, match="past the end of the source video"):
-        make_plan(film_db()[:40], SampleSize(((0, 48),), (("man",),)), 0)
+        make_plan(source_db()[:40], SampleSize(((0, 48),), (("man",),)), 0)
     with pytest.raises(ValueError, match="nobody would smile"):
         make_plan(np.r_[np.full(48, -60.0), np.full(100, -20.0)], SampleSize(((0, 48),), (("man",),)), 0)
     with pytest.raises(ValueError, match="no viewer nobody"):

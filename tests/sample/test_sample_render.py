@@ -98,7 +98,7 @@ def test_lengths_and_rates_are_as_planned(study: Study) -> None:
 
 
 @pytest.mark.nets
-def test_the_film_in_the_reaction_is_the_content_at_the_mapped_time(study: Study) -> None:
+def test_the_reaction_shows_the_content_at_the_mapped_time(study: Study) -> None:
     folder, written = study
     for reaction in written.plan.reactions:
         free = np.ones((FRAME[1], FRAME[0]), dtype=bool)
@@ -133,7 +133,7 @@ def test_the_sound_stands_at_the_planted_offset(study: Study) -> None:
 
 
 @pytest.mark.nets
-def test_a_pause_freezes_the_film(study: Study) -> None:
+def test_a_pause_freezes_the_content(study: Study) -> None:
     folder, written = study
     reaction = written.plan.reactions[1]
     (before, after) = next(pairwise(reaction.stretches))
@@ -148,7 +148,7 @@ def test_a_pause_freezes_the_film(study: Study) -> None:
 
 
 @pytest.mark.nets
-def test_before_and_after_the_film_its_box_is_black(study: Study) -> None:
+def test_before_and_after_the_content_its_box_is_black(study: Study) -> None:
     folder, written = study
     reaction = written.plan.reactions[0]
     for shown in frames(folder / "reactions" / reaction.name, [5, reaction.duration_ms // FRAME_MS - 5], FRAME):
@@ -250,12 +250,12 @@ def test_boxes_are_composed_with_the_right_one_on_top() -> None:
     stretches = (PlannedSegment(0, 1000, 0),)
     within = PlannedReaction("r", "c", "man", layout, stretches, (), 1.0, -60.0, "n", 1000, 0)
     canvas = compose_frame(content_rgb, face, within)
-    assert (cut(canvas, layout.film) == 200).all()
+    assert (cut(canvas, layout.content) == 200).all()
     assert canvas[600, 640].tolist() == [90, 90, 90]
     beside = PlannedReaction("r", "c", "man", side(True), stretches, (), 1.0, -60.0, "n", 1000, 0)
     canvas = compose_frame(np.full((450, 800, 3), 200, np.uint8), np.full((448, 448, 3), 90, np.uint8), beside)
     assert canvas[0].max() == 0
-    assert (cut(canvas, beside.layout.film) == 200).all()
+    assert (cut(canvas, beside.layout.content) == 200).all()
     lower = cut(canvas, beside.layout.viewer)[-40:]
     assert lower.max() > 200  # the word "staged"
 

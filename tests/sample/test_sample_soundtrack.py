@@ -21,7 +21,7 @@ def clicks() -> np.ndarray:
     return out
 
 
-def test_every_click_of_the_film_is_where_the_stretches_say() -> None:
+def test_every_click_of_the_content_is_where_the_stretches_say() -> None:
     heard = mix_sound(reaction(), clicks())
     at_ms = np.flatnonzero(heard > 0.4) / HZ * 1000
     first = [517 + 50 + 100 * i for i in range(15)]

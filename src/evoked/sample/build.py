@@ -271,7 +271,7 @@ def _audio_of(audio: Sound | None, content: PlannedContent) -> Sound:
     """A content's audio, as a copy, so that the source video's can be freed; empty where none is needed."""
     if audio is None:
         return np.zeros(0, dtype=np.float32)
-    return audio[content.film_start_s * HZ : (content.film_start_s + content.seconds) * HZ].copy()
+    return audio[content.source_start_s * HZ : (content.source_start_s + content.seconds) * HZ].copy()
 
 
 def _record_path(job: RenderJob) -> Path:

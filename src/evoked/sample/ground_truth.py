@@ -124,7 +124,7 @@ def truth_of(plan: SamplePlan, sources: Sequence[Mapping[str, object]]) -> dict[
         watching = [r for r in plan.reactions if r.content == content.name]
         labels, steady = pooled_states([planted_frames(r, content.seconds) for r in watching])
         contents[content.name] = {
-            "film_start_s": content.film_start_s,
+            "source_start_s": content.source_start_s,
             "seconds": content.seconds,
             "level_db": list(content.level_db),
             "rule": "".join(SMILE if s else NEUTRAL for s in content.smile),
@@ -200,7 +200,7 @@ def _of_reaction(reaction: PlannedReaction) -> dict[str, Any]:
         "viewer": reaction.viewer,
         "layout": layout.kind,
         "frame": list(FRAME),
-        "film_box": list(layout.film),
+        "content_box": list(layout.content),
         "viewer_box": list(layout.viewer),
         "duration_s": reaction.duration_ms / 1000,
         "segments": [
@@ -214,6 +214,6 @@ def _of_reaction(reaction: PlannedReaction) -> dict[str, Any]:
         "states": reaction.states,
         "on_reaction": [[a / 1000, b / 1000, s] for a, b, s in states_on_reaction(reaction)],
         "talk": [[a / 1000, b / 1000] for a, b in reaction.talk_ms],
-        "film_gain": reaction.gain,
+        "content_gain": reaction.gain,
         "noise_db": reaction.noise_db,
     }

@@ -23,13 +23,13 @@ class Layout:
 
     Attributes:
         kind: "corner", "side" or "inset".
-        film: the content's box.
+        content: the content's box.
         viewer: the viewer's box.
-        over: which of the two is on top where they overlap: "film" or "viewer".
+        over: which of the two is on top where they overlap: "content" or "viewer".
     """
 
     kind: str
-    film: Box
+    content: Box
     viewer: Box
     over: str
 
@@ -85,7 +85,7 @@ def inset(viewer: ViewerClip) -> Layout:
         raise ValueError(f"viewer {viewer.name!r} leaves {space:.0f} px beside the face: no space for the content")
     size = (width, width * 9 // 16 // 2 * 2)
     place = "top left" if left > right else "top right"
-    return Layout("inset", (*_at(place, size), *size), (0, 0, *FRAME), "film")
+    return Layout("inset", (*_at(place, size), *size), (0, 0, *FRAME), "content")
 
 
 def _at(place: str, size: tuple[int, int]) -> tuple[int, int]:

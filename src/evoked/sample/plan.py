@@ -95,7 +95,7 @@ class PlannedContent:
     """A segment of the source video, with loudness and planted label of each second."""
 
     name: str
-    film_start_s: int
+    source_start_s: int
     level_db: tuple[float, ...]
     smile: tuple[bool, ...]
 

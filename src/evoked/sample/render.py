@@ -88,7 +88,7 @@ def write_content(source_video: Path, content: PlannedContent, audio: Sound, pat
         audio: of the segment, mono at HZ.
         path: the MP4 to write; it appears when it is complete.
     """
-    grid = TimeGrid(CONTENT_RATE, content.seconds * int(CONTENT_RATE), Fraction(content.film_start_s))
+    grid = TimeGrid(CONTENT_RATE, content.seconds * int(CONTENT_RATE), Fraction(content.source_start_s))
     with VideoWriter(path, CONTENT_SIZE, CONTENT_RATE, HZ) as writer:
         for picture in prefetch(read_media(source_video, frames=grid)):
             assert isinstance(picture, VideoFrame)
@@ -113,8 +113,8 @@ def write_reaction(
     layout = reaction.layout
     footage = SourceFootage(clip, viewer, layout.viewer[2:])
     audio = mix_sound(reaction, read_audio(content, HZ))
-    black = np.zeros((layout.film[3], layout.film[2], 3), dtype=np.uint8)
-    screen = ScreenContent(content, layout.film[2:])
+    black = np.zeros((layout.content[3], layout.content[2], 3), dtype=np.uint8)
+    screen = ScreenContent(content, layout.content[2:])
     per_frame = HZ * FRAME_MS // 1000
     with VideoWriter(path, FRAME, REACTION_RATE, HZ, quality=25, preset="ultrafast") as writer:
         for index in range(reaction.duration_ms // FRAME_MS):
@@ -144,7 +144,7 @@ def compose_frame(content: Rgb, face: Rgb, reaction: PlannedReaction) -> Rgb:
     """
     layout = reaction.layout
     canvas = np.zeros((FRAME[1], FRAME[0], 3), dtype=np.uint8)
-    layers = [(layout.film, content), (layout.viewer, face)]
+    layers = [(layout.content, content), (layout.viewer, face)]
     for (x, y, w, h), picture in layers if layout.over == "viewer" else reversed(layers):
         canvas[y : y + h, x : x + w] = picture
     x, y, _, h = layout.viewer
