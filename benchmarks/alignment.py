@@ -4,7 +4,7 @@
 
 Each trial plants a stretch of 60 to 150 s of Big Buck Bunny with a late start, a pause, a skip and a rewind at
 places drawn at random, then does to it what the row says. Errors are over every covered tenth of a second whose
-truth is known; a second is loud if the film is at most 12 dB below what lies on it. Wrong pairs are two parts of
+truth is known; a second is loud if the content is at most 12 dB below what lies on it. Wrong pairs are two parts of
 the same film, whose music and effects recur, or a voice; each has a row's condition drawn at random. The film is
 fetched by package name into the cache. Speech is espeak-ng's where it is installed, else the stage's murmur;
 speeds, pitches and codecs are ffmpeg's.
@@ -50,7 +50,7 @@ class Planted:
 
 
 def planted(film: Samples, rng: Rng) -> Planted:
-    """The film with a late start, a pause, a skip and a rewind; starts are no whole number of samples' hops."""
+    """The content with a late start, a pause, a skip and a rewind; starts are no whole number of samples' hops."""
     length, first = int(rng.uniform(60, 150) * HZ), int(rng.uniform(0, 400) * HZ)
     content = film[first : first + length]
     pause, skip, turn = (int(rng.uniform(a, b) * length) for a, b in ((0.2, 0.35), (0.45, 0.6), (0.75, 0.85)))
@@ -73,7 +73,7 @@ def _quiet(samples: int, rng: Rng) -> Samples:
 
 
 def over(sound_: Samples, other: Samples, db: float) -> Samples:
-    """The film `db` decibels above another sound that is laid on it."""
+    """The content `db` decibels above another sound that is laid on it."""
     return sound_ + other * np.float32(sound_.std() / max(1e-9, other.std()) * 10 ** (-db / 20))
 
 
@@ -141,17 +141,17 @@ CONDITIONS: dict[str, Change] = {
     "as it is": lambda x, _: x,
     "12 dB down in a quiet room": lambda x, r: over(0.25 * x, white(x, r), 20),
     "voice, equally loud": lambda x, r: over(x, voice(x, r), 0),
-    "film 12 dB under a voice": lambda x, r: over(x, voice(x, r), -12),
+    "content 12 dB under a voice": lambda x, r: over(x, voice(x, r), -12),
     "white noise, equally loud": lambda x, r: over(x, white(x, r), 0),
-    "film 6 dB under white noise": lambda x, r: over(x, white(x, r), -6),
-    "film 12 dB under white noise": lambda x, r: over(x, white(x, r), -12),
+    "content 6 dB under white noise": lambda x, r: over(x, white(x, r), -6),
+    "content 12 dB under white noise": lambda x, r: over(x, white(x, r), -12),
     "room, 0.4 s": lambda x, r: room(x, r, 0.4, 1),
     "room, 0.6 s, far, and a voice": lambda x, r: over(room(x, r, 0.6, 3), voice(x, r), -3),
     "clock off by 50 ppm, voice": lambda x, r: over(clock(x, 50), voice(x, r), 0),
     "clipped": lambda x, _: np.clip(x * 8, -0.5, 0.5),
     "Opus at 12 kbit/s": lambda x, _: coded(x, 12),
 }
-LEVEL_DB = {  # the film beside what is laid on it, where that hides parts of the film
+LEVEL_DB = {  # the content beside what is laid on it, where that hides parts of it
     "12 dB under": -12,
     "6 dB under": -6,
     "equally loud": 0,

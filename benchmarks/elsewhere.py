@@ -6,7 +6,7 @@ python benchmarks/elsewhere.py
 ELSEWHERE = (  # what, bar, command
     (
         "the stage: recordings over a grid of conditions",
-        "offsets: median ≤ 20 ms, 95 % ≤ 60 ms; ≥ 95 % of seconds covered; film faces taken ≤ 1 %",
+        "offsets: median ≤ 20 ms, 95 % ≤ 60 ms; ≥ 95 % of seconds covered; content faces taken ≤ 1 %",
         "benchmarks/stage.py --size full",
     ),
     ("wrong pairs by sound", "none accepted in 1,000", "benchmarks/alignment.py --trials 1 --wrong 1000 --hours 0"),
@@ -17,7 +17,7 @@ ELSEWHERE = (  # what, bar, command
     ),
     ("an epoch of the paper's size, from disk", "stated", "benchmarks/epoch.py FOLDER"),
     ("runs of windows against windows at random", "no loss of average precision", "benchmarks/runs.py"),
-    ("whose face is it", "film faces taken for viewers ≤ 1 %", "benchmarks/viewers.py"),
+    ("whose face is it", "content faces taken for viewers ≤ 1 %", "benchmarks/viewers.py"),
     ("who is who", "stated", "benchmarks/following.py"),
     ("annotate's time part by part, two faces", "≥ 6× real time", "benchmarks/annotate.py --two --seconds 600"),
     ("the recogniser's trainer on planted faces", "≥ 95 % of the best there can be", "benchmarks/planted_faces.py"),
