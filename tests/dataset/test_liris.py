@@ -10,7 +10,7 @@ from evoked.dataset.liris import LEAST_ROWS, LirisVideo, read_liris
 
 
 def curve(steps: int = 90, seed: int = 0) -> np.ndarray:
-    """Valence and arousal of a film, (T, 2), rounded to four decimals."""
+    """Valence and arousal of a movie, (T, 2), rounded to four decimals."""
     return np.round(np.random.default_rng(seed).uniform(-1, 1, (steps, 2)), 4)
 
 
@@ -44,38 +44,38 @@ def test_the_three_releases_say_the_same(tmp_path: Path) -> None:
     write_2015(tmp_path / "c", "Nuclear_Family", values)
     read = [read_liris(tmp_path / part) for part in "abc"]
     assert [list(r.videos) for r in read] == [["MEDIAEVAL18_07"], ["MEDIAEVAL17_00"], ["Nuclear_Family"]]
-    for films in read:
-        (film,) = films.videos.values()
-        assert film.affect.names == ("valence", "arousal")
-        assert film.affect.grid.rate == 1
-        assert film.affect.grid.steps == 90
-        np.testing.assert_array_equal(film.affect.values, values.astype(np.float32))
-        assert not films.problems
-        assert not film.notes
+    for movies in read:
+        (movie,) = movies.videos.values()
+        assert movie.affect.names == ("valence", "arousal")
+        assert movie.affect.grid.rate == 1
+        assert movie.affect.grid.steps == 90
+        np.testing.assert_array_equal(movie.affect.values, values.astype(np.float32))
+        assert not movies.problems
+        assert not movie.notes
 
 
 @pytest.mark.parametrize("first", [1, 30])
 def test_a_table_that_starts_late_starts_late(tmp_path: Path, first: int) -> None:
     write_2018(tmp_path, 3, curve(), first=first)
-    (film,) = read_liris(tmp_path).videos.values()
-    assert np.flatnonzero(~film.affect.valid).tolist() == list(range(first))
-    np.testing.assert_array_equal(film.affect.values[first:], curve().astype(np.float32))
-    assert f"its rows start at {first} s: the seconds before are not valid" in film.notes[0]
+    (movie,) = read_liris(tmp_path).videos.values()
+    assert np.flatnonzero(~movie.affect.valid).tolist() == list(range(first))
+    np.testing.assert_array_equal(movie.affect.values[first:], curve().astype(np.float32))
+    assert f"its rows start at {first} s: the seconds before are not valid" in movie.notes[0]
 
 
 def test_two_tables_that_differ_by_a_row_are_cut_and_that_is_said(tmp_path: Path) -> None:
     write_2015(tmp_path, "Chatter", curve(80), longer=1)
-    (film,) = read_liris(tmp_path).videos.values()
-    assert film.affect.grid.steps == 80
-    assert film.notes == ("Chatter: valence has 80 s and arousal 81 s: cut to 80 s",)
+    (movie,) = read_liris(tmp_path).videos.values()
+    assert movie.affect.grid.steps == 80
+    assert movie.notes == ("Chatter: valence has 80 s and arousal 81 s: cut to 80 s",)
 
 
 def test_rows_further_apart_are_held(tmp_path: Path) -> None:
     values = curve(20)
     write_2017(tmp_path, "MEDIAEVAL17_01", values, apart=5)
-    (film,) = read_liris(tmp_path).videos.values()
-    np.testing.assert_array_equal(film.affect.values, np.repeat(values, 5, axis=0).astype(np.float32))
-    assert "a row every 5 s" in film.notes[0]
+    (movie,) = read_liris(tmp_path).videos.values()
+    np.testing.assert_array_equal(movie.affect.values, np.repeat(values, 5, axis=0).astype(np.float32))
+    assert "a row every 5 s" in movie.notes[0]
 
 
 def test_a_row_without_a_number_is_masked_never_zero(tmp_path: Path) -> None:
@@ -83,9 +83,9 @@ def test_a_row_without_a_number_is_masked_never_zero(tmp_path: Path) -> None:
     lines = path.read_text().splitlines()
     lines[5], lines[9] = "4\tNaN\t0.5", "8\t0.5\t-"
     path.write_text("\n".join(lines))
-    (film,) = read_liris(tmp_path).videos.values()
-    assert np.flatnonzero(~film.affect.valid).tolist() == [4, 8]
-    assert film.notes == ("MEDIAEVAL18_00_Valence-Arousal.txt: 2 rows without a number are not used",)
+    (movie,) = read_liris(tmp_path).videos.values()
+    assert np.flatnonzero(~movie.affect.valid).tolist() == [4, 8]
+    assert movie.notes == ("MEDIAEVAL18_00_Valence-Arousal.txt: 2 rows without a number are not used",)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_a_row_without_a_number_is_masked_never_zero(tmp_path: Path) -> None:
         ("h\n" + "".join(f"{i}\tx\ty\n" for i in range(90)), "no row holds both"),
     ],
 )
-def test_a_film_that_cannot_be_used_is_named_and_the_others_go_on(tmp_path: Path, text: str, message: str) -> None:
+def test_a_movie_that_cannot_be_used_is_named_and_the_others_go_on(tmp_path: Path, text: str, message: str) -> None:
     write_2018(tmp_path, 1, curve())
     (tmp_path / "MEDIAEVAL18_02_Valence-Arousal.txt").write_text(text)
     read = read_liris(tmp_path)
@@ -111,7 +111,7 @@ def test_a_film_that_cannot_be_used_is_named_and_the_others_go_on(tmp_path: Path
     assert message in read.problems[0]
 
 
-def test_half_a_film_and_a_film_twice_are_named(tmp_path: Path) -> None:
+def test_half_a_movie_and_a_movie_twice_are_named(tmp_path: Path) -> None:
     write_2015(tmp_path, "Whole", curve())
     write_2015(tmp_path, "Half", curve())
     (tmp_path / "Half_Arousal.txt").unlink()

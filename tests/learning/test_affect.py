@@ -11,14 +11,14 @@ from evoked.learning.evaluation.affect_scores import AffectConfig, AffectScore, 
 QUICK = AffectConfig(resamples=200)
 
 
-def films(count: int = 5, seed: int = 0) -> dict[str, np.ndarray]:
+def movies(count: int = 5, seed: int = 0) -> dict[str, np.ndarray]:
     draw = np.random.default_rng(seed)
-    return {f"film{i}": np.clip(draw.normal(0, 0.4, (60 + 10 * i, 2)), -1, 1) for i in range(count)}
+    return {f"movie{i}": np.clip(draw.normal(0, 0.4, (60 + 10 * i, 2)), -1, 1) for i in range(count)}
 
 
 def near(truth: dict[str, np.ndarray], noise: float, seed: int = 1) -> dict[str, np.ndarray]:
     draw = np.random.default_rng(seed)
-    return {film: 0.5 * y + draw.normal(0, noise, y.shape) for film, y in truth.items()}
+    return {movie: 0.5 * y + draw.normal(0, noise, y.shape) for movie, y in truth.items()}
 
 
 def pick(lines: tuple[AffectScore, ...], way: str, quantity: str, score: str) -> AffectScore:
@@ -27,7 +27,7 @@ def pick(lines: tuple[AffectScore, ...], way: str, quantity: str, score: str) ->
 
 
 def test_every_score_is_the_libraries_and_the_better_way_gains() -> None:
-    truth = films()
+    truth = movies()
     good, bad = near(truth, 0.1), near(truth, 0.6, seed=2)
     lines = score_affect({"bad": [bad], "good": [good]}, truth, ("valence", "arousal"), QUICK, baseline="bad")
 
@@ -36,7 +36,7 @@ def test_every_score_is_the_libraries_and_the_better_way_gains() -> None:
         assert pick(lines, "good", quantity, "mse").value == pytest.approx(mean_squared_error(y, x))
         assert pick(lines, "good", quantity, "r").value == pytest.approx(pearsonr(x, y).statistic)
         each = [pearsonr(good[f][:, k], truth[f][:, k]).statistic for f in truth]
-        assert pick(lines, "good", quantity, "film_r").value == pytest.approx(np.mean(each))
+        assert pick(lines, "good", quantity, "video_r").value == pytest.approx(np.mean(each))
         better = pick(lines, "good", quantity, "mse")
         assert better.low is not None
         assert better.high is not None
@@ -48,8 +48,8 @@ def test_every_score_is_the_libraries_and_the_better_way_gains() -> None:
 
 
 def test_a_constant_guess_has_an_error_and_no_correlation() -> None:
-    truth = films()
-    dull = {film: np.full(y.shape, 0.1) for film, y in truth.items()}
+    truth = movies()
+    dull = {movie: np.full(y.shape, 0.1) for movie, y in truth.items()}
     lines = score_affect({"dull": [dull], "good": [near(truth, 0.1)]}, truth, ("valence", "arousal"), QUICK, "good")
     assert pick(lines, "dull", "valence", "mse").value > 0.05
     assert pick(lines, "dull", "valence", "r").value is None
@@ -58,7 +58,7 @@ def test_a_constant_guess_has_an_error_and_no_correlation() -> None:
 
 
 def test_runs_are_averaged_and_seconds_without_truth_are_not_scored() -> None:
-    truth = films(3)
+    truth = movies(3)
     one, two = near(truth, 0.1), near(truth, 0.5, seed=3)
     both, first, second = (
         pick(score_affect({"x": runs}, truth, ("v", "a"), QUICK, "x"), "x", "v", "r").value
@@ -66,18 +66,18 @@ def test_runs_are_averaged_and_seconds_without_truth_are_not_scored() -> None:
     )
     assert both == pytest.approx((first + second) / 2)
 
-    holed = {film: y.copy() for film, y in truth.items()}
-    holed["film1"][5:20, 1] = np.nan
-    spoilt = {film: y.copy() for film, y in one.items()}
-    spoilt["film1"][5:20] = 99
+    holed = {movie: y.copy() for movie, y in truth.items()}
+    holed["movie1"][5:20, 1] = np.nan
+    spoilt = {movie: y.copy() for movie, y in one.items()}
+    spoilt["movie1"][5:20] = 99
     clean, same = (score_affect({"x": [x]}, holed, ("v", "a"), QUICK, "x") for x in (one, spoilt))
     assert clean == same
     with pytest.raises(DatasetError, match="no second of the test videos"):
         score_affect({"x": [one]}, {f: np.full_like(y, np.nan) for f, y in truth.items()}, ("v", "a"), QUICK, "x")
 
 
-def test_one_film_has_no_interval() -> None:
-    truth = films(1)
+def test_one_movie_has_no_interval() -> None:
+    truth = movies(1)
     line = pick(score_affect({"x": [near(truth, 0.1)]}, truth, ("v", "a"), QUICK, "x"), "x", "v", "mse")
     assert line.value is not None
     assert line.low is None

@@ -1,4 +1,4 @@
-"""The transfer experiment on planted films in the real annotation format, through the command line."""
+"""The transfer experiment on planted movies in the real annotation format, through the command line."""
 
 import json
 import sys
@@ -34,7 +34,7 @@ SECONDS = 80
 
 
 def loudness(best: np.ndarray) -> np.ndarray:
-    """What viewers of the planted films felt: valence as loud as it was lately, arousal likewise and reversed."""
+    """What viewers of the planted movies felt: valence as loud as it was lately, arousal likewise and reversed."""
     return np.stack([1.4 * best[:, 0] - 0.6, 0.5 - best[:, 0]], axis=1).clip(-1, 1).astype(np.float32)
 
 
@@ -50,16 +50,16 @@ def content_model() -> Trained:
 
 
 def run(model: Trained, head: str = "identity", training: TrainConfig = QUICK, state: Path | None = None) -> Outcome:
-    films = {}
+    movies = {}
     for i in range(12):
-        example, y = felt(f"film{i:02d}", 300 + i)
-        films[example.video] = replace(
+        example, y = felt(f"movie{i:02d}", 300 + i)
+        movies[example.video] = replace(
             example, labels=np.where(example.valid[:, None], y, 0), expressions=("valence", "arousal"), values=True
         )
     parts = ["train"] * 4 + ["validate"] * 2 + ["test"] * 6
-    split = dict(zip(films, parts, strict=True))
+    split = dict(zip(movies, parts, strict=True))
     configs = (TransferConfig(head=head), training, AffectConfig(resamples=200))
-    return transfer(model.checkpoint, films, split, configs, state=state)
+    return transfer(model.checkpoint, movies, split, configs, state=state)
 
 
 def value(found: Outcome, way: str, score: str, quantity: str = "valence") -> float:
@@ -68,14 +68,14 @@ def value(found: Outcome, way: str, score: str, quantity: str = "valence") -> fl
     return line.value
 
 
-def test_what_was_learnt_from_expressions_helps_where_films_are_few(content_model: Trained) -> None:
+def test_what_was_learnt_from_expressions_helps_where_movies_are_few(content_model: Trained) -> None:
     found = run(content_model)
     for quantity in ("valence", "arousal"):
         assert value(found, TRANSFER, "r", quantity) > value(found, SCRATCH, "r", quantity) + 0.1
         assert value(found, TRANSFER, "mse", quantity) < value(found, MEAN, "mse", quantity)
     (gained,) = [x for x in found.lines if (x.way, x.quantity, x.score) == (TRANSFER, "valence", "r")]
     assert gained.gain_low is not None
-    assert gained.gain_low > 0, "the whole interval over films says that transfer helps"
+    assert gained.gain_low > 0, "the whole interval over movies says that transfer helps"
 
 
 def test_the_sigmoid_head_learns_on_its_own_scale(content_model: Trained) -> None:
@@ -83,7 +83,7 @@ def test_the_sigmoid_head_learns_on_its_own_scale(content_model: Trained) -> Non
     for quantity in ("valence", "arousal"):
         assert value(found, TRANSFER, "r", quantity) > 0.5
         assert value(found, TRANSFER, "mse", quantity) < value(found, MEAN, "mse", quantity)
-    assert all(np.abs(y).max() <= 1 for films in found.predictions.values() for y in films.values())
+    assert all(np.abs(y).max() <= 1 for movies in found.predictions.values() for y in movies.values())
 
 
 def test_it_goes_on_where_it_stopped(content_model: Trained, tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_it_goes_on_where_it_stopped(content_model: Trained, tmp_path: Path) -> 
 
 
 def written(folder: Path, name: str, seed: int, rows: int = SECONDS) -> None:
-    """A film as a user has it: annotations in MediaEval 2018's format, and a feature file."""
+    """A movie as a user has it: annotations in MediaEval 2018's format, and a feature file."""
     example, y = felt(name, seed)
     lines = [f"{t}\t{v:.4f}\t{a:.4f}" for t, (v, a) in enumerate(y[:rows])]
     place = folder / "annotations" / f"{name}_Valence-Arousal.txt"
@@ -147,11 +147,11 @@ def test_the_command_ends_in_table_4_and_names_what_it_leaves_out(
     assert code == 0, told.err
     for title in ("V-MSE", "A-MSE", "V-r", "A-r", "V-r by video"):
         assert title in told.out
-    assert "films: 4 to train, 2 to validate, 1 to test" in told.out
-    assert "1 test films: intervals over so few are too narrow" in told.err
+    assert "movies: 4 to train, 2 to validate, 1 to test" in told.out
+    assert "1 test movies: intervals over so few are too narrow" in told.err
     assert "MEDIAEVAL18_57: 9 seconds with a value; a video needs 60" in told.err
-    assert "left out: annotated but without a film: MEDIAEVAL18_56" in told.err
-    assert "left out: films without annotations: MEDIAEVAL18_55.safetensors" in told.err
+    assert "left out: annotated but without a movie: MEDIAEVAL18_56" in told.err
+    assert "left out: movies without annotations: MEDIAEVAL18_55.safetensors" in told.err
     assert "MEDIAEVAL18_46: features 80 s and affect 62 s: cut to 62 s" in told.err
 
     table = read_table(out / "predictions" / "MEDIAEVAL18_54.parquet", ("time_s", "valence", "valence_transfer"))
@@ -159,9 +159,9 @@ def test_the_command_ends_in_table_4_and_names_what_it_leaves_out(
     saved = json.loads((out / "transfer.json").read_text())
     assert saved["provenance"]["made_by"] == "transfer"
     assert len(saved["provenance"]["inputs"]) == 8
-    page = (out / "films.html").read_text()
+    page = (out / "movies.html").read_text()
     assert "MEDIAEVAL18_54" in page
-    assert page.count("<svg") == 2 * 3  # a test film and two validation films
+    assert page.count("<svg") == 2 * 3  # a test movie and two validation movies
     assert "split at random" not in told.err
     fine = load_model(out / "model")
     assert fine.expressions == ("valence", "arousal")
@@ -169,10 +169,10 @@ def test_the_command_ends_in_table_4_and_names_what_it_leaves_out(
     np.testing.assert_allclose(own, table["valence_transfer"], atol=1e-5)
 
 
-def test_development_films_alone_are_split_as_in_the_paper(
+def test_development_movies_alone_are_split_as_in_the_paper(
     liris: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The paper's situation: 00-13 validate and are scored, 14-53 train, the test films have no annotations."""
+    """The paper's situation: 00-13 validate and are scored, 14-53 train, the test movies have no annotations."""
     model, folder = liris
     for path in (folder / "annotations").glob("MEDIAEVAL18_5?_*.txt"):
         path.unlink()
@@ -182,18 +182,18 @@ def test_development_films_alone_are_split_as_in_the_paper(
     assert evoked("transfer", model, folder, "-o", out, *words) == 0
 
     told = capsys.readouterr()
-    assert "note: no test films: the scores are those of the validation films" in told.err
-    assert "note: the epoch was chosen on the validation films" in told.err
+    assert "note: no test movies: the scores are those of the validation movies" in told.err
+    assert "note: the epoch was chosen on the validation movies" in told.err
     assert "at random" not in told.err
     saved = json.loads((out / "transfer.json").read_text())
-    assert saved["films"] == {
+    assert saved["movies"] == {
         "train": ["MEDIAEVAL18_14", "MEDIAEVAL18_15", "MEDIAEVAL18_16", "MEDIAEVAL18_46"],
         "validate": ["MEDIAEVAL18_00", "MEDIAEVAL18_01"],
         "test": [],
     }
     assert saved["scored_part"] == "validate"
     assert saved["scores"] == saved["validation_scores"]
-    page = (out / "films.html").read_text()
+    page = (out / "movies.html").read_text()
     assert "Valence and arousal of 2 validation videos" in page
     for score in saved["video_scores"]:  # against scipy, on what was written for the figure
         if score["way"] == MEAN:
@@ -220,7 +220,7 @@ def test_a_split_of_ones_own_and_one_at_random(
     told = capsys.readouterr().err
     assert "left out: not in split.csv: MEDIAEVAL18_01, MEDIAEVAL18_16, MEDIAEVAL18_46" in told
     assert "in split.csv, but not among the videos: MEDIAEVAL18_99.mp4" in told
-    assert json.loads((tmp_path / "a" / "transfer.json").read_text())["films"] == {
+    assert json.loads((tmp_path / "a" / "transfer.json").read_text())["movies"] == {
         "train": ["MEDIAEVAL18_00", "MEDIAEVAL18_15"],
         "validate": ["MEDIAEVAL18_14"],
         "test": ["MEDIAEVAL18_54"],
@@ -237,7 +237,7 @@ def test_a_split_of_ones_own_and_one_at_random(
     assert evoked("transfer", model, folder, "-o", tmp_path / "c", *words) == 0
     told = capsys.readouterr().err
     assert "note: split at random, 60:15:25, seed 0: MediaEval 2018's 00-13" in told
-    assert "left out: MEDIAEVAL18_00.safetensors, as MEDIAEVAL18_00.mp4.safetensors is the same film" in told
+    assert "left out: MEDIAEVAL18_00.safetensors, as MEDIAEVAL18_00.mp4.safetensors is the same movie" in told
 
 
 def test_what_cannot_be_run_is_one_line(

@@ -29,7 +29,7 @@ LINES = [
     Line(way, quantity, score, value, 0.1, 0.3, *((-0.05, -0.08, 0.01) if way == "transfer" else (None,) * 3))
     for way, value in (("mean", None), ("from scratch", 0.25), ("transfer", 0.2))
     for quantity in ("valence", "arousal")
-    for score in ("mse", "r", "film_mse", "film_r")
+    for score in ("mse", "r", "video_mse", "video_r")
 ]
 
 

@@ -46,8 +46,8 @@ from evoked.report.affect import VideoCurves, affect_text, write_affect_page
 __all__ = ["File", "transfer"]
 
 File = InputPath()
-_PAGE = "films.html"
-_PART_TITLES = {"test": "Test films", "validate": "Validation films (the epoch was chosen on them)"}
+_PAGE = "movies.html"
+_PART_TITLES = {"test": "Test movies", "validate": "Validation movies (the epoch was chosen on them)"}
 _VIDEO_SUFFIXES = (".mp4", ".mkv", ".avi", ".mov", ".webm", ".m4v", ".mpg")
 
 
@@ -57,7 +57,7 @@ _VIDEO_SUFFIXES = (".mp4", ".mkv", ".avi", ".mov", ".webm", ".m4v", ".mpg")
 @click.option(
     "-o", "--output", type=OutputPath(), required=True, help="folder for scores, predictions, models and the page"
 )
-@click.option("--features", type=File, help="folder with a feature file per film; without it features are computed")
+@click.option("--features", type=File, help="folder with a feature file per movie; without it features are computed")
 @click.option("--split", "split_path", type=File, help="a table video,part: train, validate or test; else the paper's")
 @click.option("--json", "as_json", is_flag=True, help="print JSON instead of a table")
 @force_option
@@ -73,13 +73,13 @@ def transfer(
     as_json: bool,
     **options: object,
 ) -> None:
-    """Fine-tune MODEL to valence and arousal on the films of LIRIS_FOLDER, and train the same network from scratch.
+    """Fine-tune MODEL to valence and arousal on the movies of LIRIS_FOLDER, and train the same network from scratch.
 
     LIRIS_FOLDER holds, in any subfolder, the annotations of MediaEval 2018, 2016/17 or the continuous set of
-    2015, and films of the same names (FILM.mp4 …). Films without annotations, annotations without a film, and
-    films that are too short are reported and left out. Prints the scores of the test films, and of the validation
-    films, on which the epoch is chosen: MSE and Pearson's r of valence and arousal, over all seconds and as the mean
-    over films, with bootstrap intervals over films. Without test films, as in the paper, the validation films are
+    2015, and movies of the same names (MOVIE.mp4 …). Movies without annotations, annotations without a movie, and
+    movies that are too short are reported and left out. Prints the scores of the test movies, and of the validation
+    movies, on which the epoch is chosen: MSE and Pearson's r of valence and arousal, over all seconds and as the mean
+    over movies, with bootstrap intervals over movies. Without test movies, as in the paper, the validation movies are
     scored alone.
     \f
 
@@ -89,7 +89,7 @@ def transfer(
 
     Raises:
         click.UsageError: if a setting is rejected.
-        EvokedError: if an input or the output cannot be used, training fails, or a film could not be used.
+        EvokedError: if an input or the output cannot be used, training fails, or a movie could not be used.
     """
     require_training("evoked transfer")
     from evoked.learning.training.model_folder import write_model  # here: it imports torch, and a help text needs none
@@ -114,7 +114,7 @@ def transfer(
     write_model(output / "model", outcome.trained[TRANSFER], loaded.checkpoint.features, provenance)
     _print_scores(outcome, output / _PAGE, as_json)
     if data.failed:
-        raise EvokedError(f"{data.failed} films could not be described; the reasons are above")
+        raise EvokedError(f"{data.failed} movies could not be described; the reasons are above")
 
 
 def _print_notes(notes: Iterable[str]) -> None:
@@ -129,25 +129,25 @@ def _print_scores(outcome: Outcome, page: Path, as_json: bool) -> None:
     for subset, lines in outcome.scores.items():
         click.echo(f"{_PART_TITLES[subset]}:\n{affect_text(lines, AFFECT)}\n")
     counts = ", ".join(f"{len(names)} to {subset}" for subset, names in outcome.videos.items())
-    click.echo(f"films: {counts}; bootstrap intervals over whole films\n{page}")
+    click.echo(f"movies: {counts}; bootstrap intervals over whole movies\n{page}")
 
 
 def _score_notes(outcome: Outcome) -> list[str]:
     """What limits the scores."""
     notes = []
     if outcome.scored_part == "validate":
-        notes.append("no test films: the scores are those of the validation films")
-    notes.append("the epoch was chosen on the validation films: their scores are better than those of new films")
+        notes.append("no test movies: the scores are those of the validation movies")
+    notes.append("the epoch was chosen on the validation movies: their scores are better than those of new movies")
     for subset in outcome.scores:
         if len(outcome.videos[subset]) < FEW:
             title = "test" if subset == "test" else "validation"
-            notes.append(f"{len(outcome.videos[subset])} {title} films: intervals over so few are too narrow")
+            notes.append(f"{len(outcome.videos[subset])} {title} movies: intervals over so few are too narrow")
     return notes
 
 
 @dataclass(frozen=True)
 class _Folders:
-    """Folders of films, results and, if given, feature files."""
+    """Folders of movies, results and, if given, feature files."""
 
     liris: Path
     output: Path
@@ -159,11 +159,11 @@ class _Data:
     """What is learnt from and scored.
 
     Attributes:
-        examples: film → its features, valence and arousal.
-        split: film → train, validate or test.
+        examples: movie → its features, valence and arousal.
+        split: movie → train, validate or test.
         inputs: name → SHA-256 of the model and of the feature files.
-        failed: number of films whose features could not be computed.
-        notes: what was left out, and how the films were split.
+        failed: number of movies whose features could not be computed.
+        notes: what was left out, and how the movies were split.
     """
 
     examples: Mapping[str, Example]
@@ -174,61 +174,61 @@ class _Data:
 
 
 def _load_data(model: Model, folders: _Folders, split_path: Path | None) -> _Data:
-    """Read annotations, features and split, and print the notes; DatasetError if no film can be used."""
-    films = read_liris(folders.liris)
-    given_split = read_split(split_path, sorted(films.videos)) if split_path else None
+    """Read annotations, features and split, and print the notes; DatasetError if no movie can be used."""
+    movies = read_liris(folders.liris)
+    given_split = read_split(split_path, sorted(movies.videos)) if split_path else None
     if given_split:
-        check_split(given_split.parts, films.videos)
-    notes = list(films.problems)
-    feature_files, failed = _find_features(model, films, folders, notes)
-    examples = _load_examples(model, films, feature_files, notes)
+        check_split(given_split.parts, movies.videos)
+    notes = list(movies.problems)
+    feature_files, failed = _find_features(model, movies, folders, notes)
+    examples = _load_examples(model, movies, feature_files, notes)
     split = given_split or (split_liris(sorted(examples)) if examples else VideoSplit({}))
     notes += split.notes
     _print_notes(notes)
     if not examples:
-        raise DatasetError(f"no film of {folders.liris} has both annotations and features; the reasons are above")
+        raise DatasetError(f"no movie of {folders.liris} has both annotations and features; the reasons are above")
     inputs = {"model": model.sha256} | {
-        feature_files[film].name: sha256(feature_files[film]) for film in sorted(examples)
+        feature_files[movie].name: sha256(feature_files[movie]) for movie in sorted(examples)
     }
     return _Data(examples, split.parts, inputs, failed, tuple(notes))
 
 
 def _find_features(
-    model: Model, films: LirisVideos, folders: _Folders, notes: list[str]
+    model: Model, movies: LirisVideos, folders: _Folders, notes: list[str]
 ) -> tuple[dict[str, Path], int]:
-    """Film → its feature file, and the number of films whose features could not be computed."""
+    """Movie → its feature file, and the number of movies whose features could not be computed."""
     if folders.features is not None:
         if not folders.features.is_dir():
-            raise DatasetError(f"no folder {folders.features}; make the films' features first: evoked features")
-        files = _by_film(sorted(folders.features.glob(f"*{SUFFIX}")), notes)
+            raise DatasetError(f"no folder {folders.features}; make the movies' features first: evoked features")
+        files = _by_movie(sorted(folders.features.glob(f"*{SUFFIX}")), notes)
     else:
         videos = (p for p in sorted(folders.liris.rglob("*")) if p.suffix.lower() in _VIDEO_SUFFIXES)
-        files = _by_film(videos, notes)
-    matched = {film: files[film.lower()] for film in films.videos if film.lower() in files}
-    if missing := sorted(films.videos.keys() - matched.keys()):
-        notes.append(f"left out: annotated but without a film: {_some(missing)}")
-    if unannotated := sorted(p.name for stem, p in files.items() if stem not in {f.lower() for f in films.videos}):
-        notes.append(f"left out: films without annotations: {_some(unannotated)}")
+        files = _by_movie(videos, notes)
+    matched = {movie: files[movie.lower()] for movie in movies.videos if movie.lower() in files}
+    if missing := sorted(movies.videos.keys() - matched.keys()):
+        notes.append(f"left out: annotated but without a movie: {_some(missing)}")
+    if unannotated := sorted(p.name for stem, p in files.items() if stem not in {f.lower() for f in movies.videos}):
+        notes.append(f"left out: movies without annotations: {_some(unannotated)}")
     if folders.features is not None:
         return matched, 0
     return _describe(model, matched, folders.output / "features", notes)
 
 
-def _by_film(paths: Iterable[Path], notes: list[str]) -> dict[str, Path]:
-    """Film's name in lower case → its file; the second file of a film is not used, with a note."""
+def _by_movie(paths: Iterable[Path], notes: list[str]) -> dict[str, Path]:
+    """Movie's name in lower case → its file; the second file of a movie is not used, with a note."""
     files: dict[str, Path] = {}
     for path in paths:
-        film = without_extension(path.name.removesuffix(SUFFIX)).lower()
-        if files.setdefault(film, path) != path:
-            notes.append(f"left out: {path.name}, as {files[film].name} is the same film")
+        movie = without_extension(path.name.removesuffix(SUFFIX)).lower()
+        if files.setdefault(movie, path) != path:
+            notes.append(f"left out: {path.name}, as {files[movie].name} is the same movie")
     return files
 
 
 def _describe(model: Model, videos: Mapping[str, Path], folder: Path, notes: list[str]) -> tuple[dict[str, Path], int]:
-    """Compute the features of each film with the networks of the model; existing files are kept if still valid."""
+    """Compute the features of each movie with the networks of the model; existing files are kept if still valid."""
     written: dict[str, Path] = {}
     extractor: Extractor | None = None
-    for done, (film, video) in enumerate(videos.items()):
+    for done, (movie, video) in enumerate(videos.items()):
         path = folder / derived_name(video.name, SUFFIX)
         with bar(f"features {done + 1} of {len(videos)}, {video.name}") as progress:
             extractor = extractor or Extractor(model.feature_config())
@@ -238,7 +238,7 @@ def _describe(model: Model, videos: Mapping[str, Path], folder: Path, notes: lis
                     features = extractor(video, progress)
                     defects = of_file(video.name, features.defects)
                     write_features(path, features, replace(provenance, notes=features.damage, damage=defects))
-                written[film] = path
+                written[movie] = path
             except WeightsError:
                 raise
             except EvokedError as error:
@@ -257,14 +257,14 @@ def _is_valid(path: Path, expected: Provenance) -> bool:
 
 
 def _load_examples(
-    model: Model, films: LirisVideos, feature_files: Mapping[str, Path], notes: list[str]
+    model: Model, movies: LirisVideos, feature_files: Mapping[str, Path], notes: list[str]
 ) -> dict[str, Example]:
     widths = {m.name: m.width for m in model.checkpoint.config.modalities}
     examples: dict[str, Example] = {}
-    for film, path in feature_files.items():
+    for movie, path in feature_files.items():
         try:
-            examples[film] = join_affect(films.videos[film], read_features(path, widths))
-            notes += examples[film].notes
+            examples[movie] = join_affect(movies.videos[movie], read_features(path, widths))
+            notes += examples[movie].notes
         except DatasetError as error:
             notes.append(f"left out: {error}")
     return examples
@@ -272,33 +272,33 @@ def _load_examples(
 
 def _write(output: Path, outcome: Outcome, provenance: Provenance) -> None:
     variants = [variant for variant in outcome.predictions if variant != MEAN]
-    for film, truth in outcome.truth.items():
+    for movie, truth in outcome.truth.items():
         columns: dict[str, NDArray[np.floating]] = {"time_s": np.arange(len(truth), dtype=np.float64)}
         for k, quantity in enumerate(AFFECT):
             columns[quantity] = truth[:, k]
             columns |= {
-                f"{quantity}_{variant.replace(' ', '_')}": outcome.predictions[variant][film][:, k]
+                f"{quantity}_{variant.replace(' ', '_')}": outcome.predictions[variant][movie][:, k]
                 for variant in variants
             }
-        write_table(output / "predictions" / f"{film}.parquet", columns, provenance)
+        write_table(output / "predictions" / f"{movie}.parquet", columns, provenance)
     body = {
         "scored_part": outcome.scored_part,
         "scores": [asdict(line) for line in outcome.lines],
         "validation_scores": [asdict(line) for line in outcome.scores["validate"]],
         "video_scores": [asdict(score) for score in outcome.video_scores],
-        "films": {subset: list(names) for subset, names in outcome.videos.items()},
+        "movies": {subset: list(names) for subset, names in outcome.videos.items()},
         "training": {variant: dict(trained.checkpoint.training) for variant, trained in outcome.trained.items()},
         "provenance": provenance.as_dict(),
     }
     write_text(output / "transfer.json", json.dumps(body, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
     curves = [
         VideoCurves(
-            film,
-            {"felt": truth, **{variant: outcome.predictions[variant][film] for variant in variants}},
-            part="test" if film in outcome.videos["test"] else "validation",
-            scores=[score for score in outcome.video_scores if score.video == film],
+            movie,
+            {"felt": truth, **{variant: outcome.predictions[variant][movie] for variant in variants}},
+            part="test" if movie in outcome.videos["test"] else "validation",
+            scores=[score for score in outcome.video_scores if score.video == movie],
         )
-        for film, truth in outcome.truth.items()
+        for movie, truth in outcome.truth.items()
     ]
     write_affect_page(output / _PAGE, curves, AFFECT, outcome.lines, provenance)
 

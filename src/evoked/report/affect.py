@@ -134,7 +134,7 @@ class AffectRow(TypedDict):
     cells: list[AffectCell]
 
 
-COLUMNS = (("mse", "MSE"), ("r", "r"), ("film_mse", "MSE by video"), ("film_r", "r by video"))
+COLUMNS = (("mse", "MSE"), ("r", "r"), ("video_mse", "MSE by video"), ("video_r", "r by video"))
 
 
 def affect_table(lines: Sequence[ScoreLine], quantities: Sequence[str]) -> list[AffectRow]:

@@ -19,7 +19,7 @@ FEW = 20
 """With fewer videos, percentile intervals cover less than their nominal level."""
 ORDER = 2
 """Of the Butterworth filter; it is applied forwards and backwards, which doubles it."""
-SCORES = ("mse", "r", "film_mse", "film_r")
+SCORES = ("mse", "r", "video_mse", "video_r")
 
 
 @settings
@@ -44,7 +44,7 @@ class AffectScore:
     Attributes:
         way: name of the variant, e.g. "transfer".
         quantity: valence or arousal.
-        score: one of SCORES: over all seconds, or `film_…`, the mean over videos.
+        score: one of SCORES: over all seconds, or `video_…`, the mean over videos.
         value: mean over seeds; None where it is undefined (r of a constant).
         low, high: interval over videos; None with a single video.
         gain, gain_low, gain_high: value − value of the baseline and its interval, computed in each bootstrap resample;
@@ -200,8 +200,8 @@ def _mean(runs: Sequence[PairedSeries], score: str, weights: NDArray[np.int64]) 
     method = {
         "mse": PairedSeries.mse,
         "r": PairedSeries.pearson,
-        "film_mse": PairedSeries.video_mse,
-        "film_r": PairedSeries.video_pearson,
+        "video_mse": PairedSeries.video_mse,
+        "video_r": PairedSeries.video_pearson,
     }[score]
     values = [method(run, weights) for run in runs]
     return None if any(v is None for v in values) else float(np.mean([v for v in values if v is not None]))
