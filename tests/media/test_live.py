@@ -32,7 +32,7 @@ def streamed(
     request: pytest.FixtureRequest, clips: dict[str, Clip], ask_ffmpeg: Callable[..., bytes], tmp_path: Path
 ) -> Path:
     """A video of some seconds with audio, in a container that can be read from front to back."""
-    path = tmp_path / f"film.{request.param}"
+    path = tmp_path / f"video.{request.param}"
     path.write_bytes(ask_ffmpeg("-i", clips["ntsc"].path, "-c", "copy", *KINDS[request.param]))
     return path
 
@@ -102,7 +102,7 @@ def test_frames_come_before_the_file_is_finished(streamed: Path, tmp_path: Path)
     assert came[0] < done[0], "the first picture waited for the last byte"
 
 
-def test_a_film_without_sound(clips: dict[str, Clip], ask_ffmpeg: Callable[..., bytes], tmp_path: Path) -> None:
+def test_a_video_without_sound(clips: dict[str, Clip], ask_ffmpeg: Callable[..., bytes], tmp_path: Path) -> None:
     path = tmp_path / "mute.ts"
     path.write_bytes(ask_ffmpeg("-i", clips["ntsc"].path, "-an", "-c", "copy", *KINDS["ts"]))
     live = LiveReader(path, HZ, patience_s=0.1)
@@ -156,3 +156,19 @@ def test_standard_input_is_read(streamed: Path) -> None:
     with streamed.open("rb") as video:
         out = subprocess.run([sys.executable, "-c", code], stdin=video, capture_output=True, text=True, check=True)
     assert int(out.stdout) == len(probe(streamed).seconds.seconds)
+
+
+def test_a_stream_says_what_is_wrong_with_its_sound_as_the_file_does(
+    clips: dict[str, Clip], ask_ffmpeg: Callable[..., bytes], tmp_path: Path
+) -> None:
+    path = tmp_path / "phase.mkv"
+    opposite = ("-af", "pan=stereo|c0=c0|c1=-1*c0", "-c:v", "copy", "-c:a", "pcm_s16le")
+    path.write_bytes(ask_ffmpeg("-i", clips["ntsc"].path, *opposite, *KINDS["mkv"]))
+    live = LiveReader(path, HZ, patience_s=0.05)
+    list(live)
+    live.close()
+    reader = read_media(path, frames=probe(path).seconds, audio_hz=HZ)
+    list(reader)
+
+    assert [entry.kind for entry in live.damage] == ["sound_cancels"]
+    assert live.damage == reader.damage

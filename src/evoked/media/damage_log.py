@@ -16,7 +16,7 @@ from evoked.media.container import StreamSource, time_base_of
 from evoked.media.probe import Media
 from evoked.media.stated_length import joined_files
 
-__all__ = ["CorruptFrames", "DamageLog", "StreamPosition"]
+__all__ = ["CorruptFrames", "DamageLog", "PassLog", "StreamPosition"]
 
 CUT_OFF_S = 0.5
 """A stream that ends this long before its declared end was cut off; complete files differ by hundredths."""
@@ -85,7 +85,54 @@ class CorruptFrames:
         return spans
 
 
-class DamageLog:
+class PassLog:
+    """Positions and losses of one pass over a medium, whether it is a file or still being written.
+
+    Args:
+        source: the medium, open.
+        wanted: which streams are read: "picture", "sound" → the stream.
+
+    Attributes:
+        wanted: the streams, by name.
+        positions: how far each of them has been read.
+        clock: every packet goes through it.
+        dropped: packets that could not be decoded, and wanted frames that are missing.
+        lost: presentation timestamps of these, where they are known.
+        late: decoded frames that were left out, as their time is not after that of the frame before.
+    """
+
+    def __init__(self, source: StreamSource, wanted: Mapping[str, Stream]) -> None:
+        self.clock = ClockRepair(source)
+        self.dropped = 0
+        self.lost: set[int] = set()
+        self.late = 0
+        self.wanted = wanted
+        self.positions = {name: StreamPosition(source, stream) for name, stream in wanted.items()}
+
+    @property
+    def lost_s(self) -> NDArray[np.float64]:
+        """Presentation times of frames that could not be decoded, in seconds on the file's clock, ascending."""
+        return np.array([self.positions["picture"].second(pts) for pts in sorted(self.lost)], dtype=np.float64)
+
+    def undecodable(self) -> list[Damage]:
+        """The entry for packets that could not be decoded, if there were any."""
+        if not self.dropped:
+            return []
+        of_what = f" of its {next(iter(self.positions))}" if len(self.positions) == 1 else ""
+        packets = f"{self.dropped} packet{'s' if self.dropped > 1 else ''}"
+        lost_s = self.lost_s if "picture" in self.positions else np.zeros(0)
+        span = (float(lost_s[0]), float(lost_s[-1])) if len(lost_s) else (None, None)
+        return [Damage("undecodable", f"damaged: {packets}{of_what} could not be decoded", *span)]
+
+    def late_frames(self) -> list[Damage]:
+        """The entry for frames that were left out, if there were any."""
+        if not self.late:
+            return []
+        frames = "1 frame has a time that is" if self.late == 1 else f"{self.late} frames have times that are"
+        return [Damage("late_frames", f"clock: {frames} not after the frame before; left out")]
+
+
+class DamageLog(PassLog):
     """Collects the damage of a file during one pass.
 
     Args:
@@ -94,26 +141,16 @@ class DamageLog:
         wanted: which streams are read: "picture", "sound" → the stream.
 
     Attributes:
-        wanted: the streams, by name.
-        clock: every packet goes through it.
-        dropped: packets that could not be decoded, and wanted frames that are missing.
-        lost: presentation timestamps of these, where they are known.
-        late: decoded frames that were left out, as their time is not after that of the frame before.
         corrupt: frames whose pixels are wrong.
         enough: whether the pass ended before the video did, as no more of it was wanted.
     """
 
     def __init__(self, media: Media, source: StreamSource, wanted: Mapping[str, Stream]) -> None:
-        self.clock = ClockRepair(source)
-        self.dropped = 0
-        self.lost: set[int] = set()
+        super().__init__(source, wanted)
         self.corrupt = CorruptFrames()
-        self.late = 0
         self.enough = False
-        self.positions = {name: StreamPosition(source, stream) for name, stream in wanted.items()}
         self._media = media
         self._joined = joined_files(source)
-        self.wanted = wanted
         self._indices = {name: stream.index for name, stream in wanted.items()}
 
     @property
@@ -126,11 +163,6 @@ class DamageLog:
                 if stream.end_s - end_s > CUT_OFF_S:
                     ends[name] = float(end_s)
         return ends
-
-    @property
-    def lost_s(self) -> NDArray[np.float64]:
-        """Presentation times of frames that could not be decoded, in seconds on the file's clock, ascending."""
-        return np.array([self.positions["picture"].second(pts) for pts in sorted(self.lost)], dtype=np.float64)
 
     def gaps_s(self, name: str) -> list[tuple[float, float]]:
         """Stretches without packets of "picture" or "sound", in seconds on the file's clock."""
@@ -156,11 +188,8 @@ class DamageLog:
     def entries(self) -> tuple[Damage, ...]:
         """Every defect, the gravest first; known at the end of the pass."""
         joined = [self._joined] if self._joined else []
-        entries = (*joined, *self._cut_off(), *self._undecodable(), *self.clock.damage, *self._gaps(), *self._corrupt())
-        if not self.late:
-            return entries
-        frames = "1 frame has a time that is" if self.late == 1 else f"{self.late} frames have times that are"
-        return (*entries, Damage("late_frames", f"clock: {frames} not after the frame before; left out"))
+        entries = (*joined, *self._cut_off(), *self.undecodable(), *self.clock.damage, *self._gaps(), *self._corrupt())
+        return (*entries, *self.late_frames())
 
     def _cut_off(self) -> list[Damage]:
         duration_s, stated_s = float(self._media.duration_s), self._media.stated_s
@@ -177,15 +206,6 @@ class DamageLog:
             text = f"cut off: it ends after {duration_s:.1f} s of the {float(stated_s):.1f} s that it states"
             entries.append(Damage("cut_off", text, duration_s, float(stated_s)))
         return entries
-
-    def _undecodable(self) -> list[Damage]:
-        if not self.dropped:
-            return []
-        of_what = f" of its {next(iter(self.positions))}" if len(self.positions) == 1 else ""
-        packets = f"{self.dropped} packet{'s' if self.dropped > 1 else ''}"
-        lost_s = self.lost_s if "picture" in self.positions else np.zeros(0)
-        span = (float(lost_s[0]), float(lost_s[-1])) if len(lost_s) else (None, None)
-        return [Damage("undecodable", f"damaged: {packets}{of_what} could not be decoded", *span)]
 
     def _gaps(self) -> list[Damage]:
         entries = []

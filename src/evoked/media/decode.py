@@ -17,11 +17,12 @@ from evoked.core.damage import Damage, damage_texts
 from evoked.core.errors import NoPictureError, NoSoundError
 from evoked.core.time_grid import TimeGrid
 from evoked.media.audio_stream import AudioAssembler, AudioChunk
-from evoked.media.container import READ_ERRORS, StreamSource, open_source, time_base_of, unreadable
+from evoked.media.container import StreamSource, open_source, time_base_of, unreadable
 from evoked.media.damage_log import DamageLog, StreamPosition
 from evoked.media.frame_sampler import FrameSampler, PtsGrid, VideoFrame
 from evoked.media.gop_decoder import Decoder, decoder_for
 from evoked.media.orientation import Orientation
+from evoked.media.packet_decoding import audio_chunks, packets_on_clock, sampled_frames
 from evoked.media.probe import Media, no_video_error, probe, track_notes
 from evoked.media.stated_length import has_one_clock
 
@@ -209,9 +210,11 @@ class MediaReader(Iterator[VideoFrame | AudioChunk]):
             source.audio.codec_context.thread_count = 1
             assembler = AudioAssembler(hz, time_base_of(source.audio), source.zero, self.media.duration_s)
             self._assembler = assembler
-        for packet in _packets(source, log):
+        # where the clock may break, the packets of both streams are read even if one is wanted: only together they tell
+        streams = list(wanted.values()) if has_one_clock(source) else source.streams
+        for packet in packets_on_clock(source, streams, log):
             if assembler is not None and packet.stream_index == source.audio.index:
-                yield from _decode_audio(assembler, packet, log)
+                yield from audio_chunks(assembler, packet, log)
             elif sampler is None or decoder is None or packet.stream_index != source.video.index:
                 continue
             elif not sampler.done:
@@ -226,55 +229,16 @@ class MediaReader(Iterator[VideoFrame | AudioChunk]):
             yield from assembler.end()
 
 
-def _packets(source: StreamSource, log: DamageLog) -> Iterator[Packet]:
-    """Packets that are not empty, on one clock; where the file breaks off they end, and missing_s reports it.
-
-    Where the clock may break, the packets of both streams are read even if one is wanted: only together they tell.
-    """
-    streams = list(log.wanted.values()) if has_one_clock(source) else source.streams
-    try:
-        for packet in source.container.demux(streams):
-            if packet.size:
-                yield log.clock.apply(packet)
-    except READ_ERRORS:
-        log.dropped += 1
-
-
-def _decode_audio(assembler: AudioAssembler, packet: Packet, log: DamageLog) -> Iterator[AudioChunk]:
-    try:
-        frames = packet.decode()
-    except av.error.FFmpegError:
-        log.dropped += 1
-        assembler.lose(packet.pts, packet.duration)
-        return
-    log.positions["sound"].advance(packet)
-    for frame in frames:
-        assert isinstance(frame, av.AudioFrame)
-        yield from assembler.take(frame)
-
-
 def _decode_video(sampler: FrameSampler, decoder: Decoder, packet: Packet, log: DamageLog) -> Iterator[VideoFrame]:
     log.positions["picture"].advance(packet)
-    for frame in decoder.feed(packet):
-        yield from sampler.push(frame)
-    log.late = sampler.late
-    _count(decoder, log)
+    yield from sampled_frames(decoder.feed(packet), decoder, lambda _: sampler, log)
 
 
 def _drain_video(sampler: FrameSampler, decoder: Decoder, path: Path, log: DamageLog) -> Iterator[VideoFrame]:
-    for frame in decoder.end():
-        yield from sampler.push(frame)
-    _count(decoder, log)
+    yield from sampled_frames(decoder.end(), decoder, lambda _: sampler, log)
     if sampler.empty:
         raise NoPictureError(f"{path}: not one frame of its picture can be decoded. Copy or download it again")
     yield from sampler.end()
-
-
-def _count(decoder: Decoder, log: DamageLog) -> None:
-    log.dropped += decoder.dropped
-    log.lost |= decoder.lost
-    decoder.dropped = 0
-    decoder.lost.clear()
 
 
 def damage_lines(reader: MediaReader) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Generator, Iterator
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import av
@@ -21,12 +22,12 @@ from evoked.core.damage import Damage
 from evoked.core.errors import MissingMedia, NoPictureError
 from evoked.core.time_grid import TimeGrid
 from evoked.media.audio_stream import AudioAssembler, AudioChunk
-from evoked.media.clock_repair import ClockRepair
-from evoked.media.container import READ_ERRORS, StreamSource, first_stream, time_base_of
-from evoked.media.damage_log import StreamPosition
+from evoked.media.container import StreamSource, first_stream, time_base_of
+from evoked.media.damage_log import PassLog
 from evoked.media.frame_sampler import FrameSampler, PtsGrid, VideoFrame
 from evoked.media.gop_decoder import FullDecoder
 from evoked.media.orientation import Orientation, orientation_of
+from evoked.media.packet_decoding import audio_chunks, packets_on_clock, sampled_frames
 
 __all__ = ["GrowingFile", "LiveReader"]
 
@@ -106,7 +107,6 @@ class LiveReader(Iterator[VideoFrame | AudioChunk]):
     Attributes:
         has_sound: whether there is an audio stream; its samples then start at second 0.
         sound_start_s: when the audio begins, in seconds on the clock.
-        dropped: packets that could not be decoded, so far.
 
     Raises:
         MissingMedia: if it is absent, or not media that can be read from front to back.
@@ -114,7 +114,6 @@ class LiveReader(Iterator[VideoFrame | AudioChunk]):
     """
 
     def __init__(self, path: Path | None, audio_hz: int, patience_s: float = 10.0) -> None:
-        self.dropped = 0
         self._bytes = GrowingFile(path, patience_s)
         try:
             self._source = self._open()
@@ -127,9 +126,10 @@ class LiveReader(Iterator[VideoFrame | AudioChunk]):
         context = self._source.video.codec_context
         self._stored = (int(context.width), int(context.height))
         self._hz = audio_hz
-        self._clock = ClockRepair(self._source)
-        self._video_position = StreamPosition(self._source, self._source.video)
-        self._audio_position = StreamPosition(self._source, self._source.audio) if self.has_sound else None
+        wanted = {"picture": self._source.video} | ({"sound": self._source.audio} if self.has_sound else {})
+        self._log = PassLog(self._source, wanted)
+        self._assembler: AudioAssembler | None = None
+        self._sampler: FrameSampler | None = None
         self._orientation: Orientation | None = None
         self._items = self._read()
 
@@ -151,15 +151,19 @@ class LiveReader(Iterator[VideoFrame | AudioChunk]):
     @property
     def reached_s(self) -> tuple[float, float]:
         """How far (video, audio) have been read, in seconds on the clock; 0 for audio where there is none."""
-        return float(self._video_position.end_s), float(self._audio_position.end_s) if self._audio_position else 0.0
+        positions = self._log.positions
+        return float(positions["picture"].end_s), float(positions["sound"].end_s) if self.has_sound else 0.0
+
+    @property
+    def dropped(self) -> int:
+        """Packets that could not be decoded, so far."""
+        return self._log.dropped
 
     @property
     def damage(self) -> tuple[Damage, ...]:
-        """Breaks of the clock that were closed, and packets that could not be decoded, so far."""
-        if not self.dropped:
-            return self._clock.damage
-        packets = f"{self.dropped} packet{'s' if self.dropped > 1 else ''}"
-        return (*self._clock.damage, Damage("undecodable", f"damaged: {packets} could not be decoded"))
+        """What is wrong with it so far: packets and frames that are lost, breaks of the clock, unusable sound."""
+        sound = self._assembler.damage if self._assembler else ()
+        return (*self._log.undecodable(), *self._log.clock.damage, *self._log.late_frames(), *sound)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -195,73 +199,56 @@ class LiveReader(Iterator[VideoFrame | AudioChunk]):
         source = self._source
         grid = TimeGrid(Fraction(1), LONGEST_S)
         source.video.codec_context.thread_count = 1  # threads delay frames
-        decoder, sampler = FullDecoder(source), None
-        assembler = None
+        decoder, assembler, log = FullDecoder(source), None, self._log
         if self.has_sound:
             source.audio.codec_context.thread_count = 1
             assembler = AudioAssembler(self._hz, time_base_of(source.audio), source.zero, Fraction(LONGEST_S))
-        pts_grid = PtsGrid(grid, time_base_of(source.video), source.zero)
+            self._assembler = assembler
+        sampler_for = partial(self._opened_sampler, PtsGrid(grid, time_base_of(source.video), source.zero))
         for packet in self._packets():
             if assembler is not None and packet.stream_index == source.audio.index:
-                yield from self._decode_audio(assembler, packet)
+                if not self._is_far_ahead(packet):
+                    yield from audio_chunks(assembler, packet, log)
                 continue
-            self._video_position.advance(packet)
-            for frame in decoder.feed(packet):
-                sampler = sampler or self._sampler(pts_grid, frame)
-                yield from sampler.push(frame)
-        yield from self._drain_video(decoder, sampler, pts_grid)
-        self.dropped += decoder.dropped
+            log.positions["picture"].advance(packet)
+            yield from sampled_frames(decoder.feed(packet), decoder, sampler_for, log)
+        yield from sampled_frames(decoder.end(), decoder, sampler_for, log)
+        yield from self._last_frames()
         if assembler is not None:
-            audio_end_s = self._audio_position.end_s if self._audio_position else Fraction(0)
-            yield from assembler.finish(max(self._video_position.end_s, audio_end_s))
+            yield from assembler.finish(max(position.end_s for position in log.positions.values()))
 
-    def _sampler(self, pts_grid: PtsGrid, first: av.VideoFrame) -> FrameSampler:
-        self._orientation = orientation_of(first)
-        return FrameSampler(pts_grid, self._orientation)
+    def _opened_sampler(self, pts_grid: PtsGrid, frame: av.VideoFrame) -> FrameSampler:
+        """The sampler; opened with the first frame, which tells the orientation."""
+        if self._sampler is None:
+            self._orientation = orientation_of(frame)
+            self._sampler = FrameSampler(pts_grid, self._orientation)
+        return self._sampler
 
     def _packets(self) -> Iterator[Packet]:
-        streams = [s for s in (self._source.picture, self._source.sound) if s is not None]
-        try:
-            for packet in self._source.container.demux(streams):
-                if self._bytes.interrupted:
-                    break
-                if packet.size:
-                    yield self._clock.apply(packet)
-        except READ_ERRORS:
-            self.dropped += 1
+        for packet in packets_on_clock(self._source, self._source.streams, self._log):
+            if self._bytes.interrupted:
+                break
+            yield packet
         if self._bytes.interrupted:
             raise KeyboardInterrupt
 
-    def _decode_audio(self, assembler: AudioAssembler, packet: Packet) -> Iterator[AudioChunk]:
-        assert self._audio_position is not None
-        if packet.pts is not None:
-            read_to_s = max(self._audio_position.end_s, self._video_position.end_s)
-            ahead_s = self._source.on_clock(packet.stream, packet.pts) - read_to_s
-            if ahead_s > AHEAD_S:
-                self.dropped += 1
-                return
-        try:
-            frames = packet.decode()
-        except av.error.FFmpegError:
-            self.dropped += 1
-            return
-        self._audio_position.advance(packet)
-        for frame in frames:
-            assert isinstance(frame, av.AudioFrame)
-            yield from assembler.take(frame)
+    def _is_far_ahead(self, packet: Packet) -> bool:
+        """Whether the timestamp of an audio packet is broken; the packet is then counted as lost."""
+        if packet.pts is None:
+            return False
+        read_to_s = max(position.end_s for position in self._log.positions.values())
+        is_far = self._source.on_clock(packet.stream, packet.pts) - read_to_s > AHEAD_S
+        self._log.dropped += is_far
+        return is_far
 
-    def _drain_video(
-        self, decoder: FullDecoder, sampler: FrameSampler | None, pts_grid: PtsGrid
-    ) -> Iterator[VideoFrame]:
-        for frame in decoder.end():
-            sampler = sampler or self._sampler(pts_grid, frame)
-            yield from sampler.push(frame)
-        if sampler is None:
+    def _last_frames(self) -> Iterator[VideoFrame]:
+        """The last frame for each second up to the end of the video."""
+        if self._sampler is None:
             raise NoPictureError(
                 f"{self._source.path}: not one frame of its picture could be decoded. {ADVICE}; a plain MP4 has its "
                 "index at the end"
             )
-        for shown in sampler.end():
-            if shown.time_s >= self._video_position.end_s:
+        for shown in self._sampler.end():
+            if shown.time_s >= self._log.positions["picture"].end_s:
                 return
             yield shown
