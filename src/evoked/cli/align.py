@@ -1,6 +1,7 @@
 """evoked align: temporal alignment of a reaction with a content."""
 
 import json
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -61,8 +62,8 @@ def align(
     output = output and file_in(output, derived_name(reaction.name, ".json"), (".json",))
     draw = draw and file_in(draw, derived_name(reaction.name, ".svg"), (".svg", ".html"))
     reaction_recording, content_recording = Recording(reaction), Recording(content)
+    inputs = partial(_inputs, reaction_recording, content_recording)
     for path in filter(None, (output, draw)):
-        inputs = partial(_inputs, reaction_recording, content_recording)
         claim(path, "align", inputs, (reaction, content))
     matcher = ContentMatcher({content.name: content_recording}, config)
     try:
@@ -75,27 +76,34 @@ def align(
         for recording in (reaction_recording, content_recording):
             for line in recording.damage:
                 print_note(recording.path, line)
+    searched = {described.name: getattr(config, described.name) for described in describe(MatchConfig)}
     provenance = Provenance(
         "align",
-        config={"offset_s": offset_s, "rate": rate}
-        if offset_s is not None
-        else {described.name: getattr(config, described.name) for described in describe(MatchConfig)},
-        inputs=_inputs(reaction_recording, content_recording),
+        config=searched if offset_s is None else {"offset_s": offset_s, "rate": rate},
+        inputs=inputs(),
         notes=matcher.damage_notes(reaction_recording, content.name),
         damage=matcher.defects(reaction_recording, content.name),
     )
     if output:
         write_offsets(output, offsets, provenance)
     else:
-        damage = [entry.as_dict() for entry in provenance.damage]
-        click.echo(json.dumps({**offsets.as_dict(), "damage": damage}, indent=1))
+        _print_json(offsets, provenance)
     content_s, reaction_s = (float(recording.media.duration_s) for recording in (content_recording, reaction_recording))
     if draw:
         svg = map_svg(offsets, reaction.name, content.name, content_s, reaction_s)
-        write_text(draw, svg if draw.suffix.lower() == ".svg" else map_html(svg, f"{reaction.name} and {content.name}"))
-        sign_page(draw, "align", provenance.inputs)
+        _write_drawing(draw, svg, f"{reaction.name} and {content.name}", provenance.inputs)
     click.echo(map_text(offsets, content_s), err=True)
     click.echo(alignment_text(offsets, reaction.name, content.name, content_s), err=True)
+
+
+def _print_json(offsets: OffsetMap, provenance: Provenance) -> None:
+    damage = [entry.as_dict() for entry in provenance.damage]
+    click.echo(json.dumps({**offsets.as_dict(), "damage": damage}, indent=1))
+
+
+def _write_drawing(path: Path, svg: str, title: str, inputs: Mapping[str, str]) -> None:
+    write_text(path, svg if path.suffix.lower() == ".svg" else map_html(svg, title))
+    sign_page(path, "align", inputs)
 
 
 def _inputs(reaction: Recording, content: Recording) -> dict[str, str]:
