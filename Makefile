@@ -13,7 +13,13 @@ TESTS := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 
 
 ROOM ?=
 
-.PHONY: demo test test-fast test-full test-ray durations check docs bench setup setup-tools clean
+# A campaign of damaged files: N of them, drawn by SEED; what an interrupted one has done is kept, the same command goes
+# on. CASE: that one alone. Records, whole files and failures are in .cache/fuzz.
+N ?= 200
+SEED ?= 0
+JOBS ?= 1
+
+.PHONY: demo test test-fast test-full test-ray durations check docs bench fuzz setup setup-tools clean
 
 demo: setup
 	$(BIN)/evoked sample $(STUDY) --size $(SIZE)
@@ -54,6 +60,9 @@ docs: setup
 
 bench: setup
 	$(BIN)/python benchmarks/run.py
+
+fuzz: setup setup-tools
+	$(BIN)/python benchmarks/fuzz.py --seed $(SEED) $(if $(CASE),--case $(CASE),--cases $(N) --processes $(JOBS))
 
 # One virtual environment with every pin of constraints.txt; done again when a pin or a dependency changes.
 setup: $(VENV)/.ready
