@@ -168,3 +168,38 @@ def test_what_find_is_asked_is_looked_at_before_the_work(films: list[Path], libr
     assert code == 2
     assert "does not exist" in said
     assert not (tmp_path / "typo").exists()
+
+
+def test_damage_of_a_content_and_of_a_reaction_is_told(films: list[Path], tmp_path: Path) -> None:
+    """Both WAVs state 40 s and hold 30: the stated end is not reached."""
+    content, other = tmp_path / "content.wav", tmp_path / "reaction.wav"
+    for path, source in ((content, films[1]), (other, films[1])):
+        body = source.read_bytes()
+        path.write_bytes(body[: 44 + 30 * HZ * 2] + (b"" if path is content else b"\0\0"))
+    library, maps = tmp_path / "library", tmp_path / "maps"
+    cut_off = "cut off: it ends after 30.0 s of the 40.0 s that it states"
+
+    added = CliRunner().invoke(evoked, ["library", "add", str(library), str(content)])
+    again = CliRunner().invoke(evoked, ["library", "add", str(library), str(content)])
+    found = CliRunner().invoke(evoked, ["library", "find", str(library), str(other), "-o", str(maps)])
+
+    assert f"note: {content}: {cut_off}" in added.stderr.splitlines()
+    assert f"note: {content}: {cut_off}" in again.stderr.splitlines()
+    listed = json.loads((library / "contents.json").read_text())
+    assert [defect["kind"] for defect in listed["contents"][0]["damage"]] == ["cut_off"]
+    assert listed["provenance"]["notes"] == [f"content.wav: {cut_off}"]
+    assert found.exit_code == 0, found.stderr
+    provenance = json.loads((maps / "reaction.wav.json").read_text())["provenance"]
+    assert [(entry["file"], entry["kind"]) for entry in provenance["damage"]] == [
+        ("reaction.wav", "cut_off"),
+        ("content.wav", "cut_off"),
+    ]
+    assert provenance["notes"] == [f"reaction.wav: {cut_off}", f"content.wav: {cut_off}"]
+
+
+def test_a_list_with_damage_that_is_none_is_refused(library: Path, tmp_path: Path) -> None:
+    body = json.loads((library / "contents.json").read_text())
+    body["contents"][0]["damage"] = [{"kind": "cut_off", "text": "two\nlines"}]
+    (tmp_path / "contents.json").write_text(json.dumps(body))
+    with pytest.raises(LibraryError, match="is no list of contents"):
+        ContentLibrary(tmp_path)

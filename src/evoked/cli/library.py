@@ -12,6 +12,7 @@ from evoked.cli.failures import Failures, print_note
 from evoked.cli.options import config_from_options, config_options
 from evoked.cli.outputs import check_folder, claim, digests_of, force_option
 from evoked.cli.paths import InputPath, OutputPath
+from evoked.core.damage import damage_texts
 from evoked.core.errors import AlignmentError, EvokedError, NoSoundError, OutputError
 from evoked.core.files import check_writable
 from evoked.core.names import derived_name
@@ -72,7 +73,8 @@ def add(folder: Path, contents: tuple[Path, ...], audio_track: int) -> None:
             failures.add(path, error)
             continue
         added += is_new
-        for line in track_notes(probe(path, audio_track)):
+        damage = damage_texts(content_library.damage_of(path, audio_track))
+        for line in (*damage, *track_notes(probe(path, audio_track))):
             print_note(path, line)
         click.echo(f"{i + 1} of {len(contents)}: {path.name}{'' if is_new else ' is in the library already'}", err=True)
     if content_library.entries:
@@ -119,7 +121,7 @@ def find(folder: Path, reactions: tuple[Path, ...], output: Path | None, as_json
         try:
             reaction = Recording(path)
             match = _identify(content_library, reaction, config)
-            provenance = content_library.provenance({path.name: reaction.digest}, match.content)
+            provenance = content_library.provenance(reaction, match.content)
             if output:
                 write_offsets(files[path], match.offsets, provenance)
         except EvokedError as error:

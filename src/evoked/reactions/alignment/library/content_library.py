@@ -15,11 +15,13 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from evoked.core.damage import Damage, damage_texts, of_file
 from evoked.core.errors import AlignmentError, LibraryError
 from evoked.core.files import digest, parse_json, sha256, write_text, writing
 from evoked.core.locks import locked
@@ -27,7 +29,7 @@ from evoked.core.provenance import Provenance
 from evoked.media.probe import probe, track_of_several
 from evoked.reactions.alignment.audio.fingerprints import fingerprint, key_limit
 from evoked.reactions.alignment.audio.gcc_phat import Samples
-from evoked.reactions.alignment.audio.soundtrack import load_soundtrack
+from evoked.reactions.alignment.audio.soundtrack import damage_suffix, load_soundtrack
 from evoked.reactions.alignment.config import SOUND_HZ, AlignConfig, own_speed_only
 from evoked.reactions.alignment.library.identify import ContentMatch, identify_content
 from evoked.reactions.alignment.library.inverted_index import (
@@ -57,6 +59,7 @@ class Entry:
         sha256: digest of the file.
         seconds: duration of its sound.
         audio_track: which of the file's several audio tracks it is, from 1; 0: it has one.
+        damage: of its sound.
     """
 
     name: str
@@ -64,6 +67,7 @@ class Entry:
     sha256: str
     seconds: float
     audio_track: int = 0
+    damage: tuple[Damage, ...] = ()
 
 
 def _without_a_word(_line: str) -> None: ...
@@ -108,12 +112,16 @@ class ContentLibrary:
         track = track_of_several(media)
         if self._holds(sha, track, name):
             return False
-        sound = load_soundtrack(path, media).samples
+        soundtrack = load_soundtrack(path, media)
+        sound = soundtrack.samples
         postings = postings_of(fingerprint(sound, SOUND_HZ))
         if not len(postings.keys):
-            raise LibraryError(f"{path} has no sound to be recognised by: it is silent, or shorter than half a second")
+            why = damage_suffix(path, soundtrack.damage)
+            raise LibraryError(
+                f"{path} has no sound to be recognised by: it is silent, or shorter than half a second{why}"
+            )
         arrays = {"keys": postings.keys, "frames": postings.frames, "total": np.array([postings.total])}
-        entry = Entry(name, str(path.absolute()), sha, round(len(sound) / SOUND_HZ, 3), track)
+        entry = Entry(name, str(path.absolute()), sha, round(len(sound) / SOUND_HZ, 3), track, soundtrack.defects)
         with locked(self.folder, "evoked library add", waiting=self._waiting):
             self.entries = self._read()  # others may have added some meanwhile, this one too
             if self._holds(sha, track, name):
@@ -187,19 +195,36 @@ class ContentLibrary:
         also = ". The other audio tracks were tried as well" if other_tracks else ""
         raise AlignmentError(f"{refusal}{also}") from refusal
 
-    def provenance(self, reaction: Mapping[str, str], content: str) -> Provenance:
+    def provenance(self, reaction: Recording, content: str) -> Provenance:
         """The provenance that `evoked library find` writes with a map.
 
         Args:
-            reaction: name → digest of the reaction.
+            reaction: the recording that was searched for.
             content: name of the content.
 
         Returns:
-            Format of the library, and digests of both.
+            Format of the library, digests of both, and their damage.
         """
-        entry = self._entry(content)
+        entry, name = self._entry(content), reaction.path.name
         config = {"contents": len(self.entries), "content": content, **FORMAT}
-        return Provenance("library find", config, {**reaction, content: entry.sha256})
+        damage = (*of_file(name, reaction.defects_of()), *of_file(content, entry.damage))
+        lines = {name: reaction.damage, content: damage_texts(entry.damage)}
+        notes = tuple(f"{file}: {line}" for file, texts in lines.items() for line in texts)
+        inputs = {name: reaction.digest, content: entry.sha256}
+        return Provenance("library find", config, inputs, notes=notes, damage=damage)
+
+    def damage_of(self, path: Path, audio_track: int = 0) -> tuple[Damage, ...]:
+        """What is wrong with the sound of a content.
+
+        Args:
+            path: its file.
+            audio_track: as it was added.
+
+        Returns:
+            Its defects; nothing where the library does not hold it.
+        """
+        sha, track = sha256(path), track_of_several(probe(path, audio_track))
+        return next((e.damage for e in self.entries if (e.sha256, e.audio_track) == (sha, track)), ())
 
     def _index_on_disk(self, state: str) -> InvertedIndex | None:
         """The index on disk; None where it is missing, incomplete, damaged or of other contents."""
@@ -278,7 +303,7 @@ class ContentLibrary:
             body = parse_json(path.read_text(encoding="utf-8"))
             if body["settings"] != FORMAT:
                 raise LibraryError(f"{self.folder} was made by another version of evoked: make it again")
-            entries = tuple(Entry(**e) for e in body["contents"])
+            entries = tuple(_entry_of(e) for e in body["contents"])
             for entry in entries:
                 _check_entry(entry)
             return entries
@@ -290,9 +315,20 @@ class ContentLibrary:
         body = {
             "settings": FORMAT,
             "contents": [_plain(e) for e in self.entries],
-            "provenance": Provenance("library add", FORMAT, inputs).as_dict(),
+            "provenance": Provenance(
+                "library add",
+                FORMAT,
+                inputs,
+                notes=tuple(f"{e.name}: {line}" for e in self.entries for line in damage_texts(e.damage)),
+                damage=tuple(defect for e in self.entries for defect in of_file(e.name, e.damage)),
+            ).as_dict(),
         }
         write_text(self.folder / "contents.json", json.dumps(body, indent=1, ensure_ascii=False) + "\n")
+
+
+def _entry_of(plain: Mapping[str, Any]) -> Entry:
+    """An entry from JSON values; TypeError or ValueError if they are of no entry."""
+    return Entry(**{**plain, "damage": tuple(Damage(**defect) for defect in plain.get("damage", ()))})
 
 
 def _check_entry(entry: Entry) -> None:
@@ -307,5 +343,5 @@ def _check_entry(entry: Entry) -> None:
 
 
 def _plain(entry: Entry) -> dict[str, object]:
-    """An entry as JSON values; the audio track only where a file has several."""
-    return {name: value for name, value in asdict(entry).items() if name != "audio_track" or value}
+    """An entry as JSON values; the audio track only where a file has several, damage only where there is any."""
+    return {n: value for n, value in asdict(entry).items() if n not in ("audio_track", "damage") or value}
