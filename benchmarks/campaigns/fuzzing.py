@@ -22,14 +22,14 @@ __all__ = ["Campaign", "draw_case"]
 
 
 def draw_case(
-    seed: int, case: int, sizes: dict[str, tuple[int, int]], verbs: Sequence[str] | None = None
+    seed: int, case: int, sizes: dict[tuple[str, str], tuple[int, int]], verbs: Sequence[str] | None = None
 ) -> tuple[str, str, Mutation]:
     """Draw a case; it depends on its numbers and on the sizes of the files only.
 
     Args:
         seed: of the campaign.
         case: number of the case.
-        sizes: source → bytes of its file and of the other in its format.
+        sizes: ("reaction" or "content", source) → bytes of its file and of the other in its format.
         verbs: those to draw from; None: all.
 
     Returns:
@@ -37,9 +37,9 @@ def draw_case(
     """
     rng = np.random.default_rng([seed, case])
     name = str(rng.choice(list(SOURCES)))
-    names, probabilities = verbs_for(Source(name, Path(), Path()), verbs)
+    names, probabilities = verbs_for(name, verbs)
     verb = str(rng.choice(names, p=probabilities))
-    return name, verb, draw_mutation(rng, *sizes[name])
+    return name, verb, draw_mutation(rng, *sizes["content" if VERBS[verb].is_content else "reaction", name])
 
 
 class Campaign:
@@ -64,8 +64,9 @@ class Campaign:
         self._work = self._folder / "work-0"
         self.records = Records(self._folder, "cases-0")
         self._sizes = {
-            name: (source.path.stat().st_size, source.other.stat().st_size)
+            (role, name): (path.stat().st_size, source.other.stat().st_size)
             for name, source in self._sources.by_name.items()
+            for role, path in (("reaction", source.path), ("content", source.content))
         }
 
     def in_process(self, process: int) -> "Campaign":
@@ -104,7 +105,7 @@ class Campaign:
         """
         name, verb, mutation = draw_case(self._seed, case, self._sizes, self._verbs)
         source = self._sources.by_name[name]
-        body = apply_mutation(source.path.read_bytes(), source.other.read_bytes(), mutation)
+        body = apply_mutation(_whole(verb, source).read_bytes(), source.other.read_bytes(), mutation)
         shutil.rmtree(self._work, ignore_errors=True)
         outcome = self._command(verb, source, body)
         whole = self._whole_result(verb, source)
@@ -151,7 +152,7 @@ class Campaign:
             "recorded": bool(new["file"]),
         }
         if row["differs"] and not row["told"]:
-            row["ffmpeg"] = ffmpeg_lines(next(self._work.glob("damaged.*")), source.path)
+            row["ffmpeg"] = ffmpeg_lines(next(self._work.glob("damaged.*")), _whole(verb, source))
         return row
 
     def _command(self, verb: str, source: Source, body: bytes) -> Outcome:
@@ -169,7 +170,7 @@ class Campaign:
             damaged = self._work.with_name(f"{self._work.name}-damaged")
             shutil.rmtree(damaged, ignore_errors=True)
             self._work.rename(damaged)
-            outcome = self._command(verb, source, source.path.read_bytes())
+            outcome = self._command(verb, source, _whole(verb, source).read_bytes())
             if outcome.fault:
                 raise RuntimeError(f"{verb} of the whole file {source.name}: {outcome.fault}\n{outcome.err}")
             result = VERBS[verb].result(self._work) if outcome.code == 0 else {}
@@ -191,3 +192,8 @@ class Campaign:
         (kept / "case.json").write_text(json.dumps(row, indent=1, ensure_ascii=False))
         for path in (*self._work.glob("damaged.*"), self._work / "out.txt", self._work / "err.txt"):
             shutil.copy(path, kept)
+
+
+def _whole(verb: str, source: Source) -> Path:
+    """The whole file that a verb reads."""
+    return source.content if VERBS[verb].is_content else source.path

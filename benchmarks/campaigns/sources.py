@@ -1,7 +1,7 @@
-"""The whole files that a fuzzing campaign damages: eight seconds of a content beside a viewer, in many formats.
+"""The whole files that a fuzzing campaign damages: six seconds of a content beside a viewer, in many formats.
 
-Every file is a reaction to CONTENT and can serve as a content itself; they differ in container and codecs only. Beside
-each is OTHER, the same format of another excerpt, for pieces that are joined. Rendered once by ffmpeg from clips of the
+They differ in container and codecs only. Each is there as a reaction and as the content alone, and in the same format
+from another excerpt, for pieces that are joined. Rendered once by ffmpeg from clips of the
 cache, and kept.
 """
 
@@ -13,9 +13,9 @@ from pathlib import Path
 
 from evoked.weights.cache import default_cache
 
-__all__ = ["SOURCES", "Source", "Sources", "render_sources"]
+__all__ = ["SOUND_ONLY", "SOURCES", "Source", "Sources", "render_sources"]
 
-SECONDS = 8
+SECONDS = 6
 FPS = 12
 CONTENT_START_S, OTHER_START_S, VIEWER_START_S = 60, 300, 10  # in Big Buck Bunny; she laughs from 10 s on
 VIDEO = ("-g", str(2 * FPS))
@@ -45,6 +45,7 @@ SOURCES: dict[str, tuple[str, tuple[str, ...]]] = {
     "mp3": ("mp3", ("-vn", "-c:a", "libmp3lame", "-b:a", "64k")),
 }
 """Name → suffix, and how ffmpeg encodes it."""
+SOUND_ONLY = ("wav-pcm", "mp3")
 
 
 @dataclass(frozen=True)
@@ -53,18 +54,15 @@ class Source:
 
     Attributes:
         name: one of SOURCES.
-        path: the file that is damaged.
-        other: another excerpt in the same format.
+        path: a reaction to the content.
+        other: a reaction to another content.
+        content: the content alone.
     """
 
     name: str
     path: Path
     other: Path
-
-    @property
-    def has_picture(self) -> bool:
-        """Whether it has video, or sound only."""
-        return self.name not in ("wav-pcm", "mp3")
+    content: Path
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ class Sources:
 
     Attributes:
         folder: where they are.
-        content: the content that every source is a reaction to, MP4.
+        content: the content that every source is a reaction to, small MP4.
         other_content: the content of the other excerpt.
         reaction: a whole reaction to the first, MP4.
         other_reaction: one to the other.
@@ -107,7 +105,7 @@ def render_sources(root: Path) -> Sources:
         _render(part)
         part.rename(folder)
     by_name = {
-        name: Source(name, folder / f"{name}.{suffix}", folder / f"{name}-other.{suffix}")
+        name: Source(name, *(folder / f"{name}{part}.{suffix}" for part in ("", "-other", "-content")))
         for name, (suffix, _) in SOURCES.items()
     }
     content, other_content = folder / "content.mp4", folder / "content-other.mp4"
@@ -131,6 +129,10 @@ def _render(folder: Path) -> None:
         for source, (suffix, encoding) in SOURCES.items():
             _ffmpeg("-i", str(master), *encoding, "-t", str(SECONDS), str(folder / f"{source}{name}.{suffix}"))
         master.unlink()
+        if not name:
+            for source, (suffix, encoding) in SOURCES.items():
+                scaled = () if "-vn" in encoding else ("-vf", f"scale=256:144,fps={FPS},format=yuv420p")
+                _ffmpeg(*excerpts[:6], "-ac", "1", *scaled, *encoding, str(folder / f"{source}-content.{suffix}"))
         content = (
             "-vf",
             f"scale=256:144,fps={FPS}",

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from campaigns.prepared import RECOGNISER, Prepared
-from campaigns.sources import Source, Sources
+from campaigns.sources import SOUND_ONLY, Sources
 from evoked.core.tables import read_provenance, read_table
 from evoked.features.files import read_features_provenance
 
@@ -55,6 +55,7 @@ class Verb:
         weight: how often it is drawn, of files with video.
         sound_weight: how often, of files with sound only.
         files: patterns of the result files in the case's folder whose provenance is read.
+        is_content: the file is a content alone, not a reaction.
         live: the file is piped into standard input.
         needs: the attributes of Prepared that it reads.
     """
@@ -64,23 +65,24 @@ class Verb:
     weight: float
     sound_weight: float
     files: tuple[str, ...]
+    is_content: bool = False
     live: bool = False
     needs: tuple[str, ...] = ()
 
 
-def verbs_for(source: Source, among: Sequence[str] | None = None) -> tuple[list[str], NDArray[np.float64]]:
+def verbs_for(source: str, among: Sequence[str] | None = None) -> tuple[list[str], NDArray[np.float64]]:
     """The verbs for a source, and the probability of each.
 
     Args:
-        source: the whole file.
+        source: name of the whole file.
         among: names of the verbs to draw from; None: all.
 
     Returns:
         Names and probabilities; `live` only for formats that can be read while they are written.
     """
-    can_live = source.name.startswith(("ts-", "mkv-", "webm-", "mp4-fragmented"))
+    can_live = source.startswith(("ts-", "mkv-", "webm-", "mp4-fragmented"))
     names = [name for name in among or VERBS if can_live or not VERBS[name].live]
-    weights = np.array([VERBS[n].weight if source.has_picture else VERBS[n].sound_weight for n in names])
+    weights = np.array([VERBS[n].weight if source not in SOUND_ONLY else VERBS[n].sound_weight for n in names])
     return names, weights / weights.sum()
 
 
@@ -250,22 +252,22 @@ def _recogniser_result(folder: Path) -> Result:
 
 TABLE, STUDY = ("out.parquet",), ("study/results/*.parquet", "study/results/*/*.parquet", "study/results/*/*.json")
 VERBS = {
-    "features": Verb(_features, _features_result, 5, 0.2, ("out.safetensors",)),
-    "predict": Verb(_predict, _table_result, 5, 0.2, TABLE, needs=("model",)),
-    "predict --live": Verb(_live, _table_result, 3, 0, TABLE, live=True, needs=("model",)),
+    "features": Verb(_features, _features_result, 4, 0.2, ("out.safetensors",)),
+    "predict": Verb(_predict, _table_result, 4, 0.2, TABLE, needs=("model",)),
+    "predict --live": Verb(_live, _table_result, 2.5, 0, TABLE, live=True, needs=("model",)),
     "align reaction": Verb(_align, _map_result, 4, 4, ("out.json",)),
-    "align content": Verb(_align_content, _map_result, 2, 3, ("out.json",)),
+    "align content": Verb(_align_content, _map_result, 3, 3, ("out.json",), is_content=True),
     "align --by video": Verb(_align_video, _map_result, 1, 0.1, ("out.json",)),
     "annotate": Verb(_annotate, _table_result, 3, 0.2, TABLE),
-    "annotate reaction": Verb(_annotate_reaction, _table_result, 2, 0, TABLE),
-    "annotate content": Verb(_annotate_content, _table_result, 2, 0, TABLE),
-    "annotate --blur": Verb(_blur, _table_result, 1, 0, TABLE),
-    "library add": Verb(_library_add, _library_result, 2, 4, ()),
-    "library find": Verb(_library_find, _found_result, 2, 4, ("found/*.json",), needs=("library",)),
+    "annotate reaction": Verb(_annotate_reaction, _table_result, 1.2, 0, TABLE),
+    "annotate content": Verb(_annotate_content, _table_result, 1.2, 0, TABLE, is_content=True),
+    "annotate --blur": Verb(_blur, _table_result, 0.6, 0, TABLE),
+    "library add": Verb(_library_add, _library_result, 3, 4, ("library/contents.json",)),
+    "library find": Verb(_library_find, _found_result, 3, 4, ("found/*.json",), needs=("library",)),
     "recogniser train": Verb(
-        _recogniser, _recogniser_result, 1, 0, ("out/recogniser.json",), needs=("ratings", "descriptors")
+        _recogniser, _recogniser_result, 0.5, 0, ("out/recogniser.json",), needs=("ratings", "descriptors")
     ),
-    "run, a reaction": Verb(_run_reaction, _study_result, 0.6, 0.2, STUDY, needs=("study",)),
-    "run, a content": Verb(_run_content, _study_result, 0.6, 0, STUDY, needs=("study",)),
+    "run, a reaction": Verb(_run_reaction, _study_result, 0.3, 0.1, STUDY, needs=("study",)),
+    "run, a content": Verb(_run_content, _study_result, 0.3, 0, STUDY, is_content=True, needs=("study",)),
 }
 """Name → verb; the names are those of the table at the end."""
