@@ -189,3 +189,29 @@ def test_a_table_that_was_edited_is_no_longer_evokeds(evoked, two, tmp_path: Pat
     ran = evoked(*words)
     assert (ran.code, out.read_text()) == (1, "edited by hand")
     assert "evoked did not write it" in ran.err
+
+
+def test_a_page_is_of_a_study_with_these_videos_not_with_these_names(evoked, media, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    def study(where: str, name: str, last: bytes) -> Path:
+        root = tmp_path / where / name
+        for folder, video in (("contents", "content"), ("reactions", "plain")):
+            (root / folder).mkdir(parents=True)
+            shutil.copy(media[video], root / folder / "a.mp4")
+        with (root / "reactions" / "a.mp4").open("ab") as file:
+            file.write(last)
+        (root / "results").mkdir()
+        return root
+
+    page = tmp_path / "page.html"
+    own, other = study("1", "s", b""), study("2", "s", b"\0\0\0\x08free")
+    for _ in range(2):  # the second time it replaces its own
+        assert evoked("report", own, "-o", page).code == 0
+    shutil.copy(media["plain"], own / "reactions" / "b.mp4")  # a study that has grown is the same one
+    assert evoked("report", own, "-o", page).code == 0
+    written = page.read_bytes()
+    for stranger in (other, study("1", "named otherwise", b"")):
+        refused = evoked("report", stranger, "-o", page)
+        assert (refused.code, page.read_bytes()) == (1, written)
+        assert "choose another place, or give --force" in refused.err
+    assert not list((own / "results").rglob("digests.json")), "a report writes no records of the study"
+    assert evoked("report", other, "-o", page, "--force").code == 0

@@ -1,6 +1,7 @@
 """evoked report: a page of a study's results, or of one predicted video."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -11,9 +12,12 @@ from evoked.cli.paths import InputPath, OutputPath
 from evoked.cli.progress import bar
 from evoked.core.files import digest
 from evoked.core.names import derived_name, printable
+from evoked.core.provenance import unique_names
 from evoked.report.config import ReportConfig
 from evoked.report.load_results import load_prediction, load_study
 from evoked.report.page import default_place, kept_previews, write_page
+from evoked.study.build_records import StepRecords
+from evoked.study.passed_over import is_video
 
 __all__ = ["File", "report"]
 
@@ -56,8 +60,8 @@ def report(
     if video_file is not None and prediction is None:
         raise click.UsageError("--video-file goes with --prediction; a study has its videos")
     if study is not None:
-        inputs = _study_inputs(study)
         target = file_in(output, "report.html", _SUFFIXES) if output else default_place(study)
+        inputs = _study_inputs(study) if output else {}
         if output:
             claim(target, "report", lambda: inputs)
         page_data, previews = load_study(study), kept_previews(study)
@@ -83,6 +87,13 @@ def report(
 
 
 def _study_inputs(study: Path) -> dict[str, str]:
-    """Which study a page shows: the name of its folder, and a digest of the names of its videos."""
-    videos = [sorted(printable(p.name) for p in (study / name).glob("*")) for name in ("contents", "reactions")]
-    return {study.resolve().name: digest(videos)}
+    """Which study a page shows: the name of its folder, and its videos, by digests that the last run recorded."""
+    name = study.resolve().name
+    records = StepRecords(study / "results", read_only=True)
+    folders = [study / folder for folder in ("contents", "reactions")]
+    videos = [path for folder in folders if folder.is_dir() for path in sorted(folder.iterdir()) if is_video(path)]
+    digests: dict[Path, str] = {}
+    for path in videos:
+        with suppress(OSError):  # it does not change what the results say
+            digests[path] = records.content_digest(path)
+    return {f"study {printable(name)}": digest(printable(name)), **unique_names(digests)}
