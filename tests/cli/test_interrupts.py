@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from evoked.cli.interrupts import interruption_note
+from evoked.media.probe import probe
 from evoked.media.write import VideoWriter
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks processes up in /proc")
@@ -101,6 +102,51 @@ def test_workers_end_with_their_parent(videos: tuple[Path, Path], tmp_path: Path
         assert process.returncode == 128 + sent
         assert said.splitlines()[-1] == interruption_note(words)
         assert FRESH in said
+
+
+@pytest.mark.nets
+@pytest.mark.parametrize(("command", "sent"), [("run", signal.SIGHUP), ("predict", signal.SIGTERM)])
+def test_workers_of_a_study_and_of_a_prediction_end_with_them(
+    videos: tuple[Path, Path], model: Path, tmp_path: Path, command: str, sent: signal.Signals
+) -> None:
+    if command == "run":
+        for folder in ("contents", "reactions"):
+            (tmp_path / "study" / folder).mkdir(parents=True)
+            for video in videos:
+                (tmp_path / "study" / folder / video.name).symlink_to(video)
+        lines = [f"{video.name},{video.name}\n" for video in videos]
+        (tmp_path / "study" / "pairs.csv").write_text("reaction,content\n" + "".join(lines))
+        words = ["run", str(tmp_path / "study"), "--workers", "2"]
+    else:
+        words = ["predict", *map(str, videos), "--model", str(model), "-o", f"{tmp_path}/out/", "--workers", "2"]
+    process = started(words)
+    until(lambda: len(readers(process.pid, videos[0]) | readers(process.pid, videos[1])) == 2)
+    process.send_signal(sent)
+    _, said = process.communicate(timeout=PATIENCE_S)  # returns when the last holder of stderr is gone
+    until(lambda: not session_members(process.pid))
+    assert process.returncode == 128 + sent
+    assert said.splitlines()[-1] == interruption_note(words)
+    assert "Traceback" not in said
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert [path.name for path in written if path.name.startswith(".") and path.name != ".evoked.lock"] == []
+    assert not list(tmp_path.rglob("*.parquet"))
+
+
+@pytest.mark.nets
+def test_a_sample_ends_and_goes_on(tmp_path: Path) -> None:
+    folder = tmp_path / "study"
+    words = ["sample", str(folder), "--offline"]
+    process = started(words)
+    until(lambda: (folder / "contents").is_dir() and any((folder / "contents").iterdir()))
+    process.send_signal(signal.SIGTERM)
+    _, said = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 143
+    assert said.splitlines()[-1] == interruption_note(words)
+    assert "run the same command again to continue" in said
+    videos = [path for part in ("contents", "reactions") for path in (folder / part).glob("*")]
+    assert [path.name for path in videos if path.name.startswith(".")] == []  # no half-written video
+    for path in videos:
+        assert probe(path).stated_s is not None
 
 
 @pytest.mark.nets

@@ -210,6 +210,55 @@ def test_workers_give_the_same_bytes(study: Path, videos: Path, tmp_path: Path) 
     assert {state for _, state in ended(run(root)[1])} == {"kept"}  # the executor is no part of a key
 
 
+def test_interrupted_it_ends_as_if_undisturbed_the_page_too(videos: Path, study: Path, tmp_path: Path) -> None:
+    """Interrupted when the first features are there, and run again: every file is that of one run."""
+    root = copied(videos, tmp_path / study.name)  # its folder's name is the title of the page
+    call = [sys.executable, "-c", "from evoked.cli.main import main; main()", "run", str(root)]
+    with subprocess.Popen(call, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None and not list((root / "results").glob("features/*.safetensors")):
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+    assert process.returncode == 143
+    code, items, stderr = run(root)
+    assert code == 0, stderr
+    assert {"kept", "done"} <= {state for _, state in ended(items)}
+    run(study)  # another test may have left it with another setting
+    assert bytes_of(root, *ALL) == bytes_of(study, *ALL)
+
+
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="no unshare: a read-only disk cannot be made")
+def test_a_finished_study_on_a_read_only_disk_is_kept_and_one_to_be_done_is_refused(
+    study: Path, videos: Path, tmp_path: Path
+) -> None:
+    run(study)
+    before = bytes_of(study, *ALL)
+    code, out, said = read_only(study, "run", study, "--json")
+    assert code == 0, said
+    assert {item["step"] for item in json.loads(out)["items"] if item["state"] != "kept"} == {"log"}
+    assert "nothing was to be done, and that could not be noted" in said
+    assert bytes_of(study, *ALL) == before
+    page = tmp_path / "page.html"
+    assert read_only(study, "report", study, "-o", page)[0] == 0
+    assert page.is_file()
+    fresh = copied(videos, tmp_path / "fresh")
+    code, _, said = read_only(fresh, "run", fresh)
+    assert code == 1
+    assert "ead-only file system" in said.strip().splitlines()[-1]
+    assert sorted(p.name for p in fresh.iterdir()) == ["contents", "reactions", "study.toml"]
+
+
+def read_only(folder: Path, *words: object) -> tuple[int, str, str]:
+    """Run a command for which a folder is on a disk that cannot be written: exit code, stdout, stderr."""
+    mount = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" || exit 77; exec "$@"'
+    evoked = [sys.executable, "-c", "from evoked.cli.main import main; main()", *map(str, words)]
+    call = ["unshare", "--mount", "sh", "-c", mount, str(folder), *evoked]
+    done = subprocess.run(call, capture_output=True, text=True, timeout=300)
+    if done.returncode == 77 or done.stderr.startswith("unshare: "):
+        pytest.skip("only root may mount a read-only disk")
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.returncode, done.stdout, done.stderr
+
+
 def planned(study: Path) -> tuple[dict[str, str], Counter[tuple[str, str]]]:
     """Why each item would be done, by step and name, and how many would be what."""
     before = {p: (p.stat().st_mtime_ns, p.read_bytes()) for p in study.rglob("*") if p.is_file()}
