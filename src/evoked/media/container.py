@@ -19,7 +19,7 @@ from av.stream import Disposition, Stream
 
 from evoked.core.errors import MediaError, MissingMedia
 from evoked.core.names import is_utf8, printable, special_file
-from evoked.media.file_header import header_from
+from evoked.media.file_header import header_from, header_of
 
 __all__ = [
     "READ_ERRORS",
@@ -187,6 +187,8 @@ def first_stream(container: InputContainer, path: Path, audio_track: int = 0) ->
     sounds = [s for s in container.streams.audio if s.codec_context]
     if container.format.name in TEXT_ART or not (pictures or sounds):
         container.close()
+        if (missing := _missing_index(path)) is not None:
+            raise MediaError(f"{path} {missing}: copy, record or download it again")
         raise MissingMedia(f"{path} is no media file: it holds no picture and no sound. Name a video or sound file")
     starts = [s.start_time * time_base_of(s) for s in (*pictures, *sounds) if s.start_time is not None]
     zero = Fraction(min(starts, default=0))
@@ -249,22 +251,39 @@ def _open(path: Path) -> InputContainer:
         # its name helps to recognise it; "file:" keeps a colon in the name from being read as a protocol
         return av.open(f"file:{path}", metadata_errors="replace", options={"fflags": "+genpts"})
     except av.error.InvalidDataError as error:
-        if _is_mp4(path):
-            raise MediaError(
-                f"{path} was cut off before its index (moov): copy, record or download it again"
-            ) from error
-        raise MissingMedia(
-            f"{path} is no media file: its content is of no known kind. Name a video or sound file"
-        ) from error
+        return _open_before_torn_fragment(path, error)
     except (OSError, av.error.FFmpegError) as error:
         reason = getattr(error, "strerror", None) or error
         raise MediaError(f"{path} cannot be opened: {reason}. Check that it can be read and is whole") from error
 
 
-def _is_mp4(path: Path) -> bool:
-    """Whether a file begins as an MP4 or MOV does."""
-    try:
-        with path.open("rb") as file:
-            return file.read(8)[4:] == b"ftyp"
-    except OSError:
-        return False
+def _open_before_torn_fragment(path: Path, error: Exception) -> InputContainer:
+    """Open what comes before the last fragment of an MP4 that ends within that one's index, which libav refuses.
+
+    Raises:
+        MediaError: if it is an MP4 of another kind, with what is missing.
+        MissingMedia: if it is none.
+    """
+    header = header_of(path)
+    if header.head[4:8] != b"ftyp":
+        raise MissingMedia(
+            f"{path} is no media file: its content is of no known kind. Name a video or sound file"
+        ) from error
+    kinds = [kind for kind, _ in header.boxes]
+    if kinds[-1] not in (b"moov", b"mdat") and b"mdat" in kinds and header.boxes_end > header.size:
+        whole = f"subfile,,start,0,end,{header.boxes[-1][1]},,:{path}"
+        return av.open(whole, metadata_errors="replace", options={"fflags": "+genpts"})
+    what = _missing_index(path) or "is damaged: its index (moov) cannot be read"
+    raise MediaError(f"{path} {what}: copy, record or download it again") from error
+
+
+def _missing_index(path: Path) -> str | None:
+    """What is missing of the index of an MP4 that was cut off, as a clause after its name; None: nothing is."""
+    header = header_of(path)
+    kinds = [kind for kind, _ in header.boxes]
+    if header.head[4:8] != b"ftyp":
+        return None
+    if b"moov" not in kinds:
+        return "was cut off before its index (moov)"
+    is_torn = kinds[-1] == b"moov" and header.boxes_end > header.size
+    return "was cut off within its index (moov)" if is_torn else None

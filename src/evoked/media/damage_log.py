@@ -1,6 +1,7 @@
 """What is wrong with a file, collected while it is read: entries for people, and which seconds are not valid."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from fractions import Fraction
 
 import av
@@ -15,6 +16,7 @@ from evoked.media.clock_repair import ClockRepair
 from evoked.media.container import StreamSource, time_base_of
 from evoked.media.probe import Media
 from evoked.media.stated_length import joined_files
+from evoked.media.torn_end import torn_end
 
 __all__ = ["CorruptFrames", "DamageLog", "PassLog", "StreamPosition"]
 
@@ -150,7 +152,7 @@ class DamageLog(PassLog):
         self.corrupt = CorruptFrames()
         self.enough = False
         self._media = media
-        self._joined = joined_files(source)
+        self._joined, self._torn = joined_files(source), torn_end(source)
         self._indices = {name: stream.index for name, stream in wanted.items()}
 
     @property
@@ -205,6 +207,8 @@ class DamageLog(PassLog):
         if stated_s is not None and float(stated_s) - duration_s > CUT_OFF_S:
             text = f"cut off: it ends after {duration_s:.1f} s of the {float(stated_s):.1f} s that it states"
             entries.append(Damage("cut_off", text, duration_s, float(stated_s)))
+        if self._torn is not None and not entries:
+            entries.append(replace(self._torn, from_s=duration_s))
         return entries
 
     def _gaps(self) -> list[Damage]:

@@ -19,12 +19,16 @@ class FileHeader:
 
     Attributes:
         head: its first bytes.
+        size: of the file in bytes.
         boxes: type and first byte of each top-level box, where it is an MP4 or MOV.
+        boxes_end: where the last of these ends by its own statement; beyond `size` where the file was cut off.
         riff_end, after_riff: where the first RIFF chunk ends, where it is one, and the four bytes there.
     """
 
     head: bytes
+    size: int
     boxes: tuple[tuple[bytes, int], ...]
+    boxes_end: int
     riff_end: int
     after_riff: bytes
 
@@ -97,11 +101,12 @@ def _read_header(file: BinaryIO, size: int) -> FileHeader:
         riff_end = 8 + int.from_bytes(head[4:8], "little")
         file.seek(riff_end)
         after = file.read(4)
-    return FileHeader(head, boxes, riff_end, after)
+    starts, boxes_end = tuple((kind, start) for kind, start, _ in boxes), boxes[-1][2] if boxes else 0
+    return FileHeader(head, size, starts, boxes_end, riff_end, after)
 
 
-def _boxes(file: BinaryIO, length: int) -> Iterator[tuple[bytes, int]]:
-    """The type and the first byte of each top-level box; ends where they are damaged."""
+def _boxes(file: BinaryIO, length: int) -> Iterator[tuple[bytes, int, int]]:
+    """The type, the first byte and the end of each top-level box; ends where they are damaged."""
     place = 0
     while place + 8 <= length:
         file.seek(place)
@@ -109,7 +114,12 @@ def _boxes(file: BinaryIO, length: int) -> Iterator[tuple[bytes, int]]:
         size = int.from_bytes(header[:4], "big")
         if size == 1:
             size = int.from_bytes(header[8:16], "big")
-        yield header[4:8], place
+        yield header[4:8], place, place + size if size else length
         if size < 8:  # up to the end of the file, or damaged
             return
         place += size
+    if place < length:
+        file.seek(place)
+        rest = file.read(length - place)
+        if any(rest):
+            yield rest[4:8], place, place + 8

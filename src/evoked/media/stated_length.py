@@ -13,10 +13,12 @@ __all__ = ["has_one_clock", "joined_files", "stated_end_s"]
 
 OPEN_SIZE = 0xFFFF_0000
 """A size that a recorder writes which cannot go back to fill it in is above this, or 0."""
+PIPED_SIZE = 0x7FFF_F000
+"""What SoX writes there into a pipe."""
 SEGMENT_INFO, DURATION, TIMESTAMP_SCALE = b"\x15\x49\xa9\x66", b"\x44\x89", b"\x2a\xd7\xb1"
 MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
 ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
-CONTAINER_STATES = {"flv", "live_flv"}
+FLASH_DURATION = b"\x00\x08duration\x00"
 STREAMS_STATE = {"aiff", "w64", "flac", "caf", MP4}
 
 
@@ -33,8 +35,9 @@ def stated_end_s(source: StreamSource) -> Fraction | None:
     if name in ("wav", "avi", "asf"):  # libav gives what is left of these
         read = {"wav": _wave_duration_s, "avi": _avi_duration_s, "asf": _asf_duration_s}[name]
         return read(header_of(source.path).head)
-    if name in CONTAINER_STATES:
-        return Fraction(source.container.duration, av.time_base) + start_s if source.container.duration else None
+    if name in ("flv", "live_flv"):
+        duration_s = _flash_duration_s(header_of(source.path).head)
+        return None if duration_s is None else duration_s + start_s
     if name in STREAMS_STATE or (name == "mp3" and _has_xing(header_of(source.path).head)):
         streams = [s for s in (source.picture, source.sound) if s is not None and s.duration]
         return max((source.start_s(s) + s.duration * time_base_of(s) for s in streams if s.duration), default=None)
@@ -69,7 +72,8 @@ def _wave_duration_s(head: bytes) -> Fraction | None:
         return None
     per_second = int.from_bytes(head[settings + 16 : settings + 20], "little")
     size = int.from_bytes(head[data + 4 : data + 8], "little")
-    return Fraction(size, per_second) if per_second and 0 < size < OPEN_SIZE else None
+    is_open = size in (0, PIPED_SIZE) or size >= OPEN_SIZE
+    return None if is_open or not per_second else Fraction(size, per_second)
 
 
 def _avi_duration_s(head: bytes) -> Fraction | None:
@@ -89,6 +93,15 @@ def _asf_duration_s(head: bytes) -> Fraction | None:
     play, preroll = (int.from_bytes(head[place + at : place + at + 8], "little") for at in (64, 80))
     duration_s = Fraction(play, 10_000_000) - Fraction(preroll, 1000)
     return duration_s if duration_s > 0 else None
+
+
+def _flash_duration_s(head: bytes) -> Fraction | None:
+    """The duration in the metadata of an FLV; None where it was left open, for which libav estimates one."""
+    place = head.find(FLASH_DURATION) + len(FLASH_DURATION)
+    if place < len(FLASH_DURATION) or place + 8 > len(head):
+        return None
+    (value,) = struct.unpack(">d", head[place : place + 8])
+    return Fraction(value) if 0 < value < 1e9 else None
 
 
 def _has_xing(head: bytes) -> bool:

@@ -1,0 +1,135 @@
+"""Files that were cut off are told also where they state no duration; whole files are not."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from make_clips import Studio, run
+
+from evoked.core.damage import Damage
+from evoked.core.errors import MediaError
+from evoked.media.decode import read_media
+from evoked.media.probe import probe
+
+X264 = ("-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-g", 25, "-bf", 2)
+FRAGMENTS = (*X264, "-c:a", "aac", "-movflags", "frag_keyframe+empty_moov+default_base_moof+skip_trailer")
+HOW: dict[str, tuple[object, ...]] = {
+    "h264.ts": (*X264, "-c:a", "aac"),
+    "mpeg2.ts": ("-c:v", "mpeg2video", "-bf", 2, "-c:a", "mp2"),
+    "blu_ray.m2ts": (*X264, "-c:a", "ac3"),
+    "theora.ogg": ("-c:v", "libtheora", "-c:a", "libvorbis"),
+    "sound.opus": ("-vn", "-c:a", "libopus"),
+    "flac.oga": ("-vn", "-c:a", "flac"),
+    "fragments.mp4": FRAGMENTS,
+    "no_xing.mp3": ("-vn", "-c:a", "libmp3lame", "-write_xing", 0),
+    "tagged.mp3": ("-vn", "-c:a", "libmp3lame", "-write_xing", 0, "-write_id3v1", 1, "-metadata", "title=a"),
+    "layer2.mp2": ("-vn", "-c:a", "mp2"),
+    "sound.aac": ("-vn", "-c:a", "aac"),
+    "sound.ac3": ("-vn", "-c:a", "ac3", "-ar", 44100),
+    "sound.eac3": ("-vn", "-c:a", "eac3", "-ar", 48000),
+    "sound.dts": ("-vn", "-c:a", "dca", "-strict", -2, "-ar", 48000),
+    "dvd.vob": ("-c:v", "mpeg2video", "-bf", 2, "-c:a", "ac3"),
+    "recorder.flv": ("-c:v", "flv1", "-c:a", "libmp3lame", "-flvflags", "no_duration_filesize"),
+    "live.webm": ("-c:v", "libvpx", "-cpu-used", 8, "-c:a", "libopus", "-live", 1),
+    "near_end.wav": ("-vn",),
+    "near_end.mkv": (*X264, "-c:a", "aac"),
+    "near_end.avi": (*X264, "-c:a", "libmp3lame"),
+}
+
+
+@pytest.fixture(scope="module")
+def master(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """4 s of picture and clicks."""
+    return Studio(tmp_path_factory.mktemp("cut")).master(Fraction(25), 100)
+
+
+def damage_of(path: Path) -> tuple[float, tuple[Damage, ...]]:
+    """How long a file is, and its damage after it was read."""
+    media = probe(path)
+    reader = read_media(path, frames=media.seconds if media.picture else None, audio_hz=8000 if media.sound else None)
+    for _ in reader:
+        pass
+    return float(media.duration_s), reader.damage
+
+
+@pytest.mark.parametrize("name", HOW)
+def test_a_file_without_its_end_is_told_and_a_whole_one_is_not(master: Path, name: str) -> None:
+    whole = master.with_name(name)
+    run("-i", master, *HOW[name], whole)
+    assert damage_of(whole)[1] == ()
+    data = whole.read_bytes()
+    for share in (0.97,) if name.startswith("near_end") else (0.55, 0.8, 0.97):
+        path = master.with_name(f"part_{name}")
+        path.write_bytes(data[: int(len(data) * share) | 1])  # odd: not the end of a packet or sector
+
+        duration_s, damage = damage_of(path)
+
+        (entry,) = [entry for entry in damage if entry.kind == "cut_off"]
+        assert entry.text.startswith("cut off: ")
+        assert entry.from_s == pytest.approx(duration_s, abs=0.5)
+
+
+def test_a_transport_stream_cut_between_two_of_its_packets_is_told(master: Path) -> None:
+    whole, part = master.with_name("even.ts"), master.with_name("even_part.ts")
+    run("-i", master, *HOW["h264.ts"], whole)
+    data, told = whole.read_bytes(), []
+    packets = range(0, len(data), 188)
+    starts = [p for p in packets if data[p + 1] & 0x5F == 0x41 and data[p + 2] == 0]  # of frames: the first video PID
+    later = [p for p in starts[len(starts) // 2 :] if data[p + 189 : p + 191] == b"\x01\x00"]  # goes on in the next
+    for at in later[::5]:
+        part.write_bytes(data[: at + 188])
+        told.append([entry.kind for entry in damage_of(part)[1]].count("cut_off"))
+    assert told == [1] * len(told)
+    assert len(told) >= 3
+
+
+def test_an_ogg_file_cut_between_two_pages_is_told(master: Path) -> None:
+    whole, part = master.with_name("pages.ogg"), master.with_name("pages_part.ogg")
+    run("-i", master, "-vn", "-c:a", "libvorbis", "-page_duration", 100_000, whole)
+    data = whole.read_bytes()
+    part.write_bytes(data[: data.rindex(b"OggS")])
+    assert [(e.kind, "not marked" in e.text) for e in damage_of(part)[1]] == [("cut_off", True)]
+
+
+def test_a_fragmented_file_without_the_media_of_its_last_fragment_is_told(master: Path) -> None:
+    whole, part = master.with_name("moof.mp4"), master.with_name("moof_part.mp4")
+    run("-i", master, *FRAGMENTS, whole)
+    data = whole.read_bytes()
+    last = data.rindex(b"moof") - 4
+    part.write_bytes(data[: last + int.from_bytes(data[last : last + 4], "big")])
+    texts = [entry.text for entry in damage_of(part)[1] if entry.kind == "cut_off"]
+    assert len(texts) == 1
+
+
+def test_fragments_before_one_whose_index_is_cut_are_read(master: Path) -> None:
+    whole, part = master.with_name("index.mp4"), master.with_name("index_part, 1.mp4")
+    run("-i", master, *FRAGMENTS, whole)
+    data = whole.read_bytes()
+    part.write_bytes(data[: data.rindex(b"moof") + 300])
+    duration_s, damage = damage_of(part)
+    assert duration_s == pytest.approx(3, abs=0.15)  # three fragments of a second
+    assert [entry.kind for entry in damage] == ["cut_off"]
+
+
+@pytest.mark.parametrize(("place", "reason"), [("ftyp", "before its index"), ("moov", "within its index")])
+def test_a_file_without_its_index_is_refused_with_what_is_missing(master: Path, place: str, reason: str) -> None:
+    whole, part = master.with_name("moov.mp4"), master.with_name("moov_part.mp4")
+    run("-i", master, *FRAGMENTS, whole)
+    data = whole.read_bytes()
+    part.write_bytes(data[: data.index(place.encode()) + 20])
+    with pytest.raises(MediaError, match=reason):
+        probe(part)
+
+
+def test_an_flv_that_states_no_duration_is_given_none(master: Path) -> None:
+    path = master.with_name("open.flv")
+    run("-i", master, *HOW["recorder.flv"], path)
+    assert probe(path).stated_s is None
+
+
+def test_tags_and_padding_behind_the_last_frame_are_no_cut(master: Path) -> None:
+    for name, behind in (("no_xing.mp3", b"APETAGEX" + bytes(40)), ("sound.aac", bytes(500)), ("dvd.vob", bytes(2048))):
+        whole, padded = master.with_name(f"p_{name}"), master.with_name(f"padded_{name}")
+        run("-i", master, *HOW[name], whole)
+        padded.write_bytes(whole.read_bytes() + behind)
+        assert "cut_off" not in [entry.kind for entry in damage_of(padded)[1]], name
