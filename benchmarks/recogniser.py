@@ -97,7 +97,7 @@ def _rows(folder: Path, images: Sequence[str]) -> tuple[NDArray[np.float32], NDA
     rows, seen = np.zeros((len(images), width_of(KEPT)), dtype=np.float32), np.zeros(len(images), dtype=np.bool_)
     for i, image in enumerate(images):
         with suppress(DatasetError):  # no face is seen in it: counted
-            rows[i], seen[i] = faces(folder / "images" / image).values[0], True
+            rows[i], seen[i] = faces(folder / "images" / image).track.values[0], True
         if i % 100 == 99:
             print(f"{i + 1} of {len(images)} described", file=sys.stderr, flush=True)
     return rows, seen

@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -138,6 +139,25 @@ def test_bad_clips_are_told_and_the_others_go_on(table: Path, trained: tuple[Pat
         assert sum(line in printed for printed in done.stderr.splitlines()) == 1, line
     assert str(root) not in done.stderr, "a checkpoint keeps these lines, and where the clips lay is nobody's business"
     assert "amusement" in done.stdout
+
+
+def test_damage_of_rated_clips_is_told_again_from_the_cache(
+    table: Path, trained: tuple[Path, Result], tmp_path: Path
+) -> None:
+    whole, cut = tmp_path / "whole.mp4", table.parent / "cut.mp4"
+    command = ["ffmpeg", "-v", "error", "-i", default_cache().clip("WolfgangLanger_Pexels.mp4"), "-t", "6", "-an"]
+    subprocess.run([*command, "-c:v", "mpeg4", "-g", "5", "-movflags", "+faststart", whole], check=True)
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    rows = [",cut.mp4,0.5,2.2,cut,1,0,a", ",cut.mp4,4.5,5.5,cut,1,0,a"]  # the second is in the missing half
+    (table.parent / "damaged.csv").write_text(table.read_text() + "\n".join(rows) + "\n")
+
+    for _ in range(2):
+        done = call("evaluate", trained[0], table.parent / "damaged.csv", "--faces", tmp_path / "faces")
+        told = [line for line in done.stderr.splitlines() if "cut.mp4" in line]
+        assert [line for line in told if line.startswith("note: cut.mp4: cut off")], told
+        (left_out,) = [line for line in told if "left out" in line]
+        assert "4.5-5.5 s" in left_out
+        assert "cut off" in left_out
 
 
 def test_a_training_that_left_clips_out_is_done_and_exits_as_a_batch(

@@ -89,12 +89,13 @@ def train(
     check_writable(output / "recogniser.json")
     notes = [*rated_clips.notes, *_rating_notes(rated_clips)]
     dataset, problems = _load_clips(rated_clips, ratings, videos, config.descriptors, faces or output / _FACES)
-    notes += [f"left out: {line}" for line in problems]
+    notes += [*_damage_notes(dataset), *(f"left out: {line}" for line in problems)]
     for line in notes:  # printed first, because they often explain a failure below
         click.echo(f"note: {line}", err=True)
     inputs = {ratings.name: sha256(ratings)} | dict(dataset.digests)
     claim(output / "recogniser.json", "recogniser train", lambda: inputs, [ratings])
-    provenance = Provenance("recogniser train", {"train": recogniser_settings(config)}, inputs, notes=tuple(notes))
+    settings = {"train": recogniser_settings(config)}
+    provenance = Provenance("recogniser train", settings, inputs, notes=tuple(notes), damage=dataset.damage)
     with locked(output, "evoked recogniser train"), bar("train") as progress:
         recognition, metrics = train_recogniser(dataset, config, provenance, progress, state=output / _STATE)
     curves = {row.name: row.curve for row in metrics}
@@ -156,7 +157,8 @@ def evaluate(
     trained_on = sum(digest in set(training_inputs.values()) for digest in dataset.digests.values())
     if trained_on:
         notes = (*notes, f"{trained_on} of {len(dataset.digests)} files were trained on: these metrics are too high")
-    for line in (*rated_clips.notes, *_rating_notes(rated_clips), *notes, *(f"left out: {p}" for p in problems)):
+    notes = (*rated_clips.notes, *_rating_notes(rated_clips), *_damage_notes(dataset), *notes)
+    for line in (*notes, *(f"left out: {p}" for p in problems)):
         click.echo(f"note: {line}", err=True)
     click.echo(json.dumps(metrics_json(metrics), indent=1) if as_json else metrics_table(metrics))
     _end(problems, len(rated_clips.clips), "the metrics are of the others")
@@ -172,6 +174,11 @@ def _load_clips(
         return load_rated_clips(
             ratings, videos or table.parent, descriptors, store, by_name=videos is not None, progress=progress
         )
+
+
+def _damage_notes(dataset: "ClipDataset") -> list[str]:
+    """A note for each defect of a clip's file."""
+    return list(dict.fromkeys(f"{entry.file}: {entry.damage.text}" for entry in dataset.damage))
 
 
 def _rating_notes(ratings: Ratings) -> list[str]:

@@ -4,6 +4,7 @@ Computing face descriptors takes most of the time, so they are cached in one fil
 from there, and a second training computes none.
 """
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,8 +15,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from evoked.core.damage import Damage, FileDamage, damage_dicts, of_file
 from evoked.core.errors import CheckpointError, DatasetError, EvokedError, WeightsError
-from evoked.core.files import digest, sha256
+from evoked.core.files import digest, parse_json, sha256
 from evoked.core.progress import Progress, silent
 from evoked.core.provenance import unique_names
 from evoked.core.time_grid import ANNOTATION_FPS, TimeGrid
@@ -24,7 +26,7 @@ from evoked.dataset.ratings import RatedClip, Ratings
 from evoked.faces.descriptors import column_names, models_of
 from evoked.model.stored import read_arrays, write_arrays
 from evoked.reactions.expressions.trained import forward_fill
-from evoked.reactions.viewers.rated_clip import CODE_VERSION, ClipFaceDescriber
+from evoked.reactions.viewers.rated_clip import CODE_VERSION, ClipFaceDescriber, DescribedClip
 from evoked.weights.catalogue import NETS
 
 __all__ = ["ClipDataset", "load_rated_clips", "person_groups"]
@@ -44,6 +46,7 @@ class ClipDataset:
         labels: (n, K) share of the raters who saw the expression, in [0, 1]; NaN where nobody rated it.
         people: of each clip, the group of people that every split keeps together.
         digests: file name → SHA-256, as from `unique_names`.
+        damage: defects of the files within the clips.
     """
 
     expressions: tuple[str, ...]
@@ -52,6 +55,7 @@ class ClipDataset:
     labels: NDArray[np.float64]
     people: tuple[str, ...]
     digests: Mapping[str, str]
+    damage: tuple[FileDamage, ...] = ()
 
     def subset(self, indices: Sequence[int]) -> "ClipDataset":
         """The clips at these indices, in this order."""
@@ -62,6 +66,7 @@ class ClipDataset:
             self.labels[list(indices)],
             tuple(self.people[i] for i in indices),
             self.digests,
+            self.damage,
         )
 
 
@@ -100,18 +105,21 @@ def load_rated_clips(
     used: list[int] = []
     rows: list[NDArray[np.float32]] = []
     problems: list[str] = []
+    damage: list[FileDamage] = []
     for i, clip in enumerate(ratings.clips):
         try:
             if viewers := several.get(clip.clip or clip.video):
                 raise DatasetError(f"rated are {viewers}, learnt from is the largest face: cut out a video of each")
-            track = _described(clip, _file_of(clip, root, by_name), describes, store, _ClipReader(faces, digests))
+            described = _described(clip, _file_of(clip, root, by_name), describes, store, _ClipReader(faces, digests))
         except WeightsError:
             raise  # every clip would fail
         except EvokedError as error:
             problems.append(_problem(clip, root, error))
         else:
             used.append(i)
+            track = described.track
             rows.append(np.concatenate([descriptors for _, descriptors in forward_fill(track, track.grid.steps + 1)]))
+            damage.extend(of_file(clip.clip or clip.video, described.damage))
         progress(i + 1, len(ratings.clips))
     if not used:
         raise DatasetError(f"none of the {len(ratings.clips)} rated clips can be used; the first: {problems[0]}")
@@ -122,6 +130,7 @@ def load_rated_clips(
         labels[used],
         tuple(people[i] for i in used),
         unique_names(digests.known),
+        tuple(dict.fromkeys(damage)),
     )
     return rated, tuple(problems)
 
@@ -210,7 +219,7 @@ def _described(
     describes: tuple[str, ...],
     store: Path,
     reader: _ClipReader,
-) -> Track:
+) -> DescribedClip:
     faces, digests = reader
     start_s, end_s = max(0.0, clip.start_s), clip.end_s
     nets = {name: NETS[name].sha256 for name in models_of(describes)}
@@ -220,16 +229,19 @@ def _described(
     if cache_file.is_file():
         try:
             arrays, text = read_arrays(cache_file)
-            if text:
+            if "rows" not in arrays and text:
                 raise DatasetError(text)  # the cached reason why the clip cannot be used
             grid = TimeGrid(ANNOTATION_FPS, len(arrays["valid"]))
-            return Track.masked(grid, names, arrays["rows"], arrays["valid"])
-        except (CheckpointError, KeyError, ValueError):
+            damage = tuple(Damage(**entry) for entry in parse_json(text or "[]"))
+            return DescribedClip(Track.masked(grid, names, arrays["rows"], arrays["valid"]), damage)
+        except (CheckpointError, KeyError, ValueError, TypeError):
             cache_file.unlink(missing_ok=True)  # damaged: compute again
     try:
-        track = faces()(path, start_s, end_s)
+        track, damage = faces()(path, start_s, end_s)
     except DatasetError as error:
         write_arrays(cache_file, {"valid": np.zeros(0, dtype=np.bool_)}, str(error))
         raise
-    write_arrays(cache_file, {"rows": np.nan_to_num(track.values), "valid": track.valid}, "")
-    return Track(TimeGrid(ANNOTATION_FPS, track.grid.steps), track.names, track.values, track.valid)
+    about = json.dumps(damage_dicts(damage)) if damage else ""
+    write_arrays(cache_file, {"rows": np.nan_to_num(track.values), "valid": track.valid}, about)
+    from_zero = Track(TimeGrid(ANNOTATION_FPS, track.grid.steps), track.names, track.values, track.valid)
+    return DescribedClip(from_zero, damage)

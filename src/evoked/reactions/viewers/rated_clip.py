@@ -7,10 +7,12 @@ description that is repeated (spec §5).
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from evoked.core.damage import Damage, damage_texts
 from evoked.core.errors import DatasetError
 from evoked.core.time_grid import ANNOTATION_FPS, TimeGrid
 from evoked.core.track import Track
@@ -24,14 +26,26 @@ from evoked.reactions.viewers.annotation import AnnotateConfig
 from evoked.reactions.viewers.annotator import SAME_FACE_IOU
 from evoked.weights.cache import Cache
 
-__all__ = ["CODE_VERSION", "IMAGE_FRAMES", "IMAGE_SUFFIXES", "ClipFaceDescriber"]
+__all__ = ["CODE_VERSION", "IMAGE_FRAMES", "IMAGE_SUFFIXES", "ClipFaceDescriber", "DescribedClip"]
 
-CODE_VERSION = 1
+CODE_VERSION = 2
 """Raised whenever the descriptions of a clip change, so that cached ones are computed again."""
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 IMAGE_FRAMES = 18
 MIN_FACE_SHARE = Fraction(1, 2)
 """Share of a clip's frames that must show a face: with fewer, the ratings of the clip do not describe it."""
+
+
+class DescribedClip(NamedTuple):
+    """The face of a clip.
+
+    Attributes:
+        track: descriptions at 6 Hz, valid where the face was visible.
+        damage: defects of the file within the clip.
+    """
+
+    track: Track
+    damage: tuple[Damage, ...] = ()
 
 
 class ClipFaceDescriber:
@@ -56,7 +70,7 @@ class ClipFaceDescriber:
         further = [name for name, _ in self._widths if name != "blendshapes"]
         self._describe_further = open_descriptors(further, cache) if further else None
 
-    def __call__(self, path: Path, start_s: float = 0.0, end_s: float = 0.0) -> Track:
+    def __call__(self, path: Path, start_s: float = 0.0, end_s: float = 0.0) -> DescribedClip:
         """Describe one clip.
 
         Args:
@@ -64,7 +78,7 @@ class ClipFaceDescriber:
             start_s, end_s: the span in seconds; both 0 for the entire clip.
 
         Returns:
-            Descriptions at 6 Hz, valid where the face was visible; for a still image 18 equal rows.
+            Descriptions, for a still image 18 equal rows; not valid where the file is damaged.
 
         Raises:
             MediaError or a subclass: if the file cannot be used.
@@ -75,27 +89,32 @@ class ClipFaceDescriber:
             if row is None:
                 raise DatasetError(f"no face is seen in {path}. Leave it out, or rate a picture that shows one")
             still = np.repeat(row[0][None], IMAGE_FRAMES, axis=0)
-            return Track(
-                TimeGrid(ANNOTATION_FPS, IMAGE_FRAMES), self.names, still, np.ones(IMAGE_FRAMES, dtype=np.bool_)
-            )
+            always = np.ones(IMAGE_FRAMES, dtype=np.bool_)
+            return DescribedClip(Track(TimeGrid(ANNOTATION_FPS, IMAGE_FRAMES), self.names, still, always))
         grid = self._grid(path, start_s, end_s)
         values = np.zeros((grid.steps, len(self.names)), dtype=np.float32)
         valid = np.zeros(grid.steps, dtype=np.bool_)
         before: tuple[Face, Mesh] | None = None
         last, row = -1, None
-        for picture in read_media(path, frames=grid):
+        shown_s = np.zeros(grid.steps)
+        reader = read_media(path, frames=grid)
+        for picture in reader:
             assert isinstance(picture, VideoFrame)
+            shown_s[picture.step] = picture.pts_s
             if picture.index != last:  # a repeated frame is computed once
                 row, last = self._row(picture.rgb(), before), picture.index
                 before = row[1] if row is not None else None
             if row is not None:
                 values[picture.step], valid[picture.step] = row[0], True
+        valid &= reader.picture_valid(grid, shown_s)
+        damage = tuple(entry for entry in reader.damage if _touches(entry, grid))
         if valid.sum() < MIN_FACE_SHARE * grid.steps:
             where = f"{path} {start_s:g}-{end_s:g} s" if end_s else str(path)
+            why = "".join(f" ({text})" for text in damage_texts(damage))
             raise DatasetError(
-                f"a face is seen in {int(valid.sum())} of the {grid.steps} frames of {where}. Leave the clip out"
+                f"a face is seen in {int(valid.sum())} of the {grid.steps} frames of {where}{why}. Leave the clip out"
             )
-        return Track.masked(grid, self.names, values, valid)
+        return DescribedClip(Track.masked(grid, self.names, values, valid), damage)
 
     def _grid(self, path: Path, start_s: float, end_s: float) -> TimeGrid:
         grid = probe(path).grid(ANNOTATION_FPS)
@@ -137,3 +156,9 @@ class ClipFaceDescriber:
                 columns.append(values[at : at + width])
                 at += width
         return np.concatenate(columns)
+
+
+def _touches(damage: Damage, grid: TimeGrid) -> bool:
+    """Whether a defect, or one whose seconds are not known, may lie within a clip."""
+    begins = damage.from_s is None or damage.from_s <= float(grid.second(grid.steps))
+    return begins and (damage.to_s is None or damage.to_s >= float(grid.start))
