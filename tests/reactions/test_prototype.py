@@ -11,7 +11,7 @@ import pytest
 from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
 from evoked.faces.landmarks import BLENDSHAPES
-from evoked.reactions.expressions.action_units import ACTION_NAMES, ACTIONS, REST_CAP, au_intensities
+from evoked.reactions.expressions.action_units import ACTION_NAMES, ACTIONS, BROWS, REST_CAP, au_intensities
 from evoked.reactions.expressions.prototype import PROTOTYPES, PrototypeRecogniser
 
 SIX_HZ = Fraction(6)
@@ -73,6 +73,29 @@ def test_a_shout_is_no_laughter() -> None:
     assert scores(shout)["amusement"] < 0.05 < 0.5 < scores(LAUGH)["amusement"]
 
 
+def test_bared_teeth_are_no_laughter() -> None:
+    smile = {"smile": 1, "upper_teeth_shown": 1, "eyes_narrowed": 1}
+    assert scores(face(**smile))["amusement"] > scores(face(**smile, lower_teeth_shown=1))["amusement"] > 0.5
+    snarl = face(upper_teeth_shown=1, lower_teeth_shown=1, eyes_narrowed=1, brows_down=1)
+    assert scores(snarl)["amusement"] < 0.05
+
+
+def test_weeping_is_no_laughter_and_a_yawn_no_surprise() -> None:
+    weeping, yawn = face(smile=1, eyes_closed=1, chin_raised=1), face(jaw_dropped=1, eyes_closed=1)
+    assert max(scores(weeping)[name] for name in ("amusement", "contentment")) < 0.5
+    assert scores(face(smile=1, eyes_closed=1))["amusement"] > 0.5
+    assert scores(yawn)["surprise"] < 0.5 < scores(STARTLED)["surprise"]
+
+
+def test_open_eyes_and_a_closed_mouth_are_no_interest() -> None:
+    alert = REST.copy()
+    for action in ACTIONS:
+        if action.name in ("brows down", "jaw dropped", "eyes closed", "mouth corners down"):
+            for shape in action.shapes:
+                alert[BLENDSHAPES.index(shape)] = 0  # far below a neutral face: nothing contradicts interest
+    assert scores(alert)["interest"] == pytest.approx(scores(REST)["interest"], abs=1e-3)
+
+
 def test_absence_stays_absence_and_does_not_touch_its_neighbours() -> None:
     rows = [LAUGH] * 30
     complete, holed = PrototypeRecogniser().score(track(rows)), PrototypeRecogniser().score(track(rows, hidden=(3, 4)))
@@ -109,14 +132,33 @@ def test_the_resting_face_equals_a_plain_running_median() -> None:
     recording = track(rows, hidden=tuple(range(50, 90)))
     result = au_intensities(recording, rest_window_s=20, rest_least_s=5)
     absolute = np.stack([_plain_ramp(r) for r in rows])
+    brows = [ACTION_NAMES.index(name) for name in BROWS]
+    resting = np.quantile(absolute[recording.valid][:, brows], 0.25, axis=0)  # 33 s seen: the whole recording
     for second in (0, 7, 12, 25, 39):
         middle = second * 6 + 3
         near = [i for i in range(max(0, middle - 60), min(240, middle + 61)) if recording.valid[i]]
         baseline = np.clip(np.median(absolute[near], axis=0), -REST_CAP, REST_CAP)
+        baseline[brows] = np.maximum(resting, 0)
         step = second * 6
         if recording.valid[step]:
             expected = np.clip(absolute[step] - baseline, -0.5, 1.25)
             np.testing.assert_allclose(result.values[step], expected, atol=1e-5)
+
+
+def test_brows_that_are_always_high_are_at_rest_and_raised_ones_are_interest() -> None:
+    raised, interest = face(inner_brows_up=1, outer_brows_up=1), PrototypeRecogniser(("interest",))
+    assert interest.score(track([raised] * 18)).values[9, 0] > 0.5  # 3 s: nothing is known of this person
+    assert interest.score(track([raised] * 6 * 12)).values[36, 0] < 0.05
+    for seconds in (12, 60):
+        now_and_then = interest.score(track(([REST] * 12 + [raised] * 12) * (seconds // 4)))
+        assert (now_and_then.values[14:22, 0] > 0.5).all()
+
+
+def test_what_lasts_less_than_a_second_is_not_shown() -> None:
+    flash = PrototypeRecogniser().score(track([REST] * 12 + [LAUGH] * 3 + [REST] * 12))
+    assert flash.values[:, 0].max() < 0.5
+    lasting = PrototypeRecogniser().score(track([REST] * 12 + [LAUGH] * 9 + [REST] * 12))
+    assert (lasting.values[:, 0] > 0.5).tolist() == [12 <= i < 21 for i in range(33)]
 
 
 def _plain_ramp(row: np.ndarray) -> np.ndarray:
@@ -176,10 +218,10 @@ def test_on_real_labelled_faces_it_ranks_as_well_as_was_measured() -> None:
         if faces := detect(picture):
             shown.append(mesh(picture, faces[0]).blendshapes)
             names.append(row["expression"])
-    slow = Track.masked(TimeGrid(Fraction(1, 100), len(shown)), BLENDSHAPES, np.stack(shown), np.ones(len(shown), bool))
-    result = PrototypeRecogniser().score(slow)
-    surprise = roc_auc_score([n == "surprise" for n in names], result.values[:, result.names.index("surprise")])
-    amusement = roc_auc_score([n == "happiness" for n in names], result.values[:, result.names.index("amusement")])
+    recogniser = PrototypeRecogniser()
+    result = np.stack([recogniser.score(track([shapes] * 18)).values[9] for shapes in shown])  # 3 s, as by annotate
+    surprise = roc_auc_score([n == "surprise" for n in names], result[:, recogniser.names.index("surprise")])
+    amusement = roc_auc_score([n == "happiness" for n in names], result[:, recogniser.names.index("amusement")])
     assert len(shown) >= 0.98 * len(rows)
     assert surprise >= 0.88
     assert amusement >= 0.90

@@ -9,6 +9,7 @@ Sources: action units after Ekman, Friesen and Hager 2002 (FACS); blendshape nam
 model never raises cheekSquint and noseSneer, so that cheek raising (AU 6) shows in the eyelids only.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from evoked.core.track import Track
 from evoked.faces.landmarks import BLENDSHAPES
 
-__all__ = ["ACTIONS", "ACTION_NAMES", "REST_CAP", "ActionUnit", "au_intensities"]
+__all__ = ["ACTIONS", "ACTION_NAMES", "BROWS", "REST_CAP", "ActionUnit", "RestingBrows", "au_intensities"]
 
 ODDS_FLOOR = 1e-3
 """Added to numerator and denominator of the odds: values below 0.001 carry no information."""
@@ -62,10 +63,30 @@ ACTIONS: tuple[ActionUnit, ...] = (
     ActionUnit("chin raised", "17", ("mouthShrugLower",), 0.005, 0.20),
     ActionUnit("lips pressed", "23+24", (*_pair("mouthPress"), "mouthRollLower", "mouthRollUpper"), 0.03, 0.25),
     ActionUnit("upper teeth shown", "25", _pair("mouthUpperUp"), 0.002, 0.40),
+    ActionUnit("lower teeth shown", "16+25", _pair("mouthLowerDown"), 0.01, 0.50),
     ActionUnit("jaw dropped", "26", ("jawOpen",), 0.02, 0.35),
     ActionUnit("eyes closed", "43", _pair("eyeBlink"), 0.15, 0.60),
 )
 ACTION_NAMES: tuple[str, ...] = tuple(a.name for a in ACTIONS)
+
+BROWS = ("inner brows up", "outer brows up", "brows down")
+
+
+@dataclass(frozen=True)
+class RestingBrows:
+    """How the position of a person's brows at rest is found; people's brows differ more than any expression moves them.
+
+    Attributes:
+        quantile: of the visible frames of the window. Rest is the end from which the brows move, so it is low.
+        window_s: centred, seconds; long, because interest may last a minute.
+        unknown_s: with this much visible face or less nothing is known about rest.
+        known_s: with this much or more rest is known; in between it is taken in proportion.
+    """
+
+    quantile: float = 0.25
+    window_s: float = 300.0
+    unknown_s: float = 3.0
+    known_s: float = 10.0
 
 
 def au_intensities(blendshapes: Track, *, rest_window_s: float = 60.0, rest_least_s: float = 15.0) -> Track:
@@ -75,7 +96,8 @@ def au_intensities(blendshapes: Track, *, rest_window_s: float = 60.0, rest_leas
         blendshapes: one person's 52 blendshapes (the names of evoked.faces.landmarks.BLENDSHAPES).
         rest_window_s: window of the running median that is the neutral baseline, in seconds, centred.
         rest_least_s: seconds of visible face that a window needs; with fewer, the intensities are not shifted
-            by a baseline.
+            by a baseline. Brows are measured from their own resting position instead (RestingBrows), without a cap
+            upwards: brows that never move are at rest.
 
     Returns:
         Intensities, about 0 for a neutral face and 1 for a full action, clipped to [-0.5, 1.25]; valid where
@@ -87,32 +109,47 @@ def au_intensities(blendshapes: Track, *, rest_window_s: float = 60.0, rest_leas
     if blendshapes.names != BLENDSHAPES:
         raise ValueError(f"need the 52 blendshapes in their order, got {len(blendshapes.names)} columns")
     raw = _ramped(blendshapes.values.astype(np.float64))  # (steps, actions)
-    baseline = _neutral_baseline(raw, blendshapes.valid, blendshapes.grid.rate, rest_window_s, rest_least_s)
-    shift = np.clip(baseline, -REST_CAP, REST_CAP)
+    valid, rate = blendshapes.valid, blendshapes.grid.rate
+    baseline = _running_quantile(raw, valid, rate, rest_window_s, 0.5)
+    known = _visible_s(valid, rate, rest_window_s) >= max(rest_least_s, 1 / float(rate))
+    shift = np.where(known[:, None], np.clip(baseline, -REST_CAP, REST_CAP), 0)
+    columns, brows = [ACTION_NAMES.index(name) for name in BROWS], RestingBrows()
+    share = (_visible_s(valid, rate, brows.window_s) - brows.unknown_s) / (brows.known_s - brows.unknown_s)
+    resting = _running_quantile(raw[:, columns], valid, rate, brows.window_s, brows.quantile)
+    shift[:, columns] = np.clip(share, 0, 1)[:, None] * np.maximum(resting, 0)
     return Track.masked(blendshapes.grid, ACTION_NAMES, np.clip(raw - shift, -0.5, 1.25), blendshapes.valid)
 
 
-def _neutral_baseline(
-    raw: NDArray[np.float64], valid: NDArray[np.bool_], rate: Fraction, window_s: float, least_s: float
+def _running_quantile(
+    raw: NDArray[np.float64], valid: NDArray[np.bool_], rate: Fraction, window_s: float, quantile: float
 ) -> NDArray[np.float64]:
-    """Running median of each action over the visible frames of a centred window.
+    """Running quantile of each action over the visible frames of a centred window; zeros where none is visible.
 
-    The median is computed once a second and used for that second: a neutral face does not change faster.
-
-    Returns:
-        Shape of `raw`; zeros (no shift) where fewer than `least_s` seconds were visible.
+    Computed once a second and used for that second: a neutral face does not change faster.
     """
     baseline = np.zeros_like(raw)
+    for frames, window in _windows(len(raw), rate, window_s):
+        seen = raw[window][valid[window]]
+        if len(seen):
+            baseline[frames] = np.quantile(seen, quantile, axis=0)
+    return baseline
+
+
+def _visible_s(valid: NDArray[np.bool_], rate: Fraction, window_s: float) -> NDArray[np.float64]:
+    """Seconds of visible face in the window around each frame, shape (steps,)."""
+    visible = np.zeros(len(valid))
+    for frames, window in _windows(len(valid), rate, window_s):
+        visible[frames] = valid[window].sum() / float(rate)
+    return visible
+
+
+def _windows(steps: int, rate: Fraction, window_s: float) -> Iterator[tuple[slice, slice]]:
+    """The frames of each second, and the frames of the window around its middle."""
     frames_per_s = max(1, round(float(rate)))
     half = round(window_s * float(rate) / 2)
-    min_frames = max(1.0, least_s * float(rate))
-    for start in range(0, len(raw), frames_per_s):
+    for start in range(0, steps, frames_per_s):
         middle = start + frames_per_s // 2
-        span = slice(max(0, middle - half), middle + half + 1)
-        seen = raw[span][valid[span]]
-        if len(seen) >= min_frames:
-            baseline[start : start + frames_per_s] = np.median(seen, axis=0)
-    return baseline
+        yield slice(start, start + frames_per_s), slice(max(0, middle - half), middle + half + 1)
 
 
 def _ramped(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ choices of this project, made on 1,668 noisily labelled web faces by the area un
 It is a baseline, not the paper's recogniser, which was trained on 187k rated clips.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from evoked.core.track import Track
 from evoked.reactions.expressions.action_units import ACTION_NAMES, au_intensities
+from evoked.reactions.expressions.held_actions import held_intensities
 
 __all__ = ["PROTOTYPES", "Prototype", "PrototypeRecogniser"]
 
@@ -29,15 +30,24 @@ class Prototype:
     """The actions of an expression and their weights.
 
     Attributes:
-        weights: action → weight per unit of intensity.
+        weights: action → weight per unit of intensity; below rest an action counts in the other direction.
         threshold: evidence at which the score is one half.
+        against: action → negative weight of a contradiction. Its absence is no evidence: otherwise an open-eyed neutral
+            face would be half interested already.
         beyond: (action, limit, weight): the excess of `action` over the intensity of `limit` has a weight, too.
-            In laughter the jaw drops no further than the lips smile; beyond that it is a cry or a yawn.
+            In laughter the jaw drops no further than the lips smile; beyond that it is a cry or a yawn. In anger and
+            in screams the lower teeth show more than the upper ones.
+        together: (action, action, weight): the smaller of both intensities has a weight, too. Closed eyes belong to
+            laughing and a raised chin to a modest smile; together they are weeping. With a dropped jaw they are a yawn.
+        held: actions that count as far as they last (`held_actions`), so that the lips of speech do not.
     """
 
     weights: Mapping[str, float]
     threshold: float
+    against: Mapping[str, float] = field(default_factory=dict)
     beyond: tuple[tuple[str, str, float], ...] = ()
+    together: tuple[tuple[str, str, float], ...] = ()
+    held: tuple[str, ...] = ()
 
 
 STEEPNESS = 6.0
@@ -45,20 +55,18 @@ STEEPNESS = 6.0
 
 PROTOTYPES: Mapping[str, Prototype] = {
     "amusement": Prototype(
-        {
-            "smile": 1.0,
-            "upper teeth shown": 0.15,
-            "eyes narrowed": 0.10,
-            "jaw dropped": 0.05,
-            "mouth corners down": -0.15,
-            "chin raised": -0.15,
-        },
-        threshold=0.80,
-        beyond=(("jaw dropped", "smile", -0.7),),
+        {"smile": 1.0, "upper teeth shown": 0.15, "eyes narrowed": 0.10},
+        threshold=0.64,
+        against={"mouth corners down": -0.15, "chin raised": -0.15, "lower teeth shown": -0.4, "eyes closed": -0.15},
+        beyond=(("jaw dropped", "smile", -0.7), ("lower teeth shown", "upper teeth shown", -0.4)),
+        together=(("eyes closed", "chin raised", -0.6),),
+        held=("smile",),
     ),
     "concentration": Prototype(
-        {"brows down": 0.6, "eyes narrowed": 0.3, "lips pressed": 0.4, "smile": -0.6, "jaw dropped": -0.3},
+        {"brows down": 0.6, "eyes narrowed": 0.3, "lips pressed": 0.4},
         threshold=0.85,
+        against={"smile": -0.6, "jaw dropped": -0.3},
+        held=("brows down", "lips pressed"),
     ),
     "contentment": Prototype(
         {
@@ -70,19 +78,14 @@ PROTOTYPES: Mapping[str, Prototype] = {
             "mouth corners down": -0.2,
         },
         threshold=0.60,
+        together=(("eyes closed", "chin raised", -0.6),),
+        held=("smile",),
     ),
     "interest": Prototype(
-        {
-            "inner brows up": 0.5,
-            "outer brows up": 0.5,
-            "smile": 0.1,
-            "eyes wide": 0.1,
-            "brows down": -0.3,
-            "jaw dropped": -0.3,
-            "eyes closed": -0.3,
-            "mouth corners down": -0.2,
-        },
-        threshold=0.60,
+        {"inner brows up": 0.5, "outer brows up": 0.5, "smile": 0.1, "eyes wide": 0.1},
+        threshold=0.55,
+        against={"brows down": -0.3, "jaw dropped": -0.3, "eyes closed": -0.3, "mouth corners down": -0.2},
+        held=("inner brows up", "outer brows up"),
     ),
     "surprise": Prototype(
         {
@@ -95,6 +98,8 @@ PROTOTYPES: Mapping[str, Prototype] = {
             "chin raised": -0.2,
         },
         threshold=0.95,
+        together=(("eyes closed", "jaw dropped", -0.4),),
+        held=("jaw dropped",),
     ),
 }
 
@@ -128,8 +133,8 @@ class PrototypeRecogniser:
 
     def score(self, blendshapes: Track) -> Track:
         """Score one person's 52 blendshapes: scores in [0, 1], columns `names`, valid where the blendshapes are."""
-        shown = au_intensities(blendshapes, rest_window_s=self.rest_window_s, rest_least_s=self.rest_least_s)
-        scores = [_score(self.prototypes[n], shown.values) for n in self.names]
+        shown, held = self._intensities(blendshapes)
+        scores = [_score(self.prototypes[n], shown.values, held) for n in self.names]
         return Track.masked(shown.grid, self.names, np.stack(scores, axis=1), shown.valid)
 
     def explain(self, blendshapes: Track, step: int) -> dict[str, str]:
@@ -145,36 +150,56 @@ class PrototypeRecogniser:
         Raises:
             ValueError: if no face was visible at that frame.
         """
-        shown = au_intensities(blendshapes, rest_window_s=self.rest_window_s, rest_least_s=self.rest_least_s)
+        shown, held = self._intensities(blendshapes)
         if not shown.valid[step]:
             raise ValueError(f"nothing was seen at step {step}, so there is nothing to explain")
-        row = shown.values[step : step + 1]
+        row, held_row = shown.values[step : step + 1], held[step : step + 1]
         explanations = {}
         for name in self.names:
-            prototype = self.prototypes[name]
-            terms = [(abs(w * row[0, ACTION_NAMES.index(a)]), a) for a, w in prototype.weights.items()]
-            shares = [
-                f"{a} {_short(row[0, ACTION_NAMES.index(a)])}"
-                for size, a in sorted(terms, reverse=True)
-                if size >= 0.05
+            terms = [
+                (float(share[0]), f"{label} {_short(float(level[0]))}")
+                for label, level, share in _terms(self.prototypes[name], row, held_row)
             ]
-            score = float(_score(prototype, row)[0])
-            explanations[name] = f"{', '.join(shares[:4]) or 'at rest'} → {name} {_short(score)}"
+            strongest = sorted((t for t in terms if abs(t[0]) >= 0.05), key=lambda t: -abs(t[0]))[:4]
+            score = _short(float(_score(self.prototypes[name], row, held_row)[0]))
+            explanations[name] = f"{', '.join(text for _, text in strongest) or 'at rest'} → {name} {score}"
         return explanations
+
+    def _intensities(self, blendshapes: Track) -> tuple[Track, NDArray[np.float64]]:
+        """Intensities of the actions, and the same as far as they are held."""
+        shown = au_intensities(blendshapes, rest_window_s=self.rest_window_s, rest_least_s=self.rest_least_s)
+        return shown, held_intensities(shown.values.astype(np.float64), shown.valid, shown.grid.rate)
 
     def describe(self) -> dict[str, object]:
         """Name and the two settings; the prototypes are those of this version of evoked."""
         return {"recogniser": "prototype", "rest_window_s": self.rest_window_s, "rest_least_s": self.rest_least_s}
 
 
-def _score(prototype: Prototype, shown: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Scores in [0, 1], shape (steps,), from intensities (steps, actions); NaN where the intensities are."""
-    column = {name: shown[:, i].astype(np.float64) for i, name in enumerate(ACTION_NAMES)}
-    evidence = sum(w * column[a] for a, w in prototype.weights.items())
-    for action, limit, weight in prototype.beyond:
-        excess = np.clip(column[action], 0, 1) - np.clip(column[limit], 0, 1)
-        evidence = evidence + weight * np.maximum(0, excess)
+def _score(prototype: Prototype, shown: NDArray[np.float32], held: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Scores in [0, 1], shape (steps,), from intensities and held intensities (steps, actions); NaN where they are."""
+    evidence = sum(share for _, _, share in _terms(prototype, shown, held))
     return np.asarray(1 / (1 + np.exp(-STEEPNESS * (evidence - prototype.threshold))))
+
+
+def _terms(
+    prototype: Prototype, shown: NDArray[np.float32], held: NDArray[np.float64]
+) -> Iterator[tuple[str, NDArray[np.float64], NDArray[np.float64]]]:
+    """Each term of the evidence: its name, the intensity it is computed from, and its share of the evidence."""
+    level = {
+        name: (held if name in prototype.held else shown)[:, i].astype(np.float64)
+        for i, name in enumerate(ACTION_NAMES)
+    }
+    plain = {name: np.clip(shown[:, i], 0, 1).astype(np.float64) for i, name in enumerate(ACTION_NAMES)}
+    for action, weight in prototype.weights.items():
+        yield action, level[action], weight * level[action]
+    for action, weight in prototype.against.items():
+        yield action, level[action], weight * np.maximum(0, level[action])
+    for action, limit, weight in prototype.beyond:
+        excess = np.maximum(0, plain[action] - np.clip(level[limit], 0, 1))
+        yield f"{action} beyond {limit}", excess, weight * excess
+    for one, two, weight in prototype.together:
+        both = np.minimum(plain[one], plain[two])
+        yield f"{one} with {two}", both, weight * both
 
 
 def _short(value: float) -> str:
