@@ -99,8 +99,7 @@ def load_rated_clips(
         WeightsError: if model weights are missing.
         OutputError: if the cache cannot be written.
     """
-    faces = once(open_faces or (lambda: ClipFaceDescriber(describes)))
-    labels, people, digests = ratings.merged("mean"), person_groups(ratings), _Digests()
+    faces, digests = once(open_faces or (lambda: ClipFaceDescriber(describes))), _Digests()
     several = _several_viewers(ratings.clips)
     used: list[int] = []
     rows: list[NDArray[np.float32]] = []
@@ -123,16 +122,27 @@ def load_rated_clips(
         progress(i + 1, len(ratings.clips))
     if not used:
         raise DatasetError(f"none of the {len(ratings.clips)} rated clips can be used; the first: {problems[0]}")
-    rated = ClipDataset(
+    return _dataset(ratings, used, rows, unique_names(digests.known), damage), tuple(problems)
+
+
+def _dataset(
+    ratings: Ratings,
+    used: list[int],
+    rows: list[NDArray[np.float32]],
+    inputs: dict[str, str],
+    damage: list[FileDamage],
+) -> ClipDataset:
+    """The clips that can be used: their numbers in the table of ratings, and the descriptors of each."""
+    people = person_groups(ratings)
+    return ClipDataset(
         ratings.expressions,
         tuple(str(ratings.clips[i]) for i in used),
         tuple(rows),
-        labels[used],
+        ratings.merged("mean")[used],
         tuple(people[i] for i in used),
-        unique_names(digests.known),
+        inputs,
         tuple(dict.fromkeys(damage)),
     )
-    return rated, tuple(problems)
 
 
 def _problem(clip: RatedClip, root: Path, error: EvokedError) -> str:
