@@ -37,6 +37,7 @@ def test_json_has_each_reaction_and_is_all_of_stdout(evoked, media, tmp_path: Pa
     assert result.code == 1
     printed = json.loads(result.out)
     assert printed["labels"] is None
+    assert list(printed["unreliable"]) == ["concentration"]
     plain, text, frame = printed["reactions"]
     assert (plain["state"], plain["seconds"], plain["notes"]) == ("done", 6.0, [])
     assert (plain["file"], plain["previews"]) == (str(out / "plain.mp4.parquet"), [str(previews / "plain.mp4.mp4")])
@@ -60,6 +61,7 @@ def test_the_summary_of_a_single_viewer_is_singular(evoked, media) -> None:  # t
     assert result.code == 0, result.err
     assert result.out.splitlines()[0] == f"{media['plain']}: 6.0 s, 1 viewer"
     assert "1 people" not in result.out
+    assert "  concentration is not reliable: light from above lowers brows as well" in result.out
 
 
 @pytest.mark.parametrize(

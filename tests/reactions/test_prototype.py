@@ -13,6 +13,7 @@ from evoked.core.track import Track
 from evoked.faces.landmarks import BLENDSHAPES
 from evoked.reactions.expressions.action_units import ACTION_NAMES, ACTIONS, BROWS, REST_CAP, au_intensities
 from evoked.reactions.expressions.prototype import PROTOTYPES, PrototypeRecogniser
+from evoked.reactions.expressions.recogniser import unreliable_expressions
 
 SIX_HZ = Fraction(6)
 
@@ -183,13 +184,21 @@ def test_every_score_can_be_explained() -> None:
 
 def test_the_tables_speak_of_the_same_actions() -> None:
     assert all(set(p.weights) <= set(ACTION_NAMES) for p in PROTOTYPES.values())
-    assert all({a, b} <= set(ACTION_NAMES) for p in PROTOTYPES.values() for a, b, _ in p.beyond)
+    assert all(set(p.against) | set(p.held) <= set(ACTION_NAMES) for p in PROTOTYPES.values())
+    assert all({a, b} <= set(ACTION_NAMES) for p in PROTOTYPES.values() for a, b, _ in (*p.beyond, *p.together))
+    assert all(weight < 0 for p in PROTOTYPES.values() for weight in p.against.values())
     assert all(s in BLENDSHAPES for a in ACTIONS for s in a.shapes)
 
 
 def test_an_expression_without_prototype_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match="no prototype for awe; there are: amusement"):
         PrototypeRecogniser(names=("amusement", "awe"))
+
+
+def test_what_cannot_be_told_is_in_the_description() -> None:
+    assert set(unreliable_expressions(PrototypeRecogniser().describe())) == {"concentration"}
+    assert unreliable_expressions(PrototypeRecogniser(("amusement",)).describe()) == {}
+    assert unreliable_expressions({"recogniser": "trained"}) == {}
 
 
 def test_other_columns_are_refused() -> None:

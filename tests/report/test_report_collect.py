@@ -8,7 +8,9 @@ import pytest
 from report_study import EEV5, SECONDS, STAGED, write_predictions
 
 from evoked.core.errors import DatasetError, StudyError
+from evoked.core.provenance import Provenance
 from evoked.core.step_outcome import StepOutcome
+from evoked.core.tables import read_table, write_table
 from evoked.report.config import ReportConfig
 from evoked.report.load_results import load_prediction, load_study, named_files
 from evoked.report.page import write_report
@@ -229,3 +231,16 @@ def test_damage_of_the_files_is_on_the_page(study: Path) -> None:
     page = write_report(study, ReportConfig(video="none")).read_text()
     assert "Damage of the files" in page
     assert page.count("gap: nothing of its sound") == 2
+
+
+def test_an_expression_that_cannot_be_told_is_marked_where_its_share_is_shown(study: Path) -> None:
+    before = write_report(study, ReportConfig(video="none")).read_text()
+    assert "unreliable" not in before
+    path = study / "results" / "labels.parquet"
+    provenance = Provenance("label", {"unreliable": {"concentration": "many who concentrate show nothing"}})
+    write_table(path, read_table(path), provenance)
+
+    assert load_study(study).provenance.unreliable == {"concentration": "many who concentrate show nothing"}
+    page = write_report(study, ReportConfig(video="none")).read_text()
+    assert "Labels of concentration are not reliable: many who concentrate show nothing." in page
+    assert page.count("(unreliable)") == 1

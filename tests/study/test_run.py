@@ -188,6 +188,8 @@ def test_the_labels_say_when_she_laughed(study: Path) -> None:
     labels = read_labels(study / "results" / "labels.parquet")["burrow.mp4"].labels
     laughs = labels.values[:, labels.names.index("amusement")]
     assert laughs[8:11].tolist() == [1, 1, 1]  # her 16th to 18th second
+    for table in (*(study / "results" / "annotations").glob("*"), study / "results" / "labels.parquet"):
+        assert list((read_provenance(table) or {})["config"]["unreliable"]) == ["concentration"]
     assert labels.valid.sum() >= SECONDS - 2
 
 

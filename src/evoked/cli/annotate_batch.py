@@ -25,7 +25,7 @@ from evoked.reactions.alignment.matcher import ContentMatcher
 from evoked.reactions.alignment.offset_map import OffsetMap
 from evoked.reactions.content_region.detector import ContentRegionConfig
 from evoked.reactions.expressions.choose import open_recogniser
-from evoked.reactions.expressions.recogniser import PROTOTYPE
+from evoked.reactions.expressions.recogniser import PROTOTYPE, unreliable_expressions
 from evoked.reactions.labelling.majority_vote import VoteConfig
 from evoked.reactions.labelling.pipeline import AnnotatedReaction, annotate_known, annotate_reaction
 from evoked.reactions.viewers.annotation import AnnotateConfig
@@ -177,7 +177,9 @@ class AnnotateBatch:
             self._print(str(request.output))
         if request.as_json:
             labels = str(request.output) if request.labels and self._annotated else None
-            click.echo(json.dumps({"reactions": self._rows, "labels": labels}, indent=1, ensure_ascii=False))
+            unreliable = unreliable_expressions(self._recogniser.describe())
+            summary = {"reactions": self._rows, "labels": labels, "unreliable": unreliable}
+            click.echo(json.dumps(summary, indent=1, ensure_ascii=False))
         self._failures.end()
 
     def _write_previews(self, annotated: AnnotatedReaction, progress: Progress) -> list[Path | EvokedError]:
@@ -193,7 +195,7 @@ class AnnotateBatch:
         """Write a reaction's table and return its path; if it has no file, return a summary."""
         path = self._tables.get(annotated.reaction)
         if path is None:
-            return summary_text(annotated)
+            return summary_text(annotated, unreliable_expressions(self._recogniser.describe()))
         table = annotation_to_table(annotated.annotation, self._recogniser.names)
         write_table(path, table, self._provenance([annotated]))
         return str(path)

@@ -1,5 +1,6 @@
 """Summary of an annotated reaction: lines of text, or a JSON object."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,8 +46,16 @@ def damage_lines(annotated: AnnotatedReaction) -> tuple[str, ...]:
     return (*annotated.notes, *(() if annotated.annotation.viewers else ("no viewer was seen in it",)))
 
 
-def summary_text(annotated: AnnotatedReaction) -> str:
-    """Summary for a terminal: how long each viewer is visible, and the share of each expression."""
+def summary_text(annotated: AnnotatedReaction, unreliable: Mapping[str, str] | None = None) -> str:
+    """Summary for a terminal: how long each viewer is visible, and the share of each expression.
+
+    Args:
+        annotated: the reaction.
+        unreliable: expression → why its shares are not reliable.
+
+    Returns:
+        Lines of text.
+    """
     annotation = annotated.annotation
     count, left_out = len(annotation.viewers), annotation.content_faces
     lines = [f"{annotated.reaction}: {valid_length_s(annotation):.1f} s, {count} viewer{'' if count == 1 else 's'}"]
@@ -56,6 +65,7 @@ def summary_text(annotated: AnnotatedReaction) -> str:
     if left_out:
         people = "person who belongs" if left_out == 1 else "people who belong"
         lines.append(f"  left out: {left_out} {people} to the content")
+    lines += [f"  {name} is not reliable: {reason}" for name, reason in (unreliable or {}).items()]
     lines += [f"  {line}" for line in annotated.notes]
     return "\n".join(lines)
 

@@ -96,6 +96,7 @@ class ProvenanceSummary:
         inputs: file name → sha256.
         notes: of the steps, each once.
         damage: defects of the inputs, each once.
+        unreliable: expression → why the recogniser cannot tell it reliably.
     """
 
     config: Mapping[str, str] = field(default_factory=dict)
@@ -104,6 +105,7 @@ class ProvenanceSummary:
     inputs: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     damage: tuple[DamagedSpan, ...] = ()
+    unreliable: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

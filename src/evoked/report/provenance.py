@@ -9,6 +9,7 @@ from safetensors import safe_open
 from evoked.core.files import canonical, parse_json
 from evoked.core.study_layout import StudyLayout
 from evoked.core.tables import read_provenance
+from evoked.reactions.expressions.recogniser import unreliable_expressions
 from evoked.report.page_data import DamagedSpan, NetworkInfo, ProvenanceSummary
 
 __all__ = ["ProvenanceReader", "licence"]
@@ -27,6 +28,7 @@ class ProvenanceReader:
     def __init__(self) -> None:
         self.notes: list[str] = []
         self._damage: dict[DamagedSpan, None] = {}
+        self._unreliable: dict[str, str] = {}
         self._config: dict[str, list[str]] = {}
         self._versions: dict[str, set[str]] = {}
         self._networks: set[tuple[str, str]] = set()
@@ -86,6 +88,8 @@ class ProvenanceReader:
         step, config = str(provenance.get("made_by", "?")), provenance.get("config") or {}
         if config and (text := canonical(config)) not in self._config.setdefault(step, []):
             self._config[step].append(text)
+        if isinstance(config, Mapping):
+            self._unreliable.update(unreliable_expressions(config))
         for name, number in _texts(provenance.get("versions")).items():
             self._versions.setdefault(name, set()).add(number)
         self._networks.update(_texts(provenance.get("nets")).items())
@@ -111,7 +115,8 @@ class ProvenanceReader:
         networks = tuple(NetworkInfo(name, key, licence(name)) for name, key in sorted(self._networks))
         versions = {name: ", ".join(sorted(numbers)) for name, numbers in sorted(self._versions.items())}
         notes, damage = tuple(dict.fromkeys(self.notes)), tuple(self._damage)
-        return ProvenanceSummary(config, versions, networks, self._named_inputs(), notes, damage)
+        unreliable = dict(sorted(self._unreliable.items()))
+        return ProvenanceSummary(config, versions, networks, self._named_inputs(), notes, damage, unreliable)
 
     def _named_inputs(self) -> dict[str, str]:
         """Input → sha256; where results use one name for different files, the name of the result is added."""

@@ -13,7 +13,7 @@ from evoked.dataset.pairs import Pair, read_pairs, write_pairs
 from evoked.media.probe import Media, probe
 from evoked.reactions.alignment.offset_map import read_offsets
 from evoked.reactions.expressions.choose import open_recogniser
-from evoked.reactions.expressions.recogniser import Recogniser
+from evoked.reactions.expressions.recogniser import Recogniser, unreliable_expressions
 from evoked.reactions.viewers.annotator import annotation_models
 from evoked.study.jobs import (
     AlignTask,
@@ -243,7 +243,8 @@ class LabelSteps:
             for r, c in sorted(pairs.items())
         }
         lengths = {c: media.seconds.steps for c, media in self.contents.items() if c in set(pairs.values())}
-        settings = self.settings.plain("votes")
+        unreliable = unreliable_expressions(self._open_recogniser().describe())
+        settings = self.settings.plain("votes") | ({"unreliable": unreliable} if unreliable else {})
         key = records.key(code=CODE["label"], parts=parts, lengths=lengths, settings=settings, names=names)
         maps = {f"{r}.json": records.content_digest(self.folder.alignment(r)) for r in parts}
         inputs = {**{r: str(annotation) for r, (_, annotation, _) in parts.items()}, **maps}

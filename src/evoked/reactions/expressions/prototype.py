@@ -40,6 +40,7 @@ class Prototype:
         together: (action, action, weight): the smaller of both intensities has a weight, too. Closed eyes belong to
             laughing and a raised chin to a modest smile; together they are weeping. With a dropped jaw they are a yawn.
         held: actions that count as far as they last (`held_actions`), so that the lips of speech do not.
+        unreliable: why the score does not tell the expression; empty where it does.
     """
 
     weights: Mapping[str, float]
@@ -48,6 +49,7 @@ class Prototype:
     beyond: tuple[tuple[str, str, float], ...] = ()
     together: tuple[tuple[str, str, float], ...] = ()
     held: tuple[str, ...] = ()
+    unreliable: str = ""
 
 
 STEEPNESS = 6.0
@@ -67,6 +69,7 @@ PROTOTYPES: Mapping[str, Prototype] = {
         threshold=0.85,
         against={"smile": -0.6, "jaw dropped": -0.3},
         held=("brows down", "lips pressed"),
+        unreliable="light from above lowers brows as well, and many who concentrate show nothing",
     ),
     "contentment": Prototype(
         {
@@ -171,8 +174,14 @@ class PrototypeRecogniser:
         return shown, held_intensities(shown.values.astype(np.float64), shown.valid, shown.grid.rate)
 
     def describe(self) -> dict[str, object]:
-        """Name and the two settings; the prototypes are those of this version of evoked."""
-        return {"recogniser": "prototype", "rest_window_s": self.rest_window_s, "rest_least_s": self.rest_least_s}
+        """Name, the two settings, unreliable expressions; the prototypes are those of this version of evoked."""
+        reasons = {name: self.prototypes[name].unreliable for name in self.names}
+        return {
+            "recogniser": "prototype",
+            "rest_window_s": self.rest_window_s,
+            "rest_least_s": self.rest_least_s,
+            "unreliable": {name: reason for name, reason in reasons.items() if reason},
+        }
 
 
 def _score(prototype: Prototype, shown: NDArray[np.float32], held: NDArray[np.float64]) -> NDArray[np.float64]:
