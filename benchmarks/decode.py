@@ -135,6 +135,7 @@ def sampled(path: Path, way: str, rate: Fraction, start: Fraction) -> dict[str, 
     from evoked.media.frame_sampler import FrameSampler, PtsGrid
     from evoked.media.gop_decoder import FullDecoder, decoder_for
     from evoked.media.orientation import Orientation
+    from evoked.media.pixel_aspect import FrameAspects
     from evoked.media.probe import probe
 
     media = probe(path)
@@ -149,7 +150,7 @@ def sampled(path: Path, way: str, rate: Fraction, start: Fraction) -> dict[str, 
             decoder = LibavSkipping(path, FullDecoder(source), wanted)
         times = time.process_time() - began  # next to nothing but for libav's pass over the packets
         began = time.process_time()
-        sampler = FrameSampler(wanted, Orientation())
+        sampler = FrameSampler(wanted, Orientation(), media.picture.stored_shape, FrameAspects(source))
         packets = (p for p in source.container.demux(source.picture) if p.size)
         for frame in (f for p in packets for f in decoder.feed(p)):
             for shown in sampler.push(frame):

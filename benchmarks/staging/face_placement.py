@@ -23,11 +23,11 @@ Boxes = dict[str, dict[str, list[list[float]]]]
 """Viewer → state (neutral, smile) → the box of each of its frames in the clip."""
 
 
-def clip_frames(clip: Path, span_s: tuple[float, float]) -> list[NDArray[np.uint8]]:
+def clip_frames(clip: Path, span_s: tuple[float, float], size: tuple[int, int]) -> list[NDArray[np.uint8]]:
     """The frames of a span of a clip at the reaction's rate, (height, width, 3) each."""
     start, end = (Fraction(s).limit_denominator(1000) for s in span_s)
     grid = TimeGrid(REACTION_RATE, int((end - start) * REACTION_RATE), start)
-    return [p.rgb() for p in read_media(clip, frames=grid) if isinstance(p, VideoFrame)]
+    return [p.rgb(size) for p in read_media(clip, frames=grid) if isinstance(p, VideoFrame)]
 
 
 def found_boxes(clips: Mapping[str, Path], detect: FaceDetector) -> Boxes:
@@ -39,7 +39,7 @@ def found_boxes(clips: Mapping[str, Path], detect: FaceDetector) -> Boxes:
         for state, span in ((NEUTRAL, viewer.neutral_s), (SMILE, viewer.smile_s)):
             boxes: list[list[float]] = []
             last: list[float] = [float(v) for v in viewer.face]
-            for rgb in clip_frames(clip, span) if span else []:
+            for rgb in clip_frames(clip, span, viewer.size) if span else []:
                 faces = detect(rgb)
                 last = [round(float(v), 2) for v in faces[0].box] if faces else last
                 boxes.append(last)

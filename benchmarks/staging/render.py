@@ -41,7 +41,10 @@ def write_clipping(film: Path, content: Clipping, heard: Sound, actor_clip: Path
     scene: list[Rgb] = []
     if content.actor and actor_clip:
         actor = VIEWERS[content.actor]
-        scene = [resize(_cut(f, actor_crop(actor)), CONTENT_SIZE) for f in clip_frames(actor_clip, actor.neutral_s)]
+        scene = [
+            resize(_cut(f, actor_crop(actor)), CONTENT_SIZE)
+            for f in clip_frames(actor_clip, actor.neutral_s, actor.size)
+        ]
     rate = int(CONTENT_RATE)
     grid = TimeGrid(CONTENT_RATE, content.seconds * rate, Fraction(content.film_start_s))
     with VideoWriter(path, CONTENT_SIZE, CONTENT_RATE, HZ, preset="ultrafast") as writer:
@@ -76,13 +79,15 @@ class Seat:
         self._placed, self._dim = placed, dim
         size = placed.seat[2:]
         nobody = viewer.nobody(size[0] / size[1])
-        plain = clip_frames(clip, viewer.neutral_s)
+        plain = clip_frames(clip, viewer.neutral_s, viewer.size)
         covered = [_covered(f, box) for f, box in zip(plain, boxes[NEUTRAL], strict=True)]
         self._frames: dict[str, list[Rgb]] = {
             NEUTRAL: [_cut(f, placed.crop) for f in plain],
             COVERED: [_cut(f, placed.crop) for f in covered],
             AWAY: [_cut(f, nobody) for f in plain],
-            SMILE: [_cut(f, placed.crop) for f in clip_frames(clip, viewer.smile_s)] if viewer.smile_s else [],
+            SMILE: [_cut(f, placed.crop) for f in clip_frames(clip, viewer.smile_s, viewer.size)]
+            if viewer.smile_s
+            else [],
         }
         self._grain = np.random.default_rng(0).normal(0, DIM[1], (*size[::-1], 1)).astype(np.float32)
         self._last: tuple[tuple[str, int], Rgb] | None = None

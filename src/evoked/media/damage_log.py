@@ -14,6 +14,7 @@ from evoked.core.damage import Damage
 from evoked.core.time_grid import TimeGrid
 from evoked.media.clock_repair import ClockRepair
 from evoked.media.container import StreamSource, time_base_of
+from evoked.media.pixel_aspect import FrameShape, absurd_damage
 from evoked.media.probe import Media
 from evoked.media.stated_length import joined_files
 from evoked.media.torn_end import torn_end
@@ -144,12 +145,14 @@ class DamageLog(PassLog):
 
     Attributes:
         corrupt: frames whose pixels are wrong.
+        barred: stretches of frames of another shape than the first, see FrameSampler.
         enough: whether the pass ended before the video did, as no more of it was wanted.
     """
 
     def __init__(self, media: Media, source: StreamSource, wanted: Mapping[str, Stream]) -> None:
         super().__init__(source, wanted)
         self.corrupt = CorruptFrames()
+        self.barred: list[tuple[FrameShape, int, int | None]] = []
         self.enough = False
         self._media = media
         self._joined, self._torn = joined_files(source), torn_end(source)
@@ -191,7 +194,21 @@ class DamageLog(PassLog):
         """Every defect, the gravest first; known at the end of the pass."""
         joined = [self._joined] if self._joined else []
         entries = (*joined, *self._cut_off(), *self.undecodable(), *self.clock.damage, *self._gaps(), *self._corrupt())
-        return (*entries, *self.late_frames())
+        return (*entries, *self._shapes(), *self.late_frames())
+
+    def _shapes(self) -> list[Damage]:
+        """Shapes of pixels that are not believed, and frames of another shape than the first."""
+        video = self._media.picture
+        if "picture" not in self.positions or video is None:
+            return []
+        second, entries = self.positions["picture"].second, list(absurd_damage(video.stated_aspect))
+        for shape, from_pts, to_pts in self.barred[:MOST_SPANS]:
+            to_s = None if to_pts is None else second(to_pts)
+            until = "" if to_s is None else f" to {to_s:.1f} s"
+            span = f"from {second(from_pts):.1f} s{until}"
+            text = f"picture: {span} it is {shape}, not {video.stored_shape}; shown with black bars"
+            entries.append(Damage("shape_change", text, second(from_pts), to_s))
+        return entries
 
     def _cut_off(self) -> list[Damage]:
         duration_s, stated_s = float(self._media.duration_s), self._media.stated_s

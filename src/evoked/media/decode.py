@@ -203,8 +203,10 @@ class MediaReader(Iterator[VideoFrame | AudioChunk]):
         if grid is not None and self.media.picture is not None:
             video = self.media.picture
             pts_grid = PtsGrid(grid, time_base_of(source.video), source.zero)
-            sampler = FrameSampler(pts_grid, Orientation.of(video.rotation, video.mirrored))
             decoder = decoder_for(source, pts_grid, skip)
+            orientation = Orientation.of(video.rotation, video.mirrored)
+            sampler = FrameSampler(pts_grid, orientation, video.stored_shape, decoder.aspects)
+            log.barred = sampler.barred
             decoder.corrupt = log.corrupt
         if hz is not None:
             source.audio.codec_context.thread_count = 1

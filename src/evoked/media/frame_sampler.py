@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from evoked.core.time_grid import TimeGrid
 from evoked.media.orientation import Orientation
+from evoked.media.pixel_aspect import FrameAspects, FrameShape
 
 __all__ = ["FrameConverter", "FrameSampler", "PtsGrid", "VideoFrame"]
 
@@ -22,15 +23,21 @@ NOT_YUV = ("rgb", "bgr", "gbr", "gray", "pal", "mono", "argb", "abgr", "0rgb", "
 
 
 class FrameConverter:
-    """Converts frames to upright RGB; one scaler for all frames of a file, safe to call from any thread."""
+    """Converts frames to upright RGB; one scaler for all frames of a file, safe to call from any thread.
 
-    def __init__(self, orientation: Orientation) -> None:
-        self._orientation = orientation
+    Args:
+        orientation: of the stored frames.
+        canvas: shape of the file's first frame. A frame of another shape is fitted into it, with black bars where its
+            width to height differs, as a player does; so boxes of all frames are in the same pixels.
+    """
+
+    def __init__(self, orientation: Orientation, canvas: FrameShape) -> None:
+        self._orientation, self._canvas = orientation, canvas
         self._scaler = VideoReformatter()
         self._lock = Lock()
 
-    def rgb(self, frame: av.VideoFrame, size: tuple[int, int] | None) -> NDArray[np.uint8]:
-        """Convert a decoded frame.
+    def rgb(self, frame: av.VideoFrame, shape: FrameShape, size: tuple[int, int] | None) -> NDArray[np.uint8]:
+        """Convert a decoded frame to square pixels.
 
         The colour matrix is the frame's own; where it is not tagged, BT.709 above 576 lines or from 1280
         columns on and BT.601 below, as players do. Full and limited range are distinguished by the tag and
@@ -38,12 +45,25 @@ class FrameConverter:
 
         Args:
             frame: the decoded frame, as stored.
-            size: (width, height) to scale to, upright; None for the frame's own.
+            shape: of this frame.
+            size: (width, height) to scale to, upright; None for that of the file with square pixels.
 
         Returns:
             uint8, shape (height, width, 3), RGB.
         """
-        width, height = self._orientation.size(*size) if size else (frame.width, frame.height)
+        width, height = self._orientation.size(*size) if size else self._canvas.size
+        if shape == self._canvas or shape.fills(self._canvas):
+            return self._orientation.turn(self._scaled(frame, width, height))
+        (across, down), (all_across, all_down) = shape.size, self._canvas.size
+        fit = min(Fraction(all_across, across), Fraction(all_down, down))
+        inner = max(1, round(width * across * fit / all_across)), max(1, round(height * down * fit / all_down))
+        left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
+        canvas = np.zeros((height, width, 3), dtype=np.uint8)
+        canvas[top : top + inner[1], left : left + inner[0]] = self._scaled(frame, *inner)
+        return self._orientation.turn(canvas)
+
+    def _scaled(self, frame: av.VideoFrame, width: int, height: int) -> NDArray[np.uint8]:
+        """The stored frame as RGB of this size, not turned."""
         with self._lock:
             converted = self._scaler.reformat(
                 frame,
@@ -55,7 +75,7 @@ class FrameConverter:
                 interpolation=Interpolation.BILINEAR,
                 threads=1,
             )
-        return self._orientation.turn(np.asarray(converted.to_ndarray(), dtype=np.uint8))
+        return np.asarray(converted.to_ndarray(), dtype=np.uint8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +94,7 @@ class VideoFrame:
     pts_s: Fraction
     index: int
     _frame: av.VideoFrame = field(repr=False)
+    _shape: FrameShape = field(repr=False)
     _converter: FrameConverter = field(repr=False)
 
     def rgb(self, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
@@ -90,7 +111,7 @@ class VideoFrame:
         """
         if size is not None and min(size) < 1:
             raise ValueError(f"a picture must have pixels, got size {size[0]}x{size[1]}")
-        return self._converter.rgb(self._frame, size)
+        return self._converter.rgb(self._frame, self._shape, size)
 
 
 class PtsGrid:
@@ -137,20 +158,27 @@ class FrameSampler:
     Args:
         pts_grid: the instants.
         orientation: of the stored frames.
+        canvas: shape of the file's first frame.
+        aspects: of the decoder that the frames come from.
 
     Attributes:
         late: frames that were left out, as their time is not after that of the frame before.
+        barred: stretches of frames that are shown with black bars: their shape, the first pts, and the pts after them;
+            None where they last to the end.
     """
 
-    def __init__(self, pts_grid: PtsGrid, orientation: Orientation) -> None:
+    def __init__(self, pts_grid: PtsGrid, orientation: Orientation, canvas: FrameShape, aspects: FrameAspects) -> None:
         self._pts_grid = pts_grid
         self._instants: list[int] = pts_grid.pts_at.tolist()
-        self._converter = FrameConverter(orientation)
+        self._converter = FrameConverter(orientation, canvas)
+        self._canvas = self._shape = canvas
+        self._aspects = aspects
         self._shown: _Decoded | None = None
         self._step = 0
         self._index = -1
         self._new = False
         self.late = 0
+        self.barred: list[tuple[FrameShape, int, int | None]] = []
 
     @property
     def done(self) -> bool:
@@ -164,7 +192,7 @@ class FrameSampler:
 
     def push(self, frame: av.VideoFrame) -> Iterator[VideoFrame]:
         """Add the next frame; yields the frame before it for each instant up to this one."""
-        pts = frame.pts
+        pts, shape = frame.pts, self._aspects.shape(frame)
         assert pts is not None  # decoders refuse frames without one
         if self._shown is not None:
             if pts <= self._shown.pts:  # its time has passed: it is not shown
@@ -172,12 +200,21 @@ class FrameSampler:
                 return
             while not self.done and self._instants[self._step] < pts:
                 yield self._sample(self._shown)
-        self._shown, self._new = _Decoded(frame, pts), True
+        self._shown, self._new = _Decoded(frame, pts, shape), True
+        if shape != self._shape:
+            self._note_change(shape, pts)
 
     def end(self) -> Iterator[VideoFrame]:
         """No more frames: yields the last one for each instant up to the end of the grid."""
         while self._shown is not None and not self.done:
             yield self._sample(self._shown)
+
+    def _note_change(self, shape: FrameShape, pts: int) -> None:
+        self._shape = shape
+        if self.barred and self.barred[-1][2] is None:
+            self.barred[-1] = (*self.barred[-1][:2], pts)
+        if not shape.fills(self._canvas):
+            self.barred.append((shape, pts, None))
 
     def _sample(self, shown: "_Decoded") -> VideoFrame:
         self._index += self._new
@@ -185,12 +222,15 @@ class FrameSampler:
         step, pts_grid = self._step, self._pts_grid
         self._step += 1
         pts_s = shown.pts * pts_grid.base - pts_grid.zero
-        return VideoFrame(step, pts_grid.grid.second(step), pts_s, self._index, shown.frame, self._converter)
+        return VideoFrame(
+            step, pts_grid.grid.second(step), pts_s, self._index, shown.frame, shown.shape, self._converter
+        )
 
 
 class _Decoded(NamedTuple):
     frame: av.VideoFrame
     pts: int
+    shape: FrameShape
 
 
 def _matrix(frame: av.VideoFrame) -> Colorspace | None:

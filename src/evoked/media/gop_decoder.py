@@ -23,6 +23,7 @@ from evoked.media.container import StreamSource
 from evoked.media.damage_log import CorruptFrames
 from evoked.media.frame_sampler import PtsGrid
 from evoked.media.nal_units import PacketKind, packet_kind_reader
+from evoked.media.pixel_aspect import FrameAspects
 from evoked.media.stream_ends import no_timestamps_error
 
 __all__ = ["DecodePlan", "Decoder", "FullDecoder", "PacketGroup", "SparseDecoder", "decoder_for"]
@@ -41,10 +42,16 @@ class Decoder(Protocol):
         lost: presentation times of these, where they are known, since it was last cleared; may include a frame
             that was obtained when its group was decoded again.
         corrupt: gets every frame that was decoded.
+        aspects: knows the shape of the pixels of each frame that comes out.
     """
 
     dropped: int
     corrupt: CorruptFrames
+
+    @property
+    def aspects(self) -> FrameAspects:
+        """See above."""
+        ...
 
     @property
     def lost(self) -> set[int]:
@@ -88,6 +95,7 @@ class FullDecoder:
         self.corrupt = CorruptFrames()
         self._path = source.path
         self._context = source.video.codec_context
+        self.aspects = FrameAspects(source)
         self._in_decoding_order = source.in_decoding_order
         self._waiting: list[int] = []  # times of packets whose frame is not out yet, where they carry no other
 
@@ -119,6 +127,7 @@ class FullDecoder:
                     self._waiting.remove(packet.pts)
                     heapify(self._waiting)
             return []
+        self.aspects.note(packet)
         if self._in_decoding_order:
             for frame in frames:  # the earliest time that is left is that of the next frame in order of presentation
                 frame.pts = heappop(self._waiting) if self._waiting else frame.pts
@@ -187,6 +196,11 @@ class SparseDecoder:
     @corrupt.setter
     def corrupt(self, frames: CorruptFrames) -> None:
         self._full.corrupt = frames
+
+    @property
+    def aspects(self) -> FrameAspects:
+        """Knows the shape of the pixels of each frame that comes out."""
+        return self._full.aspects
 
     @property
     def lost(self) -> set[int]:

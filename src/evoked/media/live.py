@@ -28,6 +28,7 @@ from evoked.media.frame_sampler import FrameSampler, PtsGrid, VideoFrame
 from evoked.media.gop_decoder import FullDecoder
 from evoked.media.orientation import Orientation, orientation_of
 from evoked.media.packet_decoding import audio_chunks, packets_on_clock, sampled_frames
+from evoked.media.pixel_aspect import FrameAspects, FrameShape, usable_aspect
 
 __all__ = ["GrowingFile", "LiveReader"]
 
@@ -124,7 +125,8 @@ class LiveReader(Iterator[VideoFrame | AudioChunk]):
         # properties of a stream must be read before the container is closed: after that the memory is freed
         self.sound_start_s = float(self._source.start_s(self._source.audio)) if self.has_sound else 0.0
         context = self._source.video.codec_context
-        self._stored = (int(context.width), int(context.height))
+        stated = usable_aspect(FrameAspects(self._source).stated)
+        self._shape = FrameShape(int(context.width), int(context.height), stated)
         self._hz = audio_hz
         wanted = {"picture": self._source.video} | ({"sound": self._source.audio} if self.has_sound else {})
         self._log = PassLog(self._source, wanted)
@@ -167,8 +169,8 @@ class LiveReader(Iterator[VideoFrame | AudioChunk]):
 
     @property
     def size(self) -> tuple[int, int]:
-        """(width, height) as shown, known with the first frame; before that as stored."""
-        return self._orientation.size(*self._stored) if self._orientation else self._stored
+        """(width, height) as shown, with square pixels; known with the first frame."""
+        return self._orientation.size(*self._shape.size) if self._orientation else self._shape.size
 
     @property
     def sha256(self) -> str:
@@ -204,7 +206,9 @@ class LiveReader(Iterator[VideoFrame | AudioChunk]):
             source.audio.codec_context.thread_count = 1
             assembler = AudioAssembler(self._hz, time_base_of(source.audio), source.zero, Fraction(LONGEST_S))
             self._assembler = assembler
-        sampler_for = partial(self._opened_sampler, PtsGrid(grid, time_base_of(source.video), source.zero))
+        sampler_for = partial(
+            self._opened_sampler, PtsGrid(grid, time_base_of(source.video), source.zero), decoder.aspects
+        )
         for packet in self._packets():
             if assembler is not None and packet.stream_index == source.audio.index:
                 if not self._is_far_ahead(packet):
@@ -217,11 +221,11 @@ class LiveReader(Iterator[VideoFrame | AudioChunk]):
         if assembler is not None:
             yield from assembler.finish(max(position.end_s for position in log.positions.values()))
 
-    def _opened_sampler(self, pts_grid: PtsGrid, frame: av.VideoFrame) -> FrameSampler:
-        """The sampler; opened with the first frame, which tells the orientation."""
+    def _opened_sampler(self, pts_grid: PtsGrid, aspects: FrameAspects, frame: av.VideoFrame) -> FrameSampler:
+        """The sampler; opened with the first frame, which tells the orientation and the shape."""
         if self._sampler is None:
-            self._orientation = orientation_of(frame)
-            self._sampler = FrameSampler(pts_grid, self._orientation)
+            self._orientation, self._shape = orientation_of(frame), aspects.shape(frame)
+            self._sampler = FrameSampler(pts_grid, self._orientation, self._shape, aspects)
         return self._sampler
 
     def _packets(self) -> Iterator[Packet]:

@@ -13,6 +13,7 @@ from evoked.core.time_grid import TimeGrid
 from evoked.media.clock_repair import ClockRepair
 from evoked.media.container import StreamSource, open_container, time_base_of
 from evoked.media.orientation import orientation_of
+from evoked.media.pixel_aspect import FrameAspects, FrameShape, usable_aspect
 from evoked.media.stream_ends import (
     PacketEnds,
     ends_of_streams,
@@ -39,7 +40,7 @@ class VideoStream:
 
     Attributes:
         codec: libav's name, e.g. "h264".
-        width, height: as shown, upright, in pixels (without correction for non-square pixels).
+        width, height: as shown, upright, with square pixels.
         coded_width, coded_height: as stored.
         rotation: degrees clockwise from the stored to the upright frame: 0, 90, 180 or 270.
         pixel_format: libav's name, e.g. "yuv420p".
@@ -47,6 +48,7 @@ class VideoStream:
         start_s: when the first frame is shown, in seconds on the file's clock.
         duration_s: from then to the end of the last frame, seconds.
         mirrored: whether the stored frame is flipped left to right before it is rotated.
+        stated_aspect: width to height of a pixel of the stored frame, as the file states it; None where it does not.
     """
 
     codec: str
@@ -60,16 +62,22 @@ class VideoStream:
     start_s: Fraction
     duration_s: Fraction
     mirrored: bool = False
+    stated_aspect: Fraction | None = None
 
     def __post_init__(self) -> None:
         if self.rotation not in (0, 90, 180, 270):
             raise ValueError(f"rotation must be 0, 90, 180 or 270 degrees, got {self.rotation}")
         if min(self.width, self.height) < 1:
             raise ValueError(f"a picture must have pixels, got {self.width}x{self.height}")
-        stored = (self.coded_width, self.coded_height)
-        if (self.width, self.height) != (stored if self.rotation % 180 == 0 else stored[::-1]):
-            raise ValueError(f"{self.width}x{self.height} is not {stored} turned by {self.rotation} degrees")
+        square = self.stored_shape.size
+        if (self.width, self.height) != (square if self.rotation % 180 == 0 else square[::-1]):
+            raise ValueError(f"{self.width}x{self.height} is not {square} turned by {self.rotation} degrees")
         _check_span(self.start_s, self.duration_s)
+
+    @property
+    def stored_shape(self) -> FrameShape:
+        """The shape of the first stored frame; its pixels are square where no shape is stated that can be."""
+        return FrameShape(self.coded_width, self.coded_height, usable_aspect(self.stated_aspect))
 
     @property
     def end_s(self) -> Fraction:
@@ -177,7 +185,7 @@ def probe(path: Path, audio_track: int = 0) -> Media:
             sound=source.sound if firsts.audio else None,
         )
         ends = ends_of_streams(decodable, ends_read)
-        picture = _video(decodable, firsts.video, ends) if firsts.video else None
+        picture = _video(decodable, firsts.video, firsts.aspect, ends) if firsts.video else None
         sound = _audio(decodable, firsts.audio, ends) if firsts.audio else None
         duration_s = max(s.end_s for s in (picture, sound) if s)
         stated_s = stated_end_of_played(decodable, duration_s)
@@ -243,6 +251,7 @@ class _FirstFrames:
 
     video: av.VideoFrame | None
     audio: av.AudioFrame | None
+    aspect: Fraction | None  # of the video frame's pixels, as stated
 
 
 def _first_frames(source: StreamSource, ends: PacketEnds) -> _FirstFrames:
@@ -255,6 +264,7 @@ def _first_frames(source: StreamSource, ends: PacketEnds) -> _FirstFrames:
     streams = source.streams
     firsts: dict[int, object] = {}
     packets = dict.fromkeys((s.index for s in streams), 0)
+    aspects = FrameAspects(source) if source.picture is not None else None
     for packet in readable_packets(source, streams):
         ends.add(packet)
         if packet.stream_index in firsts:
@@ -264,6 +274,8 @@ def _first_frames(source: StreamSource, ends: PacketEnds) -> _FirstFrames:
             frames = packet.decode()
         except av.error.FFmpegError:
             continue  # a stream without any frame is reported below; MediaReader counts each packet
+        if aspects is not None and packet.stream is source.picture:
+            aspects.note(packet)
         if frames:
             firsts[packet.stream_index] = frames[0]
             if len(firsts) == len(streams):
@@ -273,7 +285,7 @@ def _first_frames(source: StreamSource, ends: PacketEnds) -> _FirstFrames:
     audio = firsts.get(source.sound.index) if source.sound else None
     assert isinstance(video, av.VideoFrame | None)
     assert isinstance(audio, av.AudioFrame | None)
-    return _FirstFrames(video, audio)
+    return _FirstFrames(video, audio, aspects.of(video) if aspects is not None and video is not None else None)
 
 
 def _check_decodable(source: StreamSource, firsts: dict[int, object], packets: dict[int, int]) -> None:
@@ -287,11 +299,13 @@ def _check_decodable(source: StreamSource, firsts: dict[int, object], packets: d
     raise MediaError(f"{source.path}: nothing of its sound can be decoded. Copy or download it again")
 
 
-def _video(source: StreamSource, frame: av.VideoFrame, ends: dict[int, Fraction]) -> VideoStream:
+def _video(
+    source: StreamSource, frame: av.VideoFrame, aspect: Fraction | None, ends: dict[int, Fraction]
+) -> VideoStream:
     stream = source.video
     orientation = orientation_of(frame)
     start_s = source.start_s(stream)
-    width, height = orientation.size(frame.width, frame.height)
+    width, height = orientation.size(*FrameShape(frame.width, frame.height, usable_aspect(aspect)).size)
     return VideoStream(
         codec=stream.codec_context.name,
         width=width,
@@ -304,6 +318,7 @@ def _video(source: StreamSource, frame: av.VideoFrame, ends: dict[int, Fraction]
         start_s=start_s,
         duration_s=max(ends[stream.index] - start_s, Fraction(0)),
         mirrored=orientation.mirrored,
+        stated_aspect=aspect,
     )
 
 

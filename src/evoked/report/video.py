@@ -23,7 +23,7 @@ __all__ = ["EmbeddedVideo", "embed_video"]
 
 MEGABYTE = 1_000_000
 BYTES_PER_SECOND = 12_000  # smallest measured size of a 240-line preview with audio (96 kbit/s)
-PREVIEW = 1  # version; raised when previews of the same file change
+PREVIEW = 2  # version; raised when previews of the same file change
 
 
 @dataclass(frozen=True)

@@ -51,12 +51,12 @@ class SourceFootage:
     def __init__(self, clip: Path, viewer: ViewerClip, size: tuple[int, int]) -> None:
         aspect = size[0] / size[1]
         person, empty = viewer.person(aspect), viewer.nobody(aspect)
-        neutral = _frames(clip, viewer.neutral_s)
+        neutral = _frames(clip, viewer.neutral_s, viewer.size)
         self._size = size
         self._frames = {
             NEUTRAL: [_crop(f, person) for f in neutral],
             AWAY: [_crop(f, empty) for f in neutral],
-            SMILE: [_crop(f, person) for f in _frames(clip, viewer.smile_s)] if viewer.smile_s else [],
+            SMILE: [_crop(f, person) for f in _frames(clip, viewer.smile_s, viewer.size)] if viewer.smile_s else [],
         }
         self._last: tuple[tuple[str, int], Rgb] | None = None
 
@@ -175,10 +175,10 @@ def _shown(content: Path, size: tuple[int, int]) -> Iterator[tuple[int, Rgb]]:
         yield picture.step, picture.rgb(size)
 
 
-def _frames(clip: Path, span_s: tuple[float, float]) -> list[Rgb]:
+def _frames(clip: Path, span_s: tuple[float, float], size: tuple[int, int]) -> list[Rgb]:
     start, end = (Fraction(s).limit_denominator(1000) for s in span_s)
     grid = TimeGrid(REACTION_RATE, int((end - start) * REACTION_RATE), start)
-    return [p.rgb() for p in read_media(clip, frames=grid) if isinstance(p, VideoFrame)]
+    return [p.rgb(size) for p in read_media(clip, frames=grid) if isinstance(p, VideoFrame)]
 
 
 def _crop(rgb: Rgb, box: Box) -> Rgb:

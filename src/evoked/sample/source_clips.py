@@ -27,7 +27,7 @@ class ViewerClip:
     Attributes:
         name: as used in file names and in truth.json.
         clip: name in the catalogue of clips.
-        size: width and height of the clip's frames, pixels.
+        size: width and height of the clip's frames as stored, pixels; the pixels of TALKER's are not square.
         face: typical box of the face in the clip, pixels.
         tall: height of the crop that shows the person, pixels.
         neutral_s: first and past-last second of the neutral face.
