@@ -3,19 +3,22 @@
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from evoked.core.time_grid import TimeGrid
-from evoked.faces.detect import FaceDetector
+from evoked.faces.detect import DetectConfig, FaceDetector
+from evoked.faces.mesh import FaceMesh
 from evoked.media.decode import VideoFrame, read_audio, read_media
-from evoked.media.images import resize
+from evoked.media.images import blur, read_image, resize
 from evoked.media.probe import probe
 from evoked.media.write import VideoWriter
+from evoked.reactions.viewers import preview
 from evoked.reactions.viewers.annotation import Annotation
 from evoked.reactions.viewers.annotator import Annotator
 from evoked.reactions.viewers.face_detections import CONTENT_FACE, UNNAMED, DetectionLog
-from evoked.reactions.viewers.preview import write_preview
+from evoked.reactions.viewers.preview import draw_detections, write_preview
 from evoked.weights.cache import Cache
 
 pytestmark = pytest.mark.nets
@@ -96,6 +99,69 @@ def test_in_a_blurred_preview_the_detector_finds_nobody(
     assert faces(cache, out) == 0
     before, after = pictures(reaction)[0], pictures(out)[0]
     assert np.abs(before[:, :8].astype(int) - after[:, :8]).mean() < 4  # beside the faces it is the same
+
+
+def blurred_in_full(rgb: Rgb, box: np.ndarray) -> None:
+    """The definition: six cells across, enlarged, and a Gaussian of a twelfth of the patch over every pixel."""
+    x, y, width, height = (float(v) for v in box)
+    left, top = round(x - width / 4), round(y - height / 4)
+    face = rgb[top : round(y + 1.25 * height), left : round(x + 1.25 * width)]
+    size = (face.shape[1], face.shape[0])
+    cells = cv2.resize(np.ascontiguousarray(face), (6, 6), interpolation=cv2.INTER_AREA)
+    face[...] = cv2.GaussianBlur(cv2.resize(cells, size), (0, 0), max(size) / 12)
+
+
+def detail(rgb: Rgb, box: np.ndarray) -> float:
+    """Power above three cycles across a box, as a share of the variance; the box is tapered to its edges."""
+    x, y, width, height = (int(v) for v in box)
+    grey = rgb[y : y + height, x : x + width].mean(axis=2)
+    tapered = (grey - grey.mean()) * np.outer(np.hanning(height), np.hanning(width))
+    power = np.abs(np.fft.fft2(tapered)) ** 2
+    cycles = [np.abs(np.fft.fftfreq(n)) * n for n in tapered.shape]
+    return float(power[np.maximum.outer(*cycles) > 3].sum() / power.sum())
+
+
+@pytest.mark.parametrize("width", [60, 200, 500])
+def test_a_blurred_face_is_as_by_a_gaussian_over_every_pixel_from_few_of_them(
+    cache: Cache, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rgb = resize(read_image(cache.clip("single_face.jpg")), (1280, 1260))
+    box = np.array([390, 260, width, 1.2 * width], np.float32)
+    expected, ours, pixels = rgb.copy(), rgb.copy(), []
+
+    def counted(image: Rgb, sigma: float) -> Rgb:
+        pixels.append(image.shape[0] * image.shape[1])
+        return blur(image, sigma)
+
+    monkeypatch.setattr(preview, "blur", counted)
+    blurred_in_full(expected, box)
+    annotation = Annotation(TimeGrid(Fraction(6), 1), {}, 0, 0, 0.0, detections=DetectionLog())
+    annotation.detections.append(0, box, -1)
+    draw_detections(ours, annotation, 0.0, hide=True)
+    x, y = int(box[0]) + 4, int(box[1]) + 4  # the box's line is drawn on its edge
+    inside = np.s_[y : y + int(box[3]) - 8, x : x + int(box[2]) - 8]
+    assert np.abs(ours[inside].astype(int) - expected[inside]).max() <= 2
+    assert max(pixels) <= 100 * 100
+    inner = np.array([x, y, box[2] - 8, box[3] - 8])
+    assert detail(rgb, inner) > 0.005
+    assert detail(ours, inner) < 2 * detail(expected, inner) < 0.001
+
+
+@pytest.mark.parametrize("width", [120, 620])
+def test_neither_detector_nor_mesh_finds_a_blurred_face(cache: Cache, width: int) -> None:
+    """Also with a low threshold, and with the place of the face known."""
+    portrait = read_image(cache.clip("single_face.jpg"))
+    rgb = resize(portrait, (2 * width, 2 * width))
+    detect = FaceDetector(DetectConfig(min_score=0.3), cache)
+    face = detect(rgb)[0]
+    annotation = Annotation(TimeGrid(Fraction(6), 1), {}, 0, 0, 0.0, detections=DetectionLog())
+    annotation.detections.append(0, face.box, -1)
+    hidden = rgb.copy()
+    draw_detections(hidden, annotation, 0.0, hide=True)
+    mesh = FaceMesh(cache)
+    assert mesh(rgb, face).presence > 0.9
+    assert detect(hidden) == []
+    assert mesh(hidden, face).presence < 0.1
 
 
 def test_the_films_faces_are_hidden_too(cache: Cache, annotator: Annotator, reaction: Path, tmp_path: Path) -> None:

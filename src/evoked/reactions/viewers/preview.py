@@ -31,6 +31,8 @@ VIEWER_COLOUR, PRESENT_COLOUR, ABSENT_COLOUR, SHADOW_COLOUR = (
 )
 BLUR_MARGIN = 0.25  # share of the box added at each side before blurring: hair, chin, motion
 BLUR_POINTS = 6  # cells across that a blurred face is reduced to: too few to recognise anybody
+BLUR_SIDE = 96  # longer side at which the cells are blurred before they are enlarged: the time of a Gaussian grows with
+# the third power of the side, and what is left of a face has no detail for which more pixels would be needed
 
 
 def write_preview(
@@ -155,4 +157,6 @@ def _blur_face(rgb: Rgb, box: NDArray[np.float32]) -> None:
         return
     size = (face.shape[1], face.shape[0])
     small = resize(np.ascontiguousarray(face), (min(BLUR_POINTS, size[0]), min(BLUR_POINTS, size[1])))
-    face[...] = blur(resize(small, size), max(size) / (2 * BLUR_POINTS))
+    share = min(1.0, BLUR_SIDE / max(size))
+    middle = max(1, round(size[0] * share)), max(1, round(size[1] * share))
+    face[...] = resize(blur(resize(small, middle), max(middle) / (2 * BLUR_POINTS)), size)
