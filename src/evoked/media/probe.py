@@ -146,6 +146,15 @@ class Media:
         if self.duration_s != max(ends):
             raise ValueError(f"duration must be the latest end {max(ends)} s, got {self.duration_s} s")
 
+    def turned(self, degrees: int) -> "Media":
+        """The same file, whose frames are shown turned clockwise by 0, 90, 180 or 270 degrees more than it states."""
+        video = self.picture
+        if video is None or not degrees:
+            return self
+        size = (video.height, video.width) if degrees % 180 else (video.width, video.height)
+        rotation = (video.rotation + degrees) % 360
+        return replace(self, picture=replace(video, width=size[0], height=size[1], rotation=rotation))
+
     @property
     def seconds(self) -> TimeGrid:
         """Every whole second before the end of the video (of the audio where there is no video)."""

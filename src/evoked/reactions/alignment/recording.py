@@ -42,6 +42,13 @@ class Recording:
         self._defects: dict[Stream, tuple[Damage, ...]] = {}
         self._notes: tuple[str, ...] = ()
 
+    @classmethod
+    def of(cls, media: Media) -> "Recording":
+        """A recording whose description is known, or shall be another than the file's own, such as turned."""
+        recording = cls(media.path)
+        recording.__dict__["media"] = media
+        return recording
+
     def __reduce__(self) -> NoReturn:
         raise TypeError(f"a Recording cannot be pickled: send its path ({self.path}) and open it in the other process")
 

@@ -16,10 +16,11 @@ from evoked.core.damage import FileDamage, of_file
 from evoked.core.progress import Progress, part, silent
 from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
-from evoked.media.probe import no_video_error, probe
+from evoked.media.probe import Media, no_video_error, probe
 from evoked.reactions.alignment.matcher import ContentMatcher, modality_notes
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment
-from evoked.reactions.content_region.content_faces import open_content_filter
+from evoked.reactions.alignment.recording import Recording
+from evoked.reactions.content_region.content_faces import ContentFaceFilter, open_content_filter
 from evoked.reactions.content_region.detector import ContentRegionConfig
 from evoked.reactions.labelling.majority_vote import (
     VoteConfig,
@@ -124,8 +125,12 @@ def annotate_aligned(
         MediaError: if a file cannot be used.
         WeightsError: if a model is not available.
     """
+
+    def reopen(media: Media) -> ContentFaceFilter | None:
+        return open_content_filter(Recording.of(media), content, offsets, region)
+
     content_filter = open_content_filter(reaction, content, offsets, region)
-    return annotator()(reaction, content_filter, progress)
+    return annotator()(reaction, content_filter, progress, reopen=reopen)
 
 
 def annotate_reaction(

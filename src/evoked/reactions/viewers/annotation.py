@@ -1,7 +1,7 @@
 """The annotation of a reaction: its viewers, their scores and the boxes of their faces."""
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,9 @@ class AnnotateConfig:
     )
     min_tracked_score: float = setting(
         0.3, "lowest detector score of a face at a place where one was detected up to a second before", gt=0, lt=1
+    )
+    rotate: Literal["auto", "0", "90", "180", "270"] = setting(
+        "auto", "turn the recording clockwise by so many degrees; auto: where its faces lie on their side or head"
     )
     recogniser: str = setting(PROTOTYPE, "prototype, or the folder of a recogniser that was trained")
     max_content_overlap: float = setting(
@@ -61,7 +64,7 @@ class Viewer:
 
     Attributes:
         blendshapes: the 52 blendshapes, at 6 Hz on the reaction's time.
-        boxes: x, y, width, height in pixels of the reaction, valid where the blendshapes are.
+        boxes: x, y, width, height in pixels of the reaction, turned as it was, valid where the blendshapes are.
         scores: expressions in [0, 1], valid there too.
     """
 
@@ -83,6 +86,7 @@ class Annotation:
         damage: what was wrong with the file, one line each.
         defects: the same with kinds and seconds.
         detections: every detected face, including the content's and those with too low a score or visible too briefly.
+        turned: degrees clockwise by which the recording was turned, beyond what its file states.
     """
 
     grid: TimeGrid
@@ -93,3 +97,4 @@ class Annotation:
     damage: tuple[str, ...] = ()
     defects: tuple[Damage, ...] = ()
     detections: DetectionLog = field(default_factory=DetectionLog)
+    turned: int = 0

@@ -9,7 +9,7 @@ Three threads form a pipeline: one decodes and converts, one detects faces, one 
 model runs on one thread, so that two cores are busy all the time; results do not depend on the number of cores.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from evoked.core.damage import Damage, damage_texts
 from evoked.core.progress import Progress, silent
 from evoked.core.time_grid import ANNOTATION_FPS, TimeGrid
 from evoked.core.track import Track
@@ -26,9 +27,10 @@ from evoked.faces.identity import FaceIdentity
 from evoked.faces.landmarks import BLENDSHAPES
 from evoked.faces.mesh import FaceMesh, Mesh
 from evoked.faces.tracker import FaceTracker
+from evoked.faces.turn_check import TurnCheck, perhaps_turned, turned_damage
 from evoked.faces.video_detector import FrameFaces, VideoFaceDetector
 from evoked.media.decode import MediaReader, VideoFrame, damage_lines, prefetch, read_media
-from evoked.media.probe import no_video_error, probe
+from evoked.media.probe import Media, no_video_error, probe
 from evoked.reactions.expressions.choose import open_recogniser
 from evoked.reactions.expressions.recogniser import PROTOTYPE, Recogniser
 from evoked.reactions.viewers.annotation import AnnotateConfig, Annotation, ContentFaces, Viewer
@@ -40,6 +42,14 @@ __all__ = ["BOX", "MODELS", "SAME_FACE_IOU", "Annotator", "annotate", "annotatio
 
 MODELS = ("yunet", "sface", "face-mesh", "blendshapes")
 BOX = ("x", "y", "width", "height")
+
+
+class _TurnedRecording(Exception):
+    """The recording must be turned, clockwise by so many degrees, and annotated again."""
+
+    def __init__(self, degrees: int) -> None:
+        super().__init__(degrees)
+        self.degrees = degrees
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,14 +119,20 @@ class Annotator:
         self._describe_further = open_descriptors(self._further, cache, threads=1) if self._further else None
 
     def __call__(
-        self, path: Path, content_faces: ContentFaces | None = None, progress: Progress = silent
+        self,
+        path: Path,
+        content_faces: ContentFaces | None = None,
+        progress: Progress = silent,
+        *,
+        reopen: Callable[[Media], ContentFaces | None] | None = None,
     ) -> Annotation:
-        """Annotate one reaction.
+        """Annotate one reaction; one whose faces lie on their side or head is turned as a whole, and a note says so.
 
         Args:
             path: a video.
             content_faces: decides which faces belong to the content; None: every face counts as a viewer's.
             progress: called with the seconds done and their total.
+            reopen: gives `content_faces` for the turned recording; None: they are used as they are.
 
         Raises:
             MediaError or a subclass: if the video cannot be used.
@@ -124,13 +140,31 @@ class Annotator:
         media = probe(path)
         if media.picture is None:
             raise no_video_error(path)
+        if self.config.rotate != "auto":
+            degrees, why = int(self.config.rotate), "as --rotate says"
+        else:
+            check = TurnCheck(self._detect)
+            try:
+                annotation = self._annotate(media, content_faces, progress, check)
+                return _with_defects(annotation, perhaps_turned(check.undecided))
+            except _TurnedRecording as turned:
+                degrees, why = turned.degrees, "as its faces are upright then; --rotate 0 leaves it as it is"
+        if degrees and reopen is not None:
+            content_faces = reopen(media.turned(degrees))
+        annotation = self._annotate(media.turned(degrees), content_faces, progress, None)
+        return replace(_with_defects(annotation, turned_damage(degrees, why)), turned=degrees)
+
+    def _annotate(
+        self, media: Media, content_faces: ContentFaces | None, progress: Progress, check: TurnCheck | None
+    ) -> Annotation:
+        """One pass over a recording; _TurnedRecording as soon as the check says that it must be turned."""
         grid = media.grid(ANNOTATION_FPS)
-        reader = read_media(path, frames=grid)
+        reader = read_media(media.path, frames=grid, media=media)
         tracks: dict[int, FaceTrack] = {}
         detections = DetectionLog()
         tracker = FaceTracker(grid.rate)
         shown_s = grid.seconds.copy()
-        for picture, seen, rgb in self._described_frames(reader, content_faces):
+        for picture, seen, rgb in self._described_frames(reader, content_faces, check):
             shown_s[picture.step] = float(picture.pts_s)
             visible = [i for i, shapes in enumerate(seen.shapes) if shapes is not None or seen.on_content[i]]
             describe = partial(self._identify, rgb)
@@ -149,12 +183,12 @@ class Annotator:
         return self._annotation(grid, tracks, tracker.merged_tracks(), reader, detections)
 
     def _described_frames(
-        self, reader: MediaReader, content_faces: ContentFaces | None
+        self, reader: MediaReader, content_faces: ContentFaces | None, check: TurnCheck | None
     ) -> Iterator[tuple[VideoFrame, _DescribedFrame, NDArray[np.uint8]]]:
         """Each frame with its described faces; a repeated frame is computed once."""
         seen, rgb = _DescribedFrame([], [], [], []), np.zeros((1, 1, 3), np.uint8)
         before: list[tuple[Face, Mesh, int]] = []
-        for frame in prefetch(self._detected_frames(reader), QUEUE_FRAMES):
+        for frame in prefetch(self._detected_frames(reader, check), QUEUE_FRAMES):
             if frame.rgb is not None and frame.detections is not None:
                 rgb, faces, picture = frame.rgb, frame.detections.faces, frame.picture
                 on_content = [
@@ -177,13 +211,18 @@ class Annotator:
                 seen = replace(seen, changed=[False] * len(seen.faces))
             yield frame.picture, seen, rgb
 
-    def _detected_frames(self, reader: MediaReader) -> Iterator[_DetectedFrame]:
+    def _detected_frames(self, reader: MediaReader, check: TurnCheck | None) -> Iterator[_DetectedFrame]:
         """Each frame with its detections: the work of the second thread."""
         detector = VideoFaceDetector(
             self._detect, self.config.detect_every, self.config.min_face_px, self._min_score, HOLD_FRAMES
         )
         for picture, rgb in prefetch(_converted(reader), QUEUE_FRAMES):
-            yield _DetectedFrame(picture, rgb, None if rgb is None else detector.detect(rgb))
+            detections = None if rgb is None else detector.detect(rgb)
+            if check is not None and rgb is not None and detections is not None:
+                _raise_if_turned(check.look(picture.step, rgb, detections.faces))
+            yield _DetectedFrame(picture, rgb, detections)
+        if check is not None:
+            _raise_if_turned(check.end())
 
     def _described(self, rgb: NDArray[np.uint8], face: Face, mesh: Mesh) -> NDArray[np.float32]:
         """The blendshapes, then the other descriptions that the recogniser reads."""
@@ -270,6 +309,16 @@ def _converted(reader: MediaReader) -> Iterator[tuple[VideoFrame, NDArray[np.uin
             index = picture.index
     finally:
         reader.close()
+
+
+def _raise_if_turned(degrees: int) -> None:
+    if degrees:
+        raise _TurnedRecording(degrees)
+
+
+def _with_defects(annotation: Annotation, defects: tuple[Damage, ...]) -> Annotation:
+    lines = (*annotation.damage, *damage_texts(defects))
+    return replace(annotation, damage=lines, defects=(*annotation.defects, *defects))
 
 
 def _same(face: Face, before: list[tuple[Face, Mesh, int]]) -> tuple[Face, Mesh] | None:

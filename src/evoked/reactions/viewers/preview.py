@@ -42,7 +42,7 @@ def write_preview(
 
     Viewers have a green box, their name and their highest scores at that frame; people of the content a
     grey box; other faces (low score, or visible too briefly) a yellow one. Size, presentation times and
-    length are the reaction's; at most 30 frames per second; sound is kept, as one channel.
+    length are the reaction's, turned where it was turned; at most 30 frames per second; sound is kept, as one channel.
 
     Args:
         path: the reaction that was annotated.
@@ -57,14 +57,14 @@ def write_preview(
         MediaError or a subclass: if the video cannot be used.
         OutputError: if the preview cannot be written.
     """
-    media = probe(path)
+    media = probe(path).turned(annotation.turned)
     if media.picture is None:
         raise no_video_error(path)
     rate = min(MAX_RATE, media.picture.average_rate or MAX_RATE)
     hz = SOUND_HZ if media.sound else None
     size = (media.picture.width, media.picture.height)
     with VideoWriter(out, size, rate, hz, preset="veryfast", comment=comment) as writer:
-        for item in prefetch(read_media(path, frames=media.grid(rate), audio_hz=hz)):
+        for item in prefetch(read_media(path, frames=media.grid(rate), audio_hz=hz, media=media)):
             if isinstance(item, VideoFrame):
                 rgb = item.rgb().copy()
                 draw_detections(
