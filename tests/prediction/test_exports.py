@@ -2,11 +2,15 @@
 
 import json
 import re
+import warnings
+import xml.etree.ElementTree as ET
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pympi
+import pysubs2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,7 +20,8 @@ from evoked.core.provenance import Provenance
 from evoked.core.tables import read_provenance
 from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
-from evoked.prediction.writers import as_vtt, check_format, prediction_summary, read_predictions, write_predictions
+from evoked.prediction.subtitles import as_eaf, as_srt, as_vtt
+from evoked.prediction.writers import check_format, prediction_summary, read_predictions, write_predictions
 
 MADE = Provenance("predict", {"model": "m"}, {"video --> 1.mp4": "ab"}, notes=("staged: so and so",))
 NAMES = ("amusement", "interest")
@@ -134,15 +139,56 @@ def test_another_parser_reads_the_same(tmp_path: Path) -> None:
     assert len(cues) == 3
 
 
+def test_pysubs2_reads_the_srt(tmp_path: Path) -> None:
+    write_predictions(tmp_path / "p.srt", SOME, MADE)
+    read = pysubs2.load(str(tmp_path / "p.srt"))
+    assert [(event.start, event.end, event.text) for event in read] == [
+        (0, 1000, "interest 90 %"),
+        (1000, 3000, "amusement 78 %, interest 55 %"),
+        (4000, 5000, "amusement 70 %"),
+    ]
+    assert as_srt(track([(0.1, 0.2)])) == ""
+
+
+def test_pympi_reads_the_eaf(tmp_path: Path) -> None:
+    write_predictions(tmp_path / "p.eaf", SOME, MADE)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of pympi's own
+        read = pympi.Elan.Eaf(str(tmp_path / "p.eaf"))
+    assert list(read.get_tier_names()) == list(NAMES)
+    assert sorted(read.get_annotation_data_for_tier("amusement")) == [(1000, 3000, "78 %"), (4000, 5000, "70 %")]
+    assert sorted(read.get_annotation_data_for_tier("interest")) == [(0, 3000, "67 %")]
+    assert read.get_linked_files()[0]["RELATIVE_MEDIA_URL"] == "./video --> 1.mp4"
+    assert json.loads(dict(read.get_properties())["evoked provenance"])["notes"] == ["staged: so and so"]
+
+
+@given(st.lists(st.one_of(st.none(), st.tuples(st.floats(0, 1, width=32), st.floats(0, 1, width=32))), max_size=20))
+@settings(max_examples=60, deadline=None)
+def test_laws_of_elan_tiers(rows: list[tuple[float, ...] | None]) -> None:
+    """Every second in which an expression is on lies in just one annotation of its tier; slots are in order."""
+    document = ET.fromstring(as_eaf(track(rows), MADE).split("\n", 1)[1])
+    slots = {slot.get("TIME_SLOT_ID"): int(slot.get("TIME_VALUE", "")) for slot in document.iter("TIME_SLOT")}
+    assert list(slots.values()) == sorted(set(slots.values()))
+    for k, tier in enumerate(document.iter("TIER")):
+        spans = [
+            (slots[a.get("TIME_SLOT_REF1")], slots[a.get("TIME_SLOT_REF2")]) for a in tier.iter("ALIGNABLE_ANNOTATION")
+        ]
+        for second, row in enumerate(rows):
+            inside = sum(start <= 1000 * second < end for start, end in spans)
+            assert inside == (row is not None and np.float32(row[k]) >= 0.5)
+
+
 @pytest.mark.parametrize("threshold", [0.0, -1.0, 1.01])
 def test_a_threshold_outside_is_refused(threshold: float) -> None:
     with pytest.raises(ValueError, match="threshold must be above 0 and at most 1"):
         as_vtt(SOME, MADE, threshold)
+    with pytest.raises(ValueError, match="threshold must be above 0 and at most 1"):
+        as_eaf(SOME, MADE, threshold)
 
 
 def test_another_suffix_and_a_taken_name_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=r"cannot tell what to write from 'p\.srt': end it in \.parquet, .*\.vtt"):
-        write_predictions(tmp_path / "p.srt", SOME, MADE)
+    with pytest.raises(OutputError, match=r"cannot tell what to write from 'p\.ass': end it in \.parquet, .*\.vtt"):
+        write_predictions(tmp_path / "p.ass", SOME, MADE)
     with pytest.raises(OutputError, match="cannot tell"):
         check_format(tmp_path / "p")
     with pytest.raises(ValueError, match="an expression cannot be called valid"):

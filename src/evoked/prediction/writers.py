@@ -1,4 +1,4 @@
-"""Read and write predictions: tables for programs, WebVTT for players, a summary for the terminal."""
+"""Read and write predictions: tables for programs, subtitles for players, ELAN tiers, a summary for the terminal."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -14,10 +14,11 @@ from evoked.core.tables import SUFFIXES, read_table, write_table
 from evoked.core.text_table import MISSING, text_table
 from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
+from evoked.prediction.subtitles import as_eaf, as_srt, as_vtt, clock
 
-__all__ = ["FORMATS", "as_vtt", "check_format", "prediction_summary", "read_predictions", "write_predictions"]
+__all__ = ["FORMATS", "check_format", "prediction_summary", "read_predictions", "write_predictions"]
 
-FORMATS = (*SUFFIXES, ".vtt")
+FORMATS = (*SUFFIXES, ".vtt", ".srt", ".eaf")
 FIXED = ("time_s", "valid")
 
 
@@ -32,13 +33,15 @@ def check_format(path: Path) -> None:
 
 
 def write_predictions(path: Path, track: Track, provenance: Provenance, *, threshold: float = 0.5) -> None:
-    """Write predictions in the format of the suffix: .parquet, .csv, .json (`time_s, valid`, expressions) or .vtt.
+    """Write predictions in the format of the suffix.
+
+    .parquet, .csv, .json: columns `time_s, valid` and the expressions; .vtt and .srt: subtitles; .eaf: tiers for ELAN.
 
     Args:
         path: the file to write.
         track: probabilities in [0, 1] at 1 Hz.
         provenance: of the predictions.
-        threshold: for .vtt, see `as_vtt`.
+        threshold: for .vtt, .srt and .eaf: an expression is on at or above this probability.
 
     Raises:
         OutputError: for another suffix, or if it cannot be written.
@@ -47,8 +50,14 @@ def write_predictions(path: Path, track: Track, provenance: Provenance, *, thres
     check_format(path)
     if reserved := set(track.names) & set(FIXED):
         raise ValueError(f"an expression cannot be called {', '.join(sorted(reserved))}: that is another column")
-    if path.suffix.lower() == ".vtt":
-        write_text(path, as_vtt(track, provenance, threshold))
+    suffix = path.suffix.lower()
+    if suffix in (".vtt", ".srt", ".eaf"):
+        texts = {
+            ".vtt": lambda: as_vtt(track, provenance, threshold),
+            ".srt": lambda: as_srt(track, threshold),
+            ".eaf": lambda: as_eaf(track, provenance, threshold),
+        }
+        write_text(path, texts[suffix]())
         return
     columns = {"time_s": track.grid.seconds, "valid": track.valid}
     write_table(path, columns | {name: track.values[:, k] for k, name in enumerate(track.names)}, provenance)
@@ -92,44 +101,6 @@ def _check_names(path: Path, names: Sequence[str]) -> None:
         raise DatasetError(f"{path} has no expression: columns are {', '.join(names)}")
 
 
-def as_vtt(track: Track, provenance: Provenance, threshold: float = 0.5) -> str:
-    """Format predictions as WebVTT: a cue for every span of seconds in which the same expressions are on.
-
-    A cue such as "amusement 72 %, interest 55 %" has the mean of each expression over its span, the highest first.
-    Spans without an expression on, and seconds that are not valid, have no cue. The provenance is in a NOTE at the top.
-
-    Args:
-        track: probabilities in [0, 1].
-        provenance: of the predictions.
-        threshold: an expression is on at or above this probability; in (0, 1].
-
-    Returns:
-        The file's text.
-
-    Raises:
-        ValueError: if the threshold is outside (0, 1].
-
-    Source: W3C WebVTT: The Web Video Text Tracks Format, sections 4 (syntax) and 6 (escapes).
-    """
-    if not 0 < threshold <= 1:
-        raise ValueError(f"threshold must be above 0 and at most 1, got {threshold}")
-    on = np.nan_to_num(track.values) >= threshold  # (steps, names); never on where not valid (NaN)
-    # a NOTE must not contain "-->"; \u003e is the same character in JSON
-    note = provenance.as_json().replace(">", "\\u003e")
-    blocks = ["WEBVTT", f"NOTE evoked, on at {100 * threshold:g} %\n{note}"]
-    first = 0
-    for step in range(1, track.grid.steps + 1):
-        if step < track.grid.steps and (on[step] == on[first]).all():
-            continue
-        if on[first].any():
-            means = track.values[first:step].mean(axis=0, dtype=np.float64)
-            order = sorted(np.flatnonzero(on[first]), key=lambda k: -means[k])
-            text = ", ".join(f"{_escaped(track.names[k])} {100 * means[k]:.0f} %" for k in order)
-            blocks.append(f"{_clock(track.grid.second(first))} --> {_clock(track.grid.second(step))}\n{text}")
-        first = step
-    return "\n\n".join(blocks) + "\n"
-
-
 def prediction_summary(track: Track, threshold: float = 0.5) -> str:
     """Format a table for a terminal: mean and peak of each expression, the peak's time, seconds at the threshold.
 
@@ -149,16 +120,5 @@ def prediction_summary(track: Track, threshold: float = 0.5) -> str:
             continue
         peak = int(np.nanargmax(values))
         mean, on = 100 * np.nanmean(values), int((np.nan_to_num(values) >= threshold).sum())
-        rows.append((name, f"{mean:.1f}", f"{100 * values[peak]:.1f}", _clock(track.grid.second(peak))[:8], f"{on} s"))
+        rows.append((name, f"{mean:.1f}", f"{100 * values[peak]:.1f}", clock(track.grid.second(peak))[:8], f"{on} s"))
     return f"{text_table(rows)}\nin %; {seconds} s, {valid} of them valid"
-
-
-def _clock(second: Fraction) -> str:
-    """HH:MM:SS.mmm, a WebVTT timestamp."""
-    minutes, milliseconds = divmod(round(second * 1000), 60_000)
-    return f"{minutes // 60:02}:{minutes % 60:02}:{milliseconds // 1000:02}.{milliseconds % 1000:03}"
-
-
-def _escaped(text: str) -> str:
-    line = " ".join(text.split())  # a line break would end the cue
-    return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
