@@ -121,6 +121,7 @@ def test_doctor_says_what_is_there(evoked, tmp_path: Path, monkeypatch: pytest.M
     findings = {finding["name"]: finding for finding in json.loads(result.out)}
     assert result.code == 0
     assert {findings[package]["state"] for package in PACKAGES} == {"ok"}
+    assert (Path(findings["documentation"]["value"]) / "docs" / "alignment.md").is_file()
     assert findings["networks"]["state"] == "missing"
     assert "0 of 6 default networks" in findings["networks"]["value"]
     assert findings["networks"]["advice"] == "evoked weights fetch"

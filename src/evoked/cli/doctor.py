@@ -6,6 +6,7 @@ import os
 import platform
 import shutil
 import sys
+import sysconfig
 from pathlib import Path
 from typing import NamedTuple
 
@@ -73,6 +74,7 @@ def diagnose() -> list[Finding]:
     """Look at everything that commands depend on; nothing is fetched or changed."""
     return [
         Finding("evoked", "ok", f"{__version__} at {Path(__file__).parents[1]}"),
+        _documentation(),
         Finding("Python", "ok", f"{platform.python_version()} at {sys.executable}, {platform.platform()}"),
         _processor(),
         *_packages(),
@@ -80,6 +82,15 @@ def diagnose() -> list[Finding]:
         *_cache(),
         _tool("ffmpeg", "renders staged samples and test media; no other command needs it"),
     ]
+
+
+def _documentation() -> Finding:
+    """The folder that `docs/…` in messages is in: of the source tree, or of the installation."""
+    source, installed = Path(__file__).parents[3], Path(sysconfig.get_path("data")) / "share" / "doc" / "evoked"
+    for folder in (source, installed):
+        if (folder / "docs" / "alignment.md").is_file():
+            return Finding("documentation", "ok", str(folder))
+    return Finding("documentation", "missing", "not installed with this package")
 
 
 def _processor() -> Finding:
