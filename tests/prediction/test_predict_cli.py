@@ -125,9 +125,9 @@ def test_wrong_use_and_a_wrong_model(evoked, model_folder: Path, tmp_path: Path)
     assert code == 1
     assert err.startswith(f"evoked: no model in {tmp_path}")
     assert err.count("\n") == 1
-    code, _, err = evoked("predict", "a.mp4", "--model", model_folder, "-o", tmp_path / "x.srt")
+    code, _, err = evoked("predict", "a.mp4", "--model", model_folder, "-o", tmp_path / "x.ass")
     assert code == 1
-    assert "cannot tell what to write from 'x.srt'" in err
+    assert "cannot tell what to write from 'x.ass'" in err
 
 
 def test_where_predictions_go(tmp_path: Path) -> None:

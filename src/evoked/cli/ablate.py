@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 import numpy as np
 
+from evoked.cli.messages import tell
 from evoked.cli.options import config_from_options, config_options
 from evoked.cli.outputs import check_folder, claim, force_option
 from evoked.cli.paths import InputPath, OutputPath
@@ -107,7 +108,7 @@ def ablate(
     settings = {"ablate": asdict(config), "model": asdict(model), "train": asdict(training), "split": subsets}
     _write(output, cells, Provenance("ablate", settings, inputs, notes=tuple(dict.fromkeys(notes))))
     for note in dict.fromkeys(notes):
-        click.echo(f"note: {note}", err=True)
+        tell(f"note: {note}")
     click.echo(json.dumps([asdict(c) for c in cells], indent=1) if as_json else comparison_text(cells, FULL))
 
 

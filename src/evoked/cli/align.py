@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from evoked.cli.failures import print_note
+from evoked.cli.messages import tell
 from evoked.cli.options import config_from_options, config_options, offset_options
 from evoked.cli.outputs import claim, file_in, force_option, sign_page
 from evoked.cli.paths import InputPath, OutputPath
@@ -92,8 +93,8 @@ def align(
     if draw:
         svg = map_svg(offsets, reaction.name, content.name, content_s, reaction_s)
         _write_drawing(draw, svg, f"{reaction.name} and {content.name}", provenance.inputs)
-    click.echo(map_text(offsets, content_s), err=True)
-    click.echo(alignment_text(offsets, reaction.name, content.name, content_s), err=True)
+    tell(map_text(offsets, content_s))
+    tell(alignment_text(offsets, reaction.name, content.name, content_s))
 
 
 def _print_json(offsets: OffsetMap, provenance: Provenance) -> None:

@@ -11,6 +11,7 @@ from evoked.cli.annotate_previews import Previews
 from evoked.cli.annotate_summary import damage_lines, reaction_row, summary_text
 from evoked.cli.annotate_votes import thresholds_for, votes_apart, votes_together
 from evoked.cli.failures import Failures, print_note
+from evoked.cli.messages import tell
 from evoked.cli.progress import bar
 from evoked.core.errors import EvokedError
 from evoked.core.files import sha256
@@ -171,7 +172,7 @@ class AnnotateBatch:
         """
         request = self._request
         if request.content is None and any(annotated.annotation.viewers for annotated in self._annotated):
-            click.echo(_NO_CONTENT, err=True)
+            tell(_NO_CONTENT)
         if request.labels and self._annotated and request.output:
             self._write_labels(request.output)
             self._print(str(request.output))

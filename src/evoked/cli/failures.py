@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-import click
-
+from evoked.cli.messages import fail, tell
 from evoked.core.errors import EvokedError, WeightsError
 
 __all__ = ["Failures", "error_line", "print_note"]
@@ -40,7 +39,7 @@ class Failures:
         line = error_line(path, error)
         self.reported.append((path, line))
         if self._total > 1:
-            click.echo(f"failed: {line}", err=True)
+            fail(f"failed: {line}")
 
     def end(self) -> None:
         """End the batch.
@@ -77,4 +76,4 @@ def print_note(path: Path, line: str) -> None:
         path: the file that the note is about.
         line: the note.
     """
-    click.echo(f"note: {path}: {line}", err=True)
+    tell(f"note: {path}: {line}")

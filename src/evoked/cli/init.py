@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from evoked.cli.messages import tell
 from evoked.cli.paths import OutputPath
 from evoked.study.new_study import new_study
 
@@ -26,4 +27,4 @@ def init(study: Path) -> None:
     """
     for path in new_study(study):
         click.echo(f"{path}/" if path.is_dir() else str(path))
-    click.echo(f"next: put the videos into {study}/contents and {study}/reactions, then: evoked run {study}", err=True)
+    tell(f"next: put the videos into {study}/contents and {study}/reactions, then: evoked run {study}")

@@ -9,6 +9,7 @@ import numpy as np
 
 from evoked.cli.align import alignment_text
 from evoked.cli.failures import Failures, print_note
+from evoked.cli.messages import tell
 from evoked.cli.options import config_from_options, config_options
 from evoked.cli.outputs import check_folder, claim, digests_of, force_option
 from evoked.cli.paths import InputPath, OutputPath
@@ -76,10 +77,10 @@ def add(folder: Path, contents: tuple[Path, ...], audio_track: int) -> None:
         damage = damage_texts(content_library.damage_of(path, audio_track))
         for line in (*damage, *track_notes(probe(path, audio_track))):
             print_note(path, line)
-        click.echo(f"{i + 1} of {len(contents)}: {path.name}{'' if is_new else ' is in the library already'}", err=True)
+        tell(f"{i + 1} of {len(contents)}: {path.name}{'' if is_new else ' is in the library already'}")
     if content_library.entries:
         content_library.index()
-    click.echo(f"{folder}: {added} added, {len(content_library.entries)} contents in all", err=True)
+    tell(f"{folder}: {added} added, {len(content_library.entries)} contents in all")
     failures.end()
 
 
@@ -133,7 +134,7 @@ def find(folder: Path, reactions: tuple[Path, ...], output: Path | None, as_json
         else:
             click.echo(f"{path}\t{match.content}\t{match.offsets.covered_s:.1f}")
         length = next(e.seconds for e in content_library.entries if e.name == match.content)
-        click.echo(alignment_text(match.offsets, path.name, match.content, length), err=True)
+        tell(alignment_text(match.offsets, path.name, match.content, length))
     failures.end()
 
 
@@ -163,7 +164,7 @@ def _advice(reaction: Path) -> str:
 
 
 def _print_waiting(line: str) -> None:
-    click.echo(f"note: {line}", err=True)
+    tell(f"note: {line}")
 
 
 @library.command("list")

@@ -16,6 +16,7 @@ import click
 from evoked import __version__
 from evoked.cli.command_list import ALIASES, COMMANDS, GROUPS
 from evoked.cli.interrupts import catch_signals, exit_code, interruption_note, was_received
+from evoked.cli.messages import fail, message_options, set_up_messages
 from evoked.cli.streams import StreamError, end_output, open_streams
 from evoked.core.errors import EvokedError, TrainingError
 
@@ -58,6 +59,8 @@ class LazyGroup(click.Group):
         assert isinstance(command, click.Command)
         examples = "".join(f"  {line}\n" for line in COMMANDS[name].examples)
         command.epilog = f"\b\nExample{'s' if len(COMMANDS[name].examples) > 1 else ''}:\n{examples}"
+        for leaf in command.commands.values() if isinstance(command, click.Group) else (command,):
+            message_options(leaf)
         return command
 
     def resolve_command(
@@ -104,6 +107,7 @@ def evoked() -> None:
 def main() -> None:
     """Run a command; an EvokedError is printed as one line on stderr with exit code 1, never as a traceback."""
     open_streams()
+    set_up_messages()
     catch_signals()
     try:
         code = evoked.main(standalone_mode=False)
@@ -116,7 +120,7 @@ def main() -> None:
     except StreamError as error:
         sys.exit(end_output(error))
     except EvokedError as error:
-        click.echo(f"evoked: {error}", err=True)
+        fail(f"evoked: {error}")
         sys.exit(1)
     except Exception:
         if not was_received():

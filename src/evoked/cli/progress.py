@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 from tqdm import tqdm
 
-from evoked.core.progress import Progress
+from evoked.cli.messages import is_quiet
+from evoked.core.progress import Progress, silent
 
 __all__ = ["QUIET_S", "bar"]
 
@@ -26,6 +27,9 @@ def bar(label: str) -> Iterator[Progress]:
     Yields:
         The callable that takes the progress.
     """
+    if is_quiet():
+        yield silent
+        return
     if not sys.stderr.isatty():
         yield _Lines(label)
         return

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 import numpy as np
 
+from evoked.cli.messages import tell
 from evoked.cli.options import config_from_options, config_options
 from evoked.cli.outputs import check_folder, claim, force_option
 from evoked.cli.paths import InputPath, OutputPath
@@ -91,7 +92,7 @@ def train(
     dataset, problems = _load_clips(rated_clips, ratings, videos, config.descriptors, faces or output / _FACES)
     notes += [*_damage_notes(dataset), *(f"left out: {line}" for line in problems)]
     for line in notes:  # printed first, because they often explain a failure below
-        click.echo(f"note: {line}", err=True)
+        tell(f"note: {line}")
     inputs = {ratings.name: sha256(ratings)} | dict(dataset.digests)
     claim(output / "recogniser.json", "recogniser train", lambda: inputs, [ratings])
     settings = {"train": recogniser_settings(config)}
@@ -104,7 +105,7 @@ def train(
         *recognition.provenance["notes"][len(notes) :],
         f"trained with dropout {recognition.training['dropout']:g}",
     ):
-        click.echo(f"note: {line}", err=True)
+        tell(f"note: {line}")
     click.echo(json.dumps(metrics_json(metrics), indent=1) if as_json else f"{metrics_table(metrics)}\n{output}")
     _end(problems, len(rated_clips.clips), f"{output} was trained on the others")
 
@@ -159,7 +160,7 @@ def evaluate(
         notes = (*notes, f"{trained_on} of {len(dataset.digests)} files were trained on: these metrics are too high")
     notes = (*rated_clips.notes, *_rating_notes(rated_clips), *_damage_notes(dataset), *notes)
     for line in (*notes, *(f"left out: {p}" for p in problems)):
-        click.echo(f"note: {line}", err=True)
+        tell(f"note: {line}")
     click.echo(json.dumps(metrics_json(metrics), indent=1) if as_json else metrics_table(metrics))
     _end(problems, len(rated_clips.clips), "the metrics are of the others")
 

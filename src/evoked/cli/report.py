@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from evoked.cli.messages import tell
 from evoked.cli.options import config_from_options, config_options
 from evoked.cli.outputs import claim, digests_of, file_in, force_option, sign_page
 from evoked.cli.paths import InputPath, OutputPath
@@ -78,7 +79,7 @@ def report(
         sign_page(path, "report", inputs)
     for section, sentences in page_data.missing.items():
         for sentence in sentences:
-            click.echo(f"{section}: {sentence}", err=True)
+            tell(f"{section}: {sentence}")
     if as_json:
         missing = {section: list(sentences) for section, sentences in page_data.missing.items()}
         click.echo(json.dumps({"page": str(path), "missing": missing}, indent=1, ensure_ascii=False))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from evoked.cli.messages import detail, fail, tell
 from evoked.cli.options import executor_from_options, executor_options
 from evoked.cli.paths import InputPath
 from evoked.cli.progress import bar
@@ -55,10 +56,12 @@ class Terminal:
     def item(self, item: StepOutcome) -> None:
         """Print how an item ended; nothing for one that is kept from an earlier run."""
         if item.state == "kept":
+            detail(f"kept: {f'{item.step} {item.name}'.strip()}")
             return
         label = f"{item.step} {item.name}".strip()
         duration = f" ({time.monotonic() - self._started:.1f} s)" if self._timed and item.state == "done" else ""
-        click.echo(f"{item.state}: {label}{duration}{f': {item.reason}' if item.reason else ''}", err=True)
+        say = fail if item.state == "failed" else tell
+        say(f"{item.state}: {label}{duration}{f': {item.reason}' if item.reason else ''}")
 
 
 @click.command()
@@ -96,10 +99,9 @@ def run(
         return
     pool = _pool(executor, workers, threads, address)
     if missing := missing_for_training():
-        click.echo(
+        tell(
             f"note: {missing[0]} is not installed, so nothing can be trained: held-out predictions, scores and the "
-            f"model are left out unless an earlier run made them. To have them: {INSTALL_TRAINING}",
-            err=True,
+            f"model are left out unless an earlier run made them. To have them: {INSTALL_TRAINING}"
         )
     items = run_study(study, Terminal(timed=pool is None), cache, pool)
     counted = Counter(item.state for item in items)
@@ -110,7 +112,7 @@ def run(
     else:
         click.echo(str(page))
     states = ("done", "kept", "failed", *(("left out",) if counted["left out"] else ()))
-    click.echo(", ".join(f"{counted[state]} {state}" for state in states), err=True)
+    tell(", ".join(f"{counted[state]} {state}" for state in states))
     if counted["failed"]:
         raise EvokedError(f"{counted['failed']} of {len(items)} items failed; the reasons are above and in the report")
 
@@ -137,4 +139,4 @@ def _print_plan(planned: list[PlannedItem], as_json: bool) -> None:
                 click.echo(f"{item.state}: {f'{item.step} {item.name}'.strip()}: {item.why}")
     counted = Counter[str](item.state for item in planned)
     states = ("to do", "kept", "failed", *(state for state in ("left out", "to remove") if counted[state]))
-    click.echo(", ".join(f"{counted[state]} {state}" for state in states), err=True)
+    tell(", ".join(f"{counted[state]} {state}" for state in states))

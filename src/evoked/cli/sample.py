@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from evoked.cli.messages import tell
 from evoked.cli.paths import OutputPath
 from evoked.cli.progress import bar
 from evoked.sample.build import make_sample
@@ -57,4 +58,4 @@ def sample(folder: Path, size: str, seed: int, offline: bool, check: bool, as_js
         f"{folder}: {len(plan.contents)} contents, {len(plan.reactions)} reactions "
         f"({len(written.made)} made, {len(written.kept)} kept); {STAGED}"
     )
-    click.echo(f"next: evoked run {folder}", err=True)
+    tell(f"next: evoked run {folder}")

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from evoked.cli.messages import tell
 from evoked.cli.options import config_from_options, config_options
 from evoked.cli.outputs import check_folder, claim, force_option
 from evoked.cli.paths import InputPath, OutputPath
@@ -98,7 +99,7 @@ def train(
         )
         return
     for note in _notes(report):
-        click.echo(f"note: {note}", err=True)
+        tell(f"note: {note}")
     click.echo(str(folder))
 
 

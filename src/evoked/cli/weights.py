@@ -6,6 +6,7 @@ from typing import TypedDict
 
 import click
 
+from evoked.cli.messages import tell
 from evoked.cli.progress import bar
 from evoked.core.errors import EvokedError, WeightsError
 from evoked.weights.cache import Cache, File, default_cache
@@ -69,7 +70,7 @@ def list_(clips: bool, as_json: bool) -> None:
         return
     table = [(r["name"], r["role"], _megabytes(r["bytes"]), r["licence"], r["state"]) for r in rows]
     _table(("name", "role", "MB", "licence", "in the cache"), table)
-    click.echo(f"cache: {cache.root}; the default pipeline runs {', '.join(DEFAULT_NETS)}", err=True)
+    tell(f"cache: {cache.root}; the default pipeline runs {', '.join(DEFAULT_NETS)}")
 
 
 @weights.command()
@@ -119,13 +120,13 @@ def verify(as_json: bool) -> None:
     else:
         _table(("name", "state", "file"), [(r["name"], r["state"], r["path"]) for r in rows])
         for path in stale:
-            click.echo(f"{path} was altered; it is made again when it is needed", err=True)
+            tell(f"{path} was altered; it is made again when it is needed")
     if altered := [r["name"] for r in rows if r["state"] == "altered"]:
         names = " ".join(altered)
         raise WeightsError(
             f"{len(altered)} of {len(rows)} files differ from the catalogue. Run: evoked weights fetch {names}"
         )
-    click.echo(f"{len(rows)} files have the sha256 of the catalogue", err=True)
+    tell(f"{len(rows)} files have the sha256 of the catalogue")
 
 
 @weights.command()

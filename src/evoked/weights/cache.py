@@ -9,9 +9,9 @@ A file is downloaded, verified, then renamed: it is complete or absent. Two proc
 package take turns, so that it is downloaded once.
 """
 
+import logging
 import os
 import shutil
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,9 +34,9 @@ State = Literal["absent", "good", "altered"]
 File = PretrainedNet | SampleClip
 
 
-def _to_stderr(line: str) -> None:
-    """Report what is in progress, one line."""
-    print(f"evoked: {line}", file=sys.stderr, flush=True)
+def _to_log(line: str) -> None:
+    """Report what is in progress, one line; by logging, so that a program that uses evoked can choose."""
+    logging.getLogger("evoked").warning("evoked: %s", line)
 
 
 class Cache:
@@ -56,7 +56,7 @@ class Cache:
         offline: bool = False,
         folder: Path | None = None,
         *,
-        say: Say = _to_stderr,
+        say: Say = _to_log,
         progress: Progress = silent,
     ) -> None:
         self.root = root or _default_root()
@@ -285,7 +285,7 @@ def _default_root() -> Path:
     return (Path(shared) if shared else Path.home() / ".cache") / "evoked"
 
 
-def default_cache(*, offline: bool = False, say: Say = _to_stderr, progress: Progress = silent) -> Cache:
+def default_cache(*, offline: bool = False, say: Say = _to_log, progress: Progress = silent) -> Cache:
     """The cache that the environment names: EVOKED_CACHE, EVOKED_OFFLINE=1, EVOKED_WEIGHTS (a folder).
 
     Args:
