@@ -1,7 +1,7 @@
 """Summary of an annotated reaction: lines of text, or a JSON object."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from evoked.reactions.labelling.pipeline import AnnotatedReaction
@@ -42,7 +42,7 @@ def valid_length_s(annotation: Annotation) -> float:
 
 
 def damage_lines(annotated: AnnotatedReaction) -> tuple[str, ...]:
-    """Notes on a reaction that its table does not show: damage of the files, and that nobody was seen."""
+    """Notes on a reaction that its table does not show: damage of the files, faces left out, that nobody was seen."""
     return (*annotated.notes, *(() if annotated.annotation.viewers else ("no viewer was seen in it",)))
 
 
@@ -91,6 +91,7 @@ def reaction_row(annotated: AnnotatedReaction, table: Path | None, previews: lis
         "seconds": round(valid_length_s(annotated.annotation), 3),
         "viewers": viewers,
         "content_people": annotated.annotation.content_faces,
+        "left_out": [asdict(face) for face in annotated.annotation.left_out],
         "notes": list(damage_lines(annotated)),
         "damage": [entry.as_dict() for entry in annotated.defects],
         "file": str(table) if table else None,

@@ -258,11 +258,12 @@ def run_annotate_task(task: AnnotateTask, progress: Progress = silent) -> str:
         return _annotator(task.recogniser, task.annotate, task.detect, task.cache)
 
     annotation = annotate_aligned(task.reaction, task.content, task.offsets, annotator, task.region, progress)
-    damage = tuple(f"{task.reaction.name}: {line}" for line in annotation.damage)
+    lines = (*annotation.damage, *annotation.notes)
+    notes = tuple(f"{task.reaction.name}: {line}" for line in lines)
     defects = of_file(task.reaction.name, annotation.defects)
-    provenance = replace(task.provenance, notes=(*task.provenance.notes, *damage), damage=defects)
+    provenance = replace(task.provenance, notes=(*task.provenance.notes, *notes), damage=defects)
     write_table(task.output, annotation_to_table(annotation, task.recogniser.names), provenance)
-    return "; ".join(annotation.damage if annotation.viewers else (*annotation.damage, "no viewer was seen in it"))
+    return "; ".join(lines if annotation.viewers else (*lines, "no viewer was seen in it"))
 
 
 def run_label_task(task: LabelTask, progress: Progress = silent) -> None:

@@ -84,8 +84,8 @@ class AnnotatedReaction:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Notes for readers of the result: how the offset map was found, and damage of the files."""
-        return (*modality_notes(self.offsets), *self.match_damage, *self.annotation.damage)
+        """Notes for readers of the result: how the offset map was found, damage of the files, faces left out."""
+        return (*modality_notes(self.offsets), *self.match_damage, *self.annotation.damage, *self.annotation.notes)
 
     @property
     def defects(self) -> tuple[FileDamage, ...]:

@@ -14,7 +14,7 @@ from evoked.media.decode import VideoFrame
 from evoked.reactions.expressions.recogniser import PROTOTYPE
 from evoked.reactions.viewers.face_detections import DetectionLog
 
-__all__ = ["AnnotateConfig", "Annotation", "ContentFaces", "Viewer"]
+__all__ = ["AnnotateConfig", "Annotation", "ContentFaces", "LeftOutFace", "Viewer"]
 
 
 @settings
@@ -39,6 +39,13 @@ class AnnotateConfig:
         gt=0,
         le=1,
     )
+    keep_still_faces: bool = setting(
+        False, "still faces (photographs, posters) are viewers, too, beside faces that move"
+    )
+    keep_uncertain_tracks: bool = setting(
+        False, "tracks with a low mean score are viewers, too; the shorter a track, the higher a score it needs"
+    )
+    keep_copies: bool = setting(False, "a viewer who is shown twice, mirrored or not, counts as two viewers")
 
 
 class ContentFaces(Protocol):
@@ -73,6 +80,24 @@ class Viewer:
     scores: Track
 
 
+@dataclass(frozen=True)
+class LeftOutFace:
+    """A face that is no viewer, although it does not belong to the content.
+
+    Attributes:
+        kind: "uncertain", "still" or "copy".
+        text: one line for people: what, where, when, and the setting that keeps it.
+        box: median x, y, width, height in pixels of the reaction.
+        from_s, to_s: from the first to the last frame in which it is seen, seconds of the reaction.
+    """
+
+    kind: str
+    text: str
+    box: tuple[int, int, int, int]
+    from_s: float
+    to_s: float
+
+
 @dataclass(frozen=True, eq=False)
 class Annotation:
     """The viewers of a reaction video, and what they expressed.
@@ -85,6 +110,8 @@ class Annotation:
         missing_s: seconds at the end that the file declares but does not have; nobody is visible there.
         damage: what was wrong with the file, one line each.
         defects: the same with kinds and seconds.
+        left_out: faces that are no viewers: uncertain detections, still pictures, copies of a viewer.
+        notes: on these, and on viewers who may be none, one line each.
         detections: every detected face, including the content's and those with too low a score or visible too briefly.
         turned: degrees clockwise by which the recording was turned, beyond what its file states.
     """
@@ -98,3 +125,5 @@ class Annotation:
     defects: tuple[Damage, ...] = ()
     detections: DetectionLog = field(default_factory=DetectionLog)
     turned: int = 0
+    left_out: tuple[LeftOutFace, ...] = ()
+    notes: tuple[str, ...] = ()

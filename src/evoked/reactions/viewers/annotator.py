@@ -35,7 +35,9 @@ from evoked.reactions.expressions.choose import open_recogniser
 from evoked.reactions.expressions.recogniser import PROTOTYPE, Recogniser
 from evoked.reactions.viewers.annotation import AnnotateConfig, Annotation, ContentFaces, Viewer
 from evoked.reactions.viewers.face_detections import CONTENT_FACE, DetectionLog
+from evoked.reactions.viewers.face_samples import FaceSample, face_sample
 from evoked.reactions.viewers.face_tracks import FaceTrack, overlapping_tracks
+from evoked.reactions.viewers.false_viewers import false_viewers, left_out_face, left_out_lines, place_text
 from evoked.weights.cache import Cache
 
 __all__ = ["BOX", "MODELS", "SAME_FACE_IOU", "Annotator", "annotate", "annotation_models"]
@@ -63,12 +65,16 @@ class _DetectedFrame:
 
 @dataclass(frozen=True, eq=False)
 class _DescribedFrame:
-    """Faces of one frame; blendshapes of each, None where the face is not visible or is the content's."""
+    """Faces of one frame; blendshapes and sample of each, None where it is not visible or is the content's.
+
+    Samples are None in a frame that repeats the one before, too.
+    """
 
     faces: list[Face]
     changed: list[bool]
     shapes: list[NDArray[np.float32] | None]
     on_content: list[bool | None]
+    samples: list[FaceSample | None]
 
 
 QUEUE_FRAMES = 4
@@ -167,16 +173,18 @@ class Annotator:
         for picture, seen, rgb in self._described_frames(reader, content_faces, check):
             shown_s[picture.step] = float(picture.pts_s)
             visible = [i for i, shapes in enumerate(seen.shapes) if shapes is not None or seen.on_content[i]]
-            describe = partial(self._identify, rgb)
+            descriptors: dict[int, NDArray[np.float32]] = {}
+            describe = partial(self._identify, rgb, descriptors)
             changed = [seen.changed[i] for i in visible]
             numbers = tracker.update(picture.step, [seen.faces[i] for i in visible], describe, changed=changed)
             who = dict(zip(visible, numbers, strict=True))
             for i, face in enumerate(seen.faces):
                 detections.append(picture.step, face.box, who.get(i, -1))
             for i, number in who.items():
-                tracks.setdefault(number, FaceTrack()).append(
-                    picture.step, seen.faces[i].box, seen.shapes[i], seen.on_content[i]
-                )
+                face, track = seen.faces[i], tracks.setdefault(number, FaceTrack())
+                track.append(picture.step, face.box, seen.shapes[i], seen.on_content[i], seen.samples[i])
+                if id(face) in descriptors:
+                    track.add_descriptor(descriptors[id(face)])
             progress(float(picture.time_s), float(media.duration_s))
         fresh = reader.picture_valid(grid, shown_s)
         tracks = {number: person.masked(fresh) for number, person in tracks.items()}
@@ -186,7 +194,7 @@ class Annotator:
         self, reader: MediaReader, content_faces: ContentFaces | None, check: TurnCheck | None
     ) -> Iterator[tuple[VideoFrame, _DescribedFrame, NDArray[np.uint8]]]:
         """Each frame with its described faces; a repeated frame is computed once."""
-        seen, rgb = _DescribedFrame([], [], [], []), np.zeros((1, 1, 3), np.uint8)
+        seen, rgb = _DescribedFrame([], [], [], [], []), np.zeros((1, 1, 3), np.uint8)
         before: list[tuple[Face, Mesh, int]] = []
         for frame in prefetch(self._detected_frames(reader, check), QUEUE_FRAMES):
             if frame.rgb is not None and frame.detections is not None:
@@ -206,9 +214,13 @@ class Annotator:
                 shapes = [
                     None if m is None else self._described(rgb, f, m) for f, m in zip(faces, visible, strict=True)
                 ]
-                seen = _DescribedFrame(faces, frame.detections.changed, shapes, on_content)
+                samples = [
+                    None if m is None else face_sample(picture.step, rgb, f, m)
+                    for f, m in zip(faces, visible, strict=True)
+                ]
+                seen = _DescribedFrame(faces, frame.detections.changed, shapes, on_content, samples)
             else:
-                seen = replace(seen, changed=[False] * len(seen.faces))
+                seen = replace(seen, changed=[False] * len(seen.faces), samples=[None] * len(seen.faces))
             yield frame.picture, seen, rgb
 
     def _detected_frames(self, reader: MediaReader, check: TurnCheck | None) -> Iterator[_DetectedFrame]:
@@ -230,8 +242,12 @@ class Annotator:
             return mesh.blendshapes
         return np.concatenate([mesh.blendshapes, self._describe_further(rgb, [face])[0]])
 
-    def _identify(self, rgb: NDArray[np.uint8], face: Face) -> NDArray[np.float32]:
+    def _identify(
+        self, rgb: NDArray[np.uint8], descriptors: dict[int, NDArray[np.float32]], face: Face
+    ) -> NDArray[np.float32]:
+        """The descriptor of a face, noted under the face's id."""
         described: NDArray[np.float32] = self._identity(rgb, [face])[0]
+        descriptors[id(face)] = described
         return described
 
     def _annotation(
@@ -243,18 +259,27 @@ class Annotator:
         detections: DetectionLog,
     ) -> Annotation:
         merged = overlapping_tracks(tracks, identities)
-        viewer_tracks = {
-            n: p for n, p in merged.items() if p.steps and p.content_overlap <= self.config.max_content_overlap
-        }
-        order = sorted(viewer_tracks, key=lambda n: min(viewer_tracks[n].steps))
+        people = {n: p for n, p in merged.items() if p.steps and p.content_overlap <= self.config.max_content_overlap}
+        judged = false_viewers(people, self.config)
+        order = sorted((n for n in people if n not in judged.left_out), key=lambda n: min(people[n].steps))
         names = {n: f"v{i}" for i, n in enumerate(order, start=1)}
-        viewers = {names[n]: self._viewer(grid, viewer_tracks[n]) for n in order}
-        named = detections.with_identities(
-            {number: names.get(person, CONTENT_FACE) for number, person in identities.items()}
+        left_out = tuple(left_out_face(people[n], why, names, grid) for n, why in judged.left_out.items())
+        still = [
+            f"{names[n]} {place_text(people[n], grid)} never moves: a photograph?" for n in order if n in judged.still
+        ]
+        labels = names | {n: why.kind for n, why in judged.left_out.items()}
+        return Annotation(
+            grid,
+            {names[n]: self._viewer(grid, people[n]) for n in order},
+            len(merged) - len(people),
+            reader.dropped,
+            reader.missing_s,
+            damage_lines(reader),
+            reader.damage,
+            detections.with_identities({number: labels.get(n, CONTENT_FACE) for number, n in identities.items()}),
+            left_out=left_out,
+            notes=(*left_out_lines(left_out), *still),
         )
-        left_out = len(merged) - len(viewer_tracks)
-        lines, defects = damage_lines(reader), reader.damage
-        return Annotation(grid, viewers, left_out, reader.dropped, reader.missing_s, lines, defects, named)
 
     def _viewer(self, grid: TimeGrid, person: FaceTrack) -> Viewer:
         valid = np.zeros(grid.steps, dtype=np.bool_)

@@ -24,7 +24,7 @@ class FaceDetection:
         step: the frame.
         box: x, y, width, height in pixels of the reaction.
         track: number of the track, from the face tracker; −1 where the face was not tracked.
-        name: a viewer's, CONTENT_FACE, or UNNAMED.
+        name: a viewer's, CONTENT_FACE, the kind of a face that was left out ("still", …), or UNNAMED.
     """
 
     step: int

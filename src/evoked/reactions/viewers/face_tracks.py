@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from evoked.reactions.viewers.face_samples import FaceSample, FaceSamples
+
 __all__ = ["FaceTrack", "overlapping_tracks"]
 
 Row = NDArray[np.float32]
@@ -20,19 +22,25 @@ class FaceTrack:
         shapes: descriptions of the face (the 52 blendshapes first) at each of these.
         boxes: x, y, width, height at each of these, in pixels of the reaction.
         on_content: at every frame where it could be decided, whether the face was on the content's picture.
+        samples: what the face looked like at some of these frames.
+        descriptor: sum of the face descriptors that were computed of it, each of unit length; (1,) where none was.
     """
 
     steps: list[int] = field(default_factory=list)
     shapes: list[Row] = field(default_factory=list)
     boxes: list[Row] = field(default_factory=list)
     on_content: list[bool] = field(default_factory=list)
+    samples: FaceSamples = field(default_factory=FaceSamples)
+    descriptor: NDArray[np.float64] = field(default_factory=lambda: np.zeros(1))
 
     @property
     def content_overlap(self) -> float:
         """Share of the decided frames at which the face was on the content, in [0, 1]; 0 without such frames."""
         return sum(self.on_content) / len(self.on_content) if self.on_content else 0.0
 
-    def append(self, step: int, box: Row, shapes: Row | None, on_content: bool | None) -> None:
+    def append(
+        self, step: int, box: Row, shapes: Row | None, on_content: bool | None, sample: FaceSample | None = None
+    ) -> None:
         """Add a frame.
 
         Args:
@@ -40,6 +48,7 @@ class FaceTrack:
             box: x, y, width, height in pixels of the reaction.
             shapes: descriptions of the face, blendshapes first; None where it was not visible or is the content's.
             on_content: whether the face is on the content's picture; None where it cannot be decided.
+            sample: what it looks like; None where the frame repeats the one before, or the face was not visible.
         """
         if on_content is not None:
             self.on_content.append(on_content)
@@ -47,12 +56,20 @@ class FaceTrack:
             self.steps.append(step)
             self.shapes.append(shapes)
             self.boxes.append(box)
+            if sample is not None:
+                self.samples.append(sample)
+
+    def add_descriptor(self, descriptor: Row) -> None:
+        """Add a descriptor of the face."""
+        unit = np.asarray(descriptor, dtype=np.float64)
+        self.descriptor = self.descriptor + unit / (float(np.linalg.norm(unit)) or 1.0)
 
     def masked(self, shown: NDArray[np.bool_]) -> "FaceTrack":
         """The track without frames for which a damaged file has no picture; `shown` has shape (frames,)."""
         indices = [i for i, step in enumerate(self.steps) if shown[step]]
         steps, shapes, boxes = ([values[i] for i in indices] for values in (self.steps, self.shapes, self.boxes))
-        return FaceTrack(steps, shapes, boxes, self.on_content)  # type: ignore[arg-type]
+        samples = self.samples.masked(shown)
+        return FaceTrack(steps, shapes, boxes, self.on_content, samples, self.descriptor)  # type: ignore[arg-type]
 
     def merge(self, track: "FaceTrack") -> None:
         """Add the frames of another track of the same person."""
@@ -60,6 +77,8 @@ class FaceTrack:
         self.shapes += track.shapes
         self.boxes += track.boxes
         self.on_content += track.on_content
+        self.samples.merge(track.samples)
+        self.descriptor = self.descriptor + track.descriptor
 
 
 def overlapping_tracks(tracks: Mapping[int, FaceTrack], identities: Mapping[int, int]) -> dict[int, FaceTrack]:

@@ -41,7 +41,7 @@ def write_preview(
     """Write a copy of a reaction video with the annotation drawn in.
 
     Viewers have a green box, their name and their highest scores at that frame; people of the content a
-    grey box; other faces (low score, or visible too briefly) a yellow one. Size, presentation times and
+    grey box; other faces (still, copies, uncertain, brief) a yellow one. Size, presentation times and
     length are the reaction's, turned where it was turned; at most 30 frames per second; sound is kept, as one channel.
 
     Args:
