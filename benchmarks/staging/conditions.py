@@ -8,7 +8,7 @@ the worst of everything at once.
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from fractions import Fraction
 from itertools import product
 
@@ -28,7 +28,9 @@ FACTORS: dict[str, tuple[str, ...]] = {
     "viewers": ("one", "two"),
     "presence": ("stays", "leaves", "covers"),
     "light": ("day", "dim"),
+    "false_viewer": ("none", "poster", "poster, camera moves", "copy", "mirrored copy"),
 }
+LATE = ("false_viewer",)  # dealt after the design, so that its other factors stay as they were
 PAIRS = (
     ("layout", "viewers"),
     ("layout", "mirror"),
@@ -80,6 +82,7 @@ class Condition:
     viewers: str = "one"
     presence: str = "stays"
     light: str = "day"
+    false_viewer: str = "none"
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
@@ -150,7 +153,15 @@ def design(count: int, seed: int) -> tuple[Condition, ...]:
         taken.append(best)
         values.update(asdict(best).items())
         missing -= set(_pairs_of(best))
-    return tuple(taken)
+    return tuple(_with_false_viewers(taken, seed))
+
+
+def _with_false_viewers(conditions: list[Condition], seed: int) -> Iterator[Condition]:
+    """Half of the conditions without false viewers, the other values by turns in the other half."""
+    rng = np.random.default_rng([seed, 2])
+    none, *others = FACTORS["false_viewer"]
+    for condition, place in zip(conditions, rng.permutation(len(conditions)), strict=True):
+        yield replace(condition, false_viewer=none if place % 2 == 0 else others[place // 2 % len(others)])
 
 
 def _worth(condition: Condition, values: Counter[tuple[str, str]], missing: set) -> float:
@@ -167,6 +178,8 @@ def _drawn(rng: np.random.Generator) -> Condition:
     while True:
         values = {}
         for field in fields(Condition):
+            if field.name in LATE:
+                continue
             plain, *others = FACTORS[field.name]
             values[field.name] = plain if rng.random() < 0.5 else others[int(rng.integers(len(others)))]
         if possible(values):

@@ -24,11 +24,12 @@ from evoked.sample.source_clips import SOURCE_VIDEO, VIEWERS
 from evoked.weights.cache import Cache
 from evoked.weights.clips import clip
 from staging.face_placement import Boxes, found_boxes
+from staging.false_faces import POSTERS, poster_boxes
 from staging.ground_truth import known_of, write_known
 from staging.recording_plan import TAKE_SIZES, Clipping, Take, TakeSize, plan_takes
 from staging.render import write_clipping, write_take
 
-MAKER = 2  # raise it when the same plan gives other files
+MAKER = 3  # raise it when the same plan gives other files
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,9 +89,10 @@ def shoot(
     takes = plan_takes(wanted, seed)
     film = cache.clip(SOURCE_VIDEO)
     clips = {name: cache.clip(viewer.clip) for name, viewer in VIEWERS.items()}
-    sources = {name: clip(name).sha256 for name in (SOURCE_VIDEO, *(v.clip for v in VIEWERS.values()))}
+    sources = {name: clip(name).sha256 for name in (SOURCE_VIDEO, *(v.clip for v in VIEWERS.values()), *POSTERS)}
     _claim(folder, digest([MAKER, repr(takes), sources]))
-    boxes = found_boxes(clips, FaceDetector(cache=cache, threads=1))
+    detect, posters = FaceDetector(cache=cache, threads=1), {name: cache.clip(name) for name in POSTERS}
+    boxes = found_boxes(clips, detect) | poster_boxes(posters, detect)
     write_known(folder, known_of(takes, boxes, {"size": called, "seed": seed, "sources": sources}))
     contents = {t.content.name: t.content for t in takes}
     cuts = [(c, folder / "contents" / name) for name, c in sorted(contents.items())]
@@ -103,7 +105,7 @@ def shoot(
     del heard
     pool: Pool = SerialPool() if workers == 1 else ProcessPool(workers or os.cpu_count() or 1)
     shots: list[_Cut | _Shot] = [
-        _Shot(t, folder / "contents" / t.content.name, clips, boxes, folder / "takes" / t.name)
+        _Shot(t, folder / "contents" / t.content.name, clips | posters, boxes, folder / "takes" / t.name)
         for t in takes
         if not (folder / "takes" / t.name).is_file()
     ]

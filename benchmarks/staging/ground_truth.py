@@ -20,8 +20,9 @@ from evoked.sample.plan import AWAY, FRAME_MS, NEUTRAL, SMILE
 from evoked.sample.render import CONTENT_RATE, CONTENT_SIZE
 from evoked.sample.source_clips import VIEWERS, Box
 from staging.face_placement import Boxes, Placed, to_and_fro
+from staging.false_faces import sway
 from staging.recording_plan import COVERED, Take
-from staging.render import actor_crop, actor_frame, seat_of
+from staging.render import actor_crop, actor_frame, seat_in
 
 FORMAT = 1
 CODES = {NEUTRAL: 0, SMILE: 1, AWAY: 2, COVERED: 2}  # index of truth.CLASSES
@@ -77,8 +78,11 @@ def _of(take: Take, boxes: Boxes) -> dict[str, Any]:
     viewers = []
     for number, name in enumerate(take.viewers):
         states = [take.state(number, Fraction(f * FRAME_MS)) for f in frames]
-        placed = seat_of(take, number)
-        shown = [_box(boxes[name][s], f, placed) if CODES[s] < 2 else None for s, f in zip(states, frames, strict=True)]
+        placed = seat_in(take, number)
+        shown = [
+            _swayed(take, placed, f, _box(boxes[name][s], f, placed)) if CODES[s] < 2 else None
+            for s, f in zip(states, frames, strict=True)
+        ]
         viewers.append({"name": name, "seat": list(placed.seat), "states": "".join(states), "boxes": shown})
     return {
         "content": take.content.name,
@@ -101,11 +105,30 @@ def _of(take: Take, boxes: Boxes) -> dict[str, Any]:
         "steady": "".join("1" if s else "0" for s in steady),
         "viewers": viewers,
         "film_face": [_film_face(take, f, boxes) for f in frames],
+        "false_face": [_false_face(take, f, boxes) for f in frames],
     }
 
 
 def _box(boxes: list[list[float]], frame: int, placed: Placed) -> list[float]:
     return [round(v, 2) for v in placed.box(boxes[to_and_fro(frame, len(boxes))])]
+
+
+def _swayed(take: Take, placed: Placed, frame: int, box: list[float]) -> list[float]:
+    """A box in a viewer's picture, moved with it by the camera."""
+    dx, dy = sway(take.condition, frame, placed.seat[3])
+    return [round(box[0] + dx, 2), round(box[1] + dy, 2), *box[2:]]
+
+
+def _false_face(take: Take, frame: int, boxes: Boxes) -> list[float] | None:
+    """Where the face that is no viewer stands in a frame of the recording; None where it is not seen."""
+    face = take.false_face
+    if face is None:
+        return None
+    seat = seat_in(take, face.viewer)
+    if face.kind == "poster":
+        return _swayed(take, seat, frame, _box(boxes[face.source][NEUTRAL], 0, face.placed(seat)))
+    state = take.state(face.viewer, Fraction(frame * FRAME_MS))
+    return _box(boxes[take.viewers[face.viewer]][state], frame, face.placed(seat)) if CODES[state] < 2 else None
 
 
 def _film_face(take: Take, frame: int, boxes: Boxes) -> list[float] | None:
@@ -121,7 +144,10 @@ def _film_face(take: Take, frame: int, boxes: Boxes) -> list[float] | None:
     whole: Box = (0, 0, *CONTENT_SIZE)
     inside = Placed(actor_crop(VIEWERS[content.actor]), whole, False).box(own[at])
     box = Placed(whole, film, take.condition.film_mirrored).box(inside)
-    if not take.scene.film_on_top and any(_share(box, seat) > HIDDEN for seat in take.scene.seats):
+    over = [] if take.scene.film_on_top else list(take.scene.seats)
+    if take.false_face and take.false_face.kind == "copy":
+        over.append(take.false_face.box)
+    if any(_share(box, seat) > HIDDEN for seat in over):
         return None
     return [round(v, 2) for v in box]
 

@@ -53,6 +53,7 @@ class Figures:
         turned: whether its left and right were told rightly; None where there is no rectangle.
         box_iou, box_px: of each face found where one is planted: overlap; distance of centres in pixels.
         film_faces, taken: ticks in which a film's face is seen; of them those in which it is a viewer.
+        false_faces, false_taken: ticks in which a poster or a copy is seen; of them those in which it is a viewer.
         strangers: ticks in which a viewer stands where no face is planted.
         viewers: planted and found.
         ticks, labels: classes planted and found, index of truth.CLASSES.
@@ -74,6 +75,8 @@ class Figures:
     box_px: list[float] = field(default_factory=list)
     film_faces: int = 0
     taken: int = 0
+    false_faces: int = 0
+    false_taken: int = 0
     strangers: int = 0
     viewers: tuple[int, int] = (0, 0)
     ticks: tuple[list[int], list[int]] = field(default_factory=lambda: ([], []))
@@ -193,7 +196,7 @@ def hold_faces(found: Figures, planted: Mapping[str, Any], annotation: Annotatio
         shown = [(p.boxes.values[tick], _smiles(p.scores, tick)) for p in people if p.boxes.valid[tick]]
         film_face = planted["film_face"][tick]
         in_film = [_in(box, on_top) if on_top else False for box, _ in shown]
-        free = set(range(len(shown)))
+        free = set(range(len(shown))) - _hold_false_face(found, planted.get("false_face", ()), tick, shown)
         for viewer in planted["viewers"]:
             own = [i for i in sorted(free) if not in_film[i] and _in(shown[i][0], viewer["seat"])]
             free -= set(own)
@@ -204,6 +207,19 @@ def hold_faces(found: Figures, planted: Mapping[str, Any], annotation: Annotatio
             found.taken += bool(mine)
             free -= mine
         found.strangers += len(free)
+
+
+def _hold_false_face(
+    found: Figures, planted: Sequence[list[float] | None], tick: int, shown: list[tuple[NDArray, bool]]
+) -> set[int]:
+    """The viewers who stand where a poster or a copy is planted; they are no one's own face."""
+    true = planted[tick] if tick < len(planted) else None
+    if true is None:
+        return set()
+    there = {i for i, (box, _) in enumerate(shown) if iou(box, np.array(true)) >= SAME_FACE}
+    found.false_faces += 1
+    found.false_taken += bool(there)
+    return there
 
 
 def _hold_face(found: Figures, viewer: Mapping[str, Any], tick: int, shown: list[tuple[NDArray, bool]]) -> None:

@@ -10,8 +10,10 @@ from fractions import Fraction
 import numpy as np
 
 from evoked.sample.plan import AWAY, FRAME_MS, NEUTRAL, SMILE
-from evoked.sample.source_clips import VIEWERS
+from evoked.sample.source_clips import VIEWERS, Box
 from staging.conditions import Condition, design
+from staging.face_placement import Placed
+from staging.false_faces import FalseFace, plan_false_face
 from staging.layout import Scene, scene
 
 COVERED = "c"  # a state beside plan's: the viewer is there, and something is before the face
@@ -105,6 +107,7 @@ class Take:
         talk_ms: spans of talk.
         duration_ms: length; a whole number of frames.
         seed: for noise and talk.
+        false_face: a face that is no viewer; None where there is none.
     """
 
     name: str
@@ -117,6 +120,7 @@ class Take:
     talk_ms: tuple[tuple[int, int], ...]
     duration_ms: int
     seed: int
+    false_face: FalseFace | None = None
 
     def content_ms(self, reaction_ms: Fraction) -> Fraction | None:
         """The content's millisecond that a millisecond of the reaction plays; None where it does not run."""
@@ -147,18 +151,26 @@ def _take(index: int, condition: Condition, size: TakeSize, seed: int) -> Take:
     parts = _parts(condition, size.seconds * 1000, rng)
     end = parts[-1].reaction_end_ms + int(rng.integers(*BEYOND_MS))
     duration = -int(-end // FRAME_MS) * FRAME_MS
+    boxes = scene(condition, viewers, int(rng.integers(4)), size.scale)
+    seats = [seat_of(name, seat, condition) for name, seat in zip(viewers, boxes.seats, strict=True)]
     return Take(
         name=f"take_{index + 1:03d}.mp4",
         content=content,
         condition=condition,
         viewers=viewers,
-        scene=scene(condition, viewers, int(rng.integers(4)), size.scale),
+        scene=boxes,
         parts=parts,
         states=tuple(_states(condition, VIEWERS[v].smile_s is not None, size.seconds, rng) for v in viewers),
         talk_ms=_talk(condition, duration, rng),
         duration_ms=duration,
         seed=int(rng.integers(2**31)),
+        false_face=plan_false_face(condition, viewers, boxes, seats, index),
     )
+
+
+def seat_of(viewer: str, seat: Box, condition: Condition) -> Placed:
+    """Where a viewer is put: from their clip into the frame."""
+    return Placed(VIEWERS[viewer].person(seat[2] / seat[3]), seat, condition.viewer_mirrored)
 
 
 def _cast(condition: Condition, rng: np.random.Generator) -> tuple[tuple[str, ...], str]:

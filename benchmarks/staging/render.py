@@ -16,7 +16,8 @@ from evoked.sample.soundtrack import HZ, Sound
 from evoked.sample.source_clips import VIEWERS, Box, ViewerClip
 from staging.acoustics import recorded
 from staging.face_placement import Boxes, Placed, clip_frames, to_and_fro
-from staging.recording_plan import COVERED, Clipping, Take
+from staging.false_faces import moved, poster, sway
+from staging.recording_plan import COVERED, Clipping, Take, seat_of
 
 Rgb = NDArray[np.uint8]
 DIM = (0.35, 6.0)  # low light: what brightness is multiplied by, and the noise added then, in grey levels
@@ -71,12 +72,19 @@ class Seat:
         placed: from the clip into the frame.
         boxes: state → boxes of their face in the clip, as `found_boxes` gives them.
         dim: whether the light is low.
+        poster: on the wall beside the viewer: its picture, and its left upper corner in the seat; None: none.
     """
 
     def __init__(
-        self, viewer: ViewerClip, clip: Path, placed: Placed, boxes: dict[str, list[list[float]]], dim: bool
+        self,
+        viewer: ViewerClip,
+        clip: Path,
+        placed: Placed,
+        boxes: dict[str, list[list[float]]],
+        dim: bool,
+        poster: tuple[Rgb, tuple[int, int]] | None = None,
     ) -> None:
-        self._placed, self._dim = placed, dim
+        self._placed, self._dim, self._poster = placed, dim, poster
         size = placed.seat[2:]
         nobody = viewer.nobody(size[0] / size[1])
         plain = clip_frames(clip, viewer.neutral_s, viewer.size)
@@ -99,17 +107,18 @@ class Seat:
         if self._last is None or self._last[0] != key:
             shown = resize(frames[key[1]], self._placed.seat[2:])
             shown = shown[:, ::-1] if self._placed.mirrored else shown
+            if self._poster:
+                (hung, (x, y)), shown = self._poster, shown.copy()
+                shown[y : y + hung.shape[0], x : x + hung.shape[1]] = hung
             if self._dim:
                 shown = np.clip(shown * np.float32(DIM[0]) + np.roll(self._grain, 7 * tick), 0, 255).astype(np.uint8)
             self._last = (key, shown)
         return self._last[1]
 
 
-def seat_of(take: Take, number: int) -> Placed:
+def seat_in(take: Take, number: int) -> Placed:
     """Where a viewer of a take is put."""
-    seat = take.scene.seats[number]
-    crop = VIEWERS[take.viewers[number]].person(seat[2] / seat[3])
-    return Placed(crop, seat, take.condition.viewer_mirrored)
+    return seat_of(take.viewers[number], take.scene.seats[number], take.condition)
 
 
 def write_take(take: Take, content: Path, clips: dict[str, Path], boxes: Boxes, path: Path) -> None:
@@ -118,13 +127,14 @@ def write_take(take: Take, content: Path, clips: dict[str, Path], boxes: Boxes, 
     Args:
         take: what is planned.
         content: the file that is watched.
-        clips: viewer → their clip.
+        clips: viewer → their clip, and poster → its picture.
         boxes: where the faces are in the clips.
         path: the MP4 to write.
     """
     scene = take.scene
     dim = take.condition.light == "dim"
-    seats = [Seat(VIEWERS[v], clips[v], seat_of(take, i), boxes[v], dim) for i, v in enumerate(take.viewers)]
+    hung = [_poster_in(take, i, clips) for i in range(len(take.viewers))]
+    seats = [Seat(VIEWERS[v], clips[v], seat_in(take, i), boxes[v], dim, hung[i]) for i, v in enumerate(take.viewers)]
     heard = recorded(take, read_audio(content, HZ))
     screen = _Replayed(content, scene.film[2:]) if scene.film else None
     film: Rgb | None = None
@@ -138,7 +148,8 @@ def write_take(take: Take, content: Path, clips: dict[str, Path], boxes: Boxes, 
                 film = film[:, ::-1] if take.condition.film_mirrored else film
             elif ms >= take.parts[-1].reaction_end_ms:
                 film = None
-            shown = [seat.picture(take.state(i, ms), tick) for i, seat in enumerate(seats)]
+            still = [seat.picture(take.state(i, ms), tick) for i, seat in enumerate(seats)]
+            shown = [moved(rgb, sway(take.condition, tick, rgb.shape[0])) for rgb in still]
             if tick % REACTION_RATE == 0:
                 writer.sound(heard[tick * per_frame :][:HZ])
             writer.picture(_frame(take, film, shown))
@@ -153,9 +164,22 @@ def _frame(take: Take, film: Rgb | None, shown: list[Rgb]) -> Rgb:
         parts.insert(len(parts) if scene.film_on_top else 0, (scene.film, film))
     for (x, y, w, h), picture in parts:
         canvas[y : y + h, x : x + w] = picture
+    if take.false_face and take.false_face.kind == "copy":
+        x, y, w, h = take.false_face.box
+        copy = resize(np.ascontiguousarray(shown[take.false_face.viewer]), (w, h))
+        canvas[y : y + h, x : x + w] = copy[:, ::-1] if take.false_face.mirrored else copy
     x, y, _, h = scene.seats[0]
     draw_text(canvas, CAPTION, (x + 4, y + h - 4), (235, 235, 235), height=10)
     return canvas
+
+
+def _poster_in(take: Take, viewer: int, pictures: dict[str, Path]) -> tuple[Rgb, tuple[int, int]] | None:
+    """The poster beside a viewer, and its corner in their seat."""
+    face = take.false_face
+    if face is None or face.kind != "poster" or face.viewer != viewer:
+        return None
+    seat = take.scene.seats[viewer]
+    return poster(pictures[face.source], face.box[2:]), (face.box[0] - seat[0], face.box[1] - seat[1])
 
 
 class _Replayed:

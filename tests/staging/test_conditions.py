@@ -5,10 +5,13 @@ from collections import Counter
 from dataclasses import asdict
 from fractions import Fraction
 
+import numpy as np
 import pytest
 
+from evoked.sample.source_clips import VIEWERS
 from staging.conditions import FACTORS, LEAST, PAIRS, Condition, design
-from staging.recording_plan import TAKE_SIZES, Part, Take, plan_takes
+from staging.false_faces import moved, sway
+from staging.recording_plan import TAKE_SIZES, Part, Take, plan_takes, seat_of
 
 SMALL = TAKE_SIZES["small"]
 TAKES = plan_takes(SMALL, 0)
@@ -112,3 +115,33 @@ def test_boxes_lie_in_the_frame_are_even_and_the_film_leaves_each_face_free() ->
             assert (w % 2, h % 2) == (0, 0)
         assert (take.scene.film is None) == (take.condition.layout == "unseen")
         assert len(take.scene.seats) == len(take.viewers)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_half_of_the_recordings_have_a_false_viewer_who_hides_nobody(seed: int) -> None:
+    takes = plan_takes(SMALL, seed)
+    kinds = Counter(take.condition.false_viewer for take in takes)
+    assert kinds["none"] == len(takes) // 2
+    for take in takes:
+        face, width, height = take.false_face, *take.scene.frame
+        assert (face is None) == (take.condition.false_viewer == "none")
+        if face is None:
+            continue
+        assert face.kind == take.condition.false_viewer.replace("mirrored ", "").split(",")[0]
+        x, y, w, h = face.box
+        assert min(x, y) >= 0
+        assert (x + w <= width, y + h <= height) == (True, True)
+        for name, seat in zip(take.viewers, take.scene.seats, strict=True):
+            left, top, across, down = seat_of(name, seat, take.condition).box([float(v) for v in VIEWERS[name].face])
+            common = max(0, min(x + w, left + across) - max(x, left)) * max(0, min(y + h, top + down) - max(y, top))
+            assert common <= 0.15 * across * down, (take.name, face)
+
+
+def test_only_a_hand_held_camera_sways_and_a_picture_moves_as_told() -> None:
+    held = Condition(false_viewer="poster, camera moves")
+    assert {sway(Condition(false_viewer="poster"), tick, 200) for tick in range(50)} == {(0, 0)}
+    across, down = zip(*(sway(held, tick, 200) for tick in range(200)), strict=True)
+    assert 4 < max(across) <= 10
+    assert 4 < max(down) <= 10
+    rgb = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
+    assert (moved(rgb, (1, -2))[:2, 1:] == rgb[2:, :3]).all()

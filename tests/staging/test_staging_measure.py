@@ -84,6 +84,17 @@ def test_faces_are_told_apart_by_where_they_stand() -> None:
     assert found.box_iou == pytest.approx([38 / 42] * 6)
 
 
+def test_a_poster_in_a_viewers_seat_is_not_that_viewer() -> None:
+    poster = [60.0, 10.0, 20.0, 20.0]
+    planted = {**PLANTED, "false_face": [poster] * 10 + [None] * 2}
+    people = {"v1": viewer([HERE] * 8 + [None] * 4, [0.0] * 12), "v2": viewer([poster] * 12, [0.9] * 12)}
+    found = Figures("a", PLAIN)
+    hold_faces(found, planted, Annotation(GRID, people, 0, 0, 0.0))
+    assert (found.false_faces, found.false_taken) == (10, 10)
+    assert found.ticks[1] == [0] * 8 + [2] * 2 + [1] * 2  # where none is planted it stands in the seat
+    assert summary([replace(found, labels=([0], [0]))]).false_taken == 1
+
+
 def test_a_face_in_an_inset_film_is_no_viewer_of_the_frame_it_lies_on() -> None:
     planted = {**PLANTED, "condition": {**PLAIN, "layout": "inset"}, "film_box": [180, 0, 140, 100]}
     planted["viewers"] = [{**PLANTED["viewers"][0], "seat": [0, 0, 320, 180]}]  # type: ignore[index]
