@@ -19,7 +19,16 @@ from numpy.typing import NDArray
 from evoked.core.track import Track
 from evoked.faces.landmarks import BLENDSHAPES
 
-__all__ = ["ACTIONS", "ACTION_NAMES", "BROWS", "REST_CAP", "ActionUnit", "RestingBrows", "au_intensities"]
+__all__ = [
+    "ACTIONS",
+    "ACTION_NAMES",
+    "BROWS",
+    "REST_CAP",
+    "ActionUnit",
+    "RestingBrows",
+    "au_intensities",
+    "resting_brows_known",
+]
 
 ODDS_FLOOR = 1e-3
 """Added to numerator and denominator of the odds: values below 0.001 carry no information."""
@@ -27,6 +36,9 @@ ODDS_FLOOR = 1e-3
 REST_CAP = 0.25
 """Largest shift of an action by a person's neutral baseline, as a share of the ramp. Without this limit a person who
 laughs through half of a video would count as neutral while laughing."""
+
+FEWEST_FRAMES = 18
+"""Fewest visible frames of which a resting face is computed: a quantile of a few frames is one of them."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +98,7 @@ class RestingBrows:
     quantile: float = 0.25
     window_s: float = 300.0
     unknown_s: float = 3.0
-    known_s: float = 10.0
+    known_s: float = 6.0
 
 
 def au_intensities(blendshapes: Track, *, rest_window_s: float = 60.0, rest_least_s: float = 15.0) -> Track:
@@ -111,13 +123,19 @@ def au_intensities(blendshapes: Track, *, rest_window_s: float = 60.0, rest_leas
     raw = _ramped(blendshapes.values.astype(np.float64))  # (steps, actions)
     valid, rate = blendshapes.valid, blendshapes.grid.rate
     baseline = _running_quantile(raw, valid, rate, rest_window_s, 0.5)
-    known = _visible_s(valid, rate, rest_window_s) >= max(rest_least_s, 1 / float(rate))
+    known = _visible_s(valid, rate, rest_window_s) >= rest_least_s
     shift = np.where(known[:, None], np.clip(baseline, -REST_CAP, REST_CAP), 0)
     columns, brows = [ACTION_NAMES.index(name) for name in BROWS], RestingBrows()
-    share = (_visible_s(valid, rate, brows.window_s) - brows.unknown_s) / (brows.known_s - brows.unknown_s)
     resting = _running_quantile(raw[:, columns], valid, rate, brows.window_s, brows.quantile)
-    shift[:, columns] = np.clip(share, 0, 1)[:, None] * np.maximum(resting, 0)
+    shift[:, columns] = resting_brows_known(blendshapes)[:, None] * np.maximum(resting, 0)
     return Track.masked(blendshapes.grid, ACTION_NAMES, np.clip(raw - shift, -0.5, 1.25), blendshapes.valid)
+
+
+def resting_brows_known(blendshapes: Track) -> NDArray[np.float64]:
+    """How far the resting position of the brows is known at each frame, in [0, 1], shape (steps,)."""
+    brows = RestingBrows()
+    visible_s = _visible_s(blendshapes.valid, blendshapes.grid.rate, brows.window_s)
+    return np.clip((visible_s - brows.unknown_s) / (brows.known_s - brows.unknown_s), 0, 1)
 
 
 def _running_quantile(
@@ -136,10 +154,11 @@ def _running_quantile(
 
 
 def _visible_s(valid: NDArray[np.bool_], rate: Fraction, window_s: float) -> NDArray[np.float64]:
-    """Seconds of visible face in the window around each frame, shape (steps,)."""
+    """Seconds of visible face in the window around each frame, shape (steps,); 0 below FEWEST_FRAMES."""
     visible = np.zeros(len(valid))
     for frames, window in _windows(len(valid), rate, window_s):
-        visible[frames] = valid[window].sum() / float(rate)
+        count = int(valid[window].sum())
+        visible[frames] = count / float(rate) if count >= FEWEST_FRAMES else 0
     return visible
 
 

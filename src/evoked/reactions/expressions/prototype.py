@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.track import Track
-from evoked.reactions.expressions.action_units import ACTION_NAMES, au_intensities
+from evoked.reactions.expressions.action_units import ACTION_NAMES, au_intensities, resting_brows_known
 from evoked.reactions.expressions.held_actions import held_intensities
 
 __all__ = ["PROTOTYPES", "Prototype", "PrototypeRecogniser"]
@@ -40,6 +40,7 @@ class Prototype:
         together: (action, action, weight): the smaller of both intensities has a weight, too. Closed eyes belong to
             laughing and a raised chin to a modest smile; together they are weeping. With a dropped jaw they are a yawn.
         held: actions that count as far as they last (`held_actions`), so that the lips of speech do not.
+        doubt: evidence that is taken off where the resting position of the brows is not known at all.
         unreliable: why the score does not tell the expression; empty where it does.
     """
 
@@ -49,6 +50,7 @@ class Prototype:
     beyond: tuple[tuple[str, str, float], ...] = ()
     together: tuple[tuple[str, str, float], ...] = ()
     held: tuple[str, ...] = ()
+    doubt: float = 0.0
     unreliable: str = ""
 
 
@@ -86,7 +88,8 @@ PROTOTYPES: Mapping[str, Prototype] = {
     ),
     "interest": Prototype(
         {"inner brows up": 0.5, "outer brows up": 0.5, "smile": 0.1, "eyes wide": 0.1},
-        threshold=0.55,
+        threshold=0.35,
+        doubt=0.25,
         against={"brows down": -0.3, "jaw dropped": -0.3, "eyes closed": -0.3, "mouth corners down": -0.2},
         held=("inner brows up", "outer brows up"),
     ),
@@ -136,8 +139,8 @@ class PrototypeRecogniser:
 
     def score(self, blendshapes: Track) -> Track:
         """Score one person's 52 blendshapes: scores in [0, 1], columns `names`, valid where the blendshapes are."""
-        shown, held = self._intensities(blendshapes)
-        scores = [_score(self.prototypes[n], shown.values, held) for n in self.names]
+        shown, faces = self._described(blendshapes)
+        scores = [_score(self.prototypes[n], faces) for n in self.names]
         return Track.masked(shown.grid, self.names, np.stack(scores, axis=1), shown.valid)
 
     def explain(self, blendshapes: Track, step: int) -> dict[str, str]:
@@ -153,25 +156,26 @@ class PrototypeRecogniser:
         Raises:
             ValueError: if no face was visible at that frame.
         """
-        shown, held = self._intensities(blendshapes)
+        shown, faces = self._described(blendshapes)
         if not shown.valid[step]:
             raise ValueError(f"nothing was seen at step {step}, so there is nothing to explain")
-        row, held_row = shown.values[step : step + 1], held[step : step + 1]
+        row = faces.at(slice(step, step + 1))
         explanations = {}
         for name in self.names:
             terms = [
-                (float(share[0]), f"{label} {_short(float(level[0]))}")
-                for label, level, share in _terms(self.prototypes[name], row, held_row)
+                (abs(float(share[0])), f"{label} {_short(float(level[0]))}")
+                for label, level, share in _terms(self.prototypes[name], row)
             ]
-            strongest = sorted((t for t in terms if abs(t[0]) >= 0.05), key=lambda t: -abs(t[0]))[:4]
-            score = _short(float(_score(self.prototypes[name], row, held_row)[0]))
+            strongest = sorted((term for term in terms if term[0] >= 0.05), key=lambda term: -term[0])[:4]
+            score = _short(float(_score(self.prototypes[name], row)[0]))
             explanations[name] = f"{', '.join(text for _, text in strongest) or 'at rest'} → {name} {score}"
         return explanations
 
-    def _intensities(self, blendshapes: Track) -> tuple[Track, NDArray[np.float64]]:
-        """Intensities of the actions, and the same as far as they are held."""
+    def _described(self, blendshapes: Track) -> tuple[Track, "_Faces"]:
         shown = au_intensities(blendshapes, rest_window_s=self.rest_window_s, rest_least_s=self.rest_least_s)
-        return shown, held_intensities(shown.values.astype(np.float64), shown.valid, shown.grid.rate)
+        values = shown.values.astype(np.float64)
+        held = held_intensities(values, shown.valid, shown.grid.rate)
+        return shown, _Faces(values, held, resting_brows_known(blendshapes))
 
     def describe(self) -> dict[str, object]:
         """Name, the two settings, unreliable expressions; the prototypes are those of this version of evoked."""
@@ -184,21 +188,34 @@ class PrototypeRecogniser:
         }
 
 
-def _score(prototype: Prototype, shown: NDArray[np.float32], held: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Scores in [0, 1], shape (steps,), from intensities and held intensities (steps, actions); NaN where they are."""
-    evidence = sum(share for _, _, share in _terms(prototype, shown, held))
+@dataclass(frozen=True, eq=False)
+class _Faces:
+    """What a person's face shows at each frame.
+
+    Attributes:
+        shown: intensities, shape (steps, actions); NaN where no face is visible.
+        held: the same as far as they are held.
+        brows_known: how far the resting position of the brows is known, shape (steps,).
+    """
+
+    shown: NDArray[np.float64]
+    held: NDArray[np.float64]
+    brows_known: NDArray[np.float64]
+
+    def at(self, frames: slice) -> "_Faces":
+        return _Faces(self.shown[frames], self.held[frames], self.brows_known[frames])
+
+
+def _score(prototype: Prototype, faces: _Faces) -> NDArray[np.float64]:
+    """Scores in [0, 1], shape (steps,); NaN where no face is visible."""
+    evidence = sum(share for _, _, share in _terms(prototype, faces))
     return np.asarray(1 / (1 + np.exp(-STEEPNESS * (evidence - prototype.threshold))))
 
 
-def _terms(
-    prototype: Prototype, shown: NDArray[np.float32], held: NDArray[np.float64]
-) -> Iterator[tuple[str, NDArray[np.float64], NDArray[np.float64]]]:
+def _terms(prototype: Prototype, faces: _Faces) -> Iterator[tuple[str, NDArray[np.float64], NDArray[np.float64]]]:
     """Each term of the evidence: its name, the intensity it is computed from, and its share of the evidence."""
-    level = {
-        name: (held if name in prototype.held else shown)[:, i].astype(np.float64)
-        for i, name in enumerate(ACTION_NAMES)
-    }
-    plain = {name: np.clip(shown[:, i], 0, 1).astype(np.float64) for i, name in enumerate(ACTION_NAMES)}
+    level = {n: (faces.held if n in prototype.held else faces.shown)[:, i] for i, n in enumerate(ACTION_NAMES)}
+    plain = {n: np.clip(faces.shown[:, i], 0, 1) for i, n in enumerate(ACTION_NAMES)}
     for action, weight in prototype.weights.items():
         yield action, level[action], weight * level[action]
     for action, weight in prototype.against.items():
@@ -209,6 +226,9 @@ def _terms(
     for one, two, weight in prototype.together:
         both = np.minimum(plain[one], plain[two])
         yield f"{one} with {two}", both, weight * both
+    if prototype.doubt:
+        unknown = 1 - faces.brows_known
+        yield "brows at rest unknown", unknown, -prototype.doubt * unknown
 
 
 def _short(value: float) -> str:
