@@ -230,7 +230,8 @@ def test_on_real_labelled_faces_it_ranks_as_well_as_was_measured() -> None:
     from evoked.faces.mesh import FaceMesh
     from evoked.media.images import read_image
 
-    rows = list(csv.DictReader((Path(where) / "faces" / "labels.csv").open()))[::5]
+    with (Path(where) / "faces" / "labels.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))[::5]
     detect, mesh = FaceDetector(), FaceMesh()
     shown, names = [], []
     for row in rows:
