@@ -38,7 +38,7 @@ def measured(count: int, balance: str, seed: int) -> tuple[list[float], str]:
     train, new = rated(WORLD.clips(count, count // 15, 2 * seed + 1)), WORLD.clips(NEW, 200, 2 * seed + 2)
     who = np.array([int(p[1:]) for p in train.people])
     config = RecogniserConfig(
-        batch_size=128, learning_rate=3e-3, dropout="0", patience=4, epochs=24, class_weighting=balance, seed=seed
+        batch_size=128, learning_rate=3e-3, dropout=0, patience=4, epochs=24, class_weighting=balance, seed=seed
     )
     began = time.process_time()
     stop = train.subset(np.flatnonzero(who % 6 == 0))

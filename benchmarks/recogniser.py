@@ -1,6 +1,6 @@
 """What a recogniser trained on labelled stills is worth beside the prototype one, description by description.
 
-    python benchmarks/recogniser.py FOLDER STORE [--describe blendshapes mini-xception] [--turns 1] [--dropout auto]
+    python benchmarks/recogniser.py FOLDER STORE [--describe blendshapes mini-xception] [--turns 1] [--dropout 0.7]
 
 FOLDER holds labels.csv with the columns image, expression and images/. Each still is shown for 3 s, which is 18 equal
 descriptions of its largest face; STORE keeps descriptions and scores, so that each is made once. People are told apart
@@ -135,7 +135,9 @@ def untrained(stills: Stills) -> dict[str, Array]:
     return {"surprise": p[:, SEVEN.index("surprise")], "happiness": p[:, SEVEN.index("happy")]}
 
 
-def trained(stills: Stills, describe: tuple[str, ...], count: int, dropout: str, store: Path) -> dict[str, Array]:
+def trained(
+    stills: Stills, describe: tuple[str, ...], count: int, dropout: float | None, store: Path
+) -> dict[str, Array]:
     """Label of WANTED → scores of networks that never saw the still's person, the mean over several draws."""
     expressions = tuple(sorted(set(stills.labels.tolist())))
     said = (stills.labels[:, None] == np.array(expressions)).astype(np.float64)
@@ -204,7 +206,7 @@ def main() -> None:
     words.add_argument("store", type=Path)
     words.add_argument("--describe", nargs="+", help="one set of descriptions; several sets where left out")
     words.add_argument("--turns", type=int, default=1)
-    words.add_argument("--dropout", default="auto")
+    words.add_argument("--dropout", type=float, help="by default the trainer chooses")
     given = words.parse_args()
     given.store.mkdir(parents=True, exist_ok=True)
     stills = described(given.folder, given.store)

@@ -1,5 +1,7 @@
 """The recogniser's forward pass: numpy equals torch, and both equal a float64 LSTM written from its formula."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -110,6 +112,31 @@ def test_first_weights_come_from_the_seed_alone() -> None:
     assert all(np.array_equal(first[n], again[n]) for n in first)
     torch.manual_seed(1)
     assert torch.equal(state, torch.get_rng_state())  # torch's global generator is not used
+
+
+def test_without_recurrence_the_last_frame_decides() -> None:
+    config = replace(CONFIG, recurrence="none")
+    model, descriptors = network(config), rows(40)
+    arrays = {name: a.astype(np.float64) for name, a in model.arrays().items()}
+
+    scores = RecognitionForward(config, model.arrays())(descriptors)
+
+    state = (descriptors - arrays["scale.mean"]) / arrays["scale.deviation"]
+    for layer in range(2):
+        state = np.tanh(state @ arrays[f"dense.weight_l{layer}"].T + arrays[f"dense.bias_l{layer}"])
+    gates = np.exp(np.einsum("nh,kmh->nkm", state, arrays["experts.gate_weight"]))
+    gates /= gates.sum(axis=-1, keepdims=True)
+    logits = np.einsum("nh,kmh->nkm", state, arrays["experts.expert_weight"]) + arrays["experts.expert_bias"]
+    expected = (gates[..., :-1] / (1 + np.exp(-logits))).sum(axis=-1)
+    np.testing.assert_allclose(scores, expected, atol=1e-6)
+    windows = windows_of(descriptors, 18)
+    with torch.no_grad():
+        np.testing.assert_allclose(model(torch.from_numpy(windows)).numpy(), expected, atol=1e-6)
+    windows[:, :-1] = 0
+    np.testing.assert_allclose(RecognitionForward(config, model.arrays()).windows(windows), expected, atol=1e-6)
+    assert scores.std() > 0.01
+    with pytest.raises(ValueError, match="recurrence must be lstm or none, got 'gru'"):
+        replace(CONFIG, recurrence="gru")  # type: ignore[arg-type]
 
 
 def test_what_the_forward_refuses() -> None:

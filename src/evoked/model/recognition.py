@@ -1,11 +1,13 @@
 """The trained recogniser in numpy: face descriptors of the last 3 s → probability of each expression (spec §3).
 
 18 descriptors (at 6 Hz, trailing) → LSTM 64 → LSTM 64, the last step's state → mixture of two experts and a dummy.
-No torch: the base install annotates with it. Everything is float32; equal to the torch network to 1e-5.
+Without recurrence, two dense layers of 64 (tanh) read the last descriptor alone. No torch: the base install annotates
+with it. Everything is float32; equal to the torch network to 1e-5.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,12 +29,13 @@ class RecognitionConfig:
         width: columns of all descriptors together, D.
         expressions: names of the outputs, in order.
         ticks: frames in a window; 18 are 3 s at 6 Hz.
-        units: units of each LSTM layer, H.
-        layers: number of LSTM layers.
+        units: units of each layer, H.
+        layers: number of layers.
         experts: per class, besides the dummy expert.
+        recurrence: "lstm", or "none" for dense layers that read the last frame of a window only.
 
     Raises:
-        ValueError: for a number below 1, or names that are missing or repeated.
+        ValueError: for a number below 1, names that are missing or repeated, or an unknown recurrence.
     """
 
     describes: tuple[str, ...]
@@ -42,6 +45,7 @@ class RecognitionConfig:
     units: int = 64
     layers: int = 2
     experts: int = 2
+    recurrence: Literal["lstm", "none"] = "lstm"
 
     def __post_init__(self) -> None:
         for name in ("width", "ticks", "units", "layers", "experts"):
@@ -52,6 +56,8 @@ class RecognitionConfig:
             names = getattr(self, name)
             if not names or len(set(names)) != len(names):
                 raise ValueError(f"{name} must be one or more different names, got {names}")
+        if self.recurrence not in ("lstm", "none"):
+            raise ValueError(f"recurrence must be lstm or none, got {self.recurrence!r}")
 
 
 def recognition_shapes(config: RecognitionConfig) -> dict[str, tuple[int, ...]]:
@@ -59,6 +65,10 @@ def recognition_shapes(config: RecognitionConfig) -> dict[str, tuple[int, ...]]:
     array_shapes: dict[str, tuple[int, ...]] = {"scale.mean": (config.width,), "scale.deviation": (config.width,)}
     for layer in range(config.layers):
         inputs = config.width if layer == 0 else config.units
+        if config.recurrence == "none":
+            array_shapes[f"dense.weight_l{layer}"] = (config.units, inputs)
+            array_shapes[f"dense.bias_l{layer}"] = (config.units,)
+            continue
         array_shapes[f"lstm.weight_ih_l{layer}"] = (4 * config.units, inputs)
         array_shapes[f"lstm.weight_hh_l{layer}"] = (4 * config.units, config.units)
         array_shapes[f"lstm.bias_ih_l{layer}"] = array_shapes[f"lstm.bias_hh_l{layer}"] = (4 * config.units,)
@@ -107,6 +117,8 @@ class RecognitionForward:
             raise ValueError("descriptors hold numbers that are not finite; leave out frames without a face first")
         if not len(descriptors):
             return np.zeros((0, len(self.config.expressions)), dtype=np.float32)
+        if self.config.recurrence == "none":
+            return self._expert_outputs(self._dense_states(descriptors))
         padded = np.concatenate([np.repeat(descriptors[:1], self.config.ticks - 1, axis=0), descriptors])
         projected = self._projected(padded)  # (T + ticks - 1, 4H), shared by the windows
         spans = [(start, min(start + CHUNK, len(descriptors))) for start in range(0, len(descriptors), CHUNK)]
@@ -125,17 +137,30 @@ class RecognitionForward:
             raise ValueError(f"the recogniser reads windows of {shape} numbers, got {descriptors.shape}")
         if not np.isfinite(descriptors).all():
             raise ValueError("descriptors hold numbers that are not finite; leave out frames without a face first")
+        if self.config.recurrence == "none":
+            return self._expert_outputs(self._dense_states(descriptors[:, -1]))
         out = [np.zeros((0, len(self.config.expressions)), dtype=np.float32)]
         for start in range(0, len(descriptors), CHUNK):
             projected = self._projected(descriptors[start : start + CHUNK].transpose(1, 0, 2))  # (ticks, n, 4H)
             out.append(self._expert_outputs(self._last_states(list(projected), projected.shape[1])))
         return np.concatenate(out)
 
+    def _standardised(self, rows: Array) -> Array:
+        return np.asarray((rows - self._arrays["scale.mean"]) / self._arrays["scale.deviation"])
+
+    def _dense_states(self, rows: Array) -> Array:
+        """Rows (N, D) → last state of the dense layers, (N, H)."""
+        state = self._standardised(rows)
+        for layer in range(self.config.layers):
+            weight, bias = self._arrays[f"dense.weight_l{layer}"], self._arrays[f"dense.bias_l{layer}"]
+            state = np.tanh(state @ weight.T + bias)
+        return state
+
     def _projected(self, rows: Array) -> Array:
         arrays = self._arrays
-        standardised = (rows - arrays["scale.mean"]) / arrays["scale.deviation"]
         return np.asarray(
-            standardised @ arrays["lstm.weight_ih_l0"].T + (arrays["lstm.bias_ih_l0"] + arrays["lstm.bias_hh_l0"])
+            self._standardised(rows) @ arrays["lstm.weight_ih_l0"].T
+            + (arrays["lstm.bias_ih_l0"] + arrays["lstm.bias_hh_l0"])
         )
 
     def _last_states(self, projected: Sequence[Array], windows: int) -> Array:

@@ -19,7 +19,10 @@ class RecogniserConfig:
     descriptors: tuple[str, ...] = setting(
         ("blendshapes",), "face descriptors that the recogniser reads, see: evoked weights list"
     )
-    hidden_units: int = setting(64, "units of each LSTM layer", ge=1)
+    hidden_units: int = setting(64, "units of each layer", ge=1)
+    recurrence: Literal["lstm", "none"] = setting(
+        "lstm", "lstm: two LSTM layers over 3 s; none: two dense layers that read the last frame only"
+    )
     experts: int = setting(2, "experts per expression, besides the dummy expert that always outputs 0", ge=1)
     folds: int = setting(5, "cross-validation folds, by person", ge=2)
     epochs: int = setting(60, "epochs at most", ge=1)
@@ -38,6 +41,10 @@ class RecogniserConfig:
     )
     class_weighting: Literal["none", "weights"] = setting(
         "weights", "weighting of rare expressions: weights (their positives count more) or none"
+    )
+    still_windows: Literal["moving", "constant"] = setting(
+        "moving",
+        "training windows of stills: moving (they begin in other faces and end in the still) or constant (it alone)",
     )
     target_precision: float = setting(
         0.73, "precision that the operating points should reach on held-out people", gt=0, le=1

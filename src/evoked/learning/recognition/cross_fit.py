@@ -10,7 +10,7 @@ smallest mean loss over all folds.
 
 import copy
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -22,7 +22,8 @@ from evoked.core.errors import DatasetError, TrainingError
 from evoked.core.progress import Progress, silent
 from evoked.dataset.folds import Fold, audit, make_folds
 from evoked.learning.recognition.config import RecogniserConfig
-from evoked.learning.recognition.descriptor_windows import descriptor_window, window_scores
+from evoked.learning.recognition.descriptor_windows import TrainingWindows, moving_clips, window_scores
+from evoked.learning.recognition.initial_network import initial_network
 from evoked.learning.recognition.training_clips import ClipDataset
 from evoked.learning.training.losses import clip_each
 from evoked.model.recognition import RecognitionConfig
@@ -31,8 +32,6 @@ from evoked.model.recognition_network import RecognitionNetwork
 __all__ = ["CrossFit", "Fit", "FitResult", "Trial", "cross_fit", "fit_recogniser", "refit_all", "shape_of"]
 
 EPSILON = 1e-5
-DEAD = 1e-4
-"""A column with a smaller standard deviation counts as constant and is not scaled."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +103,7 @@ def shape_of(rated: ClipDataset, config: RecogniserConfig) -> RecognitionConfig:
         rated.expressions,
         units=config.hidden_units,
         experts=config.experts,
+        recurrence=config.recurrence,
     )
 
 
@@ -203,8 +203,15 @@ def fit_recogniser(
     threads_before = torch.get_num_threads()
     torch.set_num_threads(config.threads)
     try:
+        initial = initial_network(train, shape_of(train, config), config)
         results = [
-            _fit(train, validation, replace(config, dropout=dropout), _progress_of(progress, i, len(config.shares)))
+            _fit(
+                copy.deepcopy(initial),
+                train,
+                validation,
+                replace(config, dropout=dropout),
+                _progress_of(progress, i, len(config.shares)),
+            )
             for i, dropout in enumerate(config.shares)
         ]
     finally:
@@ -214,14 +221,19 @@ def fit_recogniser(
     return replace(best, tried=(*best.tried, *(result.tried[0] for result in worse)))
 
 
-def _fit(train: ClipDataset, validation: ClipDataset | None, config: RecogniserConfig, progress: Progress) -> FitResult:
-    shape = shape_of(train, config)
-    network = RecognitionNetwork(shape, config.seed)
-    mean, deviation = _standards(train.rows)
-    network.scale.mean.copy_(torch.from_numpy(mean))
-    network.scale.deviation.copy_(torch.from_numpy(deviation))
+def _fit(
+    network: RecognitionNetwork,
+    train: ClipDataset,
+    validation: ClipDataset | None,
+    config: RecogniserConfig,
+    progress: Progress,
+) -> FitResult:
+    shape = network.config
     optimiser = torch.optim.AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
     positive_weight = torch.from_numpy(positive_weights(train.labels, config.class_weighting))
+    moving = config.still_windows == "moving"
+    windows = TrainingWindows(train, shape.ticks, moving=moving)
+    stopping = None if validation is None else moving_clips(validation, shape.ticks, config.seed, moving=moving)
     order = np.random.default_rng([config.seed, 1])
     dropout_generator = torch.Generator().manual_seed(config.seed)
     losses: list[tuple[float, float]] = []
@@ -232,13 +244,13 @@ def _fit(train: ClipDataset, validation: ClipDataset | None, config: RecogniserC
         training_loss = _epoch(
             _Networks(network, averaged),
             optimiser,
-            train,
+            (train.labels, windows),
             config,
             positive_weight,
             _RandomState(order, dropout_generator),
             epoch - 1,
         )
-        validation_loss = math.nan if validation is None else _loss_on(shape, averaged, validation, positive_weight)
+        validation_loss = math.nan if stopping is None else _loss_on(shape, averaged, stopping, positive_weight)
         losses.append((training_loss, validation_loss))
         if validation is None or validation_loss < best_loss:
             best, best_arrays, best_loss = epoch, averaged.arrays(), validation_loss
@@ -265,21 +277,21 @@ class _RandomState(NamedTuple):
 def _epoch(
     networks: _Networks,
     optimiser: torch.optim.Optimizer,
-    train: ClipDataset,
+    train: tuple[NDArray[np.float64], TrainingWindows],
     config: RecogniserConfig,
     positive_weight: torch.Tensor,
     random: _RandomState,
     epochs_done: int,
 ) -> float:
     """Train one epoch and update the averaged network; the mean loss."""
-    network, averaged = networks
-    order, total = random.order.permutation(len(train.rows)), 0.0
+    (network, averaged), (all_labels, draw_window) = networks, train
+    order, total = draw_window.epoch(random.order), 0.0
     steps = epochs_done * math.ceil(len(order) / config.batch_size)
     network.train()
     for start in range(0, len(order), config.batch_size):
         batch = order[start : start + config.batch_size]
-        windows = np.stack([descriptor_window(train.rows[i], network.config.ticks, random.order) for i in batch])
-        labels = torch.from_numpy(train.labels[batch]).float()
+        windows = np.stack([draw_window(int(i), random.order) for i in batch])
+        labels = torch.from_numpy(all_labels[batch]).float()
         p = network(torch.from_numpy(windows), config.shares[0], random.dropout)
         loss = rated_loss(p, labels, positive_weight)
         value = float(loss.detach())
@@ -343,16 +355,6 @@ def _loss_on(
 ) -> float:
     p = torch.from_numpy(window_scores(shape, network.arrays(), validation.rows)).float()
     return float(rated_loss(p, torch.from_numpy(validation.labels).float(), weight))
-
-
-def _standards(clips: Sequence[NDArray[np.float32]]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Mean and standard deviation of every column; each clip counts once, whatever its length."""
-    means = np.stack([rows.mean(axis=0, dtype=np.float64) for rows in clips])
-    squares = np.stack([(rows.astype(np.float64) ** 2).mean(axis=0) for rows in clips])
-    mean = means.mean(axis=0)
-    deviation = np.sqrt(np.maximum(squares.mean(axis=0) - mean**2, 0))
-    deviation[deviation < DEAD] = 1.0
-    return mean.astype(np.float32), deviation.astype(np.float32)
 
 
 def _train_validation_split(

@@ -1,16 +1,143 @@
-"""Windows of a clip's descriptors: one at random to train on, all of them to score."""
+"""Windows of face descriptors that a recogniser is trained and scored on: clips as they are, stills in motion.
 
+A still that is repeated for 3 s is a window that never changes. An LSTM that has seen no other windows need not heed
+the last frames more than the first: it follows a face that changes one to two seconds late, and misses short smiles.
+A still's training windows therefore begin in other states (of the same person where there are any) and end in the
+rated still, which is held for one frame to 3 s; a quarter are the still alone. See docs/recogniser.md for the
+experiment.
+"""
+
+import math
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from evoked.learning.recognition.training_clips import ClipDataset
 from evoked.model.recognition import RecognitionConfig, RecognitionForward
 
-__all__ = ["descriptor_window", "window_scores"]
+__all__ = ["TrainingWindows", "descriptor_window", "from_stills", "is_still", "moving_clips", "window_scores"]
+
+Rows = NDArray[np.float32]
+
+ALONE = 0.25
+"""Share of a still's windows that never change."""
+SAME_PERSON = 0.5
+"""Share of the earlier states that are of the still's person, where the person has others."""
+ONE_CHANGE = 0.7
+"""Share of the earlier states that last from the window's start; the others begin within it."""
+RAMP = 2
+"""Most frames that a change takes."""
+NOISE = 0.5
+"""Largest noise of the frames of a window, in standard deviations of each column over the clips."""
+LEAST_WINDOWS = 500
+"""Windows of an epoch at least, if most clips are stills: with 168 stills and one window of each, an epoch has three
+batches, and early stopping counts epochs."""
+VALIDATION_WINDOWS = 3
+"""Windows of each clip that the validation loss is computed on."""
 
 
-def descriptor_window(rows: NDArray[np.float32], ticks: int, random: np.random.Generator) -> NDArray[np.float32]:
+def is_still(rows: Rows) -> bool:
+    """Whether a clip, (T, D), never changes."""
+    return bool((rows == rows[:1]).all())
+
+
+def from_stills(clips: ClipDataset) -> bool:
+    """Whether most of the clips are stills."""
+    return 2 * sum(map(is_still, clips.rows)) > len(clips.rows)
+
+
+class TrainingWindows:
+    """Draws a window of each clip: of a still a moving one, of other clips as `descriptor_window`.
+
+    Args:
+        clips: the clips.
+        ticks: frames in a window.
+        moving: False for windows of stills that never change.
+
+    Attributes:
+        draws: how often an epoch draws each clip.
+    """
+
+    def __init__(self, clips: ClipDataset, ticks: int, *, moving: bool = True) -> None:
+        self._rows, self._ticks = clips.rows, ticks
+        self._still = [moving and is_still(rows) for rows in clips.rows]
+        self.draws = math.ceil(LEAST_WINDOWS / len(clips.rows)) if from_stills(clips) else 1
+        if any(self._still):
+            self._states = np.stack([rows[len(rows) // 2] for rows in clips.rows])
+            self._noise = NOISE * self._states.std(axis=0)
+            people = np.array(clips.people)
+            self._of_person = {person: np.flatnonzero(people == person) for person in set(clips.people)}
+            self._people = clips.people
+
+    def __len__(self) -> int:
+        """Number of clips."""
+        return len(self._rows)
+
+    def epoch(self, random: np.random.Generator) -> NDArray[np.int64]:
+        """Indices of the clips in the order of an epoch, each `draws` times."""
+        return np.concatenate([random.permutation(len(self._rows)) for _ in range(self.draws)])
+
+    def __call__(self, clip: int, random: np.random.Generator) -> Rows:
+        """A window of a clip.
+
+        Args:
+            clip: its index.
+            random: chooses the window.
+
+        Returns:
+            (ticks, D).
+        """
+        if not self._still[clip]:
+            return descriptor_window(self._rows[clip], self._ticks, random)
+        return self._moving(clip, random)
+
+    def _moving(self, clip: int, random: np.random.Generator) -> Rows:
+        window = np.repeat(self._rows[clip][:1], self._ticks, axis=0)
+        # squared: half of the stills are held for less than a quarter of the window, so that the last frames count
+        end = 0 if random.random() < ALONE else self._ticks - math.ceil(self._ticks * random.random() ** 2)
+        while end > 0:
+            state = self._states[self._other(clip, random)]
+            start = 0 if random.random() < ONE_CHANGE else int(random.integers(0, end))
+            window[start:end] = state
+            ramp = min(int(random.integers(0, RAMP + 1)), end - start)
+            for step in range(1, ramp + 1):  # from the last frame before the change backwards
+                window[end - step] += (window[end] - state) * (ramp + 1 - step) / (ramp + 1)
+            end = start
+        noise = random.random() * self._noise * random.standard_normal(window.shape)
+        return np.asarray(window + noise, dtype=np.float32)
+
+    def _other(self, clip: int, random: np.random.Generator) -> int:
+        """The index of another clip, often one of the same person."""
+        same = self._of_person[self._people[clip]]
+        if len(same) > 1 and random.random() < SAME_PERSON:
+            return int(random.choice(same[same != clip]))
+        return int(random.integers(len(self._rows)))
+
+
+def moving_clips(clips: ClipDataset, ticks: int, seed: int, *, moving: bool = True) -> ClipDataset:
+    """Clips for a validation loss that also tells whether a network follows changes.
+
+    Args:
+        clips: clips, stills among them.
+        ticks: frames in a window.
+        seed: of the windows.
+        moving: False for the clips as they are.
+
+    Returns:
+        Three moving windows of each still, and other clips three times; the clips themselves if none is a still.
+    """
+    still = [moving and is_still(rows) for rows in clips.rows]
+    if not any(still):
+        return clips
+    windows, random = TrainingWindows(clips, ticks), np.random.default_rng([seed, 2])
+    index = [i for i in range(len(clips.rows)) for _ in range(VALIDATION_WINDOWS)]
+    drawn = clips.subset(index)
+    rows = tuple(windows(i, random) if still[i] else clips.rows[i] for i in index)
+    return ClipDataset(drawn.expressions, drawn.clips, rows, drawn.labels, drawn.people, drawn.digests)
+
+
+def descriptor_window(rows: Rows, ticks: int, random: np.random.Generator) -> Rows:
     """One window of a clip: its end, padded with its first row; of a longer clip a random window.
 
     Args:
@@ -26,9 +153,7 @@ def descriptor_window(rows: NDArray[np.float32], ticks: int, random: np.random.G
     return np.concatenate([np.repeat(taken[:1], ticks - len(taken), axis=0), taken])
 
 
-def window_scores(
-    shape: RecognitionConfig, arrays: dict[str, NDArray[np.float32]], clips: Sequence[NDArray[np.float32]]
-) -> NDArray[np.float64]:
+def window_scores(shape: RecognitionConfig, arrays: dict[str, Rows], clips: Sequence[Rows]) -> NDArray[np.float64]:
     """Score each clip as the mean over all windows inside it; a short clip has one window.
 
     Args:
@@ -45,7 +170,7 @@ def window_scores(
     return np.stack([clip_scores.mean(axis=0) for clip_scores in np.split(p, ends[:-1])])
 
 
-def _windows_of(rows: NDArray[np.float32], ticks: int) -> NDArray[np.float32]:
+def _windows_of(rows: Rows, ticks: int) -> Rows:
     """Every window inside a clip, (n, ticks, D); of a short clip one, padded with its first row."""
     short = ticks - len(rows)
     padded = np.concatenate([np.repeat(rows[:1], short, axis=0), rows]) if short > 0 else rows
