@@ -9,6 +9,9 @@ from evoked.reactions.viewers.annotation import Annotation
 
 __all__ = ["ExpressionSummary", "damage_lines", "expression_summary", "reaction_row", "summary_text", "valid_length_s"]
 
+SHORTEST_S = 1.0
+"""A shorter file is hardly a recording of anybody."""
+
 
 @dataclass(frozen=True)
 class ExpressionSummary:
@@ -43,7 +46,17 @@ def valid_length_s(annotation: Annotation) -> float:
 
 def damage_lines(annotated: AnnotatedReaction) -> tuple[str, ...]:
     """Notes on a reaction that its table does not show: damage of the files, faces left out, that nobody was seen."""
-    return (*annotated.notes, *(() if annotated.annotation.viewers else ("no viewer was seen in it",)))
+    return (*annotated.notes, *_nobody(annotated))
+
+
+def _nobody(annotated: AnnotatedReaction) -> tuple[str, ...]:
+    """A note where no viewer was seen."""
+    if annotated.annotation.viewers:
+        return ()
+    length_s = valid_length_s(annotated.annotation)
+    if length_s < SHORTEST_S:
+        return (f"no viewer was seen in it: it lasts {length_s:.1f} s. A picture, not a recording?",)
+    return ("no viewer was seen in it",)
 
 
 def summary_text(annotated: AnnotatedReaction, unreliable: Mapping[str, str] | None = None) -> str:
@@ -66,7 +79,7 @@ def summary_text(annotated: AnnotatedReaction, unreliable: Mapping[str, str] | N
         people = "person who belongs" if left_out == 1 else "people who belong"
         lines.append(f"  left out: {left_out} {people} to the content")
     lines += [f"  {name} is not reliable: {reason}" for name, reason in (unreliable or {}).items()]
-    lines += [f"  {line}" for line in annotated.notes]
+    lines += [f"  {line}" for line in damage_lines(annotated)]
     return "\n".join(lines)
 
 

@@ -79,6 +79,9 @@ def train(
             raise click.UsageError(
                 f"the settings of a study are in its study.toml; leave out {', '.join(sorted(extra))}"
             )
+        from evoked.study.layout import open_study
+
+        open_study(study)  # a folder that is no study is not locked
         with locked(study, "evoked train"):
             folder = _train_study(study)
     elif features is None or labels_path is None or output is None:

@@ -6,6 +6,7 @@ its first video frame and its first audible sample at 0.
 """
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -228,11 +229,17 @@ def _best(container: InputContainer, stream_type: Literal["video", "audio"], str
     return next((s for s in streams if s is best), next(iter(streams), None))
 
 
+URL = re.compile(r"[a-z][a-z0-9+]+:/", re.IGNORECASE)
+"""A path that was typed as a URL; pathlib has made one of its two slashes."""
+
+
 def _open(path: Path) -> InputContainer:
     if not is_utf8(path):
         raise MissingMedia(f"{printable(path)} has a name that is not UTF-8, which results cannot hold: rename it")
     try:
         if not path.exists():
+            if URL.match(str(path)):
+                raise MissingMedia(f"{path} is a URL, and only files are read: download the video and name the file")
             raise MissingMedia(f"no media file at {path}: check the name")
         if path.is_dir():
             raise MissingMedia(f"{path} is a folder, not a media file: name a file in it")

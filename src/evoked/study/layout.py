@@ -1,8 +1,10 @@
 """Open a study folder, and parse study.toml."""
 
+import shlex
 import tomllib
 from collections.abc import Mapping
 from dataclasses import fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
@@ -35,15 +37,19 @@ def open_study(root: Path) -> StudyLayout:
     Raises:
         StudyError: if it does not exist, or has no contents/ or no reactions/ with videos.
     """
+    if root.is_file():
+        raise StudyError(f"{root} is a file; a study is a folder. Make one with: evoked init mystudy")
     if not root.is_dir():
-        raise StudyError(f"no study folder at {root}. Make one with contents/ and reactions/, or: evoked sample {root}")
+        near = _similar(root.name, root.parent)
+        raise StudyError(f"no study folder at {root}{near}. Make one with: evoked init {shlex.quote(str(root))}")
     if not is_utf8(root):
         raise StudyError(f"{printable(root)} has a name that is not UTF-8, which results cannot hold: rename it")
     names = {}
     for subfolder in ("contents", "reactions"):
         folder = root / subfolder
         if not folder.is_dir():
-            raise StudyError(f"{root} has no folder {subfolder}/. Put the {_description(subfolder)} there")
+            near = _similar(subfolder, root)
+            raise StudyError(f"{root} has no folder {subfolder}/{near}. Put the {_description(subfolder)} there")
         names[subfolder] = tuple(sorted(p.name for p in folder.iterdir() if is_video(p)))
         if not names[subfolder]:
             videos = _description(subfolder)
@@ -111,6 +117,13 @@ def parse_sections(
 def config_values(config: Any) -> dict[str, Any]:
     """A config, any frozen dataclass of settings, as plain JSON values, for keys and provenance."""
     return {f.name: list(v) if isinstance(v := getattr(config, f.name), tuple) else v for f in fields(config)}
+
+
+def _similar(name: str, parent: Path) -> str:
+    """A hint at a folder of a similar name; "" where there is none."""
+    folders = [path.name for path in parent.iterdir() if path.is_dir()] if parent.is_dir() else []
+    near = get_close_matches(name, folders, n=1)
+    return f", but {near[0]}/: is that meant?" if near else ""
 
 
 def _description(subfolder: str) -> str:
