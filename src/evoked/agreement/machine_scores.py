@@ -23,12 +23,13 @@ from evoked.core.tables import SUFFIXES, read_names, read_table
 from evoked.dataset.labels import expression_columns, read_labels
 from evoked.dataset.ratings import HALF_WINDOW_S, RatedClip
 from evoked.dataset.result_files import without_extension
+from evoked.reactions.viewers.measures import MEASURE_COLUMNS
 
 __all__ = ["SPANS", "TABLE_TYPES", "MachineScores", "read_machine_scores", "score_names"]
 
 TABLE_TYPES = ("clips", "annotation", "labels", "prediction")
 SPANS = ("mean", "last")
-NOT_SCORES = frozenset({"clip", "video", "start_s", "end_s", "viewer", "time_s", "valid"})
+NOT_SCORES = frozenset({"clip", "video", "start_s", "end_s", "viewer", "time_s", "valid"}) | MEASURE_COLUMNS
 Columns = Mapping[str, Sequence[str | float | bool | None]]
 """A table: column name → cells."""
 

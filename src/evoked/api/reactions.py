@@ -52,6 +52,7 @@ class ViewerScores(Mapping[str, Track]):
         notes: what readers of the scores should know, such as damage of the file; one line each.
         annotated: the whole result, with boxes and blendshapes of every viewer.
         thresholds: expression → score from which it counts as shown; of a trained recogniser, else empty.
+        columns: of the data frame: scores, aus, blendshapes, box.
     """
 
     reaction: Path
@@ -61,6 +62,7 @@ class ViewerScores(Mapping[str, Track]):
     notes: tuple[str, ...]
     annotated: AnnotatedReaction
     thresholds: Mapping[str, float]
+    columns: tuple[str, ...] = ("scores",)
 
     def __getitem__(self, viewer: str) -> Track:
         return self.annotated.annotation.viewers[viewer].scores
@@ -78,13 +80,15 @@ class ViewerScores(Mapping[str, Track]):
     def to_pandas(self) -> "pandas.DataFrame":
         """A data frame as `evoked annotate` writes it: viewer, time_s, valid, and a column per expression.
 
+        The measures that `columns=` asked for come after them.
+
         Raises:
             EvokedError: if pandas is not installed.
         """
         require_module("pandas", "to_pandas()")
         import pandas
 
-        return pandas.DataFrame(annotation_to_table(self.annotated.annotation, self.expressions))
+        return pandas.DataFrame(annotation_to_table(self.annotated.annotation, self.expressions, self.columns))
 
 
 def align(
@@ -178,6 +182,7 @@ def annotate(
         done.notes,
         done,
         operating_thresholds(recogniser.describe()),
+        config.columns,
     )
 
 

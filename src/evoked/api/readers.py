@@ -18,6 +18,7 @@ from evoked.prediction import writers as prediction_tables
 from evoked.reactions.alignment import offset_map
 from evoked.reactions.alignment.offset_map import OffsetMap
 from evoked.reactions.viewers.annotation_table import table_to_tracks
+from evoked.reactions.viewers.measures import MEASURE_COLUMNS
 
 __all__ = [
     "read_annotation",
@@ -37,13 +38,13 @@ def read_annotation(path: File) -> dict[str, Track]:
         path: .parquet, .csv or .json.
 
     Returns:
-        Viewer → scores at 6 Hz on the reaction's time.
+        Viewer → scores at 6 Hz on the reaction's time; without action units and other measures of the table.
 
     Raises:
         DatasetError: if it cannot be read or is no such table.
     """
     table = read_table(as_path(path), required=("viewer", "time_s", "valid"))
-    names = tuple(name for name in table if name not in ("viewer", "time_s", "valid"))
+    names = tuple(name for name in table if name not in ("viewer", "time_s", "valid", *MEASURE_COLUMNS))
     try:
         return table_to_tracks(table, names)
     except (ValueError, TypeError) as error:

@@ -197,7 +197,7 @@ class AnnotateBatch:
         path = self._tables.get(annotated.reaction)
         if path is None:
             return summary_text(annotated, unreliable_expressions(self._recogniser.describe()))
-        table = annotation_to_table(annotated.annotation, self._recogniser.names)
+        table = annotation_to_table(annotated.annotation, self._recogniser.names, self._settings.annotate.columns)
         write_table(path, table, self._provenance([annotated]))
         return str(path)
 

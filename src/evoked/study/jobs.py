@@ -262,7 +262,7 @@ def run_annotate_task(task: AnnotateTask, progress: Progress = silent) -> str:
     notes = tuple(f"{task.reaction.name}: {line}" for line in lines)
     defects = of_file(task.reaction.name, annotation.defects)
     provenance = replace(task.provenance, notes=(*task.provenance.notes, *notes), damage=defects)
-    write_table(task.output, annotation_to_table(annotation, task.recogniser.names), provenance)
+    write_table(task.output, annotation_to_table(annotation, task.recogniser.names, task.annotate.columns), provenance)
     return "; ".join(lines if annotation.viewers else (*lines, "no viewer was seen in it"))
 
 

@@ -13,6 +13,7 @@ from evoked.core.track import Track
 from evoked.media.decode import VideoFrame
 from evoked.reactions.expressions.recogniser import PROTOTYPE
 from evoked.reactions.viewers.face_detections import DetectionLog
+from evoked.reactions.viewers.measures import MEASURES
 
 __all__ = ["AnnotateConfig", "Annotation", "ContentFaces", "LeftOutFace", "Viewer"]
 
@@ -45,7 +46,15 @@ class AnnotateConfig:
     keep_uncertain_tracks: bool = setting(
         False, "tracks with a low mean score are viewers, too; the shorter a track, the higher a score it needs"
     )
+    columns: tuple[str, ...] = setting(
+        ("scores",), "columns of the table: scores, and aus (FACS action units), blendshapes, box (of the face, pixels)"
+    )
     keep_copies: bool = setting(False, "a viewer who is shown twice, mirrored or not, counts as two viewers")
+
+    def __post_init__(self) -> None:
+        known = ("scores", *MEASURES)
+        if unknown := [name for name in self.columns if name not in known]:
+            raise ValueError(f"columns must be of {', '.join(known)}, got {unknown[0]!r}")
 
 
 class ContentFaces(Protocol):

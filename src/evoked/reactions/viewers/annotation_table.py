@@ -5,20 +5,25 @@ from numpy.typing import NDArray
 
 from evoked.core.time_grid import ANNOTATION_FPS, TimeGrid
 from evoked.core.track import Track
+from evoked.faces.landmarks import BLENDSHAPES
 from evoked.reactions.viewers.annotation import Annotation
+from evoked.reactions.viewers.measures import BOX_COLUMNS, measured
 
 __all__ = ["annotation_to_table", "table_to_tracks"]
 
 
-def annotation_to_table(annotation: Annotation, names: tuple[str, ...]) -> dict[str, list[object] | NDArray]:
+def annotation_to_table(
+    annotation: Annotation, names: tuple[str, ...], measures: tuple[str, ...] = ()
+) -> dict[str, list[object] | NDArray]:
     """The table of docs/files.md: a row per viewer and frame, viewers in order, frames in order.
 
     Args:
         annotation: of one reaction.
         names: expressions, in the order of the scores' columns.
+        measures: what else is written, of MEASURES; other names are left out.
 
     Returns:
-        `viewer, time_s, valid`, then a column per expression; no rows where no viewer was visible.
+        `viewer, time_s, valid`, a column per expression, then the measures; no rows where no viewer was visible.
     """
     viewers = annotation.viewers
     steps = annotation.grid.steps
@@ -30,7 +35,20 @@ def annotation_to_table(annotation: Annotation, names: tuple[str, ...]) -> dict[
         "time_s": np.tile(seconds, len(viewers)),
         "valid": np.concatenate([v.scores.valid for v in viewers.values()]) if viewers else np.zeros(0, np.bool_),
         **{name: stacked[:, k] for k, name in enumerate(names)},
+        **_measures(annotation, measures),
     }
+
+
+def _measures(annotation: Annotation, measures: tuple[str, ...]) -> dict[str, NDArray]:
+    """The columns of all viewers, one viewer after the other."""
+    columns = [measured(viewer.blendshapes, viewer.boxes, measures) for viewer in annotation.viewers.values()]
+    if not columns:
+        nobody = Track.masked(
+            TimeGrid(ANNOTATION_FPS, 0), BLENDSHAPES, np.zeros((0, len(BLENDSHAPES))), np.zeros(0, np.bool_)
+        )
+        nowhere = Track.masked(nobody.grid, BOX_COLUMNS, np.zeros((0, len(BOX_COLUMNS))), np.zeros(0, np.bool_))
+        columns = [measured(nobody, nowhere, measures)]
+    return {name: np.concatenate([column[name] for column in columns]) for name in columns[0]}
 
 
 def table_to_tracks(table: dict[str, list], names: tuple[str, ...]) -> dict[str, Track]:
