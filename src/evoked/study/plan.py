@@ -76,7 +76,7 @@ class Planner(Runner):
         """Record what would be done with independent pieces of work."""
         return {work.name: self.do(work) for work in works}
 
-    def cache_before(self, works: Sequence[Work]) -> None:
+    def prepare(self, works: Sequence[Work]) -> None:
         """Nothing: nothing is overwritten."""
 
     def fail(self, step: str, name: str, reason: str) -> None:

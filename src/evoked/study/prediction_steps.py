@@ -114,7 +114,7 @@ class PredictionSteps:
         works = [self.fold_work(fold, inputs) for fold in folds]
         if self._left_out("hold out", works):
             works = [work for work in works if self.runner.has(work)]
-        self.runner.cache_before(works)
+        self.runner.prepare(works)
         if self.settings.train.device == "cuda" or self.settings.train.devices > 1:  # each training has them to itself
             done = {work.name: self.runner.do(work) for work in works}
         else:

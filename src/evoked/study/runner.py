@@ -101,8 +101,11 @@ class Runner:
             return self._ended(self._failed(work, failure_of(error)))
         return self._ended(self._done(work, note))
 
-    def cache_before(self, works: Sequence[Work]) -> None:
-        """Cache the step's results before works begin that may overwrite each other's: a content changes its fold.
+    def prepare(self, works: Sequence[Work]) -> None:
+        """Before works begin that may overwrite files of each other's records: a content changes its fold.
+
+        Results of the step are cached, and what the user put in their places is set aside, while all records are as
+        the run before left them.
 
         Args:
             works: all works of one step; their outputs do not overlap, but may overlap those of an earlier run.
@@ -112,6 +115,9 @@ class Runner:
             for name in records.names(step):
                 if name not in keys or not records.is_kept(step, name, keys[name]):
                     records.archive(step, name, wanted=keys.get(name, ""))
+        for work in works:
+            if not records.is_kept(work.step, work.name, work.key):
+                self._begin(work)
 
     def has(self, work: Work) -> bool:
         """Whether `do` would not have to work: the outputs are kept, or can be put back."""
