@@ -35,6 +35,19 @@ def woman(start_s: float = 0.0, speed: float = 1.0) -> tuple[Rgb, ...]:
     return tuple(resize(np.ascontiguousarray(rgb[:, 140:620]), SEAT[2:]) for rgb in frames)
 
 
+@cache
+def calm_man() -> tuple[Rgb, ...]:
+    """STEPS frames of a man who looks on for half a second, again and again: stiller than people are for long."""
+    grid = TimeGrid(Fraction(30), 16)
+    frames = [
+        p.rgb() for p in read_media(default_cache().clip("single_face.mp4"), frames=grid) if isinstance(p, VideoFrame)
+    ]
+    there_and_back = [
+        resize(np.ascontiguousarray(rgb[20:350, 80:500]), SEAT[2:]) for rgb in (*frames, *frames[-2:0:-1])
+    ]
+    return tuple(there_and_back[5 * step % len(there_and_back)] for step in range(STEPS))
+
+
 def wall() -> Rgb:
     """A wall with patches, so that a moving camera has something to show."""
     small = np.random.default_rng(0).integers(90, 170, (9, 16, 3), dtype=np.uint8)

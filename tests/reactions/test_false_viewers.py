@@ -13,6 +13,7 @@ from false_faces import (
     POSTER,
     SEAT,
     Rgb,
+    calm_man,
     covered,
     in_the_hand,
     lay,
@@ -105,6 +106,18 @@ def test_a_viewer_who_sits_very_still_is_no_picture(annotator: Annotator, tmp_pa
 
     annotation = annotator(recorded(tmp_path / "still.mp4", make))
     assert [face for face in annotation.left_out if face.kind == "still"] == []
+    assert len(annotation.viewers) == 2
+
+
+def test_a_viewer_who_only_looks_on_is_no_picture_either(annotator: Annotator, tmp_path: Path) -> None:
+    def make() -> list[Rgb]:
+        frames = with_poster(woman())
+        for rgb, man in zip(frames, calm_man(), strict=True):
+            lay(rgb, man, (0, 30, 200, 150))
+        return frames
+
+    annotation = annotator(recorded(tmp_path / "calm.mp4", make))
+    assert annotation.left_out == ()
     assert len(annotation.viewers) == 2
 
 

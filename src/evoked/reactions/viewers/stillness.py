@@ -30,17 +30,18 @@ LONG_FRAMES = 6 * int(ANNOTATION_FPS)
 """From so many frames on, a face that moves no more than the noise is still; before, it must not move at all."""
 NOISE = 1.2
 """Squared distances to the reference up to so many times the squared noise are noise; for still pictures 0.3 to 1.1."""
-STILL_PLACE = 0.003
-"""Median distance from the reference's place, noise subtracted, in sizes of the face (half a millimetre)."""
-FIXED_PLACE, FIXED_LOOKS = 0.0015, 0.045
-"""The same for short tracks, without subtracting noise; and of the appearance."""
+FIXED_PLACE, FIXED_PER_NOISE = 0.001, 0.019
+"""Median distance from the reference's place, in sizes of the face, of a picture before a fixed camera: a sixth of a
+millimetre, or so many times the quiet noise of the appearance, which makes the mesh tremble."""
+FIXED_LOOKS = 0.045
+"""The same distance of the appearance, for short tracks."""
 UNCHANGED_LOOKS, UNCHANGED_RATIO = 0.065, 2.0
 """Largest distance of the appearance from the reference, and its largest multiple of the quiet noise, of a picture that
 the camera moves past …"""
 NOISY_LOOKS, NOISY_RATIO, NOISY_SHAPE_RATIO = 0.13, 1.5, 1.6
 """… or, of small pictures, whose changes are nothing but noise, the same and the largest multiple for the shape …"""
 MIN_PLACE = 0.02
-"""… where the camera moves the place by so much."""
+"""… both where the camera moves the place by so much beyond the noise."""
 OTHER_LOOKS = 0.2
 """A face in a fixed place whose appearance changes by more than this is not still."""
 BLINK, MIN_BLINKS = 0.3, 2
@@ -153,12 +154,13 @@ def is_still(found: Stillness, frames: int) -> bool:
     place, shape, looks = found.place, found.shape, found.looks
     if frames < LONG_FRAMES:
         return frames >= MIN_FRAMES and place.distance <= FIXED_PLACE and looks.distance <= FIXED_LOOKS
-    if place.beyond_noise <= STILL_PLACE:
+    if place.distance <= max(FIXED_PLACE, FIXED_PER_NOISE * looks.quiet):
         return looks.beyond_noise <= OTHER_LOOKS
+    if place.beyond_noise < MIN_PLACE:
+        return False
     if looks.distance <= UNCHANGED_LOOKS:
         return looks.ratio <= UNCHANGED_RATIO
-    carried = place.beyond_noise >= MIN_PLACE and looks.distance <= NOISY_LOOKS
-    return carried and looks.ratio <= NOISY_RATIO and shape.ratio <= NOISY_SHAPE_RATIO
+    return looks.distance <= NOISY_LOOKS and looks.ratio <= NOISY_RATIO and shape.ratio <= NOISY_SHAPE_RATIO
 
 
 def blinks(shapes: NDArray[np.float32]) -> bool:
