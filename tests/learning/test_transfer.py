@@ -207,6 +207,37 @@ def test_development_movies_alone_are_split_as_in_the_paper(
     assert len(saved["video_scores"]) == 2 * 3 * 2
 
 
+def test_with_a_fixed_number_of_epochs_no_film_has_a_part_in_the_choice(
+    liris: tuple[Path, Path], content_model: Trained, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, folder = liris
+    out = tmp_path / "out"
+    words = ("--features", folder / "features", "--epochs", 3, "--threads", 1, "--resamples", 10, "--fixed-epochs")
+
+    assert evoked("transfer", model, folder, "-o", out, *words) == 0
+
+    told = capsys.readouterr()
+    assert "note: trained for 3 epochs, a number given beforehand" in told.err
+    assert "the epoch was chosen on" not in told.err + told.out + (out / "movies.html").read_text()
+    training = json.loads((out / "transfer.json").read_text())["training"]
+    assert {way: (run["epochs_done"], run["best_epoch"]) for way, run in training.items()} == {
+        SCRATCH: (3, None),
+        TRANSFER: (3, None),
+    }
+    fixed = TransferConfig(fixed_epochs=True)
+    films = {}
+    for i, name in enumerate("abc"):
+        example, y = felt(name, 7 + i)
+        films[name] = replace(example, labels=y, expressions=("valence", "arousal"), values=True)
+    arrays = []
+    for validating in "bc":  # which films validate changes nothing
+        split = {"a": "train", "b": "test", "c": "test"} | {validating: "validate"}
+        configs = (fixed, replace(QUICK, epochs=2), AffectConfig(resamples=10))
+        arrays.append(transfer(content_model.checkpoint, films, split, configs).trained[TRANSFER].checkpoint.arrays)
+    for name, array in arrays[0].items():
+        np.testing.assert_array_equal(array, arrays[1][name])
+
+
 def test_a_split_of_ones_own_and_one_at_random(
     liris: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

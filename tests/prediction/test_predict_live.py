@@ -10,12 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from evoked.cli.main import evoked
 from evoked.features.extract import Extractor
 from evoked.features.live import LiveRows
 from evoked.media.live import LiveReader
 from evoked.prediction.live import LivePredictor, collect_live
-from evoked.prediction.predictor import Predictor, load_model
+from evoked.prediction.predictor import Predictor, load_model, predict_features
 from evoked.prediction.writers import read_predictions
 
 pytestmark = [
@@ -145,3 +147,28 @@ def test_what_cannot_be_followed_is_one_line(model_folder: Path, tmp_path: Path)
         assert ended.returncode == code
         assert line in ended.stderr
         assert "Traceback" not in ended.stderr
+
+
+def test_another_audio_track_is_followed_as_in_the_finished_file(
+    stream: Path, model_folder: Path, tmp_path: Path
+) -> None:
+    two = tmp_path / "two.ts"
+    command = ["ffmpeg", "-v", "error", "-i", str(stream), "-f", "lavfi", "-i", "anoisesrc=a=.3:r=48000:seed=1"]
+    command += ["-map", "0:v", "-map", "0:a", "-map", "1:a", "-c:v", "copy", "-c:a", "mp2", "-shortest", str(two)]
+    subprocess.run(command, check=True)
+    model = load_model(model_folder)
+    predictor, live = Predictor(model), LivePredictor(model)
+    rows = {
+        track: collect_live(list(live(two, patience_s=0.05, audio_track=track)), model.expressions).values
+        for track in (1, 2)
+    }
+    assert np.abs(rows[1] - rows[2]).max() > 1e-3
+    for track, values in rows.items():
+        expected = predict_features(model, predictor.features(two, audio_track=track)).values
+        np.testing.assert_allclose(values, expected, atol=2e-4)
+    words = ["predict", str(two), "--model", str(model_folder), "--live", "--audio-track"]
+    told = CliRunner().invoke(evoked, [*words, "2", "-o", str(tmp_path / "p.csv")])
+    assert told.exit_code == 0, told.output
+    assert f"note: {two}: 2 audio tracks: track 2 is used, not track 1" in told.stderr
+    refused = CliRunner().invoke(evoked, [*words, "3"])
+    assert "has no audio track 3" in str(refused.exception)

@@ -23,10 +23,7 @@ from evoked.weights.cache import CacheLocation, default_cache
 __all__ = ["File", "predict"]
 
 File = InputPath()
-_LIVE_USAGE = (
-    "--live takes one VIDEO, or - for standard input; without --executor, --workers, --address, --audio-track and "
-    "--format"
-)
+_LIVE_USAGE = "--live takes one VIDEO, or - for standard input; without --executor, --workers, --address and --format"
 _Outcome = Done[PredictTask, Prediction] | Failed[PredictTask]
 
 
@@ -93,10 +90,11 @@ def predict(
         EvokedError: if a video, the model, a network or the output cannot be used.
     """
     if live:
-        if len(videos) != 1 or workers != 1 or executor or address or suffix or audio_track:
+        if len(videos) != 1 or workers != 1 or executor or address or suffix:
             raise click.UsageError(_LIVE_USAGE)
+        how = {"offline": offline, "as_json": as_json}
         print_live_predictions(
-            videos[0], model, output, threshold=threshold, threads=threads, offline=offline, as_json=as_json
+            videos[0], model, output, threshold=threshold, threads=threads, audio_track=audio_track, **how
         )
         return
     load_model(model).feature_config(threads)  # a wrong model is reported once, not per video

@@ -8,6 +8,7 @@ import numpy as np
 
 from evoked.cli.failures import print_note
 from evoked.cli.outputs import claim, file_in
+from evoked.core.damage import damage_texts
 from evoked.prediction.live import LivePredictor, LiveSecond, collect_live
 from evoked.prediction.predictor import load_model
 from evoked.prediction.writers import FORMATS, write_predictions
@@ -26,6 +27,7 @@ def print_live_predictions(
     threads: int,
     offline: bool,
     as_json: bool,
+    audio_track: int = 0,
 ) -> None:
     """Predict and print each second of a video as it arrives; at the end write all seconds to a file.
 
@@ -37,6 +39,7 @@ def print_live_predictions(
         threads: of the networks; 0: as many as are available.
         offline: use only networks that are in the cache.
         as_json: print a JSON object per line instead of text.
+        audio_track: which of its audio tracks, from 1; 0: the one that a player plays.
 
     Raises:
         EvokedError: if the video, the model, a network or the output cannot be used.
@@ -48,12 +51,12 @@ def print_live_predictions(
     predictor = LivePredictor(model, default_cache(offline=offline), threads)
     seconds: list[LiveSecond] = []
     try:
-        for second in predictor(None if str(video) == "-" else video):
+        for second in predictor(None if str(video) == "-" else video, audio_track=audio_track):
             seconds.append(second)
             click.echo(_line(second, model.expressions, threshold, as_json))
     finally:
-        for entry in predictor.damage:
-            print_note(video, entry.text)
+        for line in (*damage_texts(predictor.damage), *predictor.notes):
+            print_note(video, line)
         if seconds:
             work = np.array(
                 [s.work_s for s in seconds[1:] or seconds]

@@ -47,7 +47,7 @@ __all__ = ["File", "transfer"]
 
 File = InputPath()
 _PAGE = "movies.html"
-_PART_TITLES = {"test": "Test movies", "validate": "Validation movies (the epoch was chosen on them)"}
+_PART_TITLES = {"test": "Test movies", "validate": "Validation movies"}
 _VIDEO_SUFFIXES = (".mp4", ".mkv", ".avi", ".mov", ".webm", ".m4v", ".mpg")
 
 
@@ -78,9 +78,9 @@ def transfer(
     LIRIS_FOLDER holds, in any subfolder, the annotations of MediaEval 2018, 2016/17 or the continuous set of
     2015, and movies of the same names (MOVIE.mp4 …). Movies without annotations, annotations without a movie, and
     movies that are too short are reported and left out. Prints the scores of the test movies, and of the validation
-    movies, on which the epoch is chosen: MSE and Pearson's r of valence and arousal, over all seconds and as the mean
-    over movies, with bootstrap intervals over movies. Without test movies, as in the paper, the validation movies are
-    scored alone.
+    movies, on which the epoch is chosen unless --fixed-epochs is given: MSE and Pearson's r of valence and arousal,
+    over all seconds and as the mean over movies, with bootstrap intervals over movies. Without test movies, as in the
+    paper, the validation movies are scored alone.
     \f
 
     Args:
@@ -99,6 +99,8 @@ def transfer(
         config_from_options(TrainConfig, options),
         config_from_options(AffectConfig, options),
     )
+    if configs[0].fixed_epochs and configs[1].patience:
+        raise click.UsageError("--fixed-epochs trains all epochs: leave --patience out")
     check_folder(output)
     check_writable(output / "transfer.json")
     loaded = load_model(model)
@@ -106,13 +108,14 @@ def transfer(
     claim(output / "transfer.json", "transfer", lambda: data.inputs)
     with locked(output, "evoked transfer"), bar("train") as progress:
         outcome = run(loaded.checkpoint, data.examples, data.split, configs, state=output / "state", progress=progress)
-    score_notes = _score_notes(outcome)
+    fixed_epochs = outcome.trained[TRANSFER].checkpoint.training["epochs_done"] if configs[0].fixed_epochs else 0
+    score_notes = _score_notes(outcome, fixed_epochs)
     _print_notes(score_notes)
     notes = (*data.notes, *score_notes)
     provenance = Provenance("transfer", transfer_provenance(configs), data.inputs, notes=notes)
     _write(output, outcome, provenance)
     write_model(output / "model", outcome.trained[TRANSFER], loaded.checkpoint.features, provenance)
-    _print_scores(outcome, output / _PAGE, as_json)
+    _print_scores(outcome, output / _PAGE, as_json, bool(fixed_epochs))
     if data.failed:
         raise EvokedError(f"{data.failed} movies could not be described; the reasons are above")
 
@@ -122,22 +125,26 @@ def _print_notes(notes: Iterable[str]) -> None:
         click.echo(f"note: {line}", err=True)
 
 
-def _print_scores(outcome: Outcome, page: Path, as_json: bool) -> None:
+def _print_scores(outcome: Outcome, page: Path, as_json: bool, is_fixed: bool) -> None:
     if as_json:
         click.echo(json.dumps([asdict(line) for line in outcome.lines], indent=1))
         return
     for subset, lines in outcome.scores.items():
-        click.echo(f"{_PART_TITLES[subset]}:\n{affect_text(lines, AFFECT)}\n")
+        chosen = " (the epoch was chosen on them)" if subset == "validate" and not is_fixed else ""
+        click.echo(f"{_PART_TITLES[subset]}{chosen}:\n{affect_text(lines, AFFECT)}\n")
     counts = ", ".join(f"{len(names)} to {subset}" for subset, names in outcome.videos.items())
     click.echo(f"movies: {counts}; bootstrap intervals over whole movies\n{page}")
 
 
-def _score_notes(outcome: Outcome) -> list[str]:
+def _score_notes(outcome: Outcome, fixed_epochs: int) -> list[str]:
     """What limits the scores."""
     notes = []
     if outcome.scored_part == "validate":
         notes.append("no test movies: the scores are those of the validation movies")
-    notes.append("the epoch was chosen on the validation movies: their scores are better than those of new movies")
+    if fixed_epochs:
+        notes.append(f"trained for {fixed_epochs} epochs, a number given beforehand: no movie had a part in its choice")
+    else:
+        notes.append("the epoch was chosen on the validation movies: their scores are better than those of new movies")
     for subset in outcome.scores:
         if len(outcome.videos[subset]) < FEW:
             title = "test" if subset == "test" else "validation"

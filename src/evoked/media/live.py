@@ -29,6 +29,7 @@ from evoked.media.gop_decoder import FullDecoder
 from evoked.media.orientation import Orientation, orientation_of
 from evoked.media.packet_decoding import audio_chunks, packets_on_clock, sampled_frames
 from evoked.media.pixel_aspect import FrameAspects, FrameShape, usable_aspect
+from evoked.media.probe import used_track_notes
 
 __all__ = ["GrowingFile", "LiveReader"]
 
@@ -104,8 +105,10 @@ class LiveReader(Iterator[VideoFrame | AudioChunk]):
         path: a file that grows, or a named pipe; None for standard input.
         audio_hz: samples per second of the audio.
         patience_s: see GrowingFile.
+        audio_track: which of its audio tracks, from 1; 0: the one that a player plays.
 
     Attributes:
+        notes: which of several audio tracks is read, one line.
         has_sound: whether there is an audio stream; its samples then start at second 0.
         sound_start_s: when the audio begins, in seconds on the clock.
 
@@ -114,7 +117,8 @@ class LiveReader(Iterator[VideoFrame | AudioChunk]):
         NoPictureError: if it has no video, or at its end if no frame could be decoded.
     """
 
-    def __init__(self, path: Path | None, audio_hz: int, patience_s: float = 10.0) -> None:
+    def __init__(self, path: Path | None, audio_hz: int, patience_s: float = 10.0, audio_track: int = 0) -> None:
+        self._audio_track = audio_track
         self._bytes = GrowingFile(path, patience_s)
         try:
             self._source = self._open()
@@ -122,6 +126,7 @@ class LiveReader(Iterator[VideoFrame | AudioChunk]):
             self._bytes.close()
             raise
         self.has_sound = self._source.sound is not None
+        self.notes = used_track_notes(self._source.audio_track, self._source.audio_tracks)
         # properties of a stream must be read before the container is closed: after that the memory is freed
         self.sound_start_s = float(self._source.start_s(self._source.audio)) if self.has_sound else 0.0
         context = self._source.video.codec_context
@@ -185,7 +190,7 @@ class LiveReader(Iterator[VideoFrame | AudioChunk]):
             if self._bytes.interrupted:
                 raise KeyboardInterrupt from error
             raise MissingMedia(f"{path}: what comes is no media that can be read while it comes. {ADVICE}") from error
-        source = first_stream(container, path)
+        source = first_stream(container, path, self._audio_track)
         if source.picture is None:
             container.close()
             raise NoPictureError(f"{path} has no picture: send a stream with video")

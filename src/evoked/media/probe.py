@@ -1,5 +1,6 @@
 """Describe a media file: its streams and their times, and the presentation times of its frames."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -31,6 +32,7 @@ __all__ = [
     "probe",
     "track_notes",
     "track_of_several",
+    "used_track_notes",
 ]
 
 
@@ -209,10 +211,22 @@ def track_of_several(media: Media) -> int:
 
 def track_notes(media: Media) -> tuple[str, ...]:
     """A line for people on which of several audio tracks is used; none where there is one."""
-    track = track_of_several(media)
-    if not track:
+    return used_track_notes(track_of_several(media), media.audio_tracks)
+
+
+def used_track_notes(track: int, audio_tracks: Sequence[str]) -> tuple[str, ...]:
+    """A line for people on which of several audio tracks is used; none where there is one.
+
+    Args:
+        track: from 1; 0: none is used.
+        audio_tracks: a name of each.
+
+    Returns:
+        One line, or none.
+    """
+    if not track or len(audio_tracks) < 2:
         return ()
-    names = list(media.audio_tracks)
+    names = list(audio_tracks)
     used = names.pop(track - 1)
     unused = " and ".join(names) if len(names) < 4 else f"the other {len(names)}"
     return (f"{len(names) + 1} audio tracks: {used} is used, not {unused}",)

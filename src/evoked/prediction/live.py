@@ -51,6 +51,7 @@ class LivePredictor:
 
     Attributes:
         damage: of the stream, known when it has ended.
+        notes: which of its several audio tracks is read, one line.
 
     Raises:
         CheckpointError, WeightsError: as Predictor.
@@ -62,13 +63,15 @@ class LivePredictor:
         self._sha256 = ""
         self._name = ""
         self.damage: tuple[Damage, ...] = ()
+        self.notes: tuple[str, ...] = ()
 
-    def __call__(self, path: Path | None, patience_s: float = 10.0) -> Iterator[LiveSecond]:
+    def __call__(self, path: Path | None, patience_s: float = 10.0, audio_track: int = 0) -> Iterator[LiveSecond]:
         """Predict a growing file, a pipe or standard input.
 
         Args:
             path: the file or pipe; None: standard input.
             patience_s: seconds without growth after which a file is taken as finished.
+            audio_track: which of its audio tracks, from 1; 0: the one that a player plays.
 
         Yields:
             One prediction per second, in order.
@@ -78,7 +81,8 @@ class LivePredictor:
         """
         forward = self._model.forward
         carry: dict[str, NDArray[np.float32]] = {}
-        reader = LiveReader(path, HZ, patience_s)
+        reader = LiveReader(path, HZ, patience_s, audio_track)
+        self.notes = reader.notes
         self._name = path.name if path else "-"
         try:
             for second in LiveRows(self._extractor, reader):
@@ -93,7 +97,7 @@ class LivePredictor:
         notes = tuple(str(note) for note in self._model.checkpoint.provenance.get("notes", ()))
         config = {"features": self._extractor.config.as_dict(), "live": True}
         inputs = {self._name: self._sha256, "model": self._model.sha256}
-        notes = (*notes, *damage_texts(self.damage))
+        notes = (*notes, *damage_texts(self.damage), *self.notes)
         damage = of_file(self._name, self.damage)
         return Provenance("predict", config, inputs, self._extractor.nets, notes, damage)
 

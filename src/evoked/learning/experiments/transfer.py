@@ -60,6 +60,9 @@ class TransferConfig:
 
     head: Literal["identity", "sigmoid"] = setting("identity", "experts: identity, or sigmoid on (y + 1) / 2")
     repeats: int = setting(1, "how often each variant is trained, from different seeds; scores are their mean", ge=1)
+    fixed_epochs: bool = setting(
+        False, "train for all --epochs and keep the last, not the one that is best on the validation videos"
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,8 +156,8 @@ def transfer(
         model: a content model; its modalities must be as wide as the features of the videos.
         examples: video → features and affect, of `join_affect`.
         split: video → train, validate or test, others are left out; the epoch with the smallest error on the
-            validation videos is kept. Without test videos, as when their annotations are not given out, the
-            validation videos are scored alone.
+            validation videos is kept, unless their number is fixed. Without test videos, as when their annotations
+            are not given out, the validation videos are scored alone.
         configs: of the head, of training, of the scores.
         state: a folder for the training states, from which interrupted trainings are resumed.
         progress: receives trainings done.
@@ -178,7 +181,9 @@ def transfer(
         TRANSFER: [],
     }
     trained: dict[str, Trained] = {}
-    job = _TransferJob(train_set, validation_set, shape, replace(training, monitor="loss"), _transferred(model))
+    training = replace(training, monitor="loss", patience=0 if head.fixed_epochs else training.patience)
+    choosing = [] if head.fixed_epochs else validation_set
+    job = _TransferJob(train_set, choosing, shape, training, _transferred(model))
     for variant, fitted in _train_runs(job, head.repeats, state, progress):
         trained.setdefault(variant, fitted)
         predictions[variant].append(_predict(fitted, shape, scored_set, head, scoring))
