@@ -101,7 +101,13 @@ class AudioAssembler:
         """What is wrong with the sound so far."""
         lost = self._lost.damage("sound_damaged", "damaged: its sound cannot be used {where}; silence takes its place")
         text = "of opposite phase: its channels cancel each other {where}; the loudest channel alone is used there"
-        return (*lost, *self._changed, *self._cancelled.damage("sound_cancels", text))
+        cancelled = self._cancelled.damage("sound_cancels", text)
+        lone = self._mixer.lone_channel
+        if lone is None or cancelled:
+            return (*lost, *self._changed, *cancelled)
+        text = f"quiet: nearly all its sound is in channel {lone[0]} of {lone[1]}"
+        quiet = Damage("one_channel", f"{text}; the mean of all is used, {lone[2]:.0f} dB below it")
+        return (*lost, *self._changed, quiet)
 
     def _add(self, frame: av.AudioFrame, good: bool) -> Iterator[AudioChunk]:
         """Add a frame; silence takes its place where it is not good."""
@@ -138,8 +144,8 @@ class AudioAssembler:
             self._taken = round(Fraction(self._sent * self._rate, self._hz))
             self._sample_of = _sample_index(self._base * self._rate, self._zero * self._rate)
             self._slack = int(SLACK_S * self._rate)
-        elif self._batch:
-            yield from self._resample(self._joined_batch())
+        elif self._batch or self._mixer.waiting:
+            yield from self._resample(self._joined_batch(is_last=True))
         self._channels = after[0]
         if before[0]:
             at_s = self._taken / self._rate
@@ -181,16 +187,17 @@ class AudioAssembler:
             yield from self._resample(self._joined_batch())
 
     def _flush(self) -> Iterator[AudioChunk]:
-        if self._batch:
-            yield from self._resample(self._joined_batch())
+        if self._batch or self._mixer.waiting:
+            yield from self._resample(self._joined_batch(is_last=True))
         if self._resampler is not None:
             yield from self._resampled(self._resampler.resample(None))
             self._resampler = None
 
-    def _joined_batch(self) -> Samples:
-        samples, channel = self._mixer.mix(self._batch, self._rate)
-        if channel is not None:
-            self._cancelled.add((self._taken - self._pending) / self._rate, self._taken / self._rate)
+    def _joined_batch(self, is_last: bool = False) -> Samples:
+        first = self._taken - self._pending - self._mixer.waiting
+        samples, chosen = self._mixer.mix(self._batch, self._rate, is_last=is_last)
+        for start, end in chosen:
+            self._cancelled.add((first + start) / self._rate, (first + end) / self._rate)
         self._batch, self._pending = [], 0
         return samples
 
