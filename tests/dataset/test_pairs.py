@@ -124,3 +124,22 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
 def test_a_column_that_would_be_dropped_is_refused(tmp_path: Path, raw: str, message: str) -> None:
     with pytest.raises(DatasetError, match=message):
         read_pairs(table(tmp_path, raw), REACTIONS, CONTENTS)
+
+
+@pytest.mark.parametrize("cells", ["2,3", " 2 ,3"])
+def test_a_track_of_each_file_may_be_named(tmp_path: Path, cells: str) -> None:
+    path = table(
+        tmp_path, f"reaction,content,audio_track,content_audio_track\nanna.mp4,film.mp4,{cells}\nZoë.mp4,film.mp4,,\n"
+    )
+    read = read_pairs(path, REACTIONS, CONTENTS).sound()
+    assert read == (Pair("anna.mp4", "film.mp4", audio_track=2, content_audio_track=3), Pair("Zoë.mp4", "film.mp4"))
+    write_pairs(tmp_path / "again.csv", read)
+    assert read_pairs(tmp_path / "again.csv", REACTIONS, CONTENTS).sound() == read
+
+
+def test_one_of_the_track_columns_is_enough_and_a_wrong_track_is_a_problem_of_its_line(tmp_path: Path) -> None:
+    lines = "anna.mp4,film.mp4,1", "Zoë.mp4,film.mp4,second", "ben, loud.mp4".join('""') + ",film.mp4,-1"
+    read = read_pairs(table(tmp_path, "\n".join(("reaction,content,audio_track", *lines)) + "\n"), REACTIONS, CONTENTS)
+    assert read.pairs == (Pair("anna.mp4", "film.mp4", audio_track=1),)
+    assert [line.split(":")[0] for line in read.problems] == ["pairs.csv line 3", "pairs.csv line 4"]
+    assert "audio_track 'second' is no number of a track" in read.problems[0]

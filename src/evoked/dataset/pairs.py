@@ -13,10 +13,11 @@ from evoked.core.csv_sheet import CsvSheet, parse_cell
 from evoked.core.errors import DatasetError
 from evoked.core.files import write_text
 
-__all__ = ["COLUMNS", "OPTIONAL", "Pair", "Pairs", "read_pairs", "write_pairs"]
+__all__ = ["COLUMNS", "OPTIONAL", "TRACKS", "Pair", "Pairs", "read_pairs", "write_pairs"]
 
 COLUMNS = ("reaction", "content")
 OPTIONAL = ("offset_s", "rate")
+TRACKS = ("audio_track", "content_audio_track")
 LONGEST_S = 1_000_000
 """No recording is longer: such an offset is in milliseconds."""
 
@@ -29,12 +30,15 @@ class Pair:
         reaction, content: file names.
         offset_s: second of the reaction at which the content's second 0 is played; None: it is searched.
         rate: with offset_s: reaction seconds for each content second.
+        audio_track, content_audio_track: which of a file's audio tracks is compared, from 1; 0: as the settings say.
     """
 
     reaction: str
     content: str
     offset_s: float | None = None
     rate: float = 1.0
+    audio_track: int = 0
+    content_audio_track: int = 0
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ def read_pairs(path: Path, reactions: Sequence[str], contents: Sequence[str]) ->
     header; names in either Unicode form (macOS writes ü as two letters); empty lines.
 
     Args:
-        path: a CSV file with columns `reaction` and `content`, and optionally `offset_s` and `rate`.
+        path: a CSV file with columns `reaction` and `content`, and optionally those of OPTIONAL and TRACKS.
         reactions: file names that a line may name.
         contents: likewise.
 
@@ -91,10 +95,22 @@ def read_pairs(path: Path, reactions: Sequence[str], contents: Sequence[str]) ->
         named |= {name for plain, name in known[0].items() if plain == _plain(cells["reaction"])}
         wrong = [text for i, name in enumerate(COLUMNS) if (text := _name_problem(name, cells[name], known[i]))]
         offset_s, rate, unclear = _offset(cells)
+        tracks = {column: cells.get(column, "").strip() for column in TRACKS}
+        unclear += [
+            f"{column} {cell!r} is no number of a track: 1, 2, …, or empty"
+            for column, cell in tracks.items()
+            if not _is_track(cell)
+        ]
         if wrong or unclear:
             problems.append(f"{line}: {'; '.join((*wrong, *unclear))}")
             continue
-        pair = Pair(known[0][_plain(cells["reaction"])], known[1][_plain(cells["content"])], offset_s, rate)
+        pair = Pair(
+            known[0][_plain(cells["reaction"])],
+            known[1][_plain(cells["content"])],
+            offset_s,
+            rate,
+            *(int(cell or 0) for cell in tracks.values()),
+        )
         if pair.reaction in pairs:
             first, before = pairs[pair.reaction]
             problems.append(
@@ -122,15 +138,13 @@ def write_pairs(path: Path, pairs: Sequence[Pair]) -> None:
     """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    if any(pair.offset_s is not None for pair in pairs):
-        writer.writerow((*COLUMNS, *OPTIONAL))
-        writer.writerows(
-            (p.reaction, p.content, *(("", "") if p.offset_s is None else (repr(p.offset_s), repr(p.rate))))
-            for p in pairs
-        )
-    else:
-        writer.writerow(COLUMNS)
-        writer.writerows((p.reaction, p.content) for p in pairs)
+    offsets = OPTIONAL if any(pair.offset_s is not None for pair in pairs) else ()
+    tracks = [column for column in TRACKS if any(getattr(pair, column) for pair in pairs)]
+    writer.writerow((*COLUMNS, *offsets, *tracks))
+    for pair in pairs:
+        placed = ("", "") if pair.offset_s is None else (repr(pair.offset_s), repr(pair.rate))
+        cells = (*(placed if offsets else ()), *(getattr(pair, column) for column in tracks))
+        writer.writerow((pair.reaction, pair.content, *cells))
     write_text(path, out.getvalue())
 
 
@@ -143,10 +157,10 @@ def _lines(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
             f" and is {sheet.first.strip()!r:.80}"
         )
     names = [name for name in sheet.header if name]
-    if unknown := [name for name in names if name not in (*COLUMNS, *OPTIONAL)]:
+    if unknown := [name for name in names if name not in (*COLUMNS, *OPTIONAL, *TRACKS)]:
         raise DatasetError(
             f"{path} has a column {', '.join(unknown)} that is not known, and nothing is done with it; "
-            f"take it out: the columns are {', '.join((*COLUMNS, *OPTIONAL))}"
+            f"take it out: the columns are {', '.join((*COLUMNS, *OPTIONAL, *TRACKS))}"
         )
     if len(set(names)) < len(names):
         raise DatasetError(f"{path} has a column twice; its first line must be {','.join(COLUMNS)}")
@@ -173,6 +187,10 @@ def _offset(cells: dict[str, str]) -> tuple[float | None, float, list[str]]:
     if "rate" in values and offset_s is None and not wrong:
         wrong.append("a rate without offset_s; give both, or leave both empty to have them found")
     return offset_s, rate, wrong
+
+
+def _is_track(cell: str) -> bool:
+    return not cell or (cell.isascii() and cell.isdigit())
 
 
 def _name_problem(column: str, cell: str, known: dict[str, str]) -> str | None:

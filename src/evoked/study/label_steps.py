@@ -1,7 +1,7 @@
 """The steps of a study that end in labels: pair, align, annotate, label."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from evoked.study.jobs import (
     run_annotate_task,
     run_label_task,
 )
+from evoked.study.layout import config_values
 from evoked.study.passed_over import passed_over
 from evoked.study.runner import Runner, Work
 from evoked.study.settings import Settings
@@ -58,6 +59,7 @@ class LabelSteps:
     _recogniser: Recogniser | None = None
     _content_files: tuple[ContentFile, ...] = ()
     _given: dict[str, GivenAlignment] = field(default_factory=dict)
+    _pair_of: Mapping[str, Pair] = field(default_factory=dict)  # reaction → its line of pairs.csv
     _refused: set[str] = field(default_factory=set)
 
     def run(self, reactions: Sequence[str]) -> None:
@@ -119,6 +121,7 @@ class LabelSteps:
         for problem in pairs.problems:
             self.runner.fail("pairs", "pairs.csv", problem)
         listed = {pair.reaction: pair for pair in pairs.pairs if pair.reaction in reactions}
+        self._pair_of = listed
         self._refused = {name for name in pairs.named if name in reactions and name not in listed}
         for name in sorted(self._refused):
             self.runner.fail("pairs", name, "its line in pairs.csv is wrong; see above")
@@ -166,7 +169,13 @@ class LabelSteps:
         records, source, out = self.runner.records, self.folder.reaction(reaction), self.folder.alignment(reaction)
         digests = {c: records.content_digest(self.folder.content(c)) for c in candidates}
         sha = records.content_digest(source)
-        config = self.settings.plain("align")
+        match, pair = self.settings.align, self._pair_of.get(reaction, Pair(reaction, ""))
+        match = replace(
+            match,
+            audio_track=pair.audio_track or match.audio_track,
+            content_audio_track=pair.content_audio_track or match.content_audio_track,
+        )
+        config: dict[str, object] = {"align": config_values(match)}
         given = self._given.get(reaction)
         of = {"reaction": sha, "contents": digests}
         if given is None:
@@ -176,10 +185,8 @@ class LabelSteps:
         if not self._content_files:
             files = {c: self.folder.content(c) for c in self.contents}
             self._content_files = tuple(ContentFile(c, file, records.content_digest(file)) for c, file in files.items())
-        settings = self.settings
-        task = AlignTask(
-            source, sha, self._content_files, candidates, out, settings.align, config, settings.notes, given
-        )
+        notes = self.settings.notes
+        task = AlignTask(source, sha, self._content_files, candidates, out, match, config, notes, given)
         return Work("align", reaction, key, (out,), partial(run_align_task, task), findings=(AlignmentError,))
 
     def paired(self, reaction: str) -> str:
