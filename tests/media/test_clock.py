@@ -103,6 +103,26 @@ def test_joined_pieces_go_on(
     assert np.all(np.diff(frame_times(path)) > 0)
 
 
+@pytest.mark.parametrize("b_frames", [0, 1, 2, 3])
+def test_joined_vobs_with_b_frames_are_right_to_the_frame(
+    master: Path, b_frames: int, ask_ffmpeg: Callable[..., bytes]
+) -> None:
+    how = (*VOB[:-2], "-bf", b_frames, *VOB[-2:])
+    pieces = [cut(master, f"b{b_frames}_{i}.vob", 4 * i, *how) for i in (0, 1)]
+    path = joined(master, f"b{b_frames}.vob", *pieces)
+
+    reader, frames, _ = read(path)
+
+    raw = ask_ffmpeg("-i", path, "-map", "0:v", "-r", 25, "-f", "rawvideo", "-pix_fmt", "rgb24")
+    expected = [read_code(frame) for frame in np.frombuffer(raw, np.uint8).reshape(-1, 108, 192, 3)]
+    first_shown: dict[int, float] = {}
+    for frame in frames:
+        first_shown.setdefault(read_code(frame.rgb()), float(frame.pts_s))
+    assert list(first_shown) == expected == list(range(200))
+    assert np.diff(list(first_shown.values())) == pytest.approx(np.full(199, 1 / 25), abs=1e-4)
+    assert kinds(reader.damage) == ["clock_restart"]
+
+
 def test_a_far_stamp_makes_no_hours(master: Path) -> None:
     data = bytearray(cut(master, "whole.ts", 0, *TS, "-t", 4))
     units = [p for p in range(0, len(data), 188) if data[p + 1] & 0x40 and data[p + 1] & 0x1F == 1 and data[p + 2] == 0]

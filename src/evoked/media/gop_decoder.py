@@ -10,7 +10,7 @@ a plain decode, which conceals errors with the data at hand; the groups around i
 Other codecs are decoded in full: VP9 and AV1 gain nothing (and VP9 is inexact).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from typing import Protocol
@@ -19,7 +19,7 @@ import av
 import numpy as np
 from av import Packet
 
-from evoked.media.container import StreamSource
+from evoked.media.container import StreamSource, time_base_of
 from evoked.media.damage_log import CorruptFrames
 from evoked.media.frame_sampler import PtsGrid
 from evoked.media.nal_units import PacketKind, packet_kind_reader
@@ -98,6 +98,10 @@ class FullDecoder:
         self.aspects = FrameAspects(source)
         self._in_decoding_order = source.in_decoding_order
         self._waiting: list[int] = []  # times of packets whose frame is not out yet, where they carry no other
+        self._has_guesses = source.container.format.name == "mpeg"  # most packets of MPEG-PS carry no time
+        self._last_pts: int | None = None
+        rate = source.video.average_rate
+        self._spacing = max(round(1 / (rate * time_base_of(source.video))), 1) if rate else 1
 
     def feed(self, packet: Packet) -> Iterator[av.VideoFrame]:
         """The frames that are ready after this packet."""
@@ -110,6 +114,7 @@ class FullDecoder:
 
     def restart(self) -> None:
         """Discard everything that was fed."""
+        self._last_pts = None
         self._context.flush_buffers()
 
     def _timed(self, packet: Packet | None) -> list[av.VideoFrame]:
@@ -133,9 +138,25 @@ class FullDecoder:
                 frame.pts = heappop(self._waiting) if self._waiting else frame.pts
         if any(f.pts is None for f in frames):
             raise no_timestamps_error(self._path)
+        if self._has_guesses:
+            self._mend_guesses(frames)
         for frame in frames:
             self.corrupt.add(frame)
         return frames
+
+    def _mend_guesses(self, frames: Sequence[av.VideoFrame]) -> None:
+        """Move a presentation time that goes back to follow the frame before it, as ffmpeg does.
+
+        libav's guess of the time of a key frame and of those around it may be up to as many frames early as are
+        reordered. In order of presentation, the times of decoding of what comes out are those of presentation; where
+        they go back, too, the frame follows by the frame rate.
+        """
+        for frame in frames:
+            assert frame.pts is not None
+            if self._last_pts is not None and frame.pts <= self._last_pts:
+                decoded_at = frame.dts if frame.dts is not None else frame.pts
+                frame.pts = decoded_at if decoded_at > self._last_pts else self._last_pts + self._spacing
+            self._last_pts = frame.pts
 
 
 @dataclass(frozen=True, eq=False)
