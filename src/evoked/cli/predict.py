@@ -11,6 +11,7 @@ from evoked.cli.failures import Failures, print_note
 from evoked.cli.options import executor_from_options, executor_options
 from evoked.cli.outputs import check_folder, claim, digests_of, force_option
 from evoked.cli.paths import InputPath, OutputPath
+from evoked.cli.predict_dataset import write_dataset
 from evoked.cli.predict_live import print_live_predictions
 from evoked.cli.progress import bar
 from evoked.parallel.executors import ExecutorName
@@ -28,7 +29,15 @@ _Outcome = Done[PredictTask, Prediction] | Failed[PredictTask]
 
 
 @click.command()
-@click.argument("videos", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("videos", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--from", "listed", type=File, help="a list of videos or feature files, a path per line; needs -o FOLDER")
+@click.option(
+    "--partition-by",
+    type=click.IntRange(1),
+    default=100,
+    show_default=True,
+    help="with --from: videos in each Parquet part of the dataset",
+)
 @click.option("--model", required=True, type=File, help="folder of a trained model")
 @click.option("-o", "--output", type=OutputPath(), help=f"file ({', '.join(FORMATS)}), or folder for several videos")
 @click.option(
@@ -59,6 +68,8 @@ _Outcome = Done[PredictTask, Prediction] | Failed[PredictTask]
 @executor_options
 def predict(
     videos: tuple[Path, ...],
+    listed: Path | None,
+    partition_by: int,
     model: Path,
     output: Path | None,
     suffix: str | None,
@@ -74,44 +85,53 @@ def predict(
 ) -> None:
     """Predict what VIDEOS evoke in their viewers, once a second.
 
-    Without -o a small table is printed on stdout. A video that cannot be read is reported and the other videos
-    are predicted; the exit code is then 1.
-
-    With --live one VIDEO is predicted while it is written (MPEG-TS, Matroska, fragmented MP4): a line for each
-    second as soon as it is available, with the same values as for the finished file.
+    Without -o a small table is printed. A video that cannot be read is reported, the others are predicted, and the
+    exit code is 1. --live: a line for each second while one VIDEO is written (MPEG-TS, Matroska, fragmented MP4),
+    with the values of the finished file. --from LIST: one dataset of Parquet parts with a column `video`; the same
+    command again goes on where it stopped.
     \f
 
     Args:
-        videos, model, output, suffix, threshold, audio_track: the arguments and options.
+        videos, listed, partition_by, model, output, suffix, threshold, audio_track: the arguments and options.
         executor, workers, threads, address, offline, as_json, live: the other options.
 
     Raises:
         click.UsageError: if the options cannot be combined.
         EvokedError: if a video, the model, a network or the output cannot be used.
     """
+    if (listed is None) == (not videos):
+        raise click.UsageError("name VIDEOS, or a list of them with --from")
     if live:
-        if len(videos) != 1 or workers != 1 or executor or address or suffix:
-            raise click.UsageError(_LIVE_USAGE)
+        _refuse_with_live(videos, listed, executor, address, suffix, workers != 1)
         how = {"offline": offline, "as_json": as_json}
         print_live_predictions(
             videos[0], model, output, threshold=threshold, threads=threads, audio_track=audio_track, **how
         )
         return
+    if listed is not None and (output is None or suffix or audio_track):
+        raise click.UsageError("--from needs -o FOLDER, and goes without --format and --audio-track")
     load_model(model).feature_config(threads)  # a wrong model is reported once, not per video
-    if output and (len(videos) > 1 or not output.suffix):
+    if output and (listed is not None or len(videos) > 1 or not output.suffix):
         check_folder(output)
+    pool = executor_from_options(executor, workers=workers, address=address, threads=threads)
+    cache = CacheLocation.of(default_cache(offline=offline))
+    if listed is not None and output is not None:
+        write_dataset(listed, model, output, partition_by, pool=pool, cache=cache, threads=threads, as_json=as_json)
+        return
     targets = output_paths(list(dict.fromkeys(videos)), output, suffix)
     for video, target in targets.items():
         if target:
             claim(target, "predict", partial(_inputs, video, model), videos)
-    pool = executor_from_options(executor, workers=workers, address=address, threads=threads)
-    cache = CacheLocation.of(default_cache(offline=offline))
-    tasks = [
-        PredictTask(video, model, cache, target, threshold, threads, audio_track) for video, target in targets.items()
-    ]
-    as_typed = dict(zip(tasks, targets.items(), strict=True))  # the paths in a task are absolute
-    outcomes = ((*as_typed[outcome.item], outcome) for outcome in _outcomes(tasks, pool))
+    tasks = [PredictTask(v, model, cache, target, threshold, threads, audio_track) for v, target in targets.items()]
+    typed = dict(zip(tasks, targets.items(), strict=True))  # the paths in a task are absolute
+    outcomes = ((*typed[outcome.item], outcome) for outcome in _outcomes(tasks, pool))
     _print_outcomes(outcomes, Failures(len(tasks), "videos", "predicted"), threshold, as_json)
+
+
+def _refuse_with_live(videos: tuple[Path, ...], *others: object) -> None:
+    """click.UsageError unless one video is given, and nothing that a live video cannot have."""
+    if len(videos) != 1 or any(others):
+        raise click.UsageError(_LIVE_USAGE)
 
 
 def _print_outcomes(

@@ -7,6 +7,7 @@ import click
 import numpy as np
 
 from evoked.cli.failures import print_note
+from evoked.cli.messages import tell
 from evoked.cli.outputs import claim, file_in
 from evoked.core.damage import damage_texts
 from evoked.prediction.live import LivePredictor, LiveSecond, collect_live
@@ -62,13 +63,11 @@ def print_live_predictions(
                 [s.work_s for s in seconds[1:] or seconds]
             )  # the first includes the warm-up of the networks
             latency = f"median {np.median(work):.2f} s, 95th percentile {np.quantile(work, 0.95):.2f} s"
-            click.echo(
-                f"{len(seconds)} seconds; from the last input of a second to its prediction: {latency}", err=True
-            )
+            tell(f"{len(seconds)} seconds; from the last input of a second to its prediction: {latency}")
         if seconds and output:
             track = collect_live(seconds, model.expressions)
             write_predictions(output, track, predictor.provenance(), threshold=threshold)
-            click.echo(str(output), err=True)
+            tell(str(output))
 
 
 def _line(second: LiveSecond, names: tuple[str, ...], threshold: float, as_json: bool) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.cli.failures import error_line
+from evoked.cli.messages import tell
 from evoked.cli.options import config_from_options, config_options
 from evoked.cli.outputs import check_folder, claim, force_option
 from evoked.cli.paths import InputPath, OutputPath
@@ -122,7 +123,7 @@ def transfer(
 
 def _print_notes(notes: Iterable[str]) -> None:
     for line in notes:
-        click.echo(f"note: {line}", err=True)
+        tell(f"note: {line}")
 
 
 def _print_scores(outcome: Outcome, page: Path, as_json: bool, is_fixed: bool) -> None:

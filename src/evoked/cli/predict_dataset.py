@@ -1,0 +1,84 @@
+"""evoked predict --from LIST: the predictions of many videos as one dataset of Parquet parts."""
+
+import json
+from pathlib import Path
+
+import click
+
+from evoked.cli.messages import fail, tell
+from evoked.cli.progress import bar
+from evoked.core.errors import EvokedError, OutputError
+from evoked.core.locks import locked
+from evoked.parallel.pool import Failed, Pool
+from evoked.prediction.dataset import PartDone, is_part, kept_part, part_tasks, read_list, run_part_task
+from evoked.weights.cache import CacheLocation
+
+__all__ = ["write_dataset"]
+
+
+def write_dataset(
+    listed: Path, model: Path, folder: Path, size: int, *, pool: Pool, cache: CacheLocation, threads: int, as_json: bool
+) -> None:
+    """Predict every video of a list into parts; those that are there already and still valid are kept.
+
+    Args:
+        listed: the list, a path per line.
+        model: folder of the model.
+        folder: of the dataset; made where missing.
+        size: videos in a part.
+        pool: where parts are made.
+        cache: where the pretrained networks are.
+        threads: of the networks.
+        as_json: print JSON.
+
+    Raises:
+        EvokedError: if the list or the folder cannot be used, or a video failed.
+    """
+    tasks = part_tasks(read_list(listed), model, cache, folder, size, threads)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot make the folder {folder}: {error.strerror or error}") from error
+    with locked(folder, "evoked predict"):
+        done: dict[Path, PartDone] = {}
+        for task in tasks:
+            if (part := kept_part(task)) is not None:
+                done[task.output] = part
+        kept = len(done)
+        to_do = [task for task in tasks if task.output not in done]
+        with bar(f"{len(tasks)} parts") as progress:
+            progress(kept, len(tasks))
+            for outcome in pool.run(run_part_task, to_do):
+                if isinstance(outcome, Failed):
+                    raise outcome.error  # of a network, the model or the disk: no part would be made
+                done[outcome.item.output] = outcome.result
+                progress(len(done), len(tasks))
+        _remove_surplus(folder, {task.output.name for task in tasks})
+    _report(done, kept, as_json, folder)
+
+
+def _remove_surplus(folder: Path, names: set[str]) -> None:
+    """Remove parts beyond the list, left by a longer list: they would be read with the dataset."""
+    for path in sorted(folder.glob("*.parquet")):
+        if path.name in names:
+            continue
+        if is_part(path):
+            path.unlink()
+        else:
+            tell(f"note: {path} is no part of this dataset and would be read with it: move it away")
+
+
+def _report(done: dict[Path, PartDone], kept: int, as_json: bool, folder: Path) -> None:
+    failed = [entry for path in sorted(done) for entry in done[path].failed]
+    for video, reason in failed:
+        fail(f"failed: {reason if video in reason else f'{video}: {reason}'}")
+    videos, seconds = sum(p.videos for p in done.values()), sum(p.seconds for p in done.values())
+    if as_json:
+        rows = [{"video": video, "reason": reason} for video, reason in failed]
+        counts = {"folder": str(folder), "parts": len(done), "kept": kept, "videos": videos, "seconds": seconds}
+        click.echo(json.dumps({**counts, "failed": rows}, indent=1, ensure_ascii=False))
+    else:
+        click.echo(str(folder))
+    tell(f"{videos - len(failed)} videos, {seconds} seconds in {len(done)} parts, {kept} of them kept")
+    if failed:
+        raise EvokedError(f"{len(failed)} of {videos} videos could not be predicted; the reasons are above")

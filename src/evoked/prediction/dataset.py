@@ -1,0 +1,216 @@
+"""Predictions of many videos as one dataset: Parquet parts of so many videos each, made one by one and kept.
+
+FOLDER/part-00000.parquet   `video, time_s, valid` and a column per expression, videos in the order of the list
+
+A part is whole or absent. Its provenance names the videos (path, size, time of change), the model and what failed; a
+part that fits all of these is kept, so the same command goes on where it stopped.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evoked.core.errors import FILE_ERRORS, DatasetError, EvokedError, OutputError, WeightsError, failure_of
+from evoked.core.files import digest
+from evoked.core.progress import Progress, silent
+from evoked.core.provenance import Provenance
+from evoked.core.tables import read_provenance, write_table
+from evoked.core.track import Track
+from evoked.features.files import SUFFIX, read_features
+from evoked.prediction.jobs import PredictTask, run_predict_task
+from evoked.prediction.predictor import load_model, predict_features
+from evoked.prediction.writers import FIXED
+from evoked.weights.cache import CacheLocation
+
+__all__ = ["PartDone", "PartTask", "is_part", "kept_part", "part_tasks", "read_list", "run_part_task"]
+
+
+@dataclass(frozen=True)
+class PartTask:
+    """One part of the dataset.
+
+    Attributes:
+        videos: files to predict, or their features (.safetensors).
+        model: folder of the model.
+        cache: where the pretrained networks are.
+        output: the Parquet file to write.
+        threads: of the networks; 0: as many as there are cores.
+    """
+
+    videos: tuple[Path, ...]
+    model: Path
+    cache: CacheLocation
+    output: Path
+    threads: int = 0
+
+
+@dataclass(frozen=True)
+class PartDone:
+    """The result of a part.
+
+    Attributes:
+        videos: number of videos in it.
+        seconds: rows of the file.
+        failed: (video, reason) of those that could not be predicted.
+    """
+
+    videos: int
+    seconds: int
+    failed: tuple[tuple[str, str], ...] = ()
+
+
+def read_list(path: Path) -> tuple[Path, ...]:
+    """Read a list of videos: a path per line; relative ones start from the folder of the list.
+
+    Empty lines and lines that start with # are left out.
+
+    Raises:
+        DatasetError: if it cannot be read, names nothing, or names a file twice.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeError) as error:
+        raise DatasetError(f"{path} cannot be read as a list of videos, a path per line: {error}") from error
+    names = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    if not names:
+        raise DatasetError(f"{path} names no video; write a path per line")
+    numbers: dict[str, int] = {}
+    for number, name in enumerate(names, start=1):
+        if name in numbers:
+            raise DatasetError(f"{path}: {name} is named twice (entries {numbers[name]} and {number}); keep one")
+        numbers[name] = number
+    return tuple(path.parent / name for name in names)
+
+
+def part_tasks(
+    videos: Sequence[Path], model: Path, cache: CacheLocation, folder: Path, size: int, threads: int = 0
+) -> list[PartTask]:
+    """Divide a list of videos into parts.
+
+    Args:
+        videos: files, or their features.
+        model: folder of the model.
+        cache: where the pretrained networks are.
+        folder: of the dataset.
+        size: videos in a part.
+        threads: of the networks.
+
+    Returns:
+        The tasks, in the order of the list.
+
+    Raises:
+        ValueError: if the size is below 1.
+    """
+    if size < 1:
+        raise ValueError(f"a part has at least one video, got {size}")
+    starts = range(0, len(videos), size)
+    return [
+        PartTask(
+            tuple(video.absolute() for video in videos[start : start + size]),
+            model.absolute(),
+            cache,
+            folder.absolute() / f"part-{number:05}.parquet",
+            threads,
+        )
+        for number, start in enumerate(starts)
+    ]
+
+
+def kept_part(task: PartTask) -> PartDone | None:
+    """The part on disk, if it was made of the same videos by the same model; None: it has to be made."""
+    config = _config_of(task.output)
+    if config.get("key") != _key(task):
+        return None
+    failed = tuple((str(video), str(reason)) for video, reason in config.get("failed", ()))
+    return PartDone(len(task.videos), int(config.get("seconds", 0)), failed)
+
+
+def is_part(path: Path) -> bool:
+    """Whether a file is a part that `run_part_task` wrote."""
+    return "key" in _config_of(path)
+
+
+def run_part_task(task: PartTask, progress: Progress = silent) -> PartDone:
+    """Predict the videos of a part and write it; a video that fails is noted, and the others go on.
+
+    Args:
+        task: the part.
+        progress: called with the videos done and their number.
+
+    Returns:
+        What was written, and what failed.
+
+    Raises:
+        WeightsError: if a network is not available, since every video would fail.
+        CheckpointError: if the model cannot be used.
+        OutputError: if the part cannot be written.
+    """
+    model = load_model(task.model, task.threads)
+    tracks: list[tuple[Path, Track]] = []
+    failed: list[tuple[str, str]] = []
+    for number, video in enumerate(task.videos):
+        progress(number, len(task.videos), video.name)
+        try:
+            tracks.append((video, _predicted(task, video)))
+        except (WeightsError, OutputError):
+            raise
+        except FILE_ERRORS as error:
+            failed.append((str(video), str(failure_of(error))))
+    progress(len(task.videos), len(task.videos))
+    seconds = sum(track.grid.steps for _, track in tracks)
+    config = {"key": _key(task), "videos": len(task.videos), "seconds": seconds, "failed": failed}
+    notes = tuple(str(note) for note in model.checkpoint.provenance.get("notes", ()))
+    write_table(
+        task.output,
+        _columns(tracks, model.expressions),
+        Provenance("predict", config, {"model": model.sha256}, notes=notes),
+    )
+    return PartDone(len(task.videos), seconds, tuple(failed))
+
+
+def _config_of(path: Path) -> dict[str, Any]:
+    """The config in the provenance of a part; nothing where it is absent, damaged or another table."""
+    try:
+        provenance = read_provenance(path) if path.is_file() else None
+    except EvokedError:
+        return {}  # damaged: it is made again
+    return dict((provenance or {}).get("config") or {})
+
+
+def _predicted(task: PartTask, video: Path) -> Track:
+    if video.suffix.lower() == SUFFIX:
+        return predict_features(load_model(task.model, task.threads), read_features(video))
+    return run_predict_task(PredictTask(video, task.model, task.cache, threads=task.threads)).track
+
+
+def _columns(tracks: Sequence[tuple[Path, Track]], names: tuple[str, ...]) -> dict[str, NDArray[Any] | list[str]]:
+    steps = [track.grid.steps for _, track in tracks]
+    values = np.concatenate([track.values for _, track in tracks]) if tracks else np.zeros((0, len(names)), np.float32)
+    seconds = [track.grid.seconds for _, track in tracks]
+    valid = [track.valid for _, track in tracks]
+    return {
+        "video": [str(video) for (video, _), count in zip(tracks, steps, strict=True) for _ in range(count)],
+        FIXED[0]: np.concatenate(seconds) if seconds else np.zeros(0),
+        FIXED[1]: np.concatenate(valid) if valid else np.zeros(0, np.bool_),
+        **{name: values[:, k] for k, name in enumerate(names)},
+    }
+
+
+def _key(task: PartTask) -> str:
+    """What the part depends on: the videos as they are now, and the model."""
+    return digest([load_model(task.model).sha256, *(list(entry) for entry in _stats(task.videos))])
+
+
+def _stats(videos: Sequence[Path]) -> Iterator[tuple[str, int, int]]:
+    for video in videos:
+        try:
+            stat = os.stat(video)
+        except OSError:
+            yield str(video), -1, -1  # it fails again, unless it is there by then
+        else:
+            yield str(video), stat.st_size, stat.st_mtime_ns
