@@ -21,11 +21,15 @@ from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
 from evoked.dataset.labels import Labels, write_labels
 from evoked.features.extract import Features
-from evoked.features.files import write_features
+from evoked.features.files import read_features, write_features
+from evoked.learning.training.model_folder import train_model
 from evoked.parallel.pool import Done, Failed, Pool, SerialPool
 from evoked.parallel.processes import ProcessPool
+from evoked.prediction.predictor import load_model, predict_features
+from evoked.prediction.writers import read_predictions
 from evoked.study.build_records import StepRecords
 from evoked.study.plan import PlannedItem, Planner
+from evoked.study.prediction_jobs import load_study_examples
 from evoked.study.prediction_steps import PredictionSteps
 from evoked.study.run import remove_stale
 from evoked.study.runner import Runner, Work, run_work
@@ -308,3 +312,18 @@ def test_features_that_cannot_be_read_fail_the_step_and_not_the_run(layout: Stud
     failed = [item for item in runner.items if item.state == "failed"]
     assert [item.step for item in failed] == ["hold out", "train"]
     assert all("b.mp4.safetensors" in item.reason and "\n" not in item.reason for item in failed)
+
+
+def test_a_held_out_prediction_equals_the_commands_train_and_predict(layout: StudyLayout, tmp_path: Path) -> None:
+    """What `evoked train` writes for the fold's training contents predicts what the study predicted, bit by bit."""
+    runner = learn(layout)
+    *_, table = runner.outputs["hold out", "fold-0"]
+    fold = (read_provenance(table) or {})["config"]["fold"]
+    loaded = load_study_examples(layout.labels, layout.features_folder, fold["train"])
+    chosen, model = read_settings(layout.root), tmp_path / "model"
+    train_model(model, loaded, chosen.model, chosen.train, inputs={}, state=tmp_path / "state")
+    for content in fold["held_out"]:
+        by_command = predict_features(load_model(model, 1), read_features(layout.features(content)))
+        by_study = read_predictions(layout.prediction(content))
+        assert by_command.values.tobytes() == by_study.values.tobytes()
+        assert by_command.valid.tolist() == by_study.valid.tolist()

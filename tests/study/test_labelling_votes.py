@@ -1,5 +1,6 @@
 """The thresholds of a study's vote: from study.toml, or else from the recogniser of the annotations."""
 
+import pickle
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,9 +12,11 @@ from evoked.core.provenance import Provenance
 from evoked.core.study_layout import StudyLayout
 from evoked.core.tables import write_table
 from evoked.core.time_grid import TimeGrid
+from evoked.parallel.pool import Done
+from evoked.parallel.processes import ProcessPool
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment, write_offsets
 from evoked.reactions.labelling.majority_vote import VoteConfig, Votes
-from evoked.study.jobs import AnnotatedFiles, votes_of
+from evoked.study.jobs import AnnotatedFiles, LabelledContent, LabelTask, run_label_task, votes_of
 from evoked.study.settings import read_settings
 
 NAMES = ("amusement", "surprise")
@@ -59,3 +62,20 @@ def test_thresholds_that_make_no_sense(tmp_path: Path) -> None:
     (tmp_path / "study.toml").write_text("[votes]\nthresholds = {awe = 4}\n")
     with pytest.raises(StudyError, match=r"thresholds\.awe must be at most 1"):
         read_settings(tmp_path)
+
+
+def test_the_labels_are_the_same_from_a_pickled_task_in_a_fresh_process(tmp_path: Path) -> None:
+    folder, grid = StudyLayout(tmp_path), TimeGrid(Fraction(1), 10)
+    annotated(folder, "a.mp4", (0.9, 0.1), {})
+    files = (AnnotatedFiles("a.mp4", folder.annotation("a.mp4"), folder.alignment("a.mp4")),)
+    contents = (LabelledContent("c.mp4", grid, files),)
+    task = LabelTask(
+        contents, NAMES, VoteConfig(thresholds=dict.fromkeys(NAMES, 0.5)), folder.labels, Provenance("label")
+    )
+    assert pickle.loads(pickle.dumps(task)) == task
+    run_label_task(task)
+    here = folder.labels.read_bytes()
+    folder.labels.unlink()
+    (outcome,) = ProcessPool(1).run(run_label_task, [task])
+    assert isinstance(outcome, Done), outcome
+    assert folder.labels.read_bytes() == here
