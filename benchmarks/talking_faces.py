@@ -90,6 +90,8 @@ LAUGHS = (("franck", 150, 158.5), ("franck", 163.4, 170.2), ("woman", 12.75, 19.
 
 MOUTH = np.array([name.startswith(("mouth", "jaw")) for name in BLENDSHAPES])
 SHOWN_S, OVER_S, BASES = 3, 6, 150
+NO_SMILE, CLEAR_SMILE = 0.1, 0.5
+"""Blendshape of the smile below which a still labelled neutral, above which one labelled happy is taken."""
 Shares = dict[str, float]
 
 
@@ -108,6 +110,9 @@ def found(folders: list[Path]) -> dict[str, Track]:
             print(f"left out: {name} is in none of the folders")
             continue
         viewers = annotator(paths[0]).viewers.values()
+        if not viewers:
+            print(f"left out: nobody is a viewer in {name}")
+            continue
         tracks[name] = max((v.blendshapes for v in viewers), key=lambda t: int(t.valid.sum()))
     return tracks
 
@@ -125,7 +130,8 @@ def clip_rows(recogniser: PrototypeRecogniser, tracks: Mapping[str, Track]) -> l
     for shown, people in frames.items():
         by_person = {person: np.concatenate(parts) for person, parts in people.items()}
         rows += [row(recogniser, shown, person, [values]) for person, values in by_person.items()]
-        rows.append(row(recogniser, shown, f"{len(by_person)} people", list(by_person.values())))
+        if len(by_person) > 1:
+            rows.append(row(recogniser, shown, f"{len(by_person)} people", list(by_person.values())))
     return rows
 
 
@@ -193,15 +199,16 @@ def odds(values: NDArray[np.float32]) -> NDArray[np.float64]:
 
 def moved_rows(recogniser: PrototypeRecogniser, tracks: Mapping[str, Track], stills: Stills) -> list[dict[str, object]]:
     """Rows of other people's faces with the mouths of the talkers (neutral stills) and laughers (happy stills)."""
-    still = np.stack([on(recogniser, still_track(s))[0] for s in stills.shapes])
+    smile = stills.shapes[:, [BLENDSHAPES.index(f"mouthSmile{side}") for side in ("Left", "Right")]].mean(axis=1)
     rng, rows = np.random.default_rng(0), []
-    sets: tuple[tuple[str, str, bool, tuple, Callable], ...] = (
-        ("speech on neutral faces", "neutral", False, TALKS, closed_mouth),
-        ("speech on happy faces", "happiness", True, TALKS, closed_mouth),
-        ("laughs on happy faces", "happiness", True, LAUGHS, lambda mouth: np.median(mouth, axis=0)),
+    neutral = np.flatnonzero((stills.labels == "neutral") & (smile < NO_SMILE))
+    happy = np.flatnonzero((stills.labels == "happiness") & (smile > CLEAR_SMILE))
+    sets: tuple[tuple[str, NDArray[np.int64], tuple, Callable], ...] = (
+        ("speech on neutral faces", neutral, TALKS, closed_mouth),
+        ("speech on happy faces", happy, TALKS, closed_mouth),
+        ("laughs on happy faces", happy, LAUGHS, lambda mouth: np.median(mouth, axis=0)),
     )
-    for title, label, amused, spans, rest in sets:
-        fits = np.flatnonzero((stills.labels == label) & (still[:, 0] == amused))
+    for title, fits, spans, rest in sets:
         faces = rng.permutation(fits)[:BASES]
         for person, start_s, end_s in spans:
             file = next(f for p, f, _, _ in CLIPS if p == person)
