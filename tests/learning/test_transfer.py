@@ -289,5 +289,8 @@ def test_what_cannot_be_run_is_one_line(
     assert evoked("transfer", model, folder, "-o", out, "--head", "tanh") == 2
     wide = tmp_path / "liris" / "features" / "MEDIAEVAL18_00.safetensors"
     wide.write_bytes(wide.read_bytes()[:2000])
-    assert evoked("transfer", model, folder, "-o", out, "--features", folder / "features", "--epochs", 1) == 0
-    assert "MEDIAEVAL18_00.safetensors cannot be used" in capsys.readouterr().err
+    assert evoked("transfer", model, folder, "-o", out, "--features", folder / "features", "--epochs", 1) == 1
+    err = capsys.readouterr().err
+    assert "MEDIAEVAL18_00.safetensors cannot be used" in err
+    assert "1 movies could not be described or read; the reasons are above" in err
+    assert (out / "transfer.json").is_file()  # of the others

@@ -118,7 +118,7 @@ def transfer(
     write_model(output / "model", outcome.trained[TRANSFER], loaded.checkpoint.features, provenance)
     _print_scores(outcome, output / _PAGE, as_json, bool(fixed_epochs))
     if data.failed:
-        raise EvokedError(f"{data.failed} movies could not be described; the reasons are above")
+        raise EvokedError(f"{data.failed} movies could not be described or read; the reasons are above")
 
 
 def _print_notes(notes: Iterable[str]) -> None:
@@ -170,7 +170,7 @@ class _Data:
         examples: movie → its features, valence and arousal.
         split: movie → train, validate or test.
         inputs: name → SHA-256 of the model and of the feature files.
-        failed: number of movies whose features could not be computed.
+        failed: number of movies whose features could not be computed or read.
         notes: what was left out, and how the movies were split.
     """
 
@@ -189,7 +189,7 @@ def _load_data(model: Model, folders: _Folders, split_path: Path | None) -> _Dat
         check_split(given_split.parts, movies.videos)
     notes = list(movies.problems)
     feature_files, failed = _find_features(model, movies, folders, notes)
-    examples = _load_examples(model, movies, feature_files, notes)
+    examples, unreadable = _load_examples(model, movies, feature_files, notes)
     split = given_split or (split_liris(sorted(examples)) if examples else VideoSplit({}))
     notes += split.notes
     _print_notes(notes)
@@ -198,7 +198,7 @@ def _load_data(model: Model, folders: _Folders, split_path: Path | None) -> _Dat
     inputs = {"model": model.sha256} | {
         feature_files[movie].name: sha256(feature_files[movie]) for movie in sorted(examples)
     }
-    return _Data(examples, split.parts, inputs, failed, tuple(notes))
+    return _Data(examples, split.parts, inputs, failed + unreadable, tuple(notes))
 
 
 def _find_features(
@@ -266,16 +266,24 @@ def _is_valid(path: Path, expected: Provenance) -> bool:
 
 def _load_examples(
     model: Model, movies: LirisVideos, feature_files: Mapping[str, Path], notes: list[str]
-) -> dict[str, Example]:
+) -> tuple[dict[str, Example], int]:
+    """Movie → its features and affect, and the number of feature files that cannot be used; short movies are notes."""
     widths = {m.name: m.width for m in model.checkpoint.config.modalities}
     examples: dict[str, Example] = {}
+    unreadable = 0
     for movie, path in feature_files.items():
         try:
-            examples[movie] = join_affect(movies.videos[movie], read_features(path, widths))
+            features = read_features(path, widths)
+        except DatasetError as error:
+            unreadable += 1
+            notes.append(f"left out: {error}")
+            continue
+        try:
+            examples[movie] = join_affect(movies.videos[movie], features)
             notes += examples[movie].notes
         except DatasetError as error:
             notes.append(f"left out: {error}")
-    return examples
+    return examples, unreadable
 
 
 def _write(output: Path, outcome: Outcome, provenance: Provenance) -> None:
