@@ -108,7 +108,7 @@ def test_fragments_before_one_whose_index_is_cut_are_read(master: Path) -> None:
     part.write_bytes(data[: data.rindex(b"moof") + 300])
     duration_s, damage = damage_of(part)
     assert duration_s == pytest.approx(3, abs=0.15)  # three fragments of a second
-    assert [entry.kind for entry in damage] == ["cut_off"]
+    assert [entry.kind for entry in damage] == ["cut_off", "reported"]
 
 
 @pytest.mark.parametrize(("place", "reason"), [("ftyp", "before its index"), ("moov", "within its index")])

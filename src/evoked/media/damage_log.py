@@ -14,9 +14,10 @@ from evoked.core.damage import Damage
 from evoked.core.time_grid import TimeGrid
 from evoked.media.clock_repair import ClockRepair
 from evoked.media.container import StreamSource, time_base_of
+from evoked.media.libav_reports import LibavReports
 from evoked.media.pixel_aspect import FrameShape, absurd_damage
 from evoked.media.probe import Media
-from evoked.media.stated_length import joined_files
+from evoked.media.stated_length import joined_files, surplus_bytes
 from evoked.media.torn_end import torn_end
 
 __all__ = ["CorruptFrames", "DamageLog", "PassLog", "StreamPosition"]
@@ -27,6 +28,8 @@ SPREADS_S = 2
 """An error in a frame spreads to the frames that are predicted from it: until the next key frame, at most so long."""
 MOST_SPANS = 20
 """Spans that are listed one by one."""
+SHORT_PACKETS = {"wav", "w64", "aiff", "au", "caf"}
+"""Formats of which libav marks the last packet because it is shorter than the others, in whole files too."""
 
 
 class StreamPosition:
@@ -94,23 +97,70 @@ class PassLog:
     Args:
         source: the medium, open.
         wanted: which streams are read: "picture", "sound" → the stream.
+        reports: errors that libav has reported when the medium was opened; the others are added.
 
     Attributes:
         wanted: the streams, by name.
+        reports: errors that libav reports.
         positions: how far each of them has been read.
         clock: every packet goes through it.
         dropped: packets that could not be decoded, and wanted frames that are missing.
         lost: presentation timestamps of these, where they are known.
         late: decoded frames that were left out, as their time is not after that of the frame before.
+        corrupt: frames whose pixels are wrong.
     """
 
-    def __init__(self, source: StreamSource, wanted: Mapping[str, Stream]) -> None:
+    consequence = ""
+    """What wrong pixels lead to, for people."""
+
+    def __init__(self, source: StreamSource, wanted: Mapping[str, Stream], reports: LibavReports) -> None:
         self.clock = ClockRepair(source)
+        self.reports = reports
+        self.corrupt = CorruptFrames()
+        self._corrupt_packets = 0
+        self._marks_packets = source.container.format.name not in SHORT_PACKETS
         self.dropped = 0
         self.lost: set[int] = set()
         self.late = 0
         self.wanted = wanted
         self.positions = {name: StreamPosition(source, stream) for name, stream in wanted.items()}
+
+    @property
+    def read_to_s(self) -> float:
+        """The latest end of a packet so far, in seconds on the medium's clock."""
+        return float(max((position.end_s for position in self.positions.values()), default=Fraction(0)))
+
+    def count_corrupt(self, packet: Packet) -> None:
+        """Take the container's mark on the next packet into account."""
+        if packet.is_corrupt and self._marks_packets and packet.stream in self.wanted.values():
+            self._corrupt_packets += 1
+
+    def reported(self) -> list[Damage]:
+        """The entries for packets that the container marks as incomplete, and for errors that libav reports.
+
+        Where the clock breaks, the packets of both streams are marked, too: these are no further damage.
+        """
+        entries, count = [], self._corrupt_packets
+        if count > 2 * (len(self.clock.damage) + len(self.clock.gaps)):
+            packets = "1 packet is" if count == 1 else f"{count} packets are"
+            text = f"damaged: {packets} incomplete; what was read there may be wrong"
+            entries.append(Damage("corrupt_packets", text))
+        return [*entries, *self.reports.damage]
+
+    def corrupt_frames(self) -> list[Damage]:
+        """The entries for frames whose pixels are wrong."""
+        if "picture" not in self.positions:
+            return []
+        spans = self.corrupt.spans_s(self.positions["picture"])
+        entries = []
+        for from_s, to_s in spans[:MOST_SPANS]:
+            text = f"damaged: wrong pixels in its picture from {from_s:.1f} s to {to_s:.1f} s{self.consequence}"
+            entries.append(Damage("corrupt_frames", text, from_s, to_s))
+        if len(spans) > MOST_SPANS:
+            more = len(spans) - MOST_SPANS
+            text = f"damaged: wrong pixels in its picture in {more} more places{self.consequence}"
+            entries.append(Damage("corrupt_frames", text, spans[MOST_SPANS][0], spans[-1][1]))
+        return entries
 
     @property
     def lost_s(self) -> NDArray[np.float64]:
@@ -142,20 +192,22 @@ class DamageLog(PassLog):
         media: the file's description.
         source: the file, open.
         wanted: which streams are read: "picture", "sound" → the stream.
+        reports: as for PassLog.
 
     Attributes:
-        corrupt: frames whose pixels are wrong.
         barred: stretches of frames of another shape than the first, see FrameSampler.
         enough: whether the pass ended before the video did, as no more of it was wanted.
     """
 
-    def __init__(self, media: Media, source: StreamSource, wanted: Mapping[str, Stream]) -> None:
-        super().__init__(source, wanted)
-        self.corrupt = CorruptFrames()
+    consequence = "; not valid there"
+
+    def __init__(self, media: Media, source: StreamSource, wanted: Mapping[str, Stream], reports: LibavReports) -> None:
+        super().__init__(source, wanted, reports)
         self.barred: list[tuple[FrameShape, int, int | None]] = []
         self.enough = False
         self._media = media
-        self._joined, self._torn = joined_files(source), torn_end(source)
+        self._structure = [entry for entry in (joined_files(source), surplus_bytes(source)) if entry is not None]
+        self._torn = torn_end(source)
         self._indices = {name: stream.index for name, stream in wanted.items()}
 
     @property
@@ -192,9 +244,8 @@ class DamageLog(PassLog):
 
     def entries(self) -> tuple[Damage, ...]:
         """Every defect, the gravest first; known at the end of the pass."""
-        joined = [self._joined] if self._joined else []
-        entries = (*joined, *self._cut_off(), *self.undecodable(), *self.clock.damage, *self._gaps(), *self._corrupt())
-        return (*entries, *self._shapes(), *self.late_frames())
+        entries = (*self._structure, *self._cut_off(), *self.undecodable(), *self.clock.damage, *self._gaps())
+        return (*entries, *self.corrupt_frames(), *self._shapes(), *self.late_frames(), *self.reported())
 
     def _shapes(self) -> list[Damage]:
         """Shapes of pixels that are not believed, and frames of another shape than the first."""
@@ -234,17 +285,4 @@ class DamageLog(PassLog):
             for from_s, to_s in self.gaps_s(name)[:MOST_SPANS]:
                 text = f"gap: nothing of its {name} from {from_s:.1f} s to {to_s:.1f} s; not valid there"
                 entries.append(Damage("gap", text, from_s, to_s))
-        return entries
-
-    def _corrupt(self) -> list[Damage]:
-        if "picture" not in self.positions:
-            return []
-        spans = self.corrupt.spans_s(self.positions["picture"])
-        entries = []
-        for from_s, to_s in spans[:MOST_SPANS]:
-            text = f"damaged: wrong pixels in its picture from {from_s:.1f} s to {to_s:.1f} s; not valid there"
-            entries.append(Damage("corrupt_frames", text, from_s, to_s))
-        if len(spans) > MOST_SPANS:
-            text = f"damaged: wrong pixels in its picture in {len(spans) - MOST_SPANS} more places; not valid there"
-            entries.append(Damage("corrupt_frames", text, spans[MOST_SPANS][0], spans[-1][1]))
         return entries

@@ -21,6 +21,7 @@ from evoked.media.container import StreamSource, open_source, time_base_of, unre
 from evoked.media.damage_log import DamageLog, StreamPosition
 from evoked.media.frame_sampler import FrameSampler, PtsGrid, VideoFrame
 from evoked.media.gop_decoder import Decoder, decoder_for
+from evoked.media.libav_reports import LibavReports
 from evoked.media.orientation import Orientation
 from evoked.media.packet_decoding import audio_chunks, packets_on_clock, sampled_frames
 from evoked.media.probe import Media, no_video_error, probe, track_notes
@@ -122,7 +123,7 @@ class MediaReader(Iterator[VideoFrame | AudioChunk]):
     @property
     def ended_s(self) -> float:
         """The latest end of a packet so far, in seconds on the file's clock."""
-        return float(max((p.end_s for p in self._positions.values()), default=Fraction(0)))
+        return self._log.read_to_s if self._log else 0.0
 
     @property
     def missing_s(self) -> float:
@@ -187,19 +188,20 @@ class MediaReader(Iterator[VideoFrame | AudioChunk]):
     def _run(
         self, path: Path, grid: TimeGrid | None, hz: int | None, skip: bool
     ) -> Generator[VideoFrame | AudioChunk, None, None]:
-        source = open_source(path, self.media.sound.track if self.media.sound else 0)
+        reports, track = LibavReports(), self.media.sound.track if self.media.sound else 0
+        source = reports.call(lambda: open_source(path, track), lambda: 0.0)
         try:
-            yield from self._pass(source, grid, hz, skip)
+            yield from self._pass(source, grid, hz, skip, reports)
         finally:
             source.container.close()
 
     def _pass(
-        self, source: StreamSource, grid: TimeGrid | None, hz: int | None, skip: bool
+        self, source: StreamSource, grid: TimeGrid | None, hz: int | None, skip: bool, reports: LibavReports
     ) -> Iterator[VideoFrame | AudioChunk]:
         sampler, decoder, assembler = None, None, None
         wanted: dict[str, Stream] = {"picture": source.video} if grid is not None else {}
         wanted |= {"sound": source.audio} if hz is not None else {}
-        log = self._log = DamageLog(self.media, source, wanted)
+        log = self._log = DamageLog(self.media, source, wanted, reports)
         if grid is not None and self.media.picture is not None:
             video = self.media.picture
             pts_grid = PtsGrid(grid, time_base_of(source.video), source.zero)
@@ -207,7 +209,7 @@ class MediaReader(Iterator[VideoFrame | AudioChunk]):
             orientation = Orientation.of(video.rotation, video.mirrored)
             sampler = FrameSampler(pts_grid, orientation, video.stored_shape, decoder.aspects)
             log.barred = sampler.barred
-            decoder.corrupt = log.corrupt
+            decoder.corrupt, decoder.reports = log.corrupt, log.reports
         if hz is not None:
             source.audio.codec_context.thread_count = 1
             assembler = AudioAssembler(hz, time_base_of(source.audio), source.zero, self.media.duration_s)

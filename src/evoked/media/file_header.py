@@ -10,6 +10,11 @@ __all__ = ["FileHeader", "header_from", "header_of", "sha256_with_header"]
 
 HEAD_BYTES = 1 << 16
 MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
+SEGMENT = b"\x18\x53\x80\x67"
+OPEN_SIZE = 0xFFFF_0000
+"""A size that a recorder writes which cannot go back to fill it in is above this, or 0."""
+PIPED_SIZE = 0x7FFF_F000
+"""What SoX writes there into a pipe."""
 MATROSKA, ASF = b"\x1a\x45\xdf\xa3", bytes.fromhex("3026b2758e66cf11")
 
 
@@ -22,6 +27,8 @@ class FileHeader:
         size: of the file in bytes.
         boxes: type and first byte of each top-level box, where it is an MP4 or MOV.
         boxes_end: where the last of these ends by its own statement; beyond `size` where the file was cut off.
+        structure_end: where the last RIFF chunk or the Matroska segment ends by its own statement; 0 where it is of
+            another format, or a size was left open.
         riff_end, after_riff: where the first RIFF chunk ends, where it is one, and the four bytes there.
     """
 
@@ -31,6 +38,7 @@ class FileHeader:
     boxes_end: int
     riff_end: int
     after_riff: bytes
+    structure_end: int = 0
 
     @property
     def has_signature(self) -> bool:
@@ -96,13 +104,42 @@ def _read_header(file: BinaryIO, size: int) -> FileHeader:
     head = file.read(HEAD_BYTES)
     is_mp4 = head[4:8] in MP4_BOXES
     boxes = tuple(_boxes(file, size)) if is_mp4 else ()
-    riff_end, after = 0, b""
+    riff_end, after, end = 0, b"", 0
     if head[:4] == b"RIFF":
         riff_end = 8 + int.from_bytes(head[4:8], "little")
         file.seek(riff_end)
         after = file.read(4)
+        end = _riff_chunks_end(file, size)
+    elif head.startswith(MATROSKA):
+        end = _segment_end(head)
     starts, boxes_end = tuple((kind, start) for kind, start, _ in boxes), boxes[-1][2] if boxes else 0
-    return FileHeader(head, size, starts, boxes_end, riff_end, after)
+    return FileHeader(head, size, starts, boxes_end, riff_end, after, end)
+
+
+def _riff_chunks_end(file: BinaryIO, length: int) -> int:
+    """Where the last of a file's RIFF chunks ends (an AVI above 1 GB has several); 0 where a size was left open."""
+    end = 0
+    while end + 8 <= length:
+        file.seek(end)
+        header = file.read(8)
+        size = int.from_bytes(header[4:], "little")
+        if header[:4] != b"RIFF":
+            break
+        if size in (0, PIPED_SIZE) or size >= OPEN_SIZE:
+            return 0
+        end += 8 + size + size % 2
+    return end
+
+
+def _segment_end(head: bytes) -> int:
+    """Where the segment of a Matroska or WebM file ends; 0 where its size was left open."""
+    start = head.find(SEGMENT) + 4
+    if start < 4 or start + 8 > len(head) or not head[start]:
+        return 0
+    width = 9 - head[start].bit_length()
+    unknown = (1 << 7 * width) - 1
+    size = int.from_bytes(head[start : start + width], "big") & unknown
+    return start + width + size if 0 < size < unknown else 0
 
 
 def _boxes(file: BinaryIO, length: int) -> Iterator[tuple[bytes, int, int]]:

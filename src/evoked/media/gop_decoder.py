@@ -20,8 +20,9 @@ import numpy as np
 from av import Packet
 
 from evoked.media.container import StreamSource, time_base_of
-from evoked.media.damage_log import CorruptFrames
+from evoked.media.damage_log import CorruptFrames, StreamPosition
 from evoked.media.frame_sampler import PtsGrid
+from evoked.media.libav_reports import LibavReports
 from evoked.media.nal_units import PacketKind, packet_kind_reader
 from evoked.media.pixel_aspect import FrameAspects
 from evoked.media.stream_ends import no_timestamps_error
@@ -42,11 +43,13 @@ class Decoder(Protocol):
         lost: presentation times of these, where they are known, since it was last cleared; may include a frame
             that was obtained when its group was decoded again.
         corrupt: gets every frame that was decoded.
+        reports: collects what libav reports.
         aspects: knows the shape of the pixels of each frame that comes out.
     """
 
     dropped: int
     corrupt: CorruptFrames
+    reports: LibavReports
 
     @property
     def aspects(self) -> FrameAspects:
@@ -93,6 +96,9 @@ class FullDecoder:
         self.dropped = 0
         self.lost: set[int] = set()
         self.corrupt = CorruptFrames()
+        self.reports = LibavReports()
+        self._second = StreamPosition(source, source.video).second
+        self._read_to_s = 0.0  # of the packet that was decoded last
         self._path = source.path
         self._context = source.video.codec_context
         self.aspects = FrameAspects(source)
@@ -120,8 +126,10 @@ class FullDecoder:
     def _timed(self, packet: Packet | None) -> list[av.VideoFrame]:
         if self._in_decoding_order and packet is not None and packet.dts is not None:
             heappush(self._waiting, packet.dts)
+        if packet is not None and packet.pts is not None:
+            self._read_to_s = self._second(packet.pts)
         try:
-            frames = self._context.decode(packet)
+            frames = self.reports.call(lambda: self._context.decode(packet), lambda: self._read_to_s)
         except av.error.EOFError:
             return []
         except av.error.FFmpegError:
@@ -222,6 +230,15 @@ class SparseDecoder:
     def aspects(self) -> FrameAspects:
         """Knows the shape of the pixels of each frame that comes out."""
         return self._full.aspects
+
+    @property
+    def reports(self) -> LibavReports:
+        """Collects what libav reports."""
+        return self._full.reports
+
+    @reports.setter
+    def reports(self, reports: LibavReports) -> None:
+        self._full.reports = reports
 
     @property
     def lost(self) -> set[int]:

@@ -26,6 +26,7 @@ from evoked.media.container import StreamSource, first_stream, time_base_of
 from evoked.media.damage_log import PassLog
 from evoked.media.frame_sampler import FrameSampler, PtsGrid, VideoFrame
 from evoked.media.gop_decoder import FullDecoder
+from evoked.media.libav_reports import LibavReports
 from evoked.media.orientation import Orientation, orientation_of
 from evoked.media.packet_decoding import audio_chunks, packets_on_clock, sampled_frames
 from evoked.media.pixel_aspect import FrameAspects, FrameShape, usable_aspect
@@ -120,8 +121,9 @@ class LiveReader(Iterator[VideoFrame | AudioChunk]):
     def __init__(self, path: Path | None, audio_hz: int, patience_s: float = 10.0, audio_track: int = 0) -> None:
         self._audio_track = audio_track
         self._bytes = GrowingFile(path, patience_s)
+        reports = LibavReports()
         try:
-            self._source = self._open()
+            self._source = reports.call(self._open, lambda: 0.0)
         except BaseException:
             self._bytes.close()
             raise
@@ -134,7 +136,7 @@ class LiveReader(Iterator[VideoFrame | AudioChunk]):
         self._shape = FrameShape(int(context.width), int(context.height), stated)
         self._hz = audio_hz
         wanted = {"picture": self._source.video} | ({"sound": self._source.audio} if self.has_sound else {})
-        self._log = PassLog(self._source, wanted)
+        self._log = PassLog(self._source, wanted, reports)
         self._assembler: AudioAssembler | None = None
         self._sampler: FrameSampler | None = None
         self._orientation: Orientation | None = None
@@ -170,7 +172,9 @@ class LiveReader(Iterator[VideoFrame | AudioChunk]):
     def damage(self) -> tuple[Damage, ...]:
         """What is wrong with it so far: packets and frames that are lost, breaks of the clock, unusable sound."""
         sound = self._assembler.damage if self._assembler else ()
-        return (*self._log.undecodable(), *self._log.clock.damage, *self._log.late_frames(), *sound)
+        log = self._log
+        lost = (*log.undecodable(), *log.clock.damage, *log.corrupt_frames(), *log.late_frames(), *log.reported())
+        return (*lost, *sound)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -207,6 +211,7 @@ class LiveReader(Iterator[VideoFrame | AudioChunk]):
         grid = TimeGrid(Fraction(1), LONGEST_S)
         source.video.codec_context.thread_count = 1  # threads delay frames
         decoder, assembler, log = FullDecoder(source), None, self._log
+        decoder.corrupt, decoder.reports = log.corrupt, log.reports
         if self.has_sound:
             source.audio.codec_context.thread_count = 1
             assembler = AudioAssembler(self._hz, time_base_of(source.audio), source.zero, Fraction(LONGEST_S))

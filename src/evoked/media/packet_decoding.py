@@ -26,9 +26,11 @@ def packets_on_clock(source: StreamSource, streams: Sequence[Stream], log: PassL
     Returns:
         An iterator over the packets, in the order of the file.
     """
+    packets = source.container.demux(streams)
     try:
-        for packet in source.container.demux(streams):
+        while (packet := log.reports.call(lambda: next(packets, None), lambda: log.read_to_s)) is not None:
             if packet.size:
+                log.count_corrupt(packet)
                 yield log.clock.apply(packet)
     except READ_ERRORS:
         log.dropped += 1
@@ -46,7 +48,7 @@ def audio_chunks(assembler: AudioAssembler, packet: Packet, log: PassLog) -> Ite
         An iterator over the chunks that are complete with it.
     """
     try:
-        frames = packet.decode()
+        frames = log.reports.call(packet.decode, lambda: log.read_to_s)
     except av.error.FFmpegError:
         log.dropped += 1
         assembler.lose(packet.pts, packet.duration)

@@ -188,8 +188,8 @@ def probe(path: Path, audio_track: int = 0) -> Media:
         ends_read = PacketEnds(ClockRepair(source))
         firsts = _first_frames(source, ends_read)
         container = source.container.format.name
-        if not firsts:
-            raise MissingMedia(f"{path} is no media file: it holds no picture and no sound. Name a video or sound file")
+        if firsts.video is None and firsts.audio is None:
+            raise MediaError(f"{path}: nothing of its picture or sound can be read. Copy or download it again")
         decodable = replace(
             source,
             picture=source.picture if firsts.video else None,
@@ -286,6 +286,9 @@ def _first_frames(source: StreamSource, ends: PacketEnds) -> _FirstFrames:
     """
     streams = source.streams
     firsts: dict[int, object] = {}
+    for stream in (source.picture, source.sound):
+        if stream is not None:
+            stream.codec_context.thread_count = 1  # one frame is decoded; see also LibavReports
     packets = dict.fromkeys((s.index for s in streams), 0)
     aspects = FrameAspects(source) if source.picture is not None else None
     for packet in readable_packets(source, streams):

@@ -7,14 +7,12 @@ import av
 
 from evoked.core.damage import Damage
 from evoked.media.container import StreamSource, time_base_of
-from evoked.media.file_header import header_of
+from evoked.media.file_header import MATROSKA, OPEN_SIZE, PIPED_SIZE, header_of
 
-__all__ = ["has_one_clock", "joined_files", "stated_end_s"]
+__all__ = ["has_one_clock", "joined_files", "stated_end_s", "surplus_bytes"]
 
-OPEN_SIZE = 0xFFFF_0000
-"""A size that a recorder writes which cannot go back to fill it in is above this, or 0."""
-PIPED_SIZE = 0x7FFF_F000
-"""What SoX writes there into a pipe."""
+TAIL_BYTES = 4096
+TAGS = (b"TAG", b"ID3", b"LYRICS", b"APETAGEX")
 SEGMENT_INFO, DURATION, TIMESTAMP_SCALE = b"\x15\x49\xa9\x66", b"\x44\x89", b"\x2a\xd7\xb1"
 MP4 = "mov,mp4,m4a,3gp,3g2,mj2"
 ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
@@ -63,6 +61,28 @@ def joined_files(source: StreamSource) -> Damage | None:
     if second is None:
         return None
     return Damage("joined", f"joined: another file begins at byte {second} of it and is left out. Split them first")
+
+
+def surplus_bytes(source: StreamSource) -> Damage | None:
+    """The entry for a file that holds more bytes than its outermost structure states; None for any other.
+
+    Bytes that were inserted in its middle may leave everything readable, in another place.
+    """
+    if not source.path.is_file():
+        return None
+    header = header_of(source.path)
+    surplus = header.size - header.structure_end
+    if not header.structure_end or surplus <= 1:  # a chunk of odd length may be padded
+        return None
+    with source.path.open("rb") as file:
+        file.seek(header.structure_end)
+        tail = file.read(TAIL_BYTES)
+    if tail.startswith((b"RIFF", MATROSKA)):  # another file: told by its own entry, or by a clock restart
+        return None
+    if tail.startswith(TAGS) or not any(tail):
+        return None
+    text = f"damaged: it holds {surplus} bytes more than the {header.structure_end} that it states"
+    return Damage("too_long", text)
 
 
 def _wave_duration_s(head: bytes) -> Fraction | None:

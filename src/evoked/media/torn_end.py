@@ -68,8 +68,8 @@ def _letters(box: bytes) -> str:
 
 def _riff(source: StreamSource) -> str | None:
     header = header_of(source.path)
-    missing = header.riff_end - header.size
-    return f"it has {missing} bytes less than it states" if header.riff_end and missing > RIFF_SLACK else None
+    missing = header.structure_end - header.size
+    return f"it has {missing} bytes less than it states" if missing > RIFF_SLACK else None
 
 
 def _matroska(source: StreamSource) -> str | None:

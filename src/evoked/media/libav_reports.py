@@ -1,0 +1,85 @@
+"""Errors that libav reports while a file is read: what a demuxer skips, and what a decoder conceals."""
+
+import logging
+from collections import Counter
+from collections.abc import Callable
+from typing import TypeVar
+
+import av
+from av.logging import Capture
+
+from evoked.core.damage import Damage
+
+__all__ = ["LibavReports"]
+
+R = TypeVar("R")
+LONGEST = 120
+"""Characters of a report that are repeated to people."""
+
+
+class LibavReports:
+    """Collects the errors that libav reports in the calls that are made through it.
+
+    Whole files give none (checked with all sample clips and the files of the fuzzer); a damaged one gives some also
+    where every packet is decoded: bytes that a demuxer skips, macroblocks that a decoder conceals.
+
+    libav logs through PyAV, whose logging is off at first. It is switched on at the first call, at level ERROR, and
+    what no LibavReports collects goes to the logger "libav", which then prints nothing; a level that was set stays.
+    PyAV's callback needs the interpreter's lock: decoders that log must run in one thread, as those of MediaReader do.
+    """
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._from_s: float | None = None
+        self._to_s: float | None = None
+
+    def call(self, read: Callable[[], R], position_s: Callable[[], float]) -> R:
+        """Call a function of libav's, and collect what it reports; where it raises, the caller counts that.
+
+        Args:
+            read: the function.
+            position_s: the second of the file that is being read; asked where something is reported.
+
+        Returns:
+            What the function returns; what it raises is raised.
+        """
+        _switch_on()
+        capture = Capture()
+        with capture:
+            result = read()
+        if capture.logs:
+            self._add(capture.logs, position_s())
+        return result
+
+    def _add(self, logs: list[tuple[int, str, str]], position_s: float) -> None:
+        errors = [
+            f"{name}: {' '.join(text.split())}"[:LONGEST] for level, name, text in logs if level <= av.logging.ERROR
+        ]
+        if not errors:
+            return
+        self._counts.update(errors)
+        self._from_s = position_s if self._from_s is None else min(self._from_s, position_s)
+        self._to_s = position_s if self._to_s is None else max(self._to_s, position_s)
+
+    @property
+    def damage(self) -> tuple[Damage, ...]:
+        """One entry for all that was reported; nothing where nothing was."""
+        count = self._counts.total()
+        if not count or self._from_s is None or self._to_s is None:
+            return ()
+        first = next(iter(self._counts))
+        times = f"{count} errors" if count > 1 else "an error"
+        from_s, to_s = f"{self._from_s:.1f}", f"{self._to_s:.1f}"
+        where = f"at {from_s} s" if from_s == to_s else f"from {from_s} s to {to_s} s"
+        text = f'damaged: libav reports {times} {where}, first "{first}"; what was read there may be wrong'
+        return (Damage("reported", text, self._from_s, self._to_s),)
+
+
+def _switch_on() -> None:
+    if av.logging.get_level() is not None:
+        return
+    logger = logging.getLogger("libav")
+    logger.addHandler(logging.NullHandler())
+    logger.propagate = False
+    av.logging.set_skip_repeated(False)  # of two files with the same error, the second's would be skipped
+    av.logging.set_level(av.logging.ERROR)
