@@ -61,10 +61,13 @@ def test_it_trains_and_says_what_it_is_worth(trained: tuple[Path, Result], table
     assert "95 % interval" in done.output
     shown = next(line for line in done.output.splitlines() if line.startswith("amusement"))
     assert shown.count(" … ") == 3, "average precision, precision and recall each have an interval"
+    assert "moving faces" in done.output
+    assert "single clips at the best lag" in done.output
     recogniser = load_trained(folder)
     assert recogniser.names == ("amusement", "doubt")
     about = json.loads((folder / "recogniser.json").read_text())
     assert about["training"]["people"] == 7
+    assert set(about["moving_faces"]["expressions"]) == {"amusement", "doubt"}
     assert set(about["provenance"]["inputs"]) >= {"ratings.csv", "single_face.mp4", "still0.png"}
     assert str(table.parent) not in (folder / "recogniser.json").read_text()
     assert (folder / "reliability.svg").read_text().startswith("<svg")

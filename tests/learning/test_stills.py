@@ -9,8 +9,8 @@ from planted_rated import WORLD, rated_of, stills_of
 from evoked.learning.recognition import descriptor_windows
 from evoked.learning.recognition.config import RecogniserConfig
 from evoked.learning.recognition.cross_fit import fit_recogniser, shape_of
-from evoked.learning.recognition.descriptor_windows import TrainingWindows, from_stills, is_still, moving_clips
-from evoked.learning.recognition.training_clips import ClipDataset
+from evoked.learning.recognition.descriptor_windows import TrainingWindows, moving_clips
+from evoked.learning.recognition.training_clips import ClipDataset, is_still
 from evoked.model.recognition import RecognitionForward
 
 TICKS = 18
@@ -99,7 +99,7 @@ def test_clips_that_move_are_taken_as_they_are() -> None:
         np.testing.assert_array_equal(windows(int(i), random), clips.rows[i])
     assert windows.draws == 1
     assert moving_clips(clips, TICKS, 0) is clips
-    assert not from_stills(clips)
+    assert not clips.mostly_stills
 
 
 def test_of_both_only_the_stills_change() -> None:
@@ -120,6 +120,8 @@ def test_of_both_only_the_stills_change() -> None:
     for i, rows in enumerate(moving.rows):
         assert np.array_equal(rows, both.rows[i // 3]) == (i < 60)
     assert TrainingWindows(both, TICKS).draws == 1
+    assert TrainingWindows(both.subset(range(20, 30)), TICKS).draws == 1, "a fold is trained as the whole is"
+    assert TrainingWindows(stills.subset([0]), TICKS).draws == 500
     again = moving_clips(both, TICKS, 0)
     assert all(np.array_equal(a, b) for a, b in zip(moving.rows, again.rows, strict=True))
     assert moving_clips(both, TICKS, 0, moving=False) is both

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from trained_folder import drawn, folder_of
 
 from evoked.cli.main import evoked
-from evoked.core.errors import CheckpointError, EvokedError
+from evoked.core.errors import CheckpointError, EvokedError, StudyError
 from evoked.core.expressions import EEV5
+from evoked.core.study_layout import StudyLayout
 from evoked.core.tables import read_provenance, read_table
 from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
@@ -24,8 +25,10 @@ from evoked.model.recognition import RecognitionForward
 from evoked.model.recognition_checkpoint import save_recognition
 from evoked.reactions.expressions.choose import open_recogniser
 from evoked.reactions.expressions.prototype import PrototypeRecogniser
+from evoked.reactions.expressions.recogniser import unreliable_expressions
 from evoked.reactions.expressions.trained import TrainedRecogniser, forward_fill, load_trained
 from evoked.reactions.viewers.annotator import Annotator
+from evoked.study.settings import checked_settings
 from evoked.weights.cache import Cache
 
 BLEND = ("blendshapes",)
@@ -158,6 +161,64 @@ def test_annotate_with_a_folder(cache: Cache, tmp_path: Path) -> None:
     assert made_by["config"]["recogniser"] == "trained"
     assert made_by["config"]["recogniser_sha256"] == load_trained(folder).digest
     assert str(tmp_path) not in str(made_by)
+
+
+def test_what_does_not_follow_moving_faces_is_not_used(tmp_path: Path) -> None:
+    failed = drawn(BLEND, passed=False)
+    rows = dict(failed.moving_faces["expressions"])
+    rows["doubt"] = rows["doubt"] | {"passed": None}  # no clip, or every clip, shows doubt
+    one = replace(failed, moving_faces=dict(failed.moving_faces) | {"expressions": rows})
+    save_recognition(tmp_path / "late", failed)
+    save_recognition(tmp_path / "one", one)
+    save_recognition(tmp_path / "unchecked", replace(failed, moving_faces={}))
+
+    with pytest.raises(CheckpointError) as late:
+        open_recogniser("late", root=tmp_path)
+    assert str(late.value) == (
+        "the recogniser in late is not fit for videos: amusement: its score does not follow moving faces (correlation "
+        "0.90, lag 0.20 s, rise 0.20 s, fall 2.25 s; needed: at least 0.8 and at most 0.5 s); so with doubt. Train it "
+        "again, or use it all the same: --allow-unvalidated, in a study.toml allow_unvalidated = true under [annotate]"
+    )
+    with pytest.raises(CheckpointError, match=r"amusement: its score does not follow moving faces .* s\)\. Train it"):
+        open_recogniser("one", root=tmp_path)
+    assert open_recogniser("one", ("doubt",), tmp_path).names == ("doubt",)
+    with pytest.raises(
+        CheckpointError, match="amusement: the recogniser was not checked on moving faces; so with doubt"
+    ):
+        open_recogniser("unchecked", root=tmp_path)
+    told = unreliable_expressions(open_recogniser("late", root=tmp_path, allow_unvalidated=True).describe())
+    assert set(told) == {"amusement", "doubt"}
+    assert told["doubt"].startswith("its score does not follow moving faces")
+    assert "unreliable" not in TrainedRecogniser(drawn(BLEND), "0" * 64, ("amusement",)).describe()
+
+
+def test_a_study_refuses_it_before_any_work(tmp_path: Path) -> None:
+    save_recognition(tmp_path / "late", drawn(BLEND, passed=False))
+    settings = 'expressions = ["amusement", "doubt"]\n[annotate]\nrecogniser = "late"\n'
+    (tmp_path / "study.toml").write_text(settings)
+    with pytest.raises(StudyError, match=r"\[annotate\] recogniser: the recogniser in late is not fit for videos"):
+        checked_settings(StudyLayout(tmp_path))
+
+    (tmp_path / "study.toml").write_text(settings + "allow_unvalidated = true\n")
+    assert checked_settings(StudyLayout(tmp_path)).annotate.allow_unvalidated
+
+
+@pytest.mark.nets
+def test_annotate_refuses_it_and_says_so_where_it_must_not(cache: Cache, tmp_path: Path) -> None:
+    save_recognition(tmp_path / "late", drawn(BLEND, passed=False))
+    out = tmp_path / "seen.parquet"
+    call = ["annotate", str(cache.clip("single_face.mp4")), "--recogniser", str(tmp_path / "late"), "-o", str(out)]
+
+    refused = CliRunner().invoke(evoked, call)
+    allowed = CliRunner().invoke(evoked, [*call, "--allow-unvalidated"], catch_exceptions=False)
+
+    assert isinstance(refused.exception, CheckpointError)
+    assert "is not fit for videos" in str(refused.exception)
+    assert allowed.exit_code == 0, allowed.output
+    made_by = read_provenance(out)
+    assert made_by is not None
+    assert "does not follow moving faces" in unreliable_expressions(made_by["config"])["amusement"]
+    assert "allow_unvalidated" not in made_by["config"]["annotate"]  # no result depends on it
 
 
 def test_annotate_with_a_folder_that_holds_none(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ def drawn(
     expressions: tuple[str, ...] = ("amusement", "doubt"),
     thresholds: tuple[float, ...] = (0.2, 0.6),
     seed: int = 0,
+    passed: bool = True,
 ) -> Recognition:
     config = RecognitionConfig(describes, width_of(describes), expressions, units=8)
     draw = np.random.default_rng(seed)
@@ -23,7 +24,14 @@ def drawn(
     points = tuple(OperatingPoint(t, "precision", 0.8, 0.4, 4, 8, 40) for t in thresholds)
     nets = {name: NETS[name].sha256 for name in models_of(describes)}
     calibration = tuple((1.5, 0.3) for _ in expressions)
-    return Recognition(config, arrays, calibration, points, nets)
+    row = {"correlation": 0.9, "lag_s": 0.2, "rise_s": 0.2, "fall_s": None if passed else 2.25, "passed": passed}
+    moving = {
+        "source": "stills",
+        "limit_s": 0.5,
+        "least_correlation": 0.8,
+        "expressions": dict.fromkeys(expressions, row),
+    }
+    return Recognition(config, arrays, calibration, points, nets, moving_faces=moving)
 
 
 def folder_of(place: Path, describes: tuple[str, ...], seed: int = 0) -> Path:

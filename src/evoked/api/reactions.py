@@ -162,7 +162,7 @@ def annotate(
     names = None if expressions is None else tuple(expressions)
     matcher = None if content is None else ContentMatcher({as_path(content).name: as_path(content)}, match)
 
-    recogniser = open_recogniser(config.recogniser, names)
+    recogniser = open_recogniser(config.recogniser, names, allow_unvalidated=config.allow_unvalidated)
 
     def annotator() -> Annotator:
         return _annotator(names, config, detect, CacheLocation.of(default_cache(offline=offline)))
@@ -266,5 +266,5 @@ def _annotator(
     names: tuple[str, ...] | None, config: AnnotateConfig, detect: DetectConfig, cache: CacheLocation
 ) -> Annotator:
     """The networks are loaded once for calls in a row with the same settings."""
-    recogniser = open_recogniser(config.recogniser, names)
+    recogniser = open_recogniser(config.recogniser, names, allow_unvalidated=config.allow_unvalidated)
     return Annotator(recogniser, replace(config, recogniser=PROTOTYPE), detect, cache.open())

@@ -29,7 +29,7 @@ from evoked.reactions.expressions.choose import open_recogniser
 from evoked.reactions.expressions.recogniser import PROTOTYPE, unreliable_expressions
 from evoked.reactions.labelling.majority_vote import VoteConfig
 from evoked.reactions.labelling.pipeline import AnnotatedReaction, annotate_known, annotate_reaction
-from evoked.reactions.viewers.annotation import AnnotateConfig
+from evoked.reactions.viewers.annotation import RECOGNISER_FIELDS, AnnotateConfig
 from evoked.reactions.viewers.annotation_table import annotation_to_table
 from evoked.reactions.viewers.annotator import Annotator, annotation_models
 from evoked.study.layout import config_values
@@ -70,7 +70,7 @@ class AnnotateSettings:
     def plain(self, *sections: str) -> dict[str, object]:
         """Sections as plain values, for provenance; without the folder of the recogniser."""
         config: dict[str, object] = {name: config_values(getattr(self, name)) for name in sections}
-        config["annotate"] = {n: v for n, v in config_values(self.annotate).items() if n != "recogniser"}
+        config["annotate"] = {n: v for n, v in config_values(self.annotate).items() if n not in RECOGNISER_FIELDS}
         return config
 
 
@@ -122,7 +122,12 @@ class AnnotateBatch:
     ) -> None:
         self._request, self._settings, self._tables = request, settings, tables
         self._previews, self._failures = previews, failures
-        self._recogniser = open_recogniser(settings.annotate.recogniser, settings.expressions, settings.root)
+        self._recogniser = open_recogniser(
+            settings.annotate.recogniser,
+            settings.expressions,
+            settings.root,
+            allow_unvalidated=settings.annotate.allow_unvalidated,
+        )
         self._thresholds = thresholds_for(settings.votes, self._recogniser)
         content = request.content
         self._matcher = ContentMatcher({content.name: content}, settings.align) if content else None

@@ -66,6 +66,9 @@ def train(
 ) -> None:
     """Train on RATINGS; print metrics on people that were held out.
 
+    The result is checked on faces that change: the score must follow them. Where it does not, `evoked annotate` and
+    `evoked run` refuse to use it, unless told to.
+
     Face descriptors are computed once and kept in OUTPUT/faces, the state of training in OUTPUT/state: after an
     interruption run the same command again to continue.
     \f
@@ -81,6 +84,7 @@ def train(
     require_training("evoked recogniser train")
     from evoked.learning.recognition.config import recogniser_settings
     from evoked.learning.recognition.held_out_metrics import metrics_json, metrics_table
+    from evoked.learning.recognition.moving_check import moving_table
     from evoked.learning.recognition.train_recogniser import train_recogniser, write_recogniser
     from evoked.report.reliability_plot import reliability_svg
 
@@ -106,7 +110,9 @@ def train(
         f"trained with dropout {recognition.training['dropout']:g}",
     ):
         tell(f"note: {line}")
-    click.echo(json.dumps(metrics_json(metrics), indent=1) if as_json else f"{metrics_table(metrics)}\n{output}")
+    figures = metrics_json(metrics, recognition.moving_faces["expressions"])
+    text = f"{metrics_table(metrics)}\n\n{moving_table(recognition.moving_faces)}\n{output}"
+    click.echo(json.dumps(figures, indent=1) if as_json else text)
     _end(problems, len(rated_clips.clips), f"{output} was trained on the others")
 
 
@@ -148,7 +154,7 @@ def evaluate(
     from evoked.reactions.expressions.recogniser import PROTOTYPE
     from evoked.reactions.expressions.trained import TrainedRecogniser
 
-    opened = open_recogniser(model)
+    opened = open_recogniser(model, allow_unvalidated=True)
     if faces is None and model == PROTOTYPE:
         raise click.UsageError("prototype needs --faces FOLDER, where face descriptors of the clips are kept")
     rated_clips = read_ratings(ratings, expressions=(*expression, *opened.names), groups=group)
@@ -158,6 +164,8 @@ def evaluate(
     trained_on = sum(digest in set(training_inputs.values()) for digest in dataset.digests.values())
     if trained_on:
         notes = (*notes, f"{trained_on} of {len(dataset.digests)} files were trained on: these metrics are too high")
+    if isinstance(opened, TrainedRecogniser):
+        notes = (*notes, *(f"{name}: {reason}" for name, reason in opened.unvalidated().items()))
     notes = (*rated_clips.notes, *_rating_notes(rated_clips), *_damage_notes(dataset), *notes)
     for line in (*notes, *(f"left out: {p}" for p in problems)):
         tell(f"note: {line}")

@@ -52,6 +52,8 @@ class Recognition:
         held_out: metrics on held-out ratings (average precision, reliability …); JSON values only.
         training: settings and course of the training; JSON values only.
         provenance: as `Provenance.as_dict` gives it.
+        moving_faces: the check on faces that change (`learning/recognition/moving_check.py`); JSON values only, empty
+            where there was none.
     """
 
     config: RecognitionConfig
@@ -62,6 +64,7 @@ class Recognition:
     held_out: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    moving_faces: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         classes = len(self.config.expressions)
@@ -88,6 +91,7 @@ class Recognition:
             "held_out": dict(self.held_out),
             "training": dict(self.training),
             "provenance": dict(self.provenance),
+            "moving_faces": dict(self.moving_faces),
         }
 
 
@@ -130,7 +134,7 @@ def _recognition_from(folder: Path, about: Mapping[str, Any], arrays: Mapping[st
             arrays,
             tuple((float(about["calibration"][n][0]), float(about["calibration"][n][1])) for n in names),
             tuple(OperatingPoint(**about["points"][n]) for n in names),
-            *(about.get(key, {}) for key in ("nets", "held_out", "training", "provenance")),
+            *(about.get(key, {}) for key in ("nets", "held_out", "training", "provenance", "moving_faces")),
         )
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise STORED.description_error(folder, error) from error

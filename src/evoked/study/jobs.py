@@ -336,7 +336,7 @@ def _matcher(contents: tuple[ContentFile, ...], config: MatchConfig) -> ContentM
 def _annotator(
     choice: RecogniserChoice, config: AnnotateConfig, detect: DetectConfig, cache: CacheLocation
 ) -> Annotator:
-    recogniser = open_recogniser(choice.choice, choice.names, choice.root)
+    recogniser = open_recogniser(choice.choice, choice.names, choice.root, allow_unvalidated=config.allow_unvalidated)
     if canonical(dict(recogniser.describe())) != choice.described:
         raise EvokedError(f"the recogniser {choice.choice} was replaced while the study ran: run it again")
     opened = replace(config, recogniser=PROTOTYPE)  # the one it names is open already

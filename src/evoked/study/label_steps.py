@@ -14,6 +14,7 @@ from evoked.media.probe import Media, probe
 from evoked.reactions.alignment.offset_map import read_offsets
 from evoked.reactions.expressions.choose import open_recogniser
 from evoked.reactions.expressions.recogniser import Recogniser, unreliable_expressions
+from evoked.reactions.viewers.annotation import RECOGNISER_FIELDS
 from evoked.reactions.viewers.annotator import annotation_models
 from evoked.study.jobs import (
     AlignTask,
@@ -211,7 +212,8 @@ class LabelSteps:
             self.runner.fail("annotate", reaction, f"study.toml [annotate] recogniser: {error}")
             return None
         config = settings.plain("window", "detect", "annotate")
-        del config["annotate"]["recogniser"]  # a folder; the recogniser's own description is added instead
+        for name in RECOGNISER_FIELDS:
+            del config["annotate"][name]  # a folder; the recogniser's own description is added instead
         config |= recogniser.describe()
         nets = {name: CATALOGUE[name].sha256 for name in annotation_models(recogniser)}
         offsets = read_offsets(self.folder.alignment(reaction))
@@ -271,8 +273,13 @@ class LabelSteps:
 
     def _open_recogniser(self) -> Recogniser:
         if self._recogniser is None:
-            choice = self.settings.annotate.recogniser
-            self._recogniser = open_recogniser(choice, self.settings.about.expressions, self.folder.root)
+            config = self.settings.annotate
+            self._recogniser = open_recogniser(
+                config.recogniser,
+                self.settings.about.expressions,
+                self.folder.root,
+                allow_unvalidated=config.allow_unvalidated,
+            )
         return self._recogniser
 
 

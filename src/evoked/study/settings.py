@@ -101,7 +101,12 @@ def checked_settings(folder: StudyLayout) -> Settings:
     """
     settings = read_settings(folder.root)
     try:
-        open_recogniser(settings.annotate.recogniser, settings.about.expressions, folder.root)
+        open_recogniser(
+            settings.annotate.recogniser,
+            settings.about.expressions,
+            folder.root,
+            allow_unvalidated=settings.annotate.allow_unvalidated,
+        )
     except EvokedError as error:
         raise StudyError(f"{folder.settings_toml} [annotate] recogniser: {error}") from error
     if folder.pairs_csv.exists():

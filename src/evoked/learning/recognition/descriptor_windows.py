@@ -9,14 +9,15 @@ experiment.
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evoked.learning.recognition.training_clips import ClipDataset
+from evoked.learning.recognition.training_clips import ClipDataset, is_still
 from evoked.model.recognition import RecognitionConfig, RecognitionForward
 
-__all__ = ["TrainingWindows", "descriptor_window", "from_stills", "is_still", "moving_clips", "window_scores"]
+__all__ = ["TrainingWindows", "descriptor_window", "moving_clips", "window_scores"]
 
 Rows = NDArray[np.float32]
 
@@ -37,16 +38,6 @@ VALIDATION_WINDOWS = 3
 """Windows of each clip that the validation loss is computed on."""
 
 
-def is_still(rows: Rows) -> bool:
-    """Whether a clip, (T, D), never changes."""
-    return bool((rows == rows[:1]).all())
-
-
-def from_stills(clips: ClipDataset) -> bool:
-    """Whether most of the clips are stills."""
-    return 2 * sum(map(is_still, clips.rows)) > len(clips.rows)
-
-
 class TrainingWindows:
     """Draws a window of each clip: of a still a moving one, of other clips as `descriptor_window`.
 
@@ -62,7 +53,7 @@ class TrainingWindows:
     def __init__(self, clips: ClipDataset, ticks: int, *, moving: bool = True) -> None:
         self._rows, self._ticks = clips.rows, ticks
         self._still = [moving and is_still(rows) for rows in clips.rows]
-        self.draws = math.ceil(LEAST_WINDOWS / len(clips.rows)) if from_stills(clips) else 1
+        self.draws = math.ceil(LEAST_WINDOWS / len(clips.rows)) if clips.mostly_stills else 1
         if any(self._still):
             self._states = np.stack([rows[len(rows) // 2] for rows in clips.rows])
             self._noise = NOISE * self._states.std(axis=0)
@@ -134,7 +125,7 @@ def moving_clips(clips: ClipDataset, ticks: int, seed: int, *, moving: bool = Tr
     index = [i for i in range(len(clips.rows)) for _ in range(VALIDATION_WINDOWS)]
     drawn = clips.subset(index)
     rows = tuple(windows(i, random) if still[i] else clips.rows[i] for i in index)
-    return ClipDataset(drawn.expressions, drawn.clips, rows, drawn.labels, drawn.people, drawn.digests)
+    return replace(drawn, rows=rows)
 
 
 def descriptor_window(rows: Rows, ticks: int, random: np.random.Generator) -> Rows:

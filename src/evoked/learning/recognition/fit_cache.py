@@ -100,4 +100,4 @@ def _fingerprint(clips: ClipDataset) -> list[object]:
     sha = hashlib.sha256(np.ascontiguousarray(clips.labels).tobytes())
     for rows in clips.rows:
         sha.update(str(rows.shape).encode() + np.ascontiguousarray(rows).tobytes())
-    return [list(clips.expressions), list(clips.clips), list(clips.people), sha.hexdigest()]
+    return [clips.mostly_stills, list(clips.expressions), list(clips.clips), list(clips.people), sha.hexdigest()]

@@ -335,6 +335,17 @@ def _number(value: float | None) -> str:
     return MISSING if value is None else f"{value:.3f}".replace("0.", ".", 1) if value < 1 else f"{value:.2f}"
 
 
-def metrics_json(rows: Sequence[ClassMetrics]) -> Mapping[str, object]:
-    """The metrics by expression, as JSON values."""
-    return {r.name: r.as_dict() for r in rows}
+def metrics_json(
+    rows: Sequence[ClassMetrics], moving_faces: Mapping[str, object] | None = None
+) -> Mapping[str, object]:
+    """The metrics by expression, as JSON values.
+
+    Args:
+        rows: the metrics.
+        moving_faces: expression → its check on moving faces, added to its metrics.
+
+    Returns:
+        Expression → metrics.
+    """
+    added = {name: {"moving_faces": check} for name, check in (moving_faces or {}).items()}
+    return {r.name: r.as_dict() | added.get(r.name, {}) for r in rows}

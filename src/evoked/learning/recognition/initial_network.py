@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from evoked.learning.recognition.config import RecogniserConfig
-from evoked.learning.recognition.descriptor_windows import TrainingWindows, from_stills
+from evoked.learning.recognition.descriptor_windows import TrainingWindows
 from evoked.learning.recognition.training_clips import ClipDataset
 from evoked.model.recognition import RecognitionConfig
 from evoked.model.recognition_network import RecognitionNetwork
@@ -39,7 +39,7 @@ def initial_network(train: ClipDataset, shape: RecognitionConfig, config: Recogn
     mean, deviation = _standards(train.rows)
     network.scale.mean.copy_(torch.from_numpy(mean))
     network.scale.deviation.copy_(torch.from_numpy(deviation))
-    if config.still_windows == "moving" and shape.recurrence == "lstm" and from_stills(train):
+    if config.still_windows == "moving" and shape.recurrence == "lstm" and train.mostly_stills:
         teach_last_frame(network, TrainingWindows(train, shape.ticks), config.seed)
     return network
 

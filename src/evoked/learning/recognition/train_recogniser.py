@@ -20,6 +20,7 @@ from evoked.learning.recognition.held_out_metrics import (
     metrics_json,
     metrics_notes,
 )
+from evoked.learning.recognition.moving_check import check_on_moving_faces
 from evoked.learning.recognition.training_clips import ClipDataset
 from evoked.model.recognition_checkpoint import Recognition, save_recognition
 from evoked.weights.catalogue import NETS
@@ -35,7 +36,7 @@ def train_recogniser(
     *,
     state: Path | None = None,
 ) -> tuple[Recognition, tuple[ClassMetrics, ...]]:
-    """Train on all clips, with metrics from held-out people.
+    """Train on all clips, with metrics from held-out people, and check the result on moving faces.
 
     Args:
         rated: the clips.
@@ -45,7 +46,7 @@ def train_recogniser(
         state: a folder in which finished trainings are cached, so that an interrupted run can continue.
 
     Returns:
-        The recogniser, and its metrics per expression.
+        The recogniser with the check, and its metrics per expression.
 
     Raises:
         DatasetError: if there is nothing to learn: no clip with any expression, fewer than 3 people.
@@ -64,12 +65,18 @@ def train_recogniser(
         rated.expressions, calibrated, rated.labels, rated.people, points, predicted, uncalibrated=crossed.scores
     )
     fitted = refit_all(rated, crossed, config, progress, fit=fit)
+    shape = shape_of(rated, config)
+    check = check_on_moving_faces(rated, shape, fitted.arrays, config.seed)
     nets = {name: NETS[name].sha256 for name in models_of(config.descriptors)}
     training_provenance = Provenance(
-        provenance.made_by, provenance.config, provenance.inputs, nets, (*provenance.notes, *metrics_notes(class_rows))
+        provenance.made_by,
+        provenance.config,
+        provenance.inputs,
+        nets,
+        (*provenance.notes, *metrics_notes(class_rows), *check.notes),
     )
     recognition = Recognition(
-        shape_of(rated, config),
+        shape,
         fitted.arrays,
         calibration,
         points,
@@ -77,6 +84,7 @@ def train_recogniser(
         metrics_json(class_rows),
         _training_record(rated, config, crossed, fitted),
         training_provenance.as_dict(),
+        check.as_dict(),
     )
     return recognition, class_rows
 

@@ -29,7 +29,7 @@ from evoked.reactions.expressions.trained import forward_fill
 from evoked.reactions.viewers.rated_clip import CODE_VERSION, ClipFaceDescriber, DescribedClip
 from evoked.weights.catalogue import NETS
 
-__all__ = ["ClipDataset", "load_rated_clips", "person_groups"]
+__all__ = ["ClipDataset", "is_still", "load_rated_clips", "person_groups"]
 
 FIRST = "v1"
 """Name that `evoked annotate` gives the only viewer of a recording."""
@@ -47,6 +47,8 @@ class ClipDataset:
         people: of each clip, the group of people that every split keeps together.
         digests: file name → SHA-256, as from `unique_names`.
         damage: defects of the files within the clips.
+        mostly_stills: whether most of the clips never change; of a subset, whether most of the clips it was taken from
+            do, so that all folds are trained alike. None: it is found out.
     """
 
     expressions: tuple[str, ...]
@@ -56,6 +58,11 @@ class ClipDataset:
     people: tuple[str, ...]
     digests: Mapping[str, str]
     damage: tuple[FileDamage, ...] = ()
+    mostly_stills: bool | None = None
+
+    def __post_init__(self) -> None:
+        if self.mostly_stills is None:
+            object.__setattr__(self, "mostly_stills", 2 * sum(map(is_still, self.rows)) > len(self.rows))
 
     def subset(self, indices: Sequence[int]) -> "ClipDataset":
         """The clips at these indices, in this order."""
@@ -67,7 +74,13 @@ class ClipDataset:
             tuple(self.people[i] for i in indices),
             self.digests,
             self.damage,
+            self.mostly_stills,
         )
+
+
+def is_still(rows: NDArray[np.float32]) -> bool:
+    """Whether a clip, (T, D), never changes."""
+    return bool((rows == rows[:1]).all())
 
 
 def load_rated_clips(

@@ -54,12 +54,43 @@ class TrainedRecogniser:
     def describe(self) -> dict[str, object]:
         """For provenance: the recogniser and its operating points."""
         points = dict(zip(self.recognition.config.expressions, self.recognition.points, strict=True))
-        return {
+        unvalidated = self.unvalidated()
+        described: dict[str, object] = {
             "recogniser": "trained",
             "recogniser_sha256": self.digest,
             "expressions": list(self.names),
             "operating_points": {name: points[name].threshold for name in self.names},
         }
+        return described | ({"unreliable": unvalidated} if unvalidated else {})
+
+    def unvalidated(self) -> dict[str, str]:
+        """Expression → why its score is not known to follow a face that changes, of those it scores.
+
+        From the check on moving faces after its training; an expression that could not be checked, because no clip or
+        every clip shows it, is not listed.
+        """
+        check = self.recognition.moving_faces
+        if not check:
+            return dict.fromkeys(self.names, "the recogniser was not checked on moving faces")
+        reasons = {}
+        for name in self.names:
+            row = check["expressions"].get(name, {"passed": False})
+            if row["passed"] is False:
+                figures = (
+                    f"{label} {row[key]:.2f}{unit}"
+                    for label, key, unit in (
+                        ("correlation", "correlation", ""),
+                        ("lag", "lag_s", " s"),
+                        ("rise", "rise_s", " s"),
+                        ("fall", "fall_s", " s"),
+                    )
+                    if row.get(key) is not None
+                )
+                reasons[name] = (
+                    f"its score does not follow moving faces ({', '.join(figures)}; needed: at least "
+                    f"{check['least_correlation']:g} and at most {check['limit_s']:g} s)"
+                )
+        return reasons
 
     def probabilities(self, described: Track) -> Track:
         """Calibrated probabilities in [0, 1]: about a share p of the clips with probability p show the expression.

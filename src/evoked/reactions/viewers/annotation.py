@@ -15,7 +15,10 @@ from evoked.reactions.expressions.recogniser import PROTOTYPE
 from evoked.reactions.viewers.face_detections import DetectionLog
 from evoked.reactions.viewers.measures import MEASURES
 
-__all__ = ["AnnotateConfig", "Annotation", "ContentFaces", "LeftOutFace", "Viewer"]
+__all__ = ["RECOGNISER_FIELDS", "AnnotateConfig", "Annotation", "ContentFaces", "LeftOutFace", "Viewer"]
+
+RECOGNISER_FIELDS = ("recogniser", "allow_unvalidated")
+"""Settings that no result depends on, apart from the recogniser's own description."""
 
 
 @settings
@@ -34,6 +37,9 @@ class AnnotateConfig:
         "auto", "turn the recording clockwise by so many degrees; auto: where its faces lie on their side or head"
     )
     recogniser: str = setting(PROTOTYPE, "prototype, or the folder of a recogniser that was trained")
+    allow_unvalidated: bool = setting(
+        False, "use a trained recogniser even if it failed, or never had, its check on moving faces"
+    )
     max_content_overlap: float = setting(
         0.5,
         "people with a larger share of detections on the content's own picture than this are not viewers",

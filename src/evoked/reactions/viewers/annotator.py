@@ -113,7 +113,9 @@ class Annotator:
             raise ValueError(
                 f"give a recogniser or name one in the config, not both: the config names {self.config.recogniser!r}"
             )
-        self.recogniser: Recogniser = recogniser or open_recogniser(self.config.recogniser)
+        self.recogniser: Recogniser = recogniser or open_recogniser(
+            self.config.recogniser, allow_unvalidated=self.config.allow_unvalidated
+        )
         detect = detect or DetectConfig()
         self._min_score = detect.min_score
         lowest = min(self._min_score, self.config.min_tracked_score)
