@@ -123,7 +123,8 @@ class FullDecoder:
         self._last_pts = None
         self._context.flush_buffers()
 
-    def _timed(self, packet: Packet | None) -> list[av.VideoFrame]:
+    def _decoded(self, packet: Packet | None) -> list[av.VideoFrame]:
+        """The frames that come out after a packet; a packet that cannot be decoded is counted."""
         if self._in_decoding_order and packet is not None and packet.dts is not None:
             heappush(self._waiting, packet.dts)
         if packet is not None and packet.pts is not None:
@@ -141,6 +142,10 @@ class FullDecoder:
                     heapify(self._waiting)
             return []
         self.aspects.note(packet)
+        return frames
+
+    def _timed(self, packet: Packet | None) -> list[av.VideoFrame]:
+        frames = self._decoded(packet)
         if self._in_decoding_order:
             for frame in frames:  # the earliest time that is left is that of the next frame in order of presentation
                 frame.pts = heappop(self._waiting) if self._waiting else frame.pts
