@@ -147,4 +147,14 @@ def test_a_mirrored_or_letterboxed_recording_needs_nothing(
     laugh = only(plain).scores.names.index("amusement")
     on, other = (only(annotation).scores.values[:, laugh] > 0.5 for annotation in (plain, seen))
     assert 0.2 < on.mean() < 0.8
-    assert (on != other).sum() <= 2  # of 30 frames
+    assert (on != other).sum() <= 3  # of 30 frames
+
+
+@pytest.mark.parametrize("degrees", [90, -90, -75])
+def test_a_face_that_lies_is_aligned_by_its_roll(cache: Cache, plain: Annotation, tmp_path: Path, degrees: int) -> None:
+    """In a recording that stays as it is; with the points of an upright face the scores were .31 to .41 apart."""
+    line = f"rotate={degrees}*PI/180:ow=hypot(iw\\,ih):oh=ow"
+    seen = Annotator(config=AnnotateConfig(rotate="0"), cache=cache)(filmed(cache, tmp_path / "lying.mp4", line))
+    viewer = only(seen)
+    assert viewer.scores.valid.mean() > 0.85
+    assert float(np.nanmean(np.abs(viewer.scores.values - only(plain).scores.values))) < 0.08

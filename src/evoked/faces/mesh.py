@@ -22,6 +22,7 @@ STILL, SAME_SIZE = 0.1, 0.2  # least movement: as a share of the face's longer s
 SURE = 0.1  # below this presence a face is searched again, if the image's edge cuts it or it was in the frame before
 EDGE_TIGHTER = (0.6, 0.7, 0.8)  # of the first region's side
 SMALL_TIGHTER = 0.8  # … where the image is halved: in dim light the camera's noise makes the model miss faces
+LYING = 45.0  # degrees of roll
 GROWN, LOWERED = 1.65, 0.08  # region_of_face; fitted on 400 web faces to where region_of_points converges
 
 
@@ -126,7 +127,7 @@ class FaceMesh:
             if before is not None and min(rgb.shape[:2]) > 1:
                 retries.append(self._halved(rgb, first.tighter(SMALL_TIGHTER)))
             points, presence = max([(points, presence), *retries], key=lambda result: result[1])
-        selected = points[list(BLENDSHAPE_POINTS)][None].astype(np.float32)  # (1, 146, 2), pixels
+        selected = _upright(points)[list(BLENDSHAPE_POINTS)][None].astype(np.float32)  # (1, 146, 2), pixels
         (shapes,) = self._blendshapes(selected)
         return Mesh(points.astype(np.float32), presence, np.clip(shapes.reshape(-1), 0, 1).astype(np.float32))
 
@@ -171,6 +172,20 @@ def region_of_face(face: Face) -> Region:
     down = np.array([-np.sin(angle), np.cos(angle)])
     x, y = face.centre + LOWERED * longer * down
     return Region(float(x), float(y), GROWN * longer, angle)
+
+
+def _upright(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The points of a face; of one that lies, rolled by over LYING, turned about the eye corner until these are level.
+
+    The blendshape network was trained on faces as they stand in a picture: of one that lies its numbers are .04 off.
+    """
+    across = points[RIGHT_EYE_CORNER] - points[LEFT_EYE_CORNER]
+    angle = np.arctan2(across[1], across[0])
+    if abs(angle) <= np.radians(LYING):
+        return points
+    cos, sin = np.cos(angle), np.sin(angle)
+    level = (points - points[LEFT_EYE_CORNER]) @ np.array([[cos, -sin], [sin, cos]])
+    return np.asarray(level + points[LEFT_EYE_CORNER])
 
 
 def _beyond(region: Region, shape: tuple[int, ...]) -> bool:

@@ -25,6 +25,7 @@ from evoked.faces.descriptors import column_names, models_of, open_descriptors, 
 from evoked.faces.detect import DetectConfig, Face, FaceDetector, iou
 from evoked.faces.identity import FaceIdentity
 from evoked.faces.landmarks import BLENDSHAPES
+from evoked.faces.lying import LyingFaces, lie_apart
 from evoked.faces.mesh import FaceMesh, Mesh
 from evoked.faces.tracker import FaceTracker
 from evoked.faces.turn_check import TurnCheck, perhaps_turned, turned_damage
@@ -120,6 +121,7 @@ class Annotator:
         self._min_score = detect.min_score
         lowest = min(self._min_score, self.config.min_tracked_score)
         self._detect = FaceDetector(replace(detect, min_score=lowest), cache, threads=1)
+        self._lying = LyingFaces(cache)
         self._mesh = FaceMesh(cache, threads=1)
         self._identity = FaceIdentity(cache, threads=1)
         # Blendshapes come with the mesh at no cost; other descriptions that the recogniser reads are computed per frame
@@ -230,10 +232,13 @@ class Annotator:
         detector = VideoFaceDetector(
             self._detect, self.config.detect_every, self.config.min_face_px, self._min_score, HOLD_FRAMES
         )
+        self._lying.start()
         for picture, rgb in prefetch(_converted(reader), QUEUE_FRAMES):
             detections = None if rgb is None else detector.detect(rgb)
             if check is not None and rgb is not None and detections is not None:
                 _raise_if_turned(check.look(picture.step, rgb, detections.faces))
+            if rgb is not None and detections is not None:
+                detections = replace(detections, faces=self._lying.aligned(picture.step, rgb, detections.faces))
             yield _DetectedFrame(picture, rgb, detections)
         if check is not None:
             _raise_if_turned(check.end())
@@ -350,6 +355,6 @@ def _with_defects(annotation: Annotation, defects: tuple[Damage, ...]) -> Annota
 
 def _same(face: Face, before: list[tuple[Face, Mesh, int]]) -> tuple[Face, Mesh] | None:
     """The recent face at the position of this one, with its mesh."""
-    overlaps = [(iou(face.box, old.box), i) for i, (old, _, _) in enumerate(before)]
+    overlaps = [(iou(face.box, old.box), i) for i, (old, _, _) in enumerate(before) if not lie_apart(face, old)]
     overlap, i = max(overlaps, default=(0.0, -1))
     return before[i][:2] if overlap > SAME_FACE_IOU else None
