@@ -38,7 +38,7 @@ from evoked.weights.catalogue import NETS as CATALOGUE
 
 __all__ = ["CODE", "LabelSteps", "content_of", "playable"]
 
-CODE = {"align": 5, "annotate": 8, "label": 3}
+CODE = {"align": 5, "annotate": 9, "label": 3}
 """Code version of each step, raised by one whenever its code changes its results: older results are then recomputed."""
 
 
