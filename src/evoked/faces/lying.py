@@ -6,6 +6,7 @@ one, turned back, has its eyes where they are. A face that is tilted by up to 50
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,8 +54,13 @@ class LyingFaces:
     """
 
     def __init__(self, cache: Cache | None = None) -> None:
-        self._detect = _CloseDetector(DetectConfig(min_score=0.5, closeup_size=0), cache, threads=1)
+        self._cache = cache
         self._places: list[_Place] = []
+
+    @cached_property
+    def _detect(self) -> _CloseDetector:
+        """Opened for the first face that is not certainly upright: most recordings have none."""
+        return _CloseDetector(DetectConfig(min_score=0.5, closeup_size=0), self._cache, threads=1)
 
     def start(self) -> None:
         """Begin another recording."""
@@ -84,14 +90,14 @@ class LyingFaces:
 
     def _aligned(self, step: int, rgb: NDArray[np.uint8], face: Face, place: _Place) -> Face:
         if place.angle:
-            found = self._found(rgb, face, place.angle)
-            if found is not None and found.score >= max(HELD, face.score - MARGIN):
-                return self._held(place, found)
+            turned = self._found(rgb, face, place.angle)
+            if turned is not None and turned.score >= max(HELD, face.score - MARGIN):
+                return self._held(place, turned)
             place.angle, place.searched = 0.0, step
         if face.score >= CERTAIN or step < place.searched:
             return face
-        results = [found for angle in ANGLES if (found := self._found(rgb, face, angle)) is not None]
-        best = max(results, key=lambda found: found.score, default=face)
+        results = [turned for angle in ANGLES if (turned := self._found(rgb, face, angle)) is not None]
+        best = max(results, key=lambda turned: turned.score, default=face)
         if best is not face:
             exact = self._found(rgb, face, _turn_of(best))  # level: points at 30 degrees are a little off
             best = best if exact is None or exact.score < best.score - MARGIN else exact
@@ -101,11 +107,11 @@ class LyingFaces:
         place.searched, place.interval = step + place.interval, min(2 * place.interval, LONGEST)
         return face
 
-    def _held(self, place: _Place, found: Face) -> Face:
+    def _held(self, place: _Place, turned: Face) -> Face:
         """Take a face that lies, and its angle for the next frame; one that has risen is upright from then on."""
-        angle = _turn_of(found)
+        angle = _turn_of(turned)
         place.angle = angle if abs(angle) > RISEN else 0.0
-        return found
+        return turned
 
     def _found(self, rgb: NDArray[np.uint8], face: Face, angle: float) -> Face | None:
         """The face at a place that is turned clockwise by an angle, in pixels of the frame; None: there is none."""
@@ -117,14 +123,14 @@ class LyingFaces:
         near = (
             f for f in self._detect(warp(rgb, matrix, (SIDE, SIDE))) if np.abs(f.centre - SIDE / 2).max() < SIDE / 4
         )
-        found = max(near, key=lambda f: f.score, default=None)
-        if found is None:
+        turned = max(near, key=lambda f: f.score, default=None)
+        if turned is None:
             return None
-        points = (found.points - SIDE / 2) @ back.T + face.centre
-        centre = back @ (found.centre - SIDE / 2) + face.centre
-        size = np.abs(back) @ found.box[2:]  # of the upright rectangle around the turned one
+        points = (turned.points - SIDE / 2) @ back.T + face.centre
+        centre = back @ (turned.centre - SIDE / 2) + face.centre
+        size = np.abs(back) @ turned.box[2:]  # of the upright rectangle around the turned one
         box = np.concatenate([centre - size / 2, size]).astype(np.float32)
-        return Face(box, points.astype(np.float32), found.score)
+        return Face(box, points.astype(np.float32), turned.score)
 
 
 def lie_apart(first: Face, second: Face) -> bool:
