@@ -43,7 +43,7 @@ def frames(viewer: ViewerClip) -> tuple[Rgb, ...]:
     x, y, w, h = viewer.person(1.0)
     grids = [TimeGrid(RATE, max(2, int((b - a) * RATE)), Fraction(a).limit_denominator(100)) for a, b in spans]
     film = default_cache().clip(viewer.clip)
-    there = [p.rgb()[y : y + h, x : x + w].copy() for g in grids for p in read_media(film, frames=g)
+    there = [p.rgb(viewer.size)[y : y + h, x : x + w].copy() for g in grids for p in read_media(film, frames=g)
              if isinstance(p, VideoFrame)]  # fmt: skip
     return tuple(there + there[::-1])
 
