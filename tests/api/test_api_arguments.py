@@ -9,7 +9,10 @@ import pytest
 
 import evoked
 from evoked.api.arguments import settings_of
+from evoked.api.reactions import RENAMED
 from evoked.faces.detect import DetectConfig
+from evoked.reactions.alignment.config import MatchConfig
+from evoked.reactions.content_region.detector import ContentRegionConfig
 from evoked.reactions.viewers.annotation import AnnotateConfig
 
 
@@ -56,6 +59,17 @@ def test_settings_go_to_the_class_that_has_them() -> None:
     detect, annotate = settings_of("annotate", {"min_score": 0.5, "min_face_px": 30}, DetectConfig, AnnotateConfig)
     assert (detect.min_score, annotate.min_face_px) == (0.5, 30)
     assert annotate.detect_every == AnnotateConfig().detect_every
+
+
+def test_a_setting_goes_to_one_class() -> None:
+    configs = MatchConfig, ContentRegionConfig, DetectConfig, AnnotateConfig
+    values = {"min_score": 0.5, "align_min_score": 10.0, "region_min_score": 0.4}
+    match, region, detect, _ = settings_of("annotate", values, *configs, renamed=RENAMED)
+    assert (match.min_score, region.min_score, detect.min_score) == (10.0, 0.4, 0.5)
+    match, region, _, _ = settings_of("annotate", {"min_score": 0.5}, *configs, renamed=RENAMED)
+    assert (match.min_score, region.min_score) == (MatchConfig().min_score, ContentRegionConfig().min_score)
+    with pytest.raises(ValueError, match="would go to two classes"):
+        settings_of("annotate", {}, *configs)
 
 
 def test_a_setting_that_does_not_exist() -> None:

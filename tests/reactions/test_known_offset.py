@@ -37,5 +37,18 @@ def test_what_readers_are_told() -> None:
     offsets = known_offsets(2.5, 30, 60)
     assert (offsets.by, offsets.score) == ("known offset", 0)
     assert modality_notes(offsets) == ("aligned by the offset that was given: nothing was compared",)
-    with pytest.raises(ValueError, match="rate must be above 0"):
-        known_offsets(0, 30, 60, 0)
+
+
+@pytest.mark.parametrize(
+    ("offset", "rate", "message"),
+    [
+        (0, 0, "the rate must be from 0.1 to 10"),
+        (0, 1e9, "the rate must be from"),
+        (0, float("nan"), "the rate must be from"),
+        (float("nan"), 1, "the offset must be a number of seconds, got nan"),
+        (float("inf"), 1, "the offset must be a number of seconds"),
+    ],
+)
+def test_numbers_that_are_no_offset(offset: float, rate: float, message: str) -> None:
+    with pytest.raises(AlignmentError, match=message):
+        known_offsets(offset, 30, 60, rate)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from evoked.core.progress import Progress, silent
@@ -28,13 +29,19 @@ def or_silent(progress: Progress | None) -> Progress:
     return progress or silent
 
 
-def settings_of(function: str, values: Mapping[str, object], *configs: type) -> list[Any]:
+def settings_of(
+    function: str,
+    values: Mapping[str, object],
+    *configs: type,
+    renamed: Mapping[type, Mapping[str, str]] = MappingProxyType({}),
+) -> list[Any]:
     """Make the config objects of a function from its keyword arguments.
 
     Args:
         function: its name, for messages.
         values: setting → value; the settings that are left out keep their defaults.
-        configs: classes decorated with `settings`, each setting in one of them.
+        configs: classes decorated with `settings`.
+        renamed: class → its setting → name of the keyword argument, where two classes have a setting of one name.
 
     Returns:
         One object per class, in order.
@@ -43,8 +50,16 @@ def settings_of(function: str, values: Mapping[str, object], *configs: type) -> 
         TypeError: for a setting that none of the classes has.
         ValueError: for a value of another type or out of its range.
     """
-    fields = {config: {setting.name for setting in describe(config)} for config in configs}
-    known = set().union(*fields.values())
+    fields = {
+        config: {renamed.get(config, {}).get(setting.name, setting.name): setting.name for setting in describe(config)}
+        for config in configs
+    }
+    known = {name for arguments in fields.values() for name in arguments}
+    if len(known) < sum(map(len, fields.values())):
+        raise ValueError(f"{function}(): a setting would go to two classes; rename it")
     if unknown := [name for name in values if name not in known]:
         raise TypeError(f"{function}() has no setting {unknown[0]!r}; there are: {', '.join(sorted(known))}")
-    return [config(**{name: values[name] for name in values if name in fields[config]}) for config in configs]
+    return [
+        config(**{setting: values[name] for name, setting in fields[config].items() if name in values})
+        for config in configs
+    ]

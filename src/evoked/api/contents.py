@@ -74,8 +74,8 @@ def predict(
     Args:
         video: a media file with a picture.
         model: folder of a trained model, or from `load_model`.
-        output: also write the prediction to this file (.parquet, .csv, .json, .vtt).
-        threshold: probability from which an expression is shown in .vtt.
+        output: also write the prediction to this file (.parquet, .csv, .json, .vtt, .srt, .eaf).
+        threshold: probability from which an expression is on in .vtt, .srt and .eaf.
         audio_track: which of the video's audio tracks, from 1; 0: the one that a player plays.
         offline: use only networks that are in the cache.
         progress: called with the seconds done, their total and a note.

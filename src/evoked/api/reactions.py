@@ -35,6 +35,9 @@ from evoked.weights.cache import CacheLocation, default_cache
 if TYPE_CHECKING:
     import pandas
 
+RENAMED = {MatchConfig: {"min_score": "align_min_score"}, ContentRegionConfig: {"min_score": "region_min_score"}}
+"""As the options of `evoked annotate`: `min_score` is that of the face detector."""
+
 __all__ = ["ViewerScores", "align", "annotate", "label", "vote"]
 
 
@@ -96,7 +99,7 @@ def align(
     content: File,
     *,
     offset_s: float | None = None,
-    rate: float = 1.0,
+    rate: float | None = None,
     progress: Progress | None = None,
     **settings: object,
 ) -> OffsetMap:
@@ -107,7 +110,7 @@ def align(
         content: the video that they watch.
         offset_s: where it is known: the second of the reaction at which the content's second 0 is played, below 0
             where the recording began later. Nothing is searched then.
-        rate: with offset_s: reaction seconds for each content second.
+        rate: with offset_s: reaction seconds for each content second; 1 where None.
         progress: called with the work done, its total (None if unknown) and a note.
         **settings: those of `[align]` in study.toml, such as `by="video"`.
 
@@ -121,7 +124,11 @@ def align(
     """
     (config,) = settings_of("align", settings, MatchConfig)
     if offset_s is not None:
-        return known_offsets_of_files(as_path(reaction), as_path(content), offset_s, rate)
+        return known_offsets_of_files(
+            as_path(reaction), as_path(content), float(offset_s), 1.0 if rate is None else float(rate)
+        )
+    if rate is not None:
+        raise ValueError("align() takes a rate with offset_s only")
     matcher = ContentMatcher({as_path(content).name: as_path(content)}, config)
     return matcher.match(as_path(reaction), progress=or_silent(progress)).offsets
 
@@ -145,7 +152,8 @@ def annotate(
         expressions: names of those that are scored; None: all of the recogniser.
         offline: use only networks that are in the cache.
         progress: called with the work done, its total and a note.
-        **settings: those of `[align]`, `[window]`, `[detect]` and `[annotate]` in study.toml.
+        **settings: those of `[align]`, `[window]`, `[detect]` and `[annotate]` in study.toml. `min_score` is that of
+            `[detect]`; the others are `align_min_score` and `region_min_score`.
 
     Returns:
         The viewers and their scores: a Track per viewer, on the reaction's time.
@@ -157,7 +165,7 @@ def annotate(
         TypeError, ValueError: for a setting that does not exist, or a value that is not accepted.
     """
     match, region, detect, config = settings_of(
-        "annotate", settings, MatchConfig, ContentRegionConfig, DetectConfig, AnnotateConfig
+        "annotate", settings, MatchConfig, ContentRegionConfig, DetectConfig, AnnotateConfig, renamed=RENAMED
     )
     names = None if expressions is None else tuple(expressions)
     matcher = None if content is None else ContentMatcher({as_path(content).name: as_path(content)}, match)

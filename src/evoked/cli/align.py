@@ -41,7 +41,7 @@ def align(
     output: Path | None,
     draw: Path | None,
     offset_s: float | None,
-    rate: float,
+    rate: float | None,
     **options: object,
 ) -> None:
     """Find where REACTION plays CONTENT: by the sound they have in common, else by the picture.
@@ -60,6 +60,8 @@ def align(
         EvokedError: if a file cannot be used, or no alignment is found.
     """
     config = config_from_options(MatchConfig, options)
+    if rate is not None and offset_s is None:
+        raise click.UsageError("--rate goes with --offset-s")
     output = output and file_in(output, derived_name(reaction.name, ".json"), (".json",))
     draw = draw and file_in(draw, derived_name(reaction.name, ".svg"), (".svg", ".html"))
     reaction_recording, content_recording = Recording(reaction), Recording(content)
@@ -69,7 +71,7 @@ def align(
     matcher = ContentMatcher({content.name: content_recording}, config)
     try:
         if offset_s is not None:
-            offsets = known_offsets_of_files(reaction, content, offset_s, rate)
+            offsets = known_offsets_of_files(reaction, content, offset_s, 1.0 if rate is None else rate)
         else:
             with bar(f"align {reaction.name}") as progress:
                 offsets = matcher.match(reaction_recording, progress=progress).offsets
@@ -80,7 +82,7 @@ def align(
     searched = {described.name: getattr(config, described.name) for described in describe(MatchConfig)}
     provenance = Provenance(
         "align",
-        config=searched if offset_s is None else {"offset_s": offset_s, "rate": rate},
+        config=searched if offset_s is None else {"offset_s": offset_s, "rate": 1.0 if rate is None else rate},
         inputs=inputs(),
         notes=matcher.damage_notes(reaction_recording, content.name),
         damage=matcher.defects(reaction_recording, content.name),

@@ -133,6 +133,8 @@ def _settings(ctx: click.Context, options: dict[str, Any]) -> AnnotateSettings:
 def _known_offsets(reactions: tuple[Path, ...], content: Path | None, options: dict[str, Any]) -> OffsetMap | None:
     """The map that --alignment or --offset-s give; None without them."""
     offset_s, rate, alignment = (options.pop(name) for name in ("offset_s", "rate", "alignment"))
+    if rate is not None and offset_s is None:
+        raise click.UsageError("--rate goes with --offset-s")
     if offset_s is None and alignment is None:
         return None
     option = "--offset-s" if alignment is None else "--alignment"
@@ -142,7 +144,11 @@ def _known_offsets(reactions: tuple[Path, ...], content: Path | None, options: d
         raise click.UsageError(f"{option} goes with --content")
     if len(reactions) > 1:
         raise click.UsageError(f"{option} is of one reaction; for several, annotate them one by one, or make a study")
-    return read_offsets(alignment) if alignment else known_offsets_of_files(reactions[0], content, offset_s, rate)
+    return (
+        read_offsets(alignment)
+        if alignment
+        else known_offsets_of_files(reactions[0], content, offset_s, 1.0 if rate is None else rate)
+    )
 
 
 def _refuse_unused(ctx: click.Context, content: Path | None, labels: bool) -> None:

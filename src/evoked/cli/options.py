@@ -114,10 +114,8 @@ def offset_options(command: Command) -> Command:
     """Decorator that adds --offset-s and --rate, for a recording whose alignment is known, to a click command."""
     rate = click.option(
         "--rate",
-        type=click.FloatRange(0, min_open=True),
-        default=1.0,
-        show_default=True,
-        help="with --offset-s: reaction seconds for each content second",
+        type=float,
+        help="with --offset-s: reaction seconds for each content second  [default: 1]",
     )
     offset = click.option(
         "--offset-s",

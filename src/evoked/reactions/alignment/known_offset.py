@@ -1,5 +1,6 @@
 """An offset map from a start time that is known, such as from a trigger: nothing is searched."""
 
+import math
 from pathlib import Path
 
 from evoked.core.errors import AlignmentError
@@ -7,6 +8,8 @@ from evoked.media.probe import probe
 from evoked.reactions.alignment.offset_map import KNOWN, OffsetMap, Segment
 
 __all__ = ["known_offsets", "known_offsets_of_files"]
+
+MIN_RATE, MAX_RATE = 0.1, 10.0
 
 
 def known_offsets(offset_s: float, content_s: float, reaction_s: float, rate: float = 1.0) -> OffsetMap:
@@ -22,11 +25,13 @@ def known_offsets(offset_s: float, content_s: float, reaction_s: float, rate: fl
         A map of one segment: the part of the content that the recording covers. Its score is 0: nothing was compared.
 
     Raises:
-        ValueError: if the rate is not above zero.
-        AlignmentError: if the recording covers none of the content.
+        AlignmentError: if a number is not finite, the rate is beyond any playback, or the recording covers none of the
+            content.
     """
-    if not rate > 0:
-        raise ValueError(f"rate must be above 0, got {rate}")
+    if not math.isfinite(offset_s):
+        raise AlignmentError(f"the offset must be a number of seconds, got {offset_s}")
+    if not MIN_RATE <= rate <= MAX_RATE:
+        raise AlignmentError(f"the rate must be from {MIN_RATE:g} to {MAX_RATE:g}, about 1 as a rule, got {rate:g}")
     start = max(0.0, -offset_s / rate)
     end = min(content_s, (reaction_s - offset_s) / rate)
     if not start < end:
@@ -50,7 +55,7 @@ def known_offsets_of_files(reaction: Path, content: Path, offset_s: float, rate:
         The map.
 
     Raises:
-        AlignmentError, ValueError: as `known_offsets`.
+        AlignmentError: as `known_offsets`.
         MediaError: if a file cannot be read.
     """
     return known_offsets(offset_s, float(probe(content).duration_s), float(probe(reaction).duration_s), rate)
