@@ -93,14 +93,14 @@ def test_only_what_changed_is_made_again(evoked, listed: Path, model_folder: Pat
     before = parts(tmp_path / "d")
     (tmp_path / "d" / "part-00001.parquet").write_bytes(b"cut off")  # as a killed copy leaves it
     code, _, err = evoked(*words)
-    assert (code, "2 of them kept" in err) == (0, True)
+    assert (code, "3 parts, 2 kept" in err) == (0, True)
     after = parts(tmp_path / "d")
     assert {n: s for n, s in after.items() if n != "part-00001.parquet"} == {
         n: s for n, s in before.items() if n != "part-00001.parquet"
     }
     os.utime(listed.parent / "v22.safetensors", ns=(1, 1))  # another version of one file
-    assert "2 of them kept" in evoked(*words)[2]
-    assert "3 of them kept" in evoked(*words)[2]
+    assert "3 parts, 2 kept" in evoked(*words)[2]
+    assert "3 parts, 3 kept" in evoked(*words)[2]
 
 
 @pytest.mark.nets
@@ -130,7 +130,9 @@ def test_a_bad_file_does_not_take_the_others_with_it(evoked, listed: Path, model
     assert "none.safetensors" in err
     table = pyarrow.dataset.dataset(tmp_path / "d", format="parquet").to_table()
     assert table["video"].unique().to_pylist() == [str(listed.parent / f"v0{n}.safetensors") for n in (0, 1)]
-    assert evoked(*words)[0] == 1  # told again, though the part is kept
+    code, _, err = evoked(*words)
+    assert (code, "0 kept" in err) == (1, True)  # tried again: what failed may be mended by now
+    assert "2 of 4 videos" in err
 
 
 @pytest.mark.nets
@@ -145,7 +147,12 @@ def test_a_video_in_a_list_is_predicted_as_by_itself(evoked, video: Path, model_
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("", "names no video"), ("# only\n", "names no video"), ("a.mp4\nb.mp4\na.mp4\n", "a.mp4 is named twice")],
+    [
+        ("", "names no video"),
+        ("# only\n", "names no video"),
+        ("a.mp4\nb.mp4\n./a.mp4\n", "a.mp4 is named twice, on lines 1 and 3"),
+        ("  # only\n", "names no video"),
+    ],
 )
 def test_a_list_with_a_mistake(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "list.txt").write_text(text)

@@ -51,7 +51,7 @@ _Outcome = Done[PredictTask, Prediction] | Failed[PredictTask]
     type=click.FloatRange(0, 1, min_open=True),
     default=0.5,
     show_default=True,
-    help="probability from which an expression is shown in .vtt and counted in the table",
+    help="probability from which an expression is on in .vtt, .srt, .eaf and counted in the table",
 )
 @click.option("--json", "as_json", is_flag=True, help="print JSON: every second, or the path of the file")
 @click.option(
@@ -108,8 +108,8 @@ def predict(
             videos[0], model, output, threshold=threshold, threads=threads, audio_track=audio_track, **how
         )
         return
-    if listed is not None and (output is None or suffix or audio_track):
-        raise click.UsageError("--from needs -o FOLDER, and goes without --format and --audio-track")
+    if listed is not None and (output is None or suffix or audio_track or threshold != 0.5):
+        raise click.UsageError("--from needs -o FOLDER, and goes without --format, --threshold and --audio-track")
     load_model(model).feature_config(threads)  # a wrong model is reported once, not per video
     if output and (listed is not None or len(videos) > 1 or not output.suffix):
         check_folder(output)

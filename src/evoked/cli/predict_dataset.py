@@ -70,6 +70,8 @@ def _remove_surplus(folder: Path, names: set[str]) -> None:
 
 def _report(done: dict[Path, PartDone], kept: int, as_json: bool, folder: Path) -> None:
     failed = [entry for path in sorted(done) for entry in done[path].failed]
+    for video, line in (entry for path in sorted(done) for entry in done[path].damage):
+        tell(f"note: {video}: {line}")
     for video, reason in failed:
         fail(f"failed: {reason if video in reason else f'{video}: {reason}'}")
     videos, seconds = sum(p.videos for p in done.values()), sum(p.seconds for p in done.values())
@@ -79,6 +81,7 @@ def _report(done: dict[Path, PartDone], kept: int, as_json: bool, folder: Path) 
         click.echo(json.dumps({**counts, "failed": rows}, indent=1, ensure_ascii=False))
     else:
         click.echo(str(folder))
-    tell(f"{videos - len(failed)} videos, {seconds} seconds in {len(done)} parts, {kept} of them kept")
+    parts = f"{len(done)} part{'' if len(done) == 1 else 's'}"
+    tell(f"{videos - len(failed)} of {videos} videos, {seconds} seconds in {parts}, {kept} kept")
     if failed:
         raise EvokedError(f"{len(failed)} of {videos} videos could not be predicted; the reasons are above")

@@ -7,7 +7,7 @@ part that fits all of these is kept, so the same command goes on where it stoppe
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from evoked.core.damage import FileDamage
 from evoked.core.errors import FILE_ERRORS, DatasetError, EvokedError, OutputError, WeightsError, failure_of
 from evoked.core.files import digest
 from evoked.core.progress import Progress, silent
@@ -22,12 +23,15 @@ from evoked.core.provenance import Provenance
 from evoked.core.tables import read_provenance, write_table
 from evoked.core.track import Track
 from evoked.features.files import SUFFIX, read_features
-from evoked.prediction.jobs import PredictTask, run_predict_task
-from evoked.prediction.predictor import load_model, predict_features
+from evoked.prediction.jobs import Prediction, PredictTask, run_predict_task
+from evoked.prediction.predictor import Model, load_model, predict_features
 from evoked.prediction.writers import FIXED
 from evoked.weights.cache import CacheLocation
 
 __all__ = ["PartDone", "PartTask", "is_part", "kept_part", "part_tasks", "read_list", "run_part_task"]
+
+CODE = 1
+"""Code version of predictions in parts, raised by one whenever the code changes their values."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +61,13 @@ class PartDone:
         videos: number of videos in it.
         seconds: rows of the file.
         failed: (video, reason) of those that could not be predicted.
+        damage: (video, line) of what was wrong with the files that were.
     """
 
     videos: int
     seconds: int
     failed: tuple[tuple[str, str], ...] = ()
+    damage: tuple[tuple[str, str], ...] = ()
 
 
 def read_list(path: Path) -> tuple[Path, ...]:
@@ -76,15 +82,18 @@ def read_list(path: Path) -> tuple[Path, ...]:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeError) as error:
         raise DatasetError(f"{path} cannot be read as a list of videos, a path per line: {error}") from error
-    names = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
-    if not names:
+    numbers: dict[Path, int] = {}
+    for number, line in enumerate(lines, start=1):
+        name = line.strip()
+        if not name or name.startswith("#"):
+            continue
+        video = Path(os.path.abspath(path.parent / name))
+        if video in numbers:
+            raise DatasetError(f"{path}: {name} is named twice, on lines {numbers[video]} and {number}; keep one")
+        numbers[video] = number
+    if not numbers:
         raise DatasetError(f"{path} names no video; write a path per line")
-    numbers: dict[str, int] = {}
-    for number, name in enumerate(names, start=1):
-        if name in numbers:
-            raise DatasetError(f"{path}: {name} is named twice (entries {numbers[name]} and {number}); keep one")
-        numbers[name] = number
-    return tuple(path.parent / name for name in names)
+    return tuple(numbers)
 
 
 def part_tasks(
@@ -124,10 +133,10 @@ def part_tasks(
 def kept_part(task: PartTask) -> PartDone | None:
     """The part on disk, if it was made of the same videos by the same model; None: it has to be made."""
     config = _config_of(task.output)
-    if config.get("key") != _key(task):
-        return None
-    failed = tuple((str(video), str(reason)) for video, reason in config.get("failed", ()))
-    return PartDone(len(task.videos), int(config.get("seconds", 0)), failed)
+    if config.get("key") != _key(task) or config.get("failed"):
+        return None  # what failed may be mended by now
+    damage = tuple((str(video), str(line)) for video, line in config.get("damage", ()))
+    return PartDone(len(task.videos), int(config.get("seconds", 0)), damage=damage)
 
 
 def is_part(path: Path) -> bool:
@@ -153,24 +162,30 @@ def run_part_task(task: PartTask, progress: Progress = silent) -> PartDone:
     model = load_model(task.model, task.threads)
     tracks: list[tuple[Path, Track]] = []
     failed: list[tuple[str, str]] = []
+    damage: list[tuple[str, str]] = []
+    defects: list[FileDamage] = []
     for number, video in enumerate(task.videos):
         progress(number, len(task.videos), video.name)
         try:
-            tracks.append((video, _predicted(task, video)))
+            prediction = _predicted(task, model, video)
         except (WeightsError, OutputError):
             raise
         except FILE_ERRORS as error:
             failed.append((str(video), str(failure_of(error))))
+        else:
+            tracks.append((video, prediction.track))
+            damage += [(str(video), line) for line in prediction.damage]
+            defects += prediction.provenance.damage
     progress(len(task.videos), len(task.videos))
     seconds = sum(track.grid.steps for _, track in tracks)
-    config = {"key": _key(task), "videos": len(task.videos), "seconds": seconds, "failed": failed}
+    config = {"key": _key(task), "videos": len(task.videos), "seconds": seconds, "failed": failed, "damage": damage}
     notes = tuple(str(note) for note in model.checkpoint.provenance.get("notes", ()))
     write_table(
         task.output,
         _columns(tracks, model.expressions),
-        Provenance("predict", config, {"model": model.sha256}, notes=notes),
+        Provenance("predict", config, {"model": model.sha256}, _nets_of(model), notes, tuple(defects)),
     )
-    return PartDone(len(task.videos), seconds, tuple(failed))
+    return PartDone(len(task.videos), seconds, tuple(failed), tuple(damage))
 
 
 def _config_of(path: Path) -> dict[str, Any]:
@@ -182,10 +197,16 @@ def _config_of(path: Path) -> dict[str, Any]:
     return dict((provenance or {}).get("config") or {})
 
 
-def _predicted(task: PartTask, video: Path) -> Track:
+def _predicted(task: PartTask, model: Model, video: Path) -> Prediction:
     if video.suffix.lower() == SUFFIX:
-        return predict_features(load_model(task.model, task.threads), read_features(video))
-    return run_predict_task(PredictTask(video, task.model, task.cache, threads=task.threads)).track
+        return Prediction(predict_features(model, read_features(video)), Provenance("predict", {}, {}))
+    return run_predict_task(PredictTask(video, task.model, task.cache, threads=task.threads))
+
+
+def _nets_of(model: Model) -> dict[str, str]:
+    """The networks of the features that the model reads."""
+    nets = model.checkpoint.features.get("nets")
+    return {str(name): str(sha) for name, sha in nets.items()} if isinstance(nets, Mapping) else {}
 
 
 def _columns(tracks: Sequence[tuple[Path, Track]], names: tuple[str, ...]) -> dict[str, NDArray[Any] | list[str]]:
@@ -203,7 +224,7 @@ def _columns(tracks: Sequence[tuple[Path, Track]], names: tuple[str, ...]) -> di
 
 def _key(task: PartTask) -> str:
     """What the part depends on: the videos as they are now, and the model."""
-    return digest([load_model(task.model).sha256, *(list(entry) for entry in _stats(task.videos))])
+    return digest([CODE, load_model(task.model).sha256, *(list(entry) for entry in _stats(task.videos))])
 
 
 def _stats(videos: Sequence[Path]) -> Iterator[tuple[str, int, int]]:
