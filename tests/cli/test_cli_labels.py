@@ -49,7 +49,7 @@ def test_json_has_each_reaction_and_is_all_of_stdout(evoked, media, tmp_path: Pa
     assert text["state"] == "failed"
     assert "is no media file" in text["reason"]
     assert frame["viewers"] == []
-    assert frame["notes"] == ["no viewer was seen in it"]
+    assert frame["notes"] == ["no viewer was seen in it: it lasts 0.2 s. A picture, not a recording?"]
 
     result = evoked("annotate", media["plain"], "--labels", "-o", tmp_path / "labels.csv", "--json")
     assert (result.code, json.loads(result.out)["labels"]) == (0, str(tmp_path / "labels.csv"))

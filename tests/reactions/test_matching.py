@@ -130,10 +130,11 @@ def test_a_damaged_picture_leaves_the_map_by_audio(tmp_path: Path) -> None:
     assert found.by == "audio"
     assert 8 < found.covered_s < 12
     assert found.segments[0].offset_s == pytest.approx(0, abs=0.01)
-    (line,) = recording.damage
-    assert contents.damage_notes(recording, "film.mp4") == (line,)
+    line, reported = recording.damage
+    assert contents.damage_notes(recording, "film.mp4") == (line, reported)
     contents.match(broken)
-    assert contents.damage_notes(broken, "film.mp4") == (line,)  # the same of one given as a path
+    assert contents.damage_notes(broken, "film.mp4") == (line, reported)  # the same of one given as a path
+    assert reported.startswith("damaged: libav reports ")
     assert re.fullmatch(r"damaged: \d{3} packets of its picture could not be decoded", line)
     whole = contents.match(tmp_path / "whole.mp4").offsets
     assert (whole.by, whole.covered_s) == ("audio and video", pytest.approx(SECONDS, abs=0.5))
@@ -166,7 +167,8 @@ def test_damage_notes_do_not_depend_on_earlier_matches(tmp_path: Path) -> None:
 
     assert notes[0] == notes[1]
     assert notes[0]["clear.mp4"] == ()
-    (line,) = notes[0]["hidden.mp4"]
+    line, reported = notes[0]["hidden.mp4"]
+    assert reported.startswith("content.mp4: damaged: libav reports ")
     assert re.fullmatch(r"content\.mp4: damaged: \d{3} packets of its picture could not be decoded", line)
 
 

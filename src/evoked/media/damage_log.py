@@ -116,6 +116,10 @@ class PassLog:
     def __init__(self, source: StreamSource, wanted: Mapping[str, Stream], reports: LibavReports) -> None:
         self.clock = ClockRepair(source)
         self.reports = reports
+        read = {stream.codec_context.name for stream in wanted.values()}
+        self._unread = {
+            stream.codec_context.name for stream in source.container.streams if stream.codec_context is not None
+        } - read
         self.corrupt = CorruptFrames()
         self._corrupt_packets = 0
         self._marks_packets = source.container.format.name not in SHORT_PACKETS
@@ -145,7 +149,7 @@ class PassLog:
             packets = "1 packet is" if count == 1 else f"{count} packets are"
             text = f"damaged: {packets} incomplete; what was read there may be wrong"
             entries.append(Damage("corrupt_packets", text))
-        return [*entries, *self.reports.damage]
+        return [*entries, *self.reports.damage(self._unread)]
 
     def corrupt_frames(self) -> list[Damage]:
         """The entries for frames whose pixels are wrong."""

@@ -1,9 +1,8 @@
 """Errors that libav reports while a file is read: what a demuxer skips, and what a decoder conceals."""
 
 import logging
-from collections import Counter
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Collection
+from typing import NamedTuple, TypeVar
 
 import av
 from av.logging import Capture
@@ -29,9 +28,7 @@ class LibavReports:
     """
 
     def __init__(self) -> None:
-        self._counts: Counter[str] = Counter()
-        self._from_s: float | None = None
-        self._to_s: float | None = None
+        self._sources: dict[str, _Reported] = {}
 
     def call(self, read: Callable[[], R], position_s: Callable[[], float]) -> R:
         """Call a function of libav's, and collect what it reports; where it raises, the caller counts that.
@@ -52,27 +49,43 @@ class LibavReports:
         return result
 
     def _add(self, logs: list[tuple[int, str, str]], position_s: float) -> None:
-        errors = [
-            f"{name}: {' '.join(text.split())}"[:LONGEST] for level, name, text in logs if level <= av.logging.ERROR
-        ]
-        if not errors:
-            return
-        self._counts.update(errors)
-        self._from_s = position_s if self._from_s is None else min(self._from_s, position_s)
-        self._to_s = position_s if self._to_s is None else max(self._to_s, position_s)
+        for level, name, text in logs:
+            if level > av.logging.ERROR:
+                continue
+            line = f"{name}: {' '.join(text.split())}"[:LONGEST]
+            known = self._sources.get(name, _Reported(0, line, position_s, position_s))
+            self._sources[name] = _Reported(
+                known.number + 1, known.first, min(known.from_s, position_s), max(known.to_s, position_s)
+            )
 
-    @property
-    def damage(self) -> tuple[Damage, ...]:
-        """One entry for all that was reported; nothing where nothing was."""
-        count = self._counts.total()
-        if not count or self._from_s is None or self._to_s is None:
+    def damage(self, unread: Collection[str] = ()) -> tuple[Damage, ...]:
+        """One entry for all that was reported.
+
+        Args:
+            unread: names of the codecs of streams that are not read: their parsers report errors all the same.
+
+        Returns:
+            The entry; nothing where nothing was reported.
+        """
+        reported = [entry for name, entry in self._sources.items() if name not in unread]
+        if not reported:
             return ()
-        first = next(iter(self._counts))
+        count, first = sum(entry.number for entry in reported), reported[0].first
+        start, end = min(entry.from_s for entry in reported), max(entry.to_s for entry in reported)
         times = f"{count} errors" if count > 1 else "an error"
-        from_s, to_s = f"{self._from_s:.1f}", f"{self._to_s:.1f}"
+        from_s, to_s = f"{start:.1f}", f"{end:.1f}"
         where = f"at {from_s} s" if from_s == to_s else f"from {from_s} s to {to_s} s"
         text = f'damaged: libav reports {times} {where}, first "{first}"; what was read there may be wrong'
-        return (Damage("reported", text, self._from_s, self._to_s),)
+        return (Damage("reported", text, start, end),)
+
+
+class _Reported(NamedTuple):
+    """The errors of one part of libav: their number, the first, and the seconds at which they were reported."""
+
+    number: int
+    first: str
+    from_s: float
+    to_s: float
 
 
 def _switch_on() -> None:
