@@ -76,7 +76,7 @@ def test_annotate(annotated: Path, media: dict[str, Path], name: str) -> None:
     differences = np.abs(scores(table)[:36] - scores(plain))
     assert differences.mean() < 0.07
     assert differences[:, EEV5.index("amusement")].mean() < 0.07
-    assert (scores(table)[:, EEV5.index("amusement")] > 0.5).mean() > 0.9  # she laughs
+    assert (scores(table)[:, EEV5.index("amusement")] > 0.5).mean() > 0.85  # she laughs; a smile counts once it lasts
 
 
 def test_labels_of_several_together(evoked, media, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

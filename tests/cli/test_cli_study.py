@@ -131,7 +131,7 @@ def test_folders_that_are_not_a_study(evoked, media, tmp_path: Path) -> None:  #
     (wrong / "study.toml").write_text("[votes]\nquorums = 9\n")
     for root, message in (
         (tmp_path / "none", "no study folder at"),
-        (tmp_path / "file", "no study folder at"),
+        (tmp_path / "file", "is a file; a study is a folder"),
         (tmp_path / "bare", "has no folder contents/"),
         (empty, "holds no video. Put the recordings"),
         (wrong, "study.toml [votes]: no setting 'quorums'; there are: "),

@@ -240,7 +240,8 @@ def test_a_finished_study_on_a_read_only_disk_is_kept_and_one_to_be_done_is_refu
     assert "nothing was to be done, and that could not be noted" in said
     assert bytes_of(study, *ALL) == before
     page = tmp_path / "page.html"
-    assert read_only(study, "report", study, "-o", page)[0] == 0
+    code, _, said = read_only(study, "report", study, "-o", page)
+    assert code == 0, said
     assert page.is_file()
     fresh = copied(videos, tmp_path / "fresh")
     code, _, said = read_only(fresh, "run", fresh)

@@ -120,7 +120,7 @@ def _extras() -> list[Finding]:
     for extra, packages in EXTRAS.items():
         versions = {package: _version(package) for package in packages}
         absent = [package for package, version in versions.items() if not version]
-        value = ", ".join(f"{package} {version or '–'}" for package, version in versions.items())
+        value = ", ".join(f"{package} {version or 'not installed'}" for package, version in versions.items())
         install = INSTALL_TRAINING if extra == "train" else f"pip install 'evoked[{extra}]'"
         incomplete = absent or (extra == "train" and missing_for_training())
         advice = f"{install} adds it" if incomplete else ""

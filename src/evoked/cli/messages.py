@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from evoked import __version__
+from evoked.cli.paths import OutputPath
 from evoked.core.errors import OutputError
 
 __all__ = ["detail", "fail", "is_quiet", "message_options", "set_up_messages", "tell"]
@@ -85,7 +86,7 @@ def message_options(command: Command) -> Command:
     options: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
         (("-v", "--verbose"), {"is_flag": True, "help": "also show details: what is kept, versions"}),
         (("-q", "--quiet"), {"is_flag": True, "help": "show failures only, no notes and no progress"}),
-        (("--log-file",), {"type": click.Path(path_type=Path), "help": "also write all messages to this file"}),
+        (("--log-file",), {"type": OutputPath(), "help": "also write all messages to this file"}),
     )
     for names, settings in options:
         if not any(name in parameter.opts for parameter in command.params for name in names):

@@ -9,13 +9,13 @@ from evoked.study.settings_toml import defaults_toml
 
 __all__ = ["new_study"]
 
-PAIRS_TEMPLATE = "reaction,content\nanna.mp4,trailer.mp4\nben.mov,trailer.mp4\n"
+PAIRS_TEMPLATE = "reaction,content,offset_s\nanna.mp4,trailer.mp4,\nben.mov,trailer.mp4,12.48\n"
 README = """\
 contents/           put the videos that were watched here
 reactions/          put the recordings of the people who watched here
 study.toml          settings; every key has a default
-pairs.example.csv   who watched what: rename it to pairs.csv and fill it in, or leave it: the content that a recording
-                    plays is then found by its sound or picture
+pairs.example.csv   who watched what, and the second at which the content began, if it is known: put your own names in
+                    and save it as pairs.csv; what it does not name is found by sound or picture
 
 Run it:             evoked run .
 Its report:         results/report.html
