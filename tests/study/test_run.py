@@ -357,6 +357,11 @@ def test_a_changed_recogniser_redoes_only_what_depends_on_it(study: Path, tmp_pa
     save_recognition(study / "mine", Recognition(config, arrays, ((1.0, 0.0),) * 6, (point,) * 6, nets))
     before = bytes_of(study, "alignments/*", "features/*")
     (study / "study.toml").write_text(TOML + '[annotate]\nrecogniser = "mine"\n')
+    code, items, stderr = run(study)
+    assert (code, items) == (1, []), stderr
+    assert "amusement: the recogniser was not checked on moving faces" in stderr
+    unchecked = TOML + "[annotate]\nallow_unvalidated = true\n"
+    (study / "study.toml").write_text(unchecked + 'recogniser = "mine"\n')
     try:
         code, items, stderr = run(study)
         assert code == 0, stderr
@@ -367,10 +372,11 @@ def test_a_changed_recogniser_redoes_only_what_depends_on_it(study: Path, tmp_pa
             provenance = read_provenance(study / "results" / "annotations" / f"at {name}.parquet")
             assert provenance is not None
             assert provenance["config"]["recogniser_sha256"] == load_recognition(study / "mine")[1]
+            assert "amusement" in provenance["config"]["unreliable"]
         (study / "mine").rename(study / "moved")
-        (study / "study.toml").write_text(TOML + '[annotate]\nrecogniser = "moved"\n')
+        (study / "study.toml").write_text(unchecked + 'recogniser = "moved"\n')
         assert {state for _, state in ended(run(study)[1])} == {"kept"}  # the folder does not count
-        (study / "study.toml").write_text(TOML + '[annotate]\nrecogniser = "mine"\n')
+        (study / "study.toml").write_text(unchecked + 'recogniser = "mine"\n')
         code, items, stderr = run(study)
         assert code == 1
         assert items == []  # nothing was begun
