@@ -3,12 +3,13 @@
 import base64
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from urllib.parse import quote
 
-from evoked.core.errors import MediaError
+from evoked.core.errors import MediaError, OutputError
 from evoked.core.files import digest, sha256
 from evoked.core.progress import Progress, silent
 from evoked.core.time_grid import TimeGrid
@@ -82,7 +83,8 @@ def _forget(keep: Path, used: set[str]) -> None:
     """Remove previews of videos that have changed or are gone."""
     for path in keep.glob("*.mp4"):
         if path.stem not in used:
-            path.unlink()
+            with suppress(OSError):  # a cache on a read-only disk stays as it is
+                path.unlink()
 
 
 def _key(file: Path, height: int) -> str:
@@ -91,18 +93,33 @@ def _key(file: Path, height: int) -> str:
 
 def _embedded(file: Path, page: Path, keep: Path | None, height: int) -> tuple[EmbeddedVideo, int]:
     """The preview of a video, and its size in bytes."""
-    path = (keep or page.parent) / f"{_key(file, height)}.mp4"
+    name = f"{_key(file, height)}.mp4"
+    kept = keep / name if keep else None
+    path = kept or page.parent / name
     try:
         if not path.is_file():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_browser_copy(file, path, height=height)
+            path = _written(file, [path, page.parent / name], height)
         data, poster = path.read_bytes(), _poster(path)
     except MediaError as error:
         return EmbeddedVideo("none", reason=f"No preview: {error}"), 0
     finally:
-        if keep is None:
+        if path != kept:
             path.unlink(missing_ok=True)
     return EmbeddedVideo("embed", base64.b64encode(data).decode(), poster=base64.b64encode(poster).decode()), len(data)
+
+
+def _written(file: Path, places: Sequence[Path], height: int) -> Path:
+    """Write the preview at the first of these paths that can be written; a cache may be on a read-only disk."""
+    for path in places:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_browser_copy(file, path, height=height)
+        except (OSError, OutputError):
+            if path == places[-1]:
+                raise
+        else:
+            return path
+    raise AssertionError("no place was given")
 
 
 def _poster(preview: Path) -> bytes:
