@@ -143,15 +143,17 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray[np.generic]], text: st
 
     Args:
         path: the file.
-        arrays: name → array.
+        arrays: name → array, of any memory layout.
         text: JSON.
 
     Raises:
         OutputError: if it cannot be written.
     """
+    # safetensors copies the memory as it lies: other layouts (a transpose, every second row) would be wrong numbers
+    in_c_order = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     with writing(path) as temporary:
         try:
-            temporary.write_bytes(save(dict(arrays), metadata={KEY: text}))  # its own writer hides the OSError
+            temporary.write_bytes(save(in_c_order, metadata={KEY: text}))  # its own writer hides the OSError
         except SafetensorError as error:  # its writer wraps the system's error: disk full, no permission
             raise OSError(str(error)) from error
 
