@@ -66,3 +66,14 @@ def test_other_settings_or_damage_are_learnt_again(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError):
         learn(tmp_path / "file")
+
+
+def test_another_operating_point_needs_no_other_training(tmp_path: Path) -> None:
+    first = learn(tmp_path)
+    cached = {p.name: p.stat().st_mtime_ns for p in tmp_path.iterdir()}
+
+    other = learn(tmp_path, replace(QUICK, target_precision=0.99, precision_confidence=0.99))
+
+    assert {p.name: p.stat().st_mtime_ns for p in tmp_path.iterdir()} == cached
+    assert all(np.array_equal(first.arrays[name], other.arrays[name]) for name in first.arrays)
+    assert [point.rule for point in other.points] == ["f0.5"] * 3

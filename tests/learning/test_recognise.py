@@ -23,7 +23,13 @@ from evoked.learning.recognition.cross_fit import (
     shape_of,
 )
 from evoked.learning.recognition.descriptor_windows import descriptor_window, window_scores
-from evoked.learning.recognition.held_out_metrics import at_points, class_metrics, cross_calibrated, held_out_points
+from evoked.learning.recognition.held_out_metrics import (
+    at_points,
+    class_metrics,
+    cross_calibrated,
+    held_out_points,
+    metrics_notes,
+)
 from evoked.learning.recognition.train_recogniser import train_recogniser
 from evoked.learning.recognition.training_clips import ClipDataset
 from evoked.metrics.average_precision import average_precision, chance_level
@@ -209,6 +215,21 @@ def test_a_class_without_positives_is_undefined_not_zero() -> None:
     assert class_rows[1].precision is None
     assert recognition.points[1].rule == "none"
     assert any("no clip shows planted 1" in note for note in recognition.provenance["notes"])
+
+
+def test_three_positives_do_not_set_a_threshold_by_precision() -> None:
+    random, labels = np.random.default_rng(0), np.zeros((60, 2))
+    labels[:3, 0] = labels[:20, 1] = 1
+    scores = np.clip(0.2 + 0.5 * labels + random.uniform(-0.1, 0.1, labels.shape), 0, 1)  # perfectly separated
+    people, fold = [f"p{i}" for i in range(60)], np.arange(60) % 5
+
+    _, plain, _, _ = held_out_points(scores, labels, fold, 0.73)
+    _, points, p, predicted = held_out_points(scores, labels, fold, 0.73, 0.9)
+    rows = class_metrics(("awe", "joy"), p, labels, people, points, predicted)
+
+    assert [point.rule for point in plain] == ["precision", "precision"]
+    assert [point.rule for point in points] == ["f0.5", "precision"]
+    assert metrics_notes(rows) == ("the precision wanted is not sure for awe (3 clips show it): best F0.5",)
 
 
 def test_draws_that_are_all_alike_are_no_interval() -> None:

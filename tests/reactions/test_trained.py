@@ -22,7 +22,7 @@ from evoked.faces.detect import FaceDetector
 from evoked.faces.landmarks import BLENDSHAPES
 from evoked.media.decode import VideoFrame, read_media
 from evoked.model.recognition import RecognitionForward
-from evoked.model.recognition_checkpoint import save_recognition
+from evoked.model.recognition_checkpoint import OperatingPoint, save_recognition
 from evoked.reactions.expressions.choose import open_recogniser
 from evoked.reactions.expressions.prototype import PrototypeRecogniser
 from evoked.reactions.expressions.recogniser import unreliable_expressions
@@ -226,3 +226,16 @@ def test_annotate_with_a_folder_that_holds_none(tmp_path: Path) -> None:
 
     assert isinstance(done.exception, CheckpointError)
     assert "Train one: evoked recogniser train" in str(done.exception)
+
+
+def test_an_operating_point_that_does_not_reach_its_precision_is_told_as_unreliable() -> None:
+    few = OperatingPoint(0.4, "f0.5", 0.5, 0.4, 4, 3, 40)
+    recognition = replace(drawn(BLEND), points=(few, OperatingPoint(0.5, "none", None, None, 0, 0, 40)))
+
+    told = unreliable_expressions(TrainedRecogniser(recognition, "0" * 64, ("amusement", "doubt")).describe())
+
+    assert told == {
+        "amusement": "the wanted precision is not sure on held-out people (3 of 40 clips show it, 0.50 was measured)",
+        "doubt": "no rated clip, or every one, shows it: its threshold was not chosen",
+    }
+    assert TrainedRecogniser(recognition, "0" * 64, ("amusement", "doubt")).unvalidated() == {}  # told, not refused

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from evoked.metrics.proportion import wilson_lower_bound
+
 __all__ = ["PrecisionThreshold", "operating_point"]
 
 
@@ -16,7 +18,8 @@ class PrecisionThreshold:
         threshold: a score equal to it is on; half way between the lowest score that is on and the next below,
             so that a new score slightly below the lowest is on, too.
         precision, recall: on the data it was chosen on: optimistic for new data.
-        reached: whether the target precision is reached; if not, the threshold has the best F-measure.
+        reached: whether the target precision is reached, as surely as asked; if not, the threshold has the best
+            F-measure.
     """
 
     threshold: float
@@ -26,7 +29,7 @@ class PrecisionThreshold:
 
 
 def operating_point(
-    scores: ArrayLike, truth: ArrayLike, *, target: float = 0.73, beta: float = 0.5
+    scores: ArrayLike, truth: ArrayLike, *, target: float = 0.73, beta: float = 0.5, confidence: float = 0.5
 ) -> PrecisionThreshold | None:
     """Choose the threshold of a class among all that separate the given scores.
 
@@ -37,6 +40,9 @@ def operating_point(
         target: wanted precision; of the thresholds that reach it, the one with the highest recall is chosen
             (of several with the same recall the highest).
         beta: of the F-measure that decides where none reaches it; below 1 precision has more weight.
+        confidence: in [0.5, 1): the lower confidence bound of the precision (Wilson, one-sided) must reach the target;
+            at 0.5 the precision itself. A few positives at the top then reach nothing: 0.9 and 0.73 take five. The
+            scores are taken as independent.
 
     Returns:
         The threshold; None where there are no positives: undefined.
@@ -54,8 +60,8 @@ def operating_point(
     total = float(wanted.sum())
     if total == 0:
         return None
-    cuts, precision, recall = _curve(values, wanted)
-    enough = np.flatnonzero(precision >= target - 1e-12)
+    cuts, on, precision, recall = _curve(values, wanted)
+    enough = np.flatnonzero(wilson_lower_bound(precision * on, on, confidence) >= target - 1e-12)
     if len(enough):
         # highest threshold first: argmax returns the first of equal values
         best = int(enough[np.argmax(recall[enough])])
@@ -69,10 +75,10 @@ def operating_point(
     )
 
 
-def _curve(values: NDArray, wanted: NDArray) -> tuple[NDArray, NDArray, NDArray]:
-    """Distinct scores, highest first, with precision and recall at each as the threshold."""
+def _curve(values: NDArray, wanted: NDArray) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+    """Distinct scores, highest first, with the number that is on, precision and recall at each as the threshold."""
     order = np.argsort(-values, kind="stable")
     ranked = values[order]
     ends = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
     positives = np.cumsum(wanted[order])[ends]
-    return ranked[ends], positives / (ends + 1), positives / positives[-1]
+    return ranked[ends], ends + 1.0, positives / (ends + 1), positives / positives[-1]

@@ -24,8 +24,8 @@ class OperatingPoint:
 
     Attributes:
         threshold: a calibrated probability in (0, 1).
-        rule: "precision" if the target precision was reached, "f0.5" if the best F0.5 was taken instead,
-            "none" if there were no positives or no negatives: the threshold is then 0.5.
+        rule: "precision" if the target precision was reached as surely as asked, "f0.5" if the best F0.5 was taken
+            instead, "none" if there were no positives or no negatives: the threshold is then 0.5.
         precision, recall: of held-out clips at the threshold; None where undefined.
         on, positives, clips: number of held-out clips above it, with the expression, and in total.
     """

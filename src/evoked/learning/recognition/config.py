@@ -49,6 +49,9 @@ class RecogniserConfig:
     target_precision: float = setting(
         0.73, "precision that the operating points should reach on held-out people", gt=0, le=1
     )
+    precision_confidence: float = setting(
+        0.9, "how sure that must be (one-sided confidence bound); 0.5: the measured precision alone", ge=0.5, lt=1
+    )
     seed: int = setting(0, "seed of the folds, initial weights, clip order and dropout")
     threads: int = setting(1, "CPU threads; the network is so small that one is fastest", ge=1)
 

@@ -84,11 +84,15 @@ def _read(path: Path, key: str) -> FitResult | None:
         return None
 
 
+AFTERWARDS = ("target_precision", "precision_confidence")
+"""Settings of what is chosen once the trainings are done: another choice needs no other training."""
+
+
 def _key(train: ClipDataset, validation: ClipDataset | None, config: RecogniserConfig) -> str:
     return digest(
         [
             CODE,
-            recogniser_settings(config),
+            {name: value for name, value in recogniser_settings(config).items() if name not in AFTERWARDS},
             _fingerprint(train),
             None if validation is None else _fingerprint(validation),
         ]

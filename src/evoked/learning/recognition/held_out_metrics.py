@@ -120,7 +120,11 @@ class HeldOutPoints(NamedTuple):
 
 
 def held_out_points(
-    scores: NDArray[np.float64], labels: NDArray[np.float64], fold: NDArray[np.int64], target: float
+    scores: NDArray[np.float64],
+    labels: NDArray[np.float64],
+    fold: NDArray[np.int64],
+    target: float,
+    confidence: float = 0.5,
 ) -> HeldOutPoints:
     """Calibration and operating points from scores of held-out people.
 
@@ -132,6 +136,7 @@ def held_out_points(
         labels: (n, K) share of raters; NaN where nobody rated.
         fold: (n,) number of the fold in which each clip was held out.
         target: precision to reach.
+        confidence: with which it must be reached, as in `operating_point`.
 
     Returns:
         Calibration, operating points, and the scores and predictions by the other folds.
@@ -144,11 +149,12 @@ def held_out_points(
         calibrated[inside] = cross_calibrated(scores[inside], fold_calibration)
         p = cross_calibrated(scores[outside], fold_calibration)
         for k in range(scores.shape[1]):
-            predicted[inside, k] = calibrated[inside, k] >= _threshold(p[:, k], labels[outside, k], target)[0]
+            cut, _ = _threshold(p[:, k], labels[outside, k], target, confidence)
+            predicted[inside, k] = calibrated[inside, k] >= cut
     points, p = [], cross_calibrated(scores, calibration)
     for k in range(scores.shape[1]):
         rated = ~np.isnan(labels[:, k])
-        threshold, rule = _threshold(p[:, k], labels[:, k], target)
+        threshold, rule = _threshold(p[:, k], labels[:, k], target, confidence)
         yes, called = labels[rated, k], predicted[rated, k]
         precision = float(yes[called].mean()) if called.any() and rule != "none" else None
         recall = float(yes[called].sum() / yes.sum()) if yes.sum() > 0 and rule != "none" else None
@@ -313,22 +319,26 @@ def _with_interval(value: float | None, span: tuple[float, float] | None) -> str
 
 
 def metrics_notes(rows: Sequence[ClassMetrics]) -> tuple[str, ...]:
-    """Notes on metrics that are undefined."""
+    """Notes on metrics that are undefined, and on operating points that do not reach the precision."""
     never = [r.name for r in rows if not r.positives]
     notes = [f"no clip shows {', '.join(never)}: average precision is undefined there"] if never else []
     always = [r.name for r in rows if r.clips and r.positives == r.clips]
-    return (*notes, *([f"every clip shows {', '.join(always)}: nothing can be distinguished there"] if always else []))
+    notes += [f"every clip shows {', '.join(always)}: nothing can be distinguished there"] if always else []
+    unsure = [f"{r.name} ({r.positives} clips show it)" for r in rows if r.rule == "f0.5"]
+    return (*notes, *([f"the precision wanted is not sure for {', '.join(unsure)}: best F0.5"] if unsure else []))
 
 
-def _threshold(p: NDArray[np.float64], labels: NDArray[np.float64], target: float) -> tuple[float, str]:
+def _threshold(
+    p: NDArray[np.float64], labels: NDArray[np.float64], target: float, confidence: float
+) -> tuple[float, str]:
     """A threshold half way between the lowest accepted score and the next below it, and the rule it was chosen by."""
     rated = ~np.isnan(labels)
-    point = operating_point(p[rated], labels[rated], target=target) if rated.any() else None
-    if point is None or labels[rated].min() >= 1:
+    if not rated.any() or labels[rated].min() >= 1:
         return 0.5, "none"
-    below = p[rated][p[rated] < point.threshold]
-    half = (point.threshold + float(below.max())) / 2 if len(below) else point.threshold
-    return float(np.clip(half, 1e-6, 1 - 1e-6)), "precision" if point.reached else "f0.5"
+    point = operating_point(p[rated], labels[rated], target=target, confidence=confidence)
+    if point is None:
+        return 0.5, "none"
+    return float(np.clip(point.threshold, 1e-6, 1 - 1e-6)), "precision" if point.reached else "f0.5"
 
 
 def _number(value: float | None) -> str:

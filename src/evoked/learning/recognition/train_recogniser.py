@@ -59,7 +59,7 @@ def train_recogniser(
     fit = _fit_in(state)
     crossed = cross_fit(rated, config, progress, fit=fit)
     calibration, points, calibrated, predicted = held_out_points(
-        crossed.scores, rated.labels, crossed.fold, config.target_precision
+        crossed.scores, rated.labels, crossed.fold, config.target_precision, config.precision_confidence
     )
     class_rows = class_metrics(
         rated.expressions, calibrated, rated.labels, rated.people, points, predicted, uncalibrated=crossed.scores

@@ -16,7 +16,7 @@ from evoked.core.track import Track
 from evoked.faces.descriptors import DESCRIPTORS, column_names, models_of, width_of
 from evoked.metrics.calibration import log_odds
 from evoked.model.recognition import RecognitionForward
-from evoked.model.recognition_checkpoint import Recognition, load_recognition
+from evoked.model.recognition_checkpoint import OperatingPoint, Recognition, load_recognition
 from evoked.weights.catalogue import NETS
 
 __all__ = ["TrainedRecogniser", "forward_fill", "load_trained"]
@@ -52,16 +52,17 @@ class TrainedRecogniser:
         return self.recognition.config.describes
 
     def describe(self) -> dict[str, object]:
-        """For provenance: the recogniser and its operating points."""
+        """For provenance: the recogniser, its operating points, and which of them are not reliable."""
         points = dict(zip(self.recognition.config.expressions, self.recognition.points, strict=True))
-        unvalidated = self.unvalidated()
+        unreliable = {name: _point_error(points[name]) for name in self.names if points[name].rule != "precision"}
+        unreliable |= self.unvalidated()
         described: dict[str, object] = {
             "recogniser": "trained",
             "recogniser_sha256": self.digest,
             "expressions": list(self.names),
             "operating_points": {name: points[name].threshold for name in self.names},
         }
-        return described | ({"unreliable": unvalidated} if unvalidated else {})
+        return described | ({"unreliable": unreliable} if unreliable else {})
 
     def unvalidated(self) -> dict[str, str]:
         """Expression → why its score is not known to follow a face that changes, of those it scores.
@@ -127,6 +128,15 @@ class TrainedRecogniser:
     def _calibrated(self, p: NDArray[np.float32]) -> NDArray[np.float64]:
         slope, shift = np.array(self.recognition.calibration).T
         return np.asarray(1 / (1 + np.exp(-(slope * log_odds(p) + shift))))
+
+
+def _point_error(point: OperatingPoint) -> str:
+    """Why an operating point is not one at which the wanted precision was reached."""
+    if point.rule == "none":
+        return "no rated clip, or every one, shows it: its threshold was not chosen"
+    measured = "" if point.precision is None else f", {point.precision:.2f} was measured"
+    shown = f"{point.positives} of {point.clips} clips show it"
+    return f"the wanted precision is not sure on held-out people ({shown}{measured})"
 
 
 def forward_fill(track: Track, frames: int) -> list[tuple[slice, NDArray[np.float32]]]:
