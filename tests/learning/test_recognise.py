@@ -7,6 +7,7 @@ import pytest
 import torch
 from planted_rated import WORLD, rated_of
 
+from evoked.core.damage import Damage, FileDamage
 from evoked.core.errors import DatasetError, TrainingError
 from evoked.core.progress import Progress
 from evoked.core.provenance import Provenance
@@ -144,12 +145,16 @@ def test_the_final_recogniser_takes_the_best_dropout_over_all_folds() -> None:
 
 def test_training_again_gives_the_same_to_the_bit() -> None:
     rated = rated_of(WORLD.clips(100, 10, 4))
-    first, class_rows = train_recogniser(rated, QUICK, Provenance("test"))
+    damage = FileDamage("clip.mp4", Damage("cut_off", "cut off: it ends after 2.0 s", 2.0, 5.0))
+    asked = Provenance("test", notes=("a note",), damage=(damage,))
+    first, class_rows = train_recogniser(rated, QUICK, asked)
     torch.manual_seed(99)
 
-    again, _ = train_recogniser(rated, QUICK, Provenance("test"))
+    again, _ = train_recogniser(rated, QUICK, asked)
 
     assert first.about() == again.about()
+    assert first.provenance["damage"] == [damage.as_dict()]
+    assert first.provenance["notes"][0] == "a note"
     assert all(np.array_equal(first.arrays[n], again.arrays[n]) for n in first.arrays)
     assert {row.name for row in class_rows} == set(WORLD.expressions)
 

@@ -212,6 +212,37 @@ def test_a_killed_parent_leaves_no_process_behind(tmp_path: Path) -> None:
     assert "Error" not in said
 
 
+ENDING = """
+import atexit, os, signal, sys
+from multiprocessing import get_context
+from evoked.parallel.processes import _serve, pickled
+
+def at_exit():
+    atexit.register(os.kill, os.getpid(), signal.SIGTERM)
+
+class Ending:
+    def __reduce__(self):
+        return (at_exit, ())
+
+if __name__ == "__main__":
+    ours, theirs = get_context("spawn").Pipe()
+    worker = get_context("spawn").Process(target=_serve, args=(theirs, pickled(Ending()), 1))
+    worker.start()
+    theirs.close()
+    ours.recv_bytes()
+    ours.close()
+    worker.join()
+"""
+
+
+def test_a_worker_that_is_terminated_while_its_interpreter_ends_says_nothing(tmp_path: Path) -> None:
+    script = tmp_path / "ending.py"
+    script.write_text(ENDING)
+    around = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    ended = subprocess.run([sys.executable, script], env=around, capture_output=True, text=True, timeout=60, check=True)
+    assert ended.stderr == ""
+
+
 def test_ray_that_is_not_installed_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)  # what an absent package looks like to import
     with pytest.raises(WorkerError, match=r"^Ray is not installed\. Install it"):

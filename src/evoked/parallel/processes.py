@@ -202,6 +202,8 @@ def _serve(connection: Connection, work: bytes, limit: int) -> None:
         connection.send_bytes(b"ready")
         while True:
             connection.send_bytes(run_pickled(function, connection.recv_bytes()))
+    # The interpreter ends now, and nothing is half written: an exception raised then would only be printed.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _leave(*_: object) -> None:

@@ -1,6 +1,6 @@
 """From rated clips to a recogniser on disk: cross-fit, calibration, operating points, final training on all clips."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -68,13 +68,8 @@ def train_recogniser(
     shape = shape_of(rated, config)
     check = check_on_moving_faces(rated, shape, fitted.arrays, config.seed)
     nets = {name: NETS[name].sha256 for name in models_of(config.descriptors)}
-    training_provenance = Provenance(
-        provenance.made_by,
-        provenance.config,
-        provenance.inputs,
-        nets,
-        (*provenance.notes, *metrics_notes(class_rows), *check.notes),
-    )
+    notes = (*provenance.notes, *metrics_notes(class_rows), *check.notes)
+    training_provenance = replace(provenance, nets=nets, notes=notes)
     recognition = Recognition(
         shape,
         fitted.arrays,
