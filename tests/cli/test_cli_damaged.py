@@ -85,6 +85,8 @@ class SilentView:
 
     def item(self, _item: StepOutcome) -> None: ...
 
+    def redo(self, _label: str, _why: str) -> None: ...
+
 
 def run_label_steps(root: Path) -> dict[str, tuple[str, str]]:
     """Run the label steps; step → its state and reason."""

@@ -18,6 +18,7 @@ import pytest
 from safetensors.numpy import load_file
 from test_runner import Quiet
 
+from evoked.api import studies as api
 from evoked.core.expressions import EEV5
 from evoked.core.tables import read_provenance, read_table
 from evoked.core.time_grid import TimeGrid
@@ -31,8 +32,10 @@ from evoked.model.recognition_checkpoint import OperatingPoint, Recognition, loa
 from evoked.study.build_records import StepRecords
 from evoked.study.label_steps import LabelSteps, playable
 from evoked.study.layout import open_study
+from evoked.study.plan import plan_study
 from evoked.study.prediction_steps import PredictionSteps
 from evoked.study.runner import Runner
+from evoked.study.selection import StepSelection
 from evoked.study.settings import read_settings
 from evoked.weights.cache import default_cache
 from evoked.weights.catalogue import NETS
@@ -481,3 +484,34 @@ def test_killed_at_any_moment_it_ends_as_if_undisturbed(
     parts = ("labels.parquet", "features/*", "annotations/*")
     run(study)  # another test may have left it with another setting
     assert bytes_of(root, *parts) == bytes_of(study, *parts)
+
+
+def test_one_step_alone_and_the_steps_until_one(study: Path, tmp_path: Path) -> None:
+    root = Path(shutil.copytree(study, tmp_path / "steps", copy_function=shutil.copy2))
+    run(root)  # another test may have left it with another setting
+    others = bytes_of(
+        root, "annotations/*", "features/*", "model/*", "report.html", "predictions/*", "state/items.json"
+    )
+    (root / "study.toml").write_text(TOML + "[votes]\nquorum = 11\n")
+    plan = {(i.step, i.state) for i in plan_study(root, selection=StepSelection(only="train"))}
+    assert plan == {("align", "kept"), ("annotate", "kept"), ("features", "kept"), ("label", "failed")}
+
+    outcomes = api.run(root, only="train", offline=True).outcomes
+    assert ("label", "failed") in {(o.step, o.state) for o in outcomes}
+    assert not any(o.step == "train" for o in outcomes)  # it would be of labels that are out of date
+    (reason,) = (o.reason for o in outcomes if o.state == "failed")
+    assert reason.startswith("not up to date: setting votes.quorum: 9 -> 11. Only 'train' was asked for")
+
+    assert {(i.step, i.state) for i in plan_study(root, selection=StepSelection(until="label"))} == {
+        ("align", "kept"),
+        ("annotate", "kept"),
+        ("label", "to do"),
+    }
+    steps = Counter((o.step, o.state) for o in api.run(root, until="label", offline=True).outcomes)
+    assert steps == {("align", "kept"): 2, ("annotate", "kept"): 2, ("label", "done"): 1}
+    assert {o.step for o in api.run(root, only="features", offline=True).outcomes} == {"features"}
+    assert bytes_of(root, *{f"{Path(p).parent}/*" for p in others if "/" in p}, "report.html").items() >= others.items()
+    assert run(root, "--only", "label", "--until", "train")[0] == 2
+    _, items, stderr = run(root)
+    assert ("label", "kept") in ended(items)
+    assert "again: train: input labels.parquet changed" in stderr

@@ -16,10 +16,11 @@ from evoked.study.runner import Runner, Work
 
 
 class Quiet:
-    """Shows nothing; lists the labels of the bars."""
+    """Shows nothing; lists the labels of the bars, and what is done again."""
 
     def __init__(self) -> None:
         self.bars: list[str] = []
+        self.redone: list[tuple[str, str]] = []
 
     @contextmanager
     def bar(self, label: str, /) -> Iterator[Progress]:
@@ -28,6 +29,9 @@ class Quiet:
 
     def item(self, item: StepOutcome, /) -> None:
         pass
+
+    def redo(self, label: str, why: str, /) -> None:
+        self.redone.append((label, why))
 
 
 def writes(folder: Path, name: str, key: str = "k", text: str = "x") -> Work:

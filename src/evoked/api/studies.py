@@ -17,6 +17,7 @@ from evoked.prediction.predictor import Model, load_model
 from evoked.prediction.writers import read_predictions
 from evoked.study.layout import open_study
 from evoked.study.run import run_study
+from evoked.study.selection import StepSelection
 from evoked.weights.cache import default_cache
 
 __all__ = ["StudyResults", "run"]
@@ -72,6 +73,8 @@ class StudyResults:
 def run(
     study: File,
     *,
+    only: str = "",
+    until: str = "",
     executor: ExecutorName | None = None,
     workers: int = 1,
     address: str | None = None,
@@ -85,6 +88,9 @@ def run(
 
     Args:
         study: folder with contents/ and reactions/, and optionally study.toml and pairs.csv.
+        only: the one step that is done: align, annotate, label, features, hold out, evaluate, train or report; what it
+            reads must be up to date. "": all steps.
+        until: the last step that is done. "": all steps.
         executor: where items run: serial, processes or ray; None: serial for one worker, processes for several.
         workers: number of items processed at once.
         address: of a running Ray cluster; None: without one.
@@ -97,13 +103,13 @@ def run(
     Raises:
         StudyError: if the folder is no study or its study.toml cannot be used.
         BusyError: if another process runs the same study.
-        ValueError: if executor and workers do not fit together.
+        ValueError: if executor and workers do not fit together, or a step does not exist.
         WorkerError: if Ray is not installed or its cluster cannot be reached.
     """
-    root = as_path(study)
+    root, selection = as_path(study), StepSelection(only, until)
     name = executor or ("serial" if workers == 1 else "processes")
     pool = None if name == "serial" and workers == 1 else open_executor(name, workers=workers, address=address)
-    outcomes = run_study(root, _View(or_silent(progress)), default_cache(offline=offline), pool)
+    outcomes = run_study(root, _View(or_silent(progress)), default_cache(offline=offline), pool, selection)
     return StudyResults(open_study(root.absolute()), tuple(outcomes))  # valid in another working folder too
 
 
@@ -121,4 +127,7 @@ class _View:
         yield report
 
     def item(self, item: StepOutcome) -> None:
+        """Nothing is printed."""
+
+    def redo(self, label: str, why: str) -> None:
         """Nothing is printed."""

@@ -23,9 +23,14 @@ from evoked.parallel.executors import ExecutorName
 from evoked.parallel.pool import Pool, SerialPool
 from evoked.study.plan import PlannedItem, plan_study
 from evoked.study.run import run_study
+from evoked.study.selection import STEPS, StepSelection
 from evoked.weights.cache import default_cache
 
 __all__ = ["Terminal", "run"]
+
+STEP_CHOICES = [step.replace(" ", "-") for step in STEPS]
+REASONS = 4
+"""Reasons why work is done again that are printed of one item."""
 
 
 class Terminal:
@@ -58,15 +63,28 @@ class Terminal:
         if item.state == "kept":
             detail(f"kept: {f'{item.step} {item.name}'.strip()}")
             return
-        label = f"{item.step} {item.name}".strip()
+        label = _label(item.step, item.name, item.reason)
         duration = f" ({time.monotonic() - self._started:.1f} s)" if self._timed and item.state == "done" else ""
         say = fail if item.state == "failed" else tell
         say(f"{item.state}: {label}{duration}{f': {item.reason}' if item.reason else ''}")
+
+    def redo(self, label: str, why: str) -> None:
+        """Print why work of an earlier run is done again; the first reasons where there are many."""
+        reasons = why.split("; ")
+        more = f"; and {len(reasons) - REASONS} more" if len(reasons) > REASONS else ""
+        tell(f"again: {label}: {'; '.join(reasons[:REASONS])}{more}")
+
+
+def _label(step: str, name: str, reason: str) -> str:
+    """Step and file of an item; the file is left out where the reason begins with it."""
+    return step if name and reason.startswith(name) else f"{step} {name}".strip()
 
 
 @click.command()
 @click.argument("study", type=InputPath())
 @executor_options
+@click.option("--only", type=click.Choice(STEP_CHOICES), help="do this step alone; what it reads must be up to date")
+@click.option("--until", type=click.Choice(STEP_CHOICES), help="do the steps up to this one, and leave out the others")
 @click.option("--dry-run", is_flag=True, help="print what would be done, and why; run and write nothing")
 @click.option("--json", "as_json", is_flag=True, help="print how each item ended as JSON")
 def run(
@@ -76,6 +94,8 @@ def run(
     threads: int,
     address: str | None,
     offline: bool,
+    only: str | None,
+    until: str | None,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -83,38 +103,47 @@ def run(
 
     STUDY holds contents/ and reactions/, and optionally study.toml and pairs.csv. Results of an earlier run that
     are still valid are kept. A file that cannot be used is reported and the others are processed; the exit code is
-    then 1. A study with a single content has no held-out scores: this is noted, and is not a failure.
+    then 1. A study with a single content has no held-out scores: this is noted, and is not a failure. --only and
+    --until remove nothing: results of the steps that are left out stay as they are.
     \f
 
     Args:
-        study, executor, workers, threads, address, offline, dry_run, as_json: the arguments and options.
+        study, executor, workers, threads, address, offline, only, until, dry_run, as_json: the arguments and options.
 
     Raises:
         click.UsageError: if the options cannot be combined.
         EvokedError: if the study cannot be used, or an item failed.
     """
-    cache = default_cache(offline=offline)
+    if only and until:
+        raise click.UsageError("give either --only or --until")
+    cache, selection = default_cache(offline=offline), StepSelection(_step(only), _step(until))
     if dry_run:
-        _print_plan(plan_study(study, cache), as_json)
+        _print_plan(plan_study(study, cache, selection), as_json)
         return
     pool = _pool(executor, workers, threads, address)
-    if missing := missing_for_training():
+    if selection.reads("hold out", "train") and (missing := missing_for_training()):
         tell(
             f"note: {missing[0]} is not installed, so nothing can be trained: held-out predictions, scores and the "
             f"model are left out unless an earlier run made them. To have them: {INSTALL_TRAINING}"
         )
-    items = run_study(study, Terminal(timed=pool is None), cache, pool)
+    items = run_study(study, Terminal(timed=pool is None), cache, pool, selection)
     counted = Counter(item.state for item in items)
     page = study / "results" / "report.html"
     if as_json:
         rows = [{"step": i.step, "name": i.name, "state": i.state, "reason": i.reason} for i in items]
         click.echo(json.dumps({"items": rows, "report": str(page)}, indent=1, ensure_ascii=False))
-    else:
+    elif selection.does("report"):
         click.echo(str(page))
     states = ("done", "kept", "failed", *(("left out",) if counted["left out"] else ()))
     tell(", ".join(f"{counted[state]} {state}" for state in states))
     if counted["failed"]:
-        raise EvokedError(f"{counted['failed']} of {len(items)} items failed; the reasons are above and in the report")
+        where = "above and in the report" if selection.whole else "above"
+        raise EvokedError(f"{counted['failed']} of {len(items)} items failed; the reasons are {where}")
+
+
+def _step(choice: str | None) -> str:
+    """The step of a choice on the command line; "" for none."""
+    return (choice or "").replace("-", " ")
 
 
 def _pool(executor: ExecutorName | None, workers: int, threads: int, address: str | None) -> Pool | None:
@@ -130,13 +159,15 @@ def _pool(executor: ExecutorName | None, workers: int, threads: int, address: st
 
 
 def _print_plan(planned: list[PlannedItem], as_json: bool) -> None:
-    """Print what would be done, a line per item; counts go to stderr."""
+    """Print what would be done, a line per item; counts go to stderr. EvokedError if an item would fail."""
     if as_json:
         click.echo(json.dumps({"items": [asdict(item) for item in planned]}, indent=1, ensure_ascii=False))
     else:
         for item in planned:
             if item.state != "kept":
-                click.echo(f"{item.state}: {f'{item.step} {item.name}'.strip()}: {item.why}")
+                click.echo(f"{item.state}: {_label(item.step, item.name, item.why)}: {item.why}")
     counted = Counter[str](item.state for item in planned)
     states = ("to do", "kept", "failed", *(state for state in ("left out", "to remove") if counted[state]))
     tell(", ".join(f"{counted[state]} {state}" for state in states))
+    if counted["failed"]:
+        raise EvokedError(f"{counted['failed']} of {len(planned)} items would fail; the reasons are above")

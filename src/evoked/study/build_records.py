@@ -145,6 +145,10 @@ class StepRecords:
             return ("unknown: the record does not say what its key was made of",)
         return tuple(_differences(_flat(before), _flat(json.loads(canonical(dict(key.parts))))))
 
+    def is_recorded(self, step: str, name: str) -> bool:
+        """Whether an earlier run ended the item, under whichever key."""
+        return self._record(step, name).is_file()
+
     def archive(self, step: str, name: str, *, wanted: str = "") -> None:
         """Cache an item's current outputs before they are replaced or removed.
 

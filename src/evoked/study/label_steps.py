@@ -65,14 +65,18 @@ class LabelSteps:
 
     def run(self, reactions: Sequence[str]) -> None:
         """Pair, align, annotate and label the reactions of these names; those that fail are reported and left out."""
-        wanted = self.wanted(reactions)
+        selection, wanted = self.runner.selection, self.wanted(reactions)
         aligned = self._succeeded(self.align_work(name, wanted[name]) for name in reactions if name in wanted)
         pairs = {name: self.paired(name) for name in aligned}
         used = [Pair(r, c) for r, c in sorted(pairs.items())]
-        if not _holds(self.folder.pairs, used):  # a second run writes nothing
+        if selection.does("align") and not _holds(self.folder.pairs, used):  # a second run writes nothing
             self._write_pairs(used)
+        if not selection.reads("annotate"):
+            return
         works = (work for name in aligned if (work := self.annotate_work(name, pairs[name])) is not None)
-        self.label({name: pairs[name] for name in self._succeeded(works)})
+        annotated = self._succeeded(works)
+        if selection.reads("label") and not self.runner.blocked:
+            self.label({name: pairs[name] for name in annotated})
 
     def _write_pairs(self, used: list[Pair]) -> None:
         """Write the pairs that were used; a table that a user put there is set aside."""

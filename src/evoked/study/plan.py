@@ -16,6 +16,7 @@ from evoked.study.own_results import SET_ASIDE
 from evoked.study.prediction_steps import PredictionSteps
 from evoked.study.run import HALF_WRITTEN, stale_files
 from evoked.study.runner import Runner, Work
+from evoked.study.selection import ALL_STEPS, StepSelection
 from evoked.study.settings import Settings, checked_settings
 from evoked.weights.cache import Cache
 
@@ -47,13 +48,14 @@ class Planner(Runner):
 
     Args:
         records: of the study, read-only.
+        selection: which steps would be done.
 
     Attributes:
         planned: every item, in order.
     """
 
-    def __init__(self, records: StepRecords) -> None:
-        super().__init__(records, _NoProgress())
+    def __init__(self, records: StepRecords, selection: StepSelection = ALL_STEPS) -> None:
+        super().__init__(records, _NoProgress(), selection=selection)
         self.planned: list[PlannedItem] = []
 
     def do(self, work: Work) -> bool:
@@ -63,7 +65,10 @@ class Planner(Runner):
         if records.is_kept(*item, work.key):
             self.planned.append(PlannedItem(*item, "kept"))
             return True
-        if work.archive and records.can_recall(*item, work.key):
+        if not self.selection.does(work.step):
+            self.blocked = True
+            self.planned.append(PlannedItem(*item, "failed", self.selection.refusal(self._changes(work))))
+        elif work.archive and records.can_recall(*item, work.key):
             self.planned.append(PlannedItem(*item, "to do", "made before under the same key: only put back"))
         elif work.findings and (reason := records.refusal(*item, work.key)):
             self.planned.append(PlannedItem(*item, "failed", reason))
@@ -104,6 +109,8 @@ class Planner(Runner):
             step, name: of the item.
             first: the item it depends on.
         """
+        if not self.selection.does(step):
+            return
         dependency = f"{first.step} {first.name}".strip()
         self.planned.append(PlannedItem(step, name, "to do", f"depends on {dependency}, which would be done"))
 
@@ -121,7 +128,7 @@ class Planner(Runner):
         return [i for i in self.planned if i.state == "to do" and (not steps or i.step in steps)]
 
 
-def plan_study(root: Path, cache: Cache | None = None) -> list[PlannedItem]:
+def plan_study(root: Path, cache: Cache | None = None, selection: StepSelection = ALL_STEPS) -> list[PlannedItem]:
     """What `run_study` would do, item by item, and why.
 
     An item that depends on one which would be done is listed as to do: whether its inputs will differ from before is
@@ -130,6 +137,7 @@ def plan_study(root: Path, cache: Cache | None = None) -> list[PlannedItem]:
     Args:
         root: the study's folder.
         cache: where the pretrained networks are.
+        selection: which steps would be done.
 
     Returns:
         Every item, in the order of the steps.
@@ -139,43 +147,57 @@ def plan_study(root: Path, cache: Cache | None = None) -> list[PlannedItem]:
     """
     folder = open_study(root)
     settings = checked_settings(folder)
-    planner = Planner(StepRecords(folder.results, read_only=True))
+    planner = Planner(StepRecords(folder.results, read_only=True), selection)
     _plan(folder, settings, planner, cache or Cache())
     return planner.planned
 
 
 def _plan(folder: StudyLayout, settings: Settings, planner: Planner, cache: Cache) -> None:
     contents, reactions = playable(folder, planner)
-    labels = LabelSteps(folder, settings, planner, cache, contents)
+    selection = planner.selection
+    if selection.reads("align"):
+        _plan_labels(LabelSteps(folder, settings, planner, cache, contents), planner, reactions)
+    predictions = PredictionSteps(folder, settings, planner, cache)
+    described = predictions.describe(sorted(contents)) if selection.reads("features") else []
+    if planner.blocked:
+        pass
+    elif first := planner.to_do("label", "features"):
+        for step in ("hold out", "evaluate", "train"):
+            planner.after(step, "", first[0])
+    elif (
+        selection.reads("hold out", "train")
+        and described
+        and not any(i.step == "label" and i.state == "failed" for i in planner.planned)
+    ):
+        predictions.learn(described)
+        if first := planner.to_do("hold out"):
+            planner.after("evaluate", "", first[0])
+    if selection.whole:
+        planner.remove_stale(folder)
+    if first := planner.to_do():
+        planner.after("report", "", first[0])
+    elif any(i.state == "to remove" for i in planner.planned):
+        planner.planned.append(PlannedItem("report", "", "to do", "it shows results that would be removed"))
+    elif selection.does("report"):
+        predictions.report({"failed": [[i.step, i.name, i.why] for i in planner.planned if i.state in NOT_DONE]})
+
+
+def _plan_labels(labels: LabelSteps, planner: Planner, reactions: Sequence[str]) -> None:
+    """Record what would be done to align, annotate and label the reactions of these names."""
+    selection = planner.selection
     wanted = labels.wanted(reactions)
     pairs = {}
     aligned = {name: planner.do(labels.align_work(name, wanted[name])) for name in reactions if name in wanted}
     again = {item.name: item for item in planner.to_do("align")}
-    for name, good in aligned.items():
+    for name, good in aligned.items() if selection.reads("annotate") else ():
         if name in again:
             planner.after("annotate", name, again[name])
         elif good and (work := labels.annotate_work(name, labels.paired(name))) is not None and planner.do(work):
             pairs[name] = labels.paired(name)
     if first := planner.to_do("align", "annotate"):
         planner.after("label", "", first[0])
-    else:
+    elif selection.reads("label") and not planner.blocked:
         labels.label(pairs)
-    predictions = PredictionSteps(folder, settings, planner, cache)
-    described = predictions.describe(sorted(contents))
-    if first := planner.to_do("label", "features"):
-        for step in ("hold out", "evaluate", "train"):
-            planner.after(step, "", first[0])
-    elif described and not any(i.step == "label" and i.state == "failed" for i in planner.planned):
-        predictions.learn(described)
-        if first := planner.to_do("hold out"):
-            planner.after("evaluate", "", first[0])
-    planner.remove_stale(folder)
-    if first := planner.to_do():
-        planner.after("report", "", first[0])
-    elif any(i.state == "to remove" for i in planner.planned):
-        planner.planned.append(PlannedItem("report", "", "to do", "it shows results that would be removed"))
-    else:
-        predictions.report({"failed": [[i.step, i.name, i.why] for i in planner.planned if i.state in NOT_DONE]})
 
 
 class _NoProgress:
@@ -185,3 +207,5 @@ class _NoProgress:
         return nullcontext(silent)
 
     def item(self, _item: StepOutcome, /) -> None: ...
+
+    def redo(self, _label: str, _why: str, /) -> None: ...

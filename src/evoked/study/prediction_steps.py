@@ -87,12 +87,16 @@ class PredictionSteps:
         inputs = {name: self.runner.records.content_digest(self.folder.features(name)) for name in sorted(contents)}
         inputs[LABELS] = self.runner.records.content_digest(self.folder.labels)
         labelled = [name for name in read_labels(self.folder.labels) if name in inputs]
-        if len(labelled) == 1:  # labels, model and page do not need held-out scores
+        selection = self.runner.selection
+        if not selection.reads("hold out"):
+            pass
+        elif len(labelled) == 1:  # labels, model and page do not need held-out scores
             only = f"{labelled[0]} is the only content with labels, and held-out scores need two"
             self.runner.leave_out("hold out", "", f"{only}: add another content and its reactions to have them")
-        elif folds := self.hold_out(labelled, inputs):
+        elif (folds := self.hold_out(labelled, inputs)) and selection.does("evaluate"):
             self.evaluate(labelled, folds)
-        self.train(inputs)
+        if selection.does("train"):
+            self.train(inputs)
 
     def hold_out(self, contents: Sequence[str], inputs: Mapping[str, str]) -> tuple[Fold, ...]:
         """Predict each content by a model that was trained on others; the folds do not depend on each other.

@@ -22,6 +22,7 @@ from evoked.study.label_steps import LabelSteps, playable
 from evoked.study.layout import open_study
 from evoked.study.prediction_steps import MODEL_FILES, PredictionSteps
 from evoked.study.runner import ProgressView, Runner
+from evoked.study.selection import ALL_STEPS, StepSelection
 from evoked.study.settings import Settings, checked_settings
 from evoked.weights.cache import Cache
 
@@ -41,7 +42,11 @@ NOT_GOOD = "its step failed, was left out or has no input"
 
 
 def run_study(
-    root: Path, show: ProgressView, cache: Cache | None = None, executor: Pool | None = None
+    root: Path,
+    show: ProgressView,
+    cache: Cache | None = None,
+    executor: Pool | None = None,
+    selection: StepSelection = ALL_STEPS,
 ) -> list[StepOutcome]:
     """Process a study from videos to a report; results that are still valid are kept.
 
@@ -51,6 +56,8 @@ def run_study(
         cache: where the pretrained networks are.
         executor: where independent items of the long steps (align, annotate, features) run in parallel; None: one
             after another, in this process. The results are the same.
+        selection: which steps are done. A run of some steps removes no results and leaves the log of the last whole
+            run as it is.
 
     Returns:
         How every item ended, in order.
@@ -63,24 +70,34 @@ def run_study(
     folder = open_study(root)
     settings = checked_settings(folder)
     with locked(root, "evoked run"):
-        return _run(folder, settings, Runner(StepRecords(folder.results), show, executor), cache or Cache())
+        return _run(folder, settings, Runner(StepRecords(folder.results), show, executor, selection), cache or Cache())
 
 
 def _run(folder: StudyLayout, settings: Settings, runner: Runner, cache: Cache) -> list[StepOutcome]:
     contents, reactions = playable(folder, runner)
-    labels = LabelSteps(folder, settings, runner, cache, contents)
-    labels.run(reactions)
+    selection = runner.selection
+    if selection.reads("align"):
+        LabelSteps(folder, settings, runner, cache, contents).run(reactions)
     predictions = PredictionSteps(folder, settings, runner, cache)
-    described = predictions.describe(sorted(contents))
-    if not any(item.step == "label" for item in runner.failed) and described:
+    described = predictions.describe(sorted(contents)) if selection.reads("features") else []
+    learns = selection.reads("hold out", "train") and not runner.blocked
+    if learns and described and not any(item.step == "label" for item in runner.failed):
         predictions.learn(described)
+    if not selection.whole:
+        if selection.does("report"):
+            predictions.report({"failed": _not_done(runner)})
+        return runner.items
     for path, place in remove_stale(folder, runner.records, runner.items, runner.outputs):
         runner.set_aside(path, place)
-    not_done = [[i.step, i.name, i.reason] for i in runner.items if i.state in ("failed", "left out")]
+    not_done = _not_done(runner)
     _write_items(runner)
     predictions.report({"failed": not_done})
     _write_items(runner)
     return runner.items
+
+
+def _not_done(runner: Runner) -> list[list[str]]:
+    return [[i.step, i.name, i.reason] for i in runner.items if i.state in ("failed", "left out")]
 
 
 def _write_items(runner: Runner) -> None:

@@ -10,7 +10,8 @@ from evoked.core.errors import FILE_ERRORS, EvokedError, failure_of
 from evoked.core.progress import Progress, silent
 from evoked.core.step_outcome import StepOutcome
 from evoked.parallel.pool import Failed, Pool
-from evoked.study.build_records import MissingOutputError, StepRecords
+from evoked.study.build_records import MissingOutputError, StepKey, StepRecords
+from evoked.study.selection import ALL_STEPS, StepSelection
 
 __all__ = ["ProgressView", "Runner", "Work", "run_work"]
 
@@ -52,6 +53,10 @@ class ProgressView(Protocol):
         """Report that an item ended."""
         ...
 
+    def redo(self, label: str, why: str, /) -> None:
+        """Report that work which an earlier run did is done again, and why."""
+        ...
+
 
 def run_work(work: Work) -> str | None:
     """Do a piece of work in the current process, without progress.
@@ -69,15 +74,24 @@ class Runner:
         records: which items are done.
         show: gets each item as it ends, and the progress.
         executor: where independent items of a step run in parallel; None: one after another, in this process.
+        selection: which steps are done; results of the others are used where they are up to date.
 
     Attributes:
-        records: the same.
+        records, selection: the same.
         items: how every item ended, in order.
         outputs: (step, name) → the files of each item that was to be done, whether or not it was.
+        blocked: whether a result that a chosen step reads is not up to date.
     """
 
-    def __init__(self, records: StepRecords, show: ProgressView, executor: Pool | None = None) -> None:
-        self.records = records
+    def __init__(
+        self,
+        records: StepRecords,
+        show: ProgressView,
+        executor: Pool | None = None,
+        selection: StepSelection = ALL_STEPS,
+    ) -> None:
+        self.records, self.selection = records, selection
+        self.blocked = False
         self._executor = executor
         self.items: list[StepOutcome] = []
         self.outputs: dict[tuple[str, str], Sequence[Path]] = {}
@@ -164,6 +178,9 @@ class Runner:
         self.outputs[work.step, work.name] = work.outputs
         if self.records.is_kept(work.step, work.name, work.key):
             return StepOutcome(work.step, work.name, "kept")
+        if not self.selection.does(work.step):
+            self.blocked = True
+            return StepOutcome(work.step, work.name, "failed", self.selection.refusal(self._changes(work)))
         if work.archive and self.records.can_recall(work.step, work.name, work.key):
             self._begin(work)  # the outputs of today are replaced
         if work.archive and self.records.recall(work.step, work.name, work.key):
@@ -171,7 +188,14 @@ class Runner:
             return StepOutcome(work.step, work.name, "kept")
         if work.findings and (reason := self.records.refusal(work.step, work.name, work.key)):
             return StepOutcome(work.step, work.name, "failed", reason)
+        if self.records.is_recorded(work.step, work.name):
+            self._show.redo(f"{work.step} {work.name}".strip(), self._changes(work))
         return None
+
+    def _changes(self, work: Work) -> str:
+        """Why an item is not kept, in words."""
+        key = work.key if isinstance(work.key, StepKey) else self.records.key(key=work.key)
+        return "; ".join(self.records.changes(work.step, work.name, key))
 
     def _begin(self, work: Work) -> None:
         for path, place in self.records.own.begin(work.step, work.name, work.outputs):
