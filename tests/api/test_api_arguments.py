@@ -103,3 +103,16 @@ def test_votes_need_viewers_of_the_content() -> None:
         evoked.vote([], "content.mp4")
     with pytest.raises(ValueError, match="either predictions, or model with features"):
         evoked.evaluate({}, {}, model="model")
+
+
+def test_one_text_where_names_are_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match=r"expressions are names in a list, such as \['amusement'\]; got the text"):
+        evoked.annotate("a.mp4", expressions="amusement")
+    with pytest.raises(TypeError, match=r"groups are names in a list"):
+        evoked.read_ratings("ratings.csv", groups="age")
+    with pytest.raises(TypeError, match=r"expressions are names, got 3"):
+        evoked.agree("machine.csv", "human.csv", expressions=[3])  # type: ignore[list-item]
+    with pytest.raises(ValueError, match="columns"):
+        evoked.annotate("a.mp4", columns="aus")
+    with pytest.raises(TypeError, match="validate are names in a list"):
+        evoked.train(tmp_path, tmp_path, tmp_path, validate="a.mp4")

@@ -93,6 +93,8 @@ def test_config_shows_a_study(evoked, tmp_path: Path) -> None:  # type: ignore[n
     assert read_settings_file(copy) == read_settings(tmp_path)
     changed = tomllib.loads(evoked("config", tmp_path, "--show", "--changed").out)
     assert changed == {"name": "Pilot", "votes": {"quorum": 5, "thresholds": {"surprise": 0.25}}}
+    assert json.loads(evoked("config", tmp_path, "--show", "--changed", "--json").out) == changed
+    assert json.loads(evoked("config", tmp_path / "copy.toml", "--changed", "--json").out) == changed
     values = json.loads(evoked("config", tmp_path, "--json").out)
     assert values["votes"]["quorum"] == 5
     described = json.loads(evoked("config", "--defaults", "--json").out)

@@ -111,8 +111,17 @@ def test_a_shorter_list_and_a_file_of_the_user(evoked, listed: Path, model_folde
     (folder / "mine.parquet").write_bytes((folder / "part-00000.parquet").read_bytes()[:-1])
     short = listed.parent / "short.txt"
     short.write_text("v00.safetensors\n")
-    code, _, err = evoked("predict", "--from", short, *words)
+    before = {p.name: p.read_bytes() for p in folder.iterdir()}
+    code, _, err = evoked("predict", "--from", short, *words)  # would lose what it does not name
+    assert code == 1
+    assert f"{folder} holds predictions of videos that short.txt does not name, such as {listed.parent}/v" in err
+    assert err.endswith("choose another folder, or give --force\n")
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
+    code, out, err = evoked("predict", "--from", listed, *words, "--dry-run")
+    assert (code, [line[:6] for line in out.splitlines()]) == (0, ["kept: "] * 3)
+    code, _, err = evoked("predict", "--from", short, *words, "--force")
     assert code == 0
+    assert f"note: {folder / 'part-00002.parquet'} was removed: it is beyond the parts of this list" in err
     assert sorted(p.name for p in folder.glob("*.parquet")) == ["mine.parquet", "part-00000.parquet"]
     assert "mine.parquet is no part of this dataset" in err
 

@@ -1,6 +1,6 @@
 """Arguments of the Python API: paths as text, and settings as keyword arguments."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from evoked.core.progress import Progress, silent
 from evoked.core.settings import describe
 
-__all__ = ["File", "as_path", "or_silent", "settings_of"]
+__all__ = ["File", "as_path", "names_of", "or_silent", "settings_of"]
 
 File = str | PathLike[str]
 Config = TypeVar("Config")
@@ -22,6 +22,27 @@ def as_path(file: File) -> Path:
         TypeError: if it is neither.
     """
     return Path(file).expanduser()
+
+
+def names_of(argument: str, names: Iterable[str]) -> tuple[str, ...]:
+    """Names given as a list or another sequence of text.
+
+    Args:
+        argument: what they are called, for messages.
+        names: the names, in order.
+
+    Returns:
+        The same.
+
+    Raises:
+        TypeError: if it is one text, whose letters would be taken for names, or holds something else.
+    """
+    if isinstance(names, str | bytes):
+        raise TypeError(f"{argument} are names in a list, such as {[names]!r}; got the text {names!r}")
+    values = tuple(names)
+    if wrong := [value for value in values if not isinstance(value, str)]:
+        raise TypeError(f"{argument} are names, got {wrong[0]!r}")
+    return values
 
 
 def or_silent(progress: Progress | None) -> Progress:

@@ -7,7 +7,7 @@ from evoked.agreement.agreement import agree as compare
 from evoked.agreement.machine_scores import read_machine_scores, score_names
 from evoked.agreement.paired_clips import AgreeConfig
 from evoked.agreement.results import Agreement
-from evoked.api.arguments import File, as_path, or_silent, settings_of
+from evoked.api.arguments import File, as_path, names_of, or_silent, settings_of
 from evoked.core.errors import DatasetError
 from evoked.core.extras import require_training
 from evoked.core.files import sha256
@@ -62,6 +62,7 @@ def train(
     """
     require_training("train()")
     model, config = settings_of("train", settings, ModelSettings, TrainConfig)
+    validate = names_of("validate", validate)
     folder = as_path(output)
     folder.mkdir(parents=True, exist_ok=True)
     shown = or_silent(progress)
@@ -184,6 +185,7 @@ def agree(
         TypeError, ValueError: for a setting that does not exist, or a value that is not accepted.
     """
     (config,) = settings_of("agree", settings, AgreeConfig)
+    more, groupings = names_of("expressions", expressions), names_of("groups", groups)
     names = score_names(as_path(machine))
-    ratings = read_ratings(as_path(human), expressions=(*names, *expressions), groups=tuple(groups))
+    ratings = read_ratings(as_path(human), expressions=(*names, *more), groups=groupings)
     return compare(read_machine_scores(as_path(machine)), ratings, config)

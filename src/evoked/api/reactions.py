@@ -7,7 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evoked.api.arguments import File, as_path, or_silent, settings_of
+from evoked.api.arguments import File, as_path, names_of, or_silent, settings_of
 from evoked.core.extras import require_module
 from evoked.core.progress import Progress, part
 from evoked.core.track import Track
@@ -162,12 +162,13 @@ def annotate(
         AlignmentError: if the reaction does not show the content.
         MediaError: if a file cannot be used.
         WeightsError: if a network is not available.
-        TypeError, ValueError: for a setting that does not exist, or a value that is not accepted.
+        TypeError, ValueError: for a setting that does not exist, or a value that is not accepted, such as one text
+            where a list of names is asked for.
     """
     match, region, detect, config = settings_of(
         "annotate", settings, MatchConfig, ContentRegionConfig, DetectConfig, AnnotateConfig, renamed=RENAMED
     )
-    names = None if expressions is None else tuple(expressions)
+    names = None if expressions is None else names_of("expressions", expressions)
     matcher = None if content is None else ContentMatcher({as_path(content).name: as_path(content)}, match)
 
     recogniser = open_recogniser(config.recogniser, names, allow_unvalidated=config.allow_unvalidated)

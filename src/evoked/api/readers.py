@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from evoked.api.arguments import File, as_path
+from evoked.api.arguments import File, as_path, names_of
 from evoked.core.errors import DatasetError
 from evoked.core.tables import read_table
 from evoked.core.track import Track
@@ -125,7 +125,8 @@ def read_ratings(path: File, *, expressions: Sequence[str] = (), groups: Sequenc
     Raises:
         DatasetError: if it cannot be read; the first invalid row is named.
     """
-    return rating_tables.read_ratings(as_path(path), expressions=tuple(expressions), groups=tuple(groups))
+    names, groupings = names_of("expressions", expressions), names_of("groups", groups)
+    return rating_tables.read_ratings(as_path(path), expressions=names, groups=groupings)
 
 
 def read_scores(path: File) -> Scores:

@@ -8,9 +8,10 @@ import click
 
 from evoked.cli.annotate_batch import AnnotateBatch, AnnotateRequest, AnnotateSettings
 from evoked.cli.annotate_previews import Previews
+from evoked.cli.dry_run import print_plan, tell_networks
 from evoked.cli.failures import Failures
 from evoked.cli.options import NO_RENAMES, config_from_options, config_options, offset_options
-from evoked.cli.outputs import check_folder, claim, digests_of, force_option
+from evoked.cli.outputs import check_folder, claim, digests_of, dry_run_option, force_option
 from evoked.cli.paths import InputPath, OutputPath
 from evoked.core.errors import OutputError
 from evoked.core.names import derived_name
@@ -25,6 +26,7 @@ from evoked.reactions.content_region.detector import ContentRegionConfig
 from evoked.reactions.labelling.majority_vote import VoteConfig
 from evoked.reactions.viewers.annotation import AnnotateConfig
 from evoked.study.settings import read_settings_file
+from evoked.weights.cache import default_cache
 
 __all__ = ["RENAMED", "SECTIONS", "File", "annotate"]
 
@@ -62,6 +64,7 @@ RENAMED = {"align": {"min_score": "align_min_score"}, "window": {"min_score": "r
 @click.option("--json", "as_json", is_flag=True, help="print JSON: a row per reaction, and the file of labels")
 @click.option("--config", "config_path", type=File, help="a study.toml with settings; options given here override it")
 @force_option
+@dry_run_option
 @config_options(DetectConfig)
 @config_options(AnnotateConfig)
 @config_options(VoteConfig)
@@ -106,6 +109,10 @@ def annotate(
     )
     if content is not None and probe(content).picture is None:
         raise no_video_error(content)
+    if options["dry_run"]:
+        tell_networks(default_cache(offline=options["offline"]), batch.networks)
+        print_plan({reaction: batch.files(reaction) for reaction in reactions}, "annotated", options["as_json"])
+        return
     for reaction in reactions:
         batch.add(reaction)
     batch.end()

@@ -140,6 +140,17 @@ class AnnotateBatch:
         config = replace(self._settings.annotate, recogniser=PROTOTYPE)  # the one it names is open already
         return Annotator(self._recogniser, config, self._settings.detect, cache)
 
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """Names of the networks that annotating runs."""
+        return tuple(annotation_models(self._recogniser))
+
+    def files(self, reaction: Path) -> tuple[Path, ...]:
+        """The files that are written of a reaction; with labels, the one file of all reactions."""
+        output = self._request.output
+        table = [output] if self._request.labels and output else [self._tables[reaction]] if self._tables else []
+        return (*table, *(target.path for target in self._previews.targets[reaction]))
+
     def add(self, reaction: Path) -> None:
         """Annotate a reaction; write its table and its preview videos."""
         annotated_share = 1.0 - _PREVIEW_SHARE * self._previews.count(reaction)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import click
 
+from evoked.cli.dry_run import print_plan, tell_networks
 from evoked.cli.failures import Failures, print_note
 from evoked.cli.options import config_from_options, config_options, executor_from_options, executor_options
-from evoked.cli.outputs import check_folder, claim, digests_of, file_in, force_option
+from evoked.cli.outputs import check_folder, claim, digests_of, dry_run_option, file_in, force_option
 from evoked.cli.paths import OutputPath
 from evoked.cli.progress import bar
 from evoked.core.damage import damage_dicts
@@ -39,6 +40,7 @@ _Outcome = Done[FeaturesTask, FeaturesDone] | Failed[FeaturesTask]
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, a row per video.")
 @force_option
+@dry_run_option
 @executor_options
 @config_options(FeatureConfig)
 def features(
@@ -49,6 +51,7 @@ def features(
     address: str | None,
     offline: bool,
     as_json: bool,
+    dry_run: bool,
     **options: object,
 ) -> None:
     """Compute the features of each VIDEO once a second: image, faces, audio.
@@ -58,7 +61,7 @@ def features(
     \f
 
     Args:
-        videos, output, executor, workers, address, offline, as_json: the arguments and options.
+        videos, output, executor, workers, address, offline, as_json, dry_run: the arguments and options.
         **options: fields of FeatureConfig.
 
     Raises:
@@ -69,12 +72,21 @@ def features(
     targets = _targets(videos, output)
     for video, target in targets.items():
         claim(target, "features", partial(digests_of, video), videos)
+    if dry_run:
+        tell_networks(default_cache(offline=offline), config.chosen.nets)
+        print_plan({video: (target,) for video, target in targets.items()}, "described", as_json)
+        return
     pool = executor_from_options(executor, workers=workers, address=address, threads=config.threads)
     cache = CacheLocation.of(default_cache(offline=offline))
     tasks = [FeaturesTask(video, target, config, cache) for video, target in targets.items()]
+    _print_outcomes(_outcomes(tasks, pool), videos, as_json)
+
+
+def _print_outcomes(outcomes: Iterator[_Outcome], videos: tuple[Path, ...], as_json: bool) -> None:
+    """Print how each video ended; EvokedError at the end if one failed."""
     rows: dict[Path, dict[str, object]] = {}
-    failures = Failures(len(tasks), "videos", "described")
-    for outcome in _outcomes(tasks, pool):
+    failures = Failures(len(videos), "videos", "described")
+    for outcome in outcomes:
         task = outcome.item
         if isinstance(outcome, Done):
             for line in outcome.result.damage:

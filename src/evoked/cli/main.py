@@ -98,7 +98,10 @@ class LazyGroup(click.Group):
                 formatter.write_dl([(name, line.help) for name, line in commands.items()], col_max=14)
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+COMPLETION = 'Shell completion: eval "$(_EVOKED_COMPLETE=bash_source evoked)", or zsh_source, fish_source.'
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]}, epilog=COMPLETION)
 @click.version_option(__version__, prog_name="evoked")
 def evoked() -> None:
     """Learn from viewers' faces which expressions a video evokes, and predict them for a new video."""

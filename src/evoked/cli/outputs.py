@@ -16,10 +16,10 @@ from evoked.core.errors import OutputError
 from evoked.core.files import canonical, check_writable, sha256, writing
 from evoked.core.provenance import unique_names
 
-__all__ = ["check_folder", "claim", "digests_of", "file_in", "force_option", "sign_page"]
+__all__ = ["check_folder", "claim", "digests_of", "dry_run_option", "file_in", "force_option", "is_forced", "sign_page"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-FORCE = "evoked.force"
+FORCE, DRY_RUN = "evoked.force", "evoked.dry_run"
 FILE_SUFFIXES = {
     *(".json", ".csv", ".parquet", ".safetensors", ".onnx", ".html", ".htm", ".svg", ".png", ".pdf", ".npz", ".npy"),
     *(".pth", ".pt", ".txt", ".md", ".xlsx", ".mp4", ".mkv", ".mov", ".vtt", ".toml", ".zip"),
@@ -40,6 +40,26 @@ def force_option(command: Command) -> Command:
         callback=keep,
         help="replace files that evoked did not write, or made of other inputs",
     )(command)
+
+
+def dry_run_option(command: Command) -> Command:
+    """Give a click command --dry-run, as its argument `dry_run`; `claim` then makes no folder."""
+
+    def keep(ctx: click.Context, _param: click.Parameter, value: bool) -> bool:
+        ctx.meta[DRY_RUN] = value
+        return value
+
+    return click.option(
+        "--dry-run",
+        is_flag=True,
+        callback=keep,
+        help="print what would be done with each file; compute and write nothing",
+    )(command)
+
+
+def is_forced() -> bool:
+    """Whether the command was given --force."""
+    return bool(click.get_current_context().meta.get(FORCE))
 
 
 def file_in(output: Path, name: str, suffixes: Sequence[str]) -> Path:
@@ -99,12 +119,13 @@ def claim(place: Path, made_by: str, inputs: Callable[[], Mapping[str, str]], re
     Raises:
         OutputError: if it cannot be written, is read by this command, or needs --force.
     """
-    check_writable(place)
+    if not click.get_current_context().meta.get(DRY_RUN):
+        check_writable(place)
     if not place.exists():
         return
     if any(path.exists() and path.samefile(place) for path in read):
         raise OutputError(f"cannot write {place}: this command reads it. Choose another place")
-    if click.get_current_context().meta.get(FORCE):
+    if is_forced():
         return
     origin = read_origin(place)
     if origin is None:

@@ -4,17 +4,18 @@ import json
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
+from evoked.cli.dry_run import print_plan, tell_networks
 from evoked.cli.failures import Failures, print_note
 from evoked.cli.options import executor_from_options, executor_options
-from evoked.cli.outputs import check_folder, claim, digests_of, force_option
+from evoked.cli.outputs import check_folder, claim, digests_of, dry_run_option, force_option
 from evoked.cli.paths import InputPath, OutputPath
-from evoked.cli.predict_dataset import write_dataset
+from evoked.cli.predict_dataset import print_dataset_plan, write_dataset
 from evoked.cli.predict_live import print_live_predictions
 from evoked.cli.progress import bar
-from evoked.parallel.executors import ExecutorName
 from evoked.parallel.pool import Done, Failed, Pool, SerialPool
 from evoked.prediction.jobs import Prediction, PredictTask, output_paths, run_predict_task
 from evoked.prediction.predictor import load_model
@@ -24,7 +25,9 @@ from evoked.weights.cache import CacheLocation, default_cache
 __all__ = ["File", "predict"]
 
 File = InputPath()
-_LIVE_USAGE = "--live takes one VIDEO, or - for standard input; without --executor, --workers, --address and --format"
+_LIVE_USAGE = (
+    "--live takes one VIDEO, or - for standard input; without --executor, --workers, --address, --format and --dry-run"
+)
 _Outcome = Done[PredictTask, Prediction] | Failed[PredictTask]
 
 
@@ -58,6 +61,7 @@ _Outcome = Done[PredictTask, Prediction] | Failed[PredictTask]
     "--live", is_flag=True, help="predict while a file is being written, from a pipe, or from - (standard input)"
 )
 @force_option
+@dry_run_option
 @click.option(
     "--audio-track",
     type=click.IntRange(0),
@@ -75,13 +79,12 @@ def predict(
     suffix: str | None,
     threshold: float,
     audio_track: int,
-    executor: ExecutorName | None,
-    workers: int,
-    threads: int,
-    address: str | None,
     offline: bool,
     as_json: bool,
     live: bool,
+    dry_run: bool,
+    threads: int,
+    **where: Any,
 ) -> None:
     """Predict what VIDEOS evoke in their viewers, once a second.
 
@@ -93,7 +96,8 @@ def predict(
 
     Args:
         videos, listed, partition_by, model, output, suffix, threshold, audio_track: the arguments and options.
-        executor, workers, threads, address, offline, as_json, live: the other options.
+        offline, as_json, live, dry_run, threads: the other options.
+        **where: executor, workers and address.
 
     Raises:
         click.UsageError: if the options cannot be combined.
@@ -102,30 +106,40 @@ def predict(
     if (listed is None) == (not videos):
         raise click.UsageError("name VIDEOS, or a list of them with --from")
     if live:
-        _refuse_with_live(videos, listed, executor, address, suffix, workers != 1)
-        how = {"offline": offline, "as_json": as_json}
-        print_live_predictions(
-            videos[0], model, output, threshold=threshold, threads=threads, audio_track=audio_track, **how
-        )
+        _refuse_with_live(videos, listed, where["executor"], where["address"], suffix, where["workers"] != 1, dry_run)
+        how: dict[str, Any] = {"threshold": threshold, "threads": threads, "offline": offline, "as_json": as_json}
+        print_live_predictions(videos[0], model, output, audio_track=audio_track, **how)
         return
     if listed is not None and (output is None or suffix or audio_track or threshold != 0.5):
         raise click.UsageError("--from needs -o FOLDER, and goes without --format, --threshold and --audio-track")
-    load_model(model).feature_config(threads)  # a wrong model is reported once, not per video
+    config = load_model(model).feature_config(threads)  # a wrong model is reported once, not per video
     if output and (listed is not None or len(videos) > 1 or not output.suffix):
         check_folder(output)
-    pool = executor_from_options(executor, workers=workers, address=address, threads=threads)
+    pool = executor_from_options(**where, threads=threads)
     cache = CacheLocation.of(default_cache(offline=offline))
+    if dry_run:
+        tell_networks(default_cache(offline=offline), config.chosen.nets)
     if listed is not None and output is not None:
-        write_dataset(listed, model, output, partition_by, pool=pool, cache=cache, threads=threads, as_json=as_json)
+        plan = partial(print_dataset_plan if dry_run else write_dataset, listed, model, output, partition_by)
+        plan(pool=pool, cache=cache, threads=threads, as_json=as_json)
         return
-    targets = output_paths(list(dict.fromkeys(videos)), output, suffix)
-    for video, target in targets.items():
-        if target:
-            claim(target, "predict", partial(_inputs, video, model), videos)
+    targets = _targets(videos, output, suffix, model)
+    if dry_run:
+        print_plan({video: (target,) if target else () for video, target in targets.items()}, "predicted", as_json)
+        return
     tasks = [PredictTask(v, model, cache, target, threshold, threads, audio_track) for v, target in targets.items()]
     typed = dict(zip(tasks, targets.items(), strict=True))  # the paths in a task are absolute
     outcomes = ((*typed[outcome.item], outcome) for outcome in _outcomes(tasks, pool))
     _print_outcomes(outcomes, Failures(len(tasks), "videos", "predicted"), threshold, as_json)
+
+
+def _targets(videos: tuple[Path, ...], output: Path | None, suffix: str | None, model: Path) -> dict[Path, Path | None]:
+    """Video → the file to write, checked; None where a table is printed."""
+    targets = output_paths(list(dict.fromkeys(videos)), output, suffix)
+    for video, target in targets.items():
+        if target:
+            claim(target, "predict", partial(_inputs, video, model), videos)
+    return targets
 
 
 def _refuse_with_live(videos: tuple[Path, ...], *others: object) -> None:

@@ -1,19 +1,31 @@
 """evoked predict --from LIST: the predictions of many videos as one dataset of Parquet parts."""
 
 import json
+import os
 from pathlib import Path
 
 import click
 
 from evoked.cli.messages import fail, tell
+from evoked.cli.outputs import is_forced
 from evoked.cli.progress import bar
 from evoked.core.errors import EvokedError, OutputError
 from evoked.core.locks import locked
 from evoked.parallel.pool import Failed, Pool
-from evoked.prediction.dataset import PartDone, is_part, kept_part, part_tasks, read_list, run_part_task
+from evoked.prediction.dataset import (
+    PartDone,
+    PartTask,
+    is_part,
+    kept_part,
+    part_tasks,
+    read_list,
+    read_part,
+    run_part_task,
+)
+from evoked.prediction.predictor import load_model
 from evoked.weights.cache import CacheLocation
 
-__all__ = ["write_dataset"]
+__all__ = ["print_dataset_plan", "write_dataset"]
 
 
 def write_dataset(
@@ -32,6 +44,7 @@ def write_dataset(
         as_json: print JSON.
 
     Raises:
+        OutputError: if the folder holds predictions of other videos or by another model, without --force.
         EvokedError: if the list or the folder cannot be used, or a video failed.
     """
     tasks = part_tasks(read_list(listed), model, cache, folder, size, threads)
@@ -40,6 +53,7 @@ def write_dataset(
     except OSError as error:
         raise OutputError(f"cannot make the folder {folder}: {error.strerror or error}") from error
     with locked(folder, "evoked predict"):
+        _refuse_other_dataset(folder, listed, tasks)
         done: dict[Path, PartDone] = {}
         for task in tasks:
             if (part := kept_part(task)) is not None:
@@ -57,13 +71,61 @@ def write_dataset(
     _report(done, kept, as_json, folder)
 
 
+def print_dataset_plan(
+    listed: Path, model: Path, folder: Path, size: int, *, pool: Pool, cache: CacheLocation, threads: int, as_json: bool
+) -> None:
+    """Print what `write_dataset` would do with each part; nothing is written.
+
+    Args:
+        listed, model, folder, size, pool, cache, threads, as_json: as there.
+
+    Raises:
+        OutputError: as there.
+        EvokedError: if the list cannot be used, or a file in it does not exist.
+    """
+    tasks = part_tasks(read_list(listed), model, cache, folder, size, threads)
+    _refuse_other_dataset(folder, listed, tasks)
+    rows, absent = [], [video for task in tasks for video in task.videos if not os.path.isfile(video)]
+    for task in tasks:
+        state = "to do" if kept_part(task) is None else "kept"
+        rows.append({"part": task.output.name, "state": state, "videos": len(task.videos)})
+        if not as_json:
+            click.echo(f"{state}: {task.output}: {len(task.videos)} videos")
+    if as_json:
+        click.echo(json.dumps({"folder": str(folder), "parts": rows, "absent": list(map(str, absent))}, indent=1))
+    for video in absent:
+        fail(f"failed: {video}: no such file")
+    if absent:
+        raise EvokedError(f"{len(absent)} of {sum(len(t.videos) for t in tasks)} videos could not be predicted")
+
+
+def _refuse_other_dataset(folder: Path, listed: Path, tasks: list[PartTask]) -> None:
+    """OutputError where parts that are there would be lost: of videos not in the list, or by another model."""
+    if is_forced():
+        return
+    named = {str(video) for task in tasks for video in task.videos}
+    model = load_model(tasks[0].model).sha256
+    for path in sorted(folder.glob("part-*.parquet")):
+        part = read_part(path)
+        if part is None:
+            continue  # damaged, or not a part: the first is made again, the second is left alone
+        what = ""
+        if other := sorted(part.videos - named):
+            what = f"of videos that {listed.name} does not name, such as {other[0]}"
+        elif part.model != model:
+            what = f"by another model ({path.name})"
+        if what:
+            raise OutputError(f"{folder} holds predictions {what}: choose another folder, or give --force")
+
+
 def _remove_surplus(folder: Path, names: set[str]) -> None:
-    """Remove parts beyond the list, left by a longer list: they would be read with the dataset."""
+    """Remove parts beyond the list, left by smaller parts or a longer list: they would be read with the dataset."""
     for path in sorted(folder.glob("*.parquet")):
         if path.name in names:
             continue
-        if is_part(path):
+        if path.name.startswith("part-") and is_part(path):
             path.unlink()
+            tell(f"note: {path} was removed: it is beyond the parts of this list")
         else:
             tell(f"note: {path} is no part of this dataset and would be read with it: move it away")
 

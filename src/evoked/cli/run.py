@@ -69,7 +69,12 @@ class Terminal:
         say(f"{item.state}: {label}{duration}{f': {item.reason}' if item.reason else ''}")
 
     def redo(self, label: str, why: str) -> None:
-        """Print why work of an earlier run is done again; the first reasons where there are many."""
+        """Print why work of an earlier run is done again; the first reasons where there are many.
+
+        Args:
+            label: step and file.
+            why: reasons, joined by "; ".
+        """
         reasons = why.split("; ")
         more = f"; and {len(reasons) - REASONS} more" if len(reasons) > REASONS else ""
         tell(f"again: {label}: {'; '.join(reasons[:REASONS])}{more}")

@@ -20,7 +20,7 @@ from evoked.core.errors import FILE_ERRORS, DatasetError, EvokedError, OutputErr
 from evoked.core.files import digest
 from evoked.core.progress import Progress, silent
 from evoked.core.provenance import Provenance
-from evoked.core.tables import read_provenance, write_table
+from evoked.core.tables import read_numbers, read_provenance, write_table
 from evoked.core.track import Track
 from evoked.features.files import SUFFIX, read_features
 from evoked.prediction.jobs import Prediction, PredictTask, run_predict_task
@@ -28,7 +28,17 @@ from evoked.prediction.predictor import Model, load_model, predict_features
 from evoked.prediction.writers import FIXED
 from evoked.weights.cache import CacheLocation
 
-__all__ = ["PartDone", "PartTask", "is_part", "kept_part", "part_tasks", "read_list", "run_part_task"]
+__all__ = [
+    "PartContent",
+    "PartDone",
+    "PartTask",
+    "is_part",
+    "kept_part",
+    "part_tasks",
+    "read_list",
+    "read_part",
+    "run_part_task",
+]
 
 CODE = 1
 """Code version of predictions in parts, raised by one whenever the code changes their values."""
@@ -68,6 +78,19 @@ class PartDone:
     seconds: int
     failed: tuple[tuple[str, str], ...] = ()
     damage: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class PartContent:
+    """What a part on disk is of.
+
+    Attributes:
+        videos: paths of the videos that it holds predictions of.
+        model: sha256 of the model's arrays.
+    """
+
+    videos: frozenset[str]
+    model: str
 
 
 def read_list(path: Path) -> tuple[Path, ...]:
@@ -142,6 +165,21 @@ def kept_part(task: PartTask) -> PartDone | None:
 def is_part(path: Path) -> bool:
     """Whether a file is a part that `run_part_task` wrote."""
     return "key" in _config_of(path)
+
+
+def read_part(path: Path) -> PartContent | None:
+    """The videos and the model of a part; None where the file is damaged or no part."""
+    if not is_part(path):
+        return None
+    try:
+        provenance = read_provenance(path) or {}
+    except EvokedError:
+        return None
+    columns = read_numbers(path)
+    if columns is None:
+        return None
+    videos = frozenset(map(str, columns.get("video=", ())))
+    return PartContent(videos, str(dict(provenance.get("inputs") or {}).get("model", "")))
 
 
 def run_part_task(task: PartTask, progress: Progress = silent) -> PartDone:

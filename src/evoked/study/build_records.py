@@ -146,7 +146,14 @@ class StepRecords:
         return tuple(_differences(_flat(before), _flat(json.loads(canonical(dict(key.parts))))))
 
     def is_recorded(self, step: str, name: str) -> bool:
-        """Whether an earlier run ended the item, under whichever key."""
+        """Whether an earlier run ended an item, under whichever key.
+
+        Args:
+            step, name: of the item.
+
+        Returns:
+            True where it has a record.
+        """
         return self._record(step, name).is_file()
 
     def archive(self, step: str, name: str, *, wanted: str = "") -> None:

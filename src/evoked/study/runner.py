@@ -54,7 +54,12 @@ class ProgressView(Protocol):
         ...
 
     def redo(self, label: str, why: str, /) -> None:
-        """Report that work which an earlier run did is done again, and why."""
+        """Report that work which an earlier run did is done again.
+
+        Args:
+            label: step and file.
+            why: reasons, joined by "; ".
+        """
         ...
 
 
