@@ -9,6 +9,7 @@ import pytest
 import evoked as api
 from evoked.core.tables import read_table
 from evoked.faces.landmarks import BLENDSHAPES
+from evoked.faces.pose import POSE
 from evoked.reactions.viewers.measures import AU_COLUMNS, BOX_COLUMNS, MEASURE_COLUMNS
 
 pytestmark = pytest.mark.nets
@@ -17,20 +18,33 @@ pytestmark = pytest.mark.nets
 def test_the_columns_of_a_smiling_woman(evoked, media, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     plain, full = tmp_path / "plain.parquet", tmp_path / "full.parquet"
     assert evoked("annotate", media["plain"], "--content", media["content"], "-o", plain).code == 0
-    words = ("annotate", media["plain"], "--content", media["content"], "--columns", "aus,blendshapes,box", "-o", full)
+    words = (
+        "annotate",
+        media["plain"],
+        "--content",
+        media["content"],
+        "--columns",
+        "aus,blendshapes,pose,box",
+        "-o",
+        full,
+    )
     assert evoked(*words).code == 0
     before, after = read_table(plain), read_table(full)
-    assert list(after) == [*before, *AU_COLUMNS, *BLENDSHAPES, *BOX_COLUMNS]
+    assert list(after) == [*before, *AU_COLUMNS, *BLENDSHAPES, *POSE, *BOX_COLUMNS]
     assert {name: after[name] for name in before} == before  # the scores do not change
 
     valid = np.array(after["valid"])
-    numbers = {name: np.array(after[name], dtype=float) for name in (*AU_COLUMNS, *BOX_COLUMNS, "mouthSmileLeft")}
+    numbers = {
+        name: np.array(after[name], dtype=float) for name in (*AU_COLUMNS, *POSE, *BOX_COLUMNS, "mouthSmileLeft")
+    }
     for name, values in numbers.items():
         assert (np.isfinite(values) == valid).all(), name
     smiling = np.array(after["amusement"], dtype=float) > 0.5
     assert smiling.any()
     assert numbers["AU12"][smiling].mean() > 0.8  # lip corners pulled
     assert numbers["AU15"][smiling].mean() < 0.3  # and not pulled down
+    assert all(np.abs(numbers[name][valid]).max() < 45 for name in POSE)  # she looks at the screen
+    assert numbers["face_score"][valid].min() > 0.3
     left, width = numbers["face_x"][valid], numbers["face_width"][valid]
     assert (left > 240).all()  # she is right of the content, which is 256 pixels wide
     assert ((width > 40) & (left + width / 2 < 400)).all()  # the frame is 400 wide; a box may reach over its edge
@@ -52,7 +66,9 @@ def test_readers_take_measures_for_what_they_are(evoked, media, tmp_path: Path) 
 
 
 def test_a_column_that_does_not_exist(evoked, media) -> None:  # type: ignore[no-untyped-def]
-    result = evoked("annotate", media["plain"], "--columns", "pose")
+    result = evoked("annotate", media["plain"], "--columns", "gaze")
     assert result.code == 2
-    assert "columns must be of scores, aus, blendshapes, box, got 'pose'" in result.err
-    assert len(MEASURE_COLUMNS) == len(AU_COLUMNS) + len(BLENDSHAPES) + len(BOX_COLUMNS)  # no two share a name
+    assert "columns must be of scores, aus, blendshapes, pose, box, got 'gaze'" in result.err
+    assert len(MEASURE_COLUMNS) == len(AU_COLUMNS) + len(BLENDSHAPES) + len(POSE) + len(
+        BOX_COLUMNS
+    )  # no two share a name

@@ -13,6 +13,7 @@ from evoked.reactions.alignment.offset_map import OffsetMap, Segment
 from evoked.reactions.content_region.detector import ContentRegion
 from evoked.reactions.viewers.annotation import Annotation, Viewer
 from evoked.reactions.viewers.annotator import BOX
+from evoked.reactions.viewers.face_tracks import POSE_SCORE
 from staging.conditions import FACTORS, Condition
 from staging.measure import SMILE, Figures, hold_faces, hold_labels, hold_map, hold_window
 from staging.tables import bars, conditions, intervals, numbers, summary
@@ -57,6 +58,7 @@ def viewer(boxes: list[list[float] | None], scores: list[float]) -> Viewer:
         Track.masked(GRID, names, np.zeros((12, 1), np.float32), valid),
         Track.masked(GRID, BOX, values, valid),
         Track.masked(GRID, names, np.array(scores, dtype=np.float32)[:, None], valid),
+        Track.masked(GRID, POSE_SCORE, np.zeros((12, 4), np.float32), valid),
     )
 
 

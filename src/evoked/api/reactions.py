@@ -55,7 +55,7 @@ class ViewerScores(Mapping[str, Track]):
         notes: what readers of the scores should know, such as damage of the file; one line each.
         annotated: the whole result, with boxes and blendshapes of every viewer.
         thresholds: expression → score from which it counts as shown; of a trained recogniser, else empty.
-        columns: of the data frame: scores, aus, blendshapes, box.
+        columns: of the data frame: scores, aus, blendshapes, pose, box, detection.
     """
 
     reaction: Path

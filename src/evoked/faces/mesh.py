@@ -34,11 +34,13 @@ class Mesh:
         points: float32 (478, 2): x, y in the image's pixels.
         presence: the model's confidence that there is a face, in [0, 1].
         blendshapes: float32 (52,) in [0, 1], in the order of BLENDSHAPES.
+        depth: float32 (478,): of the points, in the image's pixels; larger is farther from the camera.
     """
 
     points: NDArray[np.float32]
     presence: float
     blendshapes: NDArray[np.float32]
+    depth: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -127,9 +129,11 @@ class FaceMesh:
             if before is not None and min(rgb.shape[:2]) > 1:
                 retries.append(self._halved(rgb, first.tighter(SMALL_TIGHTER)))
             points, presence = max([(points, presence), *retries], key=lambda result: result[1])
-        selected = _upright(points)[list(BLENDSHAPE_POINTS)][None].astype(np.float32)  # (1, 146, 2), pixels
+        flat, depth = points[:, :2], points[:, 2]
+        selected = _upright(flat)[list(BLENDSHAPE_POINTS)][None].astype(np.float32)  # (1, 146, 2), pixels
         (shapes,) = self._blendshapes(selected)
-        return Mesh(points.astype(np.float32), presence, np.clip(shapes.reshape(-1), 0, 1).astype(np.float32))
+        blendshapes = np.clip(shapes.reshape(-1), 0, 1).astype(np.float32)
+        return Mesh(flat.astype(np.float32), presence, blendshapes, depth.astype(np.float32))
 
     def _halved(self, rgb: NDArray[np.uint8], region: Region) -> tuple[NDArray[np.float64], float]:
         """As `_converged`, in the image at half its size."""
@@ -143,16 +147,18 @@ class FaceMesh:
         for remaining in reversed(range(passes)):
             points, presence = self._points(rgb, region)
             if remaining:
-                region = region_of_points(points)
+                region = region_of_points(points[:, :2])
         return points, presence
 
     def _points(self, rgb: NDArray[np.uint8], region: Region) -> tuple[NDArray[np.float64], float]:
         to_image = region.to_image()
         crop = _crop(rgb, to_image)
         answers = self._mesh(crop[None].astype(np.float32) / 255)
-        unit = answers[0].reshape(POINTS, 3)[:, :2].astype(np.float64) / SIDE  # z is not used
+        unit = answers[0].reshape(POINTS, 3).astype(np.float64) / SIDE
+        flat = unit[:, :2] @ to_image[:, :2].T + to_image[:, 2]
+        points = np.column_stack([flat, unit[:, 2] * region.side])  # (478, 3): x, y and depth in pixels
         logit = float(answers[1].reshape(-1)[0])
-        return unit @ to_image[:, :2].T + to_image[:, 2], float(1 / (1 + np.exp(-np.clip(logit, -60, 60))))
+        return points, float(1 / (1 + np.exp(-np.clip(logit, -60, 60))))
 
 
 def region_of_face(face: Face) -> Region:

@@ -53,7 +53,9 @@ class AnnotateConfig:
         False, "tracks with a low mean score are viewers, too; the shorter a track, the higher a score it needs"
     )
     columns: tuple[str, ...] = setting(
-        ("scores",), "columns of the table: scores, and aus (FACS action units), blendshapes, box (of the face, pixels)"
+        ("scores",),
+        "columns of the table: scores, and aus (FACS action units), blendshapes, pose (of the head, degrees), "
+        "box (of the face, pixels), detection (the detector's score)",
     )
     keep_copies: bool = setting(False, "a viewer who is shown twice, mirrored or not, counts as two viewers")
 
@@ -88,11 +90,13 @@ class Viewer:
         blendshapes: the 52 blendshapes, at 6 Hz on the reaction's time.
         boxes: x, y, width, height in pixels of the reaction, turned as it was, valid where the blendshapes are.
         scores: expressions in [0, 1], valid there too.
+        poses: yaw, pitch, roll of the head in degrees and the detector's score, valid there too.
     """
 
     blendshapes: Track
     boxes: Track
     scores: Track
+    poses: Track
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from evoked.core.time_grid import ANNOTATION_FPS, TimeGrid
 from evoked.core.track import Track
 from evoked.faces.landmarks import BLENDSHAPES
 from evoked.reactions.viewers.annotation import Annotation
+from evoked.reactions.viewers.face_tracks import POSE_SCORE
 from evoked.reactions.viewers.measures import BOX_COLUMNS, measured
 
 __all__ = ["annotation_to_table", "table_to_tracks"]
@@ -41,13 +42,16 @@ def annotation_to_table(
 
 def _measures(annotation: Annotation, measures: tuple[str, ...]) -> dict[str, NDArray]:
     """The columns of all viewers, one viewer after the other."""
-    columns = [measured(viewer.blendshapes, viewer.boxes, measures) for viewer in annotation.viewers.values()]
+    columns = [measured(v.blendshapes, v.boxes, v.poses, measures) for v in annotation.viewers.values()]
     if not columns:
         nobody = Track.masked(
             TimeGrid(ANNOTATION_FPS, 0), BLENDSHAPES, np.zeros((0, len(BLENDSHAPES))), np.zeros(0, np.bool_)
         )
-        nowhere = Track.masked(nobody.grid, BOX_COLUMNS, np.zeros((0, len(BOX_COLUMNS))), np.zeros(0, np.bool_))
-        columns = [measured(nobody, nowhere, measures)]
+        boxes, poses = (
+            Track.masked(nobody.grid, names, np.zeros((0, len(names))), np.zeros(0, np.bool_))
+            for names in (BOX_COLUMNS, POSE_SCORE)
+        )
+        columns = [measured(nobody, boxes, poses, measures)]
     return {name: np.concatenate([column[name] for column in columns]) for name in columns[0]}
 
 

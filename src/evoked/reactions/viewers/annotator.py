@@ -27,6 +27,7 @@ from evoked.faces.identity import FaceIdentity
 from evoked.faces.landmarks import BLENDSHAPES
 from evoked.faces.lying import LyingFaces, lie_apart
 from evoked.faces.mesh import FaceMesh, Mesh
+from evoked.faces.pose import head_pose
 from evoked.faces.tracker import FaceTracker
 from evoked.faces.turn_check import TurnCheck, perhaps_turned, turned_damage
 from evoked.faces.video_detector import FrameFaces, VideoFaceDetector
@@ -37,7 +38,7 @@ from evoked.reactions.expressions.recogniser import PROTOTYPE, Recogniser
 from evoked.reactions.viewers.annotation import AnnotateConfig, Annotation, ContentFaces, Viewer
 from evoked.reactions.viewers.face_detections import CONTENT_FACE, DetectionLog
 from evoked.reactions.viewers.face_samples import FaceSample, face_sample
-from evoked.reactions.viewers.face_tracks import FaceTrack, overlapping_tracks
+from evoked.reactions.viewers.face_tracks import POSE_SCORE, FaceTrack, overlapping_tracks
 from evoked.reactions.viewers.false_viewers import false_viewers, left_out_face, left_out_lines, place_text
 from evoked.weights.cache import Cache
 
@@ -66,7 +67,7 @@ class _DetectedFrame:
 
 @dataclass(frozen=True, eq=False)
 class _DescribedFrame:
-    """Faces of one frame; blendshapes and sample of each, None where it is not visible or is the content's.
+    """Faces of one frame; blendshapes, sample and pose of each, None where it is not visible or is the content's.
 
     Samples are None in a frame that repeats the one before, too.
     """
@@ -76,6 +77,7 @@ class _DescribedFrame:
     shapes: list[NDArray[np.float32] | None]
     on_content: list[bool | None]
     samples: list[FaceSample | None]
+    poses: list[NDArray[np.float32] | None]
 
 
 QUEUE_FRAMES = 4
@@ -186,7 +188,7 @@ class Annotator:
                 detections.append(picture.step, face.box, who.get(i, -1))
             for i, number in who.items():
                 face, track = seen.faces[i], tracks.setdefault(number, FaceTrack())
-                track.append(picture.step, face.box, seen.shapes[i], seen.on_content[i], seen.samples[i])
+                track.append(picture.step, face.box, seen.shapes[i], seen.on_content[i], seen.samples[i], seen.poses[i])
                 if id(face) in descriptors:
                     track.add_descriptor(descriptors[id(face)])
             progress(float(picture.time_s), float(media.duration_s))
@@ -198,7 +200,7 @@ class Annotator:
         self, reader: MediaReader, content_faces: ContentFaces | None, check: TurnCheck | None
     ) -> Iterator[tuple[VideoFrame, _DescribedFrame, NDArray[np.uint8]]]:
         """Each frame with its described faces; a repeated frame is computed once."""
-        seen, rgb = _DescribedFrame([], [], [], [], []), np.zeros((1, 1, 3), np.uint8)
+        seen, rgb = _DescribedFrame([], [], [], [], [], []), np.zeros((1, 1, 3), np.uint8)
         before: list[tuple[Face, Mesh, int]] = []
         for frame in prefetch(self._detected_frames(reader, check), QUEUE_FRAMES):
             if frame.rgb is not None and frame.detections is not None:
@@ -222,7 +224,8 @@ class Annotator:
                     None if m is None else face_sample(picture.step, rgb, f, m)
                     for f, m in zip(faces, visible, strict=True)
                 ]
-                seen = _DescribedFrame(faces, frame.detections.changed, shapes, on_content, samples)
+                poses = [None if m is None else _pose(f, m) for f, m in zip(faces, visible, strict=True)]
+                seen = _DescribedFrame(faces, frame.detections.changed, shapes, on_content, samples, poses)
             else:
                 seen = replace(seen, changed=[False] * len(seen.faces), samples=[None] * len(seen.faces))
             yield frame.picture, seen, rgb
@@ -297,7 +300,14 @@ class Annotator:
         blendshapes = Track.masked(grid, BLENDSHAPES, shapes[:, : len(BLENDSHAPES)], valid)
         read, names = column_names(self.recogniser.describes), column_names(columns)
         described = Track.masked(grid, read, shapes[:, [names.index(column) for column in read]], valid)
-        return Viewer(blendshapes, Track.masked(grid, BOX, boxes, valid), self.recogniser.score(described))
+        poses = np.zeros((grid.steps, len(POSE_SCORE)), dtype=np.float32)
+        poses[person.steps] = person.poses
+        return Viewer(
+            blendshapes,
+            Track.masked(grid, BOX, boxes, valid),
+            self.recogniser.score(described),
+            Track.masked(grid, POSE_SCORE, poses, valid),
+        )
 
 
 def annotation_models(recogniser: Recogniser) -> tuple[str, ...]:
@@ -329,6 +339,11 @@ def annotate(
         MediaError or a subclass: if the video cannot be used.
     """
     return Annotator(recogniser, cache=cache)(path, content_faces, progress)
+
+
+def _pose(face: Face, mesh: Mesh) -> NDArray[np.float32]:
+    """Yaw, pitch, roll in degrees, and the detector's score."""
+    return np.append(head_pose(mesh.points, mesh.depth), np.float32(face.score)).astype(np.float32)
 
 
 def _converted(reader: MediaReader) -> Iterator[tuple[VideoFrame, NDArray[np.uint8] | None]]:

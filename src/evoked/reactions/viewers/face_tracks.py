@@ -6,11 +6,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from evoked.faces.pose import POSE
 from evoked.reactions.viewers.face_samples import FaceSample, FaceSamples
 
-__all__ = ["FaceTrack", "overlapping_tracks"]
+__all__ = ["POSE_SCORE", "FaceTrack", "overlapping_tracks"]
 
 Row = NDArray[np.float32]
+POSE_SCORE = (*POSE, "face_score")
+"""Columns of a pose: the angles, and the detector's score of the face in [0, 1]."""
 
 
 @dataclass(eq=False)
@@ -21,6 +24,7 @@ class FaceTrack:
         steps: frames (6 Hz) at which the face was visible and not on the content.
         shapes: descriptions of the face (the 52 blendshapes first) at each of these.
         boxes: x, y, width, height at each of these, in pixels of the reaction.
+        poses: the head pose at each of these, degrees, and the detector's score of the face; NaN where not given.
         on_content: at every frame where it could be decided, whether the face was on the content's picture.
         samples: what the face looked like at some of these frames.
         descriptor: sum of the face descriptors that were computed of it, each of unit length; (1,) where none was.
@@ -29,6 +33,7 @@ class FaceTrack:
     steps: list[int] = field(default_factory=list)
     shapes: list[Row] = field(default_factory=list)
     boxes: list[Row] = field(default_factory=list)
+    poses: list[Row] = field(default_factory=list)
     on_content: list[bool] = field(default_factory=list)
     samples: FaceSamples = field(default_factory=FaceSamples)
     descriptor: NDArray[np.float64] = field(default_factory=lambda: np.zeros(1))
@@ -39,7 +44,13 @@ class FaceTrack:
         return sum(self.on_content) / len(self.on_content) if self.on_content else 0.0
 
     def append(
-        self, step: int, box: Row, shapes: Row | None, on_content: bool | None, sample: FaceSample | None = None
+        self,
+        step: int,
+        box: Row,
+        shapes: Row | None,
+        on_content: bool | None,
+        sample: FaceSample | None = None,
+        pose: Row | None = None,
     ) -> None:
         """Add a frame.
 
@@ -49,6 +60,7 @@ class FaceTrack:
             shapes: descriptions of the face, blendshapes first; None where it was not visible or is the content's.
             on_content: whether the face is on the content's picture; None where it cannot be decided.
             sample: what it looks like; None where the frame repeats the one before, or the face was not visible.
+            pose: yaw, pitch, roll in degrees, and the detector's score; None where they are not known.
         """
         if on_content is not None:
             self.on_content.append(on_content)
@@ -56,6 +68,7 @@ class FaceTrack:
             self.steps.append(step)
             self.shapes.append(shapes)
             self.boxes.append(box)
+            self.poses.append(np.full(len(POSE_SCORE), np.nan, np.float32) if pose is None else pose)
             if sample is not None:
                 self.samples.append(sample)
 
@@ -67,15 +80,19 @@ class FaceTrack:
     def masked(self, shown: NDArray[np.bool_]) -> "FaceTrack":
         """The track without frames for which a damaged file has no picture; `shown` has shape (frames,)."""
         indices = [i for i, step in enumerate(self.steps) if shown[step]]
-        steps, shapes, boxes = ([values[i] for i in indices] for values in (self.steps, self.shapes, self.boxes))
-        samples = self.samples.masked(shown)
-        return FaceTrack(steps, shapes, boxes, self.on_content, samples, self.descriptor)  # type: ignore[arg-type]
+        kept = FaceTrack([self.steps[i] for i in indices], on_content=self.on_content, descriptor=self.descriptor)
+        kept.shapes, kept.boxes, kept.poses = (
+            [values[i] for i in indices] for values in (self.shapes, self.boxes, self.poses)
+        )
+        kept.samples = self.samples.masked(shown)
+        return kept
 
     def merge(self, track: "FaceTrack") -> None:
         """Add the frames of another track of the same person."""
         self.steps += track.steps
         self.shapes += track.shapes
         self.boxes += track.boxes
+        self.poses += track.poses
         self.on_content += track.on_content
         self.samples.merge(track.samples)
         self.descriptor = self.descriptor + track.descriptor
