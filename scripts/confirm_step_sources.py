@@ -27,6 +27,8 @@ STEPS: dict[str, tuple[str, ...]] = {
         "reactions/labelling",
         "reactions/alignment/offset_map.py",
         "dataset/labels.py",
+        "dataset/participants.py",
+        "dataset/viewers.py",
         "study/label_steps.py",
         JOBS,
     ),

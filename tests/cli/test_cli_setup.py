@@ -60,11 +60,12 @@ def test_a_value_in_toml_is_read_back(value: object) -> None:
 def test_init_makes_what_is_missing_and_leaves_the_rest(evoked, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     study = tmp_path / "my study"
     result = evoked("init", study)
-    assert (result.code, len(result.out.splitlines())) == (0, 5)
+    assert (result.code, len(result.out.splitlines())) == (0, 6)
     assert sorted(path.name for path in study.iterdir()) == [
         "README.txt",
         "contents",
         "pairs.example.csv",
+        "participants.example.csv",
         "reactions",
         "study.toml",
     ]

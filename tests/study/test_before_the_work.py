@@ -48,6 +48,8 @@ def empty_study(tmp_path: Path) -> Path:
         ("study.toml", '[annotate]\nrecogniser = "mine"\n', "[annotate] recogniser: no recogniser in"),
         ("study.toml", "[votes]\nthresholds = {joy = 0.4}\n", "[votes]: no expression 'joy' to set a threshold for"),
         ("pairs.csv", "who,what\na,b\n", "pairs.csv"),
+        ("participants.csv", "recording,who\na,b\n", "participants.csv has no column participant"),
+        ("participants.csv", "recording,participant\na,\n", "participants.csv line 2: no participant"),
     ],
 )
 @pytest.mark.parametrize("more", [(), ("--dry-run",)])

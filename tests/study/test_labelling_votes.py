@@ -1,6 +1,7 @@
 """The thresholds of a study's vote: from study.toml, or else from the recogniser of the annotations."""
 
 import pickle
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,10 +13,16 @@ from evoked.core.provenance import Provenance
 from evoked.core.study_layout import StudyLayout
 from evoked.core.tables import write_table
 from evoked.core.time_grid import TimeGrid
+from evoked.core.track import Track
+from evoked.dataset.labels import read_labels
+from evoked.dataset.participants import Participant, Participants
+from evoked.dataset.viewers import by_participant, read_viewers
 from evoked.parallel.pool import Done
 from evoked.parallel.processes import ProcessPool
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment, write_offsets
 from evoked.reactions.labelling.majority_vote import VoteConfig, Votes
+from evoked.reactions.labelling.pipeline import ReactionViewers
+from evoked.reactions.labelling.viewer_means import viewer_means
 from evoked.study.jobs import AnnotatedFiles, LabelledContent, LabelTask, run_label_task, votes_of
 from evoked.study.settings import read_settings
 
@@ -69,9 +76,8 @@ def test_the_labels_are_the_same_from_a_pickled_task_in_a_fresh_process(tmp_path
     annotated(folder, "a.mp4", (0.9, 0.1), {})
     files = (AnnotatedFiles("a.mp4", folder.annotation("a.mp4"), folder.alignment("a.mp4")),)
     contents = (LabelledContent("c.mp4", grid, files),)
-    task = LabelTask(
-        contents, NAMES, VoteConfig(thresholds=dict.fromkeys(NAMES, 0.5)), folder.labels, Provenance("label")
-    )
+    outputs = folder.labels, folder.viewers
+    task = LabelTask(contents, NAMES, VoteConfig(thresholds=dict.fromkeys(NAMES, 0.5)), *outputs, Provenance("label"))
     assert pickle.loads(pickle.dumps(task)) == task
     run_label_task(task)
     here = folder.labels.read_bytes()
@@ -79,3 +85,55 @@ def test_the_labels_are_the_same_from_a_pickled_task_in_a_fresh_process(tmp_path
     (outcome,) = ProcessPool(1).run(run_label_task, [task])
     assert isinstance(outcome, Done), outcome
     assert folder.labels.read_bytes() == here
+
+
+def test_a_participant_in_two_recordings_is_one_viewer(tmp_path: Path) -> None:
+    """P1 smiles in both of her recordings, P2 and P3 do not: three viewers, no majority; as four it would be a tie."""
+    folder, grid = StudyLayout(tmp_path), TimeGrid(Fraction(1), 10)
+    scores = {"a.mp4": 0.9, "b.mp4": 0.7, "c.mp4": 0.1, "d.mp4": 0.2}
+    for name, score in scores.items():
+        annotated(folder, name, (score, 0.0), {})
+    people = {("a.mp4", ""): "P1", ("b.mp4", ""): "P1", ("c.mp4", ""): "P2"}
+    participants = Participants(("group",), {key: Participant(name, {"group": "x"}) for key, name in people.items()})
+    files = tuple(AnnotatedFiles(name, folder.annotation(name), folder.alignment(name)) for name in scores)
+    outputs = folder.labels, folder.viewers
+    task = LabelTask((LabelledContent("film.mp4", grid, files),), NAMES, VoteConfig(), *outputs, Provenance("label"))
+
+    run_label_task(task)
+    labels = read_labels(folder.labels)["film.mp4"]
+    assert labels.viewers[5] == 4
+    assert labels.share is not None
+    assert labels.share.values[5, 0] == pytest.approx(2 / 4)
+
+    assert run_label_task(replace(task, participants=participants)) == ""
+    labels = read_labels(folder.labels)["film.mp4"]
+    assert labels.viewers[5] == 3
+    assert labels.share is not None
+    assert labels.share.values[5, 0] == pytest.approx(1 / 3)
+    series = read_viewers(folder.viewers)
+    assert [(s.recording, s.participant, s.attributes["group"]) for s in series] == [
+        ("a.mp4", "P1", "x"),
+        ("b.mp4", "P1", "x"),
+        ("c.mp4", "P2", "x"),
+        ("d.mp4", "d.mp4/v1", ""),
+    ]
+    people_of, means = by_participant(series, NAMES)
+    assert people_of == ("P1", "P2", "d.mp4/v1")
+    np.testing.assert_allclose(means[:, 5, 0], [0.8, 0.1, 0.2], atol=1e-6)
+
+
+def test_a_viewer_s_second_is_the_mean_of_the_window_that_votes() -> None:
+    grid = TimeGrid(Fraction(6), 60)
+    values = np.linspace(0, 1, 60, dtype=np.float32)[:, None]
+    valid = np.ones(60, bool)
+    valid[30:50] = False
+    track = Track.masked(grid, ("joy",), values, valid)
+    offsets = OffsetMap(12.0, (Segment(0.0, 10.0, 0.0, 12.0),))
+    reactions = [ReactionViewers("a.mp4", {"v1": track}, offsets)]
+
+    ((reaction, viewer, means),) = viewer_means(reactions, TimeGrid(Fraction(1), 10), VoteConfig())
+
+    assert (reaction, viewer) == ("a.mp4", "v1")
+    assert means.values[3, 0] == pytest.approx(values[9:27, 0].mean())  # 1.5 s to 4.5 s
+    assert means.values[0, 0] == pytest.approx(values[:9, 0].mean())
+    assert means.valid.tolist() == [True] * 5 + [True] + [False] * 3 + [True]  # 9 of 18 frames, then 6, 0, …

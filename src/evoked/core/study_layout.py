@@ -57,6 +57,11 @@ class StudyLayout:
         """The pairs of reaction and content, where the user gives them."""
         return self.root / "pairs.csv"
 
+    @property
+    def participants_csv(self) -> Path:
+        """Who is seen in each recording, where the user says so."""
+        return self.root / "participants.csv"
+
     def given_alignment(self, reaction: str) -> Path:
         """The alignment of a reaction, where the user gives it; results hold the one that is used."""
         return self.root / "alignments" / derived_name(reaction, ".json")
@@ -109,6 +114,16 @@ class StudyLayout:
     def labels(self) -> Path:
         """The labels of all contents."""
         return self.results / "labels.parquet"
+
+    @property
+    def viewers(self) -> Path:
+        """The scores of each viewer, on the content's time."""
+        return self.results / "viewers.parquet"
+
+    @property
+    def viewer_statistics(self) -> Path:
+        """Statistics of the viewers by content, group and condition."""
+        return self.results / "viewer_statistics.csv"
 
     @property
     def pairs(self) -> Path:

@@ -40,7 +40,7 @@ __all__ = [
 SUFFIXES = (".parquet", ".csv", ".json")
 NAME_COLUMNS = frozenset(
     {"video", "viewer", "rater", "clip", "participant", "group", "person", "reaction", "content", "recording"}
-    | {"channel", "ethnicity", "gender", "age", "part", "source"}
+    | {"channel", "ethnicity", "gender", "age", "condition", "part", "source"}
 )
 """Columns that are text always: a video called 007 is not 7."""
 BOOLEAN_COLUMNS = frozenset({"valid"})

@@ -5,7 +5,7 @@ the output. Networks and content fingerprints are loaded once per process. The r
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +18,8 @@ from evoked.core.provenance import Provenance, unique_names
 from evoked.core.tables import read_provenance, read_table, write_table
 from evoked.core.time_grid import TimeGrid
 from evoked.dataset.labels import write_labels
+from evoked.dataset.participants import Participants, identify
+from evoked.dataset.viewers import ViewerSeries, write_viewers
 from evoked.faces.detect import DetectConfig
 from evoked.reactions.alignment.config import MatchConfig
 from evoked.reactions.alignment.known_offset import known_offsets_of_files
@@ -28,6 +30,7 @@ from evoked.reactions.expressions.choose import open_recogniser
 from evoked.reactions.expressions.recogniser import PROTOTYPE, Recogniser
 from evoked.reactions.labelling.majority_vote import VoteConfig, Votes, operating_thresholds
 from evoked.reactions.labelling.pipeline import ReactionViewers, annotate_aligned, label_content
+from evoked.reactions.labelling.viewer_means import viewer_means
 from evoked.reactions.viewers.annotation import AnnotateConfig
 from evoked.reactions.viewers.annotation_table import annotation_to_table, table_to_tracks
 from evoked.reactions.viewers.annotator import Annotator
@@ -42,6 +45,7 @@ __all__ = [
     "LabelTask",
     "LabelledContent",
     "RecogniserChoice",
+    "annotated_viewers",
     "run_align_task",
     "run_annotate_task",
     "run_label_task",
@@ -189,14 +193,18 @@ class LabelTask:
         names: expressions.
         votes: settings.
         output: the file of the labels.
-        provenance: of the labels.
+        viewers: the file of each viewer's scores.
+        provenance: of both.
+        participants: who is seen in which recording.
     """
 
     contents: tuple[LabelledContent, ...]
     names: tuple[str, ...]
     votes: VoteConfig
     output: Path
+    viewers: Path
     provenance: Provenance
+    participants: Participants = field(default_factory=Participants)
 
 
 def run_align_task(task: AlignTask, progress: Progress = silent) -> str:
@@ -266,21 +274,64 @@ def run_annotate_task(task: AnnotateTask, progress: Progress = silent) -> str:
     return "; ".join(lines if annotation.viewers else (*lines, "no viewer was seen in it"))
 
 
-def run_label_task(task: LabelTask, progress: Progress = silent) -> None:
-    """Vote: one label vector per content second, for every content; and write the labels.
+def run_label_task(task: LabelTask, progress: Progress = silent) -> str:
+    """Vote: one label vector per content second, for every content; and write the labels and the viewers' scores.
 
     Args:
         task: the contents, their annotated reactions and the settings.
         progress: called with the contents done and their total.
 
+    Returns:
+        Notes on participants, one line; mostly "".
+
     Raises:
         AlignmentError, DatasetError, OutputError: if a file cannot be used or written.
     """
-    votes = {}
+    votes: dict[str, Votes] = {}
+    series: list[ViewerSeries] = []
+    notes: list[str] = []
     for number, content in enumerate(task.contents, start=1):
-        votes[content.name] = votes_of(content.reactions, content.seconds, task.names, task.votes)
+        reactions = annotated_viewers(content.reactions, task.names)
+        seen = {(r.reaction, name): int(t.valid.sum()) for r in reactions for name, t in r.viewers.items()}
+        people, said = identify(task.participants, seen)
+        notes += said
+        persons = {key: who.name for key, who in people.items()}
+        levels = _levels(content.reactions, task.names, task.votes)
+        votes[content.name] = label_content(reactions, content.seconds, task.names, task.votes, levels, persons)
+        for reaction, viewer, scores in viewer_means(reactions, content.seconds, task.votes):
+            who = people[reaction, viewer]
+            series.append(ViewerSeries(content.name, reaction, viewer, who.name, scores, who.attributes))
         progress(number, len(task.contents))
-    write_labels(task.output, votes, task.provenance)
+    provenance = replace(task.provenance, notes=(*task.provenance.notes, *notes))
+    write_labels(task.output, votes, provenance)
+    write_viewers(task.viewers, series, task.names, provenance)
+    return "; ".join(notes)
+
+
+def annotated_viewers(reactions: Sequence[AnnotatedFiles], names: tuple[str, ...]) -> list[ReactionViewers]:
+    """Read the viewers of some reactions.
+
+    Args:
+        reactions: of one content.
+        names: expressions.
+
+    Returns:
+        The viewers and offset map of each.
+
+    Raises:
+        AlignmentError: if an offset map cannot be read.
+        DatasetError: if an annotation cannot be read.
+    """
+    annotated = []
+    for reaction, path, map_path in reactions:
+        offsets = read_offsets(map_path)
+        table = read_table(path, ("viewer", "time_s", "valid", *names))
+        try:
+            viewers = table_to_tracks(table, names)
+        except ValueError as error:
+            raise DatasetError(f"{path}: {error}; delete it and run again") from error
+        annotated.append(ReactionViewers(reaction, viewers, offsets))
+    return annotated
 
 
 def votes_of(
@@ -301,16 +352,7 @@ def votes_of(
         AlignmentError: if an offset map cannot be read.
         DatasetError: if an annotation cannot be read, or was computed by a different recogniser from the others.
     """
-    annotated = []
-    for reaction, path, map_path in reactions:
-        offsets = read_offsets(map_path)
-        table = read_table(path, ("viewer", "time_s", "valid", *names))
-        try:
-            viewers = table_to_tracks(table, names)
-        except ValueError as error:
-            raise DatasetError(f"{path}: {error}; delete it and run again") from error
-        annotated.append(ReactionViewers(reaction, viewers, offsets))
-    return label_content(annotated, seconds, names, config, _levels(reactions, names, config))
+    return label_content(annotated_viewers(reactions, names), seconds, names, config, _levels(reactions, names, config))
 
 
 def _levels(reactions: Sequence[AnnotatedFiles], names: tuple[str, ...], config: VoteConfig) -> tuple[float, ...]:

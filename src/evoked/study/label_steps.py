@@ -10,6 +10,7 @@ from evoked.core.files import parse_json
 from evoked.core.provenance import Provenance, unique_names
 from evoked.core.study_layout import StudyLayout
 from evoked.dataset.pairs import Pair, read_pairs, write_pairs
+from evoked.dataset.participants import Participants, read_participants
 from evoked.media.probe import Media, probe
 from evoked.reactions.alignment.offset_map import read_offsets
 from evoked.reactions.expressions.choose import open_recogniser
@@ -38,7 +39,7 @@ from evoked.weights.catalogue import NETS as CATALOGUE
 
 __all__ = ["CODE", "LabelSteps", "content_of", "playable"]
 
-CODE = {"align": 5, "annotate": 9, "label": 3}
+CODE = {"align": 5, "annotate": 9, "label": 4}
 """Code version of each step, raised by one whenever its code changes its results: older results are then recomputed."""
 
 
@@ -62,9 +63,11 @@ class LabelSteps:
     _given: dict[str, GivenAlignment] = field(default_factory=dict)
     _pair_of: Mapping[str, Pair] = field(default_factory=dict)  # reaction → its line of pairs.csv
     _refused: set[str] = field(default_factory=set)
+    _participants: Participants = field(default_factory=Participants)
 
     def run(self, reactions: Sequence[str]) -> None:
         """Pair, align, annotate and label the reactions of these names; those that fail are reported and left out."""
+        self.read_people()
         selection, wanted = self.runner.selection, self.wanted(reactions)
         aligned = self._succeeded(self.align_work(name, wanted[name]) for name in reactions if name in wanted)
         pairs = {name: self.paired(name) for name in aligned}
@@ -77,6 +80,22 @@ class LabelSteps:
         annotated = self._succeeded(works)
         if selection.reads("label") and not self.runner.blocked:
             self.label({name: pairs[name] for name in annotated})
+
+    def read_people(self) -> None:
+        """Read participants.csv, where there is one; recordings that it or the study does not have are reported.
+
+        Raises:
+            DatasetError: if it cannot be used.
+        """
+        if not self.folder.participants_csv.exists():
+            return
+        names = self.settings.about.expressions
+        self._participants = read_participants(self.folder.participants_csv, self.folder.reactions, names)
+        for problem in self._participants.unknown:
+            self.runner.fail("participants", "participants.csv", problem)
+        for name in self._participants.unnamed(self.folder.reactions):
+            reason = "participants.csv does not name it: each of its viewers is a participant of their own"
+            self.runner.leave_out("participants", name, reason)
 
     def _write_pairs(self, used: list[Pair]) -> None:
         """Write the pairs that were used; a table that a user put there is set aside."""
@@ -258,9 +277,12 @@ class LabelSteps:
         lengths = {c: media.seconds.steps for c, media in self.contents.items() if c in set(pairs.values())}
         unreliable = unreliable_expressions(self._open_recogniser().describe())
         settings = self.settings.plain("votes") | ({"unreliable": unreliable} if unreliable else {})
-        key = records.key(code=CODE["label"], parts=parts, lengths=lengths, settings=settings, names=names)
+        who = {"participants": self._participants.as_dict()} if self._participants.lines else {}
+        key = records.key(code=CODE["label"], parts=parts, lengths=lengths, settings=settings, names=names, **who)
         maps = {f"{r}.json": records.content_digest(self.folder.alignment(r)) for r in parts}
         inputs = {**{r: str(annotation) for r, (_, annotation, _) in parts.items()}, **maps}
+        if who:
+            inputs[self.folder.participants_csv.name] = records.content_digest(self.folder.participants_csv)
         provenance = Provenance("label", settings, inputs, notes=self.settings.notes)
         contents = tuple(
             LabelledContent(
@@ -268,8 +290,9 @@ class LabelSteps:
             )
             for name in sorted(lengths)
         )
-        task = LabelTask(contents, names, self.settings.votes, self.folder.labels, provenance)
-        return self.runner.do(Work("label", "", key, (self.folder.labels,), partial(run_label_task, task)))
+        outputs = self.folder.labels, self.folder.viewers
+        task = LabelTask(contents, names, self.settings.votes, *outputs, provenance, self._participants)
+        return self.runner.do(Work("label", "", key, outputs, partial(run_label_task, task)))
 
     def _annotated(self, reactions: Iterable[str]) -> tuple[AnnotatedFiles, ...]:
         folder = self.folder

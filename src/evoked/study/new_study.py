@@ -1,4 +1,4 @@
-"""Make an empty study folder: the folders for the videos, a commented study.toml, and a template of pairs.csv."""
+"""Make an empty study folder: the folders for the videos, a commented study.toml, templates of the tables."""
 
 from pathlib import Path
 
@@ -10,12 +10,19 @@ from evoked.study.settings_toml import defaults_toml
 __all__ = ["new_study"]
 
 PAIRS_TEMPLATE = "reaction,content,offset_s\nanna.mp4,trailer.mp4,\nben.mov,trailer.mp4,12.48\n"
+PARTICIPANTS_TEMPLATE = (
+    "recording,participant,group,condition,age,gender\n"
+    "anna.mp4,P01,control,with sound,24,f\n"
+    "ben.mov,P02,trained,with sound,31,m\n"
+)
 README = """\
 contents/           put the videos that were watched here
 reactions/          put the recordings of the people who watched here
 study.toml          settings; every key has a default
 pairs.example.csv   who watched what, and the second at which the content began, if it is known: put your own names in
                     and save it as pairs.csv; what it does not name is found by sound or picture
+participants.example.csv
+                    who is seen in each recording; save it as participants.csv to compare groups and conditions
 
 Run it:             evoked run .
 Its report:         results/report.html
@@ -41,6 +48,7 @@ def new_study(root: Path) -> tuple[Path, ...]:
     texts = {
         layout.settings_toml: defaults_toml(),
         root / "pairs.example.csv": PAIRS_TEMPLATE,
+        root / "participants.example.csv": PARTICIPANTS_TEMPLATE,
         root / "README.txt": README,
     }
     files = [path for path in texts if not path.exists()]

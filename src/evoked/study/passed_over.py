@@ -13,7 +13,9 @@ __all__ = ["LeftAlone", "is_video", "passed_over"]
 SYSTEM_FILES = {".ds_store", ".directory", ".gitkeep", ".gitignore", "thumbs.db", "desktop.ini", "ehthumbs.db"}
 """Written by file managers and such, in lower case; not worth a line."""
 FOLDERS = ("contents", "reactions")
-KNOWN = {"pairs.csv", "study.toml", "truth.json"}
+KNOWN = {"pairs.csv", "participants.csv", "study.toml", "truth.json"}
+READ = {"pairs": "pairs.csv", "participants": "participants.csv", "study": "study.toml"}
+"""Stem → the only file of that stem that a study reads."""
 
 
 class LeftAlone(NamedTuple):
@@ -46,8 +48,7 @@ def passed_over(root: Path) -> Iterator[LeftAlone]:
                 why = _reason(path, folder)
                 yield LeftAlone(folder[:-1], _name(path), why, failed=not is_utf8(path.name) and path.is_file())
     for path in sorted(root.iterdir(), key=lambda p: os.fsencode(p.name)):
-        if path.is_file() and path.name not in KNOWN and path.stem.lower() in ("pairs", "study"):
-            right = "pairs.csv" if path.stem.lower() == "pairs" else "study.toml"
+        if path.is_file() and path.name not in KNOWN and (right := READ.get(path.stem.lower())):
             yield LeftAlone("study", _name(path), f"only {right} is read: save it under that name if it is meant")
 
 

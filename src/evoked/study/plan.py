@@ -185,6 +185,7 @@ def _plan(folder: StudyLayout, settings: Settings, planner: Planner, cache: Cach
 def _plan_labels(labels: LabelSteps, planner: Planner, reactions: Sequence[str]) -> None:
     """Record what would be done to align, annotate and label the reactions of these names."""
     selection = planner.selection
+    labels.read_people()
     wanted = labels.wanted(reactions)
     pairs = {}
     aligned = {name: planner.do(labels.align_work(name, wanted[name])) for name in reactions if name in wanted}

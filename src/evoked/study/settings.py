@@ -9,6 +9,7 @@ from evoked.core.errors import EvokedError, StudyError
 from evoked.core.settings import setting, settings
 from evoked.core.study_layout import StudyLayout
 from evoked.dataset.pairs import read_pairs
+from evoked.dataset.participants import read_participants
 from evoked.faces.detect import DetectConfig
 from evoked.features.extract import FeatureConfig
 from evoked.learning.evaluation.evaluate import EvaluateConfig
@@ -87,7 +88,7 @@ def read_settings(root: Path) -> Settings:
 
 
 def checked_settings(folder: StudyLayout) -> Settings:
-    """The settings of a study, checked against each other and with pairs.csv before any work.
+    """The settings of a study, checked against each other, with pairs.csv and participants.csv before any work.
 
     Args:
         folder: paths of the study.
@@ -97,7 +98,7 @@ def checked_settings(folder: StudyLayout) -> Settings:
 
     Raises:
         StudyError: if study.toml contains a mistake, or the recogniser cannot score the expressions.
-        DatasetError: if pairs.csv cannot be used at all.
+        DatasetError: if pairs.csv or participants.csv cannot be used.
     """
     settings = read_settings(folder.root)
     try:
@@ -111,6 +112,8 @@ def checked_settings(folder: StudyLayout) -> Settings:
         raise StudyError(f"{folder.settings_toml} [annotate] recogniser: {error}") from error
     if folder.pairs_csv.exists():
         read_pairs(folder.pairs_csv, folder.reactions, folder.contents)
+    if folder.participants_csv.exists():
+        read_participants(folder.participants_csv, folder.reactions, settings.about.expressions)
     return settings
 
 

@@ -41,6 +41,7 @@ __all__ = [
     "annotate_reaction",
     "label_content",
     "label_each_viewer",
+    "viewers_on_content",
 ]
 
 MATCHING = 0.1
@@ -202,6 +203,7 @@ def label_content(
     names: tuple[str, ...],
     config: VoteConfig,
     thresholds: Sequence[float],
+    participants: Mapping[tuple[str, str], str] | None = None,
 ) -> Votes:
     """The labels of one content by all viewers of its reactions.
 
@@ -211,6 +213,8 @@ def label_content(
         names: expressions; they are the columns also where no viewer was visible.
         config: merging, quorum and reaction lag.
         thresholds: score in [0, 1] from which a frame counts as on, for each of `names`.
+        participants: (reaction, viewer) → name of the person; viewers of one name are one viewer, whose scores are the
+            mean of those that are visible. None, or a viewer without a name: a person of their own.
 
     Returns:
         Votes on `seconds`; no second is valid where no reaction shows a viewer.
@@ -218,7 +222,7 @@ def label_content(
     Raises:
         ValueError: if the viewers' scores are not of `names`.
     """
-    moved = _moved(reactions, seconds, config)
+    moved = _one_each(viewers_on_content(reactions, seconds, config), participants or {})
     ballots, sources = [track for _, _, track in moved], [reaction for reaction, _, _ in moved]
     if not ballots:
         ballots, sources = [_nobody(viewer_grid(seconds), names)], [""]
@@ -241,19 +245,50 @@ def label_each_viewer(
     Returns:
         Viewer, called REACTION/v1, → their votes; empty where no viewer was visible.
     """
-    moved = _moved(reactions, seconds, config)
+    moved = viewers_on_content(reactions, seconds, config)
     votes = majority_vote_each([track for _, _, track in moved], seconds, config, thresholds=thresholds)
     return {f"{reaction}/{viewer}": result for (reaction, viewer, _), result in zip(moved, votes, strict=True)}
 
 
-def _moved(reactions: Sequence[ReactionViewers], seconds: TimeGrid, config: VoteConfig) -> list[tuple[str, str, Track]]:
-    """Reaction, viewer, and the viewer's scores on the content's 6 Hz grid."""
+def viewers_on_content(
+    reactions: Sequence[ReactionViewers], seconds: TimeGrid, config: VoteConfig
+) -> list[tuple[str, str, Track]]:
+    """The viewers of all reactions to one content, on its time.
+
+    Args:
+        reactions: of this content.
+        seconds: the content's 1 Hz grid.
+        config: the reaction lag.
+
+    Returns:
+        Reaction, viewer, and the viewer's scores on the content's 6 Hz grid.
+    """
     grid = viewer_grid(seconds)
     return [
         (source.reaction, name, onto_content(scores, source.offsets, grid, reaction_lag_s=config.reaction_lag_s))
         for source in reactions
         for name, scores in source.viewers.items()
     ]
+
+
+def _one_each(
+    moved: list[tuple[str, str, Track]], participants: Mapping[tuple[str, str], str]
+) -> list[tuple[str, str, Track]]:
+    """One entry per person: a frame is the mean of the person's visible faces; the reaction is their first."""
+    persons: dict[str, list[tuple[str, str, Track]]] = {}
+    for entry in moved:
+        reaction, viewer, _ = entry
+        persons.setdefault(participants.get((reaction, viewer), f"{reaction}/{viewer}"), []).append(entry)
+    return [(*faces[0][:2], _mean_track([track for _, _, track in faces])) for faces in persons.values()]
+
+
+def _mean_track(tracks: Sequence[Track]) -> Track:
+    """The mean of those that are valid, frame by frame."""
+    if len(tracks) == 1:
+        return tracks[0]
+    count = np.sum([track.valid for track in tracks], axis=0)
+    total = np.sum([np.nan_to_num(track.values) for track in tracks], axis=0)
+    return Track.masked(tracks[0].grid, tracks[0].names, total / np.maximum(count, 1)[:, None], count > 0)
 
 
 def _nobody(grid: TimeGrid, names: tuple[str, ...]) -> Track:
