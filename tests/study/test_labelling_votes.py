@@ -76,7 +76,7 @@ def test_the_labels_are_the_same_from_a_pickled_task_in_a_fresh_process(tmp_path
     annotated(folder, "a.mp4", (0.9, 0.1), {})
     files = (AnnotatedFiles("a.mp4", folder.annotation("a.mp4"), folder.alignment("a.mp4")),)
     contents = (LabelledContent("c.mp4", grid, files),)
-    outputs = folder.labels, folder.viewers
+    outputs = folder.label_files[:3]
     task = LabelTask(contents, NAMES, VoteConfig(thresholds=dict.fromkeys(NAMES, 0.5)), *outputs, Provenance("label"))
     assert pickle.loads(pickle.dumps(task)) == task
     run_label_task(task)
@@ -96,7 +96,7 @@ def test_a_participant_in_two_recordings_is_one_viewer(tmp_path: Path) -> None:
     people = {("a.mp4", ""): "P1", ("b.mp4", ""): "P1", ("c.mp4", ""): "P2"}
     participants = Participants(("group",), {key: Participant(name, {"group": "x"}) for key, name in people.items()})
     files = tuple(AnnotatedFiles(name, folder.annotation(name), folder.alignment(name)) for name in scores)
-    outputs = folder.labels, folder.viewers
+    outputs = folder.label_files[:3]
     task = LabelTask((LabelledContent("film.mp4", grid, files),), NAMES, VoteConfig(), *outputs, Provenance("label"))
 
     run_label_task(task)

@@ -126,6 +126,12 @@ class StudyLayout:
         return self.results / "viewer_statistics.csv"
 
     @property
+    def label_files(self) -> tuple[Path, ...]:
+        """All files of the label step: labels, viewers, their statistics with the provenance beside."""
+        statistics = self.viewer_statistics
+        return self.labels, self.viewers, statistics, statistics.with_name(f"{statistics.name}.provenance.json")
+
+    @property
     def pairs(self) -> Path:
         """The pairs that were used."""
         return self.results / "pairs.csv"

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["correlation_sums", "pearson", "pearson_from_sums"]
+__all__ = ["CONSTANT", "correlation_sums", "pearson", "pearson_from_sums"]
 
 CONSTANT = 1e-12
 """A variance below this share of the mean square is rounding error: the series counts as constant."""

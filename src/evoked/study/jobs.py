@@ -19,6 +19,7 @@ from evoked.core.tables import read_provenance, read_table, write_table
 from evoked.core.time_grid import TimeGrid
 from evoked.dataset.labels import write_labels
 from evoked.dataset.participants import Participants, identify
+from evoked.dataset.viewer_statistics import viewer_statistics, write_statistics
 from evoked.dataset.viewers import ViewerSeries, write_viewers
 from evoked.faces.detect import DetectConfig
 from evoked.reactions.alignment.config import MatchConfig
@@ -194,7 +195,8 @@ class LabelTask:
         votes: settings.
         output: the file of the labels.
         viewers: the file of each viewer's scores.
-        provenance: of both.
+        statistics: the file of their statistics.
+        provenance: of all three.
         participants: who is seen in which recording.
     """
 
@@ -203,6 +205,7 @@ class LabelTask:
     votes: VoteConfig
     output: Path
     viewers: Path
+    statistics: Path
     provenance: Provenance
     participants: Participants = field(default_factory=Participants)
 
@@ -305,6 +308,7 @@ def run_label_task(task: LabelTask, progress: Progress = silent) -> str:
     provenance = replace(task.provenance, notes=(*task.provenance.notes, *notes))
     write_labels(task.output, votes, provenance)
     write_viewers(task.viewers, series, task.names, provenance)
+    write_statistics(task.statistics, viewer_statistics(series, task.names), provenance)
     return "; ".join(notes)
 
 

@@ -290,8 +290,9 @@ class LabelSteps:
             )
             for name in sorted(lengths)
         )
-        outputs = self.folder.labels, self.folder.viewers
-        task = LabelTask(contents, names, self.settings.votes, *outputs, provenance, self._participants)
+        outputs = self.folder.label_files
+        places = self.folder.labels, self.folder.viewers, self.folder.viewer_statistics
+        task = LabelTask(contents, names, self.settings.votes, *places, provenance, self._participants)
         return self.runner.do(Work("label", "", key, outputs, partial(run_label_task, task)))
 
     def _annotated(self, reactions: Iterable[str]) -> tuple[AnnotatedFiles, ...]:

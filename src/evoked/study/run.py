@@ -160,7 +160,7 @@ def stale_files(
     for path in sorted(folder.folds.glob("fold-*/*")):
         if HALF_WRITTEN.fullmatch(path.name) or (path.name in MODEL_FILES and not (all_folds or path in held_out)):
             stale.append(StaleFile("hold out", path.parent.name, path, NOT_GOOD))
-    for step, path in (("label", folder.labels), ("label", folder.viewers), ("evaluate", folder.scores)):
+    for step, path in (*(("label", file) for file in folder.label_files), ("evaluate", folder.scores)):
         if (step, "") not in good and path.exists():
             stale.append(StaleFile(step, "", path, NOT_GOOD))
     return stale
