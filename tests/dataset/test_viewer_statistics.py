@@ -73,7 +73,7 @@ def test_a_participant_counts_once(rows: tuple[StatisticRow, ...]) -> None:
 
 
 def test_groups_and_conditions_are_compared(rows: tuple[StatisticRow, ...]) -> None:
-    assert compared_columns(study()) == ("group", "condition", "age")
+    assert compared_columns(study()) == ("group", "condition")
     table = frame()
     each = table.groupby(["group", "person", "video", "second"])["joy"].mean()
     each = each.groupby(["group", "person", "video"]).mean().groupby(["group", "person"]).mean().groupby("group").mean()
@@ -87,9 +87,9 @@ def test_groups_and_conditions_are_compared(rows: tuple[StatisticRow, ...]) -> N
     assert row(rows, "mean", "b.mp4", "condition", "silent").value is None  # nobody saw it without sound
 
 
-def test_ages_of_one_person_each_have_no_interval_and_no_differences(rows: tuple[StatisticRow, ...]) -> None:
-    assert {(r.low, r.participants) for r in rows if r.by == "age" and r.statistic == "mean"} == {(None, 1)}
-    assert not [r for r in rows if r.by == "age" and r.statistic == "difference"]
+def test_a_column_in_which_everybody_differs_is_not_compared(rows: tuple[StatisticRow, ...]) -> None:
+    assert not [r for r in rows if r.by == "age"]
+    assert compared_columns([s for s in study() if s.participant == "P1"]) == ()
 
 
 def test_contents_are_compared_within_people(rows: tuple[StatisticRow, ...]) -> None:

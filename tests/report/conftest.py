@@ -3,7 +3,15 @@
 from pathlib import Path
 
 import pytest
-from report_study import write_features, write_items, write_labels, write_predictions, write_reaction, write_scores
+from report_study import (
+    write_features,
+    write_items,
+    write_labels,
+    write_predictions,
+    write_reaction,
+    write_scores,
+    write_watchers,
+)
 
 from evoked.core.files import write_text
 
@@ -17,6 +25,7 @@ def study(tmp_path: Path) -> Path:
         write_predictions(results, name)
         write_features(results, name)
     write_labels(results, ["first.mp4", "second.mp4"])
+    write_watchers(results, ["first.mp4", "second.mp4"])
     write_scores(results)
     write_reaction(results, "watching.mp4")
     write_text(results / "pairs.csv", "reaction,content\nwatching.mp4,first.mp4\n")

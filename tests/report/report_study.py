@@ -11,6 +11,9 @@ from evoked.core.expressions import EEV5
 from evoked.core.files import write_text
 from evoked.core.provenance import Provenance
 from evoked.core.tables import write_table
+from evoked.core.time_grid import TimeGrid
+from evoked.core.track import Track
+from evoked.dataset.viewers import ViewerSeries, write_viewers
 from evoked.learning.evaluation import scores
 from evoked.learning.evaluation.scores import MeanScore, ScoreRow, Scores
 
@@ -53,6 +56,27 @@ def write_predictions(results: Path, video: str, seconds: int = SECONDS) -> None
     for k, name in enumerate(EEV5):
         columns[name] = np.where(valid, 0.5 + 0.45 * np.sin(t / (3 + k)), np.nan)
     write_table(results / "predictions" / f"{video}.parquet", columns, origin("predict"))
+
+
+def watchers(video: str, seconds: int, people: int = 4) -> list[ViewerSeries]:
+    """Participants P1, P2, …, half of them in group "a": all smile at second 12, the others half as much."""
+    rng = np.random.default_rng(len(video))
+    t = np.arange(seconds)
+    series = []
+    for number in range(people):
+        size = 0.8 if number < people / 2 else 0.4
+        values = np.repeat((size * np.exp(-(((t - 12) / 3) ** 2)))[:, None], len(EEV5), axis=1)
+        values[:, 1:] = 0.05 * rng.random((seconds, len(EEV5) - 1))
+        track = Track.masked(TimeGrid(Fraction(1), seconds), EEV5, values, t != 30 + number)
+        about = {"group": "a" if number < people / 2 else "b", "age": str(20 + number)}
+        series.append(ViewerSeries(video, f"P{number + 1} {video}", "v1", f"P{number + 1}", track, about))
+    return series
+
+
+def write_watchers(results: Path, videos: list[str], seconds: int = SECONDS, people: int = 4) -> list[ViewerSeries]:
+    series = [one for video in videos for one in watchers(video, seconds, people)]
+    write_viewers(results / "viewers.parquet", series, EEV5, origin("label"))
+    return series
 
 
 def write_scores(results: Path) -> None:

@@ -56,9 +56,16 @@ Cells = Mapping[tuple[str, Selection], NDArray[np.float64]]
 
 
 def compared_columns(series: Sequence[ViewerSeries]) -> tuple[str, ...]:
-    """The attributes with two to MOST_LEVELS values, in the table's order."""
+    """The attributes with two to MOST_LEVELS values, one of them of several participants, in the table's order."""
     columns = dict.fromkeys(name for one in series for name in one.attributes)
-    return tuple(name for name in columns if 2 <= len(levels(series, name)) <= MOST_LEVELS)
+    return tuple(name for name in columns if 2 <= len(levels(series, name)) <= MOST_LEVELS and _shared(series, name))
+
+
+def _shared(series: Sequence[ViewerSeries], column: str) -> bool:
+    """Whether several participants have the same value."""
+    people = {(one.attributes.get(column, ""), one.participant) for one in series}
+    values = [value for value, _ in people if value]
+    return len(values) > len(set(values))
 
 
 def viewer_statistics(

@@ -5,7 +5,7 @@ study is useful as well.
 """
 
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -18,16 +18,20 @@ from evoked.core.tables import read_table
 from evoked.core.track import Track
 from evoked.dataset.labels import Labels, read_labels
 from evoked.dataset.statistics import statistics
+from evoked.dataset.viewer_statistics import viewer_statistics
+from evoked.dataset.viewers import ViewerSeries, read_viewers
 from evoked.learning.evaluation.scores import Scores, read_scores
 from evoked.prediction.writers import read_predictions
 from evoked.reactions.alignment.offset_map import read_offsets
 from evoked.report.page_data import PageContent, PageData, PageReaction
 from evoked.report.provenance import ProvenanceReader
 from evoked.report.timelines import presences
+from evoked.report.viewer_curves import content_viewers, peaks_of
 
 __all__ = ["MissingParts", "StudyAbout", "load_prediction", "load_study", "media_files", "named_files"]
 
 STAGED = "staged: these people did not watch this film"
+TRAINED_ON_STAGED = "the model was trained on staged data: the people in its recordings did not watch its videos"
 HIDDEN = "."
 Read = TypeVar("Read")
 
@@ -88,7 +92,8 @@ def load_study(study: Path) -> PageData:
     labels = _labels(layout, gaps)
     predictions = _predictions(layout, gaps)
     names = _expressions(labels, predictions)
-    contents = _contents(layout, labels, predictions)
+    series = _viewers(layout, gaps)
+    contents = _contents(layout, labels, predictions, series)
     about = _about(layout, gaps)
     items = _items(layout, gaps)
     scores = _scores(layout, gaps, items)
@@ -102,6 +107,8 @@ def load_study(study: Path) -> PageData:
         contents=contents,
         reactions=reactions,
         statistics=statistics(labels) if labels else None,
+        viewer_rows=viewer_statistics(series, series[0].scores.names) if series else (),
+        participants=len({one.participant for one in series}),
         scores=scores,
         items=items,
         provenance=provenance,
@@ -127,13 +134,13 @@ def load_prediction(table: Path, video: Path | None) -> PageData:
         raise StudyError(f"no video at {video}: give the file that {table.name} was predicted from")
     prediction = read_predictions(table)
     name = video.name if video else table.stem
-    content = PageContent(name, video, None, prediction)
+    content = PageContent(name, video, None, prediction, peaks=peaks_of(None, None, prediction))
     origins, gaps = ProvenanceReader(), MissingParts()
     provenance = origins.of_tables([table], gaps.add)
     return PageData(
         kind="prediction",
         name=name,
-        notes=_staging(origins.notes),
+        notes=(TRAINED_ON_STAGED,) if _staging(origins.notes) else (),
         expressions=prediction.names,
         contents=(content,),
         provenance=provenance,
@@ -165,9 +172,10 @@ def _read_about(path: Path) -> StudyAbout:
 
 
 def _notes(layout: StudyLayout, about: StudyAbout, noted: Iterable[str]) -> tuple[str, ...]:
-    """The notes at the top of the page: that the study is staged, and the note in study.toml."""
-    staged = [*_staging(noted), *([STAGED] if about.staged or layout.truth.is_file() else [])]
-    return tuple(dict.fromkeys([*staged[:1], *([about.note] if about.note else [])]))
+    """The notes at the top of the page: the note in study.toml, and that the study is staged unless that says so."""
+    own = [about.note] if about.note else []
+    staged = [*_staging([*own, *noted]), *([STAGED] if about.staged or layout.truth.is_file() else [])]
+    return tuple(dict.fromkeys([*staged[:1], *own]))
 
 
 def _staging(notes: Iterable[str]) -> tuple[str, ...]:
@@ -234,12 +242,30 @@ def _contents(
     layout: StudyLayout,
     labels: Mapping[str, Labels] | None,
     predictions: Mapping[str, Track],
+    series: Sequence[ViewerSeries],
 ) -> tuple[PageContent, ...]:
     files = media_files(layout.contents_folder)
     labels_of = {named_files(key, files): rows for key, rows in (labels or {}).items()}
     prediction_of = {named_files(key, files): track for key, track in predictions.items()}
-    names = sorted({*files, *labels_of, *prediction_of})
-    return tuple(PageContent(n, files.get(n), labels_of.get(n), prediction_of.get(n)) for n in names)
+    viewers_of: dict[str, list[ViewerSeries]] = {}
+    for one in series:
+        viewers_of.setdefault(named_files(one.video, files), []).append(one)
+    contents = []
+    for name in sorted({*files, *labels_of, *prediction_of, *viewers_of}):
+        labelled, predicted = labels_of.get(name), prediction_of.get(name)
+        viewers = content_viewers(viewers_of.get(name, ()), series)
+        peaks = peaks_of(viewers, labelled, predicted)
+        contents.append(PageContent(name, files.get(name), labelled, predicted, viewers, peaks))
+    return tuple(contents)
+
+
+def _viewers(layout: StudyLayout, gaps: MissingParts) -> tuple[ViewerSeries, ...]:
+    """The scores of each viewer; nothing where there are none."""
+    path = layout.viewers
+    if not path.is_file():
+        gaps.add("timeline", "There are no curves of viewers: results/viewers.parquet does not exist.")
+        return ()
+    return gaps.attempt("timeline", path, read_viewers) or ()
 
 
 # --- scores and reactions -----------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -16,15 +16,16 @@ from evoked.core.study_layout import StudyLayout
 from evoked.report.config import ReportConfig
 from evoked.report.formats import FILTERS, expression_colours
 from evoked.report.load_results import load_study
-from evoked.report.page_data import PageContent, PageData
+from evoked.report.page_data import PageData
+from evoked.report.page_series import index_of, series_of, within_limit
 from evoked.report.summary import between, interval, points, summarise
-from evoked.report.timelines import labels_per_second, positive_labels, predicted_probabilities
+from evoked.report.timelines import labels_per_second
 from evoked.report.video import EmbeddedVideo, embed_video
 
 __all__ = ["asset", "default_place", "embedded", "environment", "kept_previews", "render", "write_page", "write_report"]
 
 TEMPLATES = Path(__file__).parent / "templates"
-THOUSAND = 1000  # predictions are in the page as integers, in thousandths
+SCRIPTS = ("pens.js", "lanes.js", "page.js", "downloads.js")
 
 
 def write_report(study: Path, config: ReportConfig, out: Path | None = None, progress: Progress = silent) -> Path:
@@ -91,7 +92,7 @@ def render(data: PageData, shown: Mapping[str, EmbeddedVideo]) -> str:
     Returns:
         The HTML.
     """
-    script = asset("page.js")
+    script, data = _script(), within_limit(data)
     return (
         environment()
         .get_template("report.html")
@@ -107,8 +108,8 @@ def render(data: PageData, shown: Mapping[str, EmbeddedVideo]) -> str:
             style=asset("page.css"),
             script=script,
             script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-            index=embedded(_index(data, shown)),
-            series=[embedded(_series(content, data.expressions)) for content in data.contents],
+            index=embedded(index_of(data, shown)),
+            series=[embedded(series_of(content, data.expressions)) for content in data.contents],
         )
     )
 
@@ -121,45 +122,9 @@ def embedded(value: object) -> Markup:
     return Markup(text)
 
 
-def _index(data: PageData, shown: Mapping[str, EmbeddedVideo]) -> dict[str, object]:
-    """The data of the script that do not depend on the chosen content."""
-    shares = data.statistics.shares if data.statistics else {}
-    return {
-        "expressions": list(data.expressions),
-        "share": [None if (v := shares.get(n)) is None else round(v, 4) for n in data.expressions],
-        "contents": [
-            {
-                "name": c.name,
-                "video": shown[c.name].mode,
-                "url": shown[c.name].source if shown[c.name].mode == "link" else "",
-                "reason": shown[c.name].reason,
-                "poster": shown[c.name].poster,
-            }
-            for c in data.contents
-        ],
-    }
-
-
-def _series(content: PageContent, names: tuple[str, ...]) -> dict[str, object]:
-    """One content's seconds: labels as text of 0 and 1, viewers as numbers, predictions in thousandths."""
-    labels, prediction = content.labels, content.prediction
-    series: dict[str, object] = {"seconds": content.seconds, "labels": None, "prediction": None}
-    if labels:
-        series["labels"] = {
-            "valid": _bits(labels.labels.valid),
-            "viewers": [int(n) for n in labels.viewers],
-            "on": [_bits(positive_labels(labels, name)) for name in names],
-        }
-    if prediction:
-        series["prediction"] = [
-            [None if v != v else round(v * THOUSAND) for v in predicted_probabilities(prediction, name).tolist()]
-            for name in names
-        ]
-    return series
-
-
-def _bits(flags: Iterable[object]) -> str:
-    return "".join("1" if flag else "0" for flag in flags)
+def _script() -> str:
+    """The page's one script: its parts share one function scope."""
+    return '"use strict";\n(() => {\n' + "\n".join(asset(name) for name in SCRIPTS) + "})();\n"
 
 
 def asset(name: str) -> str:

@@ -7,14 +7,106 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from evoked.core.step_outcome import StepOutcome
 from evoked.core.track import Track
 from evoked.dataset.labels import Labels
 from evoked.dataset.statistics import Statistics
+from evoked.dataset.viewer_statistics import StatisticRow
 from evoked.learning.evaluation.scores import Scores
 from evoked.reactions.alignment.offset_map import OffsetMap
 
-__all__ = ["NetworkInfo", "PageContent", "PageData", "PageReaction", "ProvenanceSummary", "VisibleSpan"]
+__all__ = [
+    "ContentViewers",
+    "DamagedSpan",
+    "MeanCurve",
+    "NetworkInfo",
+    "PageContent",
+    "PageData",
+    "PageReaction",
+    "Peak",
+    "ProvenanceSummary",
+    "ViewerLine",
+    "VisibleSpan",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class ViewerLine:
+    """The scores of one participant in a content; of each combination of attributes, such as conditions, separately.
+
+    Attributes:
+        participant: name of the person.
+        attributes: group, condition and so on; "" where unknown.
+        scores: shape (seconds, expressions); NaN where not valid.
+    """
+
+    participant: str
+    attributes: Mapping[str, str]
+    scores: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class MeanCurve:
+    """The mean over some participants of a content.
+
+    Attributes:
+        column, value: who counts: an attribute and its value; both "" for everybody.
+        participants: number of them.
+        mean: shape (seconds, expressions); NaN where nobody has a value.
+        low, high: pointwise 95 % bootstrap interval, the same shape; NaN under three participants.
+    """
+
+    column: str
+    value: str
+    participants: int
+    mean: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class ContentViewers:
+    """The curves of a content's viewers.
+
+    Attributes:
+        names: expressions, the last axis of all arrays.
+        lines: of the participants.
+        curves: means; the first is over everybody.
+    """
+
+    names: tuple[str, ...]
+    lines: tuple[ViewerLine, ...]
+    curves: tuple[MeanCurve, ...]
+
+    @property
+    def participants(self) -> int:
+        """Number of participants."""
+        return len({line.participant for line in self.lines})
+
+
+@dataclass(frozen=True)
+class Peak:
+    """A peak of a curve.
+
+    Attributes:
+        expression: its name.
+        second: of the content.
+        value: of the mean score over viewers, or of the predicted probability where there are no viewers.
+        low, high: of its interval; None where there is none.
+        share: of the votes at that second; None where unknown.
+        predicted: probability at that second; None where there are no viewers or no prediction.
+    """
+
+    expression: str
+    second: int
+    value: float
+    low: float | None
+    high: float | None
+    share: float | None
+    predicted: float | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,12 +117,15 @@ class PageContent:
     file: Path | None = None
     labels: Labels | None = None
     prediction: Track | None = None
+    viewers: ContentViewers | None = None
+    peaks: tuple[Peak, ...] = ()
 
     @property
     def seconds(self) -> int:
-        """Number of seconds with labels or predictions, valid or not; 0 where there are neither."""
+        """Number of seconds with labels, viewers or predictions, valid or not; 0 where there are none."""
         labelled = self.labels.labels.grid.steps if self.labels else 0
-        return max(labelled, self.prediction.grid.steps if self.prediction else 0)
+        watched = len(self.viewers.curves[0].mean) if self.viewers else 0
+        return max(labelled, watched, self.prediction.grid.steps if self.prediction else 0)
 
 
 @dataclass(frozen=True)
@@ -115,6 +210,8 @@ class PageData:
     Attributes:
         kind: "study", or "prediction" for one predicted video without labels.
         notes: shown first, e.g. that a study is staged.
+        viewer_rows: statistics of the viewers.
+        participants: number of persons in the study.
         missing: section of the page (timeline, scores, labels, reactions, items, made) → sentences about what does
             not exist or cannot be read.
     """
@@ -126,6 +223,8 @@ class PageData:
     contents: tuple[PageContent, ...]
     reactions: tuple[PageReaction, ...] = ()
     statistics: Statistics | None = None
+    viewer_rows: tuple[StatisticRow, ...] = ()
+    participants: int = 0
     scores: Scores | None = None
     items: tuple[StepOutcome, ...] = ()
     provenance: ProvenanceSummary = field(default_factory=ProvenanceSummary)

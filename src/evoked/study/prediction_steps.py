@@ -33,7 +33,7 @@ from evoked.weights.catalogue import NETS
 
 __all__ = ["CODE", "HELD_OUT", "MODEL_FILES", "PredictionSteps"]
 
-CODE = {"features": 5, "hold out": 2, "evaluate": 1, "train": 1, "report": 2}
+CODE = {"features": 5, "hold out": 2, "evaluate": 1, "train": 1, "report": 3}
 """Code version of each step; see `label_steps.CODE`."""
 HELD_OUT = "held out: predicted by a model that did not learn from this video"
 LABELS = "labels.parquet"
@@ -202,7 +202,10 @@ class PredictionSteps:
             for p in (results / subfolder).glob("*")
             if p.is_file() and not p.name.startswith(".")
         )
-        files = [*shown, *(p for p in (self.folder.labels, self.folder.scores, self.folder.pairs) if p.is_file())]
+        files = [
+            *shown,
+            *(p for p in (*self.folder.label_files[:2], self.folder.scores, self.folder.pairs) if p.is_file()),
+        ]
         inputs = {str(p.relative_to(results)): self.runner.records.content_digest(p) for p in files}
         config = self.settings.plain("report", "about")
         key = self.runner.records.key(code=CODE["report"], inputs=inputs, config=config, given=log)
