@@ -23,7 +23,7 @@ FLOORS = [
     {"dataset", "prediction"},
     {"learning", "agreement"},
     {"report"},
-    {"study"},
+    {"study", "apps"},
     {"api"},
     {"cli"},
 ]
@@ -37,6 +37,7 @@ INNER_FLOORS = {
         {"library"},
         {"matcher"},
     ],
+    "evoked.apps": [{"web"}, {"predictions"}],
     "evoked.learning": [{"training", "evaluation"}, {"recognition", "experiments"}],
 }
 """Inside a package, lowest first: packages and files import only from lower floors, never from their own."""
@@ -56,6 +57,9 @@ HOMES = {
     "pandas": {"core", "api"},  # decision 0006: when to_pandas() is called
     "matplotlib": {"core"},  # decision 0006: when plot() is called
     "ray": {"parallel"},
+    "fastapi": {"apps"},
+    "starlette": {"apps"},
+    "uvicorn": {"apps"},
     "click": {"cli"},
     "tqdm": {"cli"},
 }
@@ -232,7 +236,12 @@ def test_every_room_is_on_the_plan() -> None:
     assert {p.name for p in HOUSE.iterdir() if p.is_dir() and not p.name.startswith("__")} <= set(FLOOR)
 
 
-NAMED = {"cv2": "opencv-python-headless", "lightning_fabric": "lightning-fabric", "markupsafe": "jinja2"}
+NAMED = {
+    "cv2": "opencv-python-headless",
+    "lightning_fabric": "lightning-fabric",
+    "markupsafe": "jinja2",
+    "starlette": "fastapi",
+}
 """Module → the package that brings it, where the two are called differently."""
 
 

@@ -14,6 +14,7 @@ import evoked
 HEAVY = {
     "av",
     "cv2",
+    "fastapi",
     "jinja2",
     "matplotlib",
     "onnx",
@@ -24,7 +25,9 @@ HEAVY = {
     "ray",
     "safetensors",
     "scipy",
+    "sqlalchemy",
     "torch",
+    "uvicorn",
 }
 
 

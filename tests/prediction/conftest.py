@@ -1,32 +1,12 @@
-"""A model nobody trained, of the right shape: its numbers mean nothing, but they are always the same."""
+"""A model nobody trained, and a video."""
 
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from evoked.core.expressions import EEV5
-from evoked.features.extract import FeatureConfig, digests
-from evoked.model.checkpoint import Checkpoint, save_checkpoint
-from evoked.model.config import ModelSettings, shapes
 from evoked.weights.cache import default_cache
-
-WIDTHS = {"image": 1280, "face": 256, "audio": 1024}
-
-
-def model_in(folder: Path, **about: object) -> Path:
-    """Write a small model that reads the default features; `about` replaces what it says of them."""
-    config = ModelSettings(image_units=8, face_units=4, audio_units=4, window_s=3).fit(WIDTHS, EEV5)
-    random = np.random.default_rng(0)
-    arrays = {name: (random.normal(size=shape) * 0.3).astype(np.float32) for name, shape in shapes(config).items()}
-    for name in arrays:
-        if name.endswith(("variance", "deviation")):
-            arrays[name] = np.ones_like(arrays[name])
-    features = {"nets": digests(FeatureConfig(), default_cache()), "config": FeatureConfig().as_dict()}
-    notes = {"notes": ["staged: these people did not watch this video"]}
-    save_checkpoint(folder, Checkpoint(config, arrays, features={**features, **about}, provenance=notes))
-    return folder
+from small_model import model_in
 
 
 @pytest.fixture

@@ -66,6 +66,10 @@ GROUPS: dict[str, dict[str, CommandLine]] = {
                 "evoked predict *.mp4 --model mystudy/results/model -o predictions/ --workers 2",
             ),
         ),
+        "serve": CommandLine(
+            "answer requests for predictions over HTTP",
+            ("evoked serve --model mystudy/results/model --folder videos",),
+        ),
     },
     "Models": {
         "train": CommandLine(

@@ -19,7 +19,7 @@ from evoked.cli.progress import bar
 from evoked.parallel.pool import Done, Failed, Pool, SerialPool
 from evoked.prediction.jobs import Prediction, PredictTask, output_paths, run_predict_task
 from evoked.prediction.predictor import load_model
-from evoked.prediction.writers import FORMATS, prediction_summary
+from evoked.prediction.writers import FORMATS, prediction_rows, prediction_summary
 from evoked.weights.cache import CacheLocation, default_cache
 
 __all__ = ["File", "predict"]
@@ -194,9 +194,4 @@ def _prediction_row(video: Path, output: Path | None, prediction: Prediction) ->
     summary: dict[str, object] = {"video": str(video), "provenance": prediction.provenance.as_dict()}
     if output:
         return summary | {"output": str(output)}
-    rows: list[dict[str, object]] = [
-        {"time_s": float(second), "valid": bool(valid)}
-        | {name: round(float(v), 6) if valid else None for name, v in zip(track.names, values, strict=True)}
-        for second, valid, values in zip(track.grid.seconds, track.valid, track.values, strict=True)
-    ]
-    return summary | {"rows": rows}
+    return summary | {"rows": prediction_rows(track)}

@@ -4,11 +4,21 @@ import importlib.util
 
 from evoked.core.errors import EvokedError, TrainingError
 
-__all__ = ["INSTALL_TRAINING", "TRAINING", "missing_for_training", "require_module", "require_training"]
+__all__ = [
+    "INSTALL_TRAINING",
+    "SERVING",
+    "TRAINING",
+    "missing_for_training",
+    "require_module",
+    "require_serving",
+    "require_training",
+]
 
 TRAINING = ("torch", "lightning_fabric")
 """Packages that every training needs."""
 INSTALL_TRAINING = "pip install 'evoked[train]'"
+SERVING = ("fastapi", "uvicorn")
+"""Packages that every server needs."""
 
 
 def missing_for_training() -> tuple[str, ...]:
@@ -27,6 +37,19 @@ def require_training(command: str) -> None:
     """
     if missing := missing_for_training():
         raise TrainingError(f"{command} needs {missing[0]}, which is not installed. Run: {INSTALL_TRAINING}")
+
+
+def require_serving(command: str) -> None:
+    """Check that a command can serve.
+
+    Args:
+        command: named in the message.
+
+    Raises:
+        EvokedError: if a package is not installed.
+    """
+    if missing := [name for name in SERVING if not _is_installed(name)]:
+        raise EvokedError(f"{command} needs {missing[0]}, which is not installed. Run: pip install 'evoked[serve]'")
 
 
 def require_module(module: str, user: str) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Any
+from typing import Any, Generic
 
 from evoked.core.errors import FILE_ERRORS, EvokedError, WorkerError, failure_of
 from evoked.parallel.pool import Done, Failed, Item, Result
@@ -22,6 +22,7 @@ from evoked.parallel.pool import Done, Failed, Item, Result
 __all__ = [
     "LIMITS",
     "ProcessPool",
+    "TimedWorker",
     "pickled",
     "reply_to_outcome",
     "run_pickled",
@@ -105,7 +106,7 @@ class ProcessPool:
                 while len(busy) < self.workers and (following := next(waiting, None)) is not None:
                     number, item = following
                     message = pickled(item)
-                    worker = idle.popleft() if idle else self._start(work)
+                    worker = idle.popleft() if idle else _start(work, self.threads_each)
                     worker.send(message)
                     busy[worker.connection] = (worker, number, item)
                 if not busy:
@@ -127,13 +128,78 @@ class ProcessPool:
             for worker in [*idle, *(w for w, _, _ in busy.values())]:
                 worker.end()
 
-    def _start(self, work: bytes) -> "_Worker":
-        parent_end, child_end = SPAWN.Pipe()
-        with _limited(self.threads_each):
-            process = SPAWN.Process(target=_serve, args=(child_end, work, self.threads_each), daemon=True)
-            process.start()
-        child_end.close()  # so that this process sees the end of the stream when the worker dies
-        return _Worker(process, parent_end)
+
+class TimedWorker(Generic[Item, Result]):
+    """One worker process for items that come one by one, each with a limit of time; it is reused from item to item.
+
+    Args:
+        work: a function of a module, or a functools.partial of one: it is pickled, as are the items and results.
+        threads: of the process, see `worker_threads`; 0 = no limit.
+    """
+
+    def __init__(self, work: Callable[[Item], Result], *, threads: int = 1) -> None:
+        self._work, self._threads = pickled(work), threads
+        self._worker: _Worker | None = None
+        self._lock, self._ended = threading.Lock(), False
+
+    def run(self, item: Item, limit_s: float) -> Done[Item, Result] | Failed[Item]:
+        """Run the work on an item.
+
+        Args:
+            item: what to work on.
+            limit_s: seconds after which the process is killed and the item fails.
+
+        Returns:
+            The outcome; Failed with a WorkerError where the process died or took too long: the next item has a new one.
+
+        Raises:
+            ValueError: if the item cannot be pickled.
+            RuntimeError: if `work` has a bug, with its traceback; or if the process cannot start.
+        """
+        message = pickled(item)
+        with self._lock:
+            if self._ended:
+                return Failed(item, WorkerError("the worker was ended: start the command again"))
+            worker = self._worker = self._worker or _start(self._work, self._threads)
+        if not worker.ready:
+            worker.expect_ready()
+        worker.send(message)
+        try:
+            ready = worker.connection.poll(limit_s)
+        except (OSError, BrokenPipeError):  # ended by another thread, or dead: told below
+            ready = True
+        if not ready:
+            self._drop(worker)
+            return Failed(item, WorkerError(f"it took longer than {limit_s:g} s, the limit, and was stopped"))
+        try:
+            outcome: Done[Item, Result] | Failed[Item] = worker.outcome(item)
+        except OSError as error:
+            outcome = Failed(item, WorkerError(f"the worker was ended: {error}"))
+        if isinstance(outcome, Failed) and isinstance(outcome.error, WorkerError):
+            self._drop(worker)
+        return outcome
+
+    def end(self) -> None:
+        """End the process, also from another thread while it works; no item is run any more."""
+        with self._lock:
+            self._ended, worker = True, self._worker
+        if worker is not None and worker.process.is_alive():
+            worker.process.terminate()
+            worker.process.join(GRACE_S)
+            worker.process.kill()
+
+    def _drop(self, worker: "_Worker") -> None:
+        worker.end()
+        self._worker = None
+
+
+def _start(work: bytes, threads: int) -> "_Worker":
+    parent_end, child_end = SPAWN.Pipe()
+    with _limited(threads):
+        process = SPAWN.Process(target=_serve, args=(child_end, work, threads), daemon=True)
+        process.start()
+    child_end.close()  # so that this process sees the end of the stream when the worker dies
+    return _Worker(process, parent_end)
 
 
 @dataclass

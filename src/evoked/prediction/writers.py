@@ -16,7 +16,14 @@ from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
 from evoked.prediction.subtitles import as_eaf, as_srt, as_vtt, clock
 
-__all__ = ["FORMATS", "check_format", "prediction_summary", "read_predictions", "write_predictions"]
+__all__ = [
+    "FORMATS",
+    "check_format",
+    "prediction_rows",
+    "prediction_summary",
+    "read_predictions",
+    "write_predictions",
+]
 
 FORMATS = (*SUFFIXES, ".vtt", ".srt", ".eaf")
 FIXED = ("time_s", "valid")
@@ -61,6 +68,16 @@ def write_predictions(path: Path, track: Track, provenance: Provenance, *, thres
         return
     columns = {"time_s": track.grid.seconds, "valid": track.valid}
     write_table(path, columns | {name: track.values[:, k] for k, name in enumerate(track.names)}, provenance)
+
+
+def prediction_rows(track: Track) -> list[dict[str, float | bool | None]]:
+    """A prediction as rows of JSON: time_s, valid, and each expression to six places, null where not valid."""
+    rows: list[dict[str, float | bool | None]] = []
+    for second, valid, values in zip(track.grid.seconds, track.valid, track.values, strict=True):
+        row: dict[str, float | bool | None] = {"time_s": float(second), "valid": bool(valid)}
+        cells = {name: round(float(v), 6) if valid else None for name, v in zip(track.names, values, strict=True)}
+        rows.append(row | cells)
+    return rows
 
 
 def read_predictions(path: Path) -> Track:
