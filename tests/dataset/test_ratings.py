@@ -135,3 +135,32 @@ def test_marks_that_are_true_or_false_and_decimal_commas(tmp_path: Path) -> None
     assert [(clip.video, clip.start_s, clip.end_s) for clip in ratings.clips] == [("007", 0, 1.5), ("7", 60, 61.5)]
     assert ratings.raters == ("01", "1")
     assert ratings.merged("mean")[0, 0] == 0.5
+
+
+DRAWN = "video,start_s,end_s,viewer,rater,amusement,cannot_tell,sampling_probability\n"
+
+
+def test_a_clip_has_the_probability_with_which_it_was_drawn(tmp_path: Path) -> None:
+    lines = "b.mp4,0,3,v1,ann,,1,0.25\na.mp4,0,3,v1,ann,1,0,0.5\nb.mp4,0,3,v1,bob,0,,0.25\n"
+    ratings = read(tmp_path, DRAWN + lines)
+    assert ratings.probability is not None
+    assert (ratings.probability.tolist(), ratings.weights.tolist()) == ([0.5, 0.25], [2.0, 4.0])
+    assert ratings.expressions == ("amusement",)
+    assert ratings.counts()[1].tolist() == [[1], [1]]  # who cannot tell has not said no
+    assert read(tmp_path, SPANS).weights.tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("a.mp4,0,3,v1,ann,1,1,0.5", "cannot_tell is 1, and an expression is marked; leave one of the two empty"),
+        ("a.mp4,0,3,v1,ann,1,,0", "sampling_probability must be above 0 and at most 1, got 0"),
+        ("a.mp4,0,3,v1,ann,1,,", "sampling_probability must be a number, got ''"),
+        ("a.mp4,0,3,v1,ann,1,,1.5", "sampling_probability must be above 0 and at most 1, got 1.5"),
+    ],
+)
+def test_a_wrong_probability_or_answer_is_told(tmp_path: Path, line: str, message: str) -> None:
+    with pytest.raises(DatasetError, match=f"line 2: {message}"):
+        read(tmp_path, DRAWN + line + "\n")
+    with pytest.raises(DatasetError, match=r"line 3: sampling_probability of a.mp4 0-3 s v1 is 0.5, and 0.4 on line 2"):
+        read(tmp_path, f"{DRAWN}a.mp4,0,3,v1,ann,1,,0.4\na.mp4,0,3,v1,bob,1,,0.5\n")

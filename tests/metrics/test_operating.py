@@ -76,3 +76,12 @@ def test_what_cannot_be_scored_is_refused(scores: list, truth: list, message: st
         operating_point(scores, truth)
     with pytest.raises(ValueError, match="target must lie in"):
         operating_point([0.1], [1], target=0)
+
+
+def test_a_weight_counts_as_so_many_equal_ones() -> None:
+    scores, truth, weights = [0.9, 0.8, 0.7, 0.6, 0.2], [1, 0, 1, 0, 1], [1, 4, 2, 1, 3]
+    repeated = operating_point(np.repeat(scores, weights), np.repeat(truth, weights), target=0.4)
+    assert operating_point(scores, truth, target=0.4, weights=weights) == repeated
+    assert operating_point(scores, truth, target=0.4) != repeated
+    with pytest.raises(ValueError, match="weights must be above zero"):
+        operating_point(scores, truth, weights=[1, 1, 1, 1, 0])

@@ -71,6 +71,11 @@ def agree(machine: MachineScores, ratings: Ratings, config: AgreeConfig | None =
     """
     config = config or AgreeConfig()
     notes: list[str] = [*machine.notes, *ratings.notes]
+    if ratings.probability is not None:
+        notes.append(
+            "precision, recall, chance and thresholds weigh each clip by 1 / sampling_probability: they are estimates "
+            "for all clips that could have been drawn; correlation and reliability are of the rated clips"
+        )
     data = pair_clips(machine, ratings, config, notes)
     thresholds = [_thresholds_of(data, k, config) for k in range(len(data.names))]
     rows, mean, groups = _scored(data, thresholds, config)
@@ -152,7 +157,8 @@ def _thresholds_of(data: PairedClips, k: int, config: AgreeConfig) -> _Threshold
 
 
 def _threshold_for(data: PairedClips, k: int, clips: NDArray[np.bool_], config: AgreeConfig) -> float | None:
-    point = operating_point(data.scores[clips, k], data.merged[clips, k], target=config.target_precision)
+    scores, truth, weights = data.scores[clips, k], data.merged[clips, k], data.ratings.weights[clips]
+    point = operating_point(scores, truth, target=config.target_precision, weights=weights)
     return None if point is None else point.threshold
 
 
@@ -161,7 +167,8 @@ def _statistics(data: PairedClips, k: int, threshold: _Thresholds, config: Agree
     compared, ratings = data.both[:, k], data.ratings
     decided = np.flatnonzero(compared & ~np.isnan(threshold.at))
     truth, predicted = data.merged[decided, k], data.scores[decided, k] >= threshold.at[decided]
-    point_sums = data.summed(np.stack([truth * predicted, predicted, truth], axis=1), decided)
+    terms = np.stack([truth * predicted, predicted, truth], axis=1)
+    point_sums = data.summed(terms * ratings.weights[decided, None], decided)
     marks = ratings.marks[:, data.columns[k]].astype(np.float64)
     yes, rated = (counts[:, data.columns[k]] for counts in ratings.counts())
     # each rating with the mean of the other ratings of its clip
@@ -251,13 +258,13 @@ def _row(
     data: PairedClips, k: int, threshold: _Thresholds, estimates: Sequence[Estimate], config: AgreeConfig
 ) -> AgreementRow:
     compared = data.both[:, k]
-    truth, score = data.merged[compared, k], data.scores[compared, k]
+    truth, score, weights = data.merged[compared, k], data.scores[compared, k], data.ratings.weights[compared]
     pairs = len(_pairs(data, k, config)[0])
     return AgreementRow(
         data.names[k],
         int(compared.sum()),
         float(truth.sum()),
-        float(truth.mean()) if len(truth) else None,
+        float(np.average(truth, weights=weights)) if len(truth) else None,
         int((score >= threshold.at[compared]).sum()),  # NaN means no threshold: never predicted
         threshold.final,
         threshold.used,

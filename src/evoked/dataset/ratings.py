@@ -21,6 +21,7 @@ from evoked.core.table_times import check_unit, parse_clock
 __all__ = ["RatedClip", "Ratings", "read_ratings"]
 
 PLACES = ("clip", "video", "viewer", "second", "start_s", "end_s")
+PROBABILITY, CANNOT_TELL = "sampling_probability", "cannot_tell"
 GROUPS = ("person", "ethnicity", "gender", "age")
 MERGES = ("majority", "any", "mean")
 LONGEST_SPAN_S = 1000  # nobody rates a clip of a quarter of an hour with one mark
@@ -65,6 +66,8 @@ class Ratings:
         marks: float32, shape (n, K): 0 or 1, NaN where not rated.
         groups: column (person, ethnicity, …) → its value for each clip, "" where unknown.
         notes: for the user.
+        probability: float64, shape (clips,): the probability in (0, 1] with which each clip was drawn among all; None
+            where the table does not say. What rare clips say counts 1 / probability times in estimates over all.
     """
 
     expressions: tuple[str, ...]
@@ -75,6 +78,12 @@ class Ratings:
     marks: NDArray[np.float32]
     groups: Mapping[str, tuple[str, ...]]
     notes: tuple[str, ...] = ()
+    probability: NDArray[np.float64] | None = None
+
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """1 / probability of each clip; 1 where the table does not say. Shape (clips,)."""
+        return np.ones(len(self.clips)) if self.probability is None else 1 / self.probability
 
     def counts(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Number of raters who marked 1, and number who rated, per clip and expression; (clips, K) each."""
@@ -113,7 +122,7 @@ def read_ratings(path: Path, *, expressions: Sequence[str] = (), groups: Sequenc
     Args:
         path: a table in any form that `CsvSheet` reads, with columns `rater`; `clip` (a file), or `video` with
             `start_s, end_s`, or `video` with `second`; expressions; perhaps `viewer`, `person`, `ethnicity`,
-            `gender`, `age`.
+            `gender`, `age`, `sampling_probability`, `cannot_tell` (1: all expressions of the line are empty).
         expressions: names that may be columns besides the fifteen of EEV.
         groups: further columns that describe the person who is seen.
 
@@ -145,7 +154,7 @@ def _expression_columns(sheet: CsvSheet, known: Mapping[str, object], group_colu
     if "clip" not in header and not ("video" in header and (spans or "second" in header)):
         raise DatasetError(f"{path} does not say what was rated; need {COLUMNS}; it has: {', '.join(header)}")
     by_lower_case = {name.lower(): name for name in known}
-    columns = [n for n in header if n not in (*PLACES, "rater", *group_columns)]
+    columns = [n for n in header if n not in (*PLACES, "rater", PROBABILITY, CANNOT_TELL, *group_columns)]
     if unknown := [n for n in columns if n not in by_lower_case]:
         raise DatasetError(
             f"{path}: column {unknown[0]!r} is no known expression; known are {', '.join(known)}. "
@@ -164,6 +173,8 @@ class _Reader:
         self.problems: list[str] = []
         self.marks: dict[tuple[RatedClip, str], tuple[int, list[float]]] = {}
         self.groups: dict[RatedClip, dict[str, tuple[str, int]]] = {}
+        self.has_probability = PROBABILITY in sheet.header
+        self.probability: dict[RatedClip, tuple[float, int]] = {}
 
     def line(self, number: int, cells: Mapping[str, str]) -> None:
         try:
@@ -174,6 +185,9 @@ class _Reader:
                 first = self.marks[clip, rater][0]
                 raise ValueError(f"{rater} rated {clip} on line {first} already; keep one of the two")
             marks = [_mark(n, cells[n.lower()]) for n in self.names]
+            if _mark(CANNOT_TELL, cells.get(CANNOT_TELL, "")) == 1 and not np.isnan(marks).all():
+                raise ValueError(f"{CANNOT_TELL} is 1, and an expression is marked; leave one of the two empty")
+            self._sampled(clip, cells, number)
             self._group(clip, cells, number)
         except ValueError as error:
             self.problems.append(f"{self.path} line {number}: {error}")
@@ -189,6 +203,16 @@ class _Reader:
                 raise ValueError(f"{column} of {clip} is {value!r}, and {before!r} on line {line}; a clip has one")
             if value and not before:
                 groups[column] = (value, number)
+
+    def _sampled(self, clip: RatedClip, cells: Mapping[str, str], number: int) -> None:
+        if not self.has_probability:
+            return
+        value = _number(PROBABILITY, cells[PROBABILITY], self.separator)
+        if not 0 < value <= 1:
+            raise ValueError(f"{PROBABILITY} must be above 0 and at most 1, got {value:g}")
+        before, line = self.probability.setdefault(clip, (value, number))
+        if value != before:
+            raise ValueError(f"{PROBABILITY} of {clip} is {value:g}, and {before:g} on line {line}; a clip has one")
 
     def ratings(self) -> Ratings:
         self._overlaps()
@@ -207,9 +231,9 @@ class _Reader:
         order = np.lexsort(indices.T[::-1])  # equal for any order of the lines
         groups = {k: tuple(self.groups[c].get(k, ("", 0))[0] for c in clips) for k in self.group_columns}
         notes = () if len(raters) > 1 else ("one rater only: agreement between people is undefined",)
-        return Ratings(
-            self.names, tuple(clips), tuple(raters), indices[order, 0], indices[order, 1], marks[order], groups, notes
-        )
+        drawn = np.array([self.probability[c][0] for c in clips]) if self.has_probability else None
+        rated = (indices[order, 0], indices[order, 1], marks[order])
+        return Ratings(self.names, tuple(clips), tuple(raters), *rated, groups, notes, drawn)
 
     def _units(self) -> None:
         """Times in milliseconds would lie outside every video, and say nothing of any."""
@@ -264,8 +288,9 @@ def _number(name: str, cell: str, separator: str) -> float:
     value = parse_cell(cell, separator)
     if isinstance(value, str):
         value = parse_clock(value)
+    of_what = "" if name == PROBABILITY else " of seconds"
     if isinstance(value, str | bool | None) or not math.isfinite(value):
-        raise ValueError(f"{name} must be a number of seconds, got {cell!r}")
+        raise ValueError(f"{name} must be a number{of_what}, got {cell!r}")
     return float(value)
 
 

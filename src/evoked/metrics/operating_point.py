@@ -29,7 +29,13 @@ class PrecisionThreshold:
 
 
 def operating_point(
-    scores: ArrayLike, truth: ArrayLike, *, target: float = 0.73, beta: float = 0.5, confidence: float = 0.5
+    scores: ArrayLike,
+    truth: ArrayLike,
+    *,
+    target: float = 0.73,
+    beta: float = 0.5,
+    confidence: float = 0.5,
+    weights: ArrayLike | None = None,
 ) -> PrecisionThreshold | None:
     """Choose the threshold of a class among all that separate the given scores.
 
@@ -43,6 +49,8 @@ def operating_point(
         confidence: in [0.5, 1): the lower confidence bound of the precision (Wilson, one-sided) must reach the target;
             at 0.5 the precision itself. A few positives at the top then reach nothing: 0.9 and 0.73 take five. The
             scores are taken as independent.
+        weights: shape (n,), above zero: how often each counts; None: once. The bound then takes Kish's effective
+            number of scores, the square of the sum of the weights over the sum of their squares.
 
     Returns:
         The threshold; None where there are no positives: undefined.
@@ -57,10 +65,12 @@ def operating_point(
         raise ValueError("scores must be finite and truth in [0, 1]; leave unrated rows out first")
     if not 0 < target <= 1 or beta <= 0:
         raise ValueError(f"target must lie in (0, 1] and beta above 0, got {target} and {beta}")
-    total = float(wanted.sum())
-    if total == 0:
+    counts = np.ones(len(values)) if weights is None else np.asarray(weights, dtype=np.float64)
+    if counts.shape != values.shape or not (counts > 0).all():
+        raise ValueError(f"weights must be above zero, one for each score, got shape {counts.shape}")
+    if float(wanted.sum()) == 0:
         return None
-    cuts, on, precision, recall = _curve(values, wanted)
+    cuts, on, precision, recall = _curve(values, wanted, counts)
     enough = np.flatnonzero(wilson_lower_bound(precision * on, on, confidence) >= target - 1e-12)
     if len(enough):
         # highest threshold first: argmax returns the first of equal values
@@ -75,10 +85,11 @@ def operating_point(
     )
 
 
-def _curve(values: NDArray, wanted: NDArray) -> tuple[NDArray, NDArray, NDArray, NDArray]:
-    """Distinct scores, highest first, with the number that is on, precision and recall at each as the threshold."""
+def _curve(values: NDArray, wanted: NDArray, counts: NDArray) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+    """Distinct scores, highest first, with the effective number that is on, precision and recall at each."""
     order = np.argsort(-values, kind="stable")
     ranked = values[order]
     ends = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
-    positives = np.cumsum(wanted[order])[ends]
-    return ranked[ends], ends + 1.0, positives / (ends + 1), positives / positives[-1]
+    positives, total = np.cumsum((wanted * counts)[order])[ends], np.cumsum(counts[order])[ends]
+    on = total**2 / np.cumsum((counts**2)[order])[ends]
+    return ranked[ends], on, positives / total, positives / positives[-1]
