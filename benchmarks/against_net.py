@@ -63,23 +63,21 @@ class Beside:
     @property
     def names(self) -> tuple[str, ...]:
         """Each one's expressions, then the net's."""
-        return tuple(f"{who} {name}" for who, name in product((*self.is_content_face, SEVEN), SHOWN))
+        return tuple(f"{who} {name}" for who, name in product((*self.owns, SEVEN), SHOWN))
 
     @property
     def describes(self) -> tuple[str, ...]:
         """What they read, and the net."""
-        return tuple(
-            dict.fromkeys([*(d for own in self.is_content_face.values() for d in own.describes), "mini-xception"])
-        )
+        return tuple(dict.fromkeys([*(d for own in self.owns.values() for d in own.describes), "mini-xception"]))
 
     def describe(self) -> dict[str, object]:
         """For provenance."""
-        return {who: own.describe() for who, own in self.is_content_face.items()}
+        return {who: own.describe() for who, own in self.owns.items()}
 
     def score(self, described: Track, /) -> Track:
         """Scores side by side."""
         columns = []
-        for own in self.is_content_face.values():
+        for own in self.owns.values():
             wanted = column_names(own.describes)
             read = described.values[:, [described.names.index(name) for name in wanted]]
             scores = own.score(Track.masked(described.grid, wanted, np.nan_to_num(read), described.valid))

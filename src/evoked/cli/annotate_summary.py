@@ -6,6 +6,7 @@ from pathlib import Path
 
 from evoked.reactions.labelling.pipeline import AnnotatedReaction
 from evoked.reactions.viewers.annotation import Annotation
+from evoked.reactions.viewers.not_seen import not_seen_s, unreadable_s
 
 __all__ = ["ExpressionSummary", "damage_lines", "expression_summary", "reaction_row", "summary_text", "valid_length_s"]
 
@@ -21,11 +22,13 @@ class ExpressionSummary:
         name: of the viewer.
         seen_s: seconds in which the viewer is visible.
         shares: expression → share in [0, 1] of the visible frames (6 Hz) in which its score is above 0.5.
+        not_seen_s: reason → seconds between the first and last frame in which the viewer is not visible.
     """
 
     name: str
     seen_s: float
     shares: dict[str, float]
+    not_seen_s: dict[str, float]
 
 
 def expression_summary(annotation: Annotation) -> list[ExpressionSummary]:
@@ -35,7 +38,9 @@ def expression_summary(annotation: Annotation) -> list[ExpressionSummary]:
         scores = viewer.scores
         visible = scores.values[scores.valid]
         shares = {n: float((visible[:, k] > 0.5).mean()) if len(visible) else 0.0 for k, n in enumerate(scores.names)}
-        rows.append(ExpressionSummary(name, len(visible) / float(annotation.grid.rate), shares))
+        rows.append(
+            ExpressionSummary(name, len(visible) / float(annotation.grid.rate), shares, not_seen_s(annotation, name))
+        )
     return rows
 
 
@@ -56,6 +61,8 @@ def _nobody(annotated: AnnotatedReaction) -> tuple[str, ...]:
     length_s = valid_length_s(annotated.annotation)
     if length_s < SHORTEST_S:
         return (f"no viewer was seen in it: it lasts {length_s:.1f} s. A picture, not a recording?",)
+    if faces_s := unreadable_s(annotated.annotation):
+        return (f"no viewer was seen in it; faces for {faces_s:.1f} s are turned away or covered",)
     return ("no viewer was seen in it",)
 
 
@@ -74,7 +81,8 @@ def summary_text(annotated: AnnotatedReaction, unreliable: Mapping[str, str] | N
     lines = [f"{annotated.reaction}: {valid_length_s(annotation):.1f} s, {count} viewer{'' if count == 1 else 's'}"]
     for viewer in expression_summary(annotation):
         shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in viewer.shares.items())
-        lines.append(f"  {viewer.name}: seen {viewer.seen_s:.1f} s; {shares}")
+        gaps = ", ".join(f"{reason} {seconds:.1f} s" for reason, seconds in viewer.not_seen_s.items())
+        lines.append(f"  {viewer.name}: seen {viewer.seen_s:.1f} s{f' ({gaps})' if gaps else ''}; {shares}")
     if left_out:
         people = "person who belongs" if left_out == 1 else "people who belong"
         lines.append(f"  left out: {left_out} {people} to the content")
@@ -95,7 +103,12 @@ def reaction_row(annotated: AnnotatedReaction, table: Path | None, previews: lis
         Plain values.
     """
     viewers = [
-        {"viewer": v.name, "seen_s": round(v.seen_s, 3), "shares": {n: round(s, 4) for n, s in v.shares.items()}}
+        {
+            "viewer": v.name,
+            "seen_s": round(v.seen_s, 3),
+            "not_seen_s": {reason: round(seconds, 3) for reason, seconds in v.not_seen_s.items()},
+            "shares": {n: round(s, 4) for n, s in v.shares.items()},
+        }
         for v in expression_summary(annotated.annotation)
     ]
     return {
