@@ -24,7 +24,14 @@ def annotation(valid: list[int], faces: dict[int, tuple[np.ndarray, int]]) -> An
         log.append(step, HERE, 7)
     for step, (box, number) in faces.items():
         log.append(step, box, number)
-    return Annotation(grid, {"v1": Viewer(shapes, boxes, shapes)}, 0, 0, 0.0, detections=log.with_identities({7: "v1"}))
+    return Annotation(
+        grid,
+        {"v1": Viewer(blendshapes=shapes, boxes=boxes, scores=shapes, poses=boxes)},
+        0,
+        0,
+        0.0,
+        detections=log.with_identities({7: "v1"}),
+    )
 
 
 def test_each_gap_has_its_reason() -> None:
