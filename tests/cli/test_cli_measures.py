@@ -24,18 +24,19 @@ def test_the_columns_of_a_smiling_woman(evoked, media, tmp_path: Path) -> None: 
         "--content",
         media["content"],
         "--columns",
-        "aus,blendshapes,pose,box",
+        "aus,blendshapes,pose,box,detection",
         "-o",
         full,
     )
     assert evoked(*words).code == 0
     before, after = read_table(plain), read_table(full)
-    assert list(after) == [*before, *AU_COLUMNS, *BLENDSHAPES, *POSE, *BOX_COLUMNS]
+    assert list(after) == [*before, *AU_COLUMNS, *BLENDSHAPES, *POSE, *BOX_COLUMNS, "face_score"]
     assert {name: after[name] for name in before} == before  # the scores do not change
 
     valid = np.array(after["valid"])
     numbers = {
-        name: np.array(after[name], dtype=float) for name in (*AU_COLUMNS, *POSE, *BOX_COLUMNS, "mouthSmileLeft")
+        name: np.array(after[name], dtype=float)
+        for name in (*AU_COLUMNS, *POSE, *BOX_COLUMNS, "face_score", "mouthSmileLeft")
     }
     for name, values in numbers.items():
         assert (np.isfinite(values) == valid).all(), name
@@ -68,7 +69,6 @@ def test_readers_take_measures_for_what_they_are(evoked, media, tmp_path: Path) 
 def test_a_column_that_does_not_exist(evoked, media) -> None:  # type: ignore[no-untyped-def]
     result = evoked("annotate", media["plain"], "--columns", "gaze")
     assert result.code == 2
-    assert "columns must be of scores, aus, blendshapes, pose, box, got 'gaze'" in result.err
-    assert len(MEASURE_COLUMNS) == len(AU_COLUMNS) + len(BLENDSHAPES) + len(POSE) + len(
-        BOX_COLUMNS
-    )  # no two share a name
+    assert "columns must be of scores, aus, blendshapes, pose, box, detection, got 'gaze'" in result.err
+    named = (*AU_COLUMNS, *BLENDSHAPES, *POSE, *BOX_COLUMNS, "face_score")
+    assert len(MEASURE_COLUMNS) == len(named)  # no two share a name

@@ -45,6 +45,10 @@ GROUPS: dict[str, dict[str, CommandLine]] = {
                 "evoked annotate a.mp4 b.mp4 --content trailer.mp4 --labels -o labels.parquet",
             ),
         ),
+        "explain": CommandLine(
+            "show which facial actions gave a viewer's scores",
+            ("evoked explain reaction.mp4 --content trailer.mp4", "evoked explain viewers.parquet --at 12.5"),
+        ),
         "align": CommandLine(
             "find the temporal alignment of a reaction with a content",
             ("evoked align reaction.mp4 trailer.mp4 --draw map.svg",),

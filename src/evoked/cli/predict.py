@@ -95,8 +95,8 @@ def predict(
     \f
 
     Args:
-        videos, listed, partition_by, model, output, suffix, threshold, audio_track: the arguments and options.
-        offline, as_json, live, dry_run, threads: the other options.
+        videos, listed, partition_by, model, output, suffix, threshold, audio_track, offline: the arguments and options.
+        as_json, live, dry_run, threads: the other options.
         **where: executor, workers and address.
 
     Raises:
