@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from evoked.dataset.examples import Example
-from evoked.dataset.liris import AFFECT
+from evoked.core.expressions import AFFECT
 from evoked.learning.evaluation.affect_scores import AffectConfig
 from evoked.learning.evaluation.comparison import CompareConfig, Predicted, compare_variants, comparison_text
 from evoked.learning.experiments.ablation import FULL, Split, Variant, run_variants, variants

@@ -1,5 +1,6 @@
 """A model nobody trained, of the right shape: its numbers mean nothing, but they are always the same."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,15 +8,18 @@ import numpy as np
 from evoked.core.expressions import EEV5
 from evoked.features.extract import FeatureConfig, digests
 from evoked.model.checkpoint import Checkpoint, save_checkpoint
-from evoked.model.config import ModelSettings, shapes
+from evoked.model.config import Answer, ModelSettings, shapes
 from evoked.weights.cache import default_cache
 
 WIDTHS = {"image": 1280, "face": 256, "audio": 1024}
 
 
-def model_in(folder: Path, **about: object) -> Path:
+def model_in(
+    folder: Path, expressions: tuple[str, ...] = EEV5, answer: Answer = "probability", **about: object
+) -> Path:
     """Write a small model that reads the default features; `about` replaces what it says of them."""
-    config = ModelSettings(image_units=8, face_units=4, audio_units=4, window_s=3).fit(WIDTHS, EEV5)
+    fitted = ModelSettings(image_units=8, face_units=4, audio_units=4, window_s=3).fit(WIDTHS, expressions)
+    config = replace(fitted, answer=answer)
     random = np.random.default_rng(0)
     arrays = {name: (random.normal(size=shape) * 0.3).astype(np.float32) for name, shape in shapes(config).items()}
     for name in arrays:

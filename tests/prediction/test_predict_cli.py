@@ -1,6 +1,7 @@
 """evoked predict as it is typed: what goes where, and one bad file among good ones."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -11,8 +12,10 @@ import pytest
 
 from evoked.cli.main import main
 from evoked.core.errors import OutputError
+from evoked.core.expressions import AFFECT
 from evoked.core.tables import read_provenance
 from evoked.prediction.jobs import output_paths
+from evoked.prediction.predictor import load_model
 from evoked.prediction.writers import read_predictions
 
 NETS = pytest.mark.nets
@@ -162,3 +165,41 @@ def test_a_video_without_sound_is_predicted_and_says_so(
     assert code == 0
     assert "it has no sound, which the model uses as well" in err
     assert any("it has no sound" in note for note in (read_provenance(out) or {})["notes"])
+
+
+@NETS
+def test_valence_and_arousal_of_a_transferred_model(evoked, video: Path, make_model, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    model, affect = make_model(tmp_path / "model"), make_model(tmp_path / "affect", expressions=AFFECT, answer="value")
+    alone, both = tmp_path / "alone.parquet", tmp_path / "both.parquet"
+    assert evoked("predict", video, "--model", model, "-o", alone)[0] == 0
+    words = ("predict", video, "--model", model, "--affect-model", affect)
+    assert evoked(*words, "-o", both)[0] == 0
+    before, after = read_predictions(alone), read_predictions(both)
+    assert after.names == (*before.names, *AFFECT)
+    np.testing.assert_array_equal(after.values[:, : len(before.names)], before.values)
+    assert evoked("predict", video, "--model", affect, "-o", tmp_path / "affect.csv")[0] == 0
+    expected = read_predictions(tmp_path / "affect.csv")
+    np.testing.assert_allclose(after.values[:, -2:], expected.values, atol=1e-6)
+    assert expected.values.min() < 0  # which no probability is
+    provenance = read_provenance(both)
+    assert provenance is not None
+    assert provenance["inputs"]["affect model"] == load_model(affect).sha256
+    code, out, _ = evoked(*words)
+    assert (code, "in %, valence and arousal from -1 to 1" in out) == (0, True)
+    assert re.search(r"valence +[+-]0\.\d\d +[+-]0\.\d\d", out)
+    assert evoked(*words, "-o", tmp_path / "both.vtt", "--threshold", "0.01")[0] == 0
+    assert "valence " not in (tmp_path / "both.vtt").read_text().split("NOTE", 1)[1].split("\n\n", 1)[1]
+
+
+@NETS
+def test_models_that_do_not_go_together(evoked, video: Path, make_model, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    model, affect = make_model(tmp_path / "model"), make_model(tmp_path / "affect", expressions=AFFECT, answer="value")
+    for words, message in (
+        (("--model", model, "--affect-model", model), "does not predict valence and arousal"),
+        (("--model", affect, "--affect-model", affect), "predicts valence and arousal already"),
+        (("--model", affect, "-o", tmp_path / "a.srt"), "valence and arousal are not on or off"),
+    ):
+        code, _, err = evoked("predict", video, *words)
+        assert (code, message in err) == (1, True), err
+    code, _, err = evoked("predict", video, "--live", "--model", model, "--affect-model", affect)
+    assert (code, "--affect-model goes without --live and --from" in err) == (2, True)

@@ -61,6 +61,7 @@ def predict(
     video: File,
     model: File | Model,
     *,
+    affect_model: File | None = None,
     output: File | None = None,
     threshold: float = 0.5,
     audio_track: int = 0,
@@ -74,6 +75,7 @@ def predict(
     Args:
         video: a media file with a picture.
         model: folder of a trained model, or from `load_model`.
+        affect_model: folder of a model of `evoked transfer`, whose valence and arousal are added.
         output: also write the prediction to this file (.parquet, .csv, .json, .vtt, .srt, .eaf).
         threshold: probability from which an expression is on in .vtt, .srt and .eaf.
         audio_track: which of the video's audio tracks, from 1; 0: the one that a player plays.
@@ -81,7 +83,7 @@ def predict(
         progress: called with the seconds done, their total and a note.
 
     Returns:
-        A probability per expression in [0, 1] at 1 Hz; valid where there is a picture.
+        A probability per expression in [0, 1] at 1 Hz, valence and arousal in [−1, 1]; valid where there is a picture.
 
     Raises:
         MediaError: if the video cannot be used.
@@ -95,7 +97,8 @@ def predict(
         check_format(target)
     load_folder(folder)  # a wrong model is reported before the video is read
     cache = CacheLocation.of(default_cache(offline=offline))
-    task = PredictTask(as_path(video), folder, cache, target, threshold, audio_track=audio_track)
+    affect = None if affect_model is None else as_path(affect_model)
+    task = PredictTask(as_path(video), folder, cache, target, threshold, audio_track=audio_track, affect_model=affect)
     return run_predict_task(task, or_silent(progress)).track
 
 

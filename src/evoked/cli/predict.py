@@ -1,7 +1,7 @@
 """evoked predict: the expressions that new videos evoke, second by second."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from evoked.cli.predict_live import print_live_predictions
 from evoked.cli.progress import bar
 from evoked.parallel.pool import Done, Failed, Pool, SerialPool
 from evoked.prediction.jobs import Prediction, PredictTask, output_paths, run_predict_task
-from evoked.prediction.predictor import load_model
+from evoked.prediction.predictor import Model, load_affect_model, load_model
 from evoked.prediction.writers import FORMATS, prediction_rows, prediction_summary
 from evoked.weights.cache import CacheLocation, default_cache
 
@@ -42,6 +42,7 @@ _Outcome = Done[PredictTask, Prediction] | Failed[PredictTask]
     help="with --from: videos in each Parquet part of the dataset",
 )
 @click.option("--model", required=True, type=File, help="folder of a trained model")
+@click.option("--affect-model", type=File, help="folder of a model of evoked transfer: adds valence and arousal")
 @click.option("-o", "--output", type=OutputPath(), help=f"file ({', '.join(FORMATS)}), or folder for several videos")
 @click.option(
     "--format",
@@ -70,22 +71,7 @@ _Outcome = Done[PredictTask, Prediction] | Failed[PredictTask]
     help="which audio track of each video, from 1; 0: the one that a player plays",
 )
 @executor_options
-def predict(
-    videos: tuple[Path, ...],
-    listed: Path | None,
-    partition_by: int,
-    model: Path,
-    output: Path | None,
-    suffix: str | None,
-    threshold: float,
-    audio_track: int,
-    offline: bool,
-    as_json: bool,
-    live: bool,
-    dry_run: bool,
-    threads: int,
-    **where: Any,
-) -> None:
+def predict(videos: tuple[Path, ...], listed: Path | None, model: Path, output: Path | None, **options: Any) -> None:
     """Predict what VIDEOS evoke in their viewers, once a second.
 
     Without -o a small table is printed. A video that cannot be read is reported, the others are predicted, and the
@@ -95,57 +81,70 @@ def predict(
     \f
 
     Args:
-        videos, listed, partition_by, model, output, suffix, threshold, audio_track, offline: the arguments and options.
-        as_json, live, dry_run, threads: the other options.
-        **where: executor, workers and address.
+        videos, listed, model, output: the arguments and options of these names.
+        **options: the other options.
 
     Raises:
         click.UsageError: if the options cannot be combined.
         EvokedError: if a video, the model, a network or the output cannot be used.
     """
-    if (listed is None) == (not videos):
-        raise click.UsageError("name VIDEOS, or a list of them with --from")
-    if live:
-        _refuse_with_live(videos, listed, where["executor"], where["address"], suffix, where["workers"] != 1, dry_run)
-        how: dict[str, Any] = {"threshold": threshold, "threads": threads, "offline": offline, "as_json": as_json}
-        print_live_predictions(videos[0], model, output, audio_track=audio_track, **how)
+    _check_usage(videos, listed, output, options)
+    shown: dict[str, Any] = {name: options[name] for name in ("threads", "offline", "as_json")}
+    if options["live"]:
+        more = {name: options[name] for name in ("threshold", "audio_track")}
+        print_live_predictions(videos[0], model, output, **more, **shown)
         return
-    if listed is not None and (output is None or suffix or audio_track or threshold != 0.5):
-        raise click.UsageError("--from needs -o FOLDER, and goes without --format, --threshold and --audio-track")
-    config = load_model(model).feature_config(threads)  # a wrong model is reported once, not per video
+    opened = load_model(model)
+    config = opened.feature_config(options["threads"])  # a wrong model is reported once, not per video
+    affect = load_affect_model(options["affect_model"], opened) if options["affect_model"] else None
     if output and (listed is not None or len(videos) > 1 or not output.suffix):
         check_folder(output)
-    pool = executor_from_options(**where, threads=threads)
-    cache = CacheLocation.of(default_cache(offline=offline))
-    if dry_run:
-        tell_networks(default_cache(offline=offline), config.chosen.nets)
+    where = {name: options[name] for name in ("executor", "workers", "address", "threads")}
+    pool, cache = executor_from_options(**where), default_cache(offline=options["offline"])
+    if options["dry_run"]:
+        tell_networks(cache, config.chosen.nets)
     if listed is not None and output is not None:
-        plan = partial(print_dataset_plan if dry_run else write_dataset, listed, model, output, partition_by)
-        plan(pool=pool, cache=cache, threads=threads, as_json=as_json)
+        make = print_dataset_plan if options["dry_run"] else write_dataset
+        how: dict[str, Any] = {"pool": pool, "cache": CacheLocation.of(cache), "threads": options["threads"]}
+        make(listed, model, output, options["partition_by"], as_json=options["as_json"], **how)
         return
-    targets = _targets(videos, output, suffix, model)
-    if dry_run:
-        print_plan({video: (target,) if target else () for video, target in targets.items()}, "predicted", as_json)
+    targets = _targets(videos, output, options["suffix"], [opened, *([affect] if affect else [])])
+    if options["dry_run"]:
+        files = {video: (target,) if target else () for video, target in targets.items()}
+        print_plan(files, "predicted", options["as_json"])
         return
-    tasks = [PredictTask(v, model, cache, target, threshold, threads, audio_track) for v, target in targets.items()]
+    settings = {name: options[name] for name in ("threshold", "threads", "audio_track", "affect_model")}
+    tasks = [PredictTask(video, model, CacheLocation.of(cache), to, **settings) for video, to in targets.items()]
     typed = dict(zip(tasks, targets.items(), strict=True))  # the paths in a task are absolute
     outcomes = ((*typed[outcome.item], outcome) for outcome in _outcomes(tasks, pool))
-    _print_outcomes(outcomes, Failures(len(tasks), "videos", "predicted"), threshold, as_json)
+    _print_outcomes(outcomes, Failures(len(tasks), "videos", "predicted"), options["threshold"], options["as_json"])
 
 
-def _targets(videos: tuple[Path, ...], output: Path | None, suffix: str | None, model: Path) -> dict[Path, Path | None]:
+def _check_usage(
+    videos: tuple[Path, ...], listed: Path | None, output: Path | None, options: Mapping[str, Any]
+) -> None:
+    """click.UsageError where options cannot be combined."""
+    if (listed is None) == (not videos):
+        raise click.UsageError("name VIDEOS, or a list of them with --from")
+    if options["affect_model"] is not None and (options["live"] or listed is not None):
+        raise click.UsageError("--affect-model goes without --live and --from")
+    several = (listed, *(options[name] for name in ("executor", "address", "suffix", "dry_run")))
+    if options["live"] and (len(videos) != 1 or any(several) or options["workers"] != 1):
+        raise click.UsageError(_LIVE_USAGE)
+    changed = options["suffix"] or options["audio_track"] or options["threshold"] != 0.5
+    if listed is not None and (output is None or changed):
+        raise click.UsageError("--from needs -o FOLDER, and goes without --format, --threshold and --audio-track")
+
+
+def _targets(
+    videos: tuple[Path, ...], output: Path | None, suffix: str | None, models: list[Model]
+) -> dict[Path, Path | None]:
     """Video → the file to write, checked; None where a table is printed."""
     targets = output_paths(list(dict.fromkeys(videos)), output, suffix)
     for video, target in targets.items():
         if target:
-            claim(target, "predict", partial(_inputs, video, model), videos)
+            claim(target, "predict", partial(_inputs, video, models), videos)
     return targets
-
-
-def _refuse_with_live(videos: tuple[Path, ...], *others: object) -> None:
-    """click.UsageError unless one video is given, and nothing that a live video cannot have."""
-    if len(videos) != 1 or any(others):
-        raise click.UsageError(_LIVE_USAGE)
 
 
 def _print_outcomes(
@@ -169,9 +168,9 @@ def _print_outcomes(
     failures.end()
 
 
-def _inputs(video: Path, model: Path) -> dict[str, str]:
+def _inputs(video: Path, models: list[Model]) -> dict[str, str]:
     """The inputs of a prediction, as its provenance names them."""
-    return digests_of(video) | {"model": load_model(model).sha256}
+    return digests_of(video) | dict(zip(("model", "affect model"), (m.sha256 for m in models), strict=False))
 
 
 def _outcomes(tasks: list[PredictTask], pool: Pool) -> Iterator[_Outcome]:

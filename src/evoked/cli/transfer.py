@@ -17,6 +17,7 @@ from evoked.cli.paths import InputPath, OutputPath
 from evoked.cli.progress import bar
 from evoked.core.damage import of_file
 from evoked.core.errors import DatasetError, EvokedError, WeightsError
+from evoked.core.expressions import AFFECT
 from evoked.core.extras import require_training
 from evoked.core.files import check_writable, sha256, write_text
 from evoked.core.locks import locked
@@ -24,7 +25,7 @@ from evoked.core.names import derived_name
 from evoked.core.provenance import Provenance
 from evoked.core.tables import write_table
 from evoked.dataset.examples import Example
-from evoked.dataset.liris import AFFECT, LirisVideos, read_liris
+from evoked.dataset.liris import LirisVideos, read_liris
 from evoked.dataset.result_files import without_extension
 from evoked.dataset.split import VideoSplit, read_split, split_liris
 from evoked.features.extract import Extractor

@@ -1,6 +1,6 @@
 """Names of the expressions. Other modules take names as an argument, in this order."""
 
-__all__ = ["EEV5", "EEV15"]
+__all__ = ["AFFECT", "EEV5", "EEV15"]
 
 EEV5: tuple[str, ...] = ("amusement", "concentration", "contentment", "interest", "surprise")
 """The five expressions of the paper, in its order."""
@@ -23,3 +23,6 @@ EEV15: tuple[str, ...] = (
     "triumph",
 )
 """The fifteen expressions of the released dataset (v2), in its column order."""
+
+AFFECT: tuple[str, ...] = ("valence", "arousal")
+"""What a transferred model predicts, in [−1, 1]: no expressions, and no probabilities."""

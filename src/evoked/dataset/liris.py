@@ -16,13 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.errors import DatasetError
+from evoked.core.expressions import AFFECT
 from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
 from evoked.dataset.affect_table import read_affect_table
 
-__all__ = ["AFFECT", "LEAST_ROWS", "LirisVideo", "LirisVideos", "read_liris"]
+__all__ = ["LEAST_ROWS", "LirisVideo", "LirisVideos", "read_liris"]
 
-AFFECT = ("valence", "arousal")
 LEAST_ROWS = 60
 """Videos with fewer seconds are left out: less than one window of the content model (spec §7)."""
 JOINT, SEPARATE = "_valence-arousal.txt", tuple(f"_{name}.txt" for name in AFFECT)

@@ -24,7 +24,7 @@ from evoked.core.tables import read_numbers, read_provenance, write_table
 from evoked.core.track import Track
 from evoked.features.files import SUFFIX, read_features
 from evoked.prediction.jobs import Prediction, PredictTask, run_predict_task
-from evoked.prediction.predictor import Model, load_model, predict_features
+from evoked.prediction.predictor import Model, load_model, notes_of, predict_features
 from evoked.prediction.writers import FIXED
 from evoked.weights.cache import CacheLocation
 
@@ -217,11 +217,10 @@ def run_part_task(task: PartTask, progress: Progress = silent) -> PartDone:
     progress(len(task.videos), len(task.videos))
     seconds = sum(track.grid.steps for _, track in tracks)
     config = {"key": _key(task), "videos": len(task.videos), "seconds": seconds, "failed": failed, "damage": damage}
-    notes = tuple(str(note) for note in model.checkpoint.provenance.get("notes", ()))
     write_table(
         task.output,
         _columns(tracks, model.expressions),
-        Provenance("predict", config, {"model": model.sha256}, _nets_of(model), notes, tuple(defects)),
+        Provenance("predict", config, {"model": model.sha256}, _nets_of(model), notes_of(model), tuple(defects)),
     )
     return PartDone(len(task.videos), seconds, tuple(failed), tuple(damage))
 

@@ -20,7 +20,15 @@ from evoked.features.extract import Features
 from evoked.media.probe import no_video_error, probe
 from evoked.model.checkpoint import ARRAYS
 from evoked.prediction.forward import Forward
-from evoked.prediction.predictor import Model, Predictor, load_model, model_rows, prediction_track
+from evoked.prediction.predictor import (
+    Model,
+    Predictor,
+    load_affect_model,
+    load_model,
+    model_rows,
+    notes_of,
+    prediction_track,
+)
 from evoked.prediction.writers import FORMATS, check_format, write_predictions
 from evoked.weights.cache import CacheLocation
 
@@ -39,6 +47,7 @@ class PredictTask:
         threshold: for .vtt.
         threads: of the networks; 0 = as many as there are cores.
         audio_track: which of the video's audio tracks, from 1; 0: the one that a player plays.
+        affect_model: folder of a model of `evoked transfer`, whose valence and arousal are added; None: no such.
     """
 
     video: Path
@@ -48,11 +57,13 @@ class PredictTask:
     threshold: float = 0.5
     threads: int = 0
     audio_track: int = 0
+    affect_model: Path | None = None
 
     def __post_init__(self) -> None:
         folder = self.cache.folder and self.cache.folder.absolute()
         cache = replace(self.cache, root=self.cache.root.absolute(), folder=folder)
         absolute = {"video": self.video.absolute(), "model": self.model.absolute(), "cache": cache}
+        absolute |= {"affect_model": self.affect_model and self.affect_model.absolute()}
         for name, value in (absolute | {"output": self.output and self.output.absolute()}).items():
             object.__setattr__(self, name, value)
 
@@ -93,11 +104,21 @@ def run_predict_task(task: PredictTask, progress: Progress = silent) -> Predicti
     predictor = _predictor(task.model, digest, task.threads, task.cache)
     features = predictor.features(task.video, progress, task.audio_track)
     damage = (*features.damage, *missing_audio_note(predictor.model, features))
+    affect = load_affect_model(task.affect_model, predictor.model) if task.affect_model else None
     provenance = predictor.provenance(task.video)
+    if affect is not None:
+        provenance = replace(
+            provenance,
+            inputs={**provenance.inputs, "affect model": affect.sha256},
+            notes=tuple(dict.fromkeys((*provenance.notes, *notes_of(affect)))),
+        )
     defects = of_file(task.video.name, features.defects)
     provenance = replace(provenance, notes=(*provenance.notes, *damage), damage=(*provenance.damage, *defects))
     rows, forward = model_rows(predictor.model, features), predictor.model.forward
-    track = predict_and_write(forward, rows, features.image.valid, task.output, provenance, threshold=task.threshold)
+    further = affect.forward if affect is not None else None
+    track = predict_and_write(
+        forward, rows, features.image.valid, task.output, provenance, threshold=task.threshold, affect=further
+    )
     return Prediction(track, provenance, damage)
 
 
@@ -109,6 +130,7 @@ def predict_and_write(
     provenance: Provenance,
     *,
     threshold: float = 0.5,
+    affect: Forward | None = None,
 ) -> Track:
     """Predict every second of a video and write the prediction: for the command line and for a study alike.
 
@@ -119,6 +141,7 @@ def predict_and_write(
         output: the file, in the format of its suffix; None: nothing is written.
         provenance: of the prediction.
         threshold: for .vtt.
+        affect: of a model of valence and arousal on the same features, whose columns are added; None: no such.
 
     Returns:
         The prediction, 1 Hz.
@@ -128,6 +151,10 @@ def predict_and_write(
         OutputError: if the file cannot be written.
     """
     track = prediction_track(forward, rows, valid)
+    if affect is not None:
+        more = prediction_track(affect, rows, track.valid)
+        values = np.concatenate([track.values, more.values], axis=1)
+        track = Track.masked(track.grid, (*track.names, *more.names), values, track.valid)
     if output:
         write_predictions(output, track, provenance, threshold=threshold)
     return track

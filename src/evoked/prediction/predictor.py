@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.errors import CheckpointError
+from evoked.core.expressions import AFFECT
 from evoked.core.files import sha256
 from evoked.core.progress import Progress, silent
 from evoked.core.provenance import Provenance
@@ -25,8 +26,10 @@ __all__ = [
     "RANGES",
     "Model",
     "Predictor",
+    "load_affect_model",
     "load_model",
     "model_rows",
+    "notes_of",
     "predict_features",
     "predict_video",
     "prediction_track",
@@ -112,6 +115,36 @@ def load_model(folder: Path, threads: int = 0) -> Model:
         CheckpointError: if it is missing, damaged or of a newer format.
     """
     return Model(folder, load_checkpoint(folder), sha256(folder / ARRAYS), threads)
+
+
+def load_affect_model(folder: Path, model: Model) -> Model:
+    """Read a model of valence and arousal that predicts beside another from the same features.
+
+    Args:
+        folder: as `evoked transfer` wrote it: OUT/model.
+        model: the other one.
+
+    Returns:
+        The model.
+
+    Raises:
+        CheckpointError: if it cannot be read, does not predict valence and arousal, or reads other features.
+    """
+    affect = load_model(folder, model.threads)
+    if affect.expressions != AFFECT or affect.checkpoint.config.answer == "probability":
+        raise CheckpointError(
+            f"the model in {folder} does not predict valence and arousal: name one of evoked transfer"
+        )
+    if set(model.expressions) & set(AFFECT):
+        raise CheckpointError(f"the model in {model.folder} predicts valence and arousal already: leave {folder} out")
+    if dict(affect.checkpoint.features) != dict(model.checkpoint.features):
+        raise CheckpointError(f"the models in {folder} and {model.folder} read other features: predict with each apart")
+    return affect
+
+
+def notes_of(model: Model) -> tuple[str, ...]:
+    """What readers of the model's predictions should know, from its training; one line each."""
+    return tuple(str(note) for note in model.checkpoint.provenance.get("notes", ()))
 
 
 def predict_features(model: Model, features: Features, progress: Progress = silent) -> Track:
@@ -211,7 +244,7 @@ class Predictor:
     def provenance(self, path: Path) -> Provenance:
         """Provenance of a video's prediction: video, model, networks, and the notes of the model's training."""
         features = self._extractor.provenance(path)
-        notes = tuple(str(note) for note in self.model.checkpoint.provenance.get("notes", ()))
+        notes = notes_of(self.model)
         config = {"features": dict(features.config)}
         return Provenance("predict", config, {**features.inputs, "model": self.model.sha256}, features.nets, notes)
 

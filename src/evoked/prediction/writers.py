@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from evoked.core.errors import DatasetError, OutputError
+from evoked.core.expressions import AFFECT
 from evoked.core.files import write_text
 from evoked.core.provenance import Provenance
 from evoked.core.table_times import whole_seconds
@@ -22,6 +23,7 @@ __all__ = [
     "prediction_rows",
     "prediction_summary",
     "read_predictions",
+    "without_affect",
     "write_predictions",
 ]
 
@@ -46,12 +48,13 @@ def write_predictions(path: Path, track: Track, provenance: Provenance, *, thres
 
     Args:
         path: the file to write.
-        track: probabilities in [0, 1] at 1 Hz.
+        track: probabilities in [0, 1], and valence and arousal in [−1, 1], at 1 Hz.
         provenance: of the predictions.
-        threshold: for .vtt, .srt and .eaf: an expression is on at or above this probability.
+        threshold: for .vtt, .srt and .eaf: an expression is on at or above this probability. Valence and arousal,
+            which are no probabilities, are left out there.
 
     Raises:
-        OutputError: for another suffix, or if it cannot be written.
+        OutputError: for another suffix, for subtitles of valence and arousal alone, or if it cannot be written.
         ValueError: if an expression is called time_s or valid, or the threshold is outside (0, 1].
     """
     check_format(path)
@@ -59,6 +62,9 @@ def write_predictions(path: Path, track: Track, provenance: Provenance, *, thres
         raise ValueError(f"an expression cannot be called {', '.join(sorted(reserved))}: that is another column")
     suffix = path.suffix.lower()
     if suffix in (".vtt", ".srt", ".eaf"):
+        track = without_affect(track)
+        if not track.names:
+            raise OutputError(f"{path}: valence and arousal are not on or off; write {', '.join(SUFFIXES)}")
         texts = {
             ".vtt": lambda: as_vtt(track, provenance, threshold),
             ".srt": lambda: as_srt(track, threshold),
@@ -90,7 +96,7 @@ def read_predictions(path: Path) -> Track:
 
     Raises:
         DatasetError: if it cannot be read, has no expression, a time is no whole second or is in the table twice, or a
-            value is not a number in [0, 1] where valid: the first such row is named.
+            value is not a number in [0, 1] where valid (valence and arousal: [−1, 1]): the first such row is named.
     """
     columns = read_table(path, required=FIXED, check=lambda names: _check_names(path, names))
     names = tuple(name for name in columns if name not in FIXED)
@@ -101,11 +107,14 @@ def read_predictions(path: Path) -> Track:
     valid = np.array(columns["valid"], dtype=np.bool_)
     numbers = [[cell if isinstance(cell, int | float) else np.nan for cell in columns[name]] for name in names]
     values = np.array(numbers, dtype=np.float64).reshape(len(names), -1).T  # (rows, names)
-    wrong = np.argwhere(valid[:, None] & ~((values >= 0) & (values <= 1)))  # NaN is neither
+    lowest = np.array([-1 if name in AFFECT else 0 for name in names])
+    wrong = np.argwhere(valid[:, None] & ~((values >= lowest) & (values <= 1)))  # NaN is neither
     if len(wrong):
         i, k = wrong[0]
         cell = columns[names[k]][i]
-        raise DatasetError(f"{path} row {i + 1}: {names[k]} must be a number in [0, 1] where valid, got {cell!r}")
+        raise DatasetError(
+            f"{path} row {i + 1}: {names[k]} must be a number in [{lowest[k]}, 1] where valid, got {cell!r}"
+        )
     steps = int(seconds.max(initial=-1)) + 1
     on_grid, grid_valid = np.full((steps, len(names)), np.nan), np.zeros(steps, dtype=np.bool_)
     on_grid[seconds], grid_valid[seconds] = values, valid
@@ -122,8 +131,8 @@ def prediction_summary(track: Track, threshold: float = 0.5) -> str:
     """Format a table for a terminal: mean and peak of each expression, the peak's time, seconds at the threshold.
 
     Args:
-        track: probabilities in [0, 1] at 1 Hz.
-        threshold: seconds at or above it are counted.
+        track: probabilities in [0, 1], and valence and arousal in [−1, 1], at 1 Hz.
+        threshold: seconds at or above it are counted; not of valence and arousal, which are not in %.
 
     Returns:
         A row per expression, and a last line with the number of seconds.
@@ -136,6 +145,18 @@ def prediction_summary(track: Track, threshold: float = 0.5) -> str:
             rows.append((name, MISSING, MISSING, MISSING, MISSING))
             continue
         peak = int(np.nanargmax(values))
+        if name in AFFECT:
+            at = clock(track.grid.second(peak))[:8]
+            rows.append((name, f"{np.nanmean(values):+.2f}", f"{values[peak]:+.2f}", at, MISSING))
+            continue
         mean, on = 100 * np.nanmean(values), int((np.nan_to_num(values) >= threshold).sum())
         rows.append((name, f"{mean:.1f}", f"{100 * values[peak]:.1f}", clock(track.grid.second(peak))[:8], f"{on} s"))
-    return f"{text_table(rows)}\nin %; {seconds} s, {valid} of them valid"
+    unit = "in %" if not set(track.names) & set(AFFECT) else "in %, valence and arousal from -1 to 1"
+    return f"{text_table(rows)}\n{unit}; {seconds} s, {valid} of them valid"
+
+
+def without_affect(track: Track) -> Track:
+    """The expressions of a prediction, without valence and arousal; no column where there are no others."""
+    chosen = [k for k, name in enumerate(track.names) if name not in AFFECT]
+    names = tuple(track.names[k] for k in chosen)
+    return track if names == track.names else Track.masked(track.grid, names, track.values[:, chosen], track.valid)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from evoked.core.errors import EvokedError, StudyError
+from evoked.core.errors import DatasetError, EvokedError, StudyError
 from evoked.core.names import is_utf8, original_name
 from evoked.core.step_outcome import StepOutcome, read_outcomes
 from evoked.core.study_layout import MEDIA, StudyLayout
@@ -21,7 +21,7 @@ from evoked.dataset.statistics import statistics
 from evoked.dataset.viewer_statistics import viewer_statistics
 from evoked.dataset.viewers import ViewerSeries, read_viewers
 from evoked.learning.evaluation.scores import Scores, read_scores
-from evoked.prediction.writers import read_predictions
+from evoked.prediction.writers import read_predictions, without_affect
 from evoked.reactions.alignment.offset_map import read_offsets
 from evoked.report.page_data import PageContent, PageData, PageReaction
 from evoked.report.provenance import ProvenanceReader
@@ -132,7 +132,9 @@ def load_prediction(table: Path, video: Path | None) -> PageData:
     """
     if video is not None and not video.is_file():
         raise StudyError(f"no video at {video}: give the file that {table.name} was predicted from")
-    prediction = read_predictions(table)
+    prediction = without_affect(read_predictions(table))
+    if not prediction.names:
+        raise DatasetError(f"{table} holds valence and arousal only, and the page shows expressions")
     name = video.name if video else table.stem
     content = PageContent(name, video, None, prediction, peaks=peaks_of(None, None, prediction))
     origins, gaps = ProvenanceReader(), MissingParts()

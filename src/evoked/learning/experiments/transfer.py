@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evoked.core.errors import DatasetError
+from evoked.core.expressions import AFFECT
 from evoked.core.progress import Progress, silent
 from evoked.core.settings import setting, settings
 from evoked.dataset.examples import Example
-from evoked.dataset.liris import AFFECT, LEAST_ROWS, LirisVideo
+from evoked.dataset.liris import LEAST_ROWS, LirisVideo
 from evoked.dataset.split import PARTS
 from evoked.features.extract import Features
 from evoked.learning.evaluation.affect_scores import (
