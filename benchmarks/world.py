@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from evoked.dataset.examples import Example
 from evoked.core.expressions import AFFECT
+from evoked.dataset.examples import Example
 from evoked.learning.evaluation.affect_scores import AffectConfig
 from evoked.learning.evaluation.comparison import CompareConfig, Predicted, compare_variants, comparison_text
 from evoked.learning.experiments.ablation import FULL, Split, Variant, run_variants, variants

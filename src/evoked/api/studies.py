@@ -75,6 +75,7 @@ def run(
     *,
     only: str = "",
     until: str = "",
+    preset: str = "",
     executor: ExecutorName | None = None,
     workers: int = 1,
     address: str | None = None,
@@ -91,6 +92,7 @@ def run(
         only: the one step that is done: align, annotate, label, features, hold out, evaluate, train or report; what it
             reads must be up to date. "": all steps.
         until: the last step that is done. "": all steps.
+        preset: "paper": every setting of the paper, where study.toml says nothing else; "": as study.toml has it.
         executor: where items run: serial, processes or ray; None: serial for one worker, processes for several.
         workers: number of items processed at once.
         address: of a running Ray cluster; None: without one.
@@ -109,7 +111,7 @@ def run(
     root, selection = as_path(study), StepSelection(only, until)
     name = executor or ("serial" if workers == 1 else "processes")
     pool = None if name == "serial" and workers == 1 else open_executor(name, workers=workers, address=address)
-    outcomes = run_study(root, _View(or_silent(progress)), default_cache(offline=offline), pool, selection)
+    outcomes = run_study(root, _View(or_silent(progress)), default_cache(offline=offline), pool, selection, preset)
     return StudyResults(open_study(root.absolute()), tuple(outcomes))  # valid in another working folder too
 
 

@@ -16,13 +16,13 @@ from evoked.cli.progress import bar
 from evoked.core.files import write_text
 from evoked.core.names import derived_name
 from evoked.core.provenance import Provenance
-from evoked.core.settings import describe
 from evoked.reactions.alignment.config import MatchConfig
 from evoked.reactions.alignment.known_offset import known_offsets_of_files
 from evoked.reactions.alignment.matcher import ContentMatcher
 from evoked.reactions.alignment.offset_map import KNOWN, OffsetMap, write_offsets
 from evoked.reactions.alignment.recording import Recording
 from evoked.report.alignment_plot import map_html, map_svg, map_text
+from evoked.study.layout import config_values
 
 __all__ = ["align", "alignment_text"]
 
@@ -76,13 +76,11 @@ def align(
             with bar(f"align {reaction.name}") as progress:
                 offsets = matcher.match(reaction_recording, progress=progress).offsets
     finally:
-        for recording in (reaction_recording, content_recording):
-            for line in recording.damage:
-                print_note(recording.path, line)
-    searched = {described.name: getattr(config, described.name) for described in describe(MatchConfig)}
+        _print_damage(reaction_recording, content_recording)
+    known = {"offset_s": offset_s, "rate": 1.0 if rate is None else rate}
     provenance = Provenance(
         "align",
-        config=searched if offset_s is None else {"offset_s": offset_s, "rate": 1.0 if rate is None else rate},
+        config=config_values(config) if offset_s is None else known,
         inputs=inputs(),
         notes=matcher.damage_notes(reaction_recording, content.name),
         damage=matcher.defects(reaction_recording, content.name),
@@ -97,6 +95,12 @@ def align(
         _write_drawing(draw, svg, f"{reaction.name} and {content.name}", provenance.inputs)
     tell(map_text(offsets, content_s))
     tell(alignment_text(offsets, reaction.name, content.name, content_s))
+
+
+def _print_damage(*recordings: Recording) -> None:
+    for recording in recordings:
+        for line in recording.damage:
+            print_note(recording.path, line)
 
 
 def _print_json(offsets: OffsetMap, provenance: Provenance) -> None:

@@ -10,7 +10,13 @@ import click
 
 from evoked.cli.dry_run import print_plan, tell_networks
 from evoked.cli.failures import Failures, print_note
-from evoked.cli.options import config_from_options, config_options, executor_from_options, executor_options
+from evoked.cli.options import (
+    config_from_options,
+    config_options,
+    executor_from_options,
+    executor_options,
+    preset_option,
+)
 from evoked.cli.outputs import check_folder, claim, digests_of, dry_run_option, file_in, force_option
 from evoked.cli.paths import OutputPath
 from evoked.cli.progress import bar
@@ -41,6 +47,7 @@ _Outcome = Done[FeaturesTask, FeaturesDone] | Failed[FeaturesTask]
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, a row per video.")
 @force_option
 @dry_run_option
+@preset_option("features")
 @executor_options
 @config_options(FeatureConfig)
 def features(

@@ -9,6 +9,7 @@ import click
 from evoked.core.settings import Setting, describe
 from evoked.parallel.executors import EXECUTORS, ExecutorName, open_executor
 from evoked.parallel.pool import Pool
+from evoked.study.presets import PRESETS, preset_values
 
 __all__ = [
     "NO_RENAMES",
@@ -17,6 +18,7 @@ __all__ = [
     "executor_from_options",
     "executor_options",
     "offset_options",
+    "preset_option",
 ]
 
 Config = TypeVar("Config")
@@ -108,6 +110,31 @@ def config_from_options(
         return config(**fields)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+
+
+def preset_option(*sections: str) -> Callable[[Command], Command]:
+    """Decorator that adds --preset, which changes the defaults of a click command's other options.
+
+    Args:
+        sections: whose settings are options of the command, see `study.presets`.
+
+    Returns:
+        The decorator.
+    """
+
+    def use(ctx: click.Context, _param: click.Parameter, preset: str) -> None:
+        chosen = {name: value for section in sections for name, value in preset_values(section, preset).items()}
+        ctx.default_map = {**(ctx.default_map or {}), **chosen}
+
+    return click.option(
+        "--preset",
+        type=click.Choice(PRESETS),
+        default="none",
+        is_eager=True,
+        expose_value=False,
+        callback=use,
+        help="paper: the paper's value of every setting that is not given",
+    )
 
 
 def offset_options(command: Command) -> Command:

@@ -9,7 +9,7 @@ import click
 import numpy as np
 
 from evoked.cli.messages import tell
-from evoked.cli.options import config_from_options, config_options
+from evoked.cli.options import config_from_options, config_options, preset_option
 from evoked.cli.outputs import check_folder, claim, force_option
 from evoked.cli.paths import InputPath, OutputPath
 from evoked.cli.progress import bar
@@ -53,6 +53,7 @@ def recogniser() -> None:
 @click.option("--videos", type=_FOLDER, help="folder of the videos, if not that of the table; by path or file name")
 @click.option("--json", "as_json", is_flag=True, help="print the metrics as JSON")
 @force_option
+@preset_option("recogniser")
 @config_options(RecogniserConfig)
 def train(
     ratings: Path,

@@ -22,6 +22,7 @@ from evoked.core.step_outcome import StepOutcome
 from evoked.parallel.executors import ExecutorName
 from evoked.parallel.pool import Pool, SerialPool
 from evoked.study.plan import PlannedItem, plan_study
+from evoked.study.presets import PRESETS
 from evoked.study.run import run_study
 from evoked.study.selection import STEPS, StepSelection
 from evoked.weights.cache import default_cache
@@ -90,6 +91,9 @@ def _label(step: str, name: str, reason: str) -> str:
 @executor_options
 @click.option("--only", type=click.Choice(STEP_CHOICES), help="do this step alone; what it reads must be up to date")
 @click.option("--until", type=click.Choice(STEP_CHOICES), help="do the steps up to this one, and leave out the others")
+@click.option(
+    "--preset", type=click.Choice(PRESETS), help="paper: every setting of the paper, beneath study.toml's own"
+)
 @click.option("--dry-run", is_flag=True, help="print what would be done, and why; run and write nothing")
 @click.option("--json", "as_json", is_flag=True, help="print how each item ended as JSON")
 def run(
@@ -101,6 +105,7 @@ def run(
     offline: bool,
     only: str | None,
     until: str | None,
+    preset: str | None,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -113,7 +118,8 @@ def run(
     \f
 
     Args:
-        study, executor, workers, threads, address, offline, only, until, dry_run, as_json: the arguments and options.
+        study, executor, workers, threads, address, offline: the argument and options.
+        only, until, preset, dry_run, as_json: the other options.
 
     Raises:
         click.UsageError: if the options cannot be combined.
@@ -122,8 +128,10 @@ def run(
     if only and until:
         raise click.UsageError("give either --only or --until")
     cache, selection = default_cache(offline=offline), StepSelection(_step(only), _step(until))
+    if preset:
+        tell(f'note: other commands do not know of --preset: to keep it, write preset = "{preset}" in study.toml')
     if dry_run:
-        _print_plan(plan_study(study, cache, selection), as_json)
+        _print_plan(plan_study(study, cache, selection, preset or ""), as_json)
         return
     pool = _pool(executor, workers, threads, address)
     if selection.reads("hold out", "train") and (missing := missing_for_training()):
@@ -131,7 +139,7 @@ def run(
             f"note: {missing[0]} is not installed, so nothing can be trained: held-out predictions, scores and the "
             f"model are left out unless an earlier run made them. To have them: {INSTALL_TRAINING}"
         )
-    items = run_study(study, Terminal(timed=pool is None), cache, pool, selection)
+    items = run_study(study, Terminal(timed=pool is None), cache, pool, selection, preset or "")
     counted = Counter(item.state for item in items)
     page = study / "results" / "report.html"
     if as_json:

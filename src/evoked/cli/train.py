@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from evoked.cli.messages import tell
-from evoked.cli.options import config_from_options, config_options
+from evoked.cli.options import config_from_options, config_options, preset_option
 from evoked.cli.outputs import check_folder, claim, force_option
 from evoked.cli.paths import InputPath, OutputPath
 from evoked.cli.progress import bar
@@ -43,6 +43,7 @@ File = InputPath()
 )
 @click.option("--json", "as_json", is_flag=True, help="print the training report as JSON")
 @force_option
+@preset_option("model", "train")
 @config_options(ModelSettings)
 @config_options(TrainConfig)
 @click.pass_context
@@ -75,7 +76,8 @@ def train(
     """
     require_training("evoked train")
     if study is not None:
-        if extra := [name for name in ctx.params if name not in ("study", "as_json") and _is_given(ctx, name)]:
+        names = (*ctx.params, "preset")
+        if extra := [name for name in names if name not in ("study", "as_json") and _is_given(ctx, name)]:
             raise click.UsageError(
                 f"the settings of a study are in its study.toml; leave out {', '.join(sorted(extra))}"
             )

@@ -24,6 +24,9 @@ class StudyHeader:
 
     name: str = setting("", "title of the report; the folder's name where empty")
     note: str = setting("", "one sentence shown with all results, e.g. that the data is staged")
+    preset: Literal["none", "paper"] = setting(
+        "none", "paper: every setting of the paper at once, where study.toml says nothing else; none: the defaults"
+    )
     staged: bool = setting(False, "true where the people did not really watch these contents")
     match: Literal["all", "listed"] = setting(
         "all", "reactions without a line in pairs.csv: all: their content is searched among all; listed: left out"

@@ -128,7 +128,9 @@ class Planner(Runner):
         return [i for i in self.planned if i.state == "to do" and (not steps or i.step in steps)]
 
 
-def plan_study(root: Path, cache: Cache | None = None, selection: StepSelection = ALL_STEPS) -> list[PlannedItem]:
+def plan_study(
+    root: Path, cache: Cache | None = None, selection: StepSelection = ALL_STEPS, preset: str = ""
+) -> list[PlannedItem]:
     """What `run_study` would do, item by item, and why.
 
     An item that depends on one which would be done is listed as to do: whether its inputs will differ from before is
@@ -138,6 +140,7 @@ def plan_study(root: Path, cache: Cache | None = None, selection: StepSelection 
         root: the study's folder.
         cache: where the pretrained networks are.
         selection: which steps would be done.
+        preset: used instead of the one that study.toml names; "": that one.
 
     Returns:
         Every item, in the order of the steps.
@@ -146,7 +149,7 @@ def plan_study(root: Path, cache: Cache | None = None, selection: StepSelection 
         StudyError, DatasetError: if the folder, study.toml or pairs.csv cannot be used at all.
     """
     folder = open_study(root)
-    settings = checked_settings(folder)
+    settings = checked_settings(folder, preset)
     planner = Planner(StepRecords(folder.results, read_only=True), selection)
     _plan(folder, settings, planner, cache or Cache())
     return planner.planned

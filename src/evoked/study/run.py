@@ -47,6 +47,7 @@ def run_study(
     cache: Cache | None = None,
     executor: Pool | None = None,
     selection: StepSelection = ALL_STEPS,
+    preset: str = "",
 ) -> list[StepOutcome]:
     """Process a study from videos to a report; results that are still valid are kept.
 
@@ -58,6 +59,7 @@ def run_study(
             after another, in this process. The results are the same.
         selection: which steps are done. A run of some steps removes no results and leaves the log of the last whole
             run as it is.
+        preset: used instead of the one that study.toml names; "": that one.
 
     Returns:
         How every item ended, in order.
@@ -68,7 +70,7 @@ def run_study(
         OutputError: if results or records cannot be written: going on would be useless.
     """
     folder = open_study(root)
-    settings = checked_settings(folder)
+    settings = checked_settings(folder, preset)
     with locked(root, "evoked run"):
         return _run(folder, settings, Runner(StepRecords(folder.results), show, executor, selection), cache or Cache())
 

@@ -22,6 +22,7 @@ from evoked.reactions.labelling.majority_vote import VoteConfig
 from evoked.reactions.viewers.annotation import AnnotateConfig
 from evoked.report.config import ReportConfig
 from evoked.study.layout import StudyHeader, config_values, parse_sections, read_toml, read_toml_file
+from evoked.study.presets import with_preset
 
 __all__ = ["SECTIONS", "FoldConfig", "Settings", "checked_settings", "read_settings", "read_settings_file"]
 
@@ -82,16 +83,29 @@ class Settings:
         return {name: config_values(getattr(self, name)) for name in names}
 
 
-def read_settings(root: Path) -> Settings:
-    """The settings of a study folder; StudyError if study.toml contains a mistake."""
-    return _settings(read_toml(root), root / "study.toml")
+def read_settings(root: Path, preset: str = "") -> Settings:
+    """The settings of a study folder.
+
+    Args:
+        root: the folder.
+        preset: used instead of the one that study.toml names; "": that one.
+
+    Returns:
+        The settings.
+
+    Raises:
+        StudyError: if study.toml contains a mistake.
+    """
+    values = read_toml(root)
+    return _settings({**values, "preset": preset} if preset else values, root / "study.toml")
 
 
-def checked_settings(folder: StudyLayout) -> Settings:
+def checked_settings(folder: StudyLayout, preset: str = "") -> Settings:
     """The settings of a study, checked against each other, with pairs.csv and participants.csv before any work.
 
     Args:
         folder: paths of the study.
+        preset: as `read_settings` takes it.
 
     Returns:
         The settings.
@@ -100,7 +114,7 @@ def checked_settings(folder: StudyLayout) -> Settings:
         StudyError: if study.toml contains a mistake, or the recogniser cannot score the expressions.
         DatasetError: if pairs.csv or participants.csv cannot be used.
     """
-    settings = read_settings(folder.root)
+    settings = read_settings(folder.root, preset)
     try:
         open_recogniser(
             settings.annotate.recogniser,
@@ -123,7 +137,7 @@ def read_settings_file(path: Path) -> Settings:
 
 
 def _settings(values: Mapping[str, object], path: Path) -> Settings:
-    about, configs = parse_sections(values, SECTIONS)
+    about, configs = parse_sections(with_preset(values, SECTIONS), SECTIONS)
     try:
         configs["votes"].levels(about.expressions)
     except ValueError as error:
