@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from evoked.api.contents import extract_features, load_model, predict, predict_live
+    from evoked.api.datasets import export_dataset, import_dataset, read_manifest
     from evoked.api.learning import agree, evaluate, train
     from evoked.api.reactions import ViewerScores, align, annotate, label, vote
     from evoked.api.readers import (
@@ -36,7 +37,9 @@ __all__ = [
     "align",
     "annotate",
     "evaluate",
+    "export_dataset",
     "extract_features",
+    "import_dataset",
     "label",
     "load_model",
     "predict",
@@ -44,6 +47,7 @@ __all__ = [
     "read_annotation",
     "read_features",
     "read_labels",
+    "read_manifest",
     "read_offsets",
     "read_predictions",
     "read_ratings",
@@ -64,6 +68,7 @@ HOMES = {
     **dict.fromkeys(("agree", "evaluate", "train"), "api.learning"),
     **dict.fromkeys(("StudyResults", "run"), "api.studies"),
     **{name: "api.readers" for name in __all__ if name.startswith("read_")},
+    **dict.fromkeys(("export_dataset", "import_dataset", "read_manifest"), "api.datasets"),
 }
 """Name → the module where it lives. It is imported when it is asked for: numpy alone takes 0.1 s of CPU."""
 

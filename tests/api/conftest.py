@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "cli"))  # for odd_media, whi
 import odd_media
 
 from staged_media import staged_folder
+from staging.eev_release import ReleaseShape, write_release
 
 matplotlib.use("Agg")  # no window
 
@@ -73,6 +74,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(media / "stream.ts", root / "contents" / "stream.ts")
     (root / "mystudy" / "study.toml").write_text(STUDY)
     (root / "ratings.csv").write_text(RATINGS)
+    write_release(root / "EEV", ReleaseShape({"train": [60], "val": [30], "test": [30]}), names=["-2bjRa1cFfY"])
     return root
 
 

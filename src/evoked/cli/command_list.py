@@ -106,6 +106,15 @@ GROUPS: dict[str, dict[str, CommandLine]] = {
             ("evoked ablate --features features --labels labels.parquet -o ablation",),
         ),
     },
+    "Datasets": {
+        "dataset": CommandLine(
+            "import, export and describe a dataset of many videos, such as the released EEV",
+            (
+                "evoked dataset import EEV -o dataset",
+                "evoked dataset export dataset --format eev-v1 -o labels.parquet",
+            ),
+        ),
+    },
     "Set-up": {
         "weights": CommandLine(
             "list, fetch and verify the pretrained networks; show their licences",

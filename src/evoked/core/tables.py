@@ -1,8 +1,8 @@
-"""Read and write tables as Parquet, CSV and JSON, each with its provenance. Only this module imports pyarrow.
+"""Read and write tables as Parquet, CSV and JSON, each with its provenance, by pyarrow.
 
 The provenance is stored, for Parquet, in the schema metadata under the key `evoked`; for JSON, beside the
 rows, {"provenance": …, "rows": […]}; for CSV, in a separate file, NAME.csv.provenance.json, so that every
-CSV reader can read the table.
+CSV reader can read the table. Tables of many millions of rows: `column_stream.py`.
 """
 
 import contextlib

@@ -131,7 +131,9 @@ def _columns(labels: list[LabelRows]) -> dict[str, Any]:
         columns["agreement"] = np.concatenate(agreement)
     for k, name in enumerate(tracks[0].names):
         values = np.concatenate([t.values[:, k] for t in tracks])
-        columns[name] = np.ma.masked_array(np.where(valid, values, 0).astype(np.int64), mask=~valid)
+        present = np.where(valid, values, 0)
+        whole = present.astype(np.int64)
+        columns[name] = np.ma.masked_array(whole if (whole == present).all() else present, mask=~valid)
     if len(shares) == len(labels):
         for k, name in enumerate(tracks[0].names):
             columns[SHARE + name] = np.concatenate([s[:, k] for s in shares])

@@ -1,0 +1,88 @@
+"""Datasets of many videos: import the released EEV, and export labels."""
+
+from pathlib import Path
+from typing import Literal
+
+from evoked.api.arguments import File, as_path, or_silent, settings_of
+from evoked.core.locks import locked
+from evoked.core.progress import Progress
+from evoked.dataset import manifest
+from evoked.dataset.eev_bridge import BridgeConfig, export_labels
+from evoked.dataset.eev_release import ImportConfig, export_release, import_release, release_files
+from evoked.dataset.manifest import VideoEntry
+
+__all__ = ["export_dataset", "import_dataset", "read_manifest"]
+
+
+def import_dataset(
+    release: File, output: File, *, progress: Progress | None = None, **settings: object
+) -> dict[str, VideoEntry]:
+    """Read the released EEV into a dataset folder; a part that is there already is kept.
+
+    Args:
+        release: folder of train.csv, val.csv and test.csv (also packed by gzip or zip), or one of these files.
+        output: folder of the dataset.
+        progress: called with the share of the work that is done.
+        **settings: `expressions`, `time_unit`.
+
+    Returns:
+        Video → its entry in the manifest.
+
+    Raises:
+        DatasetError: naming the file and the row that cannot be used.
+        TypeError, ValueError: for a setting that does not exist, or a value that is not accepted.
+    """
+    (config,) = settings_of("import_dataset", settings, ImportConfig)
+    folder = as_path(output)
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder, "evoked dataset import"):
+        return import_release(release_files([as_path(release)]), folder, config, or_silent(progress))
+
+
+def export_dataset(
+    dataset: File,
+    output: File,
+    *,
+    format: Literal["eev", "eev-v1", "labels"] = "eev-v1",
+    progress: Progress | None = None,
+    **settings: object,
+) -> list[Path]:
+    """Write a dataset in another form.
+
+    Args:
+        dataset: folder of the dataset.
+        output: for eev a folder, else a table: .parquet, .csv or .json.
+        format: eev: the released CSV files; eev-v1: the paper's five expressions at 1 Hz, 0 or 1; labels: all scores
+            at 1 Hz.
+        progress: called with the share of the work that is done.
+        **settings: `expressions`, `threshold`, `thresholds`, `quorum`.
+
+    Returns:
+        The files.
+
+    Raises:
+        DatasetError: if the dataset cannot be read.
+        TypeError, ValueError: for a setting that does not exist, or a value that is not accepted.
+    """
+    (config,) = settings_of("export_dataset", settings, BridgeConfig)
+    if format == "eev":
+        return list(export_release(as_path(dataset), as_path(output), or_silent(progress)).values())
+    if format not in ("eev-v1", "labels"):
+        raise ValueError(f"format must be eev, eev-v1 or labels, got {format!r}")
+    export_labels(as_path(dataset), as_path(output), config, soft=format == "labels", progress=or_silent(progress))
+    return [as_path(output)]
+
+
+def read_manifest(path: File) -> dict[str, VideoEntry]:
+    """Read the manifest of a dataset.
+
+    Args:
+        path: folder of the dataset, or the table.
+
+    Returns:
+        Video → its entry: part, state, where it comes from, number of frames.
+
+    Raises:
+        DatasetError: if it cannot be read.
+    """
+    return manifest.read_manifest(as_path(path))

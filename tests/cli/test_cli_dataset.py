@@ -1,0 +1,95 @@
+"""evoked dataset on the command line: in and out, JSON, what may be replaced, and one line for what is wrong."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from evoked.core.tables import read_provenance
+from staging.eev_release import ReleaseShape, write_release
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("release")
+    write_release(folder, ReleaseShape({"train": [30, 18], "val": [24], "test": [12]}))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def dataset(evoked, release: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:  # type: ignore[no-untyped-def]
+    folder = tmp_path_factory.mktemp("cli") / "dataset"
+    result = evoked("dataset", "import", release, "-o", folder, "--json")
+    assert result.code == 0, result.err
+    parts = json.loads(result.out)["parts"]
+    assert [(p["part"], p["videos"], p["rows"]) for p in parts] == [
+        ("train", 2, 48),
+        ("validate", 1, 24),
+        ("test", 1, 12),
+    ]
+    assert parts[2]["valid"] is None
+    return folder
+
+
+def test_the_release_comes_back(evoked, release: Path, dataset: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    result = evoked("dataset", "export", dataset, "--format", "eev", "-o", tmp_path / "out")
+    assert result.code == 0, result.err
+    assert [Path(line).name for line in result.out.splitlines()] == ["train.csv", "val.csv", "test.csv"]
+    for name in ("train.csv", "val.csv", "test.csv"):
+        assert (tmp_path / "out" / name).read_bytes() == (release / name).read_bytes()
+    made = read_provenance(tmp_path / "out" / "train.csv")
+    assert made is not None
+    assert made["made_by"] == "dataset export"
+
+
+def test_a_second_import_says_the_same(evoked, release: Path, dataset: Path) -> None:  # type: ignore[no-untyped-def]
+    result = evoked("dataset", "import", release, "-o", dataset)
+    assert result.code == 0
+    assert result.out.splitlines()[0].startswith("train: 2 videos, 48 rows, ")
+    assert result.out.splitlines()[2] == "test: 1 videos, 12 rows, no scores (test.csv)"
+
+
+def test_labels_say_how_they_were_made(evoked, dataset: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    out = tmp_path / "labels.parquet"
+    result = evoked(
+        "dataset",
+        "export",
+        dataset,
+        "--format",
+        "eev-v1",
+        "--threshold",
+        0.2,
+        "--thresholds",
+        "surprise=0.1",
+        "-o",
+        out,
+    )
+    assert (result.code, result.out) == (0, f"{out}\n")
+    assert result.err == "note: test.parquet has no scores: no labels of its videos\n"
+    made = read_provenance(out)
+    assert made is not None
+    assert (made["config"]["threshold"], made["config"]["thresholds"]) == (0.2, {"surprise": 0.1})
+    assert made["config"]["format"] == "eev-v1"
+    assert made["notes"] == ["test.parquet has no scores: no labels of its videos"]
+
+
+@pytest.mark.parametrize("form", ["eev", "labels"])
+def test_foreign_files_are_not_replaced(evoked, dataset: Path, tmp_path: Path, form: str) -> None:  # type: ignore[no-untyped-def]
+    mine = tmp_path / ("train.csv" if form == "eev" else "labels.csv")
+    mine.write_text("mine\n")
+    result = evoked("dataset", "export", dataset, "--format", form, "-o", tmp_path if form == "eev" else mine)
+    assert result.code == 1
+    assert "evoked did not write it" in result.err
+    assert mine.read_text() == "mine\n"
+
+
+def test_what_is_wrong_is_one_line(evoked, dataset: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "train.csv").write_text("YouTube ID,Timestamp (milliseconds),joy\na,0,much\n")
+    out = tmp_path / "new"
+    result = evoked("dataset", "import", tmp_path, "-o", out, "--expressions", "joy")
+    assert (result.code, len(result.lines)) == (1, 1)
+    assert "train.csv row 1: joy must be a number in [0, 1], got 'much'" in result.err
+    assert evoked("dataset", "export", tmp_path, "--format", "eev", "-o", out).code == 1
+    strange = evoked("dataset", "export", dataset, "--format", "labels", "--expressions", "joy", "-o", out / "l.csv")
+    assert (strange.code, len(strange.lines)) == (1, 1)
+    assert "has no expression joy; it has: amusement" in strange.err
