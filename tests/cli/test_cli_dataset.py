@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from evoked.core.tables import read_provenance
+from evoked.core.expressions import EEV15
+from evoked.core.provenance import Provenance
+from evoked.core.tables import read_provenance, read_table, write_table
 from staging.eev_release import ReleaseShape, write_release
 
 
@@ -71,6 +73,32 @@ def test_labels_say_how_they_were_made(evoked, dataset: Path, tmp_path: Path) ->
     assert (made["config"]["threshold"], made["config"]["thresholds"]) == (0.2, {"surprise": 0.1})
     assert made["config"]["format"] == "eev-v1"
     assert made["notes"] == ["test.parquet has no scores: no labels of its videos"]
+
+
+def test_a_submission_is_made_and_scored(evoked, dataset: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    folder, out = tmp_path / "predictions", tmp_path / "submission.csv"
+    table = read_table(dataset / "frames" / "validate.parquet")
+    rows = range(0, len(table["video"]), 6)  # the first frame of each second
+    columns = {name: [table[name][i] or 0.0 for i in rows] for name in EEV15}
+    made = {"time_s": list(range(len(rows))), "valid": [True] * len(rows), **columns}
+    write_table(folder / f"{table['video'][0]}.csv", made, Provenance("predict"))
+    words = ("dataset", "export", dataset, "--format", "challenge", "--part", "validate", "-o", out)
+    assert evoked(*words).code == 2
+    result = evoked(*words, "--predictions", folder)
+    assert (result.code, result.out) == (0, f"{out}\n"), result.err
+    with out.open() as file:
+        assert file.readline() == ",".join(["YouTube ID", "Timestamp (milliseconds)", *EEV15]) + "\n"
+        assert sum(1 for _ in file) == len(table["video"])
+
+    scored = ("evaluate", "--labels", dataset, "--predictions", out, "--resamples", 20)
+    assert evoked(*scored).code == 2  # a submission has the challenge's score only
+    result = evoked(*scored, "--score", "challenge", "--json", "-o", tmp_path / "scores.json")
+    assert result.code == 0, result.err
+    mean = json.loads(result.out)["rows"][-1]
+    assert mean["name"] == "mean"
+    assert 0.3 < mean["r"] < 1
+    assert json.loads((tmp_path / "scores.json").read_text())["provenance"]["config"]["score"] == "challenge"
+    assert "chance" in evoked(*scored, "--score", "challenge").out.splitlines()[0]
 
 
 @pytest.mark.parametrize("form", ["eev", "labels"])

@@ -46,7 +46,7 @@ def test_modalities_of_different_lengths_are_refused() -> None:
 def test_absent_labels_may_be_nan_only_where_not_valid() -> None:
     labels = np.array([[np.nan, np.nan], [1, 0]], np.float32)
     assert join("a", {"image": rows(2)}, labels, np.array([False, True]), NAMES).labels.tolist() == [[0, 0], [1, 0]]
-    with pytest.raises(ValueError, match="labels must be 0 or 1"):
+    with pytest.raises(ValueError, match="labels must be from 0 to 1"):
         join("a", {"image": rows(2)}, labels, np.array([True, True]), NAMES)
 
 

@@ -69,3 +69,18 @@ def test_labels_of_the_wrong_kind_are_told() -> None:
         train(examples, SMALL, QUICK)
     with pytest.raises(DatasetError, match="answers with, value"):
         train(videos(World(), 3, 30), shape(videos(World(), 3, 30)), QUICK)
+
+
+def test_soft_labels_are_learnt_as_probabilities() -> None:
+    hard = videos(World(), 4, 40)
+    soft = [replace(e, labels=np.where(e.valid[:, None], 0.2 + 0.5 * e.labels, 0).astype(np.float32)) for e in hard]
+    config = TrainConfig(epochs=12, learning_rate=5e-3, threads=1)
+
+    trained = train(soft[:3], SMALL, config, validation=soft[3:])
+
+    p = np.concatenate(
+        [Forward(trained.checkpoint.config, trained.checkpoint.arrays)(e.features)[e.valid] for e in soft]
+    )
+    mean = np.concatenate([e.labels[e.valid] for e in soft]).mean()
+    assert p.mean() == pytest.approx(mean, abs=0.08)  # labels taken as on wherever above 0 would give far more
+    assert trained.history[-1].validation_map is not None  # counted from 0.5 on

@@ -10,6 +10,7 @@ from evoked.dataset import manifest
 from evoked.dataset.eev_bridge import BridgeConfig, export_labels
 from evoked.dataset.eev_release import ImportConfig, export_release, import_release, release_files
 from evoked.dataset.manifest import VideoEntry
+from evoked.learning.evaluation.prediction_sets import export_submission
 
 __all__ = ["export_dataset", "import_dataset", "read_manifest"]
 
@@ -43,7 +44,9 @@ def export_dataset(
     dataset: File,
     output: File,
     *,
-    format: Literal["eev", "eev-v1", "labels"] = "eev-v1",
+    format: Literal["eev", "eev-v1", "labels", "challenge"] = "eev-v1",
+    predictions: File | None = None,
+    part: Literal["train", "validate", "test"] = "test",
     progress: Progress | None = None,
     **settings: object,
 ) -> list[Path]:
@@ -53,7 +56,9 @@ def export_dataset(
         dataset: folder of the dataset.
         output: for eev a folder, else a table: .parquet, .csv or .json.
         format: eev: the released CSV files; eev-v1: the paper's five expressions at 1 Hz, 0 or 1; labels: all scores
-            at 1 Hz.
+            at 1 Hz; challenge: predictions as a submission to the EEV challenge.
+        predictions: for challenge: folder with a table of predictions per video.
+        part: for challenge: rows of this part.
         progress: called with the share of the work that is done.
         **settings: `expressions`, `threshold`, `thresholds`, `quorum`.
 
@@ -67,8 +72,13 @@ def export_dataset(
     (config,) = settings_of("export_dataset", settings, BridgeConfig)
     if format == "eev":
         return list(export_release(as_path(dataset), as_path(output), or_silent(progress)).values())
+    if format == "challenge":
+        if predictions is None:
+            raise ValueError("the format challenge needs predictions")
+        export_submission(as_path(dataset), part, as_path(predictions), as_path(output))
+        return [as_path(output)]
     if format not in ("eev-v1", "labels"):
-        raise ValueError(f"format must be eev, eev-v1 or labels, got {format!r}")
+        raise ValueError(f"format must be eev, eev-v1, labels or challenge, got {format!r}")
     export_labels(as_path(dataset), as_path(output), config, soft=format == "labels", progress=or_silent(progress))
     return [as_path(output)]
 

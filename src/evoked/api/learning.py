@@ -126,6 +126,8 @@ def evaluate(
 ) -> Scores:
     """Score predictions against labels: average precision per expression and its mean, with chance and intervals.
 
+    Where labels are soft (in [0, 1]) `Scores.correlation` has Pearson's r over time, the score of the EEV challenge.
+
     Args:
         labels: labels.parquet of a study, such a CSV, or video → labels (from `read_labels`, `vote` or `label`).
         predictions: folder with a table of predictions per video, or video → Track (from `predict`).

@@ -17,6 +17,8 @@ from evoked.dataset.eev_bridge import BridgeConfig, export_labels
 from evoked.dataset.eev_release import RELEASED, ImportConfig, export_release, import_release, release_files
 from evoked.dataset.frames import FRAMES, frame_files
 from evoked.dataset.manifest import MANIFEST, VideoEntry, count_parts
+from evoked.dataset.split import PARTS
+from evoked.learning.evaluation.prediction_sets import export_submission
 
 __all__ = ["dataset"]
 
@@ -95,15 +97,22 @@ def _print_import(output: Path, files: dict[str, Path], entries: dict[str, Video
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["eev", "eev-v1", "labels"]),
+    type=click.Choice(["eev", "eev-v1", "labels", "challenge"]),
     required=True,
-    help="eev: the released CSV files; eev-v1: five expressions at 1 Hz, 0 or 1; labels: all scores, 1 Hz",
+    help="eev: the released CSV files; eev-v1: five expressions at 1 Hz, 0 or 1; labels: all scores, 1 Hz; "
+    "challenge: --predictions as a submission",
+)
+@click.option("--predictions", type=InputPath(exists=True), help="challenge: folder with a table per video")
+@click.option(
+    "--part", type=click.Choice(PARTS), default="test", show_default=True, help="challenge: rows of this part"
 )
 @click.option("-o", "--output", type=OutputPath(), required=True, help="a folder (eev), or a table of labels")
 @_json_option
 @force_option
 @config_options(BridgeConfig)
-def export(folder: Path, form: str, output: Path, as_json: bool, **options: object) -> None:
+def export(
+    folder: Path, form: str, predictions: Path | None, part: str, output: Path, as_json: bool, **options: object
+) -> None:
     """Write DATASET in another form.
 
     eev writes train.csv, val.csv and test.csv as they were imported: all rows, in order. eev-v1 and labels write a
@@ -111,7 +120,7 @@ def export(folder: Path, form: str, output: Path, as_json: bool, **options: obje
     \f
 
     Args:
-        folder, form, output, as_json: the arguments and options.
+        folder, form, predictions, part, output, as_json: the arguments and options.
         **options: fields of BridgeConfig.
 
     Raises:
@@ -122,10 +131,17 @@ def export(folder: Path, form: str, output: Path, as_json: bool, **options: obje
     inputs = partial(digests_of, *tables.values())
     if form == "eev":
         check_folder(output)
-        for part in tables:
-            claim(output / f"{RELEASED[part]}.csv", "dataset export", inputs)
+        for name in tables:
+            claim(output / f"{RELEASED[name]}.csv", "dataset export", inputs)
         with bar("export") as progress:
             written = list(export_release(folder, output, progress).values())
+    elif form == "challenge":
+        if predictions is None:
+            raise click.UsageError("challenge needs --predictions FOLDER: evoked predict writes a table per video")
+        written = [file_in(output, "submission.csv", (".csv",))]
+        claim(written[0], "dataset export", inputs)
+        for note in export_submission(folder, part, predictions, written[0]):
+            tell(f"note: {note}")
     else:
         written = [file_in(output, "labels.parquet", SUFFIXES)]
         claim(written[0], "dataset export", inputs, list(tables.values()))

@@ -35,7 +35,7 @@ from evoked.dataset.frames import FRAMES, FrameIndex, frame_files, index_of_tabl
 from evoked.dataset.manifest import MANIFEST, VideoEntry, write_manifest
 from evoked.dataset.split import PARTS, SYNONYMS
 
-__all__ = ["RELEASED", "ImportConfig", "export_release", "import_release", "release_files"]
+__all__ = ["RELEASED", "ImportConfig", "check_release_header", "export_release", "import_release", "release_files"]
 
 VIDEO_COLUMNS = ("youtube id", "video id")
 TIME_COLUMNS = ("timestamp (milliseconds)", "timestamp (microseconds)")
@@ -111,7 +111,9 @@ def import_release(
         OutputError: if it cannot be written.
     """
     config = config or ImportConfig()
-    headers = {name: _checked_header(path, name, config) for name, path in files.items()}
+    headers = {name: read_csv_header(path) for name, path in files.items()}
+    for name, path in files.items():
+        check_release_header(path, name, headers[name], config)
     _check_columns(files, headers)
     digests = {path.name: sha256(path) for path in files.values()}
     entries: dict[str, VideoEntry] = {}
@@ -255,9 +257,18 @@ def _part_of(path: Path) -> str | None:
     return None
 
 
-def _checked_header(path: Path, name: str, config: ImportConfig) -> CsvHeader:
-    """The header of a file; DatasetError if it is not that of a release."""
-    header = read_csv_header(path)
+def check_release_header(path: Path, name: str, header: CsvHeader, config: ImportConfig) -> None:
+    """Check the header of a released file.
+
+    Args:
+        path: the file, for messages.
+        name: its part; a test file may be without scores.
+        header: of `read_csv_header`.
+        config: which expressions are expected.
+
+    Raises:
+        DatasetError: if it is not that of a release.
+    """
     names = [column.lower() for column in header.names]
     if repeated := [n for i, n in enumerate(names) if n in names[:i]]:
         raise DatasetError(f"{path} has the column {repeated[0]!r} twice; keep one")
@@ -269,14 +280,13 @@ def _checked_header(path: Path, name: str, config: ImportConfig) -> CsvHeader:
     scores = list(header.names[2:])
     expected = list(scores if config.expressions == ("any",) else config.expressions or EEV15)
     if not scores and name == "test":
-        return header
+        return
     if absent := [n for n in expected if n not in scores]:
         raise DatasetError(f"{path} has no column {', '.join(absent)}; --expressions names others")
     if strange := [n for n in scores if n not in expected]:
         raise DatasetError(f"{path} has the column {strange[0]!r}, none of {', '.join(expected)}; see --expressions")
     if not scores:
         raise DatasetError(f"{path} has no scores: only a test file may be without")
-    return header
 
 
 def _check_columns(files: Mapping[str, Path], headers: Mapping[str, CsvHeader]) -> None:

@@ -25,11 +25,11 @@ class Example:
         video: the content's name; the key for folds.
         features: modality → float16 or float32, shape (T, D), all finite; zeros where absent (no face, no sound).
             Arrays, or rows on disk, which are checked as they are read.
-        labels: float32, shape (T, K), each 0 or 1, or with `values` any number; zeros where not valid.
+        labels: float32, shape (T, K), each in [0, 1], or with `values` any number; zeros where not valid.
         valid: bool, shape (T,); False where a second must be neither trained on nor scored.
         expressions: names of the columns of `labels`, K.
         notes: for the user, e.g. that rows were cut.
-        values: whether labels are continuous, as valence is, rather than 0 or 1.
+        values: whether labels are continuous, as valence is, rather than shares in [0, 1].
 
     Raises:
         ValueError: if shapes, types or values do not fit together.
@@ -57,8 +57,8 @@ class Example:
             )
         if self.values and not np.isfinite(self.labels).all():
             raise ValueError(f"{example}: labels must be finite")
-        if not self.values and not np.isin(self.labels, (0.0, 1.0)).all():
-            raise ValueError(f"{example}: labels must be 0 or 1")
+        if not self.values and not ((self.labels >= 0) & (self.labels <= 1)).all():
+            raise ValueError(f"{example}: labels must be from 0 to 1")
         if not self.features:
             raise ValueError(f"{example}: needs at least one modality")
         for name, rows in self.features.items():

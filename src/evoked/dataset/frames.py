@@ -106,6 +106,29 @@ class FrameIndex:
         for i, name in enumerate(self._codes):
             yield name, int(rows[i]), int(valid_rows[i]), int(last[i])
 
+    def tracks(self, source: Path, scores: NDArray[np.float32], names: tuple[str, ...]) -> dict[str, Track]:
+        """The rows of each video as a Track at 6 Hz.
+
+        Args:
+            source: the file, for messages.
+            scores: of all rows, shape (rows, names).
+            names: of the columns.
+
+        Returns:
+            Video → Track, in the order of their first rows.
+
+        Raises:
+            DatasetError: if two rows of a video are of one frame.
+        """
+        codes, times, valid = self.columns()
+        order = np.argsort(codes, kind="stable")
+        ends = np.cumsum(np.bincount(codes, minlength=len(self._codes)))
+        rows = dict(zip(self._codes, np.split(order, ends[:-1]), strict=True))
+        return {
+            video: _video_frames(source, video, times[own], valid[own], scores[own], names).scores
+            for video, own in rows.items()
+        }
+
 
 def frame_files(dataset: Path) -> dict[str, Path]:
     """The tables of a dataset.

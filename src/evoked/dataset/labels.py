@@ -16,9 +16,19 @@ from evoked.core.tables import read_numbers, read_table, write_table
 from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
 
-__all__ = ["LabelRows", "Labels", "expression_columns", "read_labels", "write_labels", "write_labels_apart"]
+__all__ = [
+    "POSITIVE_FROM",
+    "LabelRows",
+    "Labels",
+    "expression_columns",
+    "read_labels",
+    "write_labels",
+    "write_labels_apart",
+]
 
 FIXED = ("video", "second", "valid", "viewers", "ticks", "agreement")
+POSITIVE_FROM = 0.5
+"""A soft label from here on counts as on, wherever labels are counted or ranked; a setting where they are scored."""
 SHARE = "share_"
 """Before an expression's name: the column with the vote share, for training on soft labels."""
 
@@ -43,7 +53,7 @@ class Labels:
     """Labels of one content, from a table.
 
     Attributes:
-        labels: 1 Hz from second 0, each 0 or 1 where valid.
+        labels: 1 Hz from second 0, each 0 or 1 where valid, or in [0, 1] (soft labels).
         viewers: int64, shape (seconds,): number of visible faces.
         ticks: int64, shape (seconds,): number of votes, one per viewer and frame (6 Hz); None without this column.
         agreement: float64, shape (seconds,): share of viewers whose own majority is the label; NaN where not valid;
@@ -208,7 +218,7 @@ def _from_columns(arrays: dict[str, NDArray[Any]]) -> dict[str, Labels] | None:
     order = np.lexsort((second, video))
     if ((np.diff(video[order]) == 0) & (np.diff(second[order]) == 0)).any():
         return None
-    if any(arrays[n].dtype.kind == "b" or not np.isin(arrays[n][valid], (0, 1)).all() for n in names):
+    if any(arrays[n].dtype.kind == "b" or not _in_unit(arrays[n][valid]) for n in names):
         return None
     shares = [SHARE + n for n in names]
     for name in [n for n in ("ticks", "agreement", *shares) if n in arrays]:
@@ -224,6 +234,10 @@ def _from_columns(arrays: dict[str, NDArray[Any]]) -> dict[str, Labels] | None:
         return None
     labels = {str(arrays["video="][video[rows[0]]]): _of_content(arrays, names, rows) for rows in np.split(order, cuts)}
     return {name: labels[name] for name in sorted(labels)}
+
+
+def _in_unit(values: NDArray[Any]) -> bool:
+    return bool(((values >= 0) & (values <= 1)).all())
 
 
 def _of_content(arrays: dict[str, NDArray[Any]], names: tuple[str, ...], rows: NDArray[np.int64]) -> Labels:
@@ -266,8 +280,8 @@ def _from_rows(path: Path, columns: dict[str, list[Any]], names: tuple[str, ...]
             continue
         for k, name in enumerate(names):
             value = columns[name][i]
-            if value not in (0, 1):  # None too
-                raise DatasetError(f"{path} row {i + 1}: {name} must be 0 or 1 where valid, got {value!r}")
+            if isinstance(value, str) or value is None or not 0 <= value <= 1:
+                raise DatasetError(f"{path} row {i + 1}: {name} must be from 0 to 1 where valid, got {value!r}")
             values[second, k] = value
     grid = TimeGrid(Fraction(1), steps)
     seconds = [columns["second"][i] for i in rows]

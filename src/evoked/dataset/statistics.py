@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from evoked.core.errors import DatasetError
-from evoked.dataset.labels import LabelRows
+from evoked.dataset.labels import POSITIVE_FROM, LabelRows
 from evoked.dataset.pairs import Pair
 
 __all__ = ["Statistics", "statistics"]
@@ -81,7 +81,9 @@ def statistics(labels: Mapping[str, LabelRows], pairs: Sequence[Pair] = ()) -> S
     if differing := [v for v in videos if labels[v].labels.names != names]:
         first = differing[0]
         raise DatasetError(f"labels of {first!r} are {labels[first].labels.names}, of {videos[0]!r} {names}")
-    on = np.concatenate([labels[v].labels.values[labels[v].labels.valid] for v in videos]) > 0.5  # (seconds, names)
+    on = (
+        np.concatenate([labels[v].labels.values[labels[v].labels.valid] for v in videos]) >= POSITIVE_FROM
+    )  # (seconds, names)
     joint = on.T.astype(np.int64) @ on.astype(np.int64)  # (names, names): seconds with i and j
     counts = np.diag(joint)
     reactions = Counter(p.content for p in pairs)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from evoked.core.tables import read_table
 from evoked.core.track import Track
-from evoked.dataset.labels import Labels
+from evoked.dataset.labels import POSITIVE_FROM, Labels
 from evoked.report.page_data import PageContent, VisibleSpan
 
 __all__ = ["VisibleViewers", "labels_per_second", "positive_labels", "predicted_probabilities", "presences"]
@@ -36,7 +36,9 @@ def positive_labels(labels: Labels, expression: str) -> NDArray[np.bool_]:
     track = labels.labels
     if expression not in track.names:
         return np.zeros(track.grid.steps, dtype=np.bool_)
-    positive: NDArray[np.bool_] = track.values[:, track.names.index(expression)] > 0.5  # NaN, not valid, is not above
+    positive: NDArray[np.bool_] = (
+        track.values[:, track.names.index(expression)] >= POSITIVE_FROM
+    )  # NaN, not valid, is never on
     return positive
 
 
@@ -88,5 +90,5 @@ def _presence(viewer: str, frames: list[tuple[float, bool]], frame_s: float) -> 
 def labels_per_second(contents: Sequence[PageContent]) -> tuple[int, ...]:
     """Number of valid seconds with 0, 1, 2, … labels; empty where no second is valid."""
     tracks = [c.labels.labels for c in contents if c.labels]
-    counts = [(track.values[track.valid] > 0.5).sum(axis=1) for track in tracks]
+    counts = [(track.values[track.valid] >= POSITIVE_FROM).sum(axis=1) for track in tracks]
     return tuple(int(n) for n in np.bincount(np.concatenate(counts))) if counts else ()

@@ -15,6 +15,7 @@ from evoked.core.errors import DatasetError
 from evoked.core.settings import setting, settings
 from evoked.core.text_table import MISSING, text_table
 from evoked.dataset.examples import Example
+from evoked.dataset.labels import POSITIVE_FROM
 from evoked.metrics.average_precision import RankedScores
 from evoked.metrics.bootstrap import Interval, bootstrap
 
@@ -29,6 +30,9 @@ Predicted = Mapping[str, NDArray[np.floating]]
 class CompareConfig:
     """Settings of the comparison."""
 
+    label_threshold: float = setting(
+        POSITIVE_FROM, "soft labels: a second counts as positive from this label on", gt=0, le=1
+    )
     resamples: int = setting(1000, "bootstrap resamples of whole videos for the intervals", ge=1)
     bootstrap_seed: int = setting(0, "seed of the bootstrap")
     confidence_level: float = setting(0.95, "confidence level of the intervals", gt=0, lt=1)
@@ -86,7 +90,7 @@ def compare_variants(
     if not used:
         raise DatasetError(f"no second of the test videos has valid {labels} labels, so nothing can be scored")
     names = used[0].expressions
-    positive = np.concatenate([e.labels[e.valid] > 0.5 for e in used])  # (n, K)
+    positive = np.concatenate([e.labels[e.valid] >= config.label_threshold for e in used])  # (n, K)
     group = np.repeat(np.arange(len(used)), [int(e.valid.sum()) for e in used])
     ranked = {
         name: [

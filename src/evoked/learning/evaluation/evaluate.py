@@ -17,12 +17,13 @@ from evoked.core.errors import DatasetError
 from evoked.core.settings import setting, settings
 from evoked.core.track import Track
 from evoked.dataset.examples import SLACK_ROWS
-from evoked.dataset.labels import LabelRows
+from evoked.dataset.labels import POSITIVE_FROM, LabelRows
+from evoked.learning.evaluation.challenge import CorrelationScores, correlation_scores
 from evoked.learning.evaluation.scores import MeanScore, ScoreRow, Scores
 from evoked.metrics.average_precision import RankedScores, chance_level
 from evoked.metrics.bootstrap import Interval, bootstrap, circular_shifts
 
-__all__ = ["FEW", "EvaluateConfig", "evaluate"]
+__all__ = ["FEW", "EvaluateConfig", "evaluate", "evaluate_challenge"]
 
 FEW = 20
 """With fewer videos, percentile intervals cover less than their nominal level."""
@@ -34,6 +35,9 @@ class EvaluateConfig:
 
     missing_labels: Literal["masked", "zeros"] = setting(
         "masked", "seconds with too few visible faces: masked (left out) or zeros (all off)"
+    )
+    label_threshold: float = setting(
+        POSITIVE_FROM, "soft labels: average precision counts a second as positive from this label on", gt=0, le=1
     )
     resamples: int = setting(1000, "bootstrap resamples of whole videos for the intervals", ge=1)
     time_shifts: int = setting(
@@ -71,8 +75,10 @@ def evaluate(
             seconds, or no second can be scored.
     """
     config = config or EvaluateConfig()
-    pooled = _pool(predictions, labels, config.missing_labels)
-    all_notes = [*notes, *pooled.notes]
+    pooled = _pool(predictions, labels, config)
+    correlation = _correlation(pooled, config) if pooled.soft else None
+    counted = f"soft labels: average precision counts a label of {config.label_threshold:g} or above as on"
+    all_notes = [*notes, *pooled.notes, *([counted] if pooled.soft else [])]
     names, group = pooled.expressions, pooled.group
     ranked = [RankedScores(pooled.scores[:, k], pooled.truth[:, k], group) for k in range(len(names))]
     aps = [r.average_precision() for r in ranked]
@@ -98,30 +104,59 @@ def evaluate(
     )
     mean = _mean(rows, intervals[-2], intervals[-1], _shifted(ranked, pooled, config))
     sorted_folds = tuple(tuple(sorted(fold)) for fold in folds)
-    return Scores(names, rows, mean, pooled.videos, sorted_folds, tuple(all_notes), config.confidence_level)
+    return Scores(
+        names, rows, mean, pooled.videos, sorted_folds, tuple(all_notes), config.confidence_level, correlation
+    )
+
+
+def evaluate_challenge(
+    predictions: Mapping[str, Track], labels: Mapping[str, LabelRows], config: EvaluateConfig | None = None
+) -> tuple[CorrelationScores, tuple[str, ...]]:
+    """The score of the EEV challenge: Pearson's r over the valid rows of each video, and the mean.
+
+    Args:
+        predictions: video → probabilities, at 1 Hz or 6 Hz as the labels.
+        labels: video → labels in [0, 1]; the same expressions, in any order.
+        config: intervals and masks; None: the defaults.
+
+    Returns:
+        The scores, and notes: what was left out.
+
+    Raises:
+        DatasetError: as `evaluate`.
+    """
+    config = config or EvaluateConfig()
+    pooled = _pool(predictions, labels, config)
+    return _correlation(pooled, config), pooled.notes
 
 
 @dataclass(frozen=True, eq=False)
 class _Pooled:
-    """All scored seconds: scores and truth (n, K), the index of the video of each second (n,)."""
+    """All scored seconds: scores, truth and labels (n, K), the index of the video of each second (n,)."""
 
     expressions: tuple[str, ...]
     videos: tuple[str, ...]
     scores: NDArray[np.float32]
     truth: NDArray[np.bool_]
+    labels: NDArray[np.float32]
     group: NDArray[np.int64]
     notes: tuple[str, ...]
 
+    @property
+    def soft(self) -> bool:
+        """Whether labels are other than 0 and 1."""
+        return not np.isin(self.labels, (0, 1)).all()
+
 
 class _VideoScores(NamedTuple):
-    """Scores and truth of the scored seconds of one video, (n, K), and a note or ""."""
+    """Scores and labels of the scored seconds of one video, (n, K), and a note or ""."""
 
     scores: NDArray[np.float32]
-    truth: NDArray[np.bool_]
+    labels: NDArray[np.float32]
     note: str
 
 
-def _pool(predictions: Mapping[str, Track], labels: Mapping[str, LabelRows], missing_labels: str) -> _Pooled:
+def _pool(predictions: Mapping[str, Track], labels: Mapping[str, LabelRows], config: EvaluateConfig) -> _Pooled:
     """Concatenate the scored seconds of all videos."""
     videos = sorted(predictions.keys() & labels.keys())
     if not videos:
@@ -139,7 +174,7 @@ def _pool(predictions: Mapping[str, Track], labels: Mapping[str, LabelRows], mis
     expressions = labels[videos[0]].labels.names
     by_video: dict[str, _VideoScores] = {}
     for video in videos:
-        scored = _score_video(video, predictions[video], labels[video].labels, expressions, missing_labels)
+        scored = _score_video(video, predictions[video], labels[video].labels, expressions, config.missing_labels)
         notes += [scored.note] if scored.note else []
         if len(scored.scores):
             by_video[video] = scored
@@ -147,11 +182,13 @@ def _pool(predictions: Mapping[str, Track], labels: Mapping[str, LabelRows], mis
             notes.append(f"no second can be scored, left out: {video}")
     if not by_video:
         raise DatasetError("no second can be scored: nowhere are a valid prediction and a valid label together")
+    pooled_labels = np.concatenate([scored.labels for scored in by_video.values()])
     return _Pooled(
         expressions,
         tuple(by_video),
         np.concatenate([scored.scores for scored in by_video.values()]),
-        np.concatenate([scored.truth for scored in by_video.values()]),
+        pooled_labels >= config.label_threshold,
+        pooled_labels,
         np.repeat(np.arange(len(by_video)), [len(scored.scores) for scored in by_video.values()]),
         tuple(notes),
     )
@@ -175,9 +212,20 @@ def _score_video(
     steps = min(p, q)
     valid = predicted.valid[:steps] & (labelled.valid[:steps] if missing_labels == "masked" else True)
     scores = predicted.values[:steps, [predicted.names.index(n) for n in names]][valid]
-    truth = np.nan_to_num(labelled.values[:steps, [labelled.names.index(n) for n in names]][valid]) > 0.5
+    truth = np.nan_to_num(labelled.values[:steps, [labelled.names.index(n) for n in names]][valid])
     note = "" if p == q else f"{video}: predictions {p} s and labels {q} s: cut to {steps} s"
     return _VideoScores(scores, truth, note)
+
+
+def _correlation(pooled: _Pooled, config: EvaluateConfig) -> CorrelationScores:
+    rows = [np.flatnonzero(pooled.group == i) for i in range(len(pooled.videos))]
+    return correlation_scores(
+        {video: (pooled.scores[own], pooled.labels[own]) for video, own in zip(pooled.videos, rows, strict=True)},
+        pooled.expressions,
+        resamples=config.resamples,
+        seed=config.seed,
+        level=config.confidence_level,
+    )
 
 
 def _intervals(ranked: Sequence[RankedScores], pooled: _Pooled, config: EvaluateConfig) -> list[Interval]:

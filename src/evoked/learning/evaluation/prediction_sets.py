@@ -9,12 +9,14 @@ from evoked.core.progress import Progress, silent
 from evoked.core.tables import SUFFIXES, read_provenance
 from evoked.core.track import Track
 from evoked.dataset.load_examples import feature_nets
+from evoked.dataset.manifest import read_manifest
 from evoked.dataset.result_files import find_result_files
+from evoked.dataset.submission import write_submission
 from evoked.features.files import SUFFIX, read_features
 from evoked.prediction.predictor import Model, predict_features
 from evoked.prediction.writers import read_predictions
 
-__all__ = ["gather_predictions", "notes_of", "predict_all", "prediction_files"]
+__all__ = ["export_submission", "gather_predictions", "notes_of", "predict_all", "prediction_files"]
 
 ONE_MODEL = "one model predicted all videos: a fair score only of those that it did not learn from"
 
@@ -39,6 +41,29 @@ def gather_predictions(folder: Path, videos: Iterable[str]) -> tuple[dict[str, T
     if absent := seconds - sum(int(track.valid.sum()) for track in tracks.values()):
         notes.append(f"{absent} of {seconds} predicted seconds have no row or are not valid: not scored")
     return tracks, tuple(notes)
+
+
+def export_submission(dataset: Path, part: str, folder: Path, output: Path) -> tuple[str, ...]:
+    """Write the predictions of a dataset's part as a submission to the EEV challenge.
+
+    Args:
+        dataset: folder with manifest.parquet and frames/PART.parquet.
+        part: train, validate or test.
+        folder: with a table of predictions per video.
+        output: the CSV file.
+
+    Returns:
+        Notes on what is missing.
+
+    Raises:
+        DatasetError: if dataset or predictions cannot be read, or have different expressions.
+        OutputError: if it cannot be written.
+    """
+    videos = [video for video, entry in read_manifest(dataset).items() if entry.part == part]
+    if not videos:
+        raise DatasetError(f"{dataset} has no videos in the part {part}")
+    tracks, notes = gather_predictions(folder, videos)
+    return (*notes, *write_submission(dataset, part, tracks, output))
 
 
 def prediction_files(folder: Path, videos: Iterable[str]) -> dict[str, Path]:

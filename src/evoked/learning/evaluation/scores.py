@@ -11,6 +11,7 @@ from evoked.core.errors import DatasetError
 from evoked.core.files import parse_json, write_text
 from evoked.core.provenance import Provenance
 from evoked.core.text_table import MISSING, text_table
+from evoked.learning.evaluation.challenge import CorrelationScores, correlation_from, correlation_table
 
 __all__ = ["MeanScore", "ScoreRow", "Scores", "read_scores", "scores_table", "write_scores"]
 
@@ -79,6 +80,7 @@ class Scores:
         folds: the videos of each held-out fold; empty where the folds are not known.
         notes: caveats.
         level: share of the bootstrap resamples inside the intervals.
+        correlation: Pearson's r, where labels are soft; else None.
     """
 
     expressions: tuple[str, ...]
@@ -88,10 +90,13 @@ class Scores:
     folds: tuple[tuple[str, ...], ...] = ()
     notes: tuple[str, ...] = ()
     level: float = 0.95
+    correlation: CorrelationScores | None = None
 
     def as_dict(self) -> dict[str, object]:
         """Plain JSON values."""
         plain: dict[str, object] = json.loads(json.dumps(asdict(self), allow_nan=False))
+        if self.correlation is None:
+            plain.pop("correlation")
         return plain
 
 
@@ -133,6 +138,7 @@ def read_scores(path: Path) -> Scores:
             folds=tuple(_names(fold, "a fold") for fold in body.get("folds") or ()),
             notes=_names(body.get("notes") or [], "notes"),
             level=float(body.get("level", 0.95)),
+            correlation=correlation_from(body["correlation"]) if body.get("correlation") else None,
         )
     except OSError as error:
         raise DatasetError(f"no scores at {path}: {error.strerror or error}") from error
@@ -172,7 +178,8 @@ def scores_table(scores: Scores) -> str:
         lines.append(("MAP, shifted", _percent(m.shifted), f"95th: {_percent(m.shifted_high)}", "", "", "", ""))
     folds = f", held out in {len(scores.folds)} folds" if scores.folds else ""
     summary = f"in %; {len(scores.videos)} videos{folds}; intervals resample whole videos"
-    return "\n".join([text_table(lines), summary, *(f"note: {n}" for n in scores.notes)])
+    soft = ["", correlation_table(scores.correlation)] if scores.correlation else []
+    return "\n".join([text_table(lines), summary, *soft, *(f"note: {n}" for n in scores.notes)])
 
 
 def _percent(value: float | None) -> str:

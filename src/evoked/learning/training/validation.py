@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from evoked.core.errors import DatasetError
 from evoked.dataset.examples import Example
+from evoked.dataset.labels import POSITIVE_FROM
 from evoked.learning.training.batching import WindowRun, gather
 from evoked.learning.training.config import TrainConfig
 from evoked.learning.training.losses import EPSILON
@@ -46,7 +47,8 @@ def validation_score(network: Network, validation: Sequence[Example]) -> tuple[f
     if network.config.answer != "probability":
         return float(((p - truth) ** 2).mean()), None
     by_class = truth * np.log(p + EPSILON) + (1 - truth) * np.log(1 - p + EPSILON)
-    return float(-by_class.sum(axis=1).mean()), mean_average_precision(p, truth, network.config.expressions).value
+    average = mean_average_precision(p, truth >= POSITIVE_FROM, network.config.expressions)
+    return float(-by_class.sum(axis=1).mean()), average.value
 
 
 def unusable_reasons(validation: Sequence[Example], model: ModelConfig, config: TrainConfig) -> tuple[str, ...]:
@@ -65,7 +67,7 @@ def unusable_reasons(validation: Sequence[Example], model: ModelConfig, config: 
     """
     if not validation:
         return ()
-    positives = np.sum([e.labels[e.valid].sum(axis=0) for e in validation], axis=0)
+    positives = np.sum([(e.labels[e.valid] >= POSITIVE_FROM).sum(axis=0) for e in validation], axis=0)
     missing = [name for name, count in zip(model.expressions, positives, strict=True) if not count]
     reason = ""
     if not any(e.valid.any() for e in validation):
