@@ -1,6 +1,6 @@
 """Why a recogniser trained on stills follows videos or does not: the same stills, trained in six ways.
 
-    python benchmarks/stills_on_video.py FOLDER STORE [VIDEO …] [--seeds 3] [--few 168]
+    python benchmarks/stills_on_video.py FOLDER STORE [VIDEO …] [--seeds 3] [--few 168] [--recogniser TRAINED]
 
 FOLDER holds labels.csv and images/ as for recogniser.py; STORE keeps descriptors. The videos are those named and the
 catalogue's clips with faces. Networks are trained on blendshapes of all stills, of some drawn at random, and of as
@@ -12,7 +12,8 @@ Each network scores each viewer twice: frame by frame (that frame for 3 s, as in
 the 3 s that end there. Printed over the viewers and expressions whose prototype score moves by MOVES: Spearman's rank
 correlation of the two (at no lag; at the best lag), the lag in seconds at which it is best, the rank correlation of
 the second with the prototype's score of single frames, the share of the largest frame-wise score that the second
-reaches; and over pairs of a neutral and a happy still the seconds until a change has had half its effect.
+reaches; and over pairs of a neutral and a happy still the seconds until a change has had half its effect. With
+`--recogniser`, a folder that `evoked recogniser train` made, nothing is trained: that one is looked at.
 """
 
 import argparse
@@ -38,6 +39,7 @@ from evoked.learning.recognition.training_clips import ClipDataset
 from evoked.metrics.average_precision import roc_auc
 from evoked.metrics.correlation import pearson
 from evoked.model.recognition import RecognitionForward
+from evoked.model.recognition_checkpoint import load_recognition
 from evoked.model.stored import read_arrays, write_arrays
 from evoked.reactions.expressions.prototype import PrototypeRecogniser
 from evoked.reactions.viewers.annotator import Annotator
@@ -155,7 +157,8 @@ def followed(forward: RecognitionForward, seen: dict[str, Rows]) -> Array:
         usual, video = prototype_scores(rows), forward(rows)
         frames = forward.windows(np.repeat(rows[:, None], IMAGE_FRAMES, axis=1))
         for label, name in WANTED.items():
-            k, known = forward.config.expressions.index(label), usual.values[:, usual.names.index(name)]
+            known = usual.values[:, usual.names.index(name)]
+            k = forward.config.expressions.index(label if label in forward.config.expressions else name)
             if np.ptp(known) < MOVES:
                 continue
             v, f = video[:, k].astype(np.float64), frames[:, k].astype(np.float64)
@@ -219,11 +222,24 @@ def main() -> None:
     words.add_argument("video", type=Path, nargs="*")
     words.add_argument("--seeds", type=int, default=3)
     words.add_argument("--few", type=int, default=168)
+    words.add_argument("--recogniser", type=Path, help="a trained one to look at, instead of training")
     given = words.parse_args()
     given.store.mkdir(parents=True, exist_ok=True)
-    stills = described(given.folder, given.store)
     seen = viewers([*(default_cache().clip(name) for name in CLIPS), *given.video], given.store)
     print(f"{len(seen)} viewers: {', '.join(f'{name} ({len(rows)} frames)' for name, rows in seen.items())}")
+    if given.recogniser:
+        recognition, _ = load_recognition(given.recogniser)
+        f = followed(RecognitionForward(recognition.config, recognition.arrays), seen)
+        print(f"{len(f)} viewers and expressions that move; mean, worst")
+        for title, values, worst in (
+            ("rank correlation, no lag", f[:, 0], np.min),
+            ("at the best lag", f[:, 1], np.min),
+            ("best lag, s", f[:, 2], np.max),
+            ("peak of the frames'", f[:, 4], np.min),
+        ):
+            print(f"{title:25} {values.mean():.2f} {worst(values):.2f}")
+        return
+    stills = described(given.folder, given.store)
     everyone = np.ones(len(stills.images), dtype=np.bool_)
     for title, index in (
         ("all", np.arange(len(stills.images))),
