@@ -19,7 +19,7 @@ N ?= 200
 SEED ?= 0
 JOBS ?= 1
 
-.PHONY: demo test test-fast test-full test-ray durations check docs bench fuzz setup setup-tools clean
+.PHONY: demo test test-fast test-full test-ray durations check docs bench fuzz kill setup setup-tools clean
 
 demo: setup
 	$(BIN)/evoked sample $(STUDY) --size $(SIZE)
@@ -63,6 +63,11 @@ bench: setup
 
 fuzz: setup setup-tools
 	$(BIN)/python benchmarks/fuzz.py --seed $(SEED) $(if $(CASE),--case $(CASE),--cases $(N) --processes $(JOBS))
+
+# A campaign of kills: N processes of `run`, `sample` and of fetching networks are killed and given again; kept and gone
+# on with as above, in .cache/kill.
+kill: setup setup-tools
+	$(BIN)/python benchmarks/kill.py --seed $(SEED) $(if $(CASE),--case $(CASE),--kills $(N))
 
 # One virtual environment with every pin of constraints.txt; done again when a pin or a dependency changes.
 setup: $(VENV)/.ready

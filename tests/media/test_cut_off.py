@@ -1,14 +1,17 @@
 """Files that were cut off are told also where they state no duration; whole files are not."""
 
+import subprocess
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
-from make_clips import Studio, run
+from make_clips import Studio, read_code, run
 
 from evoked.core.damage import Damage
 from evoked.core.errors import MediaError
-from evoked.media.decode import read_media
+from evoked.core.time_grid import TimeGrid
+from evoked.media.decode import VideoFrame, read_media
 from evoked.media.probe import probe
 
 X264 = ("-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-g", 25, "-bf", 2)
@@ -133,3 +136,36 @@ def test_tags_and_padding_behind_the_last_frame_are_no_cut(master: Path) -> None
         run("-i", master, *HOW[name], whole)
         padded.write_bytes(whole.read_bytes() + behind)
         assert "cut_off" not in [entry.kind for entry in damage_of(padded)[1]], name
+
+
+def test_seconds_before_the_first_frame_that_can_be_decoded_are_not_valid(master: Path) -> None:
+    """A stream that refreshes its picture by stripes has no key frame: one joined late begins with nothing to show."""
+    whole, late = master.with_name("stripes.ts"), master.with_name("joined_late.ts")
+    run("-i", master, *X264, "-x264-params", "intra-refresh=1:keyint=25", "-c:a", "mp2", whole)
+    data = whole.read_bytes()
+    late.write_bytes(data[len(data) // 3 // 188 * 188 :])
+    to_stdout = ("-map", "0:v", "-fps_mode", "passthrough", "-pix_fmt", "rgb24", "-f", "rawvideo", "-")
+    raw = subprocess.run(["ffmpeg", "-v", "quiet", "-i", late, *to_stdout], capture_output=True, check=True).stdout
+    first = read_code(np.frombuffer(raw, np.uint8)[: 192 * 108 * 3].reshape(108, 192, 3))
+    media = probe(late)
+    assert media.picture is not None
+    grid = TimeGrid(Fraction(5), int(5 * media.duration_s))
+    reader = read_media(late, frames=grid)
+    frames = [frame for frame in reader if isinstance(frame, VideoFrame)]
+    shown_s = np.array([float(frame.pts_s) for frame in frames])
+    assert read_code(frames[0].rgb((192, 108))) == first  # ffmpeg's first is ours
+    assert shown_s[0] > 0.5
+    assert reader.picture_valid(grid, shown_s).tolist() == [second >= shown_s[0] for second in grid.seconds]
+    (late_begin,) = [entry for entry in reader.damage if entry.kind == "late_begin"]
+    assert late_begin.to_s == pytest.approx(shown_s[0])
+    assert not [entry for entry in damage_of(whole)[1] if entry.kind == "late_begin"]
+
+
+@pytest.mark.parametrize("options", [(), ("-ar", 22050)], ids=["MPEG-1", "MPEG-2"])
+def test_an_mp3_without_its_begin_is_told(master: Path, options: tuple[object, ...]) -> None:
+    whole, cut = master.with_name("begun.mp3"), master.with_name("joined.mp3")
+    run("-f", "lavfi", "-i", "anoisesrc=d=4:seed=1", *options, "-c:a", "libmp3lame", "-b:a", "64k", whole)
+    data = whole.read_bytes()
+    cut.write_bytes(data[len(data) // 2 :])
+    assert damage_of(whole)[1] == ()
+    assert "late_begin" in [entry.kind for entry in damage_of(cut)[1]]

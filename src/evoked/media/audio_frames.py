@@ -1,9 +1,9 @@
-"""Frames of raw audio streams (MP3, ADTS, AC-3, E-AC-3, DTS): their lengths, and whether the last one is complete."""
+"""Frames of raw audio streams (MP3, ADTS, AC-3, E-AC-3, DTS): lengths, and whether the first and last are whole."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-__all__ = ["FRAME_LENGTHS", "has_torn_frame"]
+__all__ = ["FRAME_LENGTHS", "bytes_from_before", "has_torn_frame"]
 
 HEADER_BYTES = 9
 CHAIN = 3
@@ -97,3 +97,22 @@ def has_torn_frame(tail: bytes, read_length: Callable[[bytes], int]) -> bool:
             rest = tail[place:]
             return place > len(tail) or (0 < len(rest) < HEADER_BYTES and not rest.startswith(TAGS) and any(rest))
     return False
+
+
+def bytes_from_before(frame: bytes) -> int:
+    """How many bytes of sound a frame of MP3 takes from the frames before it (`main_data_begin`, ISO/IEC 11172-3).
+
+    An encoder has none before the first frame, so that a first frame that takes some is not the first.
+
+    Args:
+        frame: its bytes.
+
+    Returns:
+        0 also where it is no frame of MPEG audio, layer III.
+    """
+    if len(frame) < 8 or frame[0] != 0xFF or frame[1] & 0xE6 != 0xE2:
+        return 0
+    has_checksum, is_mpeg1 = not frame[1] & 1, frame[1] >> 3 & 3 == 3
+    side_information = 6 if has_checksum else 4
+    bits = int.from_bytes(frame[side_information : side_information + 2], "big")
+    return bits >> (7 if is_mpeg1 else 8)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from evoked.core.damage import Damage
 from evoked.core.time_grid import TimeGrid
+from evoked.media.audio_frames import bytes_from_before
 from evoked.media.clock_repair import ClockRepair
 from evoked.media.container import StreamSource, time_base_of
 from evoked.media.libav_reports import LibavReports
@@ -107,6 +108,7 @@ class PassLog:
         dropped: packets that could not be decoded, and wanted frames that are missing.
         lost: presentation timestamps of these, where they are known.
         late: decoded frames that were left out, as their time is not after that of the frame before.
+        first_pts: timestamp of the first frame that was decoded; None before it.
         corrupt: frames whose pixels are wrong.
     """
 
@@ -122,10 +124,12 @@ class PassLog:
         } - read
         self.corrupt = CorruptFrames()
         self._corrupt_packets = 0
+        self._first_sound: bytes | None = None
         self._marks_packets = source.container.format.name not in SHORT_PACKETS
         self.dropped = 0
         self.lost: set[int] = set()
         self.late = 0
+        self.first_pts: int | None = None
         self.wanted = wanted
         self.positions = {name: StreamPosition(source, stream) for name, stream in wanted.items()}
 
@@ -134,8 +138,10 @@ class PassLog:
         """The latest end of a packet so far, in seconds on the medium's clock."""
         return float(max((position.end_s for position in self.positions.values()), default=Fraction(0)))
 
-    def count_corrupt(self, packet: Packet) -> None:
-        """Take the container's mark on the next packet into account."""
+    def note(self, packet: Packet) -> None:
+        """Take the container's mark on the next packet into account, and the first of the sound."""
+        if self._first_sound is None and packet.stream is self.wanted.get("sound"):
+            self._first_sound = bytes(packet)
         if packet.is_corrupt and self._marks_packets and packet.stream in self.wanted.values():
             self._corrupt_packets += 1
 
@@ -199,6 +205,7 @@ class DamageLog(PassLog):
         reports: as for PassLog.
 
     Attributes:
+        from_s: second of the first wanted frame, on the file's clock.
         barred: stretches of frames of another shape than the first, see FrameSampler.
         enough: whether the pass ended before the video did, as no more of it was wanted.
     """
@@ -207,12 +214,14 @@ class DamageLog(PassLog):
 
     def __init__(self, media: Media, source: StreamSource, wanted: Mapping[str, Stream], reports: LibavReports) -> None:
         super().__init__(source, wanted, reports)
+        self.from_s = Fraction(0)
         self.barred: list[tuple[FrameShape, int, int | None]] = []
         self.enough = False
         self._media = media
         self._structure = [entry for entry in (joined_files(source), surplus_bytes(source)) if entry is not None]
         self._torn = torn_end(source)
         self._indices = {name: stream.index for name, stream in wanted.items()}
+        self._is_raw_mp3 = source.container.format.name == "mp3"
 
     @property
     def broke_off_s(self) -> dict[str, float]:
@@ -242,13 +251,15 @@ class DamageLog(PassLog):
         step_s, lost = grid.seconds, self.lost_s
         missed = np.searchsorted(lost, step_s, side="right") > np.searchsorted(lost, shown_s, side="right")
         missed |= step_s >= self.broke_off_s.get("picture", np.inf)
+        missed |= step_s < self._undecodable_to_s
         for from_s, to_s in (*self.gaps_s("picture"), *self.corrupt.spans_s(self.positions["picture"])):
             missed |= (step_s >= from_s) & (step_s < to_s)
         return ~missed
 
     def entries(self) -> tuple[Damage, ...]:
         """Every defect, the gravest first; known at the end of the pass."""
-        entries = (*self._structure, *self._cut_off(), *self.undecodable(), *self.clock.damage, *self._gaps())
+        entries = (*self._structure, *self._begin(), *self._cut_off(), *self.undecodable(), *self.clock.damage)
+        entries = (*entries, *self._gaps())
         return (*entries, *self.corrupt_frames(), *self._shapes(), *self.late_frames(), *self.reported())
 
     def _shapes(self) -> list[Damage]:
@@ -263,6 +274,28 @@ class DamageLog(PassLog):
             span = f"from {second(from_pts):.1f} s{until}"
             text = f"picture: {span} it is {shape}, not {video.stored_shape}; shown with black bars"
             entries.append(Damage("shape_change", text, second(from_pts), to_s))
+        return entries
+
+    @property
+    def _undecodable_to_s(self) -> float:
+        """When the first frame is shown, where the picture's packets begin earlier and no frame comes of them; else 0.
+
+        A recording that begins between two key frames, or in a stream that refreshes its picture by stripes.
+        """
+        video = self._media.picture
+        if video is None or self.first_pts is None:
+            return 0.0
+        first_s = self.positions["picture"].second(self.first_pts)
+        return first_s if first_s > float(max(video.start_s, self.from_s)) + CUT_OFF_S else 0.0
+
+    def _begin(self) -> list[Damage]:
+        entries = []
+        if first_s := self._undecodable_to_s:
+            text = f"cut off: no frame of its picture can be decoded before {first_s:.1f} s; not valid there"
+            entries.append(Damage("late_begin", text, 0.0, first_s))
+        if self._is_raw_mp3 and self._first_sound and bytes_from_before(self._first_sound):
+            text = "cut off: its first frame needs sound from earlier ones; what came before is missing"
+            entries.append(Damage("late_begin", text, 0.0, 0.0))
         return entries
 
     def _cut_off(self) -> list[Damage]:

@@ -208,7 +208,7 @@ class MediaReader(Iterator[VideoFrame | AudioChunk]):
             decoder = decoder_for(source, pts_grid, skip)
             orientation = Orientation.of(video.rotation, video.mirrored)
             sampler = FrameSampler(pts_grid, orientation, video.stored_shape, decoder.aspects)
-            log.barred = sampler.barred
+            log.barred, log.from_s = sampler.barred, grid.start
             decoder.corrupt, decoder.reports = log.corrupt, log.reports
         if hz is not None:
             source.audio.codec_context.thread_count = 1

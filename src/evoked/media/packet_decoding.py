@@ -30,7 +30,7 @@ def packets_on_clock(source: StreamSource, streams: Sequence[Stream], log: PassL
     try:
         while (packet := log.reports.call(lambda: next(packets, None), lambda: log.read_to_s)) is not None:
             if packet.size:
-                log.count_corrupt(packet)
+                log.note(packet)
                 yield log.clock.apply(packet)
     except READ_ERRORS:
         log.dropped += 1
@@ -78,6 +78,8 @@ def sampled_frames(
     """
     for frame in decoded:
         sampler = sampler_for(frame)
+        if log.first_pts is None:
+            log.first_pts = frame.pts
         yield from sampler.push(frame)
         log.late = sampler.late
     log.dropped += decoder.dropped

@@ -118,9 +118,10 @@ class Cache:
             convert(name, source, converted)
             target.parent.mkdir(parents=True, exist_ok=True)
             seal = _seal(target)
+            write_text(scratch / seal.name, sha256(converted) + "\n")
             seal.unlink(missing_ok=True)
             os.replace(converted, target)
-            write_text(seal, sha256(target) + "\n")
+            os.replace(scratch / seal.name, seal)
 
     def fetch(self, names: Sequence[str]) -> list[Path]:
         """Bring these networks or clips into the cache; altered files are replaced.

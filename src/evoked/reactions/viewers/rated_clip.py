@@ -28,7 +28,7 @@ from evoked.weights.cache import Cache
 
 __all__ = ["CODE_VERSION", "IMAGE_FRAMES", "IMAGE_SUFFIXES", "ClipFaceDescriber", "DescribedClip"]
 
-CODE_VERSION = 3
+CODE_VERSION = 4
 """Raised whenever the descriptions of a clip change, so that cached ones are computed again."""
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 IMAGE_FRAMES = 18
