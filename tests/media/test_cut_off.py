@@ -1,6 +1,7 @@
 """Files that were cut off are told also where they state no duration; whole files are not."""
 
 import subprocess
+import wave
 from fractions import Fraction
 from pathlib import Path
 
@@ -169,3 +170,23 @@ def test_an_mp3_without_its_begin_is_told(master: Path, options: tuple[object, .
     cut.write_bytes(data[len(data) // 2 :])
     assert damage_of(whole)[1] == ()
     assert "late_begin" in [entry.kind for entry in damage_of(cut)[1]]
+
+
+@pytest.mark.parametrize("name", ["near_end.wav", "near_end.avi"])
+def test_bytes_that_are_missing_in_the_middle_of_a_riff_file_are_told(master: Path, name: str) -> None:
+    whole, less = master.with_name(name), master.with_name(f"less_{name}")
+    run("-i", master, *HOW[name], whole)
+    data, middle = whole.read_bytes(), whole.stat().st_size // 2
+    less.write_bytes(data[:middle] + data[middle + 1 :])
+    assert damage_of(whole)[1] == ()
+    assert "it has 1 byte less than it states" in " ".join(entry.text for entry in damage_of(less)[1])
+    counts_header = master.with_name(f"header_{name}")  # as some writers do
+    counts_header.write_bytes(data[:4] + (len(data)).to_bytes(4, "little") + data[8:])
+    assert damage_of(counts_header)[1] == ()
+
+
+def test_a_wav_of_odd_length_without_its_padding_is_whole(tmp_path: Path) -> None:
+    with wave.open(str(tmp_path / "odd.wav"), "wb") as sound:  # as Python's own module writes it
+        sound.setparams((1, 1, 8000, 8001, "NONE", ""))
+        sound.writeframes(bytes([128]) * 8001)
+    assert damage_of(tmp_path / "odd.wav")[1] == ()

@@ -197,9 +197,22 @@ def test_damage_of_a_content_and_of_a_reaction_is_told(films: list[Path], tmp_pa
     assert provenance["notes"] == [f"reaction.wav: {cut_off}", f"content.wav: {cut_off}"]
 
 
-def test_a_list_with_damage_that_is_none_is_refused(library: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"damage": [{"kind": "cut_off", "text": "two\nlines"}]},
+        {"sha256": "../../../outside"},  # it becomes part of a path
+        {"sha256": "A" * 64},
+        {"sha256": None},
+        {"audio_track": -1},
+        {"seconds": -1.0},
+        {"name": 7},
+        {"unknown": 1},
+    ],
+)
+def test_a_list_with_an_entry_that_is_none_is_refused(library: Path, tmp_path: Path, entry: dict[str, object]) -> None:
     body = json.loads((library / "contents.json").read_text())
-    body["contents"][0]["damage"] = [{"kind": "cut_off", "text": "two\nlines"}]
+    body["contents"][0] |= entry
     (tmp_path / "contents.json").write_text(json.dumps(body))
     with pytest.raises(LibraryError, match="is no list of contents"):
         ContentLibrary(tmp_path)

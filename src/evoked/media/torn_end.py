@@ -21,8 +21,8 @@ __all__ = ["torn_end"]
 TAIL_BYTES = 1 << 18
 CLUSTER_TAIL_BYTES = 1 << 24
 """A Matroska cluster is looked for in so many bytes."""
-RIFF_SLACK = 8
-"""Some writers count the header of a RIFF chunk in its length."""
+RIFF_HEADER = 8
+"""Some writers count the header of a RIFF chunk in its length: so many bytes less are no damage."""
 MATROSKA_SEGMENT, MATROSKA_CLUSTER = b"\x18\x53\x80\x67", b"\x1f\x43\xb6\x75"
 LAST_S = (2, 15, 120)
 """Seconds before the end from which the last frame is decoded: the least that holds a key frame."""
@@ -68,8 +68,12 @@ def _letters(box: bytes) -> str:
 
 def _riff(source: StreamSource) -> str | None:
     header = header_of(source.path)
-    missing = header.structure_end - header.size
-    return f"it has {missing} bytes less than it states" if missing > RIFF_SLACK else None
+    missing = (
+        header.structure_end - header.size - header.riff_end % 2
+    )  # a last chunk of odd length may lack its padding
+    if missing <= 0 or missing == RIFF_HEADER:
+        return None
+    return f"it has {missing} byte{'s' if missing > 1 else ''} less than it states"
 
 
 def _matroska(source: StreamSource) -> str | None:
