@@ -22,7 +22,7 @@ MISTAKES = {
     "an unknown suffix of predict": (("predict", "v.mp4", "--model", "s1", "-o", "x.xlsx"), 1, "no model in s1"),
     "an unknown suffix of align": (("align", "v.mp4", "v.mp4", "-o", "x.csv"), 1, "end it in .json"),
     "no content": (("align", "v.mp4"), 2, "Missing argument 'CONTENT'"),
-    "no model": (("predict", "v.mp4"), 2, "Missing option '--model'"),
+    "a step that does not exist": (("run", "s2", "--only", "votes"), 2, "'votes' is not one of 'align', 'annotate'"),
     "a video instead of a model": (("predict", "v.mp4", "--model", "v.mp4"), 1, "no model in v.mp4"),
     "a video instead of labels": (
         ("evaluate", "--labels", "v.mp4", "--predictions", "s1"),

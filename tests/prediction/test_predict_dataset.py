@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,8 +9,6 @@ import numpy as np
 import pyarrow.dataset
 import pytest
 
-from conftest import WIDTHS
-from evoked.cli.main import main
 from evoked.core.errors import DatasetError
 from evoked.core.provenance import Provenance
 from evoked.core.time_grid import TimeGrid
@@ -20,25 +17,9 @@ from evoked.features.extract import Features
 from evoked.features.files import read_features, write_features
 from evoked.prediction.dataset import read_list
 from evoked.prediction.predictor import load_model, predict_features
+from small_model import WIDTHS
 
 COUNT = 23
-
-
-@pytest.fixture
-def evoked(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
-    """Run a command line; gives exit code, stdout, stderr."""
-
-    def run(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["evoked", *map(str, words)])
-        code = 0
-        try:
-            main()
-        except SystemExit as ended:
-            code = int(ended.code or 0)
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return run
 
 
 @pytest.fixture(scope="module")

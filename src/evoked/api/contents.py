@@ -8,6 +8,7 @@ from evoked.core.progress import Progress
 from evoked.core.track import Track
 from evoked.features.extract import FeatureConfig, Features
 from evoked.features.jobs import extract_once
+from evoked.prediction.baseline import BASELINE
 from evoked.prediction.jobs import PredictTask, run_predict_task
 from evoked.prediction.live import LivePredictor, LiveSecond
 from evoked.prediction.predictor import Model
@@ -42,11 +43,12 @@ def extract_features(
     return extract_once(as_path(video), config, cache, or_silent(progress))
 
 
-def load_model(folder: File) -> Model:
+def load_model(folder: File | None = None) -> Model:
     """Read a trained model.
 
     Args:
-        folder: as `train`, `evoked train` or `evoked run` wrote it, such as STUDY/results/model.
+        folder: as `train` or `evoked run` wrote it, such as STUDY/results/model; None: the baseline model
+            that comes with evoked (docs/baseline.md).
 
     Returns:
         The model; `predict` takes it, or the folder.
@@ -54,12 +56,12 @@ def load_model(folder: File) -> Model:
     Raises:
         CheckpointError: if it is missing, damaged or of a newer format.
     """
-    return load_folder(as_path(folder).absolute())
+    return load_folder(BASELINE if folder is None else as_path(folder).absolute())
 
 
 def predict(
     video: File,
-    model: File | Model,
+    model: File | Model | None = None,
     *,
     affect_model: File | None = None,
     output: File | None = None,
@@ -74,7 +76,8 @@ def predict(
 
     Args:
         video: a media file with a picture.
-        model: folder of a trained model, or from `load_model`.
+        model: folder of a trained model, or from `load_model`; None: the baseline model, which was trained on staged
+            videos and says little about people (docs/baseline.md).
         affect_model: folder of a model of `evoked transfer`, whose valence and arousal are added.
         output: also write the prediction to this file (.parquet, .csv, .json, .vtt, .srt, .eaf).
         threshold: probability from which an expression is on in .vtt, .srt and .eaf.
@@ -91,7 +94,7 @@ def predict(
         WeightsError: if a network is not available.
         OutputError: if the prediction cannot be written.
     """
-    folder = model.folder if isinstance(model, Model) else as_path(model)
+    folder = model.folder if isinstance(model, Model) else BASELINE if model is None else as_path(model)
     target = None if output is None else as_path(output)
     if target is not None:
         check_format(target)

@@ -66,7 +66,8 @@ GROUPS: dict[str, dict[str, CommandLine]] = {
         "predict": CommandLine(
             "predict what a new video evokes",
             (
-                "evoked predict new.mp4 --model mystudy/results/model",
+                "evoked predict new.mp4",
+                "evoked predict new.mp4 --model mystudy/results/model -o new.vtt",
                 "evoked predict *.mp4 --model mystudy/results/model -o predictions/ --workers 2",
             ),
         ),

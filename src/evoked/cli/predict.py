@@ -10,6 +10,7 @@ import click
 
 from evoked.cli.dry_run import print_plan, tell_networks
 from evoked.cli.failures import Failures, print_note
+from evoked.cli.messages import tell
 from evoked.cli.options import executor_from_options, executor_options
 from evoked.cli.outputs import check_folder, claim, digests_of, dry_run_option, force_option
 from evoked.cli.paths import InputPath, OutputPath
@@ -17,6 +18,7 @@ from evoked.cli.predict_dataset import print_dataset_plan, write_dataset
 from evoked.cli.predict_live import print_live_predictions
 from evoked.cli.progress import bar
 from evoked.parallel.pool import Done, Failed, Pool, SerialPool
+from evoked.prediction.baseline import BASELINE, baseline_note
 from evoked.prediction.jobs import Prediction, PredictTask, output_paths, run_predict_task
 from evoked.prediction.predictor import Model, load_affect_model, load_model
 from evoked.prediction.writers import FORMATS, prediction_rows, prediction_summary
@@ -41,7 +43,9 @@ _Outcome = Done[PredictTask, Prediction] | Failed[PredictTask]
     show_default=True,
     help="with --from: videos in each Parquet part of the dataset",
 )
-@click.option("--model", required=True, type=File, help="folder of a trained model")
+@click.option(
+    "--model", type=File, help="folder of a trained model  [default: the baseline model, see docs/baseline.md]"
+)
 @click.option("--affect-model", type=File, help="folder of a model of evoked transfer: adds valence and arousal")
 @click.option("-o", "--output", type=OutputPath(), help=f"file ({', '.join(FORMATS)}), or folder for several videos")
 @click.option(
@@ -71,13 +75,16 @@ _Outcome = Done[PredictTask, Prediction] | Failed[PredictTask]
     help="which audio track of each video, from 1; 0: the one that a player plays",
 )
 @executor_options
-def predict(videos: tuple[Path, ...], listed: Path | None, model: Path, output: Path | None, **options: Any) -> None:
+def predict(
+    videos: tuple[Path, ...], listed: Path | None, model: Path | None, output: Path | None, **options: Any
+) -> None:
     """Predict what VIDEOS evoke in their viewers, once a second.
 
     Without -o a small table is printed. A video that cannot be read is reported, the others are predicted, and the
     exit code is 1. --live: a line for each second while one VIDEO is written (MPEG-TS, Matroska, fragmented MP4),
     with the values of the finished file. --from LIST: one dataset of Parquet parts with a column `video`; the same
-    command again goes on where it stopped.
+    command again goes on where it stopped. Without --model a small baseline model is used, which was trained on
+    staged videos: it shows what predictions look like, and not what people express at your video.
     \f
 
     Args:
@@ -89,6 +96,9 @@ def predict(videos: tuple[Path, ...], listed: Path | None, model: Path, output: 
         EvokedError: if a video, the model, a network or the output cannot be used.
     """
     _check_usage(videos, listed, output, options)
+    if model is None:
+        model = BASELINE
+        tell(f"note: {baseline_note(load_model(model))}; name your own with --model")
     shown: dict[str, Any] = {name: options[name] for name in ("threads", "offline", "as_json")}
     if options["live"]:
         more = {name: options[name] for name in ("threshold", "audio_track")}
