@@ -68,3 +68,7 @@ def test_every_page_is_in_the_site() -> None:
         if page.name == "index.md" or name.split("/")[0] in ("_build", "decisions", "benchmarks"):
             continue
         assert name in listed or f"{name.split('/')[0]}/*" in listed, f"{name} is in no toctree of docs/index.md"
+
+
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 120
