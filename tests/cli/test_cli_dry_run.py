@@ -24,6 +24,8 @@ def test_features_and_annotate_say_what_would_be_written(evoked, media, tmp_path
         0,
         [{"video": str(video), "state": "to do", "seconds": 6, "files": [str(out / "v.parquet"), str(out / "b.mp4")]}],
     )
+    code, stdout, _ = evoked("features", video, "-o", f"{out}/", "--dry-run")
+    assert (code, stdout) == (0, f"to do: {video}: 6 s -> {out / 'plain.safetensors'}\n")
     code, stdout, _ = evoked("annotate", video, "--labels", "-o", out / "labels.parquet", "--dry-run")
     assert (code, stdout) == (0, f"to do: {video}: 6 s -> {out / 'labels.parquet'}\n")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["notes.mp4"]
@@ -45,6 +47,7 @@ def test_networks_that_would_be_fetched_are_named(
     code, _, err = evoked(*words)
     assert (code, err.count("would be downloaded")) == (0, len(FeatureConfig().chosen.nets))
     assert "and --offline forbids its download" in evoked(*words, "--offline").err
+    assert "network nn2 is yours to provide, see docs/weights.md" in evoked(*words, "--preset", "paper").err
     assert not (tmp_path / "empty").exists()
 
 

@@ -56,6 +56,9 @@ def tell_networks(cache: Cache, names: Iterable[str]) -> None:
     """
     for name in dict.fromkeys(names):
         if cache.state(name) == "absent":
+            if not NETS[name].sha256:
+                tell(f"note: network {name} is yours to provide, see docs/weights.md")
+                continue
             how = "is not in the cache, and --offline forbids its download" if cache.offline else "would be downloaded"
             size = f" ({stated / 1e6:.0f} MB)" if (stated := NETS[name].bytes) else ""
             tell(f"note: network {name}{size} {how}")

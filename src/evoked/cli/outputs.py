@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from evoked.cli.file_provenance import read_origin
+from evoked.cli.paths import DRY_RUN
 from evoked.core.errors import OutputError
 from evoked.core.files import canonical, check_writable, sha256, writing
 from evoked.core.provenance import unique_names
@@ -19,7 +20,7 @@ from evoked.core.provenance import unique_names
 __all__ = ["check_folder", "claim", "digests_of", "dry_run_option", "file_in", "force_option", "is_forced", "sign_page"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-FORCE, DRY_RUN = "evoked.force", "evoked.dry_run"
+FORCE = "evoked.force"
 FILE_SUFFIXES = {
     *(".json", ".csv", ".parquet", ".safetensors", ".onnx", ".html", ".htm", ".svg", ".png", ".pdf", ".npz", ".npy"),
     *(".pth", ".pt", ".txt", ".md", ".xlsx", ".mp4", ".mkv", ".mov", ".vtt", ".toml", ".zip"),
@@ -52,6 +53,7 @@ def dry_run_option(command: Command) -> Command:
     return click.option(
         "--dry-run",
         is_flag=True,
+        is_eager=True,  # before the paths of outputs are read
         callback=keep,
         help="print what would be done with each file; compute and write nothing",
     )(command)

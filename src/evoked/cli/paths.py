@@ -9,7 +9,10 @@ import click
 from evoked.core.errors import EvokedError, OutputError
 from evoked.core.names import is_utf8, printable, special_file
 
-__all__ = ["InputPath", "OutputPath"]
+__all__ = ["DRY_RUN", "InputPath", "OutputPath"]
+
+DRY_RUN = "evoked.dry_run"
+"""Key of a click context: nothing is made."""
 
 
 class InputPath(click.Path):
@@ -69,7 +72,8 @@ class OutputPath(click.Path):
         _check_name(path)
         if file_type := special_file(path):
             raise OutputError(f"cannot write {path}: it is {file_type}, not a file. Choose another place")
-        if str(value).endswith(("/", os.sep)):
+        dry_run = ctx is not None and ctx.meta.get(DRY_RUN)
+        if str(value).endswith(("/", os.sep)) and not dry_run:
             try:
                 path.mkdir(parents=True, exist_ok=True)
             except OSError as error:
