@@ -182,7 +182,7 @@ def test_one_prediction_has_no_study_s_parts(tmp_path: Path) -> None:
     path = write_page(facts, tmp_path / "r.html", NO_VIDEO)
     page = Elements(path.read_text(encoding="utf-8"))
     assert facts.missing == {}
-    assert [a["id"] for t, a in page.found if t == "section"] == ["timeline", "made"]
+    assert [a["id"] for t, a in page.found if t == "section"] == ["timeline", "peaks", "made"]
     assert "No viewer’s face was measured" in page.text
 
 

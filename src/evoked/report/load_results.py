@@ -6,7 +6,7 @@ study is useful as well.
 
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -97,7 +97,7 @@ def load_study(study: Path) -> PageData:
     about = _about(layout, gaps)
     items = _items(layout, gaps)
     scores = _scores(layout, gaps, items)
-    reactions = _reactions(layout, gaps, {c.name: c for c in contents})
+    reactions = _named(_reactions(layout, gaps, {c.name: c for c in contents}), series)
     provenance = origins.gather(layout, gaps.add)
     return PageData(
         kind="study",
@@ -307,6 +307,26 @@ def _reactions(
             )
         )
     return tuple(reactions)
+
+
+def _named(reactions: Iterable[PageReaction], series: Iterable[ViewerSeries]) -> tuple[PageReaction, ...]:
+    """The reactions with the names of their participants, where participants.csv gives them."""
+    people = {(one.recording, one.viewer): one.participant for one in series}
+    return tuple(
+        replace(
+            reaction,
+            viewers=tuple(
+                replace(
+                    v,
+                    participant=""
+                    if (who := people.get((reaction.name, v.viewer), "")).startswith(f"{reaction.name}/")
+                    else who,
+                )
+                for v in reaction.viewers
+            ),
+        )
+        for reaction in reactions
+    )
 
 
 def _pairs(layout: StudyLayout, gaps: MissingParts) -> dict[str, str]:

@@ -16,6 +16,7 @@ from evoked.core.study_layout import StudyLayout
 from evoked.report.config import ReportConfig
 from evoked.report.formats import FILTERS, expression_colours
 from evoked.report.load_results import load_study
+from evoked.report.majorities import highest_shares, without_majority
 from evoked.report.page_data import PageData
 from evoked.report.page_series import index_of, series_of, within_limit
 from evoked.report.summary import between, interval, points, summarise
@@ -100,6 +101,7 @@ def render(data: PageData, shown: Mapping[str, EmbeddedVideo]) -> str:
             data=data,
             shown=shown,
             per_second=labels_per_second(data.contents),
+            no_majority=highest_shares(data.contents, without_majority(data.contents, data.expressions)),
             summary=summarise(data),
             between=between,
             interval=interval,

@@ -130,11 +130,19 @@ class PageContent:
 
 @dataclass(frozen=True)
 class VisibleSpan:
-    """When one viewer's face was visible: half-open spans in seconds of the reaction, and the share of 6 Hz frames."""
+    """When one viewer's face was visible.
+
+    Attributes:
+        viewer: name in the recording.
+        spans: half open, in seconds of the reaction.
+        share: of the frames (6 Hz).
+        participant: who it is; "" where participants.csv does not say.
+    """
 
     viewer: str
     spans: tuple[tuple[float, float], ...]
     share: float
+    participant: str = ""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from evoked.learning.evaluation.scores import MeanScore, ScoreRow, Scores
 from evoked.report.formats import PERCENT, chance_comparison, clock, grouped, percent
 from evoked.report.page_data import PageData
@@ -47,17 +49,36 @@ def summarise(data: PageData) -> Summary:
     below = f"{clock(seconds)} in all" if data.kind == "study" else f"{len(data.expressions)} expressions"
     tiles = [SummaryTile(title, value, below)]
     if data.reactions:
-        viewers = sum(len(r.viewers) for r in data.reactions)
-        below = f"{grouped(viewers)} viewer{'' if viewers == 1 else 's'} seen"
-        tiles.append(SummaryTile("Reactions", grouped(len(data.reactions)), below))
+        viewers = data.participants or sum(len(r.viewers) for r in data.reactions)
+        word = "participant" if data.participants else "viewer"
+        below = f"of {grouped(viewers)} {word}{'' if viewers == 1 else 's'}"
+        tiles.append(SummaryTile("Recordings", grouped(len(data.reactions)), below))
     if counts := data.statistics:
         below = f"{grouped(counts.valid_seconds)} of {grouped(counts.seconds)} s: enough faces seen"
         tiles.append(SummaryTile("Valid seconds", percent(counts.valid_share), below))
+    if data.kind == "prediction":
+        return Summary((*tiles, *_highest_probabilities(data)), "")
     if data.scores is None:
         return Summary(tuple(tiles), "")
     mean = data.scores.map
     tiles.append(SummaryTile("Mean average precision", percent(mean.value), against(data.scores)))
     return Summary(tuple(tiles), headline(data.scores))
+
+
+def _highest_probabilities(data: PageData) -> list[SummaryTile]:
+    """The highest predicted probability, and the expression with the highest mean."""
+    track = data.contents[0].prediction
+    if track is None or not track.valid.any():
+        return []
+    values = track.values[track.valid]
+    second, k = (int(i) for i in np.unravel_index(np.nanargmax(track.values), track.values.shape))
+    mean = int(values.mean(axis=0).argmax())
+    at = f"{track.names[k]} at {clock(second)}"
+    return [
+        SummaryTile("Highest probability", f"{track.values[second, k]:.2f}", at),
+        SummaryTile("Highest mean", f"{values[:, mean].mean():.2f}", track.names[mean]),
+        SummaryTile("Valid seconds", percent(float(track.valid.mean())), f"{int(track.valid.sum())} of {len(track)} s"),
+    ]
 
 
 def headline(scores: Scores) -> str:

@@ -4,7 +4,7 @@ import base64
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from urllib.parse import quote
@@ -19,11 +19,14 @@ from evoked.media.preview import write_browser_copy
 from evoked.media.probe import probe
 from evoked.report.config import ReportConfig
 from evoked.report.page_data import PageContent
+from evoked.report.thumbnails import thumbnails, wanted_thumbnails
 
 __all__ = ["EmbeddedVideo", "embed_video"]
 
 MEGABYTE = 1_000_000
 BYTES_PER_SECOND = 12_000  # smallest measured size of a 240-line preview with audio (96 kbit/s)
+DECODED_S = 1800
+"""Seconds of linked videos that are decoded for thumbnails."""
 PREVIEW = 2  # version; raised when previews of the same file change
 
 
@@ -36,12 +39,14 @@ class EmbeddedVideo:
         source: base64 of an MP4 (embed), a relative URL (link), or "".
         reason: for "none": why there is no video, one sentence.
         poster: base64 of a JPEG that is shown before it plays; "" for links and where there is no video.
+        thumbnails: second → base64 of a JPEG, at the content's peaks.
     """
 
     mode: str
     source: str = ""
     reason: str = ""
     poster: str = ""
+    thumbnails: Mapping[int, str] = field(default_factory=dict)
 
 
 def embed_video(
@@ -65,18 +70,34 @@ def embed_video(
         return {c.name: EmbeddedVideo("none", reason="This page was made without video.") for c in contents}
     links = {name: EmbeddedVideo("link", _url(file, page)) for name, file in with_file}
     expected = sum(c.seconds for c in contents if c.file) * BYTES_PER_SECOND
+    peaks = wanted_thumbnails(contents)
     if config.video == "link" or expected > config.video_limit_mb * MEGABYTE:
-        return {**shown, **links}
+        return {**shown, **_with_thumbnails(links, dict(with_file), peaks)}
     previews, weight = {}, 0
     for number, (name, file) in enumerate(with_file):
         progress(number, len(with_file), name)
-        previews[name], size = _embedded(file, page, keep, config.preview_height)
+        previews[name], size = _embedded(file, page, keep, config.preview_height, peaks[name])
         weight += size
         if weight > config.video_limit_mb * MEGABYTE:
-            return {**shown, **links}
+            return {**shown, **_with_thumbnails(links, dict(with_file), peaks)}
     if keep is not None:
         _forget(keep, {_key(file, config.preview_height) for _, file in with_file})
     return {**shown, **previews}
+
+
+def _with_thumbnails(
+    links: Mapping[str, EmbeddedVideo], files: Mapping[str, Path], peaks: Mapping[str, Sequence[int]]
+) -> dict[str, EmbeddedVideo]:
+    """Links with thumbnails, which are decoded from the videos themselves: not more than DECODED_S in all."""
+    left, shown = DECODED_S, dict(links)
+    for name, link in links.items():
+        length = max(peaks[name], default=0)
+        if length > left:
+            continue
+        left -= length
+        with suppress(MediaError):  # the page says what is wrong with it where it is played
+            shown[name] = replace(link, thumbnails=thumbnails(files[name], peaks[name]))
+    return shown
 
 
 def _forget(keep: Path, used: set[str]) -> None:
@@ -91,21 +112,24 @@ def _key(file: Path, height: int) -> str:
     return digest({"preview": PREVIEW, "source": sha256(file), "height": height})[:32]
 
 
-def _embedded(file: Path, page: Path, keep: Path | None, height: int) -> tuple[EmbeddedVideo, int]:
-    """The preview of a video, and its size in bytes."""
+def _embedded(
+    file: Path, page: Path, keep: Path | None, height: int, peaks: Sequence[int]
+) -> tuple[EmbeddedVideo, int]:
+    """The preview of a video with thumbnails of its peaks, and its size in bytes."""
     name = f"{_key(file, height)}.mp4"
     kept = keep / name if keep else None
     path = kept or page.parent / name
     try:
         if not path.is_file():
             path = _written(file, [path, page.parent / name], height)
-        data, poster = path.read_bytes(), _poster(path)
+        data, poster, frames = path.read_bytes(), _poster(path), thumbnails(path, peaks)
     except MediaError as error:
         return EmbeddedVideo("none", reason=f"No preview: {error}"), 0
     finally:
         if path != kept:
             path.unlink(missing_ok=True)
-    return EmbeddedVideo("embed", base64.b64encode(data).decode(), poster=base64.b64encode(poster).decode()), len(data)
+    texts = (base64.b64encode(part).decode() for part in (data, poster))
+    return EmbeddedVideo("embed", next(texts), poster=next(texts), thumbnails=frames), len(data)
 
 
 def _written(file: Path, places: Sequence[Path], height: int) -> Path:

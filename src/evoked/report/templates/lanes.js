@@ -128,7 +128,7 @@ function drawAxis(pen, box, look, wide = 72) {
   const muted = look.ink("--muted"), end = box.x + box.width;
   for (let t = Math.ceil(state.from / step) * step; t <= state.from + state.span + 1e-6; t += step) {
     const x = inside(t, box), anchor = x - box.x < 16 ? "start" : end - x < 16 ? "end" : "middle";
-    pen.text(x, box.y + 12, clock(t), muted, { anchor });
+    pen.text(anchor === "start" ? x + 5 : x, box.y + 12, clock(t), muted, { anchor }); // beside the playhead at the beginning
     pen.rect(clamp(Math.round(x), box.x, end - 1), box.y + 18, 1, 6, muted);
   }
 }

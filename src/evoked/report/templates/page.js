@@ -51,6 +51,7 @@ function pick(i) {
   for (const button of document.querySelectorAll("[data-pick]")) button.setAttribute("aria-pressed", String(Number(button.dataset.pick) === i));
   if (find("pick")) find("pick").value = String(i);
   own["any-peak"] = own.peaks.flat();
+  own.band = own.curves ? own.curves[0].low.flat() : [];
   for (const item of document.querySelectorAll("[data-for]")) item.hidden = !item.dataset.for.split(" ").every(has) || (item.dataset.unless ? has(item.dataset.unless) : false);
   find("viewers-lane").hidden = !own.labels;
   choices(own);
