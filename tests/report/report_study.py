@@ -64,7 +64,7 @@ def watchers(video: str, seconds: int, people: int = 4) -> list[ViewerSeries]:
     t = np.arange(seconds)
     series = []
     for number in range(people):
-        size = 0.8 if number < people / 2 else 0.4
+        size = (0.8 if number < people / 2 else 0.4) - 0.02 * number
         values = np.repeat((size * np.exp(-(((t - 12) / 3) ** 2)))[:, None], len(EEV5), axis=1)
         values[:, 1:] = 0.05 * rng.random((seconds, len(EEV5) - 1))
         track = Track.masked(TimeGrid(Fraction(1), seconds), EEV5, values, t != 30 + number)

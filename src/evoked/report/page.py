@@ -13,6 +13,7 @@ from markupsafe import Markup
 from evoked.core.files import write_text
 from evoked.core.progress import Progress, silent
 from evoked.core.study_layout import StudyLayout
+from evoked.report.comparisons import comparisons, correlations, difference_verdict
 from evoked.report.config import ReportConfig
 from evoked.report.formats import FILTERS, expression_colours
 from evoked.report.load_results import load_study
@@ -145,4 +146,5 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     jinja.filters.update(FILTERS)
+    jinja.filters.update(comparisons=comparisons, correlations=correlations, difference_verdict=difference_verdict)
     return jinja
