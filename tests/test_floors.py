@@ -55,7 +55,7 @@ HOMES = {
     "jinja2": {"report"},
     "pyarrow": {"core"},
     "pandas": {"core", "api"},  # decision 0006: when to_pandas() is called
-    "matplotlib": {"core"},  # decision 0006: when plot() is called
+    "matplotlib": {"core", "report"},  # decision 0006: when plot() is called, or a picture is written
     "ray": {"parallel"},
     "fastapi": {"apps"},
     "starlette": {"apps"},

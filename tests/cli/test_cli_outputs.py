@@ -92,7 +92,7 @@ def test_what_is_there_needs_force(evoked, two, model, tmp_path: Path, verb: str
         (["features", "{}", "{}b", "-o", "x.safetensors"], "a folder is written"),
         (["align", "{}", "{}b", "-o", "m.csv"], "end it in .json"),
         (["align", "{}", "{}b", "--draw", "m.png"], "end it in .svg, .html"),
-        (["report", ".", "-o", "x.png"], "end it in .html, .htm"),
+        (["report", ".", "-o", "x.gif"], "end it in .html, .htm, .png, .svg, .pdf"),
         (["report", "--prediction", "p.csv", "-o", "x.json"], "end it in .html, .htm"),
         (["export", "{model}", "-o", "x.pth"], "end it in .onnx"),
         (["evaluate", "--labels", "l.csv", "--predictions", "p", "-o", "x.csv"], "end it in .json"),

@@ -56,9 +56,9 @@ def test_the_page_tells_means_intervals_and_correlations(study: Path) -> None:
     difference = row(rows, "difference", "", "group", "a")
     assert difference.low is not None
     assert difference.high is not None
-    assert f"a − b {difference.value:.3f} [{difference.low:.3f}, {difference.high:.3f}] 4 interval excludes 0" in text
+    assert f"a − b{difference.value:.3f}[{difference.low:.3f}, {difference.high:.3f}]4interval excludes 0" in text
     r = row(rows, "correlation", "first.mp4")
-    assert f"first.mp4 amusement {r.value:.2f} [{r.low:.2f}, {r.high:.2f}] 8" in text
+    assert f"first.mp4amusement{r.value:.2f}[{r.low:.2f}, {r.high:.2f}]8" in text
     assert list(correlations(rows)) == ["first.mp4", "second.mp4"]
 
 

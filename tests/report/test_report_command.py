@@ -54,6 +54,7 @@ def test_wrong_use_is_exit_2_and_says_what_is_right(study: Path, tmp_path: Path)
         ((), "either a STUDY folder or --prediction"),
         ((study, "--prediction", "x.parquet"), "either a STUDY folder or --prediction"),
         ((study, "--video-file", "x.mp4"), "--video-file goes with --prediction"),
+        ((study, "--content", "first.mp4"), "--content goes with a picture: end -o in .png, .svg, .pdf"),
         ((study, "--video", "stream"), "'stream' is not one of 'embed', 'link', 'none'"),
     ):
         done = evoked(*words)
@@ -68,3 +69,12 @@ def test_no_study_is_one_line_and_exit_1(tmp_path: Path) -> None:
     assert len(lines) == 1
     assert "no study folder at" in lines[0]
     assert "Traceback" not in done.stderr
+
+
+def test_a_picture_is_written_again_and_never_over_another_study_s(study: Path, tmp_path: Path) -> None:
+    out = tmp_path / "slide.png"
+    done = evoked(study, "-o", out, "--content", "first.mp4")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{out}\n", "")
+    refused = evoked(study.rename(tmp_path / "another study"), "-o", out)
+    assert refused.returncode == 1
+    assert "made of study small study, which this command does not read" in refused.stderr

@@ -26,7 +26,11 @@ GROUPS: dict[str, dict[str, CommandLine]] = {
         ),
         "report": CommandLine(
             "write the report page of a study, or of one prediction",
-            ("evoked report mystudy", "evoked report --prediction new.parquet --video new.mp4 -o new.html"),
+            (
+                "evoked report mystudy",
+                "evoked report mystudy -o slide.png --content trailer.mp4",
+                "evoked report --prediction new.parquet --video new.mp4 -o new.html",
+            ),
         ),
         "config": CommandLine(
             "show every setting, its default, and the values of a study",

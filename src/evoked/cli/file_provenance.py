@@ -1,6 +1,7 @@
 """What made a file: read from the provenance in it, whatever its format."""
 
 import re
+from base64 import urlsafe_b64decode
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -61,6 +62,11 @@ def _page(path: Path) -> object:
     return parse_json(notes[-1])
 
 
+def _picture(path: Path) -> object:
+    (note,) = re.findall(rb"evoked:([A-Za-z0-9_=-]+)", path.read_bytes())
+    return parse_json(urlsafe_b64decode(note).decode())
+
+
 def _video(path: Path) -> object:
     from evoked.media.write import read_comment
 
@@ -79,6 +85,7 @@ READERS: Mapping[str, Callable[[Path], object]] = {
     ".safetensors": _tensors,
     ".vtt": _subtitles,
     **dict.fromkeys((".html", ".htm", ".svg"), _page),
+    **dict.fromkeys((".png", ".pdf"), _picture),
     **dict.fromkeys((".mp4", ".mov", ".mkv"), _video),
     ".onnx": _graph,
 }

@@ -5,6 +5,7 @@ that says nothing else is refused. A file that is there is replaced without a wo
 from the same inputs; one that evoked did not write, or made of other inputs, needs --force.
 """
 
+from base64 import urlsafe_b64encode
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,7 +18,17 @@ from evoked.core.errors import OutputError
 from evoked.core.files import canonical, check_writable, sha256, writing
 from evoked.core.provenance import unique_names
 
-__all__ = ["check_folder", "claim", "digests_of", "dry_run_option", "file_in", "force_option", "is_forced", "sign_page"]
+__all__ = [
+    "check_folder",
+    "claim",
+    "digests_of",
+    "dry_run_option",
+    "file_in",
+    "force_option",
+    "is_forced",
+    "picture_note",
+    "sign_page",
+]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 FORCE = "evoked.force"
@@ -152,3 +163,17 @@ def sign_page(page: Path, made_by: str, inputs: Mapping[str, str]) -> None:
     with writing(page) as temporary:
         note = canonical({"inputs": dict(inputs), "made_by": made_by}).replace("-", "\\u002d")  # no -- in a comment
         temporary.write_text(f"{page.read_text(encoding='utf-8')}<!-- evoked {note} -->\n", encoding="utf-8")
+
+
+def picture_note(made_by: str, inputs: Mapping[str, str]) -> str:
+    """The same for the metadata of a picture that is no text: letters and digits that every format keeps as they are.
+
+    Args:
+        made_by: the command.
+        inputs: name → sha256.
+
+    Returns:
+        The note, which `read_origin` finds among the bytes of a PNG or PDF.
+    """
+    text = canonical({"inputs": dict(inputs), "made_by": made_by})
+    return f"evoked:{urlsafe_b64encode(text.encode()).decode()}"
