@@ -16,7 +16,7 @@ from evoked.report import picture
 from evoked.report.load_results import load_prediction, load_study
 from evoked.report.picture import chosen_contents, write_picture
 
-ORANGE = [0xDB, 0x8F, 0x00]
+ORANGE, BLUE = [0xDB, 0x8F, 0x00], [0x00, 0x72, 0xB2]
 
 
 def test_the_peak_stands_at_its_second(study: Path, tmp_path: Path) -> None:
@@ -28,9 +28,10 @@ def test_the_peak_stands_at_its_second(study: Path, tmp_path: Path) -> None:
     assert width == 2000
     mean = np.argwhere(np.abs(pixels - ORANGE).max(axis=2) < 8)  # (row, column) of the curve of amusement
     assert mean[:, 0].max() < 0.55 * height  # the first of two rows
-    left, right = mean[:, 1].min(), mean[:, 1].max()
+    other = np.argwhere(np.abs(pixels - BLUE).max(axis=2) < 8)[:, 1]  # concentration, from second 0.5 to 39.5
+    left, right = other.min(), other.max()
     top = mean[mean[:, 0] == mean[:, 0].min(), 1].mean()
-    assert 40 * (top - left) / (right - left) == pytest.approx(12.5, abs=1.5)  # of seconds 0 to 40
+    assert 0.5 + 39 * (top - left) / (right - left) == pytest.approx(12.5, abs=0.5)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
