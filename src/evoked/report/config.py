@@ -20,3 +20,6 @@ class ReportConfig:
     )
     video_limit_mb: float = setting(60.0, "link instead of embed where all previews together weigh more, MB", ge=0)
     preview_height: int = setting(240, "height of an embedded preview, pixels", ge=64, le=1080)
+    viewer_pictures: Literal["none", "blurred", "clear"] = setting(
+        "none", "a frame of each recording: none, blurred as a whole, or clear: people can then be recognised"
+    )

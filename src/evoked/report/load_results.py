@@ -301,11 +301,9 @@ def _reactions(
         pair = pairs.get(name, pairs.get(Path(name).stem))
         ends = [s.reaction_end_s for s in alignment.segments] if alignment else []
         length = max([visible.length_s if visible else 0.0, *ends])
-        reactions.append(
-            PageReaction(
-                name, named_files(pair, videos) if pair else None, length, visible.viewers if visible else (), alignment
-            )
-        )
+        content = named_files(pair, videos) if pair else None
+        seen = visible.viewers if visible else ()
+        reactions.append(PageReaction(name, content, length, seen, alignment, files.get(name)))
     return tuple(reactions)
 
 

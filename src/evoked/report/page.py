@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -23,6 +24,7 @@ from evoked.report.page_series import index_of, series_of, within_limit
 from evoked.report.summary import between, interval, points, summarise
 from evoked.report.timelines import labels_per_second
 from evoked.report.video import EmbeddedVideo, embed_video
+from evoked.report.viewer_pictures import viewer_pictures
 
 __all__ = ["asset", "default_place", "embedded", "environment", "kept_previews", "render", "write_page", "write_report"]
 
@@ -77,11 +79,14 @@ def write_page(
     Raises:
         OutputError: if it cannot be written.
     """
-    write_text(out, render(data, embed_video(data.contents, out, keep, config, progress)))
+    pictures = viewer_pictures(data.reactions, config.viewer_pictures)
+    write_text(out, render(data, embed_video(data.contents, out, keep, config, progress), pictures))
     return out
 
 
-def render(data: PageData, shown: Mapping[str, EmbeddedVideo]) -> str:
+def render(
+    data: PageData, shown: Mapping[str, EmbeddedVideo], pictures: Mapping[str, str] = MappingProxyType({})
+) -> str:
     """The page as text.
 
     Every name in it is escaped. The page's content security policy allows its one script by digest, so that no other
@@ -90,6 +95,7 @@ def render(data: PageData, shown: Mapping[str, EmbeddedVideo]) -> str:
     Args:
         data: of the page.
         shown: content name → how its video is shown.
+        pictures: reaction name → base64 of a JPEG of its viewers; nothing unless it was asked for.
 
     Returns:
         The HTML.
@@ -101,6 +107,7 @@ def render(data: PageData, shown: Mapping[str, EmbeddedVideo]) -> str:
         .render(
             data=data,
             shown=shown,
+            pictures=pictures,
             per_second=labels_per_second(data.contents),
             no_majority=highest_shares(data.contents, without_majority(data.contents, data.expressions)),
             summary=summarise(data),

@@ -147,13 +147,14 @@ class VisibleSpan:
 
 @dataclass(frozen=True)
 class PageReaction:
-    """A reaction video. `content` is None where its content is unknown."""
+    """A reaction video. `content` is None where its content is unknown, `file` where the recording does not exist."""
 
     name: str
     content: str | None
     length_s: float
     viewers: tuple[VisibleSpan, ...]
     alignment: OffsetMap | None
+    file: Path | None = None
 
 
 @dataclass(frozen=True)
