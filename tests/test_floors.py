@@ -37,7 +37,7 @@ INNER_FLOORS = {
         {"library"},
         {"matcher"},
     ],
-    "evoked.apps": [{"web"}, {"predictions"}],
+    "evoked.apps": [{"web"}, {"predictions", "rating"}],
     "evoked.learning": [{"training", "evaluation"}, {"recognition", "experiments"}],
 }
 """Inside a package, lowest first: packages and files import only from lower floors, never from their own."""
@@ -60,6 +60,9 @@ HOMES = {
     "fastapi": {"apps"},
     "starlette": {"apps"},
     "uvicorn": {"apps"},
+    "sqlalchemy": {"apps"},
+    "alembic": {"apps"},
+    "itsdangerous": {"apps"},
     "click": {"cli"},
     "tqdm": {"cli"},
 }

@@ -15,7 +15,7 @@ from evoked.media.write import VideoWriter
 from evoked.reactions.viewers.annotation import Annotation
 from evoked.reactions.viewers.face_detections import CONTENT_FACE, UNNAMED, FaceDetection
 
-__all__ = ["draw_detections", "write_preview"]
+__all__ = ["blur_face", "draw_detections", "write_preview"]
 
 Rgb = NDArray[np.uint8]
 
@@ -87,7 +87,7 @@ def draw_detections(rgb: Rgb, annotation: Annotation, frame: float, *, hide: boo
     """
     if hide:
         for box in annotation.detections.boxes_to_blur(frame):
-            _blur_face(rgb, box)
+            blur_face(rgb, box)
     for detection in annotation.detections.between(frame):
         _draw_detection(rgb, detection, annotation)
 
@@ -147,8 +147,13 @@ def _draw_scores(
         )
 
 
-def _blur_face(rgb: Rgb, box: NDArray[np.float32]) -> None:
-    """Reduce a face to a few blurred cells so that nobody can be recognised, in place."""
+def blur_face(rgb: Rgb, box: NDArray[np.float32]) -> None:
+    """Reduce a face to a few blurred cells so that nobody can be recognised, in place.
+
+    Args:
+        rgb: pixels of the frame, uint8, shape (height, width, 3).
+        box: x, y, width, height of the face in pixels; a margin is blurred too.
+    """
     x, y, width, height = (float(v) for v in box)
     left, top = max(0, round(x - BLUR_MARGIN * width)), max(0, round(y - BLUR_MARGIN * height))
     right, bottom = round(x + (1 + BLUR_MARGIN) * width), round(y + (1 + BLUR_MARGIN) * height)
