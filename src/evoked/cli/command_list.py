@@ -106,6 +106,10 @@ GROUPS: dict[str, dict[str, CommandLine]] = {
             "compare scores with human ratings of faces, and raters with each other",
             ("evoked agree mystudy/results/annotations ratings.csv -o agreement.html",),
         ),
+        "rate": CommandLine(
+            "let people rate clips of viewers in a browser",
+            ("evoked rate new mystudy", "evoked rate serve mystudy", "evoked rate export mystudy -o ratings.csv"),
+        ),
         "ablate": CommandLine(
             "train the model without one component at a time, and score all on the same videos",
             ("evoked ablate --features features --labels labels.parquet -o ablation",),
@@ -132,5 +136,5 @@ GROUPS: dict[str, dict[str, CommandLine]] = {
 
 COMMANDS: dict[str, CommandLine] = {name: line for group in GROUPS.values() for name, line in group.items()}
 
-ALIASES = {"help": "--help", "version": "--version", "settings": "config", "rate": "recogniser", "score": "evaluate"}
+ALIASES = {"help": "--help", "version": "--version", "settings": "config", "score": "evaluate"}
 """What people type for something that has another name; it is suggested, not run."""

@@ -48,6 +48,11 @@ class StudyLayout:
         return self.root / "study.toml"
 
     @property
+    def rating(self) -> Path:
+        """The folder of the rating store, its secret and the clips that were cut."""
+        return self.root / "rating"
+
+    @property
     def truth(self) -> Path:
         """The ground truth; only staged studies have it."""
         return self.root / "truth.json"

@@ -5,6 +5,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from evoked.apps.rating.store import read_plan
 from evoked.apps.rating.tables import assignments, clips, raters, ratings
 from evoked.core.errors import DatasetError
-from evoked.dataset.ratings import Ratings
+from evoked.dataset.ratings import RatedClip, Ratings
 from evoked.metrics.dawid_skene import dawid_skene
 from evoked.metrics.rater_agreement import krippendorff_alpha, rater_terms
 
@@ -22,13 +23,14 @@ __all__ = [
     "RatingStatus",
     "check_plan_videos",
     "merged_rows",
+    "merged_table",
     "rating_rows",
     "rating_status",
     "table_text",
 ]
 
 MERGE_RULES = ("majority", "any", "mean", "dawid-skene")
-Rows = tuple[tuple[str, ...], list[tuple[object, ...]]]
+Rows = tuple[tuple[str, ...], list[tuple[Any, ...]]]
 """Names of the columns, and the rows."""
 
 
@@ -45,12 +47,36 @@ def rating_rows(connection: sa.Connection) -> Rows:
     """A row per clip and rater, in the columns of docs/agreement.md; expressions are empty where nobody can tell."""
     names = read_plan(connection).expressions
     header = ("video", "start_s", "end_s", "viewer", "rater", *names, "cannot_tell", "sampling_probability")
-    rows: list[tuple[object, ...]] = []
+    rows: list[tuple[Any, ...]] = []
     for row in _answers(connection):
         marks = ["" if row.cannot_tell else int(name in row.present) for name in names]
         place = (row.video, row.start_s, row.end_s, row.viewer, row.pseudonym)
         rows.append((*place, *marks, int(row.cannot_tell), repr(float(row.probability))))
     return header, rows
+
+
+def merged_table(connection: sa.Connection, rule: str) -> Rows:
+    """As `merged_rows`, of the answers in the store.
+
+    Args:
+        connection: any.
+        rule: of MERGE_RULES.
+
+    Returns:
+        The columns and rows; no rows where nothing was rated.
+    """
+    header, rows = rating_rows(connection)
+    if not rows:
+        return header, []
+    names = read_plan(connection).expressions
+    places = [RatedClip(r[0], "", float(r[1]), float(r[2]), -1, r[3]) for r in rows]
+    clip_list, people = sorted(set(places)), sorted({str(r[4]) for r in rows})
+    marks = np.array([[np.nan if v == "" else v for v in r[5 : 5 + len(names)]] for r in rows], dtype=np.float32)
+    clip = np.array([clip_list.index(place) for place in places])
+    rater = np.array([people.index(str(r[4])) for r in rows])
+    chance = {place: float(r[-1]) for place, r in zip(places, rows, strict=True)}
+    drawn = np.array([chance[place] for place in clip_list])
+    return merged_rows(Ratings(names, tuple(clip_list), tuple(people), clip, rater, marks, {}, (), drawn), rule)
 
 
 def merged_rows(ratings_table: Ratings, rule: str) -> Rows:
@@ -71,7 +97,7 @@ def merged_rows(ratings_table: Ratings, rule: str) -> Rows:
     values = _dawid_skene(ratings_table) if rule == "dawid-skene" else ratings_table.merged(rule)
     chances = ratings_table.probability
     header = ("video", "start_s", "end_s", "viewer", *ratings_table.expressions, "sampling_probability")
-    rows: list[tuple[object, ...]] = []
+    rows: list[tuple[Any, ...]] = []
     for i, clip in enumerate(ratings_table.clips):
         cells = ["" if np.isnan(v) else f"{v:.6g}" for v in values[i]]
         place = (clip.video, f"{clip.start_s:g}", f"{clip.end_s:g}", clip.viewer)

@@ -8,7 +8,7 @@ of a clip.
 import hashlib
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib import resources
@@ -124,6 +124,7 @@ def write_plan(
     expressions: Sequence[str],
     config: PlanConfig,
     candidates: int,
+    shown: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the plan of a store that has none.
 
@@ -134,13 +135,14 @@ def write_plan(
         expressions: what can be ticked.
         config: of the draw.
         candidates: clips that could have been drawn.
+        shown: texts of the page: `definitions` (expression → name, definition) and `consent`; None: the page's own.
 
     Raises:
         EvokedError: if there is a plan already.
     """
     if connection.execute(sa.select(plan.c.id)).first() is not None:
         raise EvokedError("there is a rating plan already; a study has one. Delete its store to begin again")
-    settings = asdict(config)
+    settings = asdict(config) | dict(shown or {})
     connection.execute(
         plan.insert().values(
             id=1, expressions=list(expressions), settings=settings, repeats=config.repeats, candidates=candidates,
@@ -348,7 +350,7 @@ def _insert(connection: sa.Connection, rater: int, answer: Answer, *, undo: bool
     return int(key[0])
 
 
-def rater_progress(connection: sa.Connection, rater: int) -> tuple[int, bool]:
+def rater_progress(connection: sa.Connection, rater: int) -> int:
     """How far a rater is.
 
     Args:
@@ -356,11 +358,10 @@ def rater_progress(connection: sa.Connection, rater: int) -> tuple[int, bool]:
         rater: number.
 
     Returns:
-        Clips answered, the training round's included, and whether there is an answer to take back.
+        Clips answered, the training round's included.
     """
     answered = (assignments.c.rater == rater) & assignments.c.rating.is_not(None)
-    count = connection.execute(sa.select(sa.func.count()).select_from(assignments).where(answered)).scalar_one()
-    return int(count), count > 0
+    return int(connection.execute(sa.select(sa.func.count()).select_from(assignments).where(answered)).scalar_one())
 
 
 def forget_rater(connection: sa.Connection, pseudonym: str) -> int:

@@ -24,7 +24,7 @@ def is_loopback(host: str) -> bool:
     return host in ("127.0.0.1", "::1", "localhost")
 
 
-def run_server(app: FastAPI, host: str, port: int, *, started: Callable[[str], None], prefix: str = "") -> None:
+def run_server(app: FastAPI, host: str, port: int, *, started: Callable[[str], None]) -> None:
     """Serve an app until the process is interrupted.
 
     Args:
@@ -32,7 +32,6 @@ def run_server(app: FastAPI, host: str, port: int, *, started: Callable[[str], N
         host: address to listen at; 0.0.0.0: all of this machine's.
         port: 0: any that is free.
         started: called with the address (http://HOST:PORT) once connections are accepted.
-        prefix: path under which a reverse proxy shows the app, such as /rate.
 
     Raises:
         EvokedError: if the address cannot be used.
@@ -50,7 +49,6 @@ def run_server(app: FastAPI, host: str, port: int, *, started: Callable[[str], N
             server_header=False,
             limit_concurrency=MAX_CONNECTIONS,
             timeout_graceful_shutdown=SHUTDOWN_S,
-            root_path=prefix,
         )
         uvicorn.Server(config).run(sockets=[listener])
 

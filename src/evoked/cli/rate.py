@@ -1,0 +1,247 @@
+"""evoked rate: people rate clips of viewers' faces in a browser."""
+
+import json
+from pathlib import Path
+
+import click
+
+from evoked.apps.rating.config import PlanConfig, RateServerConfig
+from evoked.cli.messages import tell
+from evoked.cli.options import config_from_options, config_options
+from evoked.cli.outputs import force_option
+from evoked.cli.paths import InputPath, OutputPath
+from evoked.core.errors import EvokedError, OutputError
+from evoked.core.extras import require_serving
+from evoked.core.files import write_text
+from evoked.core.text_table import MISSING, text_table
+
+__all__ = ["rate"]
+
+_STUDY = InputPath(exists=True, file_okay=False)
+_database = click.option(
+    "--database",
+    envvar="EVOKED_RATING_DATABASE",
+    help="address of the rating store, such as postgresql+psycopg://USER@HOST/NAME  "
+    "[default: STUDY/rating/ratings.sqlite]",
+)
+_public_url = click.option(
+    "--public-url", default="http://127.0.0.1:8081", show_default=True, help="where raters find the page"
+)
+
+
+@click.group()
+def rate() -> None:
+    """Let people rate clips of the viewers of a STUDY in a browser: which expressions are on the face.
+
+    new draws the clips, serve shows them, invite makes links, export writes the table that `evoked agree` and
+    `evoked recogniser train` read. See docs/howto/rate.md.
+    """
+
+
+@rate.command()
+@click.argument("study", type=_STUDY)
+@click.option("--expressions", type=InputPath(), help="TOML: what is ticked, each with a name and a definition")
+@click.option("--consent", type=InputPath(), help="text to which raters consent, instead of the page's own")
+@click.option("--training", type=InputPath(), help="table of clips with known expressions, for a training round")
+@_database
+@config_options(PlanConfig)
+def new(
+    study: Path,
+    expressions: Path | None,
+    consent: Path | None,
+    training: Path | None,
+    database: str | None,
+    **options: object,
+) -> None:
+    """Draw the clips that are rated: spans of the viewers of STUDY, each with the probability of its draw.
+
+    \f
+
+    Args:
+        study, expressions, consent, training, database: the argument and options.
+        **options: fields of PlanConfig.
+
+    Raises:
+        EvokedError: if the study cannot be rated, or has a plan.
+    """
+    config = config_from_options(PlanConfig, options)
+    require_serving("evoked rate")
+    from evoked.apps.rating.new_plan import make_plan
+    from evoked.apps.rating.open_store import open_store
+    from evoked.apps.web.database import GroupWriter
+
+    writer = GroupWriter(open_store(study, database))
+    try:
+        made = make_plan(writer, study, config, expressions=expressions, consent=consent, training=training)
+    finally:
+        writer.close()
+    click.echo(
+        f"{made.clips} of {made.candidates} clips of {config.seconds} s, {made.repeats} raters each, "
+        f"{made.training} in the training round: {', '.join(made.expressions)}"
+    )
+    tell(f"next: evoked rate serve {study}, and evoked rate invite {study} 3")
+
+
+@rate.command()
+@click.argument("study", type=_STUDY)
+@click.option("--host", default="127.0.0.1", show_default=True, help="address to listen at; 0.0.0.0: from anywhere")
+@click.option("--port", type=click.IntRange(0, 65535), default=8081, show_default=True, help="0: any that is free")
+@click.option("--allow-host", "hosts", multiple=True, help="a further name by which the server is reached")
+@_public_url
+@_database
+@config_options(RateServerConfig)
+def serve(
+    study: Path,
+    host: str,
+    port: int,
+    hosts: tuple[str, ...],
+    public_url: str,
+    database: str | None,
+    **options: object,
+) -> None:
+    """Show the clips to invited raters, until it is interrupted. Prints its address once it accepts requests.
+
+    \f
+
+    Args:
+        study, host, port, hosts, public_url, database: the argument and options.
+        **options: fields of RateServerConfig.
+
+    Raises:
+        EvokedError: if there is no plan, or the address cannot be used.
+    """
+    require_serving("evoked rate serve")
+    from evoked.apps.rating.app import rating_app
+    from evoked.apps.rating.open_store import store_address
+    from evoked.apps.web.server import run_server
+
+    config = config_from_options(RateServerConfig, options)
+    address = store_address(study, database)
+    app = rating_app(study, config, database=address, public_url=public_url, hosts=(host, *hosts))
+    try:
+        run_server(app, host, port, started=click.echo)
+    except KeyboardInterrupt:  # how a server is meant to end
+        tell("stopped")
+
+
+@rate.command("invite")
+@click.argument("study", type=_STUDY)
+@click.argument("count", type=click.IntRange(1, 10_000))
+@_public_url
+@_database
+def invite_raters(study: Path, count: int, public_url: str, database: str | None) -> None:
+    """Make COUNT invitations: a pseudonym and a link each. A link cannot be shown again: only its digest is kept.
+
+    \f
+
+    Args:
+        study, count, public_url, database: the arguments and options.
+
+    Raises:
+        EvokedError: if there is no plan.
+    """
+    require_serving("evoked rate invite")
+    from evoked.apps.rating.open_store import open_store
+    from evoked.apps.rating.store import invite, read_plan
+
+    with open_store(study, database).connect().execution_options(writes=True) as connection, connection.begin():
+        read_plan(connection)
+        made = invite(connection, count)
+    for pseudonym, token in made:
+        click.echo(f"{pseudonym}\t{public_url.rstrip('/')}/#{token}")
+
+
+@rate.command()
+@click.argument("study", type=_STUDY)
+@click.option("--json", "as_json", is_flag=True, help="print JSON")
+@_database
+def status(study: Path, as_json: bool, database: str | None) -> None:
+    """How far the rating is: clips, raters, and the agreement so far.
+
+    \f
+
+    Args:
+        study, as_json, database: the argument and options.
+
+    Raises:
+        EvokedError: if there is no plan.
+    """
+    require_serving("evoked rate status")
+    from dataclasses import asdict
+
+    from evoked.apps.rating.export import rating_status
+    from evoked.apps.rating.open_store import open_store
+
+    with open_store(study, database).connect() as connection:
+        found = rating_status(connection)
+    if as_json:
+        click.echo(json.dumps(asdict(found), indent=1))
+        return
+    wanted = found.clips * found.repeats
+    click.echo(
+        f"{found.ratings} of {wanted} ratings, {found.complete} of {found.clips} clips complete, "
+        f"{found.cannot_tell} cannot tell\n"
+    )
+    people = [(name, str(n), MISSING if s is None else f"{s:.1f}") for name, (n, s) in found.raters.items()]
+    click.echo(text_table([("rater", "ratings", "median s"), *people]))
+    rows = [(n, *(MISSING if v is None else f"{v:.3f}" for v in pair)) for n, pair in found.expressions.items()]
+    click.echo("\n" + text_table([("expression", "share", "alpha"), *rows]))
+
+
+@rate.command()
+@click.argument("study", type=_STUDY)
+@click.option("-o", "--output", type=OutputPath(), required=True, help="table to write (.csv)")
+@click.option(
+    "--merge",
+    type=click.Choice(("majority", "any", "mean", "dawid-skene")),
+    help="a row per clip instead of one per clip and rater: what its raters say together",
+)
+@force_option
+@_database
+def export(study: Path, output: Path, merge: str | None, database: str | None) -> None:
+    """Write the ratings: the table that `evoked agree` and `evoked recogniser train` read.
+
+    \f
+
+    Args:
+        study, output, merge, database: the argument and options.
+
+    Raises:
+        EvokedError: if nothing was rated, or the table cannot be written.
+    """
+    require_serving("evoked rate export")
+    from evoked.apps.rating.export import merged_table, rating_rows, table_text
+    from evoked.apps.rating.open_store import open_store
+
+    if output.suffix.lower() != ".csv":
+        raise OutputError(f"cannot tell what to write from {output.name!r}: end it in .csv")
+    with open_store(study, database).connect() as connection:
+        rows = merged_table(connection, merge) if merge else rating_rows(connection)
+    if not rows[1]:
+        raise EvokedError(f"nothing was rated in {study} so far: evoked rate status {study}")
+    write_text(output, table_text(rows))
+    click.echo(output)
+
+
+@rate.command()
+@click.argument("study", type=_STUDY)
+@click.argument("rater")
+@_database
+def forget(study: Path, rater: str, database: str | None) -> None:
+    """Delete a RATER (a pseudonym) with all answers; the clips are handed out again.
+
+    \f
+
+    Args:
+        study, rater, database: the arguments and options.
+
+    Raises:
+        EvokedError: if there is no such rater.
+    """
+    require_serving("evoked rate forget")
+    from evoked.apps.rating.open_store import open_store
+    from evoked.apps.rating.store import forget_rater
+
+    with open_store(study, database).connect().execution_options(writes=True) as connection, connection.begin():
+        deleted = forget_rater(connection, rater)
+    click.echo(f"{rater}: {deleted} answers deleted")

@@ -1,0 +1,100 @@
+"""evoked rate as it is typed: from a study to the table that the other commands read."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from conftest import make_study, write_annotation  # type: ignore[import-not-found]
+from evoked.apps.rating.store import Answer, hold_clips, submit
+from evoked.apps.web.database import GroupWriter, open_database, sqlite_url
+from evoked.cli.main import main
+
+
+@pytest.fixture
+def evoked(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
+    """Run a command line; gives exit code, stdout, stderr."""
+
+    def run(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["evoked", *map(str, words)])
+        code = 0
+        try:
+            main()
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run
+
+
+def rate_all(study: Path, raters: int) -> None:
+    """Each rater sees amusement in every clip of anna, and the first sees surprise, too."""
+    writer = GroupWriter(open_database(sqlite_url(study / "rating" / "ratings.sqlite")))
+    for rater in range(1, raters + 1):
+        while held := writer.submit(lambda c, r=rater: hold_clips(c, r, 1, 60)).result():  # type: ignore[misc]
+            present = ("amusement", "surprise") if rater == 1 else ("amusement",)
+            answer = Answer(held[0].clip, f"{rater} {held[0].clip}", present, False, 2, "v")
+            writer.submit(lambda c, r=rater, a=answer: submit(c, r, a)).result()  # type: ignore[misc]
+    writer.close()
+
+
+def test_from_a_study_to_agreement(evoked, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    study = make_study(tmp_path / "study", "anna.mp4", "ben.mp4")
+    code, out, err = evoked("rate", "new", study, "--clips", 8, "--sample", "uniform")
+    assert (code, out) == (0, "8 of 16 clips of 3 s, 3 raters each, 0 in the training round: amusement, surprise\n")
+    assert f"next: evoked rate serve {study}" in err
+    assert evoked("rate", "export", study, "-o", tmp_path / "r.csv")[2].startswith("evoked: nothing was rated in")
+    code, out, _ = evoked("rate", "invite", study, 3, "--public-url", "https://lab.example/rate/")
+    links = [line.split("\t") for line in out.splitlines()]
+    assert [name for name, _ in links] == ["r001", "r002", "r003"]
+    assert all(link.startswith("https://lab.example/rate/#") and len(link) > 55 for _, link in links)
+    rate_all(study, 3)
+    state = json.loads(evoked("rate", "status", study, "--json")[1])
+    assert (state["ratings"], state["complete"], state["raters"]["r002"]) == (24, 8, [8, 2.0])
+    assert "24 of 24 ratings, 8 of 8 clips complete, 0 cannot tell" in evoked("rate", "status", study)[1]
+    assert evoked("rate", "export", study, "-o", tmp_path / "r.csv")[:2] == (0, f"{tmp_path / 'r.csv'}\n")
+    code, out, err = evoked("agree", study / "results" / "annotations", tmp_path / "r.csv", "--json")
+    assert code == 0, err
+    agreement = json.loads(out)
+    assert agreement["rows"][0]["clips"] == 8
+    assert any("weigh each clip by 1 / sampling_probability" in note for note in agreement["notes"])
+    evoked("rate", "export", study, "-o", tmp_path / "m.csv", "--merge", "majority")
+    assert (tmp_path / "m.csv").read_text().splitlines()[1].split(",")[4:] == ["1", "0", "0.5"]
+    assert evoked("rate", "forget", study, "r002")[:2] == (0, "r002: 8 answers deleted\n")
+    assert json.loads(evoked("rate", "status", study, "--json")[1])["complete"] == 0
+
+
+def test_expressions_and_consent_of_ones_own(evoked, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    study = make_study(tmp_path / "study", "anna.mp4")
+    own = tmp_path / "own.toml"
+    own.write_text('[boredom]\nname = "Boredom"\n')
+    code, _, err = evoked("rate", "new", study, "--expressions", own)
+    assert (code, err.count("\n")) == (1, 1)
+    assert "boredom must be a table [boredom] with name" in err
+    own.write_text('[boredom]\nname = "Boredom"\ndefinition = "looks away"\n')
+    assert evoked("rate", "new", study, "--expressions", own)[1].endswith("boredom\n")
+    assert "there is a rating plan already" in evoked("rate", "new", study)[2]
+
+
+@pytest.mark.parametrize("verb", ["serve", "status", "invite"])
+def test_a_study_without_a_plan_says_so(evoked, tmp_path: Path, verb: str) -> None:  # type: ignore[no-untyped-def]
+    words = [3] if verb == "invite" else ["--port", 0] if verb == "serve" else []
+    code, out, err = evoked("rate", verb, tmp_path, *words)
+    assert (code, out) == (1, "")
+    assert err == "evoked: there is no rating plan: make one with evoked rate new STUDY\n"
+
+
+def test_what_cannot_be_rated_is_told_in_a_line(evoked, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    study = make_study(tmp_path / "study", "anna.mp4")
+    known = tmp_path / "known.csv"
+    known.write_text("video,start_s,end_s,viewer,rater,amusement,surprise\nanna.mp4,1,4,v1,lead,1,0\n")
+    assert "anna.mp4 1-4 s v1 is no clip that could be rated" in evoked("rate", "new", study, "--training", known)[2]
+    assert evoked("rate", "new", study)[0] == 0
+    (study / "reactions" / "anna.mp4").unlink()
+    code, _, err = evoked("rate", "serve", study, "--port", 0)
+    assert (code, "which the rating plan names, is not there: put it back" in err) == (1, True)
+    other = make_study(tmp_path / "other", "anna.mp4")
+    write_annotation(other / "results/annotations/anna.mp4.parquet", "anna.mp4", boxes=False)
+    assert 'set columns = ["scores", "box"] in the section [annotate]' in evoked("rate", "new", other)[2]
