@@ -8,6 +8,7 @@ import pytest
 from evoked.core.expressions import EEV15
 from evoked.core.provenance import Provenance
 from evoked.core.tables import read_provenance, read_table, write_table
+from evoked.dataset.manifest import VideoEntry, write_manifest
 from staging.eev_release import ReleaseShape, write_release
 
 
@@ -109,6 +110,27 @@ def test_foreign_files_are_not_replaced(evoked, dataset: Path, tmp_path: Path, f
     assert result.code == 1
     assert "evoked did not write it" in result.err
     assert mine.read_text() == "mine\n"
+
+
+def test_a_dataset_is_split(evoked, dataset: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    result = evoked("dataset", "split", dataset, "--json")
+    assert (result.code, json.loads(result.out)) == (
+        0,
+        {"videos": {"train": 2, "validate": 1, "test": 1}, "kept": 4, "comparison": None},
+    )
+    folder = tmp_path / "other"
+    write_manifest(folder / "manifest.parquet", [VideoEntry(f"v{i}") for i in range(30)], Provenance("test"))
+    rows = [f"v{i},{s},true,{(i + s) % 2},0" for i in range(30) for s in range(4)]
+    (folder / "labels.csv").write_text("\n".join(["video,second,valid,awe,pain", *rows]) + "\n")
+    words = ("dataset", "split", folder, "--strategy", "stratify")
+    refused = evoked(*words)
+    assert (refused.code, len(refused.lines)) == (1, 1)
+    assert "to stratify, labels are needed" in refused.err
+    result = evoked(*words, "--labels", folder / "labels.csv")
+    assert result.code == 0
+    assert result.out.splitlines()[0] == "train: 18 videos, 60.0 %"
+    assert "largest difference from all: 0.00 points" in result.out
+    assert evoked("dataset", "split", folder, "--train-percent", 90, "--validate-percent", 10).code == 2
 
 
 def test_what_is_wrong_is_one_line(evoked, dataset: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

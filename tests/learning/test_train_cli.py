@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from planted import EXPRESSIONS, World, videos
 
+import evoked
 from evoked.cli.main import main
+from evoked.core.errors import DatasetError
 from evoked.core.provenance import Provenance
 from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
@@ -263,3 +265,36 @@ def test_a_toml_file_that_cannot_be_used(
     assert code == 1
     assert "own.toml cannot be used" in err
     assert said in err
+
+
+def test_a_split_says_what_trains_and_what_is_scored(
+    given: list[object], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = tmp_path / "split.csv"
+    table.write_text("video,part\nv0.mp4,train\nv1.mp4,train\nv2.mp4,val\nv3.mp4,test\n")
+    assert run(capsys, monkeypatch, *given, *SMALL, "--split", table, "--validate", "v0.mp4")[0] == 2
+    code, _, err = run(capsys, monkeypatch, *given, *SMALL, "--split", table)
+    assert code == 0
+    assert "note: split: 2 videos train, 1 validate, 1 test and are not seen" in err
+    made = json.loads((tmp_path / "model" / "model.json").read_text())["provenance"]
+    assert made["config"]["validate"] == ["v2.mp4"]
+    assert sorted(made["inputs"]) == [
+        "labels.parquet",
+        "split.csv",
+        *(f"v{i}.mp4.safetensors" for i in range(3)),
+    ]
+
+    labels, features = tmp_path / "labels.parquet", tmp_path / "features"
+    words = ["evoked", "evaluate", "--labels", labels, "--model", tmp_path / "model", "--features", features]
+    monkeypatch.setattr(sys, "argv", [*map(str, words), "--split", str(table), "--resamples", "5", "--json"])
+    with pytest.raises(SystemExit, match="0"):
+        main()
+    scored = json.loads(capsys.readouterr().out)
+    assert scored["videos"] == ["v3.mp4"]
+    assert "the part test of split.csv: 1 videos" in scored["notes"]
+    assert not any(note.startswith("NOT HELD OUT") for note in scored["notes"])
+    by_api = evoked.evaluate(labels, model=tmp_path / "model", features=features, split=table, part="test", resamples=5)
+    assert [row.ap for row in by_api.rows] == [row["ap"] for row in scored["rows"]]
+    table.write_text("video,part\nv0.mp4,train\n")
+    with pytest.raises(DatasetError, match="the split has no video here in the part test"):
+        evoked.evaluate(labels, model=tmp_path / "model", features=features, split=table)

@@ -10,9 +10,12 @@ from evoked.dataset import manifest
 from evoked.dataset.eev_bridge import BridgeConfig, export_labels
 from evoked.dataset.eev_release import ImportConfig, export_release, import_release, release_files
 from evoked.dataset.manifest import VideoEntry
+from evoked.dataset.part_assignment import SplitConfig
+from evoked.dataset.split_dataset import DatasetSplit
+from evoked.dataset.split_dataset import split_dataset as assign_and_write
 from evoked.learning.evaluation.prediction_sets import export_submission
 
-__all__ = ["export_dataset", "import_dataset", "read_manifest"]
+__all__ = ["export_dataset", "import_dataset", "read_manifest", "split_dataset"]
 
 
 def import_dataset(
@@ -81,6 +84,45 @@ def export_dataset(
         raise ValueError(f"format must be eev, eev-v1, labels or challenge, got {format!r}")
     export_labels(as_path(dataset), as_path(output), config, soft=format == "labels", progress=or_silent(progress))
     return [as_path(output)]
+
+
+def split_dataset(
+    dataset: File,
+    *,
+    labels: File | None = None,
+    groups: File | None = None,
+    by_channel: bool = False,
+    again: bool = False,
+    **settings: object,
+) -> DatasetSplit:
+    """Assign each video of a dataset to train, validate or test, and write it to the manifest.
+
+    Args:
+        dataset: folder of the dataset.
+        labels: table of labels, to stratify and to compare the parts.
+        groups: table video,group: a group is in one part.
+        by_channel: a channel of the manifest is in one part.
+        again: split all videos anew, also those that have a part.
+        **settings: `train_percent`, `validate_percent`, `strategy`, `split_seed`.
+
+    Returns:
+        Entries of the manifest, videos in each part, and how alike the parts are.
+
+    Raises:
+        DatasetError: if the dataset cannot be split so.
+        TypeError, ValueError: for a setting that does not exist, or a value that is not accepted.
+    """
+    (config,) = settings_of("split_dataset", settings, SplitConfig)
+    folder = as_path(dataset)
+    with locked(folder, "evoked dataset split"):
+        return assign_and_write(
+            folder,
+            config,
+            labels=None if labels is None else as_path(labels),
+            groups=None if groups is None else as_path(groups),
+            by_channel=by_channel,
+            again=again,
+        )
 
 
 def read_manifest(path: File) -> dict[str, VideoEntry]:

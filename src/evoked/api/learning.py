@@ -12,12 +12,14 @@ from evoked.core.errors import DatasetError
 from evoked.core.extras import require_training
 from evoked.core.files import sha256
 from evoked.core.locks import locked
-from evoked.core.progress import Progress, part
+from evoked.core.progress import Progress
+from evoked.core.progress import part as progress_part
 from evoked.core.track import Track
 from evoked.dataset.labels import LabelRows, read_labels
-from evoked.dataset.load_examples import load_examples
+from evoked.dataset.load_examples import load_examples, split_examples
 from evoked.dataset.ratings import read_ratings
 from evoked.dataset.result_files import find_result_files
+from evoked.dataset.split import read_split, videos_in
 from evoked.features.files import SUFFIX
 from evoked.learning.evaluation.evaluate import EvaluateConfig
 from evoked.learning.evaluation.evaluate import evaluate as score
@@ -36,6 +38,7 @@ def train(
     output: File,
     *,
     validate: Sequence[str] = (),
+    split: File | None = None,
     progress: Progress | None = None,
     **settings: object,
 ) -> Model:
@@ -48,6 +51,7 @@ def train(
         labels: labels.parquet of a study, or such a CSV.
         output: folder for the model.
         validate: names of videos that are scored after each epoch instead of trained on.
+        split: instead of `validate`: a table video,part, such as a dataset's manifest; test videos are left out.
         progress: called with the share of the work done, its total and a note.
         **settings: those of `[model]` and `[train]` in study.toml, such as `epochs=5`.
 
@@ -67,7 +71,8 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     shown = or_silent(progress)
     with locked(folder, "evoked train"):
-        train_files(as_path(features), as_path(labels), folder, validate, model, config, shown)
+        parts = None if split is None else as_path(split)
+        train_files(as_path(features), as_path(labels), folder, validate, model, config, shown, parts)
     return load_model(folder.absolute())
 
 
@@ -79,6 +84,7 @@ def train_files(
     model: ModelSettings,
     config: TrainConfig,
     progress: Progress,
+    split: Path | None = None,
 ) -> None:
     """Read features and labels, train, and write the model folder; the caller holds the folder's lock.
 
@@ -90,6 +96,7 @@ def train_files(
         model: settings of the model.
         config: settings of training.
         progress: called with the share of the work done.
+        split: table video,part, or None; then `validate` is not used.
 
     Raises:
         DatasetError: if features or labels cannot be used, or `validate` names a video that has none.
@@ -98,20 +105,25 @@ def train_files(
     from evoked.learning.training.model_folder import train_model
 
     table = read_labels(labels)
-    loaded = load_examples(table, features, part(progress, 0, 0.1, "read features"))
+    loaded = load_examples(table, features, progress_part(progress, 0, 0.1, "read features"))
     if unknown := set(validate) - {example.video for example in loaded.examples}:
         raise DatasetError(f"validate: no features and labels of {', '.join(sorted(unknown))}")
+    tables = [labels]
+    if split is not None:
+        loaded, validate = split_examples(loaded, read_split(split, list(table)))
+        table = {example.video: table[example.video] for example in loaded.examples}
+        tables.append(split)
     files = find_result_files(table, features, SUFFIX)
     train_model(
         output,
         loaded,
         model,
         config,
-        inputs={labels.name: sha256(labels)} | {path.name: sha256(path) for path in files.values()},
+        inputs={path.name: sha256(path) for path in (*tables, *files.values())},
         state=output / "state",
         validate=tuple(validate),
         notes=notes_of(labels),
-        progress=part(progress, 0.1, 1, "train"),
+        progress=progress_part(progress, 0.1, 1, "train"),
     )
 
 
@@ -121,6 +133,8 @@ def evaluate(
     *,
     model: File | Model | None = None,
     features: File | None = None,
+    split: File | None = None,
+    part: str = "test",
     progress: Progress | None = None,
     **settings: object,
 ) -> Scores:
@@ -133,6 +147,8 @@ def evaluate(
         predictions: folder with a table of predictions per video, or video → Track (from `predict`).
         model: instead of predictions: a model that predicts from `features`.
         features: with `model`: folder with a feature file per video.
+        split: a table video,part, such as a dataset's manifest: only the videos of `part` are scored.
+        part: with `split`: train, validate or test.
         progress: called with the videos predicted and their number.
         **settings: those of `[evaluate]` in study.toml.
 
@@ -149,9 +165,11 @@ def evaluate(
         raise ValueError("evaluate() takes either predictions, or model with features")
     table = labels if isinstance(labels, Mapping) else read_labels(as_path(labels))
     notes = () if isinstance(labels, Mapping) else notes_of(as_path(labels))
+    if split is not None:
+        table = {video: table[video] for video in videos_in(read_split(as_path(split), list(table)), part)}
     more: tuple[str, ...] = ()
     if isinstance(predictions, Mapping):
-        tracks = dict(predictions)
+        tracks = {video: track for video, track in predictions.items() if split is None or video in table}
     elif predictions is not None:
         tracks, more = gather_predictions(as_path(predictions), table)
     else:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from evoked.cli.dataset_split import split
 from evoked.cli.messages import tell
 from evoked.cli.options import config_from_options, config_options
 from evoked.cli.outputs import check_folder, claim, digests_of, file_in, force_option
@@ -34,7 +35,11 @@ def dataset() -> None:
     \b
       evoked dataset import RELEASE -o DATASET
       evoked dataset export DATASET --format eev-v1 -o labels.parquet
+      evoked dataset split DATASET --labels labels.parquet
     """
+
+
+dataset.add_command(split)
 
 
 @dataset.command("import")

@@ -18,6 +18,7 @@ from evoked.core.track import Track
 from evoked.dataset.frames import frame_files
 from evoked.dataset.labels import LabelRows, read_labels
 from evoked.dataset.result_files import find_result_files
+from evoked.dataset.split import PARTS, read_split, videos_in
 from evoked.dataset.submission import labels_at_6_hz, read_submission
 from evoked.features.files import SUFFIX
 from evoked.learning.evaluation.challenge import CorrelationScores, correlation_table
@@ -47,6 +48,10 @@ File = InputPath()
     show_default=True,
     help="ap: average precision; challenge: Pearson's r over time per video, as in the EEV challenge",
 )
+@click.option("--split", "split_path", type=File, help="a table video,part, such as a dataset's manifest: score --part")
+@click.option(
+    "--part", type=click.Choice(PARTS), default="test", show_default=True, help="with --split: what is scored"
+)
 @force_option
 @config_options(EvaluateConfig)
 def evaluate(
@@ -57,6 +62,8 @@ def evaluate(
     output: Path | None,
     as_json: bool,
     score_name: str,
+    split_path: Path | None,
+    part: str,
     **options: object,
 ) -> None:
     """Score predictions against the labels of viewers' expressions.
@@ -71,7 +78,7 @@ def evaluate(
     \f
 
     Args:
-        labels_path, predictions, model_folder, features, output, as_json, score_name: the options.
+        labels_path, predictions, model_folder, features, output, as_json, score_name, split_path, part: the options.
         **options: fields of EvaluateConfig.
 
     Raises:
@@ -84,7 +91,7 @@ def evaluate(
     if output is not None:
         output = file_in(output, "scores.json", (".json",))
         check_writable(output)
-    given = _given(labels_path, predictions, model_folder, features)
+    given = _given(labels_path, predictions, model_folder, features, (split_path, part))
     if given.is_submission and score_name != "challenge":
         raise click.UsageError("predictions in one CSV file are a submission: give --score challenge")
     if output is not None:
@@ -118,14 +125,26 @@ class _Given(NamedTuple):
     is_submission: bool = False
 
 
-def _given(labels_path: Path, predictions: Path | None, model_folder: Path | None, features: Path | None) -> _Given:
+def _given(
+    labels_path: Path,
+    predictions: Path | None,
+    model_folder: Path | None,
+    features: Path | None,
+    chosen: tuple[Path | None, str],
+) -> _Given:
     """Read, or predict, what is scored."""
     if predictions is not None and predictions.is_file():
         table = frame_files(labels_path).get("validate", labels_path) if labels_path.is_dir() else labels_path
         inputs = digests_of(table, predictions)
         return _Given(read_submission(predictions), labels_at_6_hz(table), (), inputs, True)
-    labels = read_labels(labels_path)
+    labels, (split_path, part) = read_labels(labels_path), chosen
     inputs = {labels_path.name: sha256(labels_path)}
+    split_notes: tuple[str, ...] = ()
+    if split_path is not None:
+        split = read_split(split_path, list(labels))
+        labels = {video: labels[video] for video in videos_in(split, part)}
+        inputs |= digests_of(split_path)
+        split_notes = (f"the part {part} of {split_path.name}: {len(labels)} videos",)
     if predictions is not None:
         tracks, more = gather_predictions(predictions, labels)
         inputs |= digests_of(*prediction_files(predictions, labels).values())
@@ -136,4 +155,4 @@ def _given(labels_path: Path, predictions: Path | None, model_folder: Path | Non
             model = load_model(model_folder)
             tracks, more = predict_all(model, features, labels, progress)
         inputs |= digests_of(*find_result_files(labels, features, SUFFIX).values()) | {"model": model.sha256}
-    return _Given(tracks, labels, tuple(dict.fromkeys((*notes_of(labels_path), *more))), inputs)
+    return _Given(tracks, labels, tuple(dict.fromkeys((*notes_of(labels_path), *more, *split_notes))), inputs)

@@ -18,8 +18,9 @@ from evoked.core.files import parse_json, sha256
 from evoked.core.locks import locked
 from evoked.core.settings import from_mapping
 from evoked.dataset.labels import read_labels
-from evoked.dataset.load_examples import load_examples
+from evoked.dataset.load_examples import load_examples, split_examples
 from evoked.dataset.result_files import find_result_files
+from evoked.dataset.split import read_split
 from evoked.features.files import SUFFIX
 from evoked.learning.evaluation.prediction_sets import notes_of
 from evoked.learning.training.config import TrainConfig
@@ -39,6 +40,12 @@ File = InputPath()
     "--validate", multiple=True, metavar="VIDEO", help="score this video after each epoch instead of training on it"
 )
 @click.option(
+    "--split",
+    "split_path",
+    type=File,
+    help="a table video,part, such as a dataset's manifest: train trains, validate chooses the epoch, test is left out",
+)
+@click.option(
     "--config", "config_path", type=File, help="TOML with [model] and [train]; options given here override it"
 )
 @click.option("--json", "as_json", is_flag=True, help="print the training report as JSON")
@@ -55,6 +62,7 @@ def train(
     labels_path: Path | None,
     output: Path | None,
     validate: tuple[str, ...],
+    split_path: Path | None,
     config_path: Path | None,
     as_json: bool,
     **options: object,
@@ -67,7 +75,7 @@ def train(
 
     Args:
         ctx: of the command; tells which options were given.
-        study, features, labels_path, output, validate, config_path, as_json: the arguments and options.
+        study, features, labels_path, output, validate, split_path, config_path, as_json: the arguments and options.
         **options: fields of ModelSettings and TrainConfig.
 
     Raises:
@@ -92,11 +100,10 @@ def train(
         if config_path is not None:
             options |= {name: value for name, value in _from_toml(config_path).items() if not _is_given(ctx, name)}
         model, config = config_from_options(ModelSettings, options), config_from_options(TrainConfig, options)
-        if config.patience and not validate:
-            raise click.UsageError("--patience needs a validation video: give --validate VIDEO")
+        _check_validation(config, validate, split_path)
         check_folder(output)
         with locked(output, "evoked train"):
-            folder = _train_files(features, labels_path, output, validate, model, config)
+            folder = _train_files(features, labels_path, output, validate, split_path, model, config)
     report = parse_json((folder / "model.json").read_text(encoding="utf-8"))
     if as_json:
         click.echo(
@@ -108,11 +115,19 @@ def train(
     click.echo(str(folder))
 
 
+def _check_validation(config: TrainConfig, validate: tuple[str, ...], split_path: Path | None) -> None:
+    if config.patience and not validate and split_path is None:
+        raise click.UsageError("--patience needs a validation video: give --validate VIDEO, or --split FILE")
+    if validate and split_path is not None:
+        raise click.UsageError("give either --validate or --split, which says what validates")
+
+
 def _train_files(
     features: Path,
     labels_path: Path,
     output: Path,
     validate: tuple[str, ...],
+    split_path: Path | None,
     model: ModelSettings,
     config: TrainConfig,
 ) -> Path:
@@ -121,11 +136,15 @@ def _train_files(
     labels = read_labels(labels_path)
     with bar("read features") as progress:
         loaded = load_examples(labels, features, progress)
+    if split_path is not None:
+        loaded, validate = split_examples(loaded, read_split(split_path, list(labels)))
+        labels = {example.video: labels[example.video] for example in loaded.examples}
     if unknown := set(validate) - {example.video for example in loaded.examples}:
         raise click.UsageError(f"--validate: no features and labels of {', '.join(sorted(unknown))}")
     files = find_result_files(labels, features, SUFFIX)
-    inputs = {labels_path.name: sha256(labels_path)} | {path.name: sha256(path) for path in files.values()}
-    claim(output / "model.json", "train", lambda: inputs, [labels_path])
+    tables = [path for path in (labels_path, split_path) if path is not None]
+    inputs = {path.name: sha256(path) for path in tables} | {path.name: sha256(path) for path in files.values()}
+    claim(output / "model.json", "train", lambda: inputs, tables)
     with bar("train") as progress:
         train_model(
             output,

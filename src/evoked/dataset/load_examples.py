@@ -1,7 +1,7 @@
 """Load examples: features from a folder, joined with labels."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evoked.core.errors import DatasetError
@@ -9,9 +9,14 @@ from evoked.core.progress import Progress, silent
 from evoked.dataset.examples import Example, join
 from evoked.dataset.labels import LabelRows
 from evoked.dataset.result_files import find_result_files
+from evoked.dataset.split import VideoSplit
 from evoked.features.files import SUFFIX, open_features, read_features_provenance
 
-__all__ = ["LoadedExamples", "feature_nets", "load_examples"]
+__all__ = ["LoadedExamples", "feature_nets", "load_examples", "split_examples"]
+
+
+LISTED = 20
+"""Names in a note; of a released dataset thousands of videos may be gone."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +57,8 @@ def load_examples(labels: Mapping[str, LabelRows], folder: Path, progress: Progr
             f"{folder} has features of none of {len(labels)} labelled videos; make them: evoked features"
         )
     missing = sorted(labels.keys() - files.keys())
-    notes = [f"labelled but without features, left out: {', '.join(missing)}"] if missing else []
+    more = f" and {len(missing) - LISTED} more" if len(missing) > LISTED else ""
+    notes = [f"labelled but without features, left out: {', '.join(missing[:LISTED])}{more}"] if missing else []
     examples, present = [], set[str]()
     for done, (video, path) in enumerate(files.items()):
         progress(done, len(files), video)
@@ -66,6 +72,29 @@ def load_examples(labels: Mapping[str, LabelRows], folder: Path, progress: Progr
     progress(len(files), len(files))
     notes += [f"{name}: no second of any video has it" for name in examples[0].features if name not in present]
     return LoadedExamples(tuple(examples), feature_nets(files), tuple(notes))
+
+
+def split_examples(loaded: LoadedExamples, split: VideoSplit) -> tuple[LoadedExamples, tuple[str, ...]]:
+    """The examples that training may see: those of the parts train and validate.
+
+    Args:
+        loaded: of `load_examples`.
+        split: video → part.
+
+    Returns:
+        The examples, with notes on what was left out; and the names of those that validate.
+
+    Raises:
+        DatasetError: if no video with features trains.
+    """
+    parts = {example.video: split.parts.get(example.video) for example in loaded.examples}
+    used = tuple(example for example in loaded.examples if parts[example.video] in ("train", "validate"))
+    validate = tuple(sorted(video for video, part in parts.items() if part == "validate"))
+    if len(used) == len(validate):
+        raise DatasetError("no video of the part train has both features and labels, so there is nothing to train on")
+    tested = sum(part == "test" for part in parts.values())
+    note = f"split: {len(used) - len(validate)} videos train, {len(validate)} validate, {tested} test and are not seen"
+    return replace(loaded, examples=used, notes=(*loaded.notes, *split.notes, note)), validate
 
 
 def feature_nets(files: Mapping[str, Path]) -> dict[str, object]:

@@ -11,7 +11,7 @@ from evoked.core.errors import DatasetError
 from evoked.core.tables import read_table
 from evoked.dataset.result_files import without_extension
 
-__all__ = ["PARTS", "SPLIT_2018", "VideoSplit", "read_split", "split_at_random", "split_liris"]
+__all__ = ["PARTS", "SPLIT_2018", "VideoSplit", "read_split", "split_at_random", "split_liris", "videos_in"]
 
 PARTS = ("train", "validate", "test")
 SYNONYMS = {"training": "train", "validation": "validate", "val": "validate", "dev": "validate", "testing": "test"}
@@ -95,7 +95,7 @@ def split_at_random(
 
 
 def read_split(path: Path, names: Sequence[str]) -> VideoSplit:
-    """Read a table `video,part`.
+    """Read a table `video,part`, such as the manifest of a dataset.
 
     Args:
         path: the table, in any form that `read_table` reads.
@@ -111,6 +111,8 @@ def read_split(path: Path, names: Sequence[str]) -> VideoSplit:
     parts: dict[str, str] = {}
     unknown: list[str] = []
     for row, (listed, value) in enumerate(zip(columns["video"], columns["part"], strict=True), start=1):
+        if listed is not None and value is None:
+            continue  # a video of the manifest that is in no part
         subset = SYNONYMS.get(str(value).lower(), str(value).lower())
         if listed is None or subset not in PARTS:
             raise DatasetError(
@@ -129,6 +131,25 @@ def read_split(path: Path, names: Sequence[str]) -> VideoSplit:
     if left_out := sorted(set(names) - set(parts)):
         notes.append(f"left out: not in {path.name}: {_some(left_out)}")
     return VideoSplit(parts, tuple(notes))
+
+
+def videos_in(split: VideoSplit, part: str) -> tuple[str, ...]:
+    """The videos of one part, sorted.
+
+    Args:
+        split: of `read_split`.
+        part: train, validate or test.
+
+    Returns:
+        Their names.
+
+    Raises:
+        DatasetError: if there is none.
+    """
+    videos = tuple(sorted(video for video, own in split.parts.items() if own == part))
+    if not videos:
+        raise DatasetError(f"the split has no video here in the part {part}")
+    return videos
 
 
 def _some(names: Sequence[str]) -> str:
