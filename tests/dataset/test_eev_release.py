@@ -166,7 +166,8 @@ def test_foreign_expressions_and_milliseconds(tmp_path: Path) -> None:
 
 def plain_vote(table: pd.DataFrame, second: int, name: str, threshold: float, quorum: int) -> float:
     """The label of one second by the words of the paper; NaN where too few frames are valid."""
-    window = table[(table["time_us"] >= (second - 1) * 1_000_000) & (table["time_us"] < (second + 2) * 1_000_000)]
+    frame = (table["time_us"] * 6 / 1e6).round()
+    window = table[(frame >= 6 * second - 9) & (frame < 6 * second + 9)]  # [second − 1.5 s, second + 1.5 s)
     seen = window[window["valid"]]
     return float(2 * (seen[name] >= threshold).sum() > len(seen)) if len(seen) >= quorum else np.nan
 

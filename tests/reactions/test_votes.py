@@ -14,6 +14,7 @@ from evoked.reactions.labelling.majority_vote import (
     VoteConfig,
     Votes,
     centred_window,
+    centred_windows,
     majority_vote,
     majority_vote_each,
     onto_content,
@@ -71,6 +72,11 @@ def test_a_window_is_eighteen_ticks_centred_on_its_second() -> None:
     assert centred_window(Fraction(10), TimeGrid(SIX, 1000)) == (51, 69)
     assert centred_window(Fraction(0), TimeGrid(SIX, 1000)) == (0, 9)  # none before the content
     assert centred_window(Fraction(10), TimeGrid(SIX, 60)) == (51, 60)
+    for rate, start in ((SIX, Fraction(0)), (Fraction(30000, 1001), Fraction(1, 7)), (Fraction(5, 2), Fraction(-3, 2))):
+        seconds, grid = TimeGrid(Fraction(1), 25, Fraction(1, 3)), TimeGrid(rate, 70, start)
+        assert [tuple(row) for row in centred_windows(seconds, grid).tolist()] == [
+            centred_window(seconds.second(i), grid) for i in range(25)
+        ]
 
 
 @pytest.mark.parametrize("quorum", [1, 9, 20])

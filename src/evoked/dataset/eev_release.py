@@ -117,8 +117,11 @@ def import_release(
     _check_columns(files, headers)
     digests = {path.name: sha256(path) for path in files.values()}
     entries: dict[str, VideoEntry] = {}
+    sizes = np.cumsum([0, *(path.stat().st_size for path in files.values())]) / sum(
+        path.stat().st_size for path in files.values()
+    )
     for i, (name, path) in enumerate(files.items()):
-        shown = part(progress, i / len(files), (i + 1) / len(files), f"read {path.name}")
+        shown = part(progress, float(sizes[i]), float(sizes[i + 1]), f"read {path.name}")
         settings_of_part = asdict(config) | {"part": name, "columns": list(headers[name].names)}
         provenance = Provenance(MADE_BY, settings_of_part, {path.name: digests[path.name]})
         table = folder / FRAMES / f"{name}.parquet"

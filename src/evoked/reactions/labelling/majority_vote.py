@@ -26,6 +26,7 @@ __all__ = [
     "VoteConfig",
     "Votes",
     "centred_window",
+    "centred_windows",
     "majority_vote",
     "majority_vote_each",
     "onto_content",
@@ -172,7 +173,7 @@ def majority_vote(
     config = config or VoteConfig()
     _check(ballots, reactions)
     names = ballots[0].names
-    bounds = np.array([centred_window(seconds.second(i), ballots[0].grid) for i in range(seconds.steps)]).reshape(-1, 2)
+    bounds = centred_windows(seconds, ballots[0].grid)
     on, seen = _counts(ballots, bounds, _levels(thresholds, names, config))
     viewers = (seen > 0).sum(axis=0)
     quorum = quorum_frames(config.quorum, bounds[:, 1] - bounds[:, 0], ballots[0].grid)
@@ -229,6 +230,25 @@ def centred_window(second: Fraction, grid: TimeGrid) -> tuple[int, int]:
     first = ceil((second - WINDOW_S / 2 - grid.start) * grid.rate)
     end = ceil((second + WINDOW_S / 2 - grid.start) * grid.rate)
     return min(max(first, 0), grid.steps), min(max(end, 0), grid.steps)
+
+
+def centred_windows(seconds: TimeGrid, grid: TimeGrid) -> NDArray[np.int64]:
+    """The window of `centred_window` of every second of a grid, computed in integers.
+
+    Args:
+        seconds: the centres.
+        grid: of the frames.
+
+    Returns:
+        First frame, and the one past the last, shape (seconds.steps, 2).
+    """
+    step = grid.rate / seconds.rate
+    bounds = []
+    for shift in (-WINDOW_S / 2, WINDOW_S / 2):
+        start = (seconds.start + shift - grid.start) * grid.rate  # frame i · step + start, rounded up
+        scaled = np.arange(seconds.steps) * (step.numerator * start.denominator) + start.numerator * step.denominator
+        bounds.append(-(-scaled // (step.denominator * start.denominator)))
+    return np.clip(np.stack(bounds, axis=1), 0, grid.steps)
 
 
 def quorum_frames(quorum: int, frames: NDArray[np.int64], grid: TimeGrid) -> NDArray[np.int64]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
-from evoked.reactions.labelling.majority_vote import VoteConfig, centred_window, quorum_frames
+from evoked.reactions.labelling.majority_vote import VoteConfig, centred_windows, quorum_frames
 from evoked.reactions.labelling.pipeline import ReactionViewers, viewers_on_content
 
 __all__ = ["viewer_means"]
@@ -29,7 +29,7 @@ def viewer_means(
     if not moved:
         return []
     grid = moved[0][2].grid
-    bounds = np.array([centred_window(seconds.second(i), grid) for i in range(seconds.steps)]).reshape(-1, 2)
+    bounds = centred_windows(seconds, grid)
     quorum = quorum_frames(config.quorum, bounds[:, 1] - bounds[:, 0], grid)
     return [(reaction, viewer, _means(track, seconds, bounds, quorum)) for reaction, viewer, track in moved]
 
