@@ -55,7 +55,7 @@ HOMES = {
     "jinja2": {"report"},
     "pyarrow": {"core"},
     "pandas": {"core", "api"},  # decision 0006: when to_pandas() is called
-    "matplotlib": {"core", "report"},  # decision 0006: when plot() is called, or a picture is written
+    "matplotlib": {"core", "report"},  # decisions 0006, 0101: when something is drawn
     "ray": {"parallel"},
     "fastapi": {"apps"},
     "starlette": {"apps"},

@@ -133,6 +133,21 @@ def test_a_dataset_is_split(evoked, dataset: Path, tmp_path: Path) -> None:  # t
     assert evoked("dataset", "split", folder, "--train-percent", 90, "--validate-percent", 10).code == 2
 
 
+def test_statistics_are_printed_and_written(evoked, dataset: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    labels, out = tmp_path / "labels.parquet", tmp_path / "statistics"
+    assert evoked("dataset", "export", dataset, "--format", "labels", "-o", labels).code == 0
+    refused = evoked("dataset", "stats", dataset)
+    assert (refused.code, len(refused.lines)) == (1, 1)
+    assert "no labels.parquet in" in refused.err
+    result = evoked("dataset", "stats", dataset, "--labels", labels, "--label-threshold", 0.1, "-o", out)
+    assert result.code == 0, result.err
+    assert "videos that train: 2" in result.out
+    assert result.err == f"page: {out / 'index.html'}\n"
+    shown = evoked("dataset", "stats", labels, "--label-threshold", 0.1, "--json")
+    assert json.loads(shown.out)["positives"] == json.loads((out / "statistics.json").read_text())["positives"]
+    assert evoked("dataset", "stats", labels, "-o", out).code == 1  # of other inputs: needs --force
+
+
 def test_what_is_wrong_is_one_line(evoked, dataset: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     (tmp_path / "train.csv").write_text("YouTube ID,Timestamp (milliseconds),joy\na,0,much\n")
     out = tmp_path / "new"

@@ -7,15 +7,17 @@ from evoked.api.arguments import File, as_path, or_silent, settings_of
 from evoked.core.locks import locked
 from evoked.core.progress import Progress
 from evoked.dataset import manifest
+from evoked.dataset.dataset_statistics import DatasetStatistics
 from evoked.dataset.eev_bridge import BridgeConfig, export_labels
 from evoked.dataset.eev_release import ImportConfig, export_release, import_release, release_files
-from evoked.dataset.manifest import VideoEntry
+from evoked.dataset.manifest import MANIFEST, VideoEntry
 from evoked.dataset.part_assignment import SplitConfig
-from evoked.dataset.split_dataset import DatasetSplit
+from evoked.dataset.split_dataset import LABELS, DatasetSplit
 from evoked.dataset.split_dataset import split_dataset as assign_and_write
 from evoked.learning.evaluation.prediction_sets import export_submission
+from evoked.report.dataset_report import describe_dataset, write_dataset_report
 
-__all__ = ["export_dataset", "import_dataset", "read_manifest", "split_dataset"]
+__all__ = ["dataset_statistics", "export_dataset", "import_dataset", "read_manifest", "split_dataset"]
 
 
 def import_dataset(
@@ -123,6 +125,39 @@ def split_dataset(
             by_channel=by_channel,
             again=again,
         )
+
+
+def dataset_statistics(
+    labels: File,
+    manifest: File | None = None,
+    *,
+    output: File | None = None,
+    pairs: File | None = None,
+    label_threshold: float = 0.5,
+) -> DatasetStatistics:
+    """Describe a dataset: shares of expressions, labels per second, co-occurrence, lengths, parts, themes.
+
+    Args:
+        labels: table of labels at 1 Hz, or a folder with labels.parquet.
+        manifest: of the dataset, or its folder, for parts and themes.
+        output: folder for tables, figures (needs the extra `plot`) and a page; None: nothing is written.
+        pairs: table reaction,content, for the reactions per video.
+        label_threshold: soft labels are on from here.
+
+    Returns:
+        The statistics.
+
+    Raises:
+        DatasetError: if a table cannot be read.
+    """
+    table, listed = as_path(labels), None if manifest is None else as_path(manifest)
+    table = table / LABELS if table.is_dir() else table
+    listed = listed / MANIFEST if listed is not None and listed.is_dir() else listed
+    paired = None if pairs is None else as_path(pairs)
+    statistics, provenance = describe_dataset(table, listed, paired, label_threshold)
+    if output is not None:
+        write_dataset_report(as_path(output), statistics, provenance)
+    return statistics
 
 
 def read_manifest(path: File) -> dict[str, VideoEntry]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from evoked.cli.dataset_split import split
+from evoked.cli.dataset_stats import stats
 from evoked.cli.messages import tell
 from evoked.cli.options import config_from_options, config_options
 from evoked.cli.outputs import check_folder, claim, digests_of, file_in, force_option
@@ -36,10 +37,12 @@ def dataset() -> None:
       evoked dataset import RELEASE -o DATASET
       evoked dataset export DATASET --format eev-v1 -o labels.parquet
       evoked dataset split DATASET --labels labels.parquet
+      evoked dataset stats DATASET --labels labels.parquet -o statistics
     """
 
 
 dataset.add_command(split)
+dataset.add_command(stats)
 
 
 @dataset.command("import")
