@@ -208,12 +208,7 @@ def dataset_statistics(
     """
     entries, count = entries or {}, len(labels.videos)
     k = len(labels.expressions)
-    joint, per_second = np.zeros((k, k)), np.zeros(k + 1, dtype=np.int64)
-    for start in range(0, len(labels.on), CHUNK):
-        chunk = labels.on[start : start + CHUNK][labels.valid[start : start + CHUNK]]
-        numbers = chunk.astype(np.float32)
-        joint += numbers.T @ numbers  # counts below 2²⁴ are exact in float32
-        per_second += np.bincount(chunk.sum(axis=1), minlength=k + 1)
+    joint, per_second = _count_together(labels)
     valid_seconds = int(per_second.sum())
     positives = np.diag(joint)
     last = np.zeros(count, dtype=np.int64)
@@ -252,6 +247,18 @@ def dataset_statistics(
         expressions_by_theme=_by_theme(themes, counts),
         reactions=(float(np.mean(numbers_of)), min(numbers_of), max(numbers_of)) if numbers_of else None,
     )
+
+
+def _count_together(labels: LabelColumns) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Seconds with expressions i and j, (K, K); and seconds with 0, 1, …, K expressions."""
+    k = len(labels.expressions)
+    joint, per_second = np.zeros((k, k)), np.zeros(k + 1, dtype=np.int64)
+    for start in range(0, len(labels.on), CHUNK):
+        chunk = labels.on[start : start + CHUNK][labels.valid[start : start + CHUNK]]
+        numbers = chunk.astype(np.float32)
+        joint += numbers.T @ numbers  # counts below 2²⁴ are exact in float32
+        per_second += np.bincount(chunk.sum(axis=1), minlength=k + 1)
+    return joint, per_second
 
 
 def _by_video(labels: LabelColumns) -> NDArray[np.float64]:
