@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from evoked.api.contents import extract_features, load_model, predict, predict_live
-    from evoked.api.datasets import dataset_statistics, export_dataset, import_dataset, read_manifest, split_dataset
+    from evoked.api.datasets import (
+        build_dataset,
+        dataset_statistics,
+        export_dataset,
+        import_dataset,
+        read_manifest,
+        split_dataset,
+    )
     from evoked.api.learning import agree, evaluate, train
     from evoked.api.reactions import ViewerScores, align, annotate, label, vote
     from evoked.api.readers import (
@@ -36,6 +43,7 @@ __all__ = [
     "agree",
     "align",
     "annotate",
+    "build_dataset",
     "dataset_statistics",
     "evaluate",
     "export_dataset",
@@ -71,7 +79,8 @@ HOMES = {
     **dict.fromkeys(("StudyResults", "run"), "api.studies"),
     **{name: "api.readers" for name in __all__ if name.startswith("read_")},
     **dict.fromkeys(
-        ("dataset_statistics", "export_dataset", "import_dataset", "read_manifest", "split_dataset"), "api.datasets"
+        ("build_dataset", "dataset_statistics", "export_dataset", "import_dataset", "read_manifest", "split_dataset"),
+        "api.datasets",
     ),
 }
 """Name → the module where it lives. It is imported when it is asked for: numpy alone takes 0.1 s of CPU."""

@@ -1,5 +1,6 @@
 """Datasets of many videos: import the released EEV, and export labels."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -7,6 +8,8 @@ from evoked.api.arguments import File, as_path, or_silent, settings_of
 from evoked.core.locks import locked
 from evoked.core.progress import Progress
 from evoked.dataset import manifest
+from evoked.dataset.build_dataset import BuiltDataset
+from evoked.dataset.build_dataset import build_dataset as join_studies
 from evoked.dataset.dataset_statistics import DatasetStatistics
 from evoked.dataset.eev_bridge import BridgeConfig, export_labels
 from evoked.dataset.eev_release import ImportConfig, export_release, import_release, release_files
@@ -17,7 +20,27 @@ from evoked.dataset.split_dataset import split_dataset as assign_and_write
 from evoked.learning.evaluation.prediction_sets import export_submission
 from evoked.report.dataset_report import describe_dataset, write_dataset_report
 
-__all__ = ["dataset_statistics", "export_dataset", "import_dataset", "read_manifest", "split_dataset"]
+__all__ = ["build_dataset", "dataset_statistics", "export_dataset", "import_dataset", "read_manifest", "split_dataset"]
+
+
+def build_dataset(studies: Sequence[File], output: File, *, progress: Progress | None = None) -> BuiltDataset:
+    """Join the results of studies into one dataset: labels, features and a manifest.
+
+    Args:
+        studies: their folders, after `run`.
+        output: folder of the dataset.
+        progress: called with the contents that are done.
+
+    Returns:
+        Entries of the manifest, labels, and notes on contents that are gone or cut off.
+
+    Raises:
+        DatasetError: if a study has no labels, or studies cannot be joined.
+    """
+    folder = as_path(output)
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder, "evoked dataset build"):
+        return join_studies([as_path(study) for study in studies], folder, or_silent(progress))
 
 
 def import_dataset(

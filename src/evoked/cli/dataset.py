@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from evoked.cli.dataset_build import build
 from evoked.cli.dataset_split import split
 from evoked.cli.dataset_stats import stats
 from evoked.cli.messages import tell
@@ -31,9 +32,11 @@ _json_option = click.option("--json", "as_json", is_flag=True, help="print JSON 
 def dataset() -> None:
     """Import, export and describe a dataset of many videos.
 
-    A dataset is a folder: manifest.parquet (a row per video), and frames/PART.parquet (scores at 6 Hz).
+    A dataset is a folder: manifest.parquet (a row per video), with labels.parquet (of studies, 1 Hz) or
+    frames/PART.parquet (of a release, 6 Hz).
 
     \b
+      evoked dataset build STUDY... -o DATASET
       evoked dataset import RELEASE -o DATASET
       evoked dataset export DATASET --format eev-v1 -o labels.parquet
       evoked dataset split DATASET --labels labels.parquet
@@ -41,6 +44,7 @@ def dataset() -> None:
     """
 
 
+dataset.add_command(build)
 dataset.add_command(split)
 dataset.add_command(stats)
 

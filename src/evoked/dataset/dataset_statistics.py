@@ -200,7 +200,7 @@ def dataset_statistics(
     Args:
         labels: of `read_label_columns`, with the same threshold.
         entries: manifest: parts, themes, durations.
-        reactions: content → number of its reactions.
+        reactions: content → number of its reactions; None: those of the manifest, if it has them.
         threshold: soft labels are on from here.
 
     Returns:
@@ -222,6 +222,7 @@ def dataset_statistics(
     parts = {v: part for v in labels.videos if v in entries and (part := entries[v].part)}
     comparison = compare_parts(parts, counts) if any(counts.seconds[v] for v in parts) else None
     themes = _themes(labels.videos, entries)
+    reactions = reactions or {v: n for v in labels.videos if v in entries and (n := entries[v].reactions) is not None}
     numbers_of = [reactions.get(video, 0) for video in labels.videos] if reactions else []
     return DatasetStatistics(
         expressions=labels.expressions,

@@ -37,6 +37,7 @@ class VideoEntry:
         frames: rows at 6 Hz.
         valid_frames: those of them with a detection.
         end_s: time of the last row.
+        reactions: number of recordings of people who watched it.
         labels, features: files of the dataset that hold them.
         made_by: the command that made its labels.
     """
@@ -54,13 +55,14 @@ class VideoEntry:
     frames: int | None = None
     valid_frames: int | None = None
     end_s: float | None = None
+    reactions: int | None = None
     labels: str | None = None
     features: str | None = None
     made_by: str | None = None
 
 
 COLUMNS = tuple(field.name for field in fields(VideoEntry))
-NUMBERS = ("duration_s", "frames", "valid_frames", "end_s")
+NUMBERS = ("duration_s", "frames", "valid_frames", "end_s", "reactions")
 
 
 def write_manifest(path: Path, entries: Iterable[VideoEntry], provenance: Provenance) -> None:
