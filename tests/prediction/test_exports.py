@@ -114,6 +114,19 @@ def test_long_videos_and_odd_names() -> None:
     assert parsed(vtt) == [(3700, 3701, "awe &amp; &lt;fear&gt; --&gt; x 100 %")]
 
 
+@given(st.text(max_size=12))
+@settings(max_examples=60, deadline=None)
+def test_any_name_is_one_line_of_every_format(name: str) -> None:
+    """Control characters of a name cannot break a cue, or make XML that nobody reads."""
+    shown = track([(1.0,), (1.0,)], (f"on {name}",))
+    ((_, _, text),) = parsed(as_vtt(shown, MADE))
+    assert text.startswith("on")
+    number, times, srt = as_srt(shown).splitlines()
+    assert (number, times) == ("1", "00:00:00,000 --> 00:00:02,000")
+    (tier,) = ET.fromstring(as_eaf(shown, MADE).split("\n", 1)[1]).iter("TIER")
+    assert srt == f"{tier.get('TIER_ID')} 100 %".replace("-->", "→")
+
+
 @given(
     st.lists(st.one_of(st.none(), st.tuples(st.floats(0, 1, width=32), st.floats(0, 1, width=32))), max_size=30),
     st.floats(0.01, 1),

@@ -4,6 +4,7 @@ Spans of seconds in which the same expressions are on become cues (WebVTT, SRT);
 annotations of its tier (ELAN).
 """
 
+import unicodedata
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from fractions import Fraction
@@ -18,6 +19,9 @@ from evoked.core.run_lengths import run_lengths
 from evoked.core.track import Track
 
 __all__ = ["Cue", "as_eaf", "as_srt", "as_vtt", "clock", "cues"]
+
+NO_TEXT = ("Cc", "Cs", "Cn", "Zl", "Zp")
+"""Unicode categories that no line of text holds: control characters, surrogates, unassigned, line separators."""
 
 
 class Cue(NamedTuple):
@@ -54,7 +58,7 @@ def cues(track: Track, threshold: float) -> Iterator[Cue]:
         if on[first].any():
             means = track.values[first:step].mean(axis=0, dtype=np.float64)
             order = sorted(np.flatnonzero(on[first]), key=lambda k: -means[k])
-            text = ", ".join(f"{' '.join(track.names[k].split())} {100 * means[k]:.0f} %" for k in order)
+            text = ", ".join(f"{_line(track.names[k])} {100 * means[k]:.0f} %" for k in order)
             yield Cue(track.grid.second(first), track.grid.second(step), text)
         first = step
 
@@ -139,14 +143,14 @@ def as_eaf(track: Track, provenance: Provenance, threshold: float = 0.5) -> str:
     )
     header = ET.SubElement(document, "HEADER", {"MEDIA_FILE": "", "TIME_UNITS": "milliseconds"})
     if video := next((name for name in provenance.inputs if name != "model"), ""):
-        media = {"MEDIA_URL": video, "RELATIVE_MEDIA_URL": f"./{video}", "MIME_TYPE": "video/*"}
+        media = {"MEDIA_URL": _line(video), "RELATIVE_MEDIA_URL": f"./{_line(video)}", "MIME_TYPE": "video/*"}
         ET.SubElement(header, "MEDIA_DESCRIPTOR", media)
     ET.SubElement(header, "PROPERTY", {"NAME": "evoked provenance"}).text = provenance.as_json()
     times = ET.SubElement(document, "TIME_ORDER")
     numbers, slots = count(1), dict[int, str]()
     tiers = []
     for k, name in enumerate(track.names):
-        tier = ET.Element("TIER", {"TIER_ID": name, "LINGUISTIC_TYPE_REF": "expression"})
+        tier = ET.Element("TIER", {"TIER_ID": _line(name), "LINGUISTIC_TYPE_REF": "expression"})
         for first, end in zip(*map(np.ndarray.tolist, run_lengths(on[:, k])), strict=True):
             ends = [_slot(slots, round(track.grid.second(step) * 1000)) for step in (first, end)]
             spot = ET.SubElement(ET.SubElement(tier, "ANNOTATION"), "ALIGNABLE_ANNOTATION")
@@ -187,6 +191,12 @@ def _on(track: Track, threshold: float) -> NDArray[np.bool_]:
 def _slot(slots: dict[int, str], milliseconds: int) -> str:
     """The time slot of an instant, made when it is first used."""
     return slots.setdefault(milliseconds, f"ts{len(slots) + 1}")
+
+
+def _line(name: str) -> str:
+    """A name on one line, without the control characters that neither subtitles nor XML can hold."""
+    plain = (" " if unicodedata.category(character) in NO_TEXT else character for character in name)
+    return " ".join("".join(plain).split())
 
 
 def _escaped(line: str) -> str:
