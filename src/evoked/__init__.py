@@ -14,7 +14,7 @@ if TYPE_CHECKING:
         split_dataset,
     )
     from evoked.api.learning import agree, evaluate, train
-    from evoked.api.reactions import ViewerScores, align, annotate, label, vote
+    from evoked.api.reactions import ViewerScores, align, annotate, explain, label, vote
     from evoked.api.readers import (
         read_annotation,
         read_features,
@@ -46,6 +46,7 @@ __all__ = [
     "build_dataset",
     "dataset_statistics",
     "evaluate",
+    "explain",
     "export_dataset",
     "extract_features",
     "import_dataset",
@@ -73,7 +74,7 @@ HOMES = {
     "EEV15": "core.expressions",
     "TimeGrid": "core.time_grid",
     "Track": "core.track",
-    **dict.fromkeys(("ViewerScores", "align", "annotate", "label", "vote"), "api.reactions"),
+    **dict.fromkeys(("ViewerScores", "align", "annotate", "explain", "label", "vote"), "api.reactions"),
     **dict.fromkeys(("extract_features", "load_model", "predict", "predict_live"), "api.contents"),
     **dict.fromkeys(("agree", "evaluate", "train"), "api.learning"),
     **dict.fromkeys(("StudyResults", "run"), "api.studies"),

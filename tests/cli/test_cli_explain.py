@@ -46,6 +46,11 @@ def test_what_cannot_be_explained(evoked, table: Path, tmp_path: Path) -> None: 
     assert (result.code, "second 3600 is outside of the recording, which has 6.0 s" in result.err) == (1, True)
     result = evoked("explain", table, "--viewer", "v7")
     assert (result.code, "no viewer 'v7' in viewers.parquet; there are: v1" in result.err) == (2, True)
+    trained = tmp_path / "trained.csv"
+    trained.write_text("viewer,time_s,valid,amusement\nv1,0,1,0.5\n")
+    trained.with_name("trained.csv.provenance.json").write_text('{"config": {"recogniser": "trained"}}')
+    result = evoked("explain", trained)
+    assert (result.code, "scored by a trained recogniser, which has no explanation" in result.err) == (1, True)
     (tmp_path / "plain.csv").write_text("viewer,time_s,valid,amusement\nv1,0,1,0.5\n")
     result = evoked("explain", tmp_path / "plain.csv")
     assert (result.code, "evoked annotate --columns scores,blendshapes, or name the recording" in result.err) == (

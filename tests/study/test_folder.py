@@ -76,7 +76,7 @@ def test_keys_are_read(study: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("quorum = 3", "study.toml: no setting 'quorum'; there are: name, note, staged, match, expressions"),
+        ("quorum = 3", "study.toml: no setting 'quorum'; there are: name, note, preset, staged, match, expressions"),
         ("[votes]\nquorum = 3", r"no section \[votes\]; there are: vote"),
         ("[vote]\nquorums = 3", r"study.toml \[vote\]: no setting 'quorums'; there are: quorum, reaction_lag_s"),
         ("[vote]\nquorum = '3'", r"study.toml \[vote\]: quorum must be a whole number, got '3'"),

@@ -19,6 +19,8 @@ from evoked.reactions.alignment.matcher import ContentMatcher
 from evoked.reactions.alignment.offset_map import OffsetMap
 from evoked.reactions.content_region.detector import ContentRegionConfig
 from evoked.reactions.expressions.choose import open_recogniser
+from evoked.reactions.expressions.explain import Explanation, explain_viewers
+from evoked.reactions.expressions.prototype import PrototypeRecogniser
 from evoked.reactions.expressions.recogniser import PROTOTYPE
 from evoked.reactions.labelling.majority_vote import VoteConfig, Votes, operating_thresholds
 from evoked.reactions.labelling.pipeline import (
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
 RENAMED = {MatchConfig: {"min_score": "align_min_score"}, ContentRegionConfig: {"min_score": "region_min_score"}}
 """As the options of `evoked annotate`: `min_score` is that of the face detector."""
 
-__all__ = ["ViewerScores", "align", "annotate", "label", "vote"]
+__all__ = ["ViewerScores", "align", "annotate", "explain", "label", "vote"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,6 +195,27 @@ def annotate(
         operating_thresholds(recogniser.describe()),
         config.columns,
     )
+
+
+def explain(viewers: ViewerScores, at_s: float | None = None) -> list[Explanation]:
+    """The facial actions behind the scores of the default recogniser.
+
+    Args:
+        viewers: of one reaction, from `annotate`.
+        at_s: second of the reaction; None: of each viewer and expression the frame with the highest score.
+
+    Returns:
+        `viewer`, `expression`, `time_s`, `score` and `actions`, such as "smile .8, eyes narrowed .6", of each viewer
+        who is visible then, and each expression.
+
+    Raises:
+        ValueError: if the second is outside of the recording, or a trained recogniser gave the scores: it has no
+            explanation.
+    """
+    if viewers.thresholds:
+        raise ValueError("explain() goes with the default recogniser; a trained one has no explanation")
+    shapes = {name: seen.blendshapes for name, seen in viewers.annotated.annotation.viewers.items()}
+    return explain_viewers(PrototypeRecogniser(viewers.expressions), shapes, at_s)
 
 
 def vote(viewers: ViewerScores | Iterable[ViewerScores], content: File, **settings: object) -> Votes:

@@ -11,12 +11,13 @@ from evoked.api.reactions import annotate
 from evoked.cli.paths import InputPath
 from evoked.cli.progress import bar
 from evoked.core.errors import DatasetError, EvokedError
-from evoked.core.tables import SUFFIXES, read_names, read_table
+from evoked.core.tables import SUFFIXES, read_names, read_provenance, read_table
 from evoked.core.text_table import text_table
 from evoked.core.track import Track
 from evoked.faces.landmarks import BLENDSHAPES
 from evoked.reactions.expressions.explain import Explanation, explain_viewers
 from evoked.reactions.expressions.prototype import PrototypeRecogniser
+from evoked.reactions.expressions.recogniser import PROTOTYPE
 from evoked.reactions.viewers.annotation_table import table_to_tracks
 
 __all__ = ["explain"]
@@ -50,8 +51,8 @@ def explain(
         shapes = _read(reaction)
     else:
         with bar(f"annotate {reaction.name}") as progress:
-            viewers = annotate(reaction, content, offline=offline, progress=progress)
-        shapes = {name: seen.blendshapes for name, seen in viewers.annotated.annotation.viewers.items()}
+            viewers = annotate(reaction, content, offline=offline, progress=progress).annotated.annotation.viewers
+        shapes = {name: seen.blendshapes for name, seen in viewers.items()}
     if viewer is not None and viewer not in shapes:
         raise click.UsageError(f"no viewer {viewer!r} in {reaction.name}; there are: {', '.join(shapes) or 'none'}")
     chosen = shapes if viewer is None else {viewer: shapes[viewer]}
@@ -66,7 +67,10 @@ def explain(
 
 
 def _read(path: Path) -> Mapping[str, Track]:
-    """Viewer → blendshapes, of a table; DatasetError where it has none."""
+    """Viewer → blendshapes, of a table; DatasetError where it has none, or a trained recogniser gave its scores."""
+    made_by = dict((read_provenance(path) or {}).get("config") or {}).get("recogniser", PROTOTYPE)
+    if made_by != PROTOTYPE:
+        raise DatasetError(f"{path} was scored by a trained recogniser, which has no explanation; name the recording")
     if missing := [name for name in BLENDSHAPES if name not in read_names(path)]:
         raise DatasetError(
             f"{path} has no column {missing[0]}: make it by evoked annotate --columns scores,blendshapes, or name the "
