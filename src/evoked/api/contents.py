@@ -106,13 +106,13 @@ def predict(
 
 
 def predict_live(
-    video: File | None, model: File | Model, *, patience_s: float = 10.0, offline: bool = False
+    video: File | None, model: File | Model | None = None, *, patience_s: float = 10.0, offline: bool = False
 ) -> Iterator[LiveSecond]:
     """Predict a video while it is being written: each second as soon as it is complete.
 
     Args:
         video: a growing file or a pipe (MPEG-TS, Matroska, fragmented MP4); None: standard input.
-        model: folder of a trained model, or from `load_model`.
+        model: folder of a trained model, or from `load_model`; None: the baseline model (docs/baseline.md).
         patience_s: seconds without growth after which a file is taken as finished.
         offline: use only networks that are in the cache.
 
@@ -125,6 +125,6 @@ def predict_live(
         WeightsError: if a network is not available.
     """
     source: Path | None = None if video is None else as_path(video)
-    opened = model if isinstance(model, Model) else load_folder(as_path(model))
+    opened = model if isinstance(model, Model) else load_folder(BASELINE if model is None else as_path(model))
     predictor = LivePredictor(opened, default_cache(offline=offline))
     return predictor(source, patience_s)
