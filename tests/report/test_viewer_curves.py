@@ -12,7 +12,9 @@ from evoked.core.expressions import EEV5
 from evoked.dataset.viewers import by_participant
 from evoked.metrics.participant_means import mean_band
 from evoked.report import page_series
+from evoked.report.config import ReportConfig
 from evoked.report.load_results import load_prediction, load_study
+from evoked.report.page import write_report
 from evoked.report.page_series import series_of, within_limit
 
 
@@ -79,3 +81,12 @@ def test_a_page_that_would_be_too_large_leaves_lines_out_and_says_so(
 def test_everything_is_json(study: Path) -> None:
     for content in load_study(study).contents:
         json.dumps(series_of(replace(content, labels=None), EEV5), allow_nan=False)
+
+
+def test_viewers_alone_are_a_page(tmp_path: Path) -> None:
+    write_watchers(tmp_path / "results", ["first.mp4"])
+    data = load_study(tmp_path)
+    assert data.expressions == EEV5
+    text = write_report(tmp_path, ReportConfig(video="none")).read_text(encoding="utf-8")
+    assert "Local maxima of the mean score" in text
+    assert "There are no labels" in text

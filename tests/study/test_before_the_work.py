@@ -65,6 +65,20 @@ def test_a_study_that_cannot_work_is_refused_before_any_file(
     assert not (empty_study / "results").exists()
 
 
+def test_a_participant_s_recording_that_is_not_there_is_told_and_the_rest_goes_on(empty_study: Path) -> None:
+    (empty_study / "participants.csv").write_text("recording,participant\nreaction.mp4,P1\n")
+    code, items, stderr = run(empty_study)
+    told = {(item["step"], item["name"]): (item["state"], item["reason"]) for item in items}
+    assert code == 1
+    assert told["participants", "participants.csv"] == (
+        "failed",
+        "participants.csv line 2: no recording 'reaction.mp4'; did you mean 'reactions.mp4'?",
+    )
+    assert told["participants", "reactions.mp4"][0] == "left out"
+    assert "did you mean 'reactions.mp4'?" in stderr
+    assert ("check content", "contents.mp4") in told
+
+
 @pytest.mark.nets
 def test_without_torch_there_are_labels_features_and_a_report(videos: Path, tmp_path: Path) -> None:
     root = copied(videos, tmp_path / "study")

@@ -91,8 +91,8 @@ def load_study(study: Path) -> PageData:
         raise StudyError(f"{study} has no results yet: run `evoked run {study}` first")
     labels = _labels(layout, gaps)
     predictions = _predictions(layout, gaps)
-    names = _expressions(labels, predictions)
     series = _viewers(layout, gaps)
+    names = _expressions(labels, series, predictions)
     contents = _contents(layout, labels, predictions, series)
     about = _about(layout, gaps)
     items = _items(layout, gaps)
@@ -233,11 +233,14 @@ def _predictions(layout: StudyLayout, gaps: MissingParts) -> dict[str, Track]:
     return tracks
 
 
-def _expressions(labels: Mapping[str, Labels] | None, predictions: Mapping[str, Track]) -> tuple[str, ...]:
-    """Every expression, in the order in which labels, then predictions, name them."""
+def _expressions(
+    labels: Mapping[str, Labels] | None, series: Iterable[ViewerSeries], predictions: Mapping[str, Track]
+) -> tuple[str, ...]:
+    """Every expression, in the order in which labels, then viewers, then predictions name them."""
     labelled = [name for rows in (labels or {}).values() for name in rows.labels.names]
+    watched = [name for one in series for name in one.scores.names]
     predicted = [name for track in predictions.values() for name in track.names]
-    return tuple(dict.fromkeys([*labelled, *predicted]))
+    return tuple(dict.fromkeys([*labelled, *watched, *predicted]))
 
 
 def _contents(
@@ -265,7 +268,10 @@ def _viewers(layout: StudyLayout, gaps: MissingParts) -> tuple[ViewerSeries, ...
     """The scores of each viewer; nothing where there are none."""
     path = layout.viewers
     if not path.is_file():
-        gaps.add("timeline", "There are no curves of viewers: results/viewers.parquet does not exist.")
+        gaps.add(
+            "timeline",
+            "There are no curves of viewers: results/viewers.parquet does not exist; `evoked run` writes it.",
+        )
         return ()
     return gaps.attempt("timeline", path, read_viewers) or ()
 

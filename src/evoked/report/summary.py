@@ -51,7 +51,7 @@ def summarise(data: PageData) -> Summary:
     if data.reactions:
         viewers = data.participants or sum(len(r.viewers) for r in data.reactions)
         word = "participant" if data.participants else "viewer"
-        below = f"of {grouped(viewers)} {word}{'' if viewers == 1 else 's'}"
+        below = f"{grouped(viewers)} {word}{'' if viewers == 1 else 's'}"
         tiles.append(SummaryTile("Recordings", grouped(len(data.reactions)), below))
     if counts := data.statistics:
         below = f"{grouped(counts.valid_seconds)} of {grouped(counts.seconds)} s: enough faces seen"
