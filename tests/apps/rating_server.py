@@ -12,15 +12,17 @@ from typing import Any
 
 import sqlalchemy as sa
 import uvicorn
+from fastapi import FastAPI
 
 from evoked.apps.rating.app import rating_app
 from evoked.apps.rating.config import PlanConfig, RateServerConfig
+from evoked.apps.rating.invitations import invite
 from evoked.apps.rating.new_plan import make_plan
-from evoked.apps.rating.store import invite, migrate
+from evoked.apps.rating.store import migrate
 from evoked.apps.rating.tables import assignments, ratings
 from evoked.apps.web.database import GroupWriter, open_database, sqlite_url
 
-__all__ = ["Client", "RatingServer", "rating_server"]
+__all__ = ["Client", "RatingServer", "rating_server", "running"]
 
 
 @dataclass
@@ -101,6 +103,14 @@ def rating_server(
     tokens = [token for _, token in writer.submit(lambda c: invite(c, raters)).result()]
     writer.close()
     app = rating_app(study, config or RateServerConfig(), database=url, public_url="http://127.0.0.1:8081/")
+    with running(app) as port:
+        yield RatingServer(port, engine, tokens)
+    engine.dispose()
+
+
+@contextmanager
+def running(app: FastAPI) -> Iterator[int]:
+    """Serve an app in a thread; gives the port."""
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, server_header=False))
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -108,8 +118,7 @@ def rating_server(
         time.sleep(0.01)
         assert thread.is_alive()
     try:
-        yield RatingServer(server.servers[0].sockets[0].getsockname()[1], engine, tokens)
+        yield server.servers[0].sockets[0].getsockname()[1]
     finally:
         server.should_exit = True
         thread.join()
-        engine.dispose()

@@ -80,6 +80,7 @@ def agree(machine: MachineScores, ratings: Ratings, config: AgreeConfig | None =
     thresholds = [_thresholds_of(data, k, config) for k in range(len(data.names))]
     rows, mean, groups = _scored(data, thresholds, config)
     _note_undefined(rows, data, config, notes)
+    _note_heavy_clips(data, notes)
     _note_missing_intervals(rows, groups, data, notes)
     return Agreement(
         expressions=data.names,
@@ -304,6 +305,25 @@ def _note_undefined(rows: Sequence[AgreementRow], data: PairedClips, config: Agr
             notes.append(f"thresholds cannot be chosen on another {config.resample_by}: set them (--thresholds)")
     elif len(data.units) < FEW_UNITS:
         notes.append(f"{len(data.units)} {config.resample_by}s: intervals over so few are too narrow")
+
+
+HEAVY = 0.05
+"""Intervals of recall covered 64 % instead of 95 % where a clip could count for 14 % of the positives."""
+
+
+def _note_heavy_clips(data: PairedClips, notes: list[str]) -> None:
+    """Append a note where a single clip of the rarely drawn would change recall by much, seen or not."""
+    heaviest, shares = data.ratings.weights.max(), {}
+    for k, name in enumerate(data.names):
+        compared = data.both[:, k]
+        positives = float(data.merged[compared, k] @ data.ratings.weights[compared])
+        if data.ratings.probability is not None and positives and heaviest / positives > HEAVY:
+            shares[name] = f"{name} ({100 * heaviest / positives:.0f} %)"
+    if shares:
+        notes.append(
+            "one positive of the lowest sampling probability counts for much of all positives, so recall and its "
+            f"interval are uncertain: {', '.join(shares.values())}; draw more clips"
+        )
 
 
 def _note_missing_intervals(

@@ -141,8 +141,9 @@ def invite_raters(study: Path, count: int, public_url: str, database: str | None
         EvokedError: if there is no plan.
     """
     require_serving("evoked rate invite")
+    from evoked.apps.rating.invitations import invite
     from evoked.apps.rating.open_store import open_store
-    from evoked.apps.rating.store import invite, read_plan
+    from evoked.apps.rating.store import read_plan
 
     with open_store(study, database).connect().execution_options(writes=True) as connection, connection.begin():
         read_plan(connection)
@@ -239,8 +240,8 @@ def forget(study: Path, rater: str, database: str | None) -> None:
         EvokedError: if there is no such rater.
     """
     require_serving("evoked rate forget")
+    from evoked.apps.rating.invitations import forget_rater
     from evoked.apps.rating.open_store import open_store
-    from evoked.apps.rating.store import forget_rater
 
     with open_store(study, database).connect().execution_options(writes=True) as connection, connection.begin():
         deleted = forget_rater(connection, rater)

@@ -19,17 +19,9 @@ from pydantic import BaseModel, Field
 from evoked.apps.rating.clips import ClipCache, ClipSource
 from evoked.apps.rating.config import RateServerConfig
 from evoked.apps.rating.export import check_plan_videos
+from evoked.apps.rating.invitations import add_consent, has_consented, rater_of_token
 from evoked.apps.rating.page_state import PageState, page_state
-from evoked.apps.rating.store import (
-    Answer,
-    HeldClip,
-    add_consent,
-    hold_clips,
-    migrate,
-    rater_of_token,
-    submit,
-    undo,
-)
+from evoked.apps.rating.store import Answer, HeldClip, hold_clips, migrate, rater_progress, submit, undo
 from evoked.apps.rating.tables import clips, raters
 from evoked.apps.web.app import create_app, error_responses
 from evoked.apps.web.database import GroupWriter, open_database
@@ -53,6 +45,7 @@ _STATIC = {
     "texts.en.json": "application/json",
     "texts.de.json": "application/json",
 }
+_NO_SESSION = "there is no session: open the link of your invitation again"
 _REFUSALS = {
     401: "there is no session: open the invitation again",
     403: "the consent is missing",
@@ -156,9 +149,7 @@ class _Rating:
     def cut_ahead(self) -> None:
         """Cut all clips in the order in which they are handed out, until the server ends."""
         with self.engine.connect() as connection:
-            numbers = connection.execute(
-                sa.select(clips.c.id).order_by(clips.c.training.is_(None), clips.c.id)
-            ).scalars()
+            numbers = connection.execute(sa.select(clips.c.id).order_by(~clips.c.practice, clips.c.id)).scalars()
             order = list(numbers)
         for clip in order:
             if self.closing.is_set():
@@ -213,13 +204,15 @@ def rating_app(
         )
         app.state.rating = rating
         cutter = threading.Thread(target=rating.cut_ahead, daemon=True)
-        cutter.start()
+        if config.cut_ahead:
+            cutter.start()
         try:
             yield
         finally:
             rating.closing.set()
             writer.close()
-            await run_in_threadpool(cutter.join)
+            if config.cut_ahead:
+                await run_in_threadpool(cutter.join)
             engine.dispose()
 
     names = tuple(name for name in (url.hostname, *hosts) if name)
@@ -239,15 +232,24 @@ def _rating(request: Request) -> _Rating:
 _State = Annotated[_Rating, Depends(_rating)]
 
 
-def _rater(request: Request, rating: _State) -> int:
-    """The rater of the session; 401 where there is none, or the invitation was revoked."""
+async def _signed_rater(request: Request, rating: _State) -> int:
+    """The rater of the session, by its signature alone; 401 where there is none."""
     value = rating.sessions.read(request.cookies.get(_COOKIE, ""), _SESSION_S)
-    if isinstance(value, int):
-        with rating.engine.connect() as connection:
-            digest = connection.execute(sa.select(raters.c.token_sha256).where(raters.c.id == value)).scalar()
-        if digest is not None:
-            return value
-    raise HTTPException(401, "there is no session: open the link of your invitation again")
+    if not isinstance(value, int):
+        raise HTTPException(401, _NO_SESSION)
+    return value
+
+
+_SignedRater = Annotated[int, Depends(_signed_rater)]
+
+
+def _rater(rater: _SignedRater, rating: _State) -> int:
+    """The rater of the session; 401 where the invitation was revoked."""
+    with rating.engine.connect() as connection:
+        digest = connection.execute(sa.select(raters.c.token_sha256).where(raters.c.id == rater)).scalar()
+    if digest is None:
+        raise HTTPException(401, _NO_SESSION)
+    return rater
 
 
 _Rater = Annotated[int, Depends(_rater)]
@@ -308,35 +310,32 @@ def _answer_router(state: PageState) -> APIRouter:
     router = APIRouter(prefix="/api", responses=_errors(401, 403, 408, 409, 413, 503))
 
     def hold(connection: sa.Connection, rating: _Rating, rater: int, feedback: tuple[str, ...] | None = None) -> Held:
-        own = state.of_rater(connection, rater)
-        if not own.consented:
-            raise PermissionError
         held = hold_clips(connection, rater, rating.config.ahead, rating.config.lease_s)
-        return rating.held(rater, held, own.answered, feedback)
+        return rating.held(rater, held, rater_progress(connection, rater), feedback)
 
     @router.post("/clips")
-    async def next_clips(rater: _Rater, rating: _State) -> Held:
+    async def next_clips(rater: _SignedRater, rating: _State) -> Held:
         """The clips that the rater holds, and new ones until it is as many as he may hold."""
-        return await _consented(rating, lambda connection: hold(connection, rating, rater))
+        return await _consented(rating, rater, state, lambda connection: hold(connection, rating, rater))
 
     @router.post("/ratings")
-    async def answer(given: GivenAnswer, rater: _Rater, rating: _State) -> Held:
+    async def answer(given: GivenAnswer, rater: _SignedRater, rating: _State) -> Held:
         """Keep an answer. When this is answered, it is on the disk."""
         kept = Answer(
             given.clip, given.submission, tuple(given.present), given.cannot_tell, given.seconds, state.consent_version
         )
 
         def change(connection: sa.Connection) -> Held:
-            if not state.of_rater(connection, rater).consented:
-                raise PermissionError
             submit(connection, rater, kept)
-            training = connection.execute(sa.select(clips.c.training).where(clips.c.id == given.clip)).scalar()
+            training = None
+            if state.training:
+                training = connection.execute(sa.select(clips.c.training).where(clips.c.id == given.clip)).scalar()
             return hold(connection, rating, rater, None if training is None else tuple(training))
 
-        return await _consented(rating, change)
+        return await _consented(rating, rater, state, change)
 
     @router.post("/undo")
-    async def take_back(given: TakenBack, rater: _Rater, rating: _State) -> Held:
+    async def take_back(given: TakenBack, rater: _SignedRater, rating: _State) -> Held:
         """Take the last answer back; its clip is the first of those that are held."""
 
         def change(connection: sa.Connection) -> Held:
@@ -344,17 +343,16 @@ def _answer_router(state: PageState) -> APIRouter:
             held = hold(connection, rating, rater)
             return held.model_copy(update={"clips": sorted(held.clips, key=lambda shown: shown.clip != clip)})
 
-        return await _consented(rating, change)
+        return await _consented(rating, rater, state, change)
 
     return router
 
 
-async def _consented(rating: _Rating, change: Callable[[sa.Connection], Held]) -> Held:
+async def _consented(rating: _Rating, rater: int, state: PageState, change: Callable[[sa.Connection], Held]) -> Held:
+    """Run a change of a rater who has consented and whose invitation is valid; else 403."""
+
     def checked(connection: sa.Connection) -> Held | None:
-        try:
-            return change(connection)
-        except PermissionError:
-            return None
+        return change(connection) if has_consented(connection, rater, state.consent_version) else None
 
     if (held := await rating.write(checked)) is None:
         raise HTTPException(403, "consent is needed first: reload the page")

@@ -30,4 +30,5 @@ class RateServerConfig:
 
     lease_s: float = setting(600.0, "seconds after which a clip that was not answered goes to somebody else", gt=0)
     ahead: int = setting(3, "clips that a rater holds at once, so that the next ones load in time", ge=1, le=20)
+    cut_ahead: bool = setting(True, "cut all clips when the server begins; else each when it is first asked for")
     link_s: float = setting(3600.0, "seconds for which the address of a clip can be used", gt=0)

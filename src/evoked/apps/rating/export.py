@@ -40,7 +40,7 @@ def _answers(connection: sa.Connection) -> Sequence[sa.Row]:
     joined = assignments.join(clips, assignments.c.clip == clips.c.id).join(raters, assignments.c.rater == raters.c.id)
     query = sa.select(*columns).select_from(joined.join(ratings, assignments.c.rating == ratings.c.id))
     order = (clips.c.video, clips.c.viewer, clips.c.start_s, raters.c.pseudonym)
-    return connection.execute(query.where(clips.c.training.is_(None)).order_by(*order)).all()
+    return connection.execute(query.where(~clips.c.practice).order_by(*order)).all()
 
 
 def rating_rows(connection: sa.Connection) -> Rows:

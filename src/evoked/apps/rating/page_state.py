@@ -7,8 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 from pydantic import BaseModel
 
+from evoked.apps.rating.invitations import has_consented
 from evoked.apps.rating.store import rater_progress, read_plan
-from evoked.apps.rating.tables import consents
 from evoked.core.files import parse_json
 
 __all__ = ["PageState", "ShownExpression", "page_state"]
@@ -58,8 +58,7 @@ class PageState(BaseModel):
         Returns:
             The state of the rater's page.
         """
-        given = (consents.c.rater == rater) & (consents.c.version == self.consent_version)
-        consented = connection.execute(sa.select(consents.c.id).where(given)).first() is not None
+        consented = has_consented(connection, rater, self.consent_version)
         answered = rater_progress(connection, rater)
         return self.model_copy(update={"consented": consented, "answered": answered})
 

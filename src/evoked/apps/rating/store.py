@@ -5,8 +5,6 @@ by a `GroupWriter`. Each clip has `repeats` slots; a unique index keeps a slot t
 of a clip.
 """
 
-import hashlib
-import secrets
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -21,19 +19,17 @@ from alembic.util import CommandError
 
 from evoked.apps.rating.config import PlanConfig
 from evoked.apps.rating.plan import PlannedClip
-from evoked.apps.rating.tables import assignments, clips, consents, plan, raters, ratings
+from evoked.apps.rating.tables import assignments, clips, plan, ratings
 from evoked.core.errors import DatasetError, EvokedError
 
 __all__ = [
     "Answer",
     "HeldClip",
     "Plan",
-    "add_consent",
-    "forget_rater",
+    "free_assignments",
     "hold_clips",
-    "invite",
     "migrate",
-    "rater_of_token",
+    "now_text",
     "rater_progress",
     "read_plan",
     "submit",
@@ -146,7 +142,7 @@ def write_plan(
     connection.execute(
         plan.insert().values(
             id=1, expressions=list(expressions), settings=settings, repeats=config.repeats, candidates=candidates,
-            created=_now(),
+            created=now_text(),
         )
     )  # fmt: skip
     rows = [_clip_row(clip, None) for clip in drawn] + [_clip_row(clip, list(present)) for clip, present in training]
@@ -156,7 +152,8 @@ def write_plan(
 def _clip_row(clip: PlannedClip, training: list[str] | None) -> dict[str, Any]:
     crop = {"box": clip.box, "others": clip.others, "turned": clip.turned}
     fields = {name: getattr(clip, name) for name in ("video", "viewer", "start_s", "end_s", "probability")}
-    return {**fields, "crop": crop, "training": sa.null() if training is None else training, "taken": 0}
+    known = {"training": sa.null() if training is None else training, "practice": training is not None}
+    return {**fields, "crop": crop, **known, "open": True}
 
 
 def read_plan(connection: sa.Connection) -> Plan:
@@ -169,49 +166,6 @@ def read_plan(connection: sa.Connection) -> Plan:
     return Plan(
         tuple(row.expressions), dict(row.settings), row.repeats, row.candidates, every - training, training
     )  # fmt: skip
-
-
-def invite(connection: sa.Connection, count: int) -> list[tuple[str, str]]:
-    """Make raters.
-
-    Args:
-        connection: in a transaction.
-        count: how many.
-
-    Returns:
-        Pseudonym and token of each. Only the token's digest is kept: it cannot be shown again.
-    """
-    last = connection.execute(sa.select(sa.func.max(raters.c.id))).scalar() or 0
-    made = [(f"r{number:03}", secrets.token_urlsafe(24)) for number in range(last + 1, last + 1 + count)]
-    rows = [{"pseudonym": name, "token_sha256": _digest(token), "created": _now()} for name, token in made]
-    connection.execute(raters.insert(), rows)
-    return made
-
-
-def rater_of_token(connection: sa.Connection, token: str) -> tuple[int, str] | None:
-    """Find the rater of an invitation.
-
-    Args:
-        connection: any.
-        token: of the invitation.
-
-    Returns:
-        Number and pseudonym; None where there is none, or it was revoked.
-    """
-    where = raters.c.token_sha256 == _digest(token)
-    row = connection.execute(sa.select(raters.c.id, raters.c.pseudonym).where(where)).first()
-    return None if row is None else (row.id, row.pseudonym)
-
-
-def add_consent(connection: sa.Connection, rater: int, version: str) -> None:
-    """Note that a rater consents.
-
-    Args:
-        connection: in a transaction.
-        rater: number.
-        version: of the text.
-    """
-    connection.execute(consents.insert().values(rater=rater, version=version, given=_now()))
 
 
 def hold_clips(
@@ -230,56 +184,76 @@ def hold_clips(
         The clips, those of the training round first; fewer where nothing is left for this rater.
     """
     now = time.time() if now is None else now
-    _release(connection, now)
-    own = (assignments.c.rater == rater) & assignments.c.rating.is_(None)
-    connection.execute(assignments.update().where(own).values(expires=now + lease_s))
-    repeats = connection.execute(sa.select(plan.c.repeats)).scalar_one()
-    held = connection.execute(sa.select(sa.func.count()).select_from(assignments).where(own)).scalar_one()
-    for _ in range(held, count):
-        if not _take_next(connection, rater, repeats, now + lease_s):
-            break
-    query = sa.select(clips.c.id, clips.c.training).join(assignments, assignments.c.clip == clips.c.id).where(own)
-    rows = connection.execute(query.order_by(clips.c.training.is_(None), assignments.c.id)).all()
-    return [HeldClip(row.id, None if row.training is None else tuple(row.training)) for row in rows]
+    for row in connection.execute(_LATE, {"now": now}).all():
+        free_assignments(connection, assignments.c.id == row.id)
+    connection.execute(_RENEW, {"of_rater": rater, "until": now + lease_s})
+    repeats = connection.execute(_PLAN).one().repeats
+    held = [_held(row) for row in connection.execute(_HELD, {"of_rater": rater})]
+    while len(held) < count and (taken := _take_next(connection, rater, repeats, now + lease_s)) is not None:
+        held.append(_held(taken))
+    return sorted(held, key=lambda clip: clip.training is None)
 
 
-def _release(connection: sa.Connection, now: float) -> None:
-    """Free the slots of clips that were not answered in time."""
-    late = assignments.c.rating.is_(None) & (assignments.c.expires < now)
-    for row in connection.execute(
-        sa.select(assignments.c.id, assignments.c.clip, assignments.c.slot).where(late)
-    ).all():
-        connection.execute(assignments.delete().where(assignments.c.id == row.id))
-        if row.slot is not None:
-            _count_taken(connection, row.clip, -1)
+def _held(row: sa.Row) -> HeldClip:
+    return HeldClip(row.id, None if row.training is None else tuple(row.training))
 
 
-def _count_taken(connection: sa.Connection, clip: int, change: int) -> None:
-    connection.execute(clips.update().where(clips.c.id == clip).values(taken=clips.c.taken + change))
+_OWN = (assignments.c.rater == sa.bindparam("of_rater")) & assignments.c.rating.is_(None)
+_LATE = sa.select(assignments.c.id).where(
+    assignments.c.rating.is_(None) & (assignments.c.expires < sa.bindparam("now"))
+)
+_RENEW = assignments.update().where(_OWN).values(expires=sa.bindparam("until"))
+_PLAN = sa.select(plan.c.repeats, plan.c.expressions)
+_HELD = (
+    sa.select(clips.c.id, clips.c.training)
+    .join(assignments, assignments.c.clip == clips.c.id)
+    .where(_OWN)
+    .order_by(assignments.c.id)
+)
+_HAD = sa.exists().where((assignments.c.clip == clips.c.id) & (assignments.c.rater == sa.bindparam("of_rater")))
+_NEXT = (
+    sa.select(clips.c.id, clips.c.training)
+    .where((clips.c.practice == sa.bindparam("practice")) & clips.c.open & ~_HAD)
+    .order_by(clips.c.id)
+    .limit(1)
+)
+_SLOTS = sa.select(assignments.c.slot).where(assignments.c.clip == sa.bindparam("of_clip"))
+_CLOSE = clips.update().where(clips.c.id == sa.bindparam("of_clip")).values(open=False)
+"""Statements that each answer runs, put together once."""
 
 
-def _take_next(connection: sa.Connection, rater: int, repeats: int, expires: float) -> bool:
-    """Give the rater one more clip; False where there is none left for him."""
-    had = sa.exists().where((assignments.c.clip == clips.c.id) & (assignments.c.rater == rater))
-    training = sa.select(clips.c.id).where(clips.c.training.is_not(None) & ~had).order_by(clips.c.id).limit(1)
-    if (clip := connection.execute(training).scalar()) is not None:
-        values = {"clip": clip, "rater": rater, "slot": None, "expires": expires}
-        connection.execute(assignments.insert().values(**values))
-        return True
-    free = clips.c.training.is_(None) & (clips.c.taken < repeats) & ~had
-    query = sa.select(clips.c.id).where(free).order_by(clips.c.id).limit(1)
-    clip = connection.execute(query).scalar()
-    return clip is not None and _take(connection, clip, rater, repeats, expires)
+def free_assignments(connection: sa.Connection, which: sa.ColumnElement[bool]) -> None:
+    """Take clips away from those who hold or have answered them; their slots are free.
+
+    Args:
+        connection: in a transaction that writes.
+        which: condition on the table of assignments.
+    """
+    freed = sa.select(assignments.c.clip).where(which)
+    connection.execute(clips.update().where(clips.c.id.in_(freed)).values(open=True))
+    connection.execute(assignments.delete().where(which))
+
+
+def _take_next(connection: sa.Connection, rater: int, repeats: int, expires: float) -> sa.Row | None:
+    """Give the rater one more clip; None where there is none left for him."""
+    for practice in (True, False):
+        row = connection.execute(_NEXT, {"of_rater": rater, "practice": practice}).first()
+        if row is not None and practice:
+            values = {"clip": row.id, "rater": rater, "slot": None, "expires": expires}
+            connection.execute(assignments.insert(), values)
+            return row
+    return row if row is not None and _take(connection, row.id, rater, repeats, expires) else None
 
 
 def _take(connection: sa.Connection, clip: int, rater: int, repeats: int, expires: float) -> bool:
     """Give the rater a slot of a clip; False where all are taken."""
-    taken = set(connection.execute(sa.select(assignments.c.slot).where(assignments.c.clip == clip)).scalars())
+    taken = set(connection.execute(_SLOTS, {"of_clip": clip}).scalars())
     slot = next((n for n in range(repeats) if n not in taken), None)
     if slot is None:
         return False
-    connection.execute(assignments.insert().values(clip=clip, rater=rater, slot=slot, expires=expires))
-    _count_taken(connection, clip, 1)
+    connection.execute(assignments.insert(), {"clip": clip, "rater": rater, "slot": slot, "expires": expires})
+    if len(taken) + 1 == repeats:
+        connection.execute(_CLOSE, {"of_clip": clip})
     return True
 
 
@@ -295,23 +269,29 @@ def submit(connection: sa.Connection, rater: int, answer: Answer) -> None:
         ValueError: if an expression is unknown, or one is present and the rater cannot tell.
         DatasetError: if others have rated the clip meanwhile, or the rater has, or there is none.
     """
-    sent = connection.execute(sa.select(ratings.c.rater).where(ratings.c.submission == answer.submission)).first()
+    sent = connection.execute(_SENT, {"sent": answer.submission}).first()
     if sent is not None:
         if sent.rater != rater:
             raise DatasetError("another rater sent this submission: reload the page")
         return
-    the_plan = connection.execute(sa.select(plan.c.repeats, plan.c.expressions)).one()
+    the_plan = connection.execute(_PLAN).one()
     if set(answer.present) - set(the_plan.expressions) or (answer.cannot_tell and answer.present):
         raise ValueError("present must hold expressions of the plan, and none where the rater cannot tell")
-    where = (assignments.c.clip == answer.clip) & (assignments.c.rater == rater)
-    held = connection.execute(sa.select(assignments.c.id, assignments.c.rating).where(where)).first()
+    key = {"of_clip": answer.clip, "of_rater": rater}
+    held = connection.execute(_ASSIGNED, key).first()
     if held is not None and held.rating is not None:
         raise DatasetError("you rated this clip already: use undo to change the answer")
     if held is None:  # its time was over
-        clip = connection.execute(sa.select(clips.c.training.is_(None)).where(clips.c.id == answer.clip)).scalar()
-        if not clip or not _take(connection, answer.clip, rater, the_plan.repeats, 0.0):
+        practice = connection.execute(sa.select(clips.c.practice).where(clips.c.id == answer.clip)).scalar()
+        if practice is not False or not _take(connection, answer.clip, rater, the_plan.repeats, 0.0):
             raise DatasetError("this clip went to somebody else meanwhile: go on with the next one")
-    connection.execute(assignments.update().where(where).values(rating=_insert(connection, rater, answer, undo=False)))
+    connection.execute(_ANSWERED, key | {"row": _insert(connection, rater, answer, undo=False)})
+
+
+_SENT = sa.select(ratings.c.rater, ratings.c.clip).where(ratings.c.submission == sa.bindparam("sent"))
+_OF_BOTH = (assignments.c.clip == sa.bindparam("of_clip")) & (assignments.c.rater == sa.bindparam("of_rater"))
+_ASSIGNED = sa.select(assignments.c.id, assignments.c.rating).where(_OF_BOTH)
+_ANSWERED = assignments.update().where(_OF_BOTH).values(rating=sa.bindparam("row"))
 
 
 def undo(connection: sa.Connection, rater: int, submission: str, consent: str, lease_s: float) -> int | None:
@@ -327,9 +307,9 @@ def undo(connection: sa.Connection, rater: int, submission: str, consent: str, l
     Returns:
         The clip; None where there is no answer to take back.
     """
-    sent = connection.execute(sa.select(ratings.c.clip).where(ratings.c.submission == submission)).scalar()
+    sent = connection.execute(_SENT, {"sent": submission}).first()
     if sent is not None:
-        return int(sent)
+        return int(sent.clip)
     answered = (assignments.c.rater == rater) & assignments.c.rating.is_not(None)
     last = (
         sa.select(assignments.c.id, assignments.c.clip).where(answered).order_by(assignments.c.rating.desc()).limit(1)
@@ -344,8 +324,8 @@ def undo(connection: sa.Connection, rater: int, submission: str, consent: str, l
 
 
 def _insert(connection: sa.Connection, rater: int, answer: Answer, *, undo: bool) -> int:
-    values = asdict(answer) | {"present": list(answer.present), "rater": rater, "undo": undo, "received": _now()}
-    key = connection.execute(ratings.insert().values(**values)).inserted_primary_key
+    values = asdict(answer) | {"present": list(answer.present), "rater": rater, "undo": undo, "received": now_text()}
+    key = connection.execute(ratings.insert(), values).inserted_primary_key
     assert key is not None
     return int(key[0])
 
@@ -360,39 +340,16 @@ def rater_progress(connection: sa.Connection, rater: int) -> int:
     Returns:
         Clips answered, the training round's included.
     """
-    answered = (assignments.c.rater == rater) & assignments.c.rating.is_not(None)
-    return int(connection.execute(sa.select(sa.func.count()).select_from(assignments).where(answered)).scalar_one())
+    return int(connection.execute(_COUNT, {"of_rater": rater}).scalar_one())
 
 
-def forget_rater(connection: sa.Connection, pseudonym: str) -> int:
-    """Delete a rater with all answers; the slots are free again.
-
-    Args:
-        connection: in a transaction that writes.
-        pseudonym: as exports name the rater.
-
-    Returns:
-        How many rows of answers were deleted.
-
-    Raises:
-        DatasetError: if there is no such rater.
-    """
-    rater = connection.execute(sa.select(raters.c.id).where(raters.c.pseudonym == pseudonym)).scalar()
-    if rater is None:
-        raise DatasetError(f"no rater {pseudonym!r}: evoked rate status lists them")
-    held = sa.select(assignments.c.clip).where((assignments.c.rater == rater) & assignments.c.slot.is_not(None))
-    for clip in connection.execute(held).scalars().all():
-        _count_taken(connection, clip, -1)
-    connection.execute(assignments.delete().where(assignments.c.rater == rater))
-    deleted = connection.execute(ratings.delete().where(ratings.c.rater == rater)).rowcount
-    connection.execute(consents.delete().where(consents.c.rater == rater))
-    connection.execute(raters.delete().where(raters.c.id == rater))
-    return int(deleted)
+_COUNT = (
+    sa.select(sa.func.count())
+    .select_from(assignments)
+    .where((assignments.c.rater == sa.bindparam("of_rater")) & assignments.c.rating.is_not(None))
+)
 
 
-def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _now() -> str:
+def now_text() -> str:
+    """The time as the tables hold it: UTC, ISO 8601, milliseconds."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -27,7 +27,8 @@ clips = sa.Table(
     sa.Column("probability", sa.Float, nullable=False),
     sa.Column("crop", sa.JSON, nullable=False),
     sa.Column("training", sa.JSON),  # expressions that are present, where it is a clip of the training round
-    sa.Column("taken", sa.Integer, nullable=False, default=0),  # slots that are rated or handed out
+    sa.Column("practice", sa.Boolean, nullable=False),  # whether it is of the training round
+    sa.Column("open", sa.Boolean, nullable=False),  # whether a slot is free; always in the training round
     sa.UniqueConstraint("video", "viewer", "start_s", "end_s"),
 )
 raters = sa.Table(
@@ -74,4 +75,4 @@ assignments = sa.Table(
     sa.Index("assignments_of_rater", "rater", "rating"),
     sa.Index("assignments_open", "rating", "expires"),
 )
-sa.Index("clips_open", clips.c.taken, clips.c.id)
+sa.Index("clips_open", clips.c.practice, clips.c.open, clips.c.id)

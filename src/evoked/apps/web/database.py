@@ -135,5 +135,8 @@ def _run(change: Callable[[sa.Connection], Any], connection: sa.Connection) -> t
     except (EvokedError, ValueError, LookupError) as error:
         savepoint.rollback()
         return None, error
+    except sa.exc.IntegrityError:
+        savepoint.rollback()
+        return None, OutputError("another server changed the same rows at this moment. Try again")
     savepoint.commit()
     return result, None
