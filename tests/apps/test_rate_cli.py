@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from rated_study import make_study, write_annotation
 
-from conftest import make_study, write_annotation  # type: ignore[import-not-found]
 from evoked.apps.rating.store import Answer, hold_clips, submit
 from evoked.apps.web.database import GroupWriter, open_database, sqlite_url
 from evoked.cli.main import main

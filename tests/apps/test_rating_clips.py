@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rated_study import RATE, RIGHT, SIZE, number_of, numbered
 
-from conftest import RATE, RIGHT, SIZE, number_of, numbered  # type: ignore[import-not-found]
 from evoked.apps.rating.clips import ClipCache, ClipSource, cut_clip
 from evoked.core.time_grid import TimeGrid
 from evoked.media.decode import AudioChunk, read_media

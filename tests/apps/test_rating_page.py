@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from rated_study import make_study
 from rating_server import RatingServer, rating_server
 from report_browser import asked_for, chromium, complaints, missing, sized
 from selenium.webdriver import Chrome
@@ -11,7 +12,6 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.wait import WebDriverWait
 
-from conftest import make_study  # type: ignore[import-not-found]
 from evoked.apps.rating.config import PlanConfig
 
 pytestmark = pytest.mark.skipif(missing() is not None, reason=missing() or "")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rated_study import SECONDS, make_study, write_annotation
 
-from conftest import SECONDS, make_study, write_annotation  # type: ignore[import-not-found]
 from evoked.apps.rating.config import PlanConfig
 from evoked.apps.rating.plan import (
     PlannedClip,

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from rated_study import make_study
 from rating_server import Client, RatingServer, rating_server
 
-from conftest import make_study  # type: ignore[import-not-found]
 from evoked.apps.rating.config import PlanConfig, RateServerConfig
 from evoked.apps.web.sessions import Signer, read_secret
 
