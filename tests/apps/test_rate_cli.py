@@ -4,12 +4,17 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
-from rated_study import make_study, write_annotation
+from rated_study import make_study, write_annotation, write_recording
 
 from evoked.apps.rating.store import Answer, hold_clips, submit
 from evoked.apps.web.database import GroupWriter, open_database, sqlite_url
 from evoked.cli.main import main
+from evoked.core.provenance import Provenance
+from evoked.core.tables import read_provenance
+from evoked.dataset.labels import read_labels
+from evoked.reactions.alignment.offset_map import OffsetMap, Segment, write_offsets
 
 
 @pytest.fixture
@@ -60,10 +65,45 @@ def test_from_a_study_to_agreement(evoked, tmp_path: Path) -> None:  # type: ign
     agreement = json.loads(out)
     assert agreement["rows"][0]["clips"] == 8
     assert any("weigh each clip by 1 / sampling_probability" in note for note in agreement["notes"])
+    code, _, err = evoked("rate", "import", study, tmp_path / "r.csv")
+    assert (code, err.count("\n"), "r001 holds or rated anna.mp4" in err) == (1, 1, True)
+    renamed = (tmp_path / "r.csv").read_text().replace("r00", "other")
+    (tmp_path / "renamed.csv").write_text(renamed)
+    assert "is rated by 3 already" in evoked("rate", "import", study, tmp_path / "renamed.csv")[2]
+    other = make_study(tmp_path / "other", "anna.mp4", "ben.mp4")
+    evoked("rate", "new", other, "--clips", 8, "--sample", "uniform")
+    assert evoked("rate", "import", other, tmp_path / "r.csv")[:2] == (0, "24 answers of 3 raters added\n")
+    assert evoked("rate", "export", other, "-o", tmp_path / "again.csv")[0] == 0
+    assert (tmp_path / "again.csv").read_text() == (tmp_path / "r.csv").read_text()
+    assert evoked("rate", "revoke", study, "r001")[:2] == (0, "r001: the invitation is not valid any more\n")
     evoked("rate", "export", study, "-o", tmp_path / "m.csv", "--merge", "majority")
     assert (tmp_path / "m.csv").read_text().splitlines()[1].split(",")[4:] == ["1", "0", "0.5"]
     assert evoked("rate", "forget", study, "r002")[:2] == (0, "r002: 8 answers deleted\n")
     assert json.loads(evoked("rate", "status", study, "--json")[1])["complete"] == 0
+
+
+def test_labels_of_the_content_by_people(evoked, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    study = make_study(tmp_path / "study", "anna.mp4")
+    (study / "contents").mkdir()
+    write_recording(study / "contents" / "film.mp4", 13)
+    write_offsets(
+        study / "results/alignments/anna.mp4.json", OffsetMap(1, (Segment(0, 13, 2.0, 1.0),)), Provenance("align")
+    )
+    (study / "results" / "pairs.csv").write_text("reaction,content\nanna.mp4,film.mp4\n")
+    evoked("rate", "new", study, "--clips", 9, "--sample", "uniform")
+    evoked("rate", "invite", study, 3)
+    assert "nothing was rated in" in evoked("rate", "export", study, "--labels", "-o", tmp_path / "h.parquet")[2]
+    rate_all(study, 3)
+    code, out, err = evoked("rate", "export", study, "--labels", "-o", tmp_path / "h.parquet")
+    assert (code, out) == (0, f"{tmp_path / 'h.parquet'}\n")
+    assert err == "note: 1 rated clips lie where their recording shows no second of a content: left out\n"
+    labels = read_labels(tmp_path / "h.parquet")["film.mp4"]
+    assert np.flatnonzero(labels.labels.valid).tolist() == [3, 6, 9, 12]  # centres 2.5, 5.5, 8.5, 11.5
+    assert labels.labels.values[3].tolist() == [1, 0]
+    assert labels.viewers[[3, 6, 9, 12]].tolist() == [1, 2, 2, 2]
+    about = read_provenance(tmp_path / "h.parquet")
+    assert about is not None
+    assert about["config"]["labels"] == "human"
 
 
 def test_expressions_and_consent_of_ones_own(evoked, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

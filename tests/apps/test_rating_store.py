@@ -10,7 +10,14 @@ import sqlalchemy as sa
 
 from evoked.apps.rating.config import PlanConfig
 from evoked.apps.rating.export import merged_rows, rating_rows, rating_status, table_text
-from evoked.apps.rating.invitations import forget_rater, invite, rater_of_token
+from evoked.apps.rating.invitations import (
+    add_consent,
+    forget_rater,
+    has_consented,
+    invite,
+    rater_of_token,
+    revoke_invitation,
+)
 from evoked.apps.rating.plan import PlannedClip
 from evoked.apps.rating.store import Answer, hold_clips, migrate, read_plan, submit, undo, write_plan
 from evoked.apps.rating.tables import assignments, clips, raters, ratings
@@ -172,6 +179,19 @@ def test_a_rater_who_is_forgotten_leaves_nothing_but_free_slots(store: Store) ->
         assert connection.execute(sa.select(clips.c.open)).scalars().all() == [True] * 4
     with pytest.raises(DatasetError, match="no rater 'r001'"):
         store.run(lambda c: forget_rater(c, "r001"))
+
+
+def test_a_revoked_invitation_opens_no_session_and_its_answers_stay(store: Store) -> None:
+    (name, token), _ = store.run(lambda c: invite(c, 2))
+    first, second = store.hold(1, 2)
+    store.answer(1, first, "key")
+    store.run(lambda c: add_consent(c, 1, "v1"))
+    assert store.run(lambda c: has_consented(c, 1, "v1"))
+    store.run(lambda c: revoke_invitation(c, name))
+    assert store.run(lambda c: rater_of_token(c, token)) is None
+    assert not store.run(lambda c: has_consented(c, 1, "v1"))
+    assert store.counting() == [(first, 1, ())]
+    assert second in store.hold(2, 4)
 
 
 def test_tokens_are_kept_as_digests(store: Store, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from evoked.cli.paths import InputPath, OutputPath
 from evoked.core.errors import EvokedError, OutputError
 from evoked.core.extras import require_serving
 from evoked.core.files import write_text
+from evoked.core.tables import check_suffix
 from evoked.core.text_table import MISSING, text_table
 
 __all__ = ["rate"]
@@ -191,29 +192,42 @@ def status(study: Path, as_json: bool, database: str | None) -> None:
 
 @rate.command()
 @click.argument("study", type=_STUDY)
-@click.option("-o", "--output", type=OutputPath(), required=True, help="table to write (.csv)")
+@click.option("-o", "--output", type=OutputPath(), required=True, help="table to write: .csv; labels also .parquet")
 @click.option(
     "--merge",
     type=click.Choice(("majority", "any", "mean", "dawid-skene")),
     help="a row per clip instead of one per clip and rater: what its raters say together",
 )
+@click.option("--labels", is_flag=True, help="labels of the contents, once a second, as evoked evaluate reads them")
 @force_option
 @_database
-def export(study: Path, output: Path, merge: str | None, database: str | None) -> None:
+def export(study: Path, output: Path, merge: str | None, labels: bool, database: str | None) -> None:
     """Write the ratings: the table that `evoked agree` and `evoked recogniser train` read.
 
     \f
 
     Args:
-        study, output, merge, database: the argument and options.
+        study, output, merge, labels, database: the argument and options.
 
     Raises:
+        click.UsageError: if both --merge and --labels are given.
         EvokedError: if nothing was rated, or the table cannot be written.
     """
     require_serving("evoked rate export")
     from evoked.apps.rating.export import merged_table, rating_rows, table_text
     from evoked.apps.rating.open_store import open_store
 
+    if labels:
+        if merge:
+            raise click.UsageError("--labels are by majority: leave --merge out")
+        from evoked.apps.rating.labels_export import export_labels
+
+        check_suffix(output)
+        with open_store(study, database).connect() as connection:
+            for note in export_labels(connection, study, output):
+                tell(f"note: {note}")
+        click.echo(output)
+        return
     if output.suffix.lower() != ".csv":
         raise OutputError(f"cannot tell what to write from {output.name!r}: end it in .csv")
     with open_store(study, database).connect() as connection:
@@ -222,6 +236,54 @@ def export(study: Path, output: Path, merge: str | None, database: str | None) -
         raise EvokedError(f"nothing was rated in {study} so far: evoked rate status {study}")
     write_text(output, table_text(rows))
     click.echo(output)
+
+
+@rate.command("import")
+@click.argument("study", type=_STUDY)
+@click.argument("ratings", type=InputPath())
+@_database
+def import_table(study: Path, ratings: Path, database: str | None) -> None:
+    """Add the answers of a RATINGS table, such as another export, to clips of the plan. All of its lines, or none.
+
+    \f
+
+    Args:
+        study, ratings, database: the arguments and options.
+
+    Raises:
+        EvokedError: if the table cannot be read, or a line is about no clip of the plan or one that is full.
+    """
+    require_serving("evoked rate import")
+    from evoked.apps.rating.import_ratings import import_ratings
+    from evoked.apps.rating.open_store import open_store
+
+    with open_store(study, database).connect().execution_options(writes=True) as connection, connection.begin():
+        count, people = import_ratings(connection, ratings)
+    click.echo(f"{count} answers of {people} raters added")
+
+
+@rate.command()
+@click.argument("study", type=_STUDY)
+@click.argument("rater")
+@_database
+def revoke(study: Path, rater: str, database: str | None) -> None:
+    """End the invitation and the sessions of a RATER (a pseudonym); the answers stay.
+
+    \f
+
+    Args:
+        study, rater, database: the arguments and options.
+
+    Raises:
+        EvokedError: if there is no such rater.
+    """
+    require_serving("evoked rate revoke")
+    from evoked.apps.rating.invitations import revoke_invitation
+    from evoked.apps.rating.open_store import open_store
+
+    with open_store(study, database).connect().execution_options(writes=True) as connection, connection.begin():
+        revoke_invitation(connection, rater)
+    click.echo(f"{rater}: the invitation is not valid any more")
 
 
 @rate.command()

@@ -26,6 +26,7 @@ __all__ = [
     "merged_table",
     "rating_rows",
     "rating_status",
+    "read_store_ratings",
     "table_text",
 ]
 
@@ -55,6 +56,23 @@ def rating_rows(connection: sa.Connection) -> Rows:
     return header, rows
 
 
+def read_store_ratings(connection: sa.Connection) -> Ratings | None:
+    """The answers in the store as `read_ratings` would read their export; None where nothing was rated."""
+    names, rows = read_plan(connection).expressions, rating_rows(connection)[1]
+    if not rows:
+        return None
+    places = [RatedClip(r[0], "", float(r[1]), float(r[2]), -1, r[3]) for r in rows]
+    clip_list, people = sorted(set(places)), sorted({str(r[4]) for r in rows})
+    clip_index = {place: i for i, place in enumerate(clip_list)}
+    rater_index = {name: i for i, name in enumerate(people)}
+    marks = np.array([[np.nan if v == "" else v for v in r[5 : 5 + len(names)]] for r in rows], dtype=np.float32)
+    clip = np.array([clip_index[place] for place in places])
+    rater = np.array([rater_index[str(r[4])] for r in rows])
+    chance = {place: float(r[-1]) for place, r in zip(places, rows, strict=True)}
+    drawn = np.array([chance[place] for place in clip_list])
+    return Ratings(names, tuple(clip_list), tuple(people), clip, rater, marks, {}, (), drawn)
+
+
 def merged_table(connection: sa.Connection, rule: str) -> Rows:
     """As `merged_rows`, of the answers in the store.
 
@@ -65,18 +83,8 @@ def merged_table(connection: sa.Connection, rule: str) -> Rows:
     Returns:
         The columns and rows; no rows where nothing was rated.
     """
-    header, rows = rating_rows(connection)
-    if not rows:
-        return header, []
-    names = read_plan(connection).expressions
-    places = [RatedClip(r[0], "", float(r[1]), float(r[2]), -1, r[3]) for r in rows]
-    clip_list, people = sorted(set(places)), sorted({str(r[4]) for r in rows})
-    marks = np.array([[np.nan if v == "" else v for v in r[5 : 5 + len(names)]] for r in rows], dtype=np.float32)
-    clip = np.array([clip_list.index(place) for place in places])
-    rater = np.array([people.index(str(r[4])) for r in rows])
-    chance = {place: float(r[-1]) for place, r in zip(places, rows, strict=True)}
-    drawn = np.array([chance[place] for place in clip_list])
-    return merged_rows(Ratings(names, tuple(clip_list), tuple(people), clip, rater, marks, {}, (), drawn), rule)
+    ratings_table = read_store_ratings(connection)
+    return ((), []) if ratings_table is None else merged_rows(ratings_table, rule)
 
 
 def merged_rows(ratings_table: Ratings, rule: str) -> Rows:

@@ -9,7 +9,7 @@ from evoked.apps.rating.store import free_assignments, now_text
 from evoked.apps.rating.tables import assignments, consents, raters, ratings
 from evoked.core.errors import DatasetError
 
-__all__ = ["add_consent", "forget_rater", "has_consented", "invite", "rater_of_token"]
+__all__ = ["add_consent", "forget_rater", "has_consented", "invite", "rater_of_token", "revoke_invitation"]
 
 
 def invite(connection: sa.Connection, count: int) -> list[tuple[str, str]]:
@@ -91,14 +91,34 @@ def forget_rater(connection: sa.Connection, pseudonym: str) -> int:
     Raises:
         DatasetError: if there is no such rater.
     """
-    rater = connection.execute(sa.select(raters.c.id).where(raters.c.pseudonym == pseudonym)).scalar()
-    if rater is None:
-        raise DatasetError(f"no rater {pseudonym!r}: evoked rate status lists them")
+    rater = _number_of(connection, pseudonym)
     free_assignments(connection, assignments.c.rater == rater)
     deleted = connection.execute(ratings.delete().where(ratings.c.rater == rater)).rowcount
     connection.execute(consents.delete().where(consents.c.rater == rater))
     connection.execute(raters.delete().where(raters.c.id == rater))
     return int(deleted)
+
+
+def revoke_invitation(connection: sa.Connection, pseudonym: str) -> None:
+    """End an invitation and its sessions; what was answered stays, what is held goes to others.
+
+    Args:
+        connection: in a transaction that writes.
+        pseudonym: as exports name the rater.
+
+    Raises:
+        DatasetError: if there is no such rater.
+    """
+    rater = _number_of(connection, pseudonym)
+    connection.execute(raters.update().where(raters.c.id == rater).values(token_sha256=None))
+    free_assignments(connection, (assignments.c.rater == rater) & assignments.c.rating.is_(None))
+
+
+def _number_of(connection: sa.Connection, pseudonym: str) -> int:
+    rater = connection.execute(sa.select(raters.c.id).where(raters.c.pseudonym == pseudonym)).scalar()
+    if rater is None:
+        raise DatasetError(f"no rater {pseudonym!r}: evoked rate status lists them")
+    return int(rater)
 
 
 def _digest(token: str) -> str:

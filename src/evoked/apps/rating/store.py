@@ -33,6 +33,7 @@ __all__ = [
     "rater_progress",
     "read_plan",
     "submit",
+    "take_slot",
     "undo",
     "write_plan",
 ]
@@ -242,11 +243,21 @@ def _take_next(connection: sa.Connection, rater: int, repeats: int, expires: flo
             values = {"clip": row.id, "rater": rater, "slot": None, "expires": expires}
             connection.execute(assignments.insert(), values)
             return row
-    return row if row is not None and _take(connection, row.id, rater, repeats, expires) else None
+    return row if row is not None and take_slot(connection, row.id, rater, repeats, expires) else None
 
 
-def _take(connection: sa.Connection, clip: int, rater: int, repeats: int, expires: float) -> bool:
-    """Give the rater a slot of a clip; False where all are taken."""
+def take_slot(connection: sa.Connection, clip: int, rater: int, repeats: int, expires: float) -> bool:
+    """Give a rater a slot of a clip.
+
+    Args:
+        connection: in a transaction that writes.
+        clip, rater: numbers.
+        repeats: slots of a clip.
+        expires: seconds since 1970 at which the slot is free again if it is not answered.
+
+    Returns:
+        False where all are taken.
+    """
     taken = set(connection.execute(_SLOTS, {"of_clip": clip}).scalars())
     slot = next((n for n in range(repeats) if n not in taken), None)
     if slot is None:
@@ -283,7 +294,7 @@ def submit(connection: sa.Connection, rater: int, answer: Answer) -> None:
         raise DatasetError("you rated this clip already: use undo to change the answer")
     if held is None:  # its time was over
         practice = connection.execute(sa.select(clips.c.practice).where(clips.c.id == answer.clip)).scalar()
-        if practice is not False or not _take(connection, answer.clip, rater, the_plan.repeats, 0.0):
+        if practice is not False or not take_slot(connection, answer.clip, rater, the_plan.repeats, 0.0):
             raise DatasetError("this clip went to somebody else meanwhile: go on with the next one")
     connection.execute(_ANSWERED, key | {"row": _insert(connection, rater, answer, undo=False)})
 
