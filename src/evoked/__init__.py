@@ -43,6 +43,7 @@ __all__ = [
     "agree",
     "align",
     "annotate",
+    "audit_dataset",
     "build_dataset",
     "dataset_statistics",
     "evaluate",
@@ -80,7 +81,15 @@ HOMES = {
     **dict.fromkeys(("StudyResults", "run"), "api.studies"),
     **{name: "api.readers" for name in __all__ if name.startswith("read_")},
     **dict.fromkeys(
-        ("build_dataset", "dataset_statistics", "export_dataset", "import_dataset", "read_manifest", "split_dataset"),
+        (
+            "audit_dataset",
+            "build_dataset",
+            "dataset_statistics",
+            "export_dataset",
+            "import_dataset",
+            "read_manifest",
+            "split_dataset",
+        ),
         "api.datasets",
     ),
 }

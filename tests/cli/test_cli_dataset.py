@@ -133,6 +133,18 @@ def test_a_dataset_is_split(evoked, dataset: Path, tmp_path: Path) -> None:  # t
     assert evoked("dataset", "split", folder, "--train-percent", 90, "--validate-percent", 10).code == 2
 
 
+def test_a_leak_ends_with_1(evoked, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    for parts, code in ((("train", "train"), 0), (("train", "test"), 1)):
+        entries = [VideoEntry(f"v{i}", part, sha256="same") for i, part in enumerate(parts)]
+        write_manifest(tmp_path / "manifest.parquet", entries, Provenance("test"))
+        result = evoked("dataset", "audit", tmp_path)
+        assert result.code == code
+        assert result.out.splitlines()[-1].startswith(f"{code} leaks, {1 - code} other findings; pictures not compared")
+    assert result.out.splitlines()[0] == "LEAK  same file: v0 (train), v1 (test)"
+    shown = evoked("dataset", "audit", tmp_path, "--json")
+    assert (shown.code, json.loads(shown.out)["findings"][0]["leak"]) == (1, True)
+
+
 def test_statistics_are_printed_and_written(evoked, dataset: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     labels, out = tmp_path / "labels.parquet", tmp_path / "statistics"
     assert evoked("dataset", "export", dataset, "--format", "labels", "-o", labels).code == 0

@@ -8,6 +8,8 @@ from evoked.api.arguments import File, as_path, or_silent, settings_of
 from evoked.core.locks import locked
 from evoked.core.progress import Progress
 from evoked.dataset import manifest
+from evoked.dataset.audit_dataset import DatasetAudit
+from evoked.dataset.audit_dataset import audit_dataset as find_leaks
 from evoked.dataset.build_dataset import BuiltDataset
 from evoked.dataset.build_dataset import build_dataset as join_studies
 from evoked.dataset.dataset_statistics import DatasetStatistics
@@ -20,7 +22,39 @@ from evoked.dataset.split_dataset import split_dataset as assign_and_write
 from evoked.learning.evaluation.prediction_sets import export_submission
 from evoked.report.dataset_report import describe_dataset, write_dataset_report
 
-__all__ = ["build_dataset", "dataset_statistics", "export_dataset", "import_dataset", "read_manifest", "split_dataset"]
+__all__ = [
+    "audit_dataset",
+    "build_dataset",
+    "dataset_statistics",
+    "export_dataset",
+    "import_dataset",
+    "read_manifest",
+    "split_dataset",
+]
+
+
+def audit_dataset(
+    dataset: File, videos: File | None = None, *, by_channel: bool = False, progress: Progress | None = None
+) -> DatasetAudit:
+    """Look for leaks in a dataset's split: the same video, or one with the same pictures, in two parts.
+
+    Args:
+        dataset: folder of the dataset.
+        videos: folder with the video files; None: pictures are not compared.
+        by_channel: whether a channel in two parts is a leak.
+        progress: called with the videos that are done.
+
+    Returns:
+        The findings; `leaks` is the number of those across parts.
+
+    Raises:
+        DatasetError: if the dataset or the folder cannot be read.
+    """
+    folder = as_path(dataset)
+    with locked(folder, "evoked dataset audit"):
+        return find_leaks(
+            folder, None if videos is None else as_path(videos), by_channel=by_channel, progress=or_silent(progress)
+        )
 
 
 def build_dataset(studies: Sequence[File], output: File, *, progress: Progress | None = None) -> BuiltDataset:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from evoked.cli.dataset_audit import audit
 from evoked.cli.dataset_build import build
 from evoked.cli.dataset_split import split
 from evoked.cli.dataset_stats import stats
@@ -40,12 +41,14 @@ def dataset() -> None:
       evoked dataset import RELEASE -o DATASET
       evoked dataset export DATASET --format eev-v1 -o labels.parquet
       evoked dataset split DATASET --labels labels.parquet
+      evoked dataset audit DATASET --videos contents/
       evoked dataset stats DATASET --labels labels.parquet -o statistics
     """
 
 
 dataset.add_command(build)
 dataset.add_command(split)
+dataset.add_command(audit)
 dataset.add_command(stats)
 
 
