@@ -15,7 +15,7 @@ from evoked.dataset.near_duplicates import HashedVideo, SimilarPair, find_simila
 from evoked.dataset.perceptual_hash import VIEWS, hash_pictures
 from evoked.dataset.result_files import without_extension
 
-__all__ = ["HASHES", "DatasetAudit", "AuditFinding", "audit_dataset"]
+__all__ = ["HASHES", "AuditFinding", "DatasetAudit", "audit_dataset"]
 
 HASHES = "hashes"
 """Folder of a dataset with the perceptual hashes, a file per video's sha256."""
