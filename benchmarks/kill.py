@@ -5,10 +5,10 @@
     python benchmarks/kill.py --seed 1 --table          the table only
 
 A case starts a command in an empty folder, kills it (SIGKILL, the process alone: its workers must notice) up to four
-times, each time at a share of the undisturbed time that the seed draws, gives it again at once, and lets the last
-one end. Every file that it then has must have the bytes of the undisturbed one. The releases that hold networks are
-downloaded once; cases fetch them from that folder. Records are in .cache/kill/seed-SEED; what went wrong is kept in
-its folder `kept`.
+times, each time after a share of the processor time left that the seed draws, gives it again at once, and lets the
+last one end. Every file that it then has must have the bytes of the undisturbed one. The releases that hold networks
+are downloaded once; cases fetch them from that folder. Records are in .cache/kill/seed-SEED; what went wrong is kept
+in its folder `kept`.
 """
 
 import argparse

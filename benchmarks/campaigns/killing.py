@@ -21,6 +21,9 @@ __all__ = ["KillCampaign", "Plan", "draw_plan", "result_digests"]
 
 MOST_KILLS = 4
 """Kills of one command before it may end."""
+KEPT = 0.7
+"""Share of a killed process's work that is about done when it is given again; so later kills come sooner."""
+POLL_S = 0.01
 MOST_S = 900.0
 """A command that takes longer hangs."""
 LOCKS = (".evoked.lock", ".lock")
@@ -33,7 +36,7 @@ class Plan(NamedTuple):
     Attributes:
         job: name of the command.
         workers: its number of worker processes.
-        shares: when each process is killed, as shares of the time that the undisturbed command takes.
+        shares: when each process is killed, as shares of the processor time that is about left.
     """
 
     job: str
@@ -120,10 +123,12 @@ class KillCampaign:
         """
         plan = draw_plan(self._seed, case, self._jobs)
         job = JOBS[plan.job]
-        whole_s, whole = self._undisturbed(plan.job)
+        left_s, whole = self._undisturbed(plan.job)
         folder = self._laid_out(self._folder / "work", job)
-        waits_s = [share * whole_s for share in plan.shares]
-        kills = sum(_killed(self._start(folder, job, plan.workers), wait_s) for wait_s in waits_s)
+        kills = 0
+        for share in plan.shares:
+            kills += _killed(self._start(folder, job, plan.workers), share * left_s)
+            left_s *= 1 - KEPT * share
         code, stderr = _ended(self._start(folder, job, plan.workers))
         apart = _differences(whole, result_digests(folder, job))
         row = {
@@ -148,13 +153,14 @@ class KillCampaign:
         return row
 
     def _undisturbed(self, name: str) -> tuple[float, dict[str, str]]:
-        """Seconds and result of a command that nobody kills, with one worker; made once for each code."""
+        """Processor seconds and result of a command that nobody kills, with one worker; made once for each code."""
         path = self._root / f"undisturbed-{name}-{self._code}.json"
         if not path.is_file():
             folder = self._laid_out(self._root / f"undisturbed-{name}", JOBS[name])
-            began = time.monotonic()
+            before = os.times()
             code, stderr = _ended(self._start(folder, JOBS[name], 1))
-            whole_s = time.monotonic() - began
+            after = os.times()
+            whole_s = after.children_user + after.children_system - before.children_user - before.children_system
             if code:
                 raise RuntimeError(f"{name} fails although nobody kills it:\n{stderr}")
             made = {"seconds": whole_s, "files": result_digests(folder, JOBS[name])}
@@ -185,17 +191,28 @@ class KillCampaign:
         )
 
 
-def _killed(process: "subprocess.Popen[bytes]", wait_s: float) -> bool:
-    """Kill a process alone, not its workers, after so many seconds; False: it had ended."""
-    try:
-        process.communicate(timeout=wait_s)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-        if process.stderr is not None:
-            process.stderr.close()  # workers that still end hold it, and the next process is not to wait for them
-        return process.returncode == -signal.SIGKILL
-    return False
+def _killed(process: "subprocess.Popen[bytes]", cpu_s: float) -> bool:
+    """Kill a process alone, not its workers, once it and they have used so much processor time; False: it had ended."""
+    while process.poll() is None and _processor_s(process.pid) < cpu_s:
+        time.sleep(POLL_S)
+    process.kill()
+    process.wait()
+    if process.stderr is not None:
+        process.stderr.close()  # workers that still end hold it, and the next process is not to wait for them
+    return process.returncode == -signal.SIGKILL
+
+
+def _processor_s(session: int) -> float:
+    """Processor time of all processes of a session, and of those that they have waited for; see proc(5)."""
+    ticks = 0
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:  # it has ended
+            continue
+        if int(fields[3]) == session:
+            ticks += sum(map(int, fields[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _ended(process: "subprocess.Popen[bytes]") -> tuple[int, str]:

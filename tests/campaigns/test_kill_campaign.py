@@ -17,7 +17,8 @@ if not (result / "whole.txt").exists():
     with (result / "whole.txt").open("w") as file:
         file.write("half")
         file.flush()
-        time.sleep(1)
+        while time.process_time() < 0.5:
+            pass
         file.write("whole")
 """
 
