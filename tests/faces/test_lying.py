@@ -61,6 +61,22 @@ def test_upright_faces_stay_the_same_objects(cache: Cache, portrait: np.ndarray)
         assert (certain is face, doubted is uncertain) == (True, True)
 
 
+@pytest.mark.parametrize("degrees", [-30, 25])
+def test_a_tilted_face_is_as_certain_as_when_it_is_levelled(cache: Cache, portrait: np.ndarray, degrees: int) -> None:
+    cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    turn, middle = 0.6 * np.array([[cos, -sin], [sin, cos]]), np.full(2, 239.5)
+    tilted = warp(portrait, np.column_stack([turn, middle - turn @ middle]), (480, 480))
+    (upright,) = FaceDetector(cache=cache)(portrait)
+    centre, wide = turn @ (upright.centre - middle) + middle, 0.8 * float(upright.box[2])
+    doubted = Face(np.array([*centre - wide / 2, wide, wide]), upright.points, 0.6)
+    lying = LyingFaces(cache)
+
+    found = [lying.aligned(step, tilted, [doubted])[0] for step in range(6)]
+
+    assert all(face.score >= 0.9 for face in found)  # between searches, too
+    assert all(face.box is doubted.box and face.points is doubted.points for face in found)
+
+
 def test_a_lying_and_an_upright_face_at_one_place_are_apart() -> None:
     def face(degrees: float) -> Face:
         across = np.array([np.cos(np.radians(degrees)), np.sin(np.radians(degrees))])

@@ -2,10 +2,11 @@
 
 The detector finds many of them, but with the points of an upright face, from which neither mesh nor identity recovers
 (see turn_check.py). So the place of a face that is not certain is searched at other angles; the result of the best
-one, turned back, has its eyes where they are. A face that is tilted by up to 50 degrees needs none of this.
+one, turned back, has its eyes where they are. A face that is tilted by less than LIES needs no other points, but its
+score may be as low as that of a thing: it has the score of the levelled face.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -17,12 +18,12 @@ from evoked.weights.cache import Cache
 
 __all__ = ["ANGLES", "LyingFaces", "lie_apart"]
 
-ANGLES = (60, 90, 120, 150, 180, -150, -120, -90, -60)
+ANGLES = (45, 60, 90, 120, 150, 180, -150, -120, -90, -60, -45)
 """Degrees clockwise by which a face's place is turned; of a face that is 30 degrees off the points are too upright."""
 CERTAIN = 0.9  # score of a face from which it is upright
 LEAST, MARGIN = 0.88, 0.05  # score of a face that lies, when it is turned, and how far it is above the score as it lies
 LIES, RISEN = 55.0, 45.0  # degrees of roll from which a face lies, and below which it is upright again: a head that
-# is only tilted is described as well without turning
+# is only tilted is described as well without turning; from 40 on, with a MARGIN of .03, an upright one was turned
 HELD = 0.7  # least score of a face that lay in the frame before
 SIDE, ROOM = 160, 2.2  # pixels of a searched place, and its side in longer sides of the face's box
 INTERVAL, LONGEST = 3, 48  # frames from one search of a place to the next; doubled each time that the face is upright
@@ -38,12 +39,16 @@ class _CloseDetector(FaceDetector):
 
 @dataclass(eq=False)
 class _Place:
-    """The place of a face: its box as the detector saw it, by how much it is turned, when it is searched next."""
+    """The place of a face: its box as the detector saw it, by how much it is turned, when it is searched next.
+
+    `tilted` is the score of a face that is only tilted, when it is levelled: that it is a face is as certain.
+    """
 
     box: NDArray[np.float32]
     angle: float = 0.0
     searched: int = 0
     interval: int = INTERVAL
+    tilted: float = 0.0
 
 
 class LyingFaces:
@@ -75,7 +80,8 @@ class LyingFaces:
             faces: as the detector found them.
 
         Returns:
-            As many faces in the same order; the same objects where they are upright.
+            As many faces in the same order; the same objects where they are upright. A face that is only tilted keeps
+            its points and box and has the score that it has when levelled.
         """
         places = [self._place(step, face) for face in faces]
         self._places = places
@@ -86,7 +92,7 @@ class LyingFaces:
         if overlap <= SAME:
             return _Place(face.box, searched=step)
         known = self._places[number]
-        return _Place(face.box, known.angle, known.searched, known.interval)
+        return _Place(face.box, known.angle, known.searched, known.interval, known.tilted)
 
     def _aligned(self, step: int, rgb: NDArray[np.uint8], face: Face, place: _Place) -> Face:
         if place.angle:
@@ -94,18 +100,22 @@ class LyingFaces:
             if turned is not None and turned.score >= max(HELD, face.score - MARGIN):
                 return self._held(place, turned)
             place.angle, place.searched = 0.0, step
-        if face.score >= CERTAIN or step < place.searched:
+        if face.score >= CERTAIN:
             return face
+        if step < place.searched:
+            return replace(face, score=place.tilted) if place.tilted > face.score else face
         results = [turned for angle in ANGLES if (turned := self._found(rgb, face, angle)) is not None]
         best = max(results, key=lambda turned: turned.score, default=face)
         if best is not face:
             exact = self._found(rgb, face, _turn_of(best))  # level: points at 30 degrees are a little off
             best = best if exact is None or exact.score < best.score - MARGIN else exact
-        if best.score >= max(LEAST, face.score + MARGIN) and abs(_turn_of(best)) > LIES:
+        lies = abs(_turn_of(best)) > LIES
+        if lies and best.score >= max(LEAST, face.score + MARGIN):
             place.interval = INTERVAL
             return self._held(place, best)
         place.searched, place.interval = step + place.interval, min(2 * place.interval, LONGEST)
-        return face
+        place.tilted = best.score if best.score >= CERTAIN and not lies else 0.0
+        return replace(face, score=place.tilted) if place.tilted > face.score else face
 
     def _held(self, place: _Place, turned: Face) -> Face:
         """Take a face that lies, and its angle for the next frame; one that has risen is upright from then on."""
