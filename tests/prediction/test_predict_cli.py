@@ -182,4 +182,4 @@ def test_models_that_do_not_go_together(evoked, video: Path, make_model, tmp_pat
         code, _, err = evoked("predict", video, *words)
         assert (code, message in err) == (1, True), err
     code, _, err = evoked("predict", video, "--live", "--model", model, "--affect-model", affect)
-    assert (code, "--affect-model goes without --live and --from" in err) == (2, True)
+    assert (code, "--affect-model goes without --live" in err) == (2, True)

@@ -10,6 +10,7 @@ import pyarrow.dataset
 import pytest
 
 from evoked.core.errors import DatasetError
+from evoked.core.expressions import AFFECT
 from evoked.core.provenance import Provenance
 from evoked.core.time_grid import TimeGrid
 from evoked.core.track import Track
@@ -167,3 +168,22 @@ def test_wrong_use(evoked, model_folder: Path, words: tuple[str, ...], message: 
     code, _, err = evoked("predict", *words, "--model", model_folder)
     assert code in (1, 2)
     assert message in err
+
+
+@pytest.mark.nets
+def test_valence_and_arousal_beside_the_expressions(
+    evoked, listed: Path, model_folder: Path, make_model, tmp_path: Path
+) -> None:  # type: ignore[no-untyped-def]
+    affect = make_model(tmp_path / "affect", expressions=AFFECT, answer="value")
+    short = listed.parent / "two.txt"
+    short.write_text("v00.safetensors\nv01.safetensors\n")
+    words = ("predict", "--from", short, "--model", model_folder, "-o", tmp_path / "d")
+    assert evoked(*words)[0] == 0
+    code, _, err = evoked(*words, "--affect-model", affect)
+    assert (code, "holds predictions by another model (part-00000.parquet)" in err) == (1, True)
+    assert evoked(*words, "--affect-model", affect, "--force")[0] == 0
+    table = pyarrow.dataset.dataset(tmp_path / "d", format="parquet").to_table().to_pandas()
+    expected = predict_features(load_model(affect), read_features(listed.parent / "v01.safetensors"))
+    rows = table[table["video"].str.endswith("v01.safetensors")]
+    np.testing.assert_array_equal(rows[list(AFFECT)].to_numpy(np.float32), expected.values)
+    assert "1 part, 1 kept" in evoked(*words, "--affect-model", affect)[2].replace("parts", "part")

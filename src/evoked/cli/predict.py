@@ -19,6 +19,7 @@ from evoked.cli.predict_live import print_live_predictions
 from evoked.cli.progress import bar
 from evoked.parallel.pool import Done, Failed, Pool, SerialPool
 from evoked.prediction.baseline import BASELINE, baseline_note
+from evoked.prediction.dataset import part_tasks, read_list
 from evoked.prediction.jobs import Prediction, PredictTask, output_paths, run_predict_task
 from evoked.prediction.predictor import Model, load_affect_model, load_model
 from evoked.prediction.writers import FORMATS, prediction_rows, prediction_summary
@@ -114,9 +115,10 @@ def predict(
     if options["dry_run"]:
         tell_networks(cache, config.chosen.nets)
     if listed is not None and output is not None:
-        make = print_dataset_plan if options["dry_run"] else write_dataset
-        how: dict[str, Any] = {"pool": pool, "cache": CacheLocation.of(cache), "threads": options["threads"]}
-        make(listed, model, output, options["partition_by"], as_json=options["as_json"], **how)
+        how = (options["partition_by"], options["threads"], options["affect_model"])
+        parts = part_tasks(read_list(listed), model, CacheLocation.of(cache), output, *how)
+        make = print_dataset_plan if options["dry_run"] else partial(write_dataset, pool=pool)
+        make(parts, listed, output, as_json=options["as_json"])
         return
     targets = _targets(videos, output, options["suffix"], [opened, *([affect] if affect else [])])
     if options["dry_run"]:
@@ -136,8 +138,8 @@ def _check_usage(
     """click.UsageError where options cannot be combined."""
     if (listed is None) == (not videos):
         raise click.UsageError("name VIDEOS, or a list of them with --from")
-    if options["affect_model"] is not None and (options["live"] or listed is not None):
-        raise click.UsageError("--affect-model goes without --live and --from")
+    if options["affect_model"] is not None and options["live"]:
+        raise click.UsageError("--affect-model goes without --live")
     several = (listed, *(options[name] for name in ("executor", "address", "suffix", "dry_run")))
     if options["live"] and (len(videos) != 1 or any(several) or options["workers"] != 1):
         raise click.UsageError(_LIVE_USAGE)

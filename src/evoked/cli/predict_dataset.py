@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -17,37 +18,28 @@ from evoked.prediction.dataset import (
     PartTask,
     is_part,
     kept_part,
-    part_tasks,
-    read_list,
     read_part,
     run_part_task,
 )
 from evoked.prediction.predictor import load_model
-from evoked.weights.cache import CacheLocation
 
 __all__ = ["print_dataset_plan", "write_dataset"]
 
 
-def write_dataset(
-    listed: Path, model: Path, folder: Path, size: int, *, pool: Pool, cache: CacheLocation, threads: int, as_json: bool
-) -> None:
+def write_dataset(tasks: Sequence[PartTask], listed: Path, folder: Path, *, pool: Pool, as_json: bool) -> None:
     """Predict every video of a list into parts; those that are there already and still valid are kept.
 
     Args:
-        listed: the list, a path per line.
-        model: folder of the model.
+        tasks: the parts, from `part_tasks`.
+        listed: the list that they are of.
         folder: of the dataset; made where missing.
-        size: videos in a part.
         pool: where parts are made.
-        cache: where the pretrained networks are.
-        threads: of the networks.
         as_json: print JSON.
 
     Raises:
         OutputError: if the folder holds predictions of other videos or by another model, without --force.
         EvokedError: if the list or the folder cannot be used, or a video failed.
     """
-    tasks = part_tasks(read_list(listed), model, cache, folder, size, threads)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -71,19 +63,16 @@ def write_dataset(
     _report(done, kept, as_json, folder)
 
 
-def print_dataset_plan(
-    listed: Path, model: Path, folder: Path, size: int, *, pool: Pool, cache: CacheLocation, threads: int, as_json: bool
-) -> None:
+def print_dataset_plan(tasks: Sequence[PartTask], listed: Path, folder: Path, *, as_json: bool) -> None:
     """Print what `write_dataset` would do with each part; nothing is written.
 
     Args:
-        listed, model, folder, size, pool, cache, threads, as_json: as there.
+        tasks, listed, folder, as_json: as there.
 
     Raises:
         OutputError: as there.
-        EvokedError: if the list cannot be used, or a file in it does not exist.
+        EvokedError: if a file in the list does not exist.
     """
-    tasks = part_tasks(read_list(listed), model, cache, folder, size, threads)
     _refuse_other_dataset(folder, listed, tasks)
     rows, absent = [], [video for task in tasks for video in task.videos if not os.path.isfile(video)]
     for task in tasks:
@@ -99,12 +88,12 @@ def print_dataset_plan(
         raise EvokedError(f"{len(absent)} of {sum(len(t.videos) for t in tasks)} videos could not be predicted")
 
 
-def _refuse_other_dataset(folder: Path, listed: Path, tasks: list[PartTask]) -> None:
+def _refuse_other_dataset(folder: Path, listed: Path, tasks: Sequence[PartTask]) -> None:
     """OutputError where parts that are there would be lost: of videos not in the list, or by another model."""
     if is_forced():
         return
     named = {str(video) for task in tasks for video in task.videos}
-    model = load_model(tasks[0].model).sha256
+    models = tuple(load_model(path).sha256 for path in (tasks[0].model, tasks[0].affect_model) if path)
     for path in sorted(folder.glob("part-*.parquet")):
         part = read_part(path)
         if part is None:
@@ -112,7 +101,7 @@ def _refuse_other_dataset(folder: Path, listed: Path, tasks: list[PartTask]) -> 
         what = ""
         if other := sorted(part.videos - named):
             what = f"of videos that {listed.name} does not name, such as {other[0]}"
-        elif part.model != model:
+        elif part.models != models:
             what = f"by another model ({path.name})"
         if what:
             raise OutputError(f"{folder} holds predictions {what}: choose another folder, or give --force")

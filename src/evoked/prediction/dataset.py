@@ -9,6 +9,7 @@ part that fits all of these is kept, so the same command goes on where it stoppe
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,8 @@ from evoked.core.provenance import Provenance
 from evoked.core.tables import read_numbers, read_provenance, write_table
 from evoked.core.track import Track
 from evoked.features.files import SUFFIX, read_features
-from evoked.prediction.jobs import Prediction, PredictTask, run_predict_task
-from evoked.prediction.predictor import Model, load_model, notes_of, predict_features
+from evoked.prediction.jobs import Prediction, PredictTask, joined_tracks, run_predict_task
+from evoked.prediction.predictor import Model, load_affect_model, load_model, notes_of, predict_features
 from evoked.prediction.writers import FIXED
 from evoked.weights.cache import CacheLocation
 
@@ -40,6 +41,8 @@ __all__ = [
     "run_part_task",
 ]
 
+MODEL_INPUTS = ("model", "affect model")
+"""Names of the models among the inputs in a part's provenance."""
 CODE = 1
 """Code version of predictions in parts, raised by one whenever the code changes their values."""
 
@@ -54,6 +57,7 @@ class PartTask:
         cache: where the pretrained networks are.
         output: the Parquet file to write.
         threads: of the networks; 0: as many as there are cores.
+        affect_model: folder of a model of `evoked transfer`, whose valence and arousal are added; None: no such.
     """
 
     videos: tuple[Path, ...]
@@ -61,6 +65,7 @@ class PartTask:
     cache: CacheLocation
     output: Path
     threads: int = 0
+    affect_model: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -86,11 +91,11 @@ class PartContent:
 
     Attributes:
         videos: paths of the videos that it holds predictions of.
-        model: sha256 of the model's arrays.
+        models: sha256 of the arrays of the model, and of that of valence and arousal, where there is one.
     """
 
     videos: frozenset[str]
-    model: str
+    models: tuple[str, ...]
 
 
 def read_list(path: Path) -> tuple[Path, ...]:
@@ -120,7 +125,13 @@ def read_list(path: Path) -> tuple[Path, ...]:
 
 
 def part_tasks(
-    videos: Sequence[Path], model: Path, cache: CacheLocation, folder: Path, size: int, threads: int = 0
+    videos: Sequence[Path],
+    model: Path,
+    cache: CacheLocation,
+    folder: Path,
+    size: int,
+    threads: int = 0,
+    affect_model: Path | None = None,
 ) -> list[PartTask]:
     """Divide a list of videos into parts.
 
@@ -131,6 +142,7 @@ def part_tasks(
         folder: of the dataset.
         size: videos in a part.
         threads: of the networks.
+        affect_model: folder of a model of valence and arousal, or None.
 
     Returns:
         The tasks, in the order of the list.
@@ -148,6 +160,7 @@ def part_tasks(
             cache,
             folder.absolute() / f"part-{number:05}.parquet",
             threads,
+            affect_model and affect_model.absolute(),
         )
         for number, start in enumerate(starts)
     ]
@@ -179,7 +192,8 @@ def read_part(path: Path) -> PartContent | None:
     if columns is None:
         return None
     videos = frozenset(map(str, columns.get("video=", ())))
-    return PartContent(videos, str(dict(provenance.get("inputs") or {}).get("model", "")))
+    inputs = dict(provenance.get("inputs") or {})
+    return PartContent(videos, tuple(str(inputs[name]) for name in MODEL_INPUTS if name in inputs))
 
 
 def run_part_task(task: PartTask, progress: Progress = silent) -> PartDone:
@@ -198,6 +212,8 @@ def run_part_task(task: PartTask, progress: Progress = silent) -> PartDone:
         OutputError: if the part cannot be written.
     """
     model = load_model(task.model, task.threads)
+    affect = load_affect_model(task.affect_model, model) if task.affect_model else None
+    models = (model,) if affect is None else (model, affect)
     tracks: list[tuple[Path, Track]] = []
     failed: list[tuple[str, str]] = []
     damage: list[tuple[str, str]] = []
@@ -205,7 +221,7 @@ def run_part_task(task: PartTask, progress: Progress = silent) -> PartDone:
     for number, video in enumerate(task.videos):
         progress(number, len(task.videos), video.name)
         try:
-            prediction = _predicted(task, model, video)
+            prediction = _predicted(task, models, video)
         except (WeightsError, OutputError):
             raise
         except FILE_ERRORS as error:
@@ -219,8 +235,15 @@ def run_part_task(task: PartTask, progress: Progress = silent) -> PartDone:
     config = {"key": _key(task), "videos": len(task.videos), "seconds": seconds, "failed": failed, "damage": damage}
     write_table(
         task.output,
-        _columns(tracks, model.expressions),
-        Provenance("predict", config, {"model": model.sha256}, _nets_of(model), notes_of(model), tuple(defects)),
+        _columns(tracks, tuple(name for m in models for name in m.expressions)),
+        Provenance(
+            "predict",
+            config,
+            dict(zip(MODEL_INPUTS, (m.sha256 for m in models), strict=False)),
+            _nets_of(model),
+            tuple(dict.fromkeys(note for m in models for note in notes_of(m))),
+            tuple(defects),
+        ),
     )
     return PartDone(len(task.videos), seconds, tuple(failed), tuple(damage))
 
@@ -234,10 +257,13 @@ def _config_of(path: Path) -> dict[str, Any]:
     return dict((provenance or {}).get("config") or {})
 
 
-def _predicted(task: PartTask, model: Model, video: Path) -> Prediction:
+def _predicted(task: PartTask, models: Sequence[Model], video: Path) -> Prediction:
     if video.suffix.lower() == SUFFIX:
-        return Prediction(predict_features(model, read_features(video)), Provenance("predict", {}, {}))
-    return run_predict_task(PredictTask(video, task.model, task.cache, threads=task.threads))
+        features = read_features(video)
+        tracks = [predict_features(model, features) for model in models]
+        return Prediction(reduce(joined_tracks, tracks), Provenance("predict", {}, {}))
+    job = PredictTask(video, task.model, task.cache, threads=task.threads, affect_model=task.affect_model)
+    return run_predict_task(job)
 
 
 def _nets_of(model: Model) -> dict[str, str]:
@@ -261,7 +287,8 @@ def _columns(tracks: Sequence[tuple[Path, Track]], names: tuple[str, ...]) -> di
 
 def _key(task: PartTask) -> str:
     """What the part depends on: the videos as they are now, and the model."""
-    return digest([CODE, load_model(task.model).sha256, *(list(entry) for entry in _stats(task.videos))])
+    models = [load_model(folder).sha256 for folder in (task.model, task.affect_model) if folder]
+    return digest([CODE, *models, *(list(entry) for entry in _stats(task.videos))])
 
 
 def _stats(videos: Sequence[Path]) -> Iterator[tuple[str, int, int]]:

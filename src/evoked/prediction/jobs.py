@@ -32,7 +32,15 @@ from evoked.prediction.predictor import (
 from evoked.prediction.writers import FORMATS, check_format, write_predictions
 from evoked.weights.cache import CacheLocation
 
-__all__ = ["PredictTask", "Prediction", "missing_audio_note", "output_paths", "predict_and_write", "run_predict_task"]
+__all__ = [
+    "PredictTask",
+    "Prediction",
+    "joined_tracks",
+    "missing_audio_note",
+    "output_paths",
+    "predict_and_write",
+    "run_predict_task",
+]
 
 
 @dataclass(frozen=True)
@@ -152,12 +160,24 @@ def predict_and_write(
     """
     track = prediction_track(forward, rows, valid)
     if affect is not None:
-        more = prediction_track(affect, rows, track.valid)
-        values = np.concatenate([track.values, more.values], axis=1)
-        track = Track.masked(track.grid, (*track.names, *more.names), values, track.valid)
+        track = joined_tracks(track, prediction_track(affect, rows, track.valid))
     if output:
         write_predictions(output, track, provenance, threshold=threshold)
     return track
+
+
+def joined_tracks(track: Track, more: Track) -> Track:
+    """The columns of two predictions of one video.
+
+    Args:
+        track: of the first model.
+        more: of the second, at the same seconds.
+
+    Returns:
+        Both, valid where the first is.
+    """
+    values = np.concatenate([track.values, more.values], axis=1)
+    return Track.masked(track.grid, (*track.names, *more.names), values, track.valid)
 
 
 def missing_audio_note(model: Model, features: Features) -> tuple[str, ...]:
