@@ -212,3 +212,20 @@ def test_which_run_made_a_result_does_not_change_the_page(study: Path, tmp_path:
         pages.append(write_report(study, ReportConfig(), tmp_path / f"{number}.html").read_bytes())
     assert pages[0] == pages[1] == pages[2]
     assert b"2 in place" in pages[0]
+
+
+def test_a_note_is_told_once(study: Path) -> None:
+    path = study / "results/scores.json"
+    body = json.loads(path.read_text())
+    body["notes"] = [
+        STAGED,
+        "never shown, so undefined and not in the mean: surprise",
+        "2 videos: intervals over so few are too narrow",
+        "one clip was left out",
+    ]
+    path.write_text(json.dumps(body))
+    text = plain(Elements(page_of(study)).text)
+    assert text.count(STAGED) == 1
+    assert "never shown" not in text  # the page says it in its own words
+    assert "intervals over so few" not in text
+    assert text.count("one clip was left out") == 1
