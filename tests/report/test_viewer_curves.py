@@ -9,13 +9,15 @@ import pytest
 from report_study import SECONDS, write_watchers
 
 from evoked.core.expressions import EEV5
-from evoked.dataset.viewers import by_participant
+from evoked.core.provenance import Provenance
+from evoked.dataset.viewers import by_participant, write_viewers
 from evoked.metrics.participant_means import mean_band
 from evoked.report import page_series
 from evoked.report.config import ReportConfig
 from evoked.report.load_results import load_prediction, load_study
 from evoked.report.page import write_report
 from evoked.report.page_series import series_of, within_limit
+from evoked.report.summary import summarise
 
 
 def rows(value: object) -> np.ndarray:
@@ -24,7 +26,7 @@ def rows(value: object) -> np.ndarray:
 
 def test_the_page_holds_means_bands_and_a_line_of_each_participant(study: Path) -> None:
     data = load_study(study)
-    assert data.participants == 4
+    assert (data.participants, data.are_named) == (4, True)
     series = series_of(data.contents[0], EEV5)
     assert [(c["column"], c["value"], c["n"]) for c in series["curves"]] == [  # type: ignore[attr-defined]
         ("", "", 4),
@@ -81,6 +83,17 @@ def test_a_page_that_would_be_too_large_leaves_lines_out_and_says_so(
 def test_everything_is_json(study: Path) -> None:
     for content in load_study(study).contents:
         json.dumps(series_of(replace(content, labels=None), EEV5), allow_nan=False)
+
+
+def test_without_participants_csv_nobody_claims_to_know_who_is_who(study: Path) -> None:
+    series = [
+        replace(s, participant=f"{s.recording}/{s.viewer}") for s in write_watchers(study / "results", ["first.mp4"])
+    ]
+    write_viewers(study / "results/viewers.parquet", series, EEV5, Provenance("label"))
+    data = load_study(study)
+    assert not data.are_named
+    tile = next(t for t in summarise(data).tiles if t.title == "Recordings")
+    assert tile.below == "4 viewers, each recording counted apart"
 
 
 def test_viewers_alone_are_a_page(tmp_path: Path) -> None:

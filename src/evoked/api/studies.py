@@ -11,6 +11,7 @@ from evoked.core.step_outcome import StepOutcome
 from evoked.core.study_layout import StudyLayout
 from evoked.core.track import Track
 from evoked.dataset.labels import Labels, read_labels
+from evoked.dataset.viewers import ViewerSeries, read_viewers
 from evoked.learning.evaluation.scores import Scores, read_scores
 from evoked.parallel.executors import ExecutorName, open_executor
 from evoked.prediction.predictor import Model, load_model
@@ -49,6 +50,11 @@ class StudyResults:
     def labels(self) -> dict[str, Labels]:
         """Content → its labels. DatasetError if the study has none."""
         return read_labels(self.folder.labels)
+
+    @property
+    def viewers(self) -> tuple[ViewerSeries, ...]:
+        """The scores of each viewer on the content's time, with who it is. DatasetError if the study has none."""
+        return read_viewers(self.folder.viewers)
 
     @property
     def predictions(self) -> dict[str, Track]:

@@ -109,6 +109,7 @@ def load_study(study: Path) -> PageData:
         statistics=statistics(labels) if labels else None,
         viewer_rows=viewer_statistics(series, series[0].scores.names) if series else (),
         participants=len({one.participant for one in series}),
+        are_named=any(one.participant != f"{one.recording}/{one.viewer}" for one in series),
         scores=scores,
         items=items,
         provenance=provenance,

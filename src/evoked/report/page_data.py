@@ -221,6 +221,7 @@ class PageData:
         notes: shown first, e.g. that a study is staged.
         viewer_rows: statistics of the viewers.
         participants: number of persons in the study.
+        are_named: whether participants.csv says who they are; else each viewer of each recording counts as a person.
         missing: section of the page (timeline, scores, labels, reactions, items, made) → sentences about what does
             not exist or cannot be read.
     """
@@ -234,6 +235,7 @@ class PageData:
     statistics: Statistics | None = None
     viewer_rows: tuple[StatisticRow, ...] = ()
     participants: int = 0
+    are_named: bool = False
     scores: Scores | None = None
     items: tuple[StepOutcome, ...] = ()
     provenance: ProvenanceSummary = field(default_factory=ProvenanceSummary)

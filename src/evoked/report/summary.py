@@ -50,8 +50,8 @@ def summarise(data: PageData) -> Summary:
     tiles = [SummaryTile(title, value, below)]
     if data.reactions:
         viewers = data.participants or sum(len(r.viewers) for r in data.reactions)
-        word = "participant" if data.participants else "viewer"
-        below = f"{grouped(viewers)} {word}{'' if viewers == 1 else 's'}"
+        word = f"{'participant' if data.are_named else 'viewer'}{'' if viewers == 1 else 's'}"
+        below = f"{grouped(viewers)} {word}{'' if data.are_named else ', each recording counted apart'}"
         tiles.append(SummaryTile("Recordings", grouped(len(data.reactions)), below))
     if counts := data.statistics:
         below = f"{grouped(counts.valid_seconds)} of {grouped(counts.seconds)} s: enough faces seen"
