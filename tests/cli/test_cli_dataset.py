@@ -133,6 +133,34 @@ def test_a_dataset_is_split(evoked, dataset: Path, tmp_path: Path) -> None:  # t
     assert evoked("dataset", "split", folder, "--train-percent", 90, "--validate-percent", 10).code == 2
 
 
+def test_a_dataset_is_published(evoked, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    folder, out = tmp_path / "own", tmp_path / "hub"
+    entries = [VideoEntry("a.mp4", "train"), VideoEntry("b.mp4", "test")]
+    write_manifest(folder / "manifest.parquet", entries, Provenance("test"))
+    rows = [f"{v},{s},true,{s % 2},0" for v in ("a.mp4", "b.mp4") for s in range(4)]
+    labels = folder / "labels.csv"
+    labels.write_text("\n".join(["video,second,valid,awe,pain", *rows]) + "\n")
+    words = ("dataset", "export", folder, "--labels", labels)
+    assert evoked(*words[:3], "--format", "huggingface", "-o", out).code == 1  # no labels.parquet
+    result = evoked(*words, "--format", "huggingface", "-o", out)
+    assert result.code == 0, result.err
+    assert [Path(line).name for line in result.out.splitlines()][:2] == ["train.parquet", "test.parquet"]
+    for form, name in (("webvtt", "a.mp4.vtt"), ("elan", "a.mp4.eaf"), ("csv", "codebook.csv")):
+        target = tmp_path / form / "labels.csv" if form == "csv" else tmp_path / form
+        assert evoked(*words, "--format", form, "-o", target).code == 0
+        assert (tmp_path / form / name).is_file()
+
+    made = evoked("dataset", "card", folder, "--labels", labels)
+    assert (made.code, made.out) == (0, f"{folder / 'README.md'}\n")
+    assert evoked("dataset", "card", folder, "--labels", labels).code == 1  # people may have filled it in
+    assert evoked("dataset", "card", folder, "--labels", labels, "--force").code == 0
+    open_card = evoked("dataset", "card", folder, "--check")
+    assert (open_card.code, open_card.out) == (1, f"{len(open_card.lines)} blanks\n")
+    card = folder / "README.md"
+    card.write_text(card.read_text().replace("[TO FILL IN]", "said"))
+    assert evoked("dataset", "card", folder, "--check").code == 0
+
+
 def test_a_leak_ends_with_1(evoked, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     for parts, code in ((("train", "train"), 0), (("train", "test"), 1)):
         entries = [VideoEntry(f"v{i}", part, sha256="same") for i, part in enumerate(parts)]

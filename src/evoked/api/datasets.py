@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from evoked.api.arguments import File, as_path, or_silent, settings_of
 from evoked.core.locks import locked
@@ -15,11 +15,13 @@ from evoked.dataset.build_dataset import build_dataset as join_studies
 from evoked.dataset.dataset_statistics import DatasetStatistics
 from evoked.dataset.eev_bridge import BridgeConfig, export_labels
 from evoked.dataset.eev_release import ImportConfig, export_release, import_release, release_files
+from evoked.dataset.hub_export import export_hub
 from evoked.dataset.manifest import MANIFEST, VideoEntry
 from evoked.dataset.part_assignment import SplitConfig
 from evoked.dataset.split_dataset import LABELS, DatasetSplit
 from evoked.dataset.split_dataset import split_dataset as assign_and_write
 from evoked.learning.evaluation.prediction_sets import export_submission
+from evoked.report.dataset_exports import export_per_video, export_text_table
 from evoked.report.dataset_report import describe_dataset, write_dataset_report
 
 __all__ = [
@@ -31,6 +33,9 @@ __all__ = [
     "read_manifest",
     "split_dataset",
 ]
+
+
+ExportFormat = Literal["eev", "eev-v1", "labels", "challenge", "huggingface", "csv", "webvtt", "elan"]
 
 
 def audit_dataset(
@@ -106,7 +111,8 @@ def export_dataset(
     dataset: File,
     output: File,
     *,
-    format: Literal["eev", "eev-v1", "labels", "challenge"] = "eev-v1",
+    format: ExportFormat = "eev-v1",
+    labels: File | None = None,
     predictions: File | None = None,
     part: Literal["train", "validate", "test"] = "test",
     progress: Progress | None = None,
@@ -116,9 +122,11 @@ def export_dataset(
 
     Args:
         dataset: folder of the dataset.
-        output: for eev a folder, else a table: .parquet, .csv or .json.
+        output: a table (.parquet, .csv or .json), or for eev, huggingface, webvtt and elan a folder.
         format: eev: the released CSV files; eev-v1: the paper's five expressions at 1 Hz, 0 or 1; labels: all scores
-            at 1 Hz; challenge: predictions as a submission to the EEV challenge.
+            at 1 Hz; challenge: predictions as a submission to the EEV challenge; huggingface: Parquet, a card and a
+            Croissant description; csv: labels and a codebook; webvtt, elan: a file per video.
+        labels: for huggingface, csv, webvtt and elan: labels at 1 Hz, if not in the dataset.
         predictions: for challenge: folder with a table of predictions per video.
         part: for challenge: rows of this part.
         progress: called with the share of the work that is done.
@@ -139,8 +147,18 @@ def export_dataset(
             raise ValueError("the format challenge needs predictions")
         export_submission(as_path(dataset), part, as_path(predictions), as_path(output))
         return [as_path(output)]
+    table = as_path(dataset) / LABELS if labels is None else as_path(labels)
+    if format == "huggingface":
+        return export_hub(as_path(dataset), table, as_path(output))
+    if format == "csv":
+        return export_text_table(table, as_path(output))
+    if format in ("webvtt", "elan"):
+        suffix = ".vtt" if format == "webvtt" else ".eaf"
+        return export_per_video(
+            table, as_path(output), suffix, threshold=config.threshold, progress=or_silent(progress)
+        )
     if format not in ("eev-v1", "labels"):
-        raise ValueError(f"format must be eev, eev-v1, labels or challenge, got {format!r}")
+        raise ValueError(f"format must be one of {', '.join(get_args(ExportFormat))}, got {format!r}")
     export_labels(as_path(dataset), as_path(output), config, soft=format == "labels", progress=or_silent(progress))
     return [as_path(output)]
 

@@ -8,21 +8,19 @@ import click
 
 from evoked.cli.dataset_audit import audit
 from evoked.cli.dataset_build import build
+from evoked.cli.dataset_card import card
+from evoked.cli.dataset_export import export
 from evoked.cli.dataset_split import split
 from evoked.cli.dataset_stats import stats
 from evoked.cli.messages import tell
 from evoked.cli.options import config_from_options, config_options
-from evoked.cli.outputs import check_folder, claim, digests_of, file_in, force_option
+from evoked.cli.outputs import check_folder, claim, digests_of, force_option
 from evoked.cli.paths import InputPath, OutputPath
 from evoked.cli.progress import bar
 from evoked.core.locks import locked
-from evoked.core.tables import SUFFIXES
-from evoked.dataset.eev_bridge import BridgeConfig, export_labels
-from evoked.dataset.eev_release import RELEASED, ImportConfig, export_release, import_release, release_files
-from evoked.dataset.frames import FRAMES, frame_files
+from evoked.dataset.eev_release import ImportConfig, import_release, release_files
+from evoked.dataset.frames import FRAMES
 from evoked.dataset.manifest import MANIFEST, VideoEntry, count_parts
-from evoked.dataset.split import PARTS
-from evoked.learning.evaluation.prediction_sets import export_submission
 
 __all__ = ["dataset"]
 
@@ -43,13 +41,16 @@ def dataset() -> None:
       evoked dataset split DATASET --labels labels.parquet
       evoked dataset audit DATASET --videos contents/
       evoked dataset stats DATASET --labels labels.parquet -o statistics
+      evoked dataset card DATASET --labels labels.parquet
     """
 
 
 dataset.add_command(build)
+dataset.add_command(export)
 dataset.add_command(split)
 dataset.add_command(audit)
 dataset.add_command(stats)
+dataset.add_command(card)
 
 
 @dataset.command("import")
@@ -105,66 +106,3 @@ def _print_import(output: Path, files: dict[str, Path], entries: dict[str, Video
         seen = "no scores" if row["valid"] is None else f"{row['valid']} with a detection"
         click.echo(f"{row['part']}: {row['videos']} videos, {row['rows']} rows, {seen} ({row['file']})")
     tell(f"dataset: {output}. Next: evoked dataset export {output} --format eev-v1 -o labels.parquet")
-
-
-@dataset.command()
-@click.argument("folder", metavar="DATASET", type=InputPath(exists=True, file_okay=False))
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["eev", "eev-v1", "labels", "challenge"]),
-    required=True,
-    help="eev: the released CSV files; eev-v1: five expressions at 1 Hz, 0 or 1; labels: all scores, 1 Hz; "
-    "challenge: --predictions as a submission",
-)
-@click.option("--predictions", type=InputPath(exists=True), help="challenge: folder with a table per video")
-@click.option(
-    "--part", type=click.Choice(PARTS), default="test", show_default=True, help="challenge: rows of this part"
-)
-@click.option("-o", "--output", type=OutputPath(), required=True, help="a folder (eev), or a table of labels")
-@_json_option
-@force_option
-@config_options(BridgeConfig)
-def export(
-    folder: Path, form: str, predictions: Path | None, part: str, output: Path, as_json: bool, **options: object
-) -> None:
-    """Write DATASET in another form.
-
-    eev writes train.csv, val.csv and test.csv as they were imported: all rows, in order. eev-v1 and labels write a
-    table that `evoked train --labels` reads.
-    \f
-
-    Args:
-        folder, form, predictions, part, output, as_json: the arguments and options.
-        **options: fields of BridgeConfig.
-
-    Raises:
-        EvokedError: if the dataset cannot be read, or the output not be written.
-    """
-    config = config_from_options(BridgeConfig, options)
-    tables = frame_files(folder)
-    inputs = partial(digests_of, *tables.values())
-    if form == "eev":
-        check_folder(output)
-        for name in tables:
-            claim(output / f"{RELEASED[name]}.csv", "dataset export", inputs)
-        with bar("export") as progress:
-            written = list(export_release(folder, output, progress).values())
-    elif form == "challenge":
-        if predictions is None:
-            raise click.UsageError("challenge needs --predictions FOLDER: evoked predict writes a table per video")
-        written = [file_in(output, "submission.csv", (".csv",))]
-        claim(written[0], "dataset export", inputs)
-        for note in export_submission(folder, part, predictions, written[0]):
-            tell(f"note: {note}")
-    else:
-        written = [file_in(output, "labels.parquet", SUFFIXES)]
-        claim(written[0], "dataset export", inputs, list(tables.values()))
-        with bar("export") as progress:
-            for note in export_labels(folder, written[0], config, soft=form == "labels", progress=progress):
-                tell(f"note: {note}")
-    if as_json:
-        click.echo(json.dumps({"format": form, "files": [str(path) for path in written]}, ensure_ascii=False))
-    else:
-        for path in written:
-            click.echo(path)

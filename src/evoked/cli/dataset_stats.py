@@ -6,16 +6,15 @@ from pathlib import Path
 
 import click
 
+from evoked.cli.dataset_export import find_labels
 from evoked.cli.messages import tell
 from evoked.cli.outputs import check_folder, claim, digests_of, force_option
 from evoked.cli.paths import InputPath, OutputPath
 from evoked.cli.progress import bar
-from evoked.core.errors import DatasetError
 from evoked.core.text_table import text_table
 from evoked.dataset.dataset_statistics import DatasetStatistics
 from evoked.dataset.labels import POSITIVE_FROM
 from evoked.dataset.manifest import MANIFEST
-from evoked.dataset.split_dataset import LABELS
 from evoked.report.dataset_page import statistics_numbers
 from evoked.report.dataset_report import STATISTICS, describe_dataset, write_dataset_report
 
@@ -58,11 +57,7 @@ def stats(
     Raises:
         EvokedError: if labels or manifest cannot be read, or the output not be written.
     """
-    labels = labels_path or (folder if folder.is_file() else folder / LABELS)
-    if not labels.is_file():
-        raise DatasetError(
-            f"no {LABELS} in {folder}: give --labels FILE (evoked dataset export makes one of a release)"
-        )
+    labels = folder if folder.is_file() and labels_path is None else find_labels(folder, labels_path)
     manifest = folder / MANIFEST if (folder / MANIFEST).is_file() else None
     tables = [path for path in (labels, manifest, pairs_path) if path is not None]
     if output is not None:
