@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
@@ -153,10 +154,10 @@ def test_pooled_truth_is_what_the_vote_makes_of_the_planted_ticks(plan: SamplePl
     """Second opinion: the real vote, on Tracks made from the planted states."""
     for content in plan.contents:
         watching = [r for r in plan.reactions if r.content == content.name]
-        grid = TimeGrid(6, content.seconds * 6)  # type: ignore[arg-type]
+        grid = TimeGrid(Fraction(6), content.seconds * 6)
         planted = [planted_frames(r, content.seconds) for r in watching]
         ballots = [Track.masked(grid, ("smile",), (p == 1)[:, None].astype(float), p != 2) for p in planted]
-        votes = majority_vote(ballots, TimeGrid(1, content.seconds), VoteConfig()).labels  # type: ignore[arg-type]
+        votes = majority_vote(ballots, TimeGrid(Fraction(1), content.seconds), VoteConfig()).labels
         expected = np.where(votes.valid, np.nan_to_num(votes.values[:, 0]), 2)
         assert pooled_states(planted)[0].tolist() == expected.tolist()
 
