@@ -156,7 +156,7 @@ class KillCampaign:
         """Processor seconds and result of a command that nobody kills, with one worker; made once for each code."""
         path = self._root / f"undisturbed-{name}-{self._code}.json"
         if not path.is_file():
-            folder = self._laid_out(self._root / f"undisturbed-{name}", JOBS[name])
+            folder = self._laid_out(self._folder / f"undisturbed-{name}", JOBS[name])
             before = os.times()
             code, stderr = _ended(self._start(folder, JOBS[name], 1))
             after = os.times()
