@@ -100,7 +100,10 @@ def test_the_trailer_tester(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None
     names, _ = follow(FOLDER / "trailer.md", desk, monkeypatch)
     assert names["shares"]["amusement"].max() > 0.5  # she laughs
     assert names["peaks"].loc["amusement", "second"] in range(6)
-    assert (desk / "peaks.png").stat().st_size > 5000
+    for picture in ("peaks.png", "teaser.png"):
+        assert (desk / picture).stat().st_size > 5000
+    assert "trailer.mp4" in (desk / "teaser" / "results" / "report.html").read_text()
+    assert not (desk / "teaser" / "results" / "model").exists()  # labels were asked for, and no more
     assert (desk / "predicted.vtt").read_text().startswith("WEBVTT")
 
 
