@@ -203,3 +203,5 @@ def test_only_what_goes_on_is_said_to_go_on(words: list[str], goes_on: bool) -> 
 
 def test_a_live_prediction_is_neither() -> None:
     assert interruption_note(["predict", "-", "--model", "m", "--live"]) == "interrupted"
+    for option in (["--from", "list.txt"], ["--from=list.txt"]):  # parts that are whole are kept
+        assert "to continue" in interruption_note(["predict", "-o", "out", *option])

@@ -1,7 +1,6 @@
 """Signals that end a command. SIGTERM and SIGHUP end it as Ctrl-C does: workers end, half-written files are removed."""
 
 import signal
-from collections.abc import Sequence
 from types import FrameType
 
 __all__ = ["CONTINUES", "catch_signals", "exit_code", "interruption_note", "was_received"]
@@ -30,7 +29,7 @@ def exit_code() -> int:
     return 128 + (_received[0] if _received else signal.SIGINT)
 
 
-def interruption_note(words: Sequence[str]) -> str:
+def interruption_note(words: list[str]) -> str:
     """What an interrupted command left, and what it does when it is given again.
 
     Args:
@@ -39,7 +38,8 @@ def interruption_note(words: Sequence[str]) -> str:
     Returns:
         One line.
     """
-    if {words[0] if words else "", " ".join(words[:2])} & set(CONTINUES):
+    parts = words[:1] == ["predict"] and any(word.split("=")[0] == "--from" for word in words)
+    if parts or {words[0] if words else "", " ".join(words[:2])} & set(CONTINUES):
         return "interrupted: finished results are kept; run the same command again to continue"
     if "--live" in words:
         return "interrupted"
