@@ -62,7 +62,14 @@ class Connection:
         self.streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def post(self, path: str, body: object) -> tuple[int, Any]:
-        """Status and JSON of an answer."""
+        """Status and JSON of an answer; sent again where the server had closed the idle connection."""
+        try:
+            return await self._post(path, body)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            self.streams = None
+            return await self._post(path, body)
+
+    async def _post(self, path: str, body: object) -> tuple[int, Any]:
         if self.streams is None:
             self.streams = await asyncio.open_connection("127.0.0.1", self.port)
         reader, writer = self.streams

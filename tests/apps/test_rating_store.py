@@ -1,12 +1,14 @@
 """The store, on SQLite and, where it can be started, on PostgreSQL: who gets which clip, and what is kept."""
 
 import threading
+import uuid
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from postgresql import postgresql, why_none
 
 from evoked.apps.rating.config import PlanConfig
 from evoked.apps.rating.export import merged_rows, rating_rows, rating_status, table_text
@@ -63,11 +65,35 @@ class Store:
             return [(r.clip, r.rater, tuple(r.present)) for r in connection.execute(query.order_by(ratings.c.id))]
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """A PostgreSQL server of one's own."""
+    if reason := why_none():
+        pytest.skip(reason)
+    with postgresql() as address:
+        yield address
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty database."""
+    if request.param == "sqlite":
+        return sqlite_url(tmp_path / "ratings.sqlite")
+    server: str = request.getfixturevalue("server")
+    name = f"r{uuid.uuid4().hex}"
+    engine = sa.create_engine(server.format("postgres"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return server.format(name)
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    made = Store(sqlite_url(tmp_path / "ratings.sqlite"))
+def store(address: str) -> Iterator[Store]:
+    made = Store(address)
     yield made
     made.writer.close()
+    made.engine.dispose()
 
 
 def test_each_clip_is_rated_by_so_many_different_raters(store: Store) -> None:
@@ -125,8 +151,8 @@ def test_a_clip_that_is_not_answered_goes_to_others_and_a_late_answer_counts_whe
     assert [(clip, rater) for clip, rater, _ in store.counting()] == [(1, others[0]), (1, slow)]
 
 
-def test_the_training_round_comes_first_and_is_not_exported(tmp_path: Path) -> None:
-    store = Store(sqlite_url(tmp_path / "r.sqlite"), count=1, training=2)
+def test_the_training_round_comes_first_and_is_not_exported(address: str) -> None:
+    store = Store(address, count=1, training=2)
     for rater in store.invite(4):
         held = store.run(lambda c, r=rater: hold_clips(c, r, 3, 60))
         assert [h.training for h in held[:2]] == [("surprise",), ("surprise",)]  # for each rater
@@ -138,6 +164,7 @@ def test_the_training_round_comes_first_and_is_not_exported(tmp_path: Path) -> N
         plan = read_plan(connection)
     assert (plan.clips, plan.training, plan.expressions) == (1, 2, NAMES)
     store.writer.close()
+    store.engine.dispose()
 
 
 def test_what_is_exported_is_what_agree_reads(store: Store, tmp_path: Path) -> None:
@@ -205,15 +232,16 @@ def test_a_store_has_one_plan(store: Store) -> None:
     with pytest.raises(EvokedError, match="there is a rating plan already"):
         store.run(lambda c: write_plan(c, [], [], NAMES, PlanConfig(), 1))
     migrate(store.engine)  # again: nothing to do
-    with store.engine.connect() as connection:
-        assert connection.execute(sa.text("PRAGMA synchronous")).scalar() == 2
-        assert connection.execute(sa.text("PRAGMA journal_mode")).scalar() == "wal"
+    if store.engine.dialect.name == "sqlite":
+        with store.engine.connect() as connection:
+            assert connection.execute(sa.text("PRAGMA synchronous")).scalar() == 2
+            assert connection.execute(sa.text("PRAGMA journal_mode")).scalar() == "wal"
 
 
-def test_many_raters_at_once_and_two_writers_on_one_file(tmp_path: Path) -> None:
-    url = sqlite_url(tmp_path / "r.sqlite")
-    store = Store(url, count=20)
-    second = GroupWriter(open_database(url))  # as another server on the same study
+def test_many_raters_at_once_and_two_writers_on_one_store(address: str) -> None:
+    store = Store(address, count=20)
+    other = open_database(address)
+    second = GroupWriter(other)  # as another server on the same study
     people, failures = store.invite(12), []
 
     def rate(rater: int) -> None:
@@ -236,3 +264,5 @@ def test_many_raters_at_once_and_two_writers_on_one_file(tmp_path: Path) -> None
     assert len({(clip, rater) for clip, rater, _ in store.counting()}) == 60
     store.writer.close()
     second.close()
+    store.engine.dispose()
+    other.dispose()

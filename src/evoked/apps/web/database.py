@@ -16,6 +16,8 @@ __all__ = ["GroupWriter", "open_database", "sqlite_url"]
 
 T = TypeVar("T")
 _BUSY_MS = 20_000
+_LOCK = 0x65766F6B
+"""Number of the lock that writers of a PostgreSQL database take: any that other programs do not."""
 _MOST = 200
 """Changes in one commit at most."""
 
@@ -45,6 +47,8 @@ def open_database(url: str) -> sa.Engine:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+    elif engine.dialect.name == "postgresql":
+        event.listen(engine, "begin", _begin_postgresql)
     return engine
 
 
@@ -57,6 +61,11 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
 def _begin_sqlite(connection: sa.Connection) -> None:
     writes = connection.get_execution_options().get("writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _begin_postgresql(connection: sa.Connection) -> None:
+    if connection.get_execution_options().get("writes", False):  # one writer at a time, as in SQLite
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
 
 
 class GroupWriter:
@@ -135,8 +144,5 @@ def _run(change: Callable[[sa.Connection], Any], connection: sa.Connection) -> t
     except (EvokedError, ValueError, LookupError) as error:
         savepoint.rollback()
         return None, error
-    except sa.exc.IntegrityError:
-        savepoint.rollback()
-        return None, OutputError("another server changed the same rows at this moment. Try again")
     savepoint.commit()
     return result, None

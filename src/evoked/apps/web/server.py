@@ -16,6 +16,8 @@ __all__ = ["MAX_CONNECTIONS", "is_loopback", "run_server"]
 MAX_CONNECTIONS = 500
 HEADER_S = 10.0
 """Seconds a connection may take until the headers of a request are complete."""
+IDLE_S = 20
+"""Seconds for which a connection without a request is kept: about as long as people take for one answer."""
 SHUTDOWN_S = 5
 
 
@@ -48,6 +50,7 @@ def run_server(app: FastAPI, host: str, port: int, *, started: Callable[[str], N
             access_log=False,  # it would keep the addresses of people
             server_header=False,
             limit_concurrency=MAX_CONNECTIONS,
+            timeout_keep_alive=IDLE_S,
             timeout_graceful_shutdown=SHUTDOWN_S,
         )
         uvicorn.Server(config).run(sockets=[listener])
