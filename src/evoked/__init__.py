@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from evoked.api.contents import extract_features, load_model, predict, predict_live
     from evoked.api.datasets import (
+        audit_dataset,
         build_dataset,
         dataset_statistics,
         export_dataset,
+        forget_video,
         import_dataset,
         read_manifest,
         split_dataset,
@@ -50,6 +52,7 @@ __all__ = [
     "explain",
     "export_dataset",
     "extract_features",
+    "forget_video",
     "import_dataset",
     "label",
     "load_model",
@@ -86,6 +89,7 @@ HOMES = {
             "build_dataset",
             "dataset_statistics",
             "export_dataset",
+            "forget_video",
             "import_dataset",
             "read_manifest",
             "split_dataset",

@@ -133,6 +133,19 @@ def test_a_dataset_is_split(evoked, dataset: Path, tmp_path: Path) -> None:  # t
     assert evoked("dataset", "split", folder, "--train-percent", 90, "--validate-percent", 10).code == 2
 
 
+def test_a_video_is_forgotten(evoked, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    write_manifest(tmp_path / "manifest.parquet", [VideoEntry("anna.mp4"), VideoEntry("b.mp4")], Provenance("test"))
+    (tmp_path / "card.md").write_text("anna.mp4 is in it")
+    assert evoked("dataset", "forget", tmp_path, "anna.mp4", "--check").code == 1
+    result = evoked("dataset", "forget", tmp_path, "anna.mp4")
+    assert (result.code, result.out) == (1, "manifest.parquet: 1 row\n1 files still name it\n")
+    assert result.err == "still named in card.md\n"
+    (tmp_path / "card.md").unlink()
+    shown = evoked("dataset", "forget", tmp_path, "anna.mp4", "--check", "--json")
+    assert (shown.code, json.loads(shown.out)) == (0, {"remaining": []})
+    assert evoked("dataset", "forget", tmp_path, "anna.mp4").code == 1
+
+
 def test_a_dataset_is_published(evoked, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     folder, out = tmp_path / "own", tmp_path / "hub"
     entries = [VideoEntry("a.mp4", "train"), VideoEntry("b.mp4", "test")]

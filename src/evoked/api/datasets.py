@@ -15,6 +15,8 @@ from evoked.dataset.build_dataset import build_dataset as join_studies
 from evoked.dataset.dataset_statistics import DatasetStatistics
 from evoked.dataset.eev_bridge import BridgeConfig, export_labels
 from evoked.dataset.eev_release import ImportConfig, export_release, import_release, release_files
+from evoked.dataset.forget_video import Forgotten
+from evoked.dataset.forget_video import forget_video as remove_video
 from evoked.dataset.hub_export import export_hub
 from evoked.dataset.manifest import MANIFEST, VideoEntry
 from evoked.dataset.part_assignment import SplitConfig
@@ -29,6 +31,7 @@ __all__ = [
     "build_dataset",
     "dataset_statistics",
     "export_dataset",
+    "forget_video",
     "import_dataset",
     "read_manifest",
     "split_dataset",
@@ -161,6 +164,24 @@ def export_dataset(
         raise ValueError(f"format must be one of {', '.join(get_args(ExportFormat))}, got {format!r}")
     export_labels(as_path(dataset), as_path(output), config, soft=format == "labels", progress=or_silent(progress))
     return [as_path(output)]
+
+
+def forget_video(dataset: File, video: str) -> Forgotten:
+    """Remove a video from a dataset: labels, frames, features, hashes, its row in the manifest.
+
+    Args:
+        dataset: folder of the dataset.
+        video: its name in the manifest.
+
+    Returns:
+        What was removed, and the files that still name it (exports, cards, models that learnt from it).
+
+    Raises:
+        DatasetError: if the dataset has no such video.
+    """
+    folder = as_path(dataset)
+    with locked(folder, "evoked dataset forget"):
+        return remove_video(folder, video)
 
 
 def split_dataset(

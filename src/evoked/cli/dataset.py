@@ -10,6 +10,7 @@ from evoked.cli.dataset_audit import audit
 from evoked.cli.dataset_build import build
 from evoked.cli.dataset_card import card
 from evoked.cli.dataset_export import export
+from evoked.cli.dataset_forget import forget
 from evoked.cli.dataset_split import split
 from evoked.cli.dataset_stats import stats
 from evoked.cli.messages import tell
@@ -42,6 +43,7 @@ def dataset() -> None:
       evoked dataset audit DATASET --videos contents/
       evoked dataset stats DATASET --labels labels.parquet -o statistics
       evoked dataset card DATASET --labels labels.parquet
+      evoked dataset forget DATASET VIDEO
     """
 
 
@@ -51,6 +53,7 @@ dataset.add_command(split)
 dataset.add_command(audit)
 dataset.add_command(stats)
 dataset.add_command(card)
+dataset.add_command(forget)
 
 
 @dataset.command("import")

@@ -169,13 +169,16 @@ def read_parquet_batches(path: Path, columns: Sequence[str] | None = None) -> It
         raise DatasetError(f"{path} cannot be read as Parquet: {str(error).splitlines()[0]}") from error
 
 
-def write_parquet_batches(path: Path, batches: Iterator[Batch], provenance: Provenance) -> int:
+def write_parquet_batches(
+    path: Path, batches: Iterator[Batch], provenance: Provenance, *, like: Path | None = None
+) -> int:
     """Write batches of equal columns to a Parquet table; NaN is written as absent.
 
     Args:
         path: the file; it is put in place when all is written.
         batches: at least one; its columns are those of the table.
         provenance: stored with the table.
+        like: a table of the same columns, whose types are kept; None: those of the first batch.
 
     Returns:
         The number of rows.
@@ -190,7 +193,8 @@ def write_parquet_batches(path: Path, batches: Iterator[Batch], provenance: Prov
             for batch in batches:
                 table = pa.record_batch({name: _arrow(column) for name, column in batch.items()})
                 if writer is None:
-                    schema = table.schema.with_metadata({"evoked": provenance.as_json()})
+                    schema = table.schema if like is None else pq.read_schema(like)
+                    schema = schema.with_metadata({"evoked": provenance.as_json()})
                     writer = pq.ParquetWriter(temporary, schema, compression="zstd", compression_level=1)
                 writer.write_batch(table.cast(writer.schema), row_group_size=BATCH_ROWS)
                 rows += table.num_rows
