@@ -78,9 +78,11 @@ def test_names_in_compressed_tables_are_found(dataset: Path) -> None:
 def test_what_cannot_be_forgotten_is_refused(dataset: Path) -> None:
     with pytest.raises(DatasetError, match="lists no video 'elsewhere'"):
         forget_video(dataset, "elsewhere")
+    *others, last = read_manifest(dataset)
+    for video in others:
+        forget_video(dataset, video)
     with pytest.raises(DatasetError, match="is the only video of"):
-        for video in list(read_manifest(dataset)):
-            forget_video(dataset, video)
+        forget_video(dataset, last)
 
 
 def test_a_table_of_no_other_video_is_deleted(dataset: Path) -> None:
