@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from evoked.api.contents import extract_features, load_model, predict, predict_live
     from evoked.api.datasets import (
+        add_themes,
         audit_dataset,
         build_dataset,
         dataset_statistics,
@@ -42,6 +43,7 @@ __all__ = [
     "Track",
     "ViewerScores",
     "__version__",
+    "add_themes",
     "agree",
     "align",
     "annotate",
@@ -85,6 +87,7 @@ HOMES = {
     **{name: "api.readers" for name in __all__ if name.startswith("read_")},
     **dict.fromkeys(
         (
+            "add_themes",
             "audit_dataset",
             "build_dataset",
             "dataset_statistics",

@@ -74,6 +74,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(media / "stream.ts", root / "contents" / "stream.ts")
     (root / "mystudy" / "study.toml").write_text(STUDY)
     (root / "ratings.csv").write_text(RATINGS)
+    (root / "themes.csv").write_text("video,themes\ntrailer.mp4,film; comedy\n")
     write_release(root / "EEV", ReleaseShape({"train": [60], "val": [30], "test": [30]}), names=["-2bjRa1cFfY"])
     return root
 

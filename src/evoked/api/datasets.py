@@ -22,11 +22,14 @@ from evoked.dataset.manifest import MANIFEST, VideoEntry
 from evoked.dataset.part_assignment import SplitConfig
 from evoked.dataset.split_dataset import LABELS, DatasetSplit
 from evoked.dataset.split_dataset import split_dataset as assign_and_write
+from evoked.dataset.themes import ThemesFound
+from evoked.dataset.themes import add_themes as read_and_add
 from evoked.learning.evaluation.prediction_sets import export_submission
 from evoked.report.dataset_exports import export_per_video, export_text_table
 from evoked.report.dataset_report import describe_dataset, write_dataset_report
 
 __all__ = [
+    "add_themes",
     "audit_dataset",
     "build_dataset",
     "dataset_statistics",
@@ -39,6 +42,25 @@ __all__ = [
 
 
 ExportFormat = Literal["eev", "eev-v1", "labels", "challenge", "huggingface", "csv", "webvtt", "elan"]
+
+
+def add_themes(dataset: File, *sources: File, again: bool = False) -> ThemesFound:
+    """Write the themes of videos to the manifest of a dataset; nothing is fetched.
+
+    Args:
+        dataset: folder of the dataset.
+        *sources: tables video,themes, .info.json files of yt-dlp, or saved answers of videos.list.
+        again: give up the themes that are there; else new ones are added to them.
+
+    Returns:
+        How many videos have themes and how many entries changed.
+
+    Raises:
+        DatasetError: if a source cannot be read, or names no video of the dataset.
+    """
+    folder = as_path(dataset)
+    with locked(folder, "evoked dataset themes"):
+        return read_and_add(folder, [as_path(source) for source in sources], again=again)
 
 
 def audit_dataset(

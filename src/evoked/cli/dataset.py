@@ -13,6 +13,7 @@ from evoked.cli.dataset_export import export
 from evoked.cli.dataset_forget import forget
 from evoked.cli.dataset_split import split
 from evoked.cli.dataset_stats import stats
+from evoked.cli.dataset_themes import themes
 from evoked.cli.messages import tell
 from evoked.cli.options import config_from_options, config_options
 from evoked.cli.outputs import check_folder, claim, digests_of, force_option
@@ -41,6 +42,7 @@ def dataset() -> None:
       evoked dataset export DATASET --format eev-v1 -o labels.parquet
       evoked dataset split DATASET --labels labels.parquet
       evoked dataset audit DATASET --videos contents/
+      evoked dataset themes DATASET themes.csv
       evoked dataset stats DATASET --labels labels.parquet -o statistics
       evoked dataset card DATASET --labels labels.parquet
       evoked dataset forget DATASET VIDEO
@@ -52,6 +54,7 @@ dataset.add_command(export)
 dataset.add_command(split)
 dataset.add_command(audit)
 dataset.add_command(stats)
+dataset.add_command(themes)
 dataset.add_command(card)
 dataset.add_command(forget)
 
