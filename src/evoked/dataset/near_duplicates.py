@@ -122,15 +122,17 @@ def _candidates(seconds: _Seconds) -> list[tuple[int, _Candidate]]:
         votes: list[NDArray[np.int64]] = []
         for start, width in BANDS:
             mask = np.uint64((1 << width) - 1)
-            keys = (whole >> np.uint64(start)) & mask
+            keys = ((whole >> np.uint64(start)) & mask).astype(np.uint32)
             order = np.argsort(keys, kind="stable")
-            wanted = (seconds.hashes[:, view] >> np.uint64(start)) & mask
-            low = np.searchsorted(keys[order], wanted, "left")
-            count = np.searchsorted(keys[order], wanted, "right") - low
+            keys = keys[order]
+            wanted = ((seconds.hashes[:, view] >> np.uint64(start)) & mask).astype(np.uint32)
+            ranked = np.argsort(wanted, kind="stable")  # searched in order, which the processor's cache likes
+            low = np.searchsorted(keys, wanted[ranked], "left")
+            count = np.searchsorted(keys, wanted[ranked], "right") - low
             count[count > MOST_ALIKE] = 0
-            query = np.repeat(np.arange(len(wanted)), count)
+            query = np.repeat(ranked, count)
             step = np.arange(len(query)) - np.repeat(np.cumsum(count) - count, count)
-            target = order[low[query] + step]
+            target = order[np.repeat(low, count) + step]
             good = seconds.video[query] != seconds.video[target]
             if view == 0:
                 good &= seconds.video[query] < seconds.video[target]  # the other half says the same
