@@ -83,7 +83,7 @@ def test_the_offset_of_what_sound_finds_gives_the_same_scores(evoked, media, tmp
         (("--offset-s", 9000, "--content", "content"), "covers none of its 6.0 s: check the offset"),
         (("--alignment", "map.json", "--content", "content"), "no offset map at map.json"),
         (("--offset-s", 1, "--alignment", "map.json", "--content", "content"), "either --offset-s or --alignment"),
-        (("--offset-s", 1, "--rate", 0, "--content", "content"), "--rate"),
+        (("--offset-s", 1, "--rate", 0, "--content", "content"), "the rate must be from 0.1 to 10"),
     ],
 )
 def test_a_mistake(evoked, media, options: tuple[object, ...], message: str) -> None:  # type: ignore[no-untyped-def]

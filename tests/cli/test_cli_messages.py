@@ -64,7 +64,7 @@ def test_a_mistake(evoked, options: tuple[str, ...], message: str) -> None:  # t
 
 
 def test_every_command_has_them(evoked) -> None:  # type: ignore[no-untyped-def]
-    groups = {"library": "add", "recogniser": "train", "weights": "list"}
+    groups = {"dataset": "import", "library": "add", "rate": "new", "recogniser": "train", "weights": "list"}
     for name in COMMANDS:
         shown = evoked(name, *([groups[name]] if name in groups else []), "--help").out
         assert all(option in shown for option in ("--verbose", "--quiet", "--log-file")), name

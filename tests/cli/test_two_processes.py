@@ -39,9 +39,10 @@ def test_a_second_run_of_a_study_is_refused_at_once(videos: tuple[Path, Path], t
         assert second.returncode == 1
         assert said.splitlines() == [said.rstrip("\n")]  # one line
         assert f"{tmp_path} is in use by process {first.pid} (evoked run, since 20" in said
-    dry = evoked_command("run", tmp_path, "--dry-run")  # it writes nothing, so it may
-    assert "in use" not in said_by(dry)
-    assert dry.returncode == 0
+    dry = evoked_command("run", tmp_path, "--dry-run")  # it writes nothing, so it need not wait
+    said = said_by(dry)
+    assert "in use" not in said
+    assert dry.returncode in (0, 1), said  # 1 where the first has found by then that the two do not match
     first.kill()
     said_by(first)
     third = evoked_command("run", tmp_path)
