@@ -14,6 +14,8 @@ from evoked.cli.main import main
 from evoked.core.provenance import Provenance
 from evoked.core.tables import read_provenance
 from evoked.dataset.labels import read_labels
+from evoked.dataset.ratings import read_ratings
+from evoked.media.probe import probe
 from evoked.reactions.alignment.offset_map import OffsetMap, Segment, write_offsets
 
 
@@ -104,6 +106,22 @@ def test_labels_of_the_content_by_people(evoked, tmp_path: Path) -> None:  # typ
     about = read_provenance(tmp_path / "h.parquet")
     assert about is not None
     assert about["config"]["labels"] == "human"
+
+
+def test_clips_for_the_recogniser_show_one_viewer_each(evoked, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    study = make_study(tmp_path / "study", "anna.mp4")
+    evoked("rate", "new", study, "--clips", 3, "--sample", "uniform")
+    evoked("rate", "invite", study, 3)
+    rate_all(study, 3)
+    folder = tmp_path / "rated"
+    assert evoked("rate", "export", study, "--clips", "-o", folder)[:2] == (0, f"{folder / 'ratings.csv'}\n")
+    table = read_ratings(folder / "ratings.csv")
+    assert (len(table.clips), table.clips[0].video, len(table.raters)) == (3, "anna.mp4", 3)
+    for clip in table.clips:
+        media = probe(folder / clip.clip)
+        assert media.picture is not None
+        assert (float(media.picture.duration_s), media.picture.width < 320) == (3.0, True)
+    assert "give one of" in evoked("rate", "export", study, "--clips", "--labels", "-o", folder)[2]
 
 
 def test_expressions_and_consent_of_ones_own(evoked, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

@@ -2,14 +2,16 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
 from evoked.apps.rating.config import PlanConfig, RateServerConfig
 from evoked.cli.messages import tell
 from evoked.cli.options import config_from_options, config_options
-from evoked.cli.outputs import force_option
+from evoked.cli.outputs import check_folder
 from evoked.cli.paths import InputPath, OutputPath
+from evoked.cli.progress import bar
 from evoked.core.errors import EvokedError, OutputError
 from evoked.core.extras import require_serving
 from evoked.core.files import write_text
@@ -192,50 +194,63 @@ def status(study: Path, as_json: bool, database: str | None) -> None:
 
 @rate.command()
 @click.argument("study", type=_STUDY)
-@click.option("-o", "--output", type=OutputPath(), required=True, help="table to write: .csv; labels also .parquet")
+@click.option("-o", "--output", type=OutputPath(), required=True, help="table (.csv; labels also .parquet), or folder")
 @click.option(
     "--merge",
     type=click.Choice(("majority", "any", "mean", "dawid-skene")),
     help="a row per clip instead of one per clip and rater: what its raters say together",
 )
 @click.option("--labels", is_flag=True, help="labels of the contents, once a second, as evoked evaluate reads them")
-@force_option
+@click.option("--clips", is_flag=True, help="a folder of clips and their ratings, for evoked recogniser train")
 @_database
-def export(study: Path, output: Path, merge: str | None, labels: bool, database: str | None) -> None:
+def export(study: Path, output: Path, merge: str | None, labels: bool, clips: bool, database: str | None) -> None:
     """Write the ratings: the table that `evoked agree` and `evoked recogniser train` read.
 
     \f
 
     Args:
-        study, output, merge, labels, database: the argument and options.
+        study, output, merge, labels, clips, database: the argument and options.
 
     Raises:
-        click.UsageError: if both --merge and --labels are given.
+        click.UsageError: if two of --merge, --labels and --clips are given.
         EvokedError: if nothing was rated, or the table cannot be written.
     """
     require_serving("evoked rate export")
-    from evoked.apps.rating.export import merged_table, rating_rows, table_text
+    if (merge is not None) + labels + clips > 1:
+        raise click.UsageError("give one of --merge, --labels and --clips")
     from evoked.apps.rating.open_store import open_store
 
-    if labels:
-        if merge:
-            raise click.UsageError("--labels are by majority: leave --merge out")
-        from evoked.apps.rating.labels_export import export_labels
+    with open_store(study, database).connect() as connection:
+        if labels:
+            _export_labels(connection, study, output)
+        elif clips:
+            from evoked.apps.rating.clips_export import export_clips
 
-        check_suffix(output)
-        with open_store(study, database).connect() as connection:
-            for note in export_labels(connection, study, output):
-                tell(f"note: {note}")
-        click.echo(output)
-        return
+            check_folder(output)
+            with bar("clips") as progress:
+                output = export_clips(connection, study, output, progress)
+        else:
+            _export_table(connection, study, output, merge)
+    click.echo(output)
+
+
+def _export_labels(connection: Any, study: Path, output: Path) -> None:
+    from evoked.apps.rating.labels_export import export_labels
+
+    check_suffix(output)
+    for note in export_labels(connection, study, output):
+        tell(f"note: {note}")
+
+
+def _export_table(connection: Any, study: Path, output: Path, merge: str | None) -> None:
+    from evoked.apps.rating.export import merged_table, rating_rows, table_text
+
     if output.suffix.lower() != ".csv":
         raise OutputError(f"cannot tell what to write from {output.name!r}: end it in .csv")
-    with open_store(study, database).connect() as connection:
-        rows = merged_table(connection, merge) if merge else rating_rows(connection)
+    rows = merged_table(connection, merge) if merge else rating_rows(connection)
     if not rows[1]:
         raise EvokedError(f"nothing was rated in {study} so far: evoked rate status {study}")
     write_text(output, table_text(rows))
-    click.echo(output)
 
 
 @rate.command("import")

@@ -16,6 +16,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 
+from evoked.apps.rating.clip_sources import source_of
 from evoked.apps.rating.clips import ClipCache, ClipSource
 from evoked.apps.rating.config import RateServerConfig
 from evoked.apps.rating.export import check_plan_videos
@@ -140,11 +141,7 @@ class _Rating:
         """What a clip is cut from; None where there is none."""
         with self.engine.connect() as connection:
             row = connection.execute(sa.select(clips).where(clips.c.id == clip)).first()
-        if row is None:
-            return None
-        crop = row.crop
-        boxes = tuple(crop["box"]), [tuple(box) for box in crop["others"]]
-        return ClipSource(self.recordings / row.video, row.start_s, row.end_s, *boxes, crop["turned"])
+        return None if row is None else source_of(row, self.recordings)
 
     def cut_ahead(self) -> None:
         """Cut all clips in the order in which they are handed out, until the server ends."""
