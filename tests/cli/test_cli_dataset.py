@@ -211,3 +211,32 @@ def test_what_is_wrong_is_one_line(evoked, dataset: Path, tmp_path: Path) -> Non
     strange = evoked("dataset", "export", dataset, "--format", "labels", "--expressions", "joy", "-o", out / "l.csv")
     assert (strange.code, len(strange.lines)) == (1, 1)
     assert "has no expression joy; it has: amusement" in strange.err
+
+
+@pytest.mark.parametrize(
+    ("form", "name"),
+    [
+        ("webvtt", "a.mp4.vtt"),
+        ("elan", "a.mp4.eaf"),
+        ("csv", "codebook.csv"),
+        ("huggingface", "data/train.parquet"),
+        ("huggingface", "croissant.json"),
+    ],
+)
+def test_an_export_replaces_its_own_files_alone(evoked, tmp_path: Path, form: str, name: str) -> None:  # type: ignore[no-untyped-def]
+    folder, out = tmp_path / "own", tmp_path / "out"
+    write_manifest(folder / "manifest.parquet", [VideoEntry("a.mp4", "train")], Provenance("test"))
+    labels = folder / "labels.csv"
+    labels.write_text("video,second,valid,awe\na.mp4,0,true,1\na.mp4,1,true,0\n")
+    target = out / "labels.csv" if form == "csv" else out
+    words = ("dataset", "export", folder, "--labels", labels, "--format", form, "-o", target)
+    (out / name).parent.mkdir(parents=True)
+    (out / name).write_text("of the user")
+    refused = evoked(*words)
+    assert (refused.code, len(refused.lines)) == (1, 1)
+    assert f"{out / name} is there, and evoked did not write it" in refused.err
+    assert [p for p in out.rglob("*") if p.is_file()] == [out / name]
+    assert (out / name).read_text() == "of the user"
+    assert evoked(*words, "--force").code == 0
+    again = evoked(*words)
+    assert again.code == 0, again.err

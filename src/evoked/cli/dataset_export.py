@@ -1,7 +1,7 @@
 """evoked dataset export: a dataset in the forms of other programs, hubs and the challenge."""
 
 import json
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import click
@@ -16,12 +16,12 @@ from evoked.core.tables import SUFFIXES
 from evoked.dataset.eev_bridge import BridgeConfig, export_labels
 from evoked.dataset.eev_release import RELEASED, export_release
 from evoked.dataset.frames import frame_files
-from evoked.dataset.hub_export import export_hub
+from evoked.dataset.hub_export import CROISSANT, export_hub
 from evoked.dataset.manifest import MANIFEST
 from evoked.dataset.split import PARTS
 from evoked.dataset.split_dataset import LABELS
 from evoked.learning.evaluation.prediction_sets import export_submission
-from evoked.report.dataset_exports import export_per_video, export_text_table
+from evoked.report.dataset_exports import CODEBOOK, export_per_video, export_text_table
 
 __all__ = ["export", "find_labels"]
 
@@ -138,14 +138,26 @@ def _of_frames(folder: Path, form: str, output: Path, config: BridgeConfig) -> l
 
 
 def _of_labels(folder: Path, form: str, labels: Path, output: Path, threshold: float) -> list[Path]:
-    inputs = partial(digests_of, labels)
+    inputs = cache(partial(digests_of, labels))
+
+    def check(path: Path) -> None:
+        claim(path, "dataset export", inputs, [labels, folder / MANIFEST])
+
     if form == "csv":
         path = file_in(output, "labels.csv", (".csv",))
-        claim(path, "dataset export", inputs, [labels])
+        for own in (path, path.with_name(CODEBOOK)):
+            check(own)
         return export_text_table(labels, path)
     check_folder(output)
     if form in PER_VIDEO:
         with bar("export") as progress:
-            return export_per_video(labels, output, PER_VIDEO[form], threshold=threshold, progress=progress)
-    claim(output / MANIFEST, "dataset export", inputs, [folder / MANIFEST])
+            return export_per_video(
+                labels, output, PER_VIDEO[form], threshold=threshold, check=check, progress=progress
+            )
+    own_manifest = output / MANIFEST
+    if not own_manifest.exists():  # the description, which cannot say what made it, goes with the manifest
+        check(output / CROISSANT)
+    for path in (own_manifest, *(output / "data" / f"{part}.parquet" for part in (*PARTS, "all"))):
+        if path.exists() or path == own_manifest:
+            check(path)
     return export_hub(folder, labels, output)

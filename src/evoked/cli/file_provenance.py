@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
+from xml.sax.saxutils import unescape
 
 from evoked.core.files import digest, parse_json
 from evoked.core.names import derived_name
@@ -57,6 +58,11 @@ def _subtitles(path: Path) -> object:
     return parse_json(next(after for line, after in pairwise(lines) if line.startswith("NOTE evoked")))
 
 
+def _elan(path: Path) -> object:
+    (note,) = re.findall(r'<PROPERTY NAME="evoked provenance">(.*?)</PROPERTY>', path.read_text(encoding="utf-8"), re.S)
+    return parse_json(unescape(note))
+
+
 def _page(path: Path) -> object:
     notes = re.findall(r"<!-- evoked (\{.*\}) -->", path.read_text(encoding="utf-8")[-(1 << 20) :])
     return parse_json(notes[-1])
@@ -84,6 +90,7 @@ READERS: Mapping[str, Callable[[Path], object]] = {
     ".csv": _csv,
     ".safetensors": _tensors,
     ".vtt": _subtitles,
+    ".eaf": _elan,
     **dict.fromkeys((".html", ".htm", ".svg"), _page),
     **dict.fromkeys((".png", ".pdf"), _picture),
     **dict.fromkeys((".mp4", ".mov", ".mkv"), _video),

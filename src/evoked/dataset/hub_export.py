@@ -15,7 +15,7 @@ from evoked.dataset.labels import LabelRows, read_labels, write_labels
 from evoked.dataset.manifest import VideoEntry, read_manifest, write_manifest
 from evoked.dataset.split import PARTS
 
-__all__ = ["CARD", "export_hub", "write_card"]
+__all__ = ["CARD", "CROISSANT", "export_hub", "write_card"]
 
 CARD, CROISSANT = "README.md", "croissant.json"
 FIXED = {"video": "text", "second": "integer", "valid": "boolean", "viewers": "integer"}

@@ -1,6 +1,6 @@
 """Labels of a dataset for other programs: subtitles (WebVTT) and ELAN files per video, CSV with a codebook."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,13 @@ CODEBOOK = "codebook.csv"
 
 
 def export_per_video(
-    labels: Path, folder: Path, suffix: str, *, threshold: float = POSITIVE_FROM, progress: Progress = silent
+    labels: Path,
+    folder: Path,
+    suffix: str,
+    *,
+    threshold: float = POSITIVE_FROM,
+    check: Callable[[Path], None] = lambda path: None,
+    progress: Progress = silent,
 ) -> list[Path]:
     """Write the labels of each video as a file of its own.
 
@@ -29,6 +35,7 @@ def export_per_video(
         folder: for VIDEO + suffix.
         suffix: ".vtt" or ".eaf".
         threshold: soft labels are shown as on from here.
+        check: called with each file before the first is written; what it raises ends the export.
         progress: called with the videos that are done.
 
     Returns:
@@ -40,15 +47,15 @@ def export_per_video(
     """
     rows = {video: one for video, one in read_labels(labels).items() if one.labels.valid.any()}
     made = _provenance(labels, suffix.removeprefix("."), threshold)
-    written = []
-    for done, (video, one) in enumerate(rows.items()):
-        progress(done, len(rows), video)
-        path = folder / derived_name(video, suffix)
+    paths = {video: folder / derived_name(video, suffix) for video in rows}
+    for video, path in paths.items():
         if path.parent != folder:
             raise DatasetError(f"{video!r} cannot be a file's name: it has a slash")
-        write_predictions(path, one.labels, made, threshold=threshold)
-        written.append(path)
-    return written
+        check(path)
+    for done, (video, one) in enumerate(rows.items()):
+        progress(done, len(rows), video)
+        write_predictions(paths[video], one.labels, made, threshold=threshold)
+    return list(paths.values())
 
 
 def export_text_table(labels: Path, output: Path) -> list[Path]:
