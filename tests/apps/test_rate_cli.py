@@ -62,6 +62,11 @@ def test_from_a_study_to_agreement(evoked, tmp_path: Path) -> None:  # type: ign
     assert (state["ratings"], state["complete"], state["raters"]["r002"]) == (24, 8, [8, 2.0])
     assert "24 of 24 ratings, 8 of 8 clips complete, 0 cannot tell" in evoked("rate", "status", study)[1]
     assert evoked("rate", "export", study, "-o", tmp_path / "r.csv")[:2] == (0, f"{tmp_path / 'r.csv'}\n")
+    assert read_provenance(tmp_path / "r.csv")["made_by"] == "rate export"  # type: ignore[index]
+    assert evoked("rate", "export", study, "-o", tmp_path / "r.csv")[0] == 0  # its own is replaced
+    (tmp_path / "mine.csv").write_text("mine")
+    assert "did not write it" in evoked("rate", "export", study, "-o", tmp_path / "mine.csv")[2]
+    assert (tmp_path / "mine.csv").read_text() == "mine"
     code, out, err = evoked("agree", study / "results" / "annotations", tmp_path / "r.csv", "--json")
     assert code == 0, err
     agreement = json.loads(out)

@@ -9,13 +9,15 @@ import click
 from evoked.apps.rating.config import PlanConfig, RateServerConfig
 from evoked.cli.messages import tell
 from evoked.cli.options import config_from_options, config_options
-from evoked.cli.outputs import check_folder
+from evoked.cli.outputs import check_folder, claim, digests_of, force_option
 from evoked.cli.paths import InputPath, OutputPath
 from evoked.cli.progress import bar
 from evoked.core.errors import EvokedError, OutputError
 from evoked.core.extras import require_serving
 from evoked.core.files import write_text
-from evoked.core.tables import check_suffix
+from evoked.core.provenance import Provenance
+from evoked.core.study_layout import StudyLayout
+from evoked.core.tables import check_suffix, write_csv_provenance
 from evoked.core.text_table import MISSING, text_table
 
 __all__ = ["rate"]
@@ -203,6 +205,7 @@ def status(study: Path, as_json: bool, database: str | None) -> None:
 @click.option("--labels", is_flag=True, help="labels of the contents, once a second, as evoked evaluate reads them")
 @click.option("--clips", is_flag=True, help="a folder of clips and their ratings, for evoked recogniser train")
 @_database
+@force_option
 def export(study: Path, output: Path, merge: str | None, labels: bool, clips: bool, database: str | None) -> None:
     """Write the ratings: the table that `evoked agree` and `evoked recogniser train` read.
 
@@ -224,11 +227,13 @@ def export(study: Path, output: Path, merge: str | None, labels: bool, clips: bo
         if labels:
             _export_labels(connection, study, output)
         elif clips:
-            from evoked.apps.rating.clips_export import export_clips
+            from evoked.apps.rating.clips_export import TABLE, export_clips
 
             check_folder(output)
+            claim(output / TABLE, "rate export", dict)
             with bar("clips") as progress:
                 output = export_clips(connection, study, output, progress)
+            write_csv_provenance(output, Provenance("rate export", {"clips": True}))
         else:
             _export_table(connection, study, output, merge)
     click.echo(output)
@@ -238,6 +243,7 @@ def _export_labels(connection: Any, study: Path, output: Path) -> None:
     from evoked.apps.rating.labels_export import export_labels
 
     check_suffix(output)
+    claim(output, "rate export", lambda: digests_of(*sorted(StudyLayout(study).alignments_folder.glob("*.json"))))
     for note in export_labels(connection, study, output):
         tell(f"note: {note}")
 
@@ -250,7 +256,9 @@ def _export_table(connection: Any, study: Path, output: Path, merge: str | None)
     rows = merged_table(connection, merge) if merge else rating_rows(connection)
     if not rows[1]:
         raise EvokedError(f"nothing was rated in {study} so far: evoked rate status {study}")
+    claim(output, "rate export", dict)
     write_text(output, table_text(rows))
+    write_csv_provenance(output, Provenance("rate export", {"merge": merge or "none", "rows": len(rows[1])}))
 
 
 @rate.command("import")

@@ -34,6 +34,7 @@ __all__ = [
     "read_numbers",
     "read_provenance",
     "read_table",
+    "write_csv_provenance",
     "write_table",
 ]
 
@@ -86,7 +87,20 @@ def write_table(path: Path, columns: Columns, provenance: Provenance) -> None:
             writer = csv.writer(file)
             writer.writerow(table.column_names)
             writer.writerows([_cell(v) for v in row.values()] for row in table.to_pylist())
-        write_text(_beside(path), provenance.as_json() + "\n")
+        write_csv_provenance(path, provenance)
+
+
+def write_csv_provenance(path: Path, provenance: Provenance) -> None:
+    """Write what made a CSV file into a file beside it; it has to be newer than the table.
+
+    Args:
+        path: the table, which is written already.
+        provenance: of the table.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
+    write_text(_beside(path), provenance.as_json() + "\n")
 
 
 def read_table(

@@ -16,7 +16,7 @@ from evoked.core.errors import StudyError
 from evoked.core.files import write_text
 from evoked.core.study_layout import StudyLayout
 
-__all__ = ["export_clips"]
+__all__ = ["TABLE", "export_clips"]
 
 TABLE = "ratings.csv"
 
