@@ -122,3 +122,12 @@ def test_series_without_anything_in_common_have_no_correlation() -> None:
     assert (round(pair.value or 0, 4), pair.low, pair.participants, pair.pairs) == (1.0, None, 2, 1)
     constant = np.vstack([np.ones(20), np.arange(20.0), np.arange(20.0) ** 2])
     assert intersubject_correlation(constant).pairs == 1
+
+
+def test_participants_without_a_value_change_no_interval() -> None:
+    data, series = values(5, 3), values(5, 40)
+    absent = np.full((30, 40), np.nan)
+    alone, beside = mean_band(data), mean_band(np.concatenate([data, absent[:, :3]]))
+    np.testing.assert_array_equal(alone.low, beside.low)
+    np.testing.assert_array_equal(alone.high, beside.high)
+    assert intersubject_correlation(series) == intersubject_correlation(np.concatenate([absent, series]))

@@ -62,7 +62,9 @@ def intersubject_correlation(
     value = float(np.tanh(z[known].mean()))
     if people < FEWEST:
         return IntersubjectCorrelation(value, None, None, people, pairs)
-    weights = resample_weights([0] * len(series), resamples, seed)
+    paired = known.any(axis=1)
+    z, known = z[np.ix_(paired, paired)], known[np.ix_(paired, paired)]
+    weights = resample_weights([0] * people, resamples, seed)
     total = ((weights @ np.where(known, z, 0.0)) * weights).sum(axis=1)
     count = ((weights @ known.astype(np.float64)) * weights).sum(axis=1)
     drawn = np.tanh(total[count > 0] / count[count > 0])

@@ -56,7 +56,7 @@ def mean_band(values: NDArray[np.floating], *, resamples: int = 1000, seed: int 
     """The mean over participants in each column, with a percentile bootstrap interval.
 
     Args:
-        values: shape (participants, n); NaN where a participant has none.
+        values: shape (participants, n); NaN where a participant has none. Those without any value are not resampled.
         resamples: number of resamples of whole participants, the same for each column.
         seed: equal seeds give equal intervals.
         level: share of the resamples between the bounds.
@@ -70,6 +70,7 @@ def mean_band(values: NDArray[np.floating], *, resamples: int = 1000, seed: int 
     count = known.sum(axis=0)
     mean = _ratio(np.where(known, values, 0.0).sum(axis=0), count)
     low, high = np.full(len(mean), np.nan), np.full(len(mean), np.nan)
+    values = values[known.any(axis=1)]  # whoever is in another group changes nothing
     if len(values) >= FEWEST:
         weights = resample_weights([0] * len(values), resamples, seed)
         for start in range(0, len(mean), CHUNK):

@@ -39,7 +39,7 @@ from evoked.weights.catalogue import NETS as CATALOGUE
 
 __all__ = ["CODE", "LabelSteps", "content_of", "playable"]
 
-CODE = {"align": 6, "annotate": 11, "label": 4}
+CODE = {"align": 6, "annotate": 11, "label": 5}
 """Code version of each step, raised by one whenever its code changes its results: older results are then recomputed."""
 
 
