@@ -48,6 +48,7 @@ def test_a_recording_that_does_not_exist_is_told_with_the_nearest_name(tmp_path:
         ("recording,person\nanna.mp4,P01\n", "has no column participant; its first line must name the columns"),
         ("recording,participant\n", "a header and no lines below it"),
         ("recording,participant\nanna.mp4,\n", "line 2: no participant; fill it in, or delete the line"),
+        (GOOD + "both.mp4,NA,,\n", "line 4: no participant; fill it in, or delete the line"),
         (GOOD + "anna.mp4,P09,,\n", "line 4: recording 'anna.mp4' is already on line 2; keep one line"),
         (GOOD + "both.mp4,P01,trained,\n", "line 4: participant 'P01' has group 'trained', and 'control' on line 2"),
         (GOOD.replace("condition", "joy"), "a column cannot be called 'joy'"),
@@ -95,3 +96,9 @@ def test_without_a_table_every_viewer_is_a_person() -> None:
     people, notes = identify(Participants(), {("a.mp4", "v1"): 3, ("b.mp4", "v1"): 3})
     assert [who.name for who in people.values()] == ["a.mp4/v1", "b.mp4/v1"]
     assert notes == ()
+
+
+def test_a_viewer_that_r_writes_as_na_is_not_named(tmp_path: Path) -> None:
+    raw = "recording,viewer,participant\nboth.mp4,v1,P01\nanna.mp4,NA,P02\n"
+    read = read_participants(table(tmp_path, raw), RECORDINGS)
+    assert list(read.lines) == [("both.mp4", "v1"), ("anna.mp4", "")]

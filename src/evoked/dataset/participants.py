@@ -82,7 +82,7 @@ def read_participants(path: Path, recordings: Sequence[str], expressions: Sequen
     for number, row in sheet.rows():
         cells = dict(zip(columns, row, strict=True))
         where = f"{path} line {number}"
-        recording, viewer, person = cells["recording"], cells.get("viewer", ""), cells["participant"]
+        recording, viewer, person = cells["recording"], _value(cells.get("viewer", "")), _value(cells["participant"])
         if not recording or not person:
             raise DatasetError(
                 f"{where}: no {'participant' if recording else 'recording'}; fill it in, or delete the line"
