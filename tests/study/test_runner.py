@@ -12,7 +12,9 @@ from evoked.core.files import write_text
 from evoked.core.progress import Progress, silent
 from evoked.core.step_outcome import StepOutcome
 from evoked.study.build_records import StepRecords
+from evoked.study.plan import Planner
 from evoked.study.runner import Runner, Work
+from evoked.study.selection import StepSelection
 
 
 class Quiet:
@@ -139,3 +141,32 @@ def test_bugs_and_interruptions_are_not_hidden(tmp_path: Path, error: BaseExcept
     with pytest.raises(type(error)):
         runner.do(fails("a", error))
     assert not StepRecords(tmp_path).is_kept("write", "a", "k")
+
+
+def aligns(folder: Path, key: str) -> Work:
+    def do(progress: Progress) -> None:
+        raise AlignmentError("a shows none of the contents")
+
+    return Work("align", "a", key, [folder / "a.txt"], do, findings=(AlignmentError,))
+
+
+def test_a_finding_under_the_same_key_blocks_no_step_that_is_done_alone(tmp_path: Path) -> None:
+    Runner(StepRecords(tmp_path), Quiet()).do(aligns(tmp_path, "k"))
+    only = StepSelection(only="label")
+    for key, blocked in (("k", False), ("other", True)):
+        runner = Runner(StepRecords(tmp_path), Quiet(), selection=only)
+        planner = Planner(StepRecords(tmp_path, read_only=True), only)
+        assert not runner.do(aligns(tmp_path, key))
+        assert not planner.do(aligns(tmp_path, key))
+        assert (runner.blocked, planner.blocked) == (blocked, blocked)
+        assert runner.items[0].reason == planner.planned[0].why
+        assert runner.items[0].reason.startswith("not up to date" if blocked else "a shows none")
+
+
+def test_files_of_a_step_that_is_not_chosen_stay_where_they_are(tmp_path: Path) -> None:
+    work = replace(writes(tmp_path, "a"), step="hold out")
+    (tmp_path / "a.txt").write_text("the user's")
+    Runner(StepRecords(tmp_path), Quiet(), selection=StepSelection(only="evaluate")).prepare([work])
+    assert (tmp_path / "a.txt").read_text() == "the user's"
+    Runner(StepRecords(tmp_path), Quiet()).prepare([work])
+    assert not (tmp_path / "a.txt").exists()

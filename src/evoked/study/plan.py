@@ -65,12 +65,12 @@ class Planner(Runner):
         if records.is_kept(*item, work.key):
             self.planned.append(PlannedItem(*item, "kept"))
             return True
-        if not self.selection.does(work.step):
+        if not self.selection.does(work.step) and not self._finding(work):
             self.blocked = True
             self.planned.append(PlannedItem(*item, "failed", self.selection.refusal(self._changes(work))))
-        elif work.archive and records.can_recall(*item, work.key):
+        elif self.selection.does(work.step) and work.archive and records.can_recall(*item, work.key):
             self.planned.append(PlannedItem(*item, "to do", "made before under the same key: only put back"))
-        elif work.findings and (reason := records.refusal(*item, work.key)):
+        elif reason := self._finding(work):
             self.planned.append(PlannedItem(*item, "failed", reason))
         else:
             assert isinstance(work.key, StepKey)

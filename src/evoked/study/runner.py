@@ -135,7 +135,7 @@ class Runner:
                 if name not in keys or not records.is_kept(step, name, keys[name]):
                     records.archive(step, name, wanted=keys.get(name, ""))
         for work in works:
-            if not records.is_kept(work.step, work.name, work.key):
+            if self.selection.does(work.step) and not records.is_kept(work.step, work.name, work.key):
                 self._begin(work)
 
     def has(self, work: Work) -> bool:
@@ -184,6 +184,8 @@ class Runner:
         if self.records.is_kept(work.step, work.name, work.key):
             return StepOutcome(work.step, work.name, "kept")
         if not self.selection.does(work.step):
+            if reason := self._finding(work):  # up to date: it would fail again
+                return StepOutcome(work.step, work.name, "failed", reason)
             self.blocked = True
             return StepOutcome(work.step, work.name, "failed", self.selection.refusal(self._changes(work)))
         if work.archive and self.records.can_recall(work.step, work.name, work.key):
@@ -191,11 +193,15 @@ class Runner:
         if work.archive and self.records.recall(work.step, work.name, work.key):
             self.records.own.end(work.step, work.name)
             return StepOutcome(work.step, work.name, "kept")
-        if work.findings and (reason := self.records.refusal(work.step, work.name, work.key)):
+        if reason := self._finding(work):
             return StepOutcome(work.step, work.name, "failed", reason)
         if self.records.is_recorded(work.step, work.name):
             self._show.redo(f"{work.step} {work.name}".strip(), self._changes(work))
         return None
+
+    def _finding(self, work: Work) -> str:
+        """The finding that an earlier run recorded under the same key; "" where there is none."""
+        return self.records.refusal(work.step, work.name, work.key) if work.findings else ""
 
     def _changes(self, work: Work) -> str:
         """Why an item is not kept, in words."""
