@@ -11,6 +11,7 @@ from rating_server import Client, RatingServer, rating_server
 
 from evoked.apps.rating.config import PlanConfig, RateServerConfig
 from evoked.apps.web.sessions import Signer, read_secret
+from evoked.core.errors import OutputError
 
 
 @pytest.fixture(scope="module")
@@ -122,3 +123,12 @@ def test_signed_values_expire_and_are_for_one_purpose(tmp_path: Path) -> None:
     time.sleep(1.1)
     assert signer.read(signed, 0) is None
     assert signer.read(json.dumps([1, 2]), 60) is None
+
+
+def test_a_secret_that_is_half_written_signs_nothing(tmp_path: Path) -> None:
+    for text in ("", "short\n"):
+        (tmp_path / "secret").write_text(text)
+        with pytest.raises(OutputError, match="holds no secret: delete it"):
+            read_secret(tmp_path / "secret")
+    (tmp_path / "secret").unlink()
+    assert read_secret(tmp_path / "secret") == read_secret(tmp_path / "secret")

@@ -11,6 +11,9 @@ from evoked.core.errors import OutputError
 
 __all__ = ["Signer", "read_secret"]
 
+_FEWEST = 32
+"""Characters of a secret."""
+
 
 def read_secret(path: Path) -> str:
     """Read the secret with which sessions and addresses are signed; make it where there is none.
@@ -22,14 +25,19 @@ def read_secret(path: Path) -> str:
         The secret.
 
     Raises:
-        OutputError: if it can be neither read nor made.
+        OutputError: if it can be neither read nor made, or is too short to be one.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
-            return path.read_text(encoding="ascii").strip()
+            secret = path.read_text(encoding="ascii").strip()
+            if len(secret) < _FEWEST:  # half written: whoever guesses that could sign anything
+                raise OutputError(
+                    f"{path} holds no secret: delete it; all sessions end, and a new one is made"
+                ) from None
+            return secret
         secret = secrets.token_urlsafe(32)
         with os.fdopen(file, "w", encoding="ascii") as out:
             out.write(secret)
