@@ -24,7 +24,7 @@ from evoked.apps.rating.plan import PlannedClip
 from evoked.apps.rating.store import Answer, hold_clips, migrate, read_plan, submit, undo, write_plan
 from evoked.apps.rating.tables import assignments, clips, raters, ratings
 from evoked.apps.web.database import GroupWriter, open_database, sqlite_url
-from evoked.core.errors import DatasetError, EvokedError
+from evoked.core.errors import DatasetError, EvokedError, OutputError
 from evoked.dataset.ratings import read_ratings
 
 NAMES = ("amusement", "surprise")
@@ -266,3 +266,30 @@ def test_many_raters_at_once_and_two_writers_on_one_store(address: str) -> None:
     second.close()
     store.engine.dispose()
     other.dispose()
+
+
+def test_a_change_that_is_given_up_or_mistaken_does_not_end_the_writer(tmp_path: Path) -> None:
+    store = Store(sqlite_url(tmp_path / "store.sqlite"))
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(_connection: sa.Connection) -> bool:
+        begun.set()
+        return go_on.wait(60)
+
+    def mistaken(connection: sa.Connection) -> None:
+        invite(connection, 1)
+        raise TypeError("a mistake")
+
+    first = store.writer.submit(slow)
+    assert begun.wait(60)
+    given_up, wrong = store.writer.submit(lambda c: invite(c, 1)), store.writer.submit(mistaken)
+    assert given_up.cancel()
+    go_on.set()
+    assert first.result(60)
+    with pytest.raises(TypeError, match="a mistake"):
+        wrong.result(60)
+    with pytest.raises(OutputError, match="could not keep it"):
+        store.run(lambda c: add_consent(c, 99, "v1"))
+    assert [name for name, _ in store.run(lambda c: invite(c, 1))] == ["r001"]
+    store.writer.close()
+    store.engine.dispose()

@@ -120,6 +120,9 @@ class GroupWriter:
                 return
 
     def _commit(self, batch: list[tuple[Callable[[sa.Connection], Any], "Future[Any]"]]) -> None:
+        batch = [(change, future) for change, future in batch if future.set_running_or_notify_cancel()]
+        if not batch:
+            return
         outcomes: list[tuple[Future[Any], Any, BaseException | None]] = []
         try:
             with self._engine.connect().execution_options(writes=True) as connection, connection.begin():
@@ -141,7 +144,12 @@ def _run(change: Callable[[sa.Connection], Any], connection: sa.Connection) -> t
     savepoint = connection.begin_nested()
     try:
         result = change(connection)
-    except (EvokedError, ValueError, LookupError) as error:
+    except sa.exc.IntegrityError as error:  # of this change alone, such as one of a rater who was just deleted
+        savepoint.rollback()
+        return None, OutputError(f"the database could not keep it: {' '.join(str(error.orig).split())}")
+    except sa.exc.SQLAlchemyError:  # of the database: the whole transaction fails
+        raise
+    except Exception as error:  # a mistake in a change must not end the thread that all others wait for
         savepoint.rollback()
         return None, error
     savepoint.commit()
