@@ -208,6 +208,26 @@ def test_a_rater_who_is_forgotten_leaves_nothing_but_free_slots(store: Store) ->
         store.run(lambda c: forget_rater(c, "r001"))
 
 
+def test_the_number_of_a_rater_who_is_forgotten_is_nobody_elses(store: Store) -> None:
+    (last,) = store.invite(2)[1:]
+    store.run(lambda c: forget_rater(c, "r002"))
+    assert store.invite(1)[0] > last  # a session is signed for a number: the old one must open nothing
+    with store.engine.connect() as connection:
+        assert connection.execute(sa.select(raters.c.pseudonym)).scalars().all() == ["r001", "r003"]
+    store.run(lambda c: c.execute(raters.insert(), {"id": 9, "pseudonym": "r012", "created": ""}))  # imported
+    assert [name for name, _ in store.run(lambda c: invite(c, 1))] == ["r013"]
+
+
+def test_what_is_deleted_is_not_in_the_file(tmp_path: Path) -> None:
+    store = Store(sqlite_url(tmp_path / "store.sqlite"))
+    (rater,) = store.invite(1)
+    store.answer(rater, store.hold(rater)[0], "a-submission")
+    store.run(lambda c: forget_rater(c, "r001"))
+    store.writer.close()
+    store.engine.dispose()
+    assert all(b"a-submission" not in file.read_bytes() for file in tmp_path.iterdir())
+
+
 def test_a_revoked_invitation_opens_no_session_and_its_answers_stay(store: Store) -> None:
     (name, token), _ = store.run(lambda c: invite(c, 2))
     first, second = store.hold(1, 2)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import sqlalchemy as sa
 
+from evoked.apps.rating.invitations import new_number
 from evoked.apps.rating.store import Answer, now_text, read_plan, submit, take_slot
 from evoked.apps.rating.tables import assignments, clips, raters
 from evoked.core.errors import DatasetError
@@ -61,9 +62,9 @@ def _rater(connection: sa.Connection, name: str) -> int:
     """The number of a rater of this pseudonym, who is made where there is none."""
     found = connection.execute(sa.select(raters.c.id).where(raters.c.pseudonym == name)).scalar()
     if found is None:
-        made = connection.execute(raters.insert(), {"pseudonym": name, "token_sha256": None, "created": now_text()})
-        assert made.inserted_primary_key is not None
-        found = made.inserted_primary_key[0]
+        found = new_number(connection)
+        values = {"id": found, "pseudonym": name, "token_sha256": None, "created": now_text()}
+        connection.execute(raters.insert(), values)
     return int(found)
 
 

@@ -1,15 +1,24 @@
 """Raters: their invitations, their consent, and their being forgotten."""
 
 import hashlib
+import re
 import secrets
 
 import sqlalchemy as sa
 
 from evoked.apps.rating.store import free_assignments, now_text
-from evoked.apps.rating.tables import assignments, consents, raters, ratings
+from evoked.apps.rating.tables import assignments, consents, forgotten, raters, ratings
 from evoked.core.errors import DatasetError
 
-__all__ = ["add_consent", "forget_rater", "has_consented", "invite", "rater_of_token", "revoke_invitation"]
+__all__ = [
+    "add_consent",
+    "forget_rater",
+    "has_consented",
+    "invite",
+    "new_number",
+    "rater_of_token",
+    "revoke_invitation",
+]
 
 
 def invite(connection: sa.Connection, count: int) -> list[tuple[str, str]]:
@@ -22,11 +31,25 @@ def invite(connection: sa.Connection, count: int) -> list[tuple[str, str]]:
     Returns:
         Pseudonym and token of each. Only the token's digest is kept: it cannot be shown again.
     """
-    last = connection.execute(sa.select(sa.func.max(raters.c.id))).scalar() or 0
-    made = [(f"r{number:03}", secrets.token_urlsafe(24)) for number in range(last + 1, last + 1 + count)]
-    rows = [{"pseudonym": name, "token_sha256": _digest(token), "created": now_text()} for name, token in made]
+    first = new_number(connection)
+    made = [(f"r{number:03}", secrets.token_urlsafe(24)) for number in range(first, first + count)]
+    rows = [
+        {"id": number, "pseudonym": name, "token_sha256": _digest(token), "created": now_text()}
+        for number, (name, token) in enumerate(made, first)
+    ]
     connection.execute(raters.insert(), rows)
     return made
+
+
+def new_number(connection: sa.Connection) -> int:
+    """A number that no rater has or had, nor as a pseudonym: a session of someone forgotten is never another's."""
+    used = [connection.execute(sa.select(sa.func.max(c))).scalar() or 0 for c in (raters.c.id, forgotten.c.number)]
+    names = connection.execute(sa.select(raters.c.pseudonym)).scalars()
+    return max(*used, *(int(name[1:]) for name in names if _INVITED.fullmatch(name))) + 1
+
+
+_INVITED = re.compile(r"r\d{3,7}", re.ASCII)
+"""A pseudonym as `invite` makes them; a table that is imported can have them too."""
 
 
 def rater_of_token(connection: sa.Connection, token: str) -> tuple[int, str] | None:
@@ -79,7 +102,7 @@ _GIVEN = (
 
 
 def forget_rater(connection: sa.Connection, pseudonym: str) -> int:
-    """Delete a rater with all answers; the slots are free again.
+    """Delete a rater with all answers; the slots are free again, and the number is never given again.
 
     Args:
         connection: in a transaction that writes.
@@ -96,6 +119,9 @@ def forget_rater(connection: sa.Connection, pseudonym: str) -> int:
     deleted = connection.execute(ratings.delete().where(ratings.c.rater == rater)).rowcount
     connection.execute(consents.delete().where(consents.c.rater == rater))
     connection.execute(raters.delete().where(raters.c.id == rater))
+    number = max(rater, int(pseudonym[1:]) if _INVITED.fullmatch(pseudonym) else 0)
+    if connection.execute(sa.select(forgotten).where(forgotten.c.number == number)).first() is None:
+        connection.execute(forgotten.insert(), {"number": number})
     return int(deleted)
 
 

@@ -39,6 +39,11 @@ raters = sa.Table(
     sa.Column("token_sha256", sa.String(64), unique=True),  # NULL: revoked, or imported
     sa.Column("created", sa.String(40), nullable=False),
 )
+forgotten = sa.Table(
+    "forgotten",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),  # of a rater: nobody else gets it
+)
 consents = sa.Table(
     "consents",
     metadata,

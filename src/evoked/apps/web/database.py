@@ -28,7 +28,8 @@ def sqlite_url(path: Path) -> str:
 
 
 def open_database(url: str) -> sa.Engine:
-    """Open a database; in SQLite a commit is on the disk when it returns (WAL, synchronous=FULL).
+    """Open a database; in SQLite a commit is on the disk when it returns (WAL, synchronous=FULL),
+    and what is deleted is overwritten.
 
     Args:
         url: as SQLAlchemy takes it: sqlite:///FILE, postgresql+psycopg://USER@HOST/NAME.
@@ -54,7 +55,13 @@ def open_database(url: str) -> sa.Engine:
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # or Python's sqlite3 would begin on its own
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", f"busy_timeout={_BUSY_MS}", "foreign_keys=ON"):
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "secure_delete=ON",
+        f"busy_timeout={_BUSY_MS}",
+        "foreign_keys=ON",
+    ):
         connection.execute(f"PRAGMA {pragma}")
 
 
