@@ -10,9 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
-from evoked.cli.main import evoked
+from evoked.core.errors import MediaError
 from evoked.features.extract import Extractor
 from evoked.features.live import LiveRows
 from evoked.media.live import LiveReader
@@ -153,9 +152,9 @@ def test_another_audio_track_is_followed_as_in_the_finished_file(
     stream: Path, model_folder: Path, tmp_path: Path
 ) -> None:
     two = tmp_path / "two.ts"
-    command = ["ffmpeg", "-v", "error", "-i", str(stream), "-f", "lavfi", "-i", "anoisesrc=a=.3:r=48000:seed=1"]
-    command += ["-map", "0:v", "-map", "0:a", "-map", "1:a", "-c:v", "copy", "-c:a", "mp2", "-shortest", str(two)]
-    subprocess.run(command, check=True)
+    making = ["ffmpeg", "-v", "error", "-i", str(stream), "-f", "lavfi", "-i", "anoisesrc=a=.3:r=48000:seed=1"]
+    making += ["-map", "0:v", "-map", "0:a", "-map", "1:a", "-c:v", "copy", "-c:a", "mp2", "-shortest", str(two)]
+    subprocess.run(making, check=True)
     model = load_model(model_folder)
     predictor, live = Predictor(model), LivePredictor(model)
     rows = {
@@ -166,9 +165,14 @@ def test_another_audio_track_is_followed_as_in_the_finished_file(
     for track, values in rows.items():
         expected = predict_features(model, predictor.features(two, audio_track=track)).values
         np.testing.assert_allclose(values, expected, atol=2e-4)
-    words = ["predict", str(two), "--model", str(model_folder), "--live", "--audio-track"]
-    told = CliRunner().invoke(evoked, [*words, "2", "-o", str(tmp_path / "p.csv")])
-    assert told.exit_code == 0, told.output
-    assert f"note: {two}: 2 audio tracks: track 2 is used, not track 1" in told.stderr
-    refused = CliRunner().invoke(evoked, [*words, "3"])
-    assert "has no audio track 3" in str(refused.exception)
+    with two.open("rb") as file:  # as a pipe: its end is known, a file's is waited for
+        told = subprocess.run(
+            command("-", "--model", model_folder, "--audio-track", 2, "-o", tmp_path / "p.csv"),
+            stdin=file,
+            capture_output=True,
+            text=True,
+        )
+    assert told.returncode == 0, told.stderr
+    assert ": 2 audio tracks: track 2 is used, not track 1" in told.stderr
+    with pytest.raises(MediaError, match="has no audio track 3"):
+        next(live(two, patience_s=0.05, audio_track=3))
