@@ -406,6 +406,7 @@ def test_one_bad_file_fails_only_its_own_items(videos: Path, study: Path, tmp_pa
     assert {row["name"] for row in shown if row["state"] == "failed"} == set(failed)
 
 
+@pytest.mark.full
 def test_a_wrong_pairs_csv_costs_no_work_once_it_is_right_again(study: Path, tmp_path: Path) -> None:
     """Aligned by audio; then pairs.csv with a wrong content, with a mistyped reaction, and removed again."""
     root = Path(shutil.copytree(study, tmp_path / "mistyped"))
