@@ -70,10 +70,14 @@ def test_the_intervals_equal_drawing_videos_by_hand() -> None:
         again = [sorted(labels)[i] for i in random.integers(22, size=22)]
         scores, truth = pooled(predictions, labels, again)
         mean = average_precision_score(truth, scores, average="macro")
-        drawn.append((mean, mean - truth.mean()))
+        each = average_precision_score(truth, scores, average=None) - truth.mean(axis=0)
+        drawn.append((mean, mean - truth.mean(), *each))
     low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
     assert (made.map.low, made.map.high) == pytest.approx((low[0], high[0]), abs=1e-12)
     assert (made.map.gain_low, made.map.gain_high) == pytest.approx((low[1], high[1]), abs=1e-12)
+    assert [r.gain_low for r in made.rows] == pytest.approx(low[2:], abs=1e-12)
+    assert [r.gain_high for r in made.rows] == pytest.approx(high[2:], abs=1e-12)
+    assert [r.gain for r in made.rows] == pytest.approx([r.ap - r.chance for r in made.rows])  # type: ignore[operator]
 
 
 def test_skill_is_above_chance_and_lot_is_not() -> None:
@@ -203,21 +207,25 @@ def test_settings_out_of_range_are_refused(wrong: dict) -> None:
         EvaluateConfig(**wrong)
 
 
+GAINS = ("gain", "gain_low", "gain_high")
+
+
 def test_the_file_and_the_table(tmp_path: Path) -> None:
     made = evaluate(*world(11, videos=4), QUICK, folds=[["v00.mp4"], ["v01.mp4"]], notes=["staged: so and so"])
     write_scores(tmp_path / "scores.json", made, Provenance("evaluate", {"seed": 0}))
     body = json.loads((tmp_path / "scores.json").read_text())
     assert body["expressions"] == list(NAMES)
-    assert set(body["rows"][0]) == {"name", "seconds", "positives", "chance", "ap", "low", "high", "auc"}
+    assert set(body["rows"][0]) == {"name", "seconds", "positives", "chance", "ap", "low", "high", "auc", *GAINS}
     assert body["map"]["value"] == made.map.value
     assert body["videos"] == ["v00.mp4", "v01.mp4", "v02.mp4", "v03.mp4"]
     assert body["folds"] == [["v00.mp4"], ["v01.mp4"]]
     assert body["provenance"]["made_by"] == "evaluate"
     lines = scores_table(made).splitlines()
-    assert [line.split("  ")[0] for line in lines[1:7]] == [*NAMES, "MAP", "MAP − chance", "MAP, shifted"]
+    assert [line.split("  ")[0] for line in lines[1:6]] == [*NAMES, "MAP", "MAP, shifted"]
     assert f"{100 * made.rows[0].ap:.2f}" in lines[1]  # type: ignore[operator]
-    assert lines[7] == "in %; 4 videos, held out in 2 folds; intervals resample whole videos"
-    assert lines[8:] == ["note: staged: so and so", "note: 4 videos: intervals over so few are too narrow"]
+    assert f"{100 * (made.rows[0].ap - made.rows[0].chance):.2f}" in lines[1]  # type: ignore[operator]
+    assert lines[6] == "in %; gain: AP − chance; 4 videos, held out in 2 folds; intervals resample whole videos"
+    assert lines[7:] == ["note: staged: so and so", "note: 4 videos: intervals over so few are too narrow"]
 
 
 def test_holding_out_in_turn_puts_a_know_nothing_below_chance_and_shifting_sees_it() -> None:

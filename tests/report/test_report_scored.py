@@ -9,10 +9,11 @@ from report_study import origin
 
 from evoked.learning.evaluation import scores as written
 from evoked.learning.evaluation.scores import read_scores
-from evoked.report.summary import against, between, headline, points
+from evoked.report.formats import chance_comparison
+from evoked.report.summary import against, between, gain, headline, points
 
 ROWS = (
-    written.ScoreRow("joy", 100, 20, 0.2, 0.35, 0.25, 0.45, 0.7),
+    written.ScoreRow("joy", 100, 20, 0.2, 0.35, 0.25, 0.45, 0.7, 0.15, 0.06, 0.24),
     written.ScoreRow("awe", 100, 0, 0.0, None, None, None, None),
 )
 MEAN = written.MeanScore(0.35, 0.18, 0.45, 0.2, 0.15, 0.04, 0.26, 0.21, 0.29, 0.01)
@@ -53,6 +54,16 @@ def test_the_difference_decides_where_it_is_known() -> None:
     assert headline(worse).startswith("The model is worse than random guessing")
     unsure = with_mean(gain=0.1, gain_low=-0.05, gain_high=0.2)
     assert headline(unsure).startswith("The model is not significantly better than random guessing")
+
+
+def test_an_expression_is_compared_by_its_gain_over_chance() -> None:
+    joy, awe = ROWS
+    assert chance_comparison(replace(joy, low=0.15)) == "above chance"  # its own interval holds 20 %
+    assert chance_comparison(replace(joy, gain_low=-0.01)) == "not significantly above chance"
+    assert chance_comparison(replace(joy, gain=None, gain_low=None, gain_high=None)) == "above chance"
+    assert chance_comparison(awe) == "undefined"
+    assert [gain(row) for row in ROWS] == ["+15.0 (+6.0 to +24.0)", "–"]
+    assert gain(replace(joy, gain_low=None, gain_high=None)) == "+15.0"
 
 
 def test_without_intervals_nothing_is_claimed() -> None:

@@ -136,14 +136,12 @@ def score_axis(scores: Scores) -> Axis:
 def chance_comparison(score: ScoreRow | MeanScore) -> str:
     """A score compared with chance, in words, by its interval.
 
-    For a mean it is the interval of MAP − chance where there is one: both vary together between resamples.
+    It is the interval of score − chance where there is one: both vary together between resamples.
     """
-    if isinstance(score, ScoreRow):
-        value, low, high, chance = score.ap, score.low, score.high, score.chance
-    elif score.gain is not None:
+    value = score.ap if isinstance(score, ScoreRow) else score.value
+    low, high, chance = score.low, score.high, score.chance
+    if score.gain is not None:
         value, low, high, chance = score.gain, score.gain_low, score.gain_high, 0.0
-    else:
-        value, low, high, chance = score.value, score.low, score.high, score.chance
     if value is None:
         return "undefined"
     if low is None or high is None or chance is None:

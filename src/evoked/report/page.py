@@ -21,7 +21,7 @@ from evoked.report.load_results import load_study
 from evoked.report.majorities import highest_shares, without_majority
 from evoked.report.page_data import PageData
 from evoked.report.page_series import index_of, series_of, within_limit
-from evoked.report.summary import between, interval, points, summarise
+from evoked.report.summary import between, gain, interval, points, summarise
 from evoked.report.timelines import labels_per_second
 from evoked.report.video import EmbeddedVideo, embed_video
 from evoked.report.viewer_pictures import viewer_pictures
@@ -114,6 +114,7 @@ def render(
             between=between,
             interval=interval,
             points=points,
+            gain=gain,
             colours=expression_colours(data.expressions),
             style=asset("page.css"),
             script=script,

@@ -8,7 +8,7 @@ from evoked.learning.evaluation.scores import MeanScore, ScoreRow, Scores
 from evoked.report.formats import PERCENT, chance_comparison, clock, grouped, percent
 from evoked.report.page_data import PageData
 
-__all__ = ["Summary", "SummaryTile", "against", "between", "headline", "interval", "points", "summarise"]
+__all__ = ["Summary", "SummaryTile", "against", "between", "gain", "headline", "interval", "points", "summarise"]
 
 VERDICTS = {
     "above chance": "The model is better than random guessing: the whole interval lies above chance.",
@@ -118,3 +118,10 @@ def between(score: ScoreRow | MeanScore) -> str:
     if score.low is None or score.high is None:
         return "–"
     return f"{percent(score.low).removesuffix(PERCENT)}{JOINER}–{JOINER}{percent(score.high)}"
+
+
+def gain(score: ScoreRow | MeanScore) -> str:
+    """Score minus chance in percentage points with its interval: "+12.1 (+3.4 to +20.0)"."""
+    if score.gain_low is None:
+        return points(score.gain)
+    return f"{points(score.gain)} ({points(score.gain_low)} to {points(score.gain_high)})"

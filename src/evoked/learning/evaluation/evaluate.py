@@ -90,16 +90,7 @@ def evaluate(
     elif len(pooled.videos) < FEW:
         all_notes.append(f"{len(pooled.videos)} videos: intervals over so few are too narrow")
     rows = tuple(
-        ScoreRow(
-            name,
-            len(group),
-            int(pooled.truth[:, k].sum()),
-            chance_level(pooled.truth[:, k]),
-            aps[k],
-            intervals[k].low if aps[k] is not None else None,
-            intervals[k].high if aps[k] is not None else None,
-            ranked[k].roc_auc(),
-        )
+        _row(name, ranked[k], pooled.truth[:, k], intervals[2 * k], intervals[2 * k + 1])
         for k, name in enumerate(names)
     )
     mean = _mean(rows, intervals[-2], intervals[-1], _shifted(ranked, pooled, config))
@@ -229,21 +220,34 @@ def _correlation(pooled: _Pooled, config: EvaluateConfig) -> CorrelationScores:
 
 
 def _intervals(ranked: Sequence[RankedScores], pooled: _Pooled, config: EvaluateConfig) -> list[Interval]:
-    """Intervals of the AP of each class, then of MAP, then of MAP − chance."""
+    """Intervals of AP and of AP − chance of each class in turn, then of MAP, then of MAP − chance."""
     videos, k = len(pooled.videos), len(ranked)
     length = np.bincount(pooled.group, minlength=videos)
     hits = np.stack([np.bincount(pooled.group, weights=pooled.truth[:, i], minlength=videos) for i in range(k)])
 
     def statistics(weights: NDArray[np.int64]) -> list[float | None]:
         aps = [r.average_precision(weights) for r in ranked]
+        chances = hits @ weights / (length @ weights)
+        gains = [None if ap is None else ap - float(chance) for ap, chance in zip(aps, chances, strict=True)]
+        values = [value for pair in zip(aps, gains, strict=True) for value in pair]
         defined = [i for i, ap in enumerate(aps) if ap is not None]
         if not defined:
-            return [*aps, None, None]
+            return [*values, None, None]
         mean = float(np.mean([ap for ap in aps if ap is not None]))
         prevalence = float((hits[defined] @ weights).mean() / (length @ weights))
-        return [*aps, mean, mean - prevalence]
+        return [*values, mean, mean - prevalence]
 
     return bootstrap(videos, statistics, resamples=config.resamples, seed=config.seed, level=config.confidence_level)
+
+
+def _row(name: str, ranked: RankedScores, truth: NDArray[np.bool_], of_ap: Interval, of_gain: Interval) -> ScoreRow:
+    """One expression with its intervals, which are undefined with the score itself."""
+    ap, chance, seconds, positives = ranked.average_precision(), chance_level(truth), len(truth), int(truth.sum())
+    if ap is None or chance is None:
+        return ScoreRow(name, seconds, positives, chance, None, None, None, ranked.roc_auc())
+    bounds = of_ap.low, of_ap.high
+    gain = ap - chance, of_gain.low, of_gain.high
+    return ScoreRow(name, seconds, positives, chance, ap, *bounds, ranked.roc_auc(), *gain)
 
 
 def _shifted(ranked: Sequence[RankedScores], pooled: _Pooled, config: EvaluateConfig) -> NDArray[np.float64]:

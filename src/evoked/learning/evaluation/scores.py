@@ -28,6 +28,8 @@ class ScoreRow:
         ap: average precision; None where there is no positive: undefined, not 0.
         low, high: interval over whole videos; None where it is undefined.
         auc: area under the ROC curve; None where all seconds have the same label.
+        gain, gain_low, gain_high: AP − chance and its interval: both are computed in each bootstrap resample, so that
+            the lower bound above 0 means better than chance. None in older files.
     """
 
     name: str
@@ -38,6 +40,9 @@ class ScoreRow:
     low: float | None
     high: float | None
     auc: float | None
+    gain: float | None = None
+    gain_low: float | None = None
+    gain_high: float | None = None
 
 
 @dataclass(frozen=True)
@@ -147,12 +152,13 @@ def read_scores(path: Path) -> Scores:
         raise DatasetError(message) from error
 
 
+_ROW_KEYS = ("chance", "ap", "low", "high", "auc", "gain", "gain_low", "gain_high")
 _MEAN_KEYS = ("low", "high", "chance", "gain", "gain_low", "gain_high", "shifted", "shifted_high", "shifted_p")
 
 
 def _row_from(row: Mapping[str, Any]) -> ScoreRow:
-    chance, ap, low, high, auc = (_finite(row.get(key)) for key in ("chance", "ap", "low", "high", "auc"))
-    return ScoreRow(str(row["name"]), int(row["seconds"]), int(row["positives"]), chance, ap, low, high, auc)
+    values = (_finite(row.get(key)) for key in _ROW_KEYS)
+    return ScoreRow(str(row["name"]), int(row["seconds"]), int(row["positives"]), *values)
 
 
 def _names(value: object, key: str) -> tuple[str, ...]:
@@ -167,19 +173,24 @@ def _finite(value: float | None) -> float | None:
 
 def scores_table(scores: Scores) -> str:
     """The scores as lines of text, in percent, with the chance row and the intervals."""
-    lines = [("", "AP", f"{100 * scores.level:g} % interval", "chance", "AUC", "positives", "seconds")]
+    interval = f"{100 * scores.level:g} % interval"
+    lines = [("", "AP", interval, "chance", "gain", interval, "AUC", "positives", "seconds")]
     for r in scores.rows:
-        values = (_percent(r.ap), _span(r.low, r.high), _percent(r.chance), _percent(r.auc))
+        values = (_percent(r.ap), _span(r.low, r.high), _percent(r.chance), *_gain(r), _percent(r.auc))
         lines.append((r.name, *values, str(r.positives), str(r.seconds)))
     m = scores.map
-    lines.append(("MAP", _percent(m.value), _span(m.low, m.high), _percent(m.chance), "", "", ""))
-    lines.append(("MAP − chance", _percent(m.gain), _span(m.gain_low, m.gain_high), "", "", "", ""))
+    lines.append(("MAP", _percent(m.value), _span(m.low, m.high), _percent(m.chance), *_gain(m), "", "", ""))
     if m.shifted is not None:
-        lines.append(("MAP, shifted", _percent(m.shifted), f"95th: {_percent(m.shifted_high)}", "", "", "", ""))
+        shifted = (_percent(m.shifted), f"95th: {_percent(m.shifted_high)}")
+        lines.append(("MAP, shifted", *shifted, "", "", "", "", "", ""))
     folds = f", held out in {len(scores.folds)} folds" if scores.folds else ""
-    summary = f"in %; {len(scores.videos)} videos{folds}; intervals resample whole videos"
+    summary = f"in %; gain: AP − chance; {len(scores.videos)} videos{folds}; intervals resample whole videos"
     soft = ["", correlation_table(scores.correlation)] if scores.correlation else []
     return "\n".join([text_table(lines), summary, *soft, *(f"note: {n}" for n in scores.notes)])
+
+
+def _gain(score: ScoreRow | MeanScore) -> tuple[str, str]:
+    return _percent(score.gain), _span(score.gain_low, score.gain_high)
 
 
 def _percent(value: float | None) -> str:
