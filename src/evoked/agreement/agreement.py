@@ -308,7 +308,7 @@ def _note_undefined(rows: Sequence[AgreementRow], data: PairedClips, config: Agr
 
 
 HEAVY = 0.05
-"""Intervals of recall covered 64 % instead of 95 % where a clip could count for 14 % of the positives."""
+"""In 200 simulations the 95 % interval of recall held it 61 % of the times where a clip could count for 14 %."""
 
 
 def _note_heavy_clips(data: PairedClips, notes: list[str]) -> None:
