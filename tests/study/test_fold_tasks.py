@@ -116,6 +116,7 @@ def result_bytes(layout: StudyLayout) -> dict[str, bytes]:
 FOLDS = [f"hold out fold-{number}" for number in range(3)]
 
 
+@pytest.mark.full
 def test_folds_in_processes_give_the_bytes_of_a_serial_run(tmp_path: Path) -> None:
     results = {}
     for name, executor in (("here", None), ("serial", SerialPool()), ("processes", ProcessPool(2))):
