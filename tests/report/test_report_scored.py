@@ -62,6 +62,7 @@ def test_an_expression_is_compared_by_its_gain_over_chance() -> None:
     assert chance_comparison(replace(joy, gain_low=-0.01)) == "not significantly above chance"
     assert chance_comparison(replace(joy, gain=None, gain_low=None, gain_high=None)) == "above chance"
     assert chance_comparison(awe) == "undefined"
+    assert chance_comparison(replace(joy, positives=9)) == "too few positive seconds"
     assert [gain(row) for row in ROWS] == ["+15.0 (+6.0 to +24.0)", "–"]
     assert gain(replace(joy, gain_low=None, gain_high=None)) == "+15.0"
 

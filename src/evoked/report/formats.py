@@ -133,11 +133,18 @@ def score_axis(scores: Scores) -> Axis:
     return share_axis([*rows, scores.map.value, scores.map.high, scores.map.chance])
 
 
+FEW_POSITIVES = 10
+"""With fewer positive seconds even a random ranking has an average precision well above their share."""
+
+
 def chance_comparison(score: ScoreRow | MeanScore) -> str:
     """A score compared with chance, in words, by its interval.
 
-    It is the interval of score − chance where there is one: both vary together between resamples.
+    It is the interval of score − chance where there is one: both vary together between resamples. An expression with
+    fewer than ten positive seconds is not compared.
     """
+    if isinstance(score, ScoreRow) and 0 < score.positives < FEW_POSITIVES:
+        return "too few positive seconds"
     value = score.ap if isinstance(score, ScoreRow) else score.value
     low, high, chance = score.low, score.high, score.chance
     if score.gain is not None:

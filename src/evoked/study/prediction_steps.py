@@ -33,7 +33,7 @@ from evoked.weights.catalogue import NETS
 
 __all__ = ["CODE", "HELD_OUT", "MODEL_FILES", "PredictionSteps"]
 
-CODE = {"features": 6, "hold out": 2, "evaluate": 2, "train": 1, "report": 5}
+CODE = {"features": 6, "hold out": 2, "evaluate": 2, "train": 1, "report": 6}
 """Code version of each step; see `label_steps.CODE`."""
 HELD_OUT = "held out: predicted by a model that did not learn from this video"
 LABELS = "labels.parquet"
