@@ -87,6 +87,21 @@ def test_from_a_study_to_agreement(evoked, tmp_path: Path) -> None:  # type: ign
     assert (tmp_path / "m.csv").read_text().splitlines()[1].split(",")[4:] == ["1", "0", "0.5"]
     assert evoked("rate", "forget", study, "r002")[:2] == (0, "r002: 8 answers deleted\n")
     assert json.loads(evoked("rate", "status", study, "--json")[1])["complete"] == 0
+    lines = [line.split(",") for line in (tmp_path / "m.csv").read_text().splitlines()[1:]]
+    tasks = [dict(zip(("video", "start_s", "end_s", "viewer"), line[:4], strict=True)) for line in lines]
+    seen = [{"type": "choices", "value": {"choices": ["Amusement"]}}]
+    by = {"id": 9, "email": "ann@lab.example"}
+    made = [{"id": i, "data": d, "annotations": [{"completed_by": by, "result": seen}]} for i, d in enumerate(tasks)]
+    (tmp_path / "ls.json").write_text(json.dumps(made).replace("Amusement", "anger"))
+    assert "task 0: the choice 'anger' is no known" in evoked("rate", "import", study, tmp_path / "ls.json")[2]
+    (tmp_path / "ls.json").write_text(json.dumps(made).replace('"viewer"', '"face"'))
+    assert "names no viewer, and the plan rates one" in evoked("rate", "import", study, tmp_path / "ls.json")[2]
+    (tmp_path / "ls.json").write_text(json.dumps(made))
+    assert evoked("rate", "import", study, tmp_path / "ls.json") == (0, "8 answers of 1 raters added\n", "")
+    evoked("rate", "export", study, "-o", tmp_path / "r.csv")
+    table = read_ratings(tmp_path / "r.csv")
+    assert (table.raters, table.marks[table.rater == 0].tolist()) == (("ls-9", "r001", "r003"), [[1, 0]] * 8)
+    assert "lab.example" not in (tmp_path / "r.csv").read_text()
 
 
 def test_labels_of_the_content_by_people(evoked, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

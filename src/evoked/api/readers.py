@@ -115,7 +115,7 @@ def read_ratings(path: File, *, expressions: Sequence[str] = (), groups: Sequenc
     """Read a table of human ratings, a row per clip and rater (docs/agreement.md).
 
     Args:
-        path: the table.
+        path: the table, or the JSON that Label Studio exports.
         expressions: columns that are expressions, besides the fifteen of EEV.
         groups: columns that group people, besides person, ethnicity, gender and age.
 

@@ -266,7 +266,9 @@ def _export_table(connection: Any, study: Path, output: Path, merge: str | None)
 @click.argument("ratings", type=InputPath())
 @_database
 def import_table(study: Path, ratings: Path, database: str | None) -> None:
-    """Add the answers of a RATINGS table, such as another export, to clips of the plan. All of its lines, or none.
+    """Add the answers of RATINGS to clips of the plan: a table, such as another export, or the JSON of Label Studio.
+
+    All of its answers, or none. See docs/howto/rate.md.
 
     \f
 
@@ -281,7 +283,9 @@ def import_table(study: Path, ratings: Path, database: str | None) -> None:
     from evoked.apps.rating.open_store import open_store
 
     with open_store(study, database).connect().execution_options(writes=True) as connection, connection.begin():
-        count, people = import_ratings(connection, ratings)
+        count, people, notes = import_ratings(connection, ratings)
+    for note in notes:
+        tell(f"note: {note}")
     click.echo(f"{count} answers of {people} raters added")
 
 

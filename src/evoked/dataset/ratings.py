@@ -1,7 +1,8 @@
 """Read ratings: expressions that people saw on the faces of short clips, a row per clip and rater (spec §5).
 
 Each clip is rated by several people; a mark is 1 where the expression is on the faces for the entire clip, 0 where it
-is not, empty where it was not rated. docs/agreement.md has the format with an example.
+is not, empty where it was not rated. docs/agreement.md has the format with an example. An export of Label Studio is
+read as such a table.
 """
 
 import math
@@ -17,8 +18,9 @@ from evoked.core.csv_sheet import CsvSheet, parse_cell
 from evoked.core.errors import DatasetError
 from evoked.core.expressions import EEV15
 from evoked.core.table_times import check_unit, parse_clock
+from evoked.dataset.label_studio import LabelStudioSheet
 
-__all__ = ["RatedClip", "Ratings", "read_ratings"]
+__all__ = ["ONE_RATER", "RatedClip", "Ratings", "read_ratings"]
 
 PLACES = ("clip", "video", "viewer", "second", "start_s", "end_s")
 PROBABILITY, CANNOT_TELL = "sampling_probability", "cannot_tell"
@@ -26,6 +28,7 @@ GROUPS = ("person", "ethnicity", "gender", "age")
 MERGES = ("majority", "any", "mean")
 LONGEST_SPAN_S = 1000  # nobody rates a clip of a quarter of an hour with one mark
 HALF_WINDOW_S = 1.5  # of a label's second: spec §4
+ONE_RATER = "one rater only: agreement between people is undefined"
 COLUMNS = "clip or video with start_s,end_s or second; rater; expressions as 0 or 1"
 
 
@@ -116,15 +119,20 @@ class Ratings:
         return np.where(rated > 0, on.astype(np.float64), np.nan)
 
 
-def read_ratings(path: Path, *, expressions: Sequence[str] = (), groups: Sequence[str] = ()) -> Ratings:
-    """Read a table of ratings.
+def read_ratings(
+    path: Path, *, expressions: Sequence[str] = (), groups: Sequence[str] = (), asked: Sequence[str] = ()
+) -> Ratings:
+    """Read a table of ratings, or an export of Label Studio.
 
     Args:
         path: a table in any form that `CsvSheet` reads, with columns `rater`; `clip` (a file), or `video` with
             `start_s, end_s`, or `video` with `second`; expressions; perhaps `viewer`, `person`, `ethnicity`,
-            `gender`, `age`, `sampling_probability`, `cannot_tell` (1: all expressions of the line are empty).
+            `gender`, `age`, `sampling_probability`, `cannot_tell` (1: all expressions of the line are empty); or
+            the JSON or JSON-MIN of Label Studio, ending in .json, whose tasks' data have these columns as keys.
         expressions: names that may be columns besides the fifteen of EEV.
         groups: further columns that describe the person who is seen.
+        asked: what raters in Label Studio could tick, whose export names only what they did; without it, what any of
+            them ticked. A table says it by its columns.
 
     Returns:
         All ratings; equal for any order of the lines.
@@ -133,9 +141,13 @@ def read_ratings(path: Path, *, expressions: Sequence[str] = (), groups: Sequenc
         DatasetError: if it cannot be read, a column is missing or unknown, nothing is rated, or a line is invalid:
             the first such line is named.
     """
-    sheet = CsvSheet(path, COLUMNS)
     known = dict.fromkeys((*EEV15, *expressions))
     group_columns = (*GROUPS, *(g.lower() for g in groups))
+    sheet: CsvSheet | LabelStudioSheet
+    if path.suffix.lower() == ".json":
+        sheet = LabelStudioSheet(path, known=tuple(known), columns=(*group_columns, PROBABILITY), asked=asked)
+    else:
+        sheet = CsvSheet(path, COLUMNS)
     names = _expression_columns(sheet, known, group_columns)
     reader = _Reader(sheet, names, tuple(column for column in group_columns if column in sheet.header))
     for number, cells in sheet.rows():
@@ -143,7 +155,9 @@ def read_ratings(path: Path, *, expressions: Sequence[str] = (), groups: Sequenc
     return reader.ratings()
 
 
-def _expression_columns(sheet: CsvSheet, known: Mapping[str, object], group_columns: Sequence[str]) -> tuple[str, ...]:
+def _expression_columns(
+    sheet: CsvSheet | LabelStudioSheet, known: Mapping[str, object], group_columns: Sequence[str]
+) -> tuple[str, ...]:
     """The expressions in the header, in the order of `known`; DatasetError if the header is invalid."""
     path, header = sheet.path, list(sheet.header)
     if twice := {n for n in header if header.count(n) > 1}:
@@ -168,8 +182,11 @@ def _expression_columns(sheet: CsvSheet, known: Mapping[str, object], group_colu
 class _Reader:
     """Collects lines and their problems, and builds Ratings."""
 
-    def __init__(self, sheet: CsvSheet, names: tuple[str, ...], group_columns: tuple[str, ...]) -> None:
+    def __init__(
+        self, sheet: CsvSheet | LabelStudioSheet, names: tuple[str, ...], group_columns: tuple[str, ...]
+    ) -> None:
         self.path, self.separator, self.names, self.group_columns = sheet.path, sheet.separator, names, group_columns
+        self.word, self.notes = ("line", ()) if isinstance(sheet, CsvSheet) else (sheet.row_word, sheet.notes)
         self.problems: list[str] = []
         self.marks: dict[tuple[RatedClip, str], tuple[int, list[float]]] = {}
         self.groups: dict[RatedClip, dict[str, tuple[str, int]]] = {}
@@ -183,14 +200,14 @@ class _Reader:
                 raise ValueError("no rater; give each a name or number")
             if (clip, rater) in self.marks:
                 first = self.marks[clip, rater][0]
-                raise ValueError(f"{rater} rated {clip} on line {first} already; keep one of the two")
+                raise ValueError(f"{rater} rated {clip} on {self.word} {first} already; keep one of the two")
             marks = [_mark(n, cells[n.lower()]) for n in self.names]
             if _mark(CANNOT_TELL, cells.get(CANNOT_TELL, "")) == 1 and not np.isnan(marks).all():
                 raise ValueError(f"{CANNOT_TELL} is 1, and an expression is marked; leave one of the two empty")
             self._sampled(clip, cells, number)
             self._group(clip, cells, number)
         except ValueError as error:
-            self.problems.append(f"{self.path} line {number}: {error}")
+            self.problems.append(f"{self.path} {self.word} {number}: {error}")
         else:
             self.marks[clip, rater] = (number, marks)
 
@@ -200,7 +217,9 @@ class _Reader:
             value = cells[column]
             before, line = groups.get(column, ("", 0))
             if value and before and value != before:
-                raise ValueError(f"{column} of {clip} is {value!r}, and {before!r} on line {line}; a clip has one")
+                raise ValueError(
+                    f"{column} of {clip} is {value!r}, and {before!r} on {self.word} {line}; a clip has one"
+                )
             if value and not before:
                 groups[column] = (value, number)
 
@@ -212,14 +231,16 @@ class _Reader:
             raise ValueError(f"{PROBABILITY} must be above 0 and at most 1, got {value:g}")
         before, line = self.probability.setdefault(clip, (value, number))
         if value != before:
-            raise ValueError(f"{PROBABILITY} of {clip} is {value:g}, and {before:g} on line {line}; a clip has one")
+            raise ValueError(
+                f"{PROBABILITY} of {clip} is {value:g}, and {before:g} on {self.word} {line}; a clip has one"
+            )
 
     def ratings(self) -> Ratings:
         self._overlaps()
         self._units()
         if self.problems:
             more = len(self.problems) - 1
-            raise DatasetError(self.problems[0] + (f" (and {more} more lines are wrong)" if more else ""))
+            raise DatasetError(self.problems[0] + (f" (and {more} more {self.word}s are wrong)" if more else ""))
         if not self.marks:
             raise DatasetError(f"{self.path} has a header and no ratings below it")
         marks = np.array([m for _, m in self.marks.values()], dtype=np.float32)
@@ -230,7 +251,7 @@ class _Reader:
         indices = np.array([(clip_index[c], rater_index[r]) for c, r in self.marks], dtype=np.int64)
         order = np.lexsort(indices.T[::-1])  # equal for any order of the lines
         groups = {k: tuple(self.groups[c].get(k, ("", 0))[0] for c in clips) for k in self.group_columns}
-        notes = () if len(raters) > 1 else ("one rater only: agreement between people is undefined",)
+        notes = self.notes if len(raters) > 1 else (*self.notes, ONE_RATER)
         drawn = np.array([self.probability[c][0] for c in clips]) if self.has_probability else None
         rated = (indices[order, 0], indices[order, 1], marks[order])
         return Ratings(self.names, tuple(clips), tuple(raters), *rated, groups, notes, drawn)
@@ -262,7 +283,8 @@ class _Reader:
             if same_face and later.start_s < earlier.end_s - 1e-6:
                 first, second = sorted((lines[earlier], lines[later]))
                 self.problems.append(
-                    f"{self.path} line {second}: {earlier} and {later} (line {first}) overlap; rate each instant once"
+                    f"{self.path} {self.word} {second}: {earlier} and {later} ({self.word} {first}) overlap; "
+                    "rate each instant once"
                 )
 
 

@@ -88,7 +88,7 @@ def _known_clips(
     path: Path, candidates: list[PlannedClip], names: tuple[str, ...]
 ) -> list[tuple[PlannedClip, tuple[str, ...]]]:
     """The clips of the training round, and what is present in each."""
-    table = read_ratings(path, expressions=names)
+    table = read_ratings(path, expressions=names, asked=names)
     if missing := [name for name in names if name not in table.expressions]:
         raise DatasetError(f"{path} has no column {missing[0]}, which raters can tick")
     of_place = {(clip.video, clip.viewer, clip.start_s, clip.end_s): clip for clip in candidates}
