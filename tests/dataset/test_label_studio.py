@@ -63,10 +63,16 @@ def test_single_several_none_and_cannot_tell(tmp_path: Path) -> None:
 
 
 def test_old_exports_and_skipped_annotations(tmp_path: Path) -> None:
-    old = task(1, annotation(4, "awe"), {**annotation(5, "awe"), "skipped": True})
+    old = task(
+        1,
+        annotation(4, "awe"),
+        annotation(4, "doubt", created_at=1612345678),
+        {**annotation(5, "awe"), "skipped": True},
+    )
     old["completions"] = old.pop("annotations")
     ratings = read(tmp_path, [old, task(2, annotation(5, "awe", was_cancelled=True), start_s=3, end_s=6)])
     assert (ratings.raters, [str(clip) for clip in ratings.clips]) == (("ls-4",), ["anna.mp4 0-3 s v1"])
+    assert ratings.expressions == ("doubt",)  # the one that says when it was made is the later one
     assert ratings.notes[0] == "2 annotations skipped in Label Studio: no ratings"
 
 
@@ -165,6 +171,7 @@ SPOTS = [task(5, annotation(1, "awe")), task(6, annotation(1, "awe"), start_s=2,
         ([task(4, annotation(1, result=[LABELS]))], "task 4: an answer is of type 'timelinelabels'; only Choices"),
         ([task(4, annotation(1, result=[REGION]))], r"task 4: a choice is of a part of the clip \(end\)"),
         ([task(4, annotation(1, "awe", updated_at="now"))], "task 4: updated_at must be a time, got 'now'"),
+        ([task(4, annotation(1, "awe", updated_at=10**400))], "task 4: updated_at must be a time, got '1000"),
         ([task(4, annotation(1, "awe", was_cancelled=True))], "holds no rating: 1 annotation skipped"),
         ([task(4, annotation(1))], "nobody ticked an expression, so what was asked is unknown"),
         (SPOTS, r"task 6: anna.mp4 0-3 s v1 and anna.mp4 2-5 s v1 \(task 5\) overlap"),

@@ -281,14 +281,15 @@ def _pseudonym(by: object) -> str:
 
 def _moment(value: object) -> float:
     """Seconds since 1970 of a time, which old exports give so; −∞ where there is none."""
-    if isinstance(value, int | float):
-        return float(value)
     if not value:
         return -math.inf
     try:
-        time = datetime.fromisoformat(str(value))
-    except ValueError as error:
-        raise ValueError(f"updated_at must be a time, got {value!r}") from error
+        if isinstance(value, int | float):
+            time = datetime.fromtimestamp(value, UTC)
+        else:
+            time = datetime.fromisoformat(str(value))
+    except (ValueError, OverflowError, OSError) as error:
+        raise ValueError(f"updated_at must be a time, got {str(value)[:40]!r}") from error
     return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
 
 
