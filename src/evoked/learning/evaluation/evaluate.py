@@ -81,18 +81,17 @@ def evaluate(
     all_notes = [*notes, *pooled.notes, *([counted] if pooled.soft else [])]
     names, group = pooled.expressions, pooled.group
     ranked = [RankedScores(pooled.scores[:, k], pooled.truth[:, k], group) for k in range(len(names))]
-    aps = [r.average_precision() for r in ranked]
-    if undefined := [name for name, ap in zip(names, aps, strict=True) if ap is None]:
-        all_notes.append(f"never shown, so undefined and not in the mean: {', '.join(undefined)}")
     intervals = _intervals(ranked, pooled, config)
-    if len(pooled.videos) == 1:
-        all_notes.append("one video only: no interval, its seconds are no separate evidence")
-    elif len(pooled.videos) < FEW:
-        all_notes.append(f"{len(pooled.videos)} videos: intervals over so few are too narrow")
     rows = tuple(
         _row(name, ranked[k], pooled.truth[:, k], intervals[2 * k], intervals[2 * k + 1])
         for k, name in enumerate(names)
     )
+    if undefined := [row.name for row in rows if row.ap is None]:
+        all_notes.append(f"never shown, so undefined and not in the mean: {', '.join(undefined)}")
+    if len(pooled.videos) == 1:
+        all_notes.append("one video only: no interval, its seconds are no separate evidence")
+    elif len(pooled.videos) < FEW:
+        all_notes.append(f"{len(pooled.videos)} videos: intervals over so few are too narrow")
     mean = _mean(rows, intervals[-2], intervals[-1], _shifted(ranked, pooled, config))
     sorted_folds = tuple(tuple(sorted(fold)) for fold in folds)
     return Scores(
